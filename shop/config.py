@@ -1,0 +1,95 @@
+"""Settings of the shop's processes, read from environment variables only.
+
+Used by each entry point (``python -m shop``, ``python -m shop.worker``); everything else is handed
+a finished ``Settings`` object.
+"""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shop.webhooks.retries import NAMED_SCHEDULES, RetrySchedule
+
+# sun_path in the kernel's sockaddr_un holds 108 bytes, one of them the closing NUL.
+LONGEST_SOCKET_PATH = 107
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the message is one clear line for a person."""
+
+
+def _absolute_url(text: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(text)
+    return text.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """One field per environment variable; the names are listed in the README."""
+
+    # An empty variable counts as unset, so that a Makefile or a unit file may pass all of them on.
+    model_config = SettingsConfigDict(
+        env_prefix="SHOP_", env_ignore_empty=True, validate_default=False, frozen=True
+    )
+
+    var: Annotated[Path, Field(validation_alias="HOOKSHOP_VAR")] = Path("var")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    public_url: Annotated[str, AfterValidator(_absolute_url)] | None = None
+    database_url: str | None = None
+    redis_url: str | None = None
+    # NoDecode: pydantic would read a list from the environment as JSON.
+    retry_schedule: Annotated[RetrySchedule, NoDecode, BeforeValidator(RetrySchedule.parse)] = (
+        RetrySchedule(NAMED_SCHEDULES["demo"])
+    )
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+    @property
+    def base_url(self) -> str:
+        """Where browsers and receivers find the shop, without a trailing slash."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def resolved_database_url(self) -> str:
+        """SQLAlchemy URL of the shop's database."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.var.absolute() / 'shop.db'}"
+
+    @property
+    def resolved_redis_url(self) -> str:
+        """``redis://…`` as set, or the private server's ``unix://…`` socket."""
+        return self.redis_url or f"unix://{private_redis_socket(self.var)}"
+
+
+def private_redis_socket(var: Path) -> Path:
+    """Where the private Redis listens: inside ``var``, or beside it when that path is too long.
+
+    Every process computes the same path from ``HOOKSHOP_VAR``, so none has to be told.
+    """
+    socket = var.absolute() / "redis.sock"
+    if len(bytes(socket)) <= LONGEST_SOCKET_PATH:
+        return socket
+    fingerprint = hashlib.sha256(bytes(socket)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"hookshop-{fingerprint}" / "redis.sock"
+
+
+def load_settings() -> Settings:
+    """Read and check the environment.
+
+    Raises ``ConfigurationError`` with one line naming each wrong variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(_one_line(error)) from error
+
+
+def _one_line(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        field = str(problem["loc"][0])
+        variable = field if field.isupper() else f"SHOP_{field.upper()}"
+        problems.append(f"{variable}={problem['input']}: {problem['msg']}")
+    return "; ".join(problems)

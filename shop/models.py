@@ -1,0 +1,170 @@
+"""The shop's tables, in the words of the README's glossary.
+
+Rows are plain data: rules live in ``webhooks`` and ``orders``, and no request is ever bound to a
+table. Times are UTC; money is integer cents; ids are text with a prefix that names their kind.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, Enum, Index, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class ShopTable(SQLModel, registry=registry()):
+    """Base of all tables here; its own registry, so that another app's tables cannot collide."""
+
+
+def by_value(values: type[StrEnum]) -> Enum:
+    """Column type that stores an enum's values; SQLAlchemy's default would store its names."""
+    return Enum(values, values_callable=list, native_enum=False, length=32)
+
+
+class EventType(StrEnum):
+    """What an endpoint can be told about."""
+
+    PURCHASE_CREATED = "purchase.created"
+    PURCHASE_SHIPPED = "purchase.shipped"
+    PURCHASE_REFUNDED = "purchase.refunded"
+    WEBHOOK_PING = "webhook.ping"
+
+
+class EndpointStatus(StrEnum):
+    """Whether deliveries to an endpoint are sent."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # by a person; deliveries wait
+    DISABLED = "disabled"  # by the shop, with a reason
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands; ``pending`` and ``sending`` are the only ones that move on."""
+
+    PENDING = "pending"  # waits for next_attempt_at
+    SENDING = "sending"  # claimed by a worker until lease_expires_at
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # the schedule is used up: a dead letter
+    CANCELLED = "cancelled"
+
+
+class Trigger(StrEnum):
+    """Who asked for an attempt."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class Order(ShopTable, table=True):
+    """A purchase. ``total_cents`` is the sum of its lines, at the prices of that moment."""
+
+    __tablename__ = "shop_order"  # ORDER is a word of SQL
+
+    id: str = Field(primary_key=True)
+    customer_name: str
+    total_cents: int
+    created_at: datetime = Field(index=True)
+
+
+class OrderLine(ShopTable, table=True):
+    """One product of an order; name and price are copied, since the catalogue may change."""
+
+    __tablename__ = "order_line"
+
+    order_id: str = Field(primary_key=True, foreign_key="shop_order.id")
+    position: int = Field(primary_key=True)
+    product_id: str
+    product_name: str
+    unit_price_cents: int
+    quantity: int
+
+
+class Endpoint(ShopTable, table=True):
+    """A registered receiver. Deleting keeps the row, so that history stays readable."""
+
+    __table_args__ = (
+        # A URL is registered once, but may be registered anew after it was deleted.
+        Index(
+            "one_live_endpoint_per_url",
+            "webhook_url",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    webhook_url: str
+    description: str
+    event_types: list[str] = Field(sa_type=JSON)  # values of EventType
+    status: EndpointStatus = Field(sa_type=by_value(EndpointStatus))
+    created_at: datetime
+    deleted_at: datetime | None = None
+
+
+class EndpointSecret(ShopTable, table=True):
+    """A signing secret. More than one is live while an endpoint's secret is being rotated."""
+
+    __tablename__ = "endpoint_secret"
+
+    id: str = Field(primary_key=True)
+    endpoint_id: str = Field(foreign_key="endpoint.id", index=True)
+    secret: str
+    created_at: datetime
+
+
+class Message(ShopTable, table=True):
+    """An event with the exact bytes of its body; the id is sent as ``webhook-id``."""
+
+    id: str = Field(primary_key=True)
+    event_type: EventType = Field(sa_type=by_value(EventType))
+    order_id: str | None = Field(foreign_key="shop_order.id", index=True)
+    body: bytes
+    created_at: datetime
+
+
+class Delivery(ShopTable, table=True):
+    """One message for one endpoint: the state machine that the worker moves on."""
+
+    __table_args__ = (
+        Index("due_deliveries", "state", "next_attempt_at"),
+        Index("newest_deliveries", "created_at", "id"),
+    )
+
+    id: str = Field(primary_key=True)
+    message_id: str = Field(foreign_key="message.id", index=True)
+    endpoint_id: str = Field(foreign_key="endpoint.id", index=True)
+    # Copied from the message, so that the log filters without a join.
+    event_type: EventType = Field(sa_type=by_value(EventType))
+    state: DeliveryState = Field(sa_type=by_value(DeliveryState))
+    attempt_count: int = 0
+    next_attempt_at: datetime | None
+    next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))
+    # Counts claims. A worker that outlived its lease holds an old number and is refused.
+    fence: int = 0
+    lease_expires_at: datetime | None = None
+    last_status: int | None = None
+    last_error: str | None = None
+    created_at: datetime
+    completed_at: datetime | None = None
+
+
+class Attempt(ShopTable, table=True):
+    """One HTTP request of a delivery and what came back. Rows are only ever added.
+
+    The request's body is the message's: the bytes sent are the bytes stored.
+    """
+
+    delivery_id: str = Field(primary_key=True, foreign_key="delivery.id")
+    number: int = Field(primary_key=True)
+    trigger: Trigger = Field(sa_type=by_value(Trigger))
+    started_at: datetime
+    duration_ms: int
+    request_url: str
+    request_headers: dict[str, str] = Field(sa_type=JSON)
+    response_status: int | None
+    response_headers: dict[str, str] | None = Field(sa_type=JSON)
+    response_body: bytes | None
+    response_truncated: bool
+    error: str | None  # a name from the table "What an answer means"
+    error_detail: str | None  # what the network library said

@@ -1,0 +1,1 @@
+"""The subscriber: receives webhooks, verifies and books them, and shows every step."""
