@@ -6,13 +6,15 @@ a finished ``Settings`` object.
 
 import hashlib
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shop.webhooks.retries import NAMED_SCHEDULES, RetrySchedule
+from shop.webhooks.url_policy import Network, UrlPolicy
 
 # sun_path in the kernel's sockaddr_un holds 108 bytes, one of them the closing NUL.
 LONGEST_SOCKET_PATH = 107
@@ -25,6 +27,10 @@ class ConfigurationError(Exception):
 def _absolute_url(text: str) -> str:
     TypeAdapter(HttpUrl).validate_python(text)
     return text.rstrip("/")
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(block.strip()) for block in text.split(",") if block.strip())
 
 
 class Settings(BaseSettings):
@@ -46,11 +52,18 @@ class Settings(BaseSettings):
         RetrySchedule(NAMED_SCHEDULES["demo"])
     )
     request_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    endpoint_policy: Literal["local", "public"] = "local"
+    allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     @property
     def base_url(self) -> str:
         """Where browsers and receivers find the shop, without a trailing slash."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def url_policy(self) -> UrlPolicy:
+        """Which URLs may be registered as endpoints."""
+        return UrlPolicy(self.endpoint_policy, self.allowed_networks, own_ports=(self.port,))
 
     @property
     def resolved_database_url(self) -> str:

@@ -126,10 +126,7 @@ class Message(ShopTable, table=True):
 class Delivery(ShopTable, table=True):
     """One message for one endpoint: the state machine that the worker moves on."""
 
-    __table_args__ = (
-        Index("due_deliveries", "state", "next_attempt_at"),
-        Index("newest_deliveries", "created_at", "id"),
-    )
+    __table_args__ = (Index("due_deliveries", "state", "next_attempt_at"),)
 
     id: str = Field(primary_key=True)
     message_id: str = Field(foreign_key="message.id", index=True)

@@ -1,0 +1,115 @@
+"""Tells every open dashboard that something changed, across processes, by Redis pub/sub.
+
+The web process and the worker ``announce`` after a commit; each web process ``listen``s and hands
+what it hears to its open event streams (``web.live``). An announcement carries ids only: the pages
+read the facts from the database. A lost one is harmless, and an absent Redis stops no one.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+CHANNEL = "hookshop:changes"
+PUBLISH_TIMEOUT_SECONDS = 0.5
+RECONNECT_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something to read again. ``order_id`` says whose page a changed delivery also stands on."""
+
+    kind: Literal["order", "delivery", "endpoint", "everything"]
+    id: str = ""
+    order_id: str | None = None
+
+    @classmethod
+    def everything(cls) -> "Change":
+        """Announcements may have been missed: read all again."""
+        return cls("everything")
+
+
+class Subscription:
+    """What one event stream has not shown yet; the same change announced twice counts once."""
+
+    def __init__(self) -> None:
+        self._waiting: set[Change] = set()
+        self._news = asyncio.Event()
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Take note of changes for the next call of ``next_changes``."""
+        self._waiting.update(changes)
+        self._news.set()
+
+    async def next_changes(self, timeout: float) -> frozenset[Change]:  # noqa: ASYNC109 – a bound on waiting for news, not on work
+        """All changes since the last call; waits for one, at most ``timeout`` seconds."""
+        try:
+            await asyncio.wait_for(self._news.wait(), timeout)
+        except TimeoutError:
+            return frozenset()
+        changes = frozenset(self._waiting)
+        self._waiting.clear()
+        self._news.clear()
+        return changes
+
+
+class ChangeFeed:
+    """Announces changes, and passes on what is announced by anyone."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = Redis.from_url(redis_url, socket_connect_timeout=PUBLISH_TIMEOUT_SECONDS)
+        self._subscriptions: set[Subscription] = set()
+
+    async def announce(self, *changes: Change) -> None:
+        """Tell this process's streams at once and all others by Redis. Never raises."""
+        if not changes:
+            return
+        self._hand_out(changes)
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
+                await self._redis.publish(CHANNEL, json.dumps([asdict(c) for c in changes]))
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("Dashboards elsewhere were not told of a change: %s", error or "timeout")
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[Subscription]:
+        """Receive changes for as long as the block runs."""
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    async def listen(self) -> None:
+        """Pass on what other processes announce, for ever; reconnects when Redis comes back."""
+        while True:
+            try:
+                await self._pass_on()
+            except (RedisError, OSError):
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def close(self) -> None:
+        """Close the connections to Redis."""
+        await self._redis.aclose()
+
+    async def _pass_on(self) -> None:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await pubsub.subscribe(CHANNEL)
+            # Whatever was announced while there was no connection is lost: read all again.
+            self._hand_out([Change.everything()])
+            async for message in pubsub.listen():
+                self._hand_out(Change(**fields) for fields in json.loads(message["data"]))
+
+    def _hand_out(self, changes: Iterable[Change]) -> None:
+        changes = tuple(changes)
+        for subscription in self._subscriptions:
+            subscription.add(changes)

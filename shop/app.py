@@ -1,0 +1,85 @@
+"""Wires the shop's web application together; nothing else knows all its parts.
+
+``python -m shop`` serves it; tests build it with settings of their own.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from litestar import Litestar, get
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.htmx import HTMXPlugin
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+
+from shop import __version__
+from shop.announcements import ChangeFeed
+from shop.config import Settings
+from shop.database import Database
+from shop.queue import DeliveryQueue
+from shop.web.api import api_router
+from shop.web.errors import exception_handlers
+from shop.web.pages import jinja_environment, page_handlers
+from shop.web.security import SECURITY_HEADERS, csrf_protection
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Build the application; connections are opened when it starts and closed when it stops."""
+    database = Database(settings.resolved_database_url)
+    queue = DeliveryQueue(settings.resolved_redis_url)
+    feed = ChangeFeed(settings.resolved_redis_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await database.create_tables()
+        listening = asyncio.create_task(feed.listen())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+            for part in (queue, feed, database):
+                await part.close()
+
+    return Litestar(
+        route_handlers=[
+            healthz,
+            api_router,
+            *page_handlers,
+            create_static_files_router(path="/static", directories=[STATIC]),
+        ],
+        dependencies={
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "queue": Provide(lambda: queue, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
+        },
+        lifespan=[lifespan],
+        plugins=[HTMXPlugin()],
+        exception_handlers=exception_handlers(),
+        response_headers=SECURITY_HEADERS,
+        csrf_config=csrf_protection(settings.var),
+        template_config=TemplateConfig(
+            instance=JinjaTemplateEngine.from_environment(jinja_environment())
+        ),
+        # The JSON only: Litestar's pages for it load scripts from another host.
+        openapi_config=OpenAPIConfig(
+            title="Hookshop: the shop", version=__version__, render_plugins=[JsonRenderPlugin()]
+        ),
+        logging_config=None,  # the entry point has configured logging
+    )
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """Say that the application can serve."""
+    return {"status": "ok"}

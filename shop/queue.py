@@ -1,0 +1,79 @@
+"""Wakes the workers: one arq job for each delivery that may be due.
+
+Called after the commit by whoever made a delivery due, and by the worker's scheduler for whatever
+the database says is due. Jobs are wake-ups, not truth: losing one delays a delivery, doing one
+twice does nothing. Besides ``worker``, this is the only module that knows arq.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.constants import default_queue_name
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
+
+WAKE_TIMEOUT_SECONDS = 0.5  # an order never waits longer than this for Redis
+DELIVER_JOB = "deliver"
+# Two wake-ups for a delivery in the same window are one job. The window is short, since the mark
+# of a job whose worker was killed outlives that worker and would keep new wake-ups out.
+DEDUPLICATION_WINDOW_SECONDS = 5
+
+logger = logging.getLogger(__name__)
+
+
+def serialise_job(job: dict[str, Any]) -> bytes:
+    """Jobs travel as JSON: arq's default, pickle, would run whatever someone puts into Redis."""
+    return json.dumps(job, default=str).encode()
+
+
+def deserialise_job(raw: bytes) -> dict[str, Any]:
+    """The counterpart of ``serialise_job``."""
+    job: dict[str, Any] = json.loads(raw)
+    return job
+
+
+class DeliveryQueue:
+    """The sending end of the queue."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._arq = ArqRedis(
+            ConnectionPool.from_url(
+                redis_url,
+                socket_connect_timeout=WAKE_TIMEOUT_SECONDS,
+                socket_timeout=WAKE_TIMEOUT_SECONDS,
+            ),
+            job_serializer=serialise_job,
+            job_deserializer=deserialise_job,
+        )
+
+    async def wake(self, delivery_ids: Iterable[str]) -> None:
+        """Ask the workers to look at these deliveries. Never raises.
+
+        Call it after the commit: a worker that is quicker than the commit would find nothing.
+        """
+        try:
+            async with asyncio.timeout(WAKE_TIMEOUT_SECONDS):
+                for delivery_id in delivery_ids:
+                    await self._arq.enqueue_job(
+                        DELIVER_JOB, delivery_id, _job_id=_job_id(delivery_id)
+                    )
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("No wake-up, the scheduler will find it: %s", error or "timeout")
+
+    async def length(self) -> int:
+        """How many jobs wait or run. Raises ``RedisError`` or ``OSError``."""
+        return int(await self._arq.zcard(default_queue_name))
+
+    async def close(self) -> None:
+        """Close the connections to Redis."""
+        await self._arq.aclose()
+
+
+def _job_id(delivery_id: str) -> str:
+    window = int(time.time() // DEDUPLICATION_WINDOW_SECONDS)
+    return f"{delivery_id}.{window}"

@@ -1,0 +1,42 @@
+"""The JSON API under ``/v1``: for programs, other applications and Playwright suites.
+
+One router, so that its rules hold for every call: bodies are ``application/json`` and small,
+refusals are problem documents, and unlike the pages it needs no CSRF token. The latter is safe
+because no cross-site form can send ``application/json``.
+"""
+
+from litestar import Router
+
+from shop.web.api.bodies import LARGEST_BODY, insist_on_json
+from shop.web.api.deliveries import (
+    get_delivery,
+    get_stats,
+    list_deliveries_as_json,
+    post_attempt,
+)
+from shop.web.api.endpoints import (
+    delete_endpoint,
+    get_endpoint,
+    list_endpoints,
+    register_endpoint,
+)
+from shop.web.api.orders import get_order, list_products, post_order
+
+api_router = Router(
+    path="/v1",
+    route_handlers=[
+        register_endpoint,
+        list_endpoints,
+        get_endpoint,
+        delete_endpoint,
+        list_products,
+        post_order,
+        get_order,
+        list_deliveries_as_json,
+        get_delivery,
+        post_attempt,
+        get_stats,
+    ],
+    before_request=insist_on_json,
+    request_max_body_size=LARGEST_BODY,
+)

@@ -1,0 +1,205 @@
+"""``/v1/deliveries`` and ``/v1/stats``: read the log, send again."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from litestar import get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import Parameter
+from msgspec import Struct
+
+from shop.announcements import Change, ChangeFeed
+from shop.database import Database
+from shop.models import Attempt, Delivery, DeliveryState, EventType, Message
+from shop.queue import DeliveryQueue
+from shop.times import rfc3339_ms
+from shop.web.errors import Problem
+from shop.webhooks.log import (
+    LARGEST_PAGE,
+    DeliveryFilter,
+    find_delivery,
+    list_deliveries,
+    read_stats,
+    resend,
+)
+
+# Litestar keeps the parameter name "state" for itself.
+InState = Annotated[DeliveryState | None, Parameter(query="state")]
+Limit = Annotated[int, Parameter(ge=1, le=LARGEST_PAGE)]
+
+
+class DeliveryDocument(Struct):
+    """A delivery as the log shows it."""
+
+    id: str
+    message_id: str
+    endpoint_id: str
+    event_type: str
+    state: str
+    attempt_count: int
+    next_attempt_at: str | None
+    last_status: int | None
+    last_error: str | None
+    created_at: str
+    completed_at: str | None
+
+
+class RequestDocument(Struct):
+    """What was sent."""
+
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class ResponseDocument(Struct):
+    """What came back; ``truncated``: the body went on beyond what is kept."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    truncated: bool
+
+
+class AttemptDocument(Struct):
+    """One request of a delivery. ``response`` and ``error``: one of them is null."""
+
+    number: int
+    started_at: str
+    duration_ms: int
+    trigger: str
+    request: RequestDocument
+    response: ResponseDocument | None
+    error: str | None
+
+
+class DeliveryWithAttempts(DeliveryDocument):
+    """A delivery and all its attempts, oldest first."""
+
+    attempts: list[AttemptDocument]
+
+
+class DeliveryList(Struct):
+    """One page of the log."""
+
+    data: list[DeliveryDocument]
+    next_cursor: str | None
+
+
+class StatsDocument(Struct):
+    """Totals; each delivery state is present."""
+
+    orders: int
+    revenue_cents: int
+    deliveries: dict[str, int]
+
+
+@get("/deliveries")
+async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
+    *,
+    database: Database,
+    in_state: InState = None,
+    endpoint_id: str | None = None,
+    event_type: EventType | None = None,
+    message_id: str | None = None,
+    q: str | None = None,
+    limit: Limit = 50,
+    cursor: str | None = None,
+) -> DeliveryList:
+    """One page of deliveries, newest first; follow ``next_cursor`` for the next."""
+    wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, q)
+    async with database.reading() as session:
+        page = await list_deliveries(session, wanted, limit=limit, cursor=cursor)
+    return DeliveryList([_document(row.delivery) for row in page.rows], page.next_cursor)
+
+
+@get("/deliveries/{delivery_id:str}")
+async def get_delivery(delivery_id: str, database: Database) -> DeliveryWithAttempts:
+    """One delivery with every request made for it and every answer."""
+    async with database.reading() as session:
+        found = await find_delivery(session, delivery_id)
+    if found is None:
+        raise _no_such_delivery(delivery_id)
+    attempts = [_attempt(attempt, found.message) for attempt in found.attempts]
+    return DeliveryWithAttempts(**_fields(found.delivery), attempts=attempts)
+
+
+@post("/deliveries/{delivery_id:str}/attempts", status_code=202)
+async def post_attempt(
+    delivery_id: str, database: Database, queue: DeliveryQueue, feed: ChangeFeed
+) -> DeliveryDocument:
+    """Send again now, whatever the state. 409: it is being sent, or its endpoint is deleted."""
+    async with database.writing() as session:
+        due = await resend(session, delivery_id, now=datetime.now(UTC))
+        found = await find_delivery(session, delivery_id)
+    if found is None:
+        raise _no_such_delivery(delivery_id)
+    if not due:
+        raise Problem(409, "the delivery is being sent right now, or its endpoint is deleted")
+    await queue.wake([delivery_id])
+    await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
+    return _document(found.delivery)
+
+
+@get("/stats")
+async def get_stats(database: Database) -> StatsDocument:
+    """Count orders, money and deliveries by state."""
+    async with database.reading() as session:
+        stats = await read_stats(session)
+    deliveries = {state.value: count for state, count in stats.deliveries.items()}
+    return StatsDocument(stats.orders, stats.revenue_cents, deliveries)
+
+
+def _no_such_delivery(delivery_id: str) -> NotFoundException:
+    return NotFoundException(f"there is no delivery {delivery_id!r}")
+
+
+def _document(delivery: Delivery) -> DeliveryDocument:
+    return DeliveryDocument(**_fields(delivery))
+
+
+def _fields(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "message_id": delivery.message_id,
+        "endpoint_id": delivery.endpoint_id,
+        "event_type": delivery.event_type,
+        "state": delivery.state,
+        "attempt_count": delivery.attempt_count,
+        "next_attempt_at": _moment(delivery.next_attempt_at),
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+        "created_at": _moment(delivery.created_at),
+        "completed_at": _moment(delivery.completed_at),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return rfc3339_ms(moment) if moment else None
+
+
+def _attempt(attempt: Attempt, message: Message) -> AttemptDocument:
+    return AttemptDocument(
+        number=attempt.number,
+        started_at=rfc3339_ms(attempt.started_at),
+        duration_ms=attempt.duration_ms,
+        trigger=attempt.trigger,
+        request=RequestDocument(attempt.request_url, attempt.request_headers, _text(message.body)),
+        response=_response(attempt),
+        error=attempt.error,
+    )
+
+
+def _response(attempt: Attempt) -> ResponseDocument | None:
+    if attempt.response_status is None:
+        return None
+    return ResponseDocument(
+        attempt.response_status,
+        attempt.response_headers or {},
+        _text(attempt.response_body or b""),
+        attempt.response_truncated,
+    )
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", errors="replace")

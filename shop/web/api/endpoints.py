@@ -1,0 +1,134 @@
+"""``/v1/webhooks``: register, list, read and delete endpoints."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from litestar import delete, get, post
+from litestar.exceptions import NotFoundException
+from msgspec import Meta, Struct, field
+
+from shop.announcements import Change, ChangeFeed
+from shop.config import Settings
+from shop.database import Database
+from shop.models import Endpoint, EventType
+from shop.times import rfc3339
+from shop.web.api.bodies import StrictJson
+from shop.web.errors import Problem
+from shop.webhooks import endpoints
+from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, NewEndpoint
+
+# A database text cannot hold NUL everywhere, and no description needs control characters.
+Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class RegisterEndpoint(Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/webhooks/register``."""
+
+    webhook_url: str
+    event_types: Annotated[list[EventType], Meta(min_length=1, max_length=10)] = field(
+        default_factory=lambda: [EventType.PURCHASE_CREATED]
+    )
+    description: Description = ""
+
+
+class RegisteredEndpoint(Struct):
+    """The only answer that ever holds a secret."""
+
+    id: str
+    webhook_url: str
+    event_types: list[str]
+    status: str
+    secret: str
+    created_at: str
+
+
+class EndpointDocument(Struct):
+    """An endpoint as everyone may see it."""
+
+    id: str
+    webhook_url: str
+    event_types: list[str]
+    description: str
+    status: str
+    created_at: str
+
+
+class EndpointList(Struct):
+    """All endpoints in one answer: a shop has a handful of them."""
+
+    data: list[EndpointDocument]
+    next_cursor: None = None
+
+
+@post("/webhooks/register", dto=StrictJson[RegisterEndpoint], return_dto=None)
+async def register_endpoint(
+    data: RegisterEndpoint, settings: Settings, database: Database, feed: ChangeFeed
+) -> RegisteredEndpoint:
+    """Register a URL. 409: it is registered already; 422: the URL policy refuses it."""
+    wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
+    async with database.writing() as session:
+        registered = await endpoints.register(
+            session, wanted, policy=settings.url_policy, now=datetime.now(UTC)
+        )
+    endpoint = registered.endpoint
+    await feed.announce(Change("endpoint", endpoint.id))
+    return RegisteredEndpoint(
+        id=endpoint.id,
+        webhook_url=endpoint.webhook_url,
+        event_types=endpoint.event_types,
+        status=endpoint.status,
+        secret=registered.secret,
+        created_at=rfc3339(endpoint.created_at),
+    )
+
+
+@get("/webhooks")
+async def list_endpoints(database: Database) -> EndpointList:
+    """All endpoints, newest first."""
+    async with database.reading() as session:
+        found = await endpoints.list_all(session)
+    return EndpointList(data=[_document(endpoint) for endpoint in found])
+
+
+@get("/webhooks/{endpoint_id:str}")
+async def get_endpoint(endpoint_id: str, database: Database) -> EndpointDocument:
+    """One endpoint, without its secret."""
+    async with database.reading() as session:
+        endpoint = await endpoints.find(session, endpoint_id)
+    if endpoint is None:
+        raise _no_such_endpoint(endpoint_id)
+    return _document(endpoint)
+
+
+@delete("/webhooks/{endpoint_id:str}")
+async def delete_endpoint(endpoint_id: str, database: Database, feed: ChangeFeed) -> None:
+    """Delete an endpoint; deliveries that wait for it are cancelled, its history stays."""
+    async with database.writing() as session:
+        cancelled = await endpoints.delete(session, endpoint_id, now=datetime.now(UTC))
+    if cancelled is None:
+        raise _no_such_endpoint(endpoint_id)
+    await feed.announce(
+        Change("endpoint", endpoint_id), *(Change("delivery", id_) for id_ in cancelled)
+    )
+
+
+def _subscribable(event_types: list[EventType]) -> list[EventType]:
+    for event_type in event_types:
+        if event_type not in SUBSCRIBABLE_EVENT_TYPES:
+            raise Problem(400, f"{event_type} is always sent and cannot be subscribed to")
+    return event_types
+
+
+def _no_such_endpoint(endpoint_id: str) -> NotFoundException:
+    return NotFoundException(f"there is no endpoint {endpoint_id!r}")
+
+
+def _document(endpoint: Endpoint) -> EndpointDocument:
+    return EndpointDocument(
+        id=endpoint.id,
+        webhook_url=endpoint.webhook_url,
+        event_types=endpoint.event_types,
+        description=endpoint.description,
+        status=endpoint.status,
+        created_at=rfc3339(endpoint.created_at),
+    )

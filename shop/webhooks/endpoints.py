@@ -1,0 +1,140 @@
+"""Registers, finds and deletes endpoints. Called by the JSON API and the endpoints pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.ids import new_id
+from shop.models import (
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    EndpointSecret,
+    EndpointStatus,
+    EventType,
+)
+from shop.webhooks.signing import generate_secret
+from shop.webhooks.url_policy import UrlPolicy
+
+SUBSCRIBABLE_EVENT_TYPES = (
+    EventType.PURCHASE_CREATED,
+    EventType.PURCHASE_SHIPPED,
+    EventType.PURCHASE_REFUNDED,
+)
+
+
+class AlreadyRegistered(Exception):  # noqa: N818 – the name says what happened
+    """The URL belongs to a standing endpoint, whose id is ``endpoint_id``."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(f"this URL is already registered as {endpoint_id}")
+        self.endpoint_id = endpoint_id
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """What a client asks for. ``event_types``: some of ``SUBSCRIBABLE_EVENT_TYPES``."""
+
+    webhook_url: str
+    event_types: Sequence[EventType] = (EventType.PURCHASE_CREATED,)
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new endpoint, with its secret in plain text for its one and only showing."""
+
+    endpoint: Endpoint
+    secret: str
+
+
+async def register(
+    session: AsyncSession, wanted: NewEndpoint, *, policy: UrlPolicy, now: datetime
+) -> Registered:
+    """Add an endpoint and make its secret.
+
+    Raises ``UrlRefused`` or ``AlreadyRegistered``; then nothing is written.
+    """
+    policy.check(wanted.webhook_url)
+    standing = await _find_by_url(session, wanted.webhook_url)
+    if standing:
+        raise AlreadyRegistered(standing.id)
+    endpoint = Endpoint(
+        id=new_id("ep", now),
+        webhook_url=wanted.webhook_url,
+        description=wanted.description,
+        event_types=list(dict.fromkeys(wanted.event_types)),
+        status=EndpointStatus.ACTIVE,
+        created_at=now,
+    )
+    session.add(endpoint)
+    await session.flush()  # the secret's foreign key needs the endpoint's row
+    return Registered(endpoint, await _add_secret(session, endpoint.id, now))
+
+
+async def find(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
+    """The endpoint, unless it never was or has been deleted."""
+    endpoint = await session.get(Endpoint, endpoint_id)
+    return endpoint if endpoint and endpoint.deleted_at is None else None
+
+
+async def list_all(session: AsyncSession) -> Sequence[Endpoint]:
+    """All endpoints that are not deleted, newest first."""
+    query = select(Endpoint).where(col(Endpoint.deleted_at).is_(None))
+    return (await session.exec(query.order_by(col(Endpoint.id).desc()))).all()
+
+
+async def delete(session: AsyncSession, endpoint_id: str, *, now: datetime) -> list[str] | None:
+    """Delete an endpoint and give up what waits for it; its history stays.
+
+    Returns the ids of the deliveries that were cancelled, or None when there is no such endpoint.
+    """
+    endpoint = await find(session, endpoint_id)
+    if endpoint is None:
+        return None
+    endpoint.deleted_at = now
+    session.add(endpoint)
+    return await _cancel_waiting(session, endpoint_id, now)
+
+
+async def live_secrets(session: AsyncSession, endpoint_id: str) -> list[str]:
+    """The secrets that sign for this endpoint, newest first."""
+    query = (
+        select(EndpointSecret.secret)
+        .where(EndpointSecret.endpoint_id == endpoint_id)
+        .order_by(col(EndpointSecret.id).desc())
+    )
+    return list((await session.exec(query)).all())
+
+
+async def _find_by_url(session: AsyncSession, webhook_url: str) -> Endpoint | None:
+    query = select(Endpoint).where(
+        Endpoint.webhook_url == webhook_url, col(Endpoint.deleted_at).is_(None)
+    )
+    return (await session.exec(query)).first()
+
+
+async def _add_secret(session: AsyncSession, endpoint_id: str, now: datetime) -> str:
+    secret = generate_secret()
+    session.add(
+        EndpointSecret(
+            id=new_id("sec", now), endpoint_id=endpoint_id, secret=secret, created_at=now
+        )
+    )
+    return secret
+
+
+async def _cancel_waiting(session: AsyncSession, endpoint_id: str, now: datetime) -> list[str]:
+    waiting = (
+        update(Delivery)
+        .where(
+            col(Delivery.endpoint_id) == endpoint_id,
+            col(Delivery.state) == DeliveryState.PENDING,
+        )
+        .values(state=DeliveryState.CANCELLED, next_attempt_at=None, completed_at=now)
+        .returning(col(Delivery.id))
+    )
+    return list((await session.exec(waiting)).scalars())

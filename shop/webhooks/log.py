@@ -1,0 +1,186 @@
+"""Reads the delivery log and asks for a delivery to be sent again.
+
+Called by the JSON API and the deliveries pages. Pages follow each other by key, not by offset:
+ids sort by time, so the last id of a page is all that the next one needs.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import col, func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.models import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    EventType,
+    Message,
+    Order,
+    Trigger,
+)
+
+LARGEST_PAGE = 100
+_DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
+
+
+class BadCursor(ValueError):  # noqa: N818 – the name says what happened
+    """The cursor is not one that an earlier page handed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries to list. ``q``: the beginning of an id, or a part of the endpoint's URL."""
+
+    state: DeliveryState | None = None
+    endpoint_id: str | None = None
+    event_type: EventType | None = None
+    message_id: str | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A delivery with what a reader of the log wants to know about it."""
+
+    delivery: Delivery
+    webhook_url: str
+    order_id: str | None
+    order_total_cents: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Rows, newest first. ``next_cursor`` is None on the last page."""
+
+    rows: Sequence[LogRow]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetail:
+    """A delivery with everything that belongs to it; attempts in the order they were made."""
+
+    delivery: Delivery
+    message: Message
+    endpoint: Endpoint
+    order: Order | None
+    attempts: Sequence[Attempt]
+
+
+async def list_deliveries(
+    session: AsyncSession, wanted: DeliveryFilter, *, limit: int, cursor: str | None = None
+) -> LogPage:
+    """One page of the log, newest first. Raises ``BadCursor``."""
+    query = (
+        select(Delivery, Endpoint.webhook_url, Order.id, Order.total_cents)
+        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .outerjoin(Order, col(Order.id) == Message.order_id)
+        .where(*_conditions(wanted))
+        .order_by(col(Delivery.id).desc())
+        .limit(limit + 1)  # one more than asked for tells whether a next page exists
+    )
+    if cursor is not None:
+        query = query.where(Delivery.id < _checked(cursor))
+    rows = [LogRow(*row) for row in (await session.exec(query)).all()]
+    more = len(rows) > limit
+    return LogPage(rows[:limit], rows[limit - 1].delivery.id if more else None)
+
+
+async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDetail | None:
+    """The delivery with its message, endpoint, order and attempts, or None."""
+    query = (
+        select(Delivery, Message, Endpoint, Order)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
+        .outerjoin(Order, col(Order.id) == Message.order_id)
+        .where(Delivery.id == delivery_id)
+    )
+    found = (await session.exec(query)).first()
+    if found is None:
+        return None
+    attempts = (
+        select(Attempt).where(Attempt.delivery_id == delivery_id).order_by(col(Attempt.number))
+    )
+    return DeliveryDetail(*found, attempts=(await session.exec(attempts)).all())
+
+
+async def resend(session: AsyncSession, delivery_id: str, *, now: datetime) -> bool:
+    """Make the next attempt due at once, whatever came of the ones before.
+
+    False when nothing was changed: the delivery is being sent right now, or its endpoint is gone.
+    """
+    live_endpoints = select(Endpoint.id).where(col(Endpoint.deleted_at).is_(None))
+    make_due = (
+        update(Delivery)
+        .where(
+            col(Delivery.id) == delivery_id,
+            col(Delivery.state) != DeliveryState.SENDING,
+            col(Delivery.endpoint_id).in_(live_endpoints),
+        )
+        .values(
+            state=DeliveryState.PENDING,
+            next_attempt_at=now,
+            next_trigger=Trigger.MANUAL,
+            completed_at=None,
+        )
+    )
+    return (await session.exec(make_due)).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Totals for ``GET /v1/stats`` and the overview; every delivery state is present."""
+
+    orders: int
+    revenue_cents: int
+    deliveries: dict[DeliveryState, int]
+
+
+async def read_stats(session: AsyncSession) -> Stats:
+    """Count orders, money and deliveries by state."""
+    orders, revenue = (
+        await session.exec(select(func.count(), func.coalesce(func.sum(Order.total_cents), 0)))
+    ).one()
+    by_state = await session.exec(
+        select(Delivery.state, func.count()).group_by(col(Delivery.state))
+    )
+    deliveries: dict[DeliveryState, int] = dict.fromkeys(DeliveryState, 0)
+    for state, count in by_state:
+        deliveries[DeliveryState(state)] = count
+    return Stats(orders, revenue, deliveries)
+
+
+def _checked(cursor: str) -> str:
+    if not _DELIVERY_ID.fullmatch(cursor):
+        raise BadCursor("the cursor is not one of ours")
+    return cursor
+
+
+def _conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.state:
+        conditions.append(col(Delivery.state) == wanted.state)
+    if wanted.endpoint_id:
+        conditions.append(col(Delivery.endpoint_id) == wanted.endpoint_id)
+    if wanted.event_type:
+        conditions.append(col(Delivery.event_type) == wanted.event_type)
+    if wanted.message_id:
+        conditions.append(col(Delivery.message_id) == wanted.message_id)
+    if wanted.q:
+        conditions.append(_matches(wanted.q))
+    return conditions
+
+
+def _matches(text: str) -> ColumnElement[bool]:
+    return or_(
+        col(Delivery.id).startswith(text, autoescape=True),
+        col(Delivery.message_id).startswith(text, autoescape=True),
+        col(Message.order_id).startswith(text, autoescape=True),
+        col(Endpoint.webhook_url).contains(text, autoescape=True),
+    )

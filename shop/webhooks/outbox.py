@@ -1,0 +1,58 @@
+"""Writes a message and its deliveries in the transaction of the fact that they tell about.
+
+Called by ``orders``. Since order, message and deliveries are one commit, no order can exist whose
+webhooks were forgotten, and no webhook can tell of an order that was rolled back (the
+"transactional outbox"). Sending starts after the commit, elsewhere.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.ids import new_id
+from shop.models import Delivery, DeliveryState, Endpoint, EndpointStatus, EventType, Message
+from shop.webhooks.events import Event, serialise
+
+
+async def write_message(session: AsyncSession, event: Event, *, now: datetime) -> list[str]:
+    """Store the event's exact bytes and one pending delivery for each endpoint that wants it.
+
+    Returns the ids of the deliveries, for the wake-up after the commit.
+    """
+    message = Message(
+        id=event.message_id,
+        event_type=event.type,
+        order_id=event.order_id,
+        body=serialise(event),
+        created_at=now,
+    )
+    session.add(message)
+    await session.flush()  # the deliveries' foreign keys need the message's row
+    deliveries = [
+        _pending_delivery(message, endpoint, now)
+        for endpoint in await _endpoints_wanting(session, event.type)
+    ]
+    session.add_all(deliveries)
+    return [delivery.id for delivery in deliveries]
+
+
+async def _endpoints_wanting(session: AsyncSession, event_type: EventType) -> Sequence[Endpoint]:
+    query = select(Endpoint).where(
+        col(Endpoint.deleted_at).is_(None), col(Endpoint.status) != EndpointStatus.DISABLED
+    )
+    endpoints = (await session.exec(query)).all()
+    return [endpoint for endpoint in endpoints if event_type in endpoint.event_types]
+
+
+def _pending_delivery(message: Message, endpoint: Endpoint, now: datetime) -> Delivery:
+    return Delivery(
+        id=new_id("dlv", now),
+        message_id=message.id,
+        endpoint_id=endpoint.id,
+        event_type=message.event_type,
+        state=DeliveryState.PENDING,
+        next_attempt_at=now,
+        created_at=now,
+    )

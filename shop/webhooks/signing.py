@@ -1,0 +1,99 @@
+"""Signs a message twice over: Standard Webhooks headers and a bearer token. Pure, no clock.
+
+Called by ``webhooks.delivery`` for every attempt, since the timestamp is the attempt's. The
+receiving side is written apart, in ``subscriber_app.verification``; known answers for both are in
+``tests/data``.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 – the public prefix of every secret, not a secret
+SECRET_BYTES = 32
+TOKEN_LIFETIME_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SignedContent:
+    """What a signature covers. ``body``: raw request bytes, never re-serialised."""
+
+    message_id: str
+    timestamp: int  # unix seconds of this attempt
+    body: bytes
+
+
+def generate_secret() -> str:
+    """A new secret: ``whsec_`` and 32 random bytes in base64."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def signing_headers(
+    content: SignedContent, live_secrets: Sequence[str], *, issuer: str, audience: str
+) -> dict[str, str]:
+    """The four headers that let the receiver check origin, age and integrity.
+
+    ``live_secrets``: newest first, at least one; each signs, the newest also makes the token.
+    ``issuer``: the shop's public URL. ``audience``: the endpoint's URL.
+    """
+    return {
+        "webhook-id": content.message_id,
+        "webhook-timestamp": str(content.timestamp),
+        "webhook-signature": " ".join(signature(content, secret) for secret in live_secrets),
+        "Authorization": "Bearer "
+        + bearer_token(content, live_secrets[0], issuer=issuer, audience=audience),
+    }
+
+
+def signature(content: SignedContent, secret: str) -> str:
+    """``v1,<base64>``: HMAC-SHA256 over ``id.timestamp.body`` (Standard Webhooks, "Signature").
+
+    Raises ``ValueError`` when the secret is not base64.
+    """
+    signed = f"{content.message_id}.{content.timestamp}.".encode() + content.body
+    return "v1," + base64.b64encode(_hmac_sha256(secret, signed)).decode()
+
+
+def bearer_token(content: SignedContent, secret: str, *, issuer: str, audience: str) -> str:
+    """A JSON Web Token (RFC 7519, compact, HS256) that is bound to this very request.
+
+    ``payload_hash`` ties it to the body, ``jti`` to the message, ``aud`` to the endpoint, ``iat``
+    to the attempt: stolen, it opens nothing else.
+    """
+    header = {"alg": "HS256", "typ": "webhook+jwt"}
+    claims = {
+        "iss": issuer,
+        "aud": audience,
+        "jti": content.message_id,
+        "iat": content.timestamp,
+        "exp": content.timestamp + TOKEN_LIFETIME_SECONDS,
+        "payload_hash": hashlib.sha256(content.body).hexdigest(),
+    }
+    signed = f"{_base64url_json(header)}.{_base64url_json(claims)}"
+    return f"{signed}.{_base64url(_hmac_sha256(secret, signed.encode()))}"
+
+
+def _hmac_sha256(secret: str, content: bytes) -> bytes:
+    return hmac.digest(_key(secret), content, "sha256")
+
+
+def _key(secret: str) -> bytes:
+    try:
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        # Without the cause: its message could quote parts of the secret.
+        raise ValueError("the secret is not valid base64") from None
+
+
+def _base64url_json(document: Mapping[str, object]) -> str:
+    return _base64url(json.dumps(document, separators=(",", ":")).encode())
+
+
+def _base64url(raw: bytes) -> str:
+    """Base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,121 @@
+"""The worker process: ``python -m shop.worker``. Delivers what it is woken for.
+
+A scheduler loop in the same process looks into the database for what is due (retries, lost
+wake-ups, claims of dead workers) and wakes workers for it, so nothing depends on Redis remembering.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from arq.connections import RedisSettings
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from shop.announcements import ChangeFeed
+from shop.config import ConfigurationError, Settings, load_settings
+from shop.database import Database
+from shop.logs import configure_logging
+from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
+from shop.webhooks.delivery import Courier, DeliveryRules, find_due
+from shop.webhooks.sender import Sender
+
+MOST_JOBS = 100  # deliveries in flight at a time
+POLL_SECONDS = 0.02  # arq's own 0.5 s would be most of a webhook's latency
+SCHEDULER_SECONDS = 0.25
+LONGEST_QUEUE = 1000  # a backlog waits in the database, not in Redis
+JOB_MARGIN_SECONDS = 10
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; deliveries in flight are finished first."""
+    configure_logging()
+    try:
+        asyncio.run(run(load_settings()))
+    except ConfigurationError as error:
+        sys.exit(f"shop.worker: {error}")
+    except RedisError as error:
+        # arq cannot go on without its connection; whoever supervises the process restarts it.
+        sys.exit(f"shop.worker: Redis went away ({error}); nothing is lost, start me again")
+
+
+async def run(settings: Settings) -> None:
+    """Deliver until a signal comes. Raises ``RedisError`` when Redis goes away."""
+    database = Database(settings.resolved_database_url)
+    feed = ChangeFeed(settings.resolved_redis_url)
+    queue = DeliveryQueue(settings.resolved_redis_url)
+    sender = Sender(timeout_seconds=settings.request_timeout_seconds)
+    courier = Courier(database, sender, feed, _rules(settings))
+    await database.create_tables()
+    worker = _arq_worker(settings, courier)
+    scheduler = asyncio.create_task(schedule(database, queue))
+    try:
+        logger.info("The worker looks for deliveries")
+        # On a signal arq lets jobs finish and then cancels its own main task.
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker.async_run()
+        logger.info("The worker has finished what it had begun")
+    finally:
+        scheduler.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await scheduler
+        await worker.close()
+        for part in (sender, queue, feed, database):
+            await part.close()
+
+
+async def schedule(database: Database, queue: DeliveryQueue) -> None:
+    """Wake workers for whatever the database says is due, for ever."""
+    while True:
+        try:
+            await _wake_due(database, queue)
+        except (SQLAlchemyError, RedisError, OSError) as error:
+            logger.warning("Scheduler: %s", error)
+        await asyncio.sleep(SCHEDULER_SECONDS)
+
+
+async def _wake_due(database: Database, queue: DeliveryQueue) -> None:
+    room = LONGEST_QUEUE - await queue.length()
+    if room <= 0:
+        return
+    async with database.reading() as session:
+        due = await find_due(session, now=datetime.now(UTC), limit=room)
+    await queue.wake(due)
+
+
+def _rules(settings: Settings) -> DeliveryRules:
+    return DeliveryRules(
+        schedule=settings.retry_schedule,
+        request_timeout=timedelta(seconds=settings.request_timeout_seconds),
+        issuer=settings.base_url,
+        now=lambda: datetime.now(UTC),
+        random=random.random,
+    )
+
+
+def _arq_worker(settings: Settings, courier: Courier) -> Worker:
+    async def deliver(_context: dict[str, Any], delivery_id: str) -> None:
+        await courier.deliver(delivery_id)
+
+    longest_job = settings.request_timeout_seconds + JOB_MARGIN_SECONDS
+    return Worker(
+        # arq's type asks for *args and **kwargs, which would hide what the job takes.
+        functions=[func(deliver, name=DELIVER_JOB, timeout=longest_job, keep_result=0)],  # type: ignore[arg-type]
+        redis_settings=RedisSettings.from_dsn(settings.resolved_redis_url),
+        max_jobs=MOST_JOBS,
+        poll_delay=POLL_SECONDS,
+        job_completion_wait=int(longest_job),  # on SIGTERM, finish what is in flight
+        job_serializer=serialise_job,
+        job_deserializer=deserialise_job,
+    )
+
+
+if __name__ == "__main__":
+    main()
