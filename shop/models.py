@@ -11,6 +11,8 @@ from sqlalchemy import JSON, Enum, Index, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+
 
 class ShopTable(SQLModel, registry=registry()):
     """Base of all tables here; its own registry, so that another app's tables cannot collide."""
@@ -19,40 +21,6 @@ class ShopTable(SQLModel, registry=registry()):
 def by_value(values: type[StrEnum]) -> Enum:
     """Column type that stores an enum's values; SQLAlchemy's default would store its names."""
     return Enum(values, values_callable=list, native_enum=False, length=32)
-
-
-class EventType(StrEnum):
-    """What an endpoint can be told about."""
-
-    PURCHASE_CREATED = "purchase.created"
-    PURCHASE_SHIPPED = "purchase.shipped"
-    PURCHASE_REFUNDED = "purchase.refunded"
-    WEBHOOK_PING = "webhook.ping"
-
-
-class EndpointStatus(StrEnum):
-    """Whether deliveries to an endpoint are sent."""
-
-    ACTIVE = "active"
-    PAUSED = "paused"  # by a person; deliveries wait
-    DISABLED = "disabled"  # by the shop, with a reason
-
-
-class DeliveryState(StrEnum):
-    """Where a delivery stands; ``pending`` and ``sending`` are the only ones that move on."""
-
-    PENDING = "pending"  # waits for next_attempt_at
-    SENDING = "sending"  # claimed by a worker until lease_expires_at
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"  # the schedule is used up: a dead letter
-    CANCELLED = "cancelled"
-
-
-class Trigger(StrEnum):
-    """Who asked for an attempt."""
-
-    AUTOMATIC = "automatic"
-    MANUAL = "manual"
 
 
 class Order(ShopTable, table=True):

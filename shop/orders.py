@@ -9,7 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.catalog import Product, find_product
 from shop.ids import new_id, new_uuid
-from shop.models import Delivery, EventType, Message, Order, OrderLine
+from shop.models import Delivery, Message, Order, OrderLine
+from shop.vocabulary import EventType
 from shop.webhooks.events import Event
 from shop.webhooks.outbox import write_message
 

@@ -16,15 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.announcements import Change, ChangeFeed
 from shop.database import Database
-from shop.models import (
-    Attempt,
-    Delivery,
-    DeliveryState,
-    Endpoint,
-    EndpointStatus,
-    Message,
-    Trigger,
-)
+from shop.models import Attempt, Delivery, Endpoint, Message
+from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks.endpoints import live_secrets
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.sender import Answer, OutgoingRequest, Sender

@@ -8,14 +8,8 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
-from shop.models import (
-    Delivery,
-    DeliveryState,
-    Endpoint,
-    EndpointSecret,
-    EndpointStatus,
-    EventType,
-)
+from shop.models import Delivery, Endpoint, EndpointSecret
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType
 from shop.webhooks.signing import generate_secret
 from shop.webhooks.url_policy import UrlPolicy
 

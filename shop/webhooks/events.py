@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shop.models import EventType
 from shop.times import rfc3339
+from shop.vocabulary import EventType
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,8 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.models import (
-    Attempt,
-    Delivery,
-    DeliveryState,
-    Endpoint,
-    EventType,
-    Message,
-    Order,
-    Trigger,
-)
+from shop.models import Attempt, Delivery, Endpoint, Message, Order
+from shop.vocabulary import DeliveryState, EventType, Trigger
 
 LARGEST_PAGE = 100
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)

@@ -12,7 +12,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
-from shop.models import Delivery, DeliveryState, Endpoint, EndpointStatus, EventType, Message
+from shop.models import Delivery, Endpoint, Message
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType
 from shop.webhooks.events import Event, serialise
 
 

@@ -113,10 +113,17 @@ def _note_error(answer: Answer, error: BaseException) -> None:
 def _name(error: BaseException) -> str:
     """The name under which an attempt without an answer is recorded."""
     causes = tuple(_causes(error))
+    if any(_closed_without_an_answer(cause) for cause in causes):
+        return "connection_reset"
     for name, kinds in _NAMES:
         if any(isinstance(cause, kinds) for cause in causes):
             return name
     return "connection_reset"
+
+
+def _closed_without_an_answer(error: BaseException) -> bool:
+    # httpx counts this among the protocol errors; only the text tells it apart from garbage.
+    return isinstance(error, httpx.RemoteProtocolError) and "disconnected" in str(error)
 
 
 _NAMES: tuple[tuple[str, type[BaseException] | tuple[type[BaseException], ...]], ...] = (

@@ -7,7 +7,7 @@ because no cross-site form can send ``application/json``.
 
 from litestar import Router
 
-from shop.web.api.bodies import LARGEST_BODY, insist_on_json
+from shop.web.api.bodies import LARGEST_READ, insist_on_json
 from shop.web.api.deliveries import (
     get_delivery,
     get_stats,
@@ -38,5 +38,5 @@ api_router = Router(
         get_stats,
     ],
     before_request=insist_on_json,
-    request_max_body_size=LARGEST_BODY,
+    request_max_body_size=LARGEST_READ,
 )

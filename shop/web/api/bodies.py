@@ -14,6 +14,8 @@ from litestar.dto import MsgspecDTO
 from shop.web.errors import Problem
 
 LARGEST_BODY = 64 * 1024
+# Read a little more than is accepted: what is not even JSON is then told so, rather than too long.
+LARGEST_READ = 2 * LARGEST_BODY
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -23,14 +25,17 @@ class StrictJson(MsgspecDTO[Body]):
     """Use as ``dto=StrictJson[Model], return_dto=None``; also documents the body in OpenAPI."""
 
     def decode_bytes(self, value: bytes) -> Any:
-        """Decode one JSON document. Raises ``Problem`` with status 400."""
+        """Decode one JSON document. Raises ``Problem`` with status 400 or 413."""
         try:
             json.loads(value, object_pairs_hook=_refuse_duplicates)
-            return msgspec.json.decode(value, type=self.model_type, strict=True)
+            document = msgspec.json.decode(value, type=self.model_type, strict=True)
         except RecursionError:
             raise Problem(400, "the body is nested too deeply") from None
         except ValueError as error:  # broken JSON, broken UTF-8, wrong types, duplicate keys
             raise Problem(400, f"the body is not as documented: {error}") from None
+        if len(value) > LARGEST_BODY:
+            raise Problem(413, f"the body is longer than {LARGEST_BODY} bytes")
+        return document
 
 
 async def insist_on_json(request: Request[Any, Any, Any]) -> None:

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 from litestar import get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
-from shop.announcements import Change, ChangeFeed
-from shop.database import Database
-from shop.models import Attempt, Delivery, DeliveryState, EventType, Message
-from shop.queue import DeliveryQueue
+from shop.announcements import Change
+from shop.models import Attempt, Delivery, Message
 from shop.times import rfc3339_ms
+from shop.vocabulary import DeliveryState, EventType
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.errors import Problem
 from shop.webhooks.log import (
     LARGEST_PAGE,
@@ -24,8 +24,8 @@ from shop.webhooks.log import (
 )
 
 # Litestar keeps the parameter name "state" for itself.
-InState = Annotated[DeliveryState | None, Parameter(query="state")]
-Limit = Annotated[int, Parameter(ge=1, le=LARGEST_PAGE)]
+InState = Annotated[DeliveryState | None, QueryParameter(name="state")]
+Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
 
 
 class DeliveryDocument(Struct):
@@ -97,14 +97,14 @@ class StatsDocument(Struct):
 @get("/deliveries")
 async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
     *,
-    database: Database,
+    database: TheDatabase,
     in_state: InState = None,
-    endpoint_id: str | None = None,
-    event_type: EventType | None = None,
-    message_id: str | None = None,
-    q: str | None = None,
+    endpoint_id: FromQuery[str | None] = None,
+    event_type: FromQuery[EventType | None] = None,
+    message_id: FromQuery[str | None] = None,
+    q: FromQuery[str | None] = None,
     limit: Limit = 50,
-    cursor: str | None = None,
+    cursor: FromQuery[str | None] = None,
 ) -> DeliveryList:
     """One page of deliveries, newest first; follow ``next_cursor`` for the next."""
     wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, q)
@@ -114,7 +114,7 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
 
 
 @get("/deliveries/{delivery_id:str}")
-async def get_delivery(delivery_id: str, database: Database) -> DeliveryWithAttempts:
+async def get_delivery(delivery_id: FromPath[str], database: TheDatabase) -> DeliveryWithAttempts:
     """One delivery with every request made for it and every answer."""
     async with database.reading() as session:
         found = await find_delivery(session, delivery_id)
@@ -126,7 +126,7 @@ async def get_delivery(delivery_id: str, database: Database) -> DeliveryWithAtte
 
 @post("/deliveries/{delivery_id:str}/attempts", status_code=202)
 async def post_attempt(
-    delivery_id: str, database: Database, queue: DeliveryQueue, feed: ChangeFeed
+    delivery_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
 ) -> DeliveryDocument:
     """Send again now, whatever the state. 409: it is being sent, or its endpoint is deleted."""
     async with database.writing() as session:
@@ -142,7 +142,7 @@ async def post_attempt(
 
 
 @get("/stats")
-async def get_stats(database: Database) -> StatsDocument:
+async def get_stats(database: TheDatabase) -> StatsDocument:
     """Count orders, money and deliveries by state."""
     async with database.reading() as session:
         stats = await read_stats(session)

@@ -5,14 +5,15 @@ from typing import Annotated
 
 from litestar import delete, get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct, field
 
-from shop.announcements import Change, ChangeFeed
-from shop.config import Settings
-from shop.database import Database
-from shop.models import Endpoint, EventType
+from shop.announcements import Change
+from shop.models import Endpoint
 from shop.times import rfc3339
+from shop.vocabulary import EventType
 from shop.web.api.bodies import StrictJson
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.errors import Problem
 from shop.webhooks import endpoints
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, NewEndpoint
@@ -62,7 +63,7 @@ class EndpointList(Struct):
 
 @post("/webhooks/register", dto=StrictJson[RegisterEndpoint], return_dto=None)
 async def register_endpoint(
-    data: RegisterEndpoint, settings: Settings, database: Database, feed: ChangeFeed
+    data: JSONBody[RegisterEndpoint], settings: TheSettings, database: TheDatabase, feed: TheFeed
 ) -> RegisteredEndpoint:
     """Register a URL. 409: it is registered already; 422: the URL policy refuses it."""
     wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
@@ -83,7 +84,7 @@ async def register_endpoint(
 
 
 @get("/webhooks")
-async def list_endpoints(database: Database) -> EndpointList:
+async def list_endpoints(database: TheDatabase) -> EndpointList:
     """All endpoints, newest first."""
     async with database.reading() as session:
         found = await endpoints.list_all(session)
@@ -91,7 +92,7 @@ async def list_endpoints(database: Database) -> EndpointList:
 
 
 @get("/webhooks/{endpoint_id:str}")
-async def get_endpoint(endpoint_id: str, database: Database) -> EndpointDocument:
+async def get_endpoint(endpoint_id: FromPath[str], database: TheDatabase) -> EndpointDocument:
     """One endpoint, without its secret."""
     async with database.reading() as session:
         endpoint = await endpoints.find(session, endpoint_id)
@@ -101,7 +102,7 @@ async def get_endpoint(endpoint_id: str, database: Database) -> EndpointDocument
 
 
 @delete("/webhooks/{endpoint_id:str}")
-async def delete_endpoint(endpoint_id: str, database: Database, feed: ChangeFeed) -> None:
+async def delete_endpoint(endpoint_id: FromPath[str], database: TheDatabase, feed: TheFeed) -> None:
     """Delete an endpoint; deliveries that wait for it are cancelled, its history stays."""
     async with database.writing() as session:
         cancelled = await endpoints.delete(session, endpoint_id, now=datetime.now(UTC))

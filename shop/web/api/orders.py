@@ -7,16 +7,16 @@ from typing import Annotated
 
 from litestar import get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
-from shop.announcements import Change, ChangeFeed
+from shop.announcements import Change
 from shop.catalog import CATALOG
-from shop.database import Database
 from shop.models import Order, OrderLine
 from shop.orders import LARGEST_QUANTITY, SMALLEST_QUANTITY, Item, find_order, place_order
-from shop.queue import DeliveryQueue
 from shop.times import rfc3339_ms
 from shop.web.api.bodies import StrictJson
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 
 LARGEST_ORDER = 50  # lines
 Quantity = Annotated[int, Meta(ge=SMALLEST_QUANTITY, le=LARGEST_QUANTITY)]
@@ -82,7 +82,7 @@ async def list_products() -> ProductList:
 
 @post("/orders", dto=StrictJson[NewOrder], return_dto=None)
 async def post_order(
-    data: NewOrder, database: Database, queue: DeliveryQueue, feed: ChangeFeed
+    data: JSONBody[NewOrder], database: TheDatabase, queue: TheQueue, feed: TheFeed
 ) -> OrderDocument:
     """Place an order. 404: a product is unknown; then nothing was ordered."""
     items = [Item(item.product_id, item.quantity) for item in data.items]
@@ -96,7 +96,7 @@ async def post_order(
 
 
 @get("/orders/{order_id:str}")
-async def get_order(order_id: str, database: Database) -> OrderDocument:
+async def get_order(order_id: FromPath[str], database: TheDatabase) -> OrderDocument:
     """One order with its lines and the ids of its deliveries."""
     async with database.reading() as session:
         found = await find_order(session, order_id)

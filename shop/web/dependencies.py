@@ -1,0 +1,13 @@
+"""What handlers may ask for by name; ``app`` provides it."""
+
+from litestar.di import NamedDependency
+
+from shop.announcements import ChangeFeed
+from shop.config import Settings
+from shop.database import Database
+from shop.queue import DeliveryQueue
+
+TheSettings = NamedDependency[Settings]
+TheDatabase = NamedDependency[Database]
+TheQueue = NamedDependency[DeliveryQueue]
+TheFeed = NamedDependency[ChangeFeed]

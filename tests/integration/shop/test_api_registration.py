@@ -1,0 +1,176 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+DATA = Path(__file__).parents[2] / "data"
+BAD_BODIES = json.loads((DATA / "registration_bodies.json").read_text())["cases"]
+BAD_URLS = json.loads((DATA / "registration_urls.json").read_text())["cases"]
+
+URL = "http://127.0.0.1:8001/v1/new-purchase"
+REGISTER = "/v1/webhooks/register"
+JSON = {"Content-Type": "application/json"}
+
+Shop = AsyncTestClient[Litestar]
+
+
+async def registered(shop: Shop, **body: Any) -> dict[str, Any]:
+    answer = await shop.post(REGISTER, json={"webhook_url": URL, **body})
+    assert answer.status_code == 201, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+async def endpoint_count(shop: Shop) -> int:
+    return len((await shop.get("/v1/webhooks")).json()["data"])
+
+
+def assert_problem(answer: Any, status: int) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+
+
+async def test_a_registration_is_answered_exactly_as_designed(shop: Shop) -> None:
+    document = await registered(shop)
+
+    assert list(document) == [
+        "id",
+        "webhook_url",
+        "event_types",
+        "status",
+        "secret",
+        "created_at",
+    ]
+    assert document["id"].startswith("ep_")
+    assert document["webhook_url"] == URL
+    assert document["event_types"] == ["purchase.created"]
+    assert document["status"] == "active"
+    assert document["secret"].startswith("whsec_")
+    assert document["created_at"].endswith("Z")
+
+
+async def test_a_secret_is_never_shown_again(shop: Shop) -> None:
+    document = await registered(shop)
+
+    listed = await shop.get("/v1/webhooks")
+    read = await shop.get(f"/v1/webhooks/{document['id']}")
+
+    assert document["secret"] not in listed.text + read.text
+    assert "secret" not in read.json()
+
+
+async def test_event_types_and_description_are_kept(shop: Shop) -> None:
+    document = await registered(
+        shop, event_types=["purchase.shipped", "purchase.shipped"], description="Ünïcode <b>"
+    )
+
+    read = (await shop.get(f"/v1/webhooks/{document['id']}")).json()
+
+    assert read["event_types"] == ["purchase.shipped"]
+    assert read["description"] == "Ünïcode <b>"
+
+
+async def test_the_same_url_again_conflicts_with_the_standing_endpoint(shop: Shop) -> None:
+    document = await registered(shop)
+
+    again = await shop.post(REGISTER, json={"webhook_url": URL})
+
+    assert_problem(again, 409)
+    assert again.json()["endpoint_id"] == document["id"]
+    assert await endpoint_count(shop) == 1
+
+
+async def test_a_deleted_endpoint_is_gone_and_its_url_may_be_registered_anew(shop: Shop) -> None:
+    document = await registered(shop)
+
+    deleted = await shop.delete(f"/v1/webhooks/{document['id']}")
+
+    assert deleted.status_code == 204
+    assert_problem(await shop.get(f"/v1/webhooks/{document['id']}"), 404)
+    assert_problem(await shop.delete(f"/v1/webhooks/{document['id']}"), 404)
+    assert (await registered(shop))["id"] != document["id"]
+
+
+@pytest.mark.parametrize("case", BAD_BODIES, ids=lambda case: case["name"])
+async def test_the_corpus_of_bad_bodies_is_refused(case: dict[str, Any], shop: Shop) -> None:
+    answer = await shop.post(REGISTER, content=case["body"].encode(), headers=JSON)
+
+    assert answer.status_code in {case["expect"], 422}
+    assert_problem(answer, answer.status_code)
+    assert await endpoint_count(shop) == 0
+
+
+async def test_the_corpus_of_forbidden_urls_is_refused(shop: Shop) -> None:
+    for case in BAD_URLS:
+        answer = await shop.post(REGISTER, json={"webhook_url": case["webhook_url"]})
+        assert_problem(answer, 422)
+
+    assert await endpoint_count(shop) == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"webhook_url": "http://127.0.0.1:9999/\xff"}',
+        b'{"webhook_url": "http://127.0.0.1:9999/", "webhook_url": "http://127.0.0.1:9998/"}',
+        b'{"webhook_url": "http://127.0.0.1:9999/", "event_type": "purchase.created"}',
+        b'{"webhook_url": "http://127.0.0.1:9999/", "event_types": []}',
+        b'{"webhook_url": "http://127.0.0.1:9999/", "event_types": ["order.created"]}',
+        b'{"webhook_url": "http://127.0.0.1:9999/", "event_types": ["webhook.ping"]}',
+        b'{"webhook_url": "http://127.0.0.1:9999/", "description": "\\u0000"}',
+    ],
+    ids=[
+        "invalid UTF-8",
+        "duplicate key",
+        "unknown key",
+        "no event type",
+        "unknown event type",
+        "ping is always sent",
+        "NUL in the description",
+    ],
+)
+async def test_what_is_not_exactly_as_documented_is_refused(body: bytes, shop: Shop) -> None:
+    answer = await shop.post(REGISTER, content=body, headers=JSON)
+
+    assert_problem(answer, 400)
+    assert await endpoint_count(shop) == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": ""},
+        {**JSON, "Content-Encoding": "gzip"},
+    ],
+    ids=str,
+)
+async def test_only_plain_json_is_read(headers: dict[str, str], shop: Shop) -> None:
+    body = json.dumps({"webhook_url": URL}).encode()
+
+    answer = await shop.post(REGISTER, content=body, headers=headers)
+
+    assert_problem(answer, 415)
+    assert await endpoint_count(shop) == 0
+
+
+@pytest.mark.parametrize("size", [66_000, 1_000_000])
+async def test_a_body_above_64_kib_is_refused(size: int, shop: Shop) -> None:
+    body = json.dumps({"webhook_url": URL}).encode() + b" " * size
+
+    assert_problem(await shop.post(REGISTER, content=body, headers=JSON), 413)
+
+
+async def test_json_with_a_charset_is_still_json(shop: Shop) -> None:
+    body = json.dumps({"webhook_url": URL}).encode()
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+
+    assert (await shop.post(REGISTER, content=body, headers=headers)).status_code == 201

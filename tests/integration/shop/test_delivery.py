@@ -1,0 +1,264 @@
+"""The engine on a real database and a real receiver, with a clock and dice of the test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import standardwebhooks
+from sqlmodel import select
+
+from shop.announcements import ChangeFeed
+from shop.config import Settings
+from shop.database import Database
+from shop.models import EndpointSecret
+from shop.orders import Item, place_order
+from shop.vocabulary import DeliveryState, Trigger
+from shop.webhooks import endpoints
+from shop.webhooks.delivery import Courier, DeliveryRules, find_due
+from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.log import DeliveryDetail, find_delivery, resend
+from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.sender import Sender
+from shop.webhooks.url_policy import UrlPolicy
+from tests.receiver import Receiver
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time, which stands still until a test moves it on."""
+
+    now: datetime
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime.now(UTC))
+
+
+@pytest.fixture
+async def courier(database: Database, settings: Settings, clock: Clock) -> AsyncIterator[Courier]:
+    sender = Sender(timeout_seconds=2)
+    feed = ChangeFeed(settings.resolved_redis_url)
+    rules = DeliveryRules(
+        schedule=RetrySchedule((0, 10, 60)),
+        request_timeout=timedelta(seconds=2),
+        issuer="http://shop.example",
+        now=lambda: clock.now,
+        random=lambda: 0.5,
+    )
+    yield Courier(database, sender, feed, rules)
+    await sender.close()
+    await feed.close()
+
+
+async def buy(database: Database, clock: Clock, url: str) -> str:
+    """Register the URL, order a mug, and answer the id of the delivery that is due."""
+    async with database.writing() as session:
+        await endpoints.register(session, NewEndpoint(url), policy=UrlPolicy(), now=clock.now)
+        placed = await place_order(session, [Item("mug", 1)], "Ada", now=clock.now)
+    return placed.delivery_ids[0]
+
+
+async def read(database: Database, delivery_id: str) -> DeliveryDetail:
+    async with database.reading() as session:
+        found = await find_delivery(session, delivery_id)
+    assert found is not None
+    return found
+
+
+async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, receiver.url)
+
+    await courier.deliver(delivery_id)
+
+    found = await read(database, delivery_id)
+    [request] = receiver.requests
+    assert request.body == found.message.body
+    assert request.headers["webhook-id"] == found.message.id
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["authorization"].startswith("Bearer ")
+    async with database.reading() as session:
+        [secret] = (await session.exec(select(EndpointSecret.secret))).all()
+    standardwebhooks.Webhook(secret).verify(request.body, request.headers)
+
+
+async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status, receiver.body = 202, b"thanks"
+    delivery_id = await buy(database, clock, receiver.url)
+
+    await courier.deliver(delivery_id)
+
+    found = await read(database, delivery_id)
+    assert found.delivery.state == DeliveryState.SUCCEEDED
+    assert found.delivery.completed_at == clock.now
+    assert found.delivery.next_attempt_at is None
+    [attempt] = found.attempts
+    assert attempt.number == 1
+    assert attempt.trigger == Trigger.AUTOMATIC
+    assert attempt.request_url == receiver.url
+    assert attempt.request_headers["webhook-id"] == found.message.id
+    assert attempt.response_status == 202
+    assert attempt.response_body == b"thanks"
+    assert attempt.error is None
+
+
+async def test_a_failure_is_retried_on_the_schedule_and_succeeds(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    delivery_id = await buy(database, clock, receiver.url)
+    await courier.deliver(delivery_id)
+
+    waiting = (await read(database, delivery_id)).delivery
+    assert waiting.state == DeliveryState.PENDING
+    assert waiting.last_status == 500
+    assert waiting.next_attempt_at == clock.now + timedelta(seconds=10)
+    await courier.deliver(delivery_id)  # woken too early
+    assert len(receiver.requests) == 1
+
+    receiver.status = 200
+    clock.pass_seconds(10)
+    await courier.deliver(delivery_id)
+
+    found = await read(database, delivery_id)
+    assert found.delivery.state == DeliveryState.SUCCEEDED
+    assert [attempt.response_status for attempt in found.attempts] == [500, 200]
+
+
+async def test_each_attempt_is_signed_for_its_own_time(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    delivery_id = await buy(database, clock, receiver.url)
+
+    await courier.deliver(delivery_id)
+    clock.pass_seconds(10)
+    await courier.deliver(delivery_id)
+
+    first, second = receiver.requests
+    assert second.headers["webhook-id"] == first.headers["webhook-id"]
+    assert int(second.headers["webhook-timestamp"]) == int(first.headers["webhook-timestamp"]) + 10
+
+
+async def test_a_used_up_schedule_ends_in_failed(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 503
+    delivery_id = await buy(database, clock, receiver.url)
+
+    for _ in range(3):
+        await courier.deliver(delivery_id)
+        clock.pass_seconds(60)
+
+    found = await read(database, delivery_id)
+    assert found.delivery.state == DeliveryState.FAILED
+    assert found.delivery.next_attempt_at is None
+    assert found.delivery.completed_at is not None
+    assert len(found.attempts) == 3
+
+
+async def test_a_failed_delivery_can_be_sent_again_by_hand(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    delivery_id = await buy(database, clock, receiver.url)
+    for _ in range(3):
+        await courier.deliver(delivery_id)
+        clock.pass_seconds(60)
+
+    receiver.status = 200
+    async with database.writing() as session:
+        assert await resend(session, delivery_id, now=clock.now)
+    await courier.deliver(delivery_id)
+
+    found = await read(database, delivery_id)
+    assert found.delivery.state == DeliveryState.SUCCEEDED
+    assert found.attempts[-1].number == 4
+    assert found.attempts[-1].trigger == Trigger.MANUAL
+
+
+async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
+    courier: Courier, database: Database, clock: Clock
+) -> None:
+    delivery_id = await buy(database, clock, "http://127.0.0.1:1025/nobody")
+
+    await courier.deliver(delivery_id)
+
+    found = await read(database, delivery_id)
+    assert found.delivery.state == DeliveryState.PENDING
+    assert found.delivery.last_error == "connection_refused"
+    [attempt] = found.attempts
+    assert attempt.response_status is None
+    assert attempt.error == "connection_refused"
+    assert attempt.error_detail
+
+
+async def test_of_many_wake_ups_at_once_one_sends(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, receiver.url)
+
+    await asyncio.gather(*(courier.deliver(delivery_id) for _ in range(20)))
+
+    assert len(receiver.requests) == 1
+
+
+async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, receiver.url)
+    claim = await courier._claim(delivery_id)  # noqa: SLF001 – as a worker that dies right after
+    assert claim is not None
+
+    async with database.reading() as session:
+        assert await find_due(session, now=clock.now, limit=10) == []
+    clock.pass_seconds(6)
+    async with database.reading() as session:
+        assert await find_due(session, now=clock.now, limit=10) == [delivery_id]
+
+    await courier.deliver(delivery_id)
+    assert (await read(database, delivery_id)).delivery.state == DeliveryState.SUCCEEDED
+
+
+async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, receiver.url)
+    found = await read(database, delivery_id)
+
+    async with database.writing() as session:
+        cancelled = await endpoints.delete(session, found.endpoint.id, now=clock.now)
+    await courier.deliver(delivery_id)
+
+    assert cancelled == [delivery_id]
+    assert receiver.requests == []
+    after = await read(database, delivery_id)
+    assert after.delivery.state == DeliveryState.CANCELLED
+    async with database.writing() as session:
+        assert not await resend(session, delivery_id, now=clock.now)
+
+
+async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, receiver.url)
+    async with database.writing() as session:
+        [secret] = (await session.exec(select(EndpointSecret))).all()
+        secret.secret = "whsec_broken!"
+        session.add(secret)
+
+    await courier.deliver(delivery_id)
+
+    found = await read(database, delivery_id)
+    assert found.delivery.state == DeliveryState.PENDING
+    assert found.delivery.last_error == "internal_error"
+    assert "broken" not in (found.attempts[0].error_detail or "")

@@ -1,0 +1,144 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from shop.webhooks.sender import LARGEST_KEPT_BODY, OutgoingRequest, Sender
+from tests.receiver import Receiver
+
+Streams = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[Sender]:
+    sender = Sender(timeout_seconds=0.5)
+    yield sender
+    await sender.close()
+
+
+def request(url: str) -> OutgoingRequest:
+    return OutgoingRequest(url, {"Content-Type": "application/json"}, b"{}")
+
+
+@asynccontextmanager
+async def raw_server(behave: Streams) -> AsyncIterator[str]:
+    """A receiver that need not speak HTTP."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        try:
+            await behave(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+def answering(raw: bytes) -> Streams:
+    async def behave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(raw)
+        await writer.drain()
+
+    return behave
+
+
+async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Keep every read short of its time-out, for ever."""
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while not writer.is_closing():
+        writer.write(b"X-Slow: 1\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def test_a_redirect_is_an_answer_and_is_not_followed(
+    sender: Sender, receiver: Receiver
+) -> None:
+    receiver.status, receiver.headers = 302, {"Location": receiver.url}
+
+    answer = await sender.send(request(receiver.url))
+
+    assert answer.status == 302
+    assert len(receiver.requests) == 1
+
+
+async def test_a_long_answer_is_cut_off_and_marked(sender: Sender, receiver: Receiver) -> None:
+    receiver.body = b"x" * (LARGEST_KEPT_BODY + 1)
+
+    answer = await sender.send(request(receiver.url))
+
+    assert answer.status == 200
+    assert answer.body == b"x" * LARGEST_KEPT_BODY
+    assert answer.truncated
+
+
+async def test_an_answer_of_just_the_limit_is_whole(sender: Sender, receiver: Receiver) -> None:
+    receiver.body = b"x" * LARGEST_KEPT_BODY
+
+    answer = await sender.send(request(receiver.url))
+
+    assert answer.body == receiver.body
+    assert not answer.truncated
+
+
+async def test_an_answer_that_trickles_does_not_escape_the_deadline(sender: Sender) -> None:
+    async with raw_server(trickle) as url:
+        answer = await sender.send(request(url))
+
+    assert answer.status is None
+    assert answer.error == "response_timeout"
+
+
+@pytest.mark.parametrize(
+    ("raw", "error"),
+    [
+        (b"", "connection_reset"),
+        (b"NONSENSE\r\n\r\n", "protocol_error"),
+        (b"HTTP/1.1 999999 No\r\n\r\n", "protocol_error"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2_000_000 + b"\r\n\r\n", "protocol_error"),
+    ],
+    ids=["closes without an answer", "not HTTP", "impossible status", "endless header"],
+)
+async def test_what_is_not_an_http_answer_has_a_name(
+    raw: bytes, error: str, sender: Sender
+) -> None:
+    async with raw_server(answering(raw)) as url:
+        answer = await sender.send(request(url))
+
+    assert (answer.status, answer.error) == (None, error)
+
+
+async def test_a_status_that_arrived_counts_even_if_the_body_breaks_off(sender: Sender) -> None:
+    broken_off = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"
+
+    async with raw_server(answering(broken_off)) as url:
+        answer = await sender.send(request(url))
+
+    assert answer.status == 200
+    assert answer.error is None
+    assert answer.truncated
+
+
+async def test_a_refused_connection_has_a_name(sender: Sender) -> None:
+    async with raw_server(answering(b"")) as url:
+        pass  # the port was free a moment ago, and is again
+
+    answer = await sender.send(request(url))
+
+    assert answer.error == "connection_refused"
+
+
+async def test_a_name_that_does_not_resolve_has_a_name(sender: Sender) -> None:
+    answer = await sender.send(request("http://nowhere.invalid/"))
+
+    assert answer.error == "dns_error"
+
+
+async def test_https_to_a_plain_server_is_a_tls_error(sender: Sender) -> None:
+    async with raw_server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
+        answer = await sender.send(request(url.replace("http:", "https:")))
+
+    assert answer.error in {"tls_error", "connection_reset", "response_timeout"}

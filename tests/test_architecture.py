@@ -1,0 +1,107 @@
+"""The layout is the architecture: who may import whom, checked on every module."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("shop", "subscriber_app")
+    for path in (ROOT / package).rglob("*.py")
+}
+
+# Rules that a program could not break, since they know nothing but what they are given.
+PURE = {
+    "shop.vocabulary",
+    "shop.times",
+    "shop.catalog",
+    "shop.webhooks.events",
+    "shop.webhooks.retries",
+    "shop.webhooks.signing",
+    "shop.webhooks.url_policy",
+    "subscriber_app.verification",
+}
+INPUT_OUTPUT = {
+    "sqlalchemy",
+    "sqlmodel",
+    "httpx",
+    "redis",
+    "arq",
+    "litestar",
+    "asyncio",
+    "socket",
+    "time",
+    "random",
+    "os",
+}
+
+
+def imports_of(module: str) -> set[str]:
+    """Every module that this one names in an import, wherever in the file."""
+    return set(_imports(ast.parse(MODULES[module].read_text())))
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_inside(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def modules_importing(library: str) -> set[str]:
+    return {
+        module for module in MODULES if any(is_inside(name, library) for name in imports_of(module))
+    }
+
+
+def inside(package: str) -> set[str]:
+    return {module for module in MODULES if is_inside(module, package)}
+
+
+def test_the_two_companies_never_import_each_other() -> None:
+    assert not modules_importing("shop") - inside("shop")
+    assert not modules_importing("subscriber_app") - inside("subscriber_app")
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_pure_rules_know_no_database_network_or_clock(module: str) -> None:
+    named = imports_of(module)
+
+    assert not {name for name in named if name.split(".")[0] in INPUT_OUTPUT}
+    ours = {name for name in named if name in MODULES}
+    assert ours <= PURE
+
+
+def test_litestar_appears_only_in_app_and_web() -> None:
+    allowed = {"shop.app", "subscriber_app.app"} | inside("shop.web") | inside("subscriber_app.web")
+
+    assert not modules_importing("litestar") - allowed
+
+
+def test_arq_appears_only_in_queue_and_worker() -> None:
+    assert modules_importing("arq") == {"shop.queue", "shop.worker"}
+
+
+def test_nothing_below_the_web_imports_it() -> None:
+    allowed = inside("shop.web") | inside("subscriber_app.web") | {"shop.app", "subscriber_app.app"}
+
+    assert not modules_importing("shop.web") - allowed
+    assert not modules_importing("subscriber_app.web") - allowed
+
+
+def test_only_the_entry_points_know_the_wiring() -> None:
+    assert modules_importing("shop.app") <= {"shop.__main__"}
+    assert modules_importing("subscriber_app.app") <= {"subscriber_app.__main__"}
+
+
+def test_the_engine_knows_no_queue() -> None:
+    assert not modules_importing("shop.queue") & inside("shop.webhooks")

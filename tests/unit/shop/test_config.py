@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from shop.config import ConfigurationError, load_settings, private_redis_socket
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("SHOP_PORT", "SHOP_HOST", "SHOP_PUBLIC_URL", "SHOP_REDIS_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOOKSHOP_VAR", str(tmp_path))
+
+
+def test_the_defaults_keep_everything_below_var(tmp_path: Path) -> None:
+    settings = load_settings()
+
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.resolved_database_url == f"sqlite+aiosqlite:///{tmp_path}/shop.db"
+    assert settings.resolved_redis_url == f"unix://{tmp_path}/redis.sock"
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PUBLIC_URL", "")
+    monkeypatch.setenv("SHOP_PORT", "")
+
+    assert load_settings().base_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SHOP_PORT", "http"),
+        ("SHOP_PORT", "65536"),
+        ("SHOP_PUBLIC_URL", "shop.example"),
+        ("SHOP_RETRY_SCHEDULE", "whenever"),
+        ("SHOP_REQUEST_TIMEOUT_SECONDS", "0"),
+        ("SHOP_ENDPOINT_POLICY", "open"),
+        ("SHOP_ALLOWED_NETWORKS", "10.0.0.1/8"),
+    ],
+)
+def test_a_wrong_setting_is_reported_in_one_line_that_names_it(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith(f"{variable}={value}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_socket_path_too_long_for_the_kernel_moves_to_a_short_folder(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+
+    socket = private_redis_socket(deep)
+
+    assert len(bytes(socket)) <= 107
+    assert private_redis_socket(deep) == socket  # every process finds the same one
