@@ -71,7 +71,7 @@ class DeliveryQueue:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        await self._arq.aclose()
+        await self._arq.aclose(close_connection_pool=True)
 
 
 def _job_id(delivery_id: str) -> str:

@@ -1,59 +1,22 @@
 """The engine on a real database and a real receiver, with a clock and dice of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
 import standardwebhooks
 from sqlmodel import select
 
-from shop.announcements import ChangeFeed
-from shop.config import Settings
 from shop.database import Database
 from shop.models import EndpointSecret
 from shop.orders import Item, place_order
 from shop.vocabulary import DeliveryState, Trigger
 from shop.webhooks import endpoints
-from shop.webhooks.delivery import Courier, DeliveryRules, find_due
+from shop.webhooks.delivery import Courier, find_due
 from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.log import DeliveryDetail, find_delivery, resend
-from shop.webhooks.retries import RetrySchedule
-from shop.webhooks.sender import Sender
 from shop.webhooks.url_policy import UrlPolicy
+from tests.integration.shop.conftest import Clock
 from tests.receiver import Receiver
-
-
-@dataclass(slots=True)
-class Clock:
-    """The time, which stands still until a test moves it on."""
-
-    now: datetime
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(datetime.now(UTC))
-
-
-@pytest.fixture
-async def courier(database: Database, settings: Settings, clock: Clock) -> AsyncIterator[Courier]:
-    sender = Sender(timeout_seconds=2)
-    feed = ChangeFeed(settings.resolved_redis_url)
-    rules = DeliveryRules(
-        schedule=RetrySchedule((0, 10, 60)),
-        request_timeout=timedelta(seconds=2),
-        issuer="http://shop.example",
-        now=lambda: clock.now,
-        random=lambda: 0.5,
-    )
-    yield Courier(database, sender, feed, rules)
-    await sender.close()
-    await feed.close()
 
 
 async def buy(database: Database, clock: Clock, url: str) -> str:

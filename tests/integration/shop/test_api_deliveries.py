@@ -1,0 +1,164 @@
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from shop.webhooks.delivery import Courier
+from tests.integration.shop.conftest import Clock
+from tests.receiver import Receiver
+
+Shop = AsyncTestClient[Litestar]
+
+
+async def buy(shop: Shop, url: str) -> str:
+    """Register the URL at the first call, order a mug, answer the delivery's id."""
+    await shop.post("/v1/webhooks/register", json={"webhook_url": url})
+    order = {"items": [{"product_id": "mug", "quantity": 1}]}
+    delivery_id: str = (await shop.post("/v1/orders", json=order)).json()["delivery_ids"][0]
+    return delivery_id
+
+
+async def page(shop: Shop, **query: Any) -> dict[str, Any]:
+    answer = await shop.get("/v1/deliveries", params=query)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+async def test_the_log_shows_the_newest_first_and_hands_out_a_cursor(shop: Shop) -> None:
+    ids = [await buy(shop, "http://127.0.0.1:9001/") for _ in range(5)]
+
+    first = await page(shop, limit=2)
+    second = await page(shop, limit=2, cursor=first["next_cursor"])
+    third = await page(shop, limit=2, cursor=second["next_cursor"])
+
+    seen = [delivery["id"] for part in (first, second, third) for delivery in part["data"]]
+    assert sorted(seen, reverse=True) == seen
+    assert set(seen) == set(ids)
+    assert third["next_cursor"] is None
+
+
+async def test_the_log_is_filtered_by_each_of_its_fields(shop: Shop) -> None:
+    wanted = await buy(shop, "http://127.0.0.1:9001/")
+    delivery = (await page(shop))["data"][0]
+
+    for name, hit, miss in [
+        ("state", "pending", "failed"),
+        ("endpoint_id", delivery["endpoint_id"], "ep_other"),
+        ("event_type", "purchase.created", "purchase.refunded"),
+        ("message_id", delivery["message_id"], "msg_other"),
+        ("q", delivery["message_id"][:20], "100%_"),
+        ("q", "127.0.0.1:9001", "127.0.0.1:9002"),
+    ]:
+        assert [row["id"] for row in (await page(shop, **{name: hit}))["data"]] == [wanted]
+        assert (await page(shop, **{name: miss}))["data"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": 0},
+        {"limit": 101},
+        {"limit": "many"},
+        {"limit": 10**30},
+        {"cursor": "dlv_nope"},
+        {"cursor": ""},
+        {"state": "lost"},
+        {"event_type": "order.created"},
+    ],
+    ids=str,
+)
+async def test_a_query_that_makes_no_sense_is_refused(query: dict[str, Any], shop: Shop) -> None:
+    answer = await shop.get("/v1/deliveries", params=query)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+async def test_a_delivery_lists_each_attempt_with_request_and_response(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status, receiver.body = 500, b"\xffoops"
+    delivery_id = await buy(shop, receiver.url)
+    clock.pass_seconds(1)
+    await courier.deliver(delivery_id)
+
+    document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
+
+    assert document["state"] == "pending"
+    assert document["last_status"] == 500
+    assert document["next_attempt_at"]
+    [attempt] = document["attempts"]
+    assert attempt["number"] == 1
+    assert attempt["trigger"] == "automatic"
+    assert attempt["request"]["url"] == receiver.url
+    assert attempt["request"]["body"] == receiver.requests[0].body.decode()
+    assert attempt["request"]["headers"]["webhook-id"] == document["message_id"]
+    assert attempt["response"]["status"] == 500
+    assert attempt["response"]["body"] == "\ufffdoops"
+    assert attempt["response"]["truncated"] is False
+    assert attempt["error"] is None
+
+
+async def test_an_attempt_without_an_answer_names_the_error(
+    shop: Shop, courier: Courier, clock: Clock
+) -> None:
+    delivery_id = await buy(shop, "http://127.0.0.1:1025/")
+    clock.pass_seconds(1)
+    await courier.deliver(delivery_id)
+
+    [attempt] = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()["attempts"]
+
+    assert attempt["response"] is None
+    assert attempt["error"] == "connection_refused"
+
+
+async def test_a_succeeded_delivery_can_be_sent_again(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await buy(shop, receiver.url)
+    clock.pass_seconds(1)
+    await courier.deliver(delivery_id)
+
+    answer = await shop.post(f"/v1/deliveries/{delivery_id}/attempts", json={})
+    clock.pass_seconds(1)
+    await courier.deliver(delivery_id)
+
+    assert answer.status_code == 202
+    assert answer.json()["state"] == "pending"
+    document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
+    assert document["state"] == "succeeded"
+    assert [attempt["trigger"] for attempt in document["attempts"]] == ["automatic", "manual"]
+    assert receiver.requests[0].body == receiver.requests[1].body
+
+
+async def test_a_delivery_to_a_deleted_endpoint_is_not_sent_again(shop: Shop) -> None:
+    delivery_id = await buy(shop, "http://127.0.0.1:9001/")
+    endpoint_id = (await page(shop))["data"][0]["endpoint_id"]
+    await shop.delete(f"/v1/webhooks/{endpoint_id}")
+
+    answer = await shop.post(f"/v1/deliveries/{delivery_id}/attempts", json={})
+
+    assert answer.status_code == 409
+    assert (await page(shop))["data"][0]["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_unknown_delivery_is_not_found(method: str, shop: Shop) -> None:
+    path = "/v1/deliveries/dlv_nope" + ("/attempts" if method == "POST" else "")
+
+    answer = await shop.request(method, path, json={} if method == "POST" else None)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_openapi_document_describes_bodies_and_answers(shop: Shop) -> None:
+    document = (await shop.get("/schema/openapi.json")).json()
+
+    register = document["paths"]["/v1/webhooks/register"]["post"]
+    assert "application/json" in register["requestBody"]["content"]
+    assert "/v1/deliveries/{delivery_id}/attempts" in document["paths"]
+    assert "/healthz" not in document["paths"]

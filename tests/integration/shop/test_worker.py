@@ -1,0 +1,120 @@
+"""The worker as a process of its own, with a real Redis."""
+
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from shop.config import Settings
+from shop.database import Database
+from shop.orders import Item, place_order
+from shop.queue import DeliveryQueue
+from shop.vocabulary import DeliveryState
+from shop.webhooks import endpoints
+from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.log import read_stats
+from tests.integration.shop.conftest import StartWorker
+from tests.receiver import Receiver
+from tests.waiting import eventually, wait_for
+
+
+@pytest.fixture
+async def queue(redis_url: str) -> AsyncIterator[DeliveryQueue]:
+    queue = DeliveryQueue(redis_url)
+    yield queue
+    await queue.close()
+
+
+async def buy(database: Database, settings: Settings, url: str) -> list[str]:
+    async with database.writing() as session:
+        if not await endpoints.list_all(session):
+            new = NewEndpoint(url)
+            await endpoints.register(session, new, policy=settings.url_policy, now=now())
+        placed = await place_order(session, [Item("mug", 1)], "Ada", now=now())
+    return list(placed.delivery_ids)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def count(database: Database, state: DeliveryState) -> int:
+    async with database.reading() as session:
+        return (await read_stats(session)).deliveries[state]
+
+
+async def test_a_wake_up_makes_the_worker_deliver(
+    database: Database,
+    settings: Settings,
+    queue: DeliveryQueue,
+    receiver: Receiver,
+    start_worker: StartWorker,
+) -> None:
+    start_worker()
+    await queue.wake(await buy(database, settings, receiver.url))
+
+    async def delivered() -> bool:
+        return await count(database, DeliveryState.SUCCEEDED) == 1
+
+    await eventually(delivered, "the delivery succeeds")
+    assert len(receiver.requests) == 1
+
+
+async def test_deliveries_that_no_wake_up_told_of_are_found(
+    database: Database, settings: Settings, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    for _ in range(30):
+        await buy(database, settings, receiver.url)
+
+    start_worker()
+
+    async def all_delivered() -> bool:
+        return await count(database, DeliveryState.SUCCEEDED) == 30
+
+    await eventually(all_delivered, "all deliveries succeed")
+    assert len(receiver.requests) == 30
+
+
+async def test_retries_come_back_by_themselves(
+    database: Database, settings: Settings, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    receiver.status = 500
+    await buy(database, settings, receiver.url)
+    start_worker()
+    wait_for(lambda: len(receiver.requests) >= 2, "a retry comes")
+
+    receiver.status = 200
+
+    async def ended() -> bool:
+        return await count(database, DeliveryState.SUCCEEDED) == 1
+
+    await eventually(ended, "the delivery succeeds")
+
+
+async def test_two_workers_send_each_delivery_once(
+    database: Database, settings: Settings, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    for _ in range(50):
+        await buy(database, settings, receiver.url)
+
+    start_worker()
+    start_worker()
+
+    async def all_delivered() -> bool:
+        return await count(database, DeliveryState.SUCCEEDED) == 50
+
+    await eventually(all_delivered, "all deliveries succeed")
+    assert len(receiver.requests) == 50
+
+
+async def test_a_worker_told_to_stop_exits_cleanly(
+    database: Database, settings: Settings, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    await buy(database, settings, receiver.url)
+    wait_for(lambda: receiver.requests, "the worker is at work")
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(timeout=15) == 0
