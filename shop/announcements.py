@@ -77,7 +77,10 @@ class ChangeFeed:
             async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
                 await self._redis.publish(CHANNEL, json.dumps([asdict(c) for c in changes]))
         except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("Dashboards elsewhere were not told of a change: %s", error or "timeout")
+            logger.warning(
+                "Dashboards elsewhere were not told of a change: %s",
+                str(error) or "Redis does not answer",
+            )
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[Subscription]:

@@ -63,7 +63,9 @@ class DeliveryQueue:
                         DELIVER_JOB, delivery_id, _job_id=_job_id(delivery_id)
                     )
         except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("No wake-up, the scheduler will find it: %s", error or "timeout")
+            logger.warning(
+                "No wake-up, the scheduler will find it: %s", str(error) or "Redis does not answer"
+            )
 
     async def length(self) -> int:
         """How many jobs wait or run. Raises ``RedisError`` or ``OSError``."""
