@@ -1,0 +1,83 @@
+"""The whole demo as processes of their own, for the benchmarks to measure from outside."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where the running applications are, and a look into the subscriber's database."""
+
+    shop_url: str
+    webhook_url: str
+    secret: str
+    receipts: sqlite3.Connection
+
+    def receipt_count(self) -> int:
+        """Committed receipts; a read-only connection of our own sees nothing earlier."""
+        [count] = self.receipts.execute("SELECT count(*) FROM receipt").fetchone()
+        return int(count)
+
+
+@contextmanager
+def running_stack(var: Path) -> Iterator[Stack]:
+    """Run the demo below ``var`` on free ports until the block ends."""
+    shop_port, subscriber_port = _free_port(), _free_port()
+    environment = os.environ | {
+        "HOOKSHOP_VAR": str(var),
+        "SHOP_PORT": str(shop_port),
+        "SUBSCRIBER_PORT": str(subscriber_port),
+    }
+    command = [sys.executable, "-m", "shop.demo"]
+    demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        shop_url = f"http://127.0.0.1:{shop_port}"
+        webhook_url = _wait_until_subscribed(shop_url)
+        with closing(_read_only(var / "subscriber.db")) as receipts:
+            yield Stack(shop_url, webhook_url, _secret(var), receipts)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_subscribed(shop_url: str) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            endpoints = httpx.get(f"{shop_url}/v1/webhooks").json()["data"]
+        except httpx.HTTPError:
+            endpoints = []
+        if endpoints:
+            return str(endpoints[0]["webhook_url"])
+        time.sleep(0.05)
+    raise SystemExit(f"The subscriber has not registered within {START_SECONDS} s.")
+
+
+def _secret(var: Path) -> str:
+    """The secret that shop and subscriber share; a benchmark may look into the database."""
+    with closing(_read_only(var / "shop.db")) as database:
+        [secret] = database.execute("SELECT secret FROM endpoint_secret").fetchone()
+    return str(secret)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
