@@ -66,6 +66,7 @@ class Endpoint(ShopTable, table=True):
     description: str
     event_types: list[str] = Field(sa_type=JSON)  # values of EventType
     status: EndpointStatus = Field(sa_type=by_value(EndpointStatus))
+    disabled_reason: str | None = None  # why the shop disabled it, such as "gone"
     created_at: datetime
     deleted_at: datetime | None = None
 

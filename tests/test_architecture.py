@@ -19,6 +19,7 @@ PURE = {
     "shop.times",
     "shop.catalog",
     "shop.webhooks.events",
+    "shop.webhooks.outcomes",
     "shop.webhooks.retries",
     "shop.webhooks.signing",
     "shop.webhooks.url_policy",

@@ -18,7 +18,8 @@ from shop.announcements import Change, ChangeFeed
 from shop.database import Database
 from shop.models import Attempt, Delivery, Endpoint, Message
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
-from shop.webhooks.endpoints import live_secrets
+from shop.webhooks.endpoints import disable, live_secrets
+from shop.webhooks.outcomes import Outcome, judge, retry_after_seconds
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.sender import Answer, OutgoingRequest, Sender
 from shop.webhooks.signing import SignedContent, signing_headers
@@ -129,10 +130,13 @@ class Courier:
                 logger.warning("Delivery %s: another worker took over", claim.delivery.id)
                 return
             session.add(_attempt_row(claim, started_at, answer))
+            if judge(answer.status) is Outcome.GONE:
+                await disable(session, claim.endpoint.id, reason="gone")
         _log_attempt(claim, answer)
 
     def _next_state(self, claim: Claim, answer: Answer) -> dict[str, object]:
         now = self._rules.now()
+        outcome = judge(answer.status)
         values: dict[str, object] = {
             "attempt_count": claim.attempt_number,
             "last_status": answer.status,
@@ -141,23 +145,19 @@ class Courier:
             "next_trigger": Trigger.AUTOMATIC,
             "next_attempt_at": None,
         }
-        if is_success(answer.status):
+        if outcome is Outcome.SUCCEEDED:
             return values | {"state": DeliveryState.SUCCEEDED, "completed_at": now}
         delay = self._rules.schedule.delay_before(claim.attempt_number + 1, self._rules.random)
-        if delay is None:
+        if delay is None or outcome is Outcome.GONE:
             return values | {"state": DeliveryState.FAILED, "completed_at": now}
-        next_attempt_at = now + timedelta(seconds=delay)
+        asked_for = retry_after_seconds(answer.status, answer.headers, now=now)
+        next_attempt_at = now + timedelta(seconds=max(delay, asked_for))
         return values | {"state": DeliveryState.PENDING, "next_attempt_at": next_attempt_at}
 
     async def _announce(self, claim: Claim) -> None:
         await self._feed.announce(
             Change("delivery", claim.delivery.id, order_id=claim.message.order_id)
         )
-
-
-def is_success(status: int | None) -> bool:
-    """Any 2xx: the receiver has taken over."""
-    return status is not None and 200 <= status < 300  # noqa: PLR2004 – RFC 9110, section 15.3
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:

@@ -94,6 +94,18 @@ async def delete(session: AsyncSession, endpoint_id: str, *, now: datetime) -> l
     return await _cancel_waiting(session, endpoint_id, now)
 
 
+async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> None:
+    """Stop sending to an endpoint on the shop's own decision; what waits for it goes on waiting.
+
+    ``reason``: a name such as ``gone``, shown to people. A pause by a person is left as it is.
+    """
+    await session.exec(
+        update(Endpoint)
+        .where(col(Endpoint.id) == endpoint_id, col(Endpoint.status) == EndpointStatus.ACTIVE)
+        .values(status=EndpointStatus.DISABLED, disabled_reason=reason)
+    )
+
+
 async def live_secrets(session: AsyncSession, endpoint_id: str) -> list[str]:
     """The secrets that sign for this endpoint, newest first."""
     query = (

@@ -3,13 +3,14 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 import standardwebhooks
 from sqlmodel import select
 
 from shop.database import Database
 from shop.models import EndpointSecret
 from shop.orders import Item, place_order
-from shop.vocabulary import DeliveryState, Trigger
+from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import endpoints
 from shop.webhooks.delivery import Courier, find_due
 from shop.webhooks.endpoints import NewEndpoint
@@ -147,6 +148,44 @@ async def test_a_failed_delivery_can_be_sent_again_by_hand(
     assert found.delivery.state == DeliveryState.SUCCEEDED
     assert found.attempts[-1].number == 4
     assert found.attempts[-1].trigger == Trigger.MANUAL
+
+
+async def test_an_endpoint_that_answers_410_is_disabled_and_sent_nothing_more(
+    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, receiver.url)
+    async with database.writing() as session:
+        other = await place_order(session, [Item("mug", 1)], "Bob", now=clock.now)
+    receiver.status = 410
+
+    await courier.deliver(delivery_id)
+    await courier.deliver(other.delivery_ids[0])
+
+    found = await read(database, delivery_id)
+    assert found.delivery.state == DeliveryState.FAILED
+    assert found.endpoint.status == EndpointStatus.DISABLED
+    assert found.endpoint.disabled_reason == "gone"
+    assert len(receiver.requests) == 1
+    waiting = await read(database, other.delivery_ids[0])
+    assert waiting.delivery.state == DeliveryState.PENDING
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("30", 30), ("1", 10), ("99999", 3600)])
+async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
+    asked: str,
+    waited: int,
+    courier: Courier,
+    database: Database,
+    clock: Clock,
+    receiver: Receiver,
+) -> None:
+    receiver.status, receiver.headers = 503, {"Retry-After": asked}
+    delivery_id = await buy(database, clock, receiver.url)
+
+    await courier.deliver(delivery_id)
+
+    delivery = (await read(database, delivery_id)).delivery
+    assert delivery.next_attempt_at == clock.now + timedelta(seconds=waited)
 
 
 async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
