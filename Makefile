@@ -1,0 +1,105 @@
+# `make` lists the targets. Settings are handed on to the processes: make demo SHOP_PORT=8010
+
+VENV = .venv
+RUN = $(VENV)/bin/python
+# What .venv is built with: PYTHON, or else the first of these that is new enough.
+PYTHONS = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+# Settings of the shell that would lead Python or pip away from .venv.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+
+# Two calls of pytest: the event loops of Playwright and of pytest-asyncio exclude each other.
+UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e
+E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: ready-to-run ## Run shop, worker, subscriber and a private Redis until Ctrl-C
+	@exec $(RUN) -m shop.demo
+
+.PHONY: test
+test: ready-to-develop ## Run all tests, those in a real browser too
+	@$(UNIT_TESTS); unit=$$?; $(E2E_TESTS) && exit $$unit
+
+.PHONY: test-unit
+test-unit: ready-to-develop ## Run all tests but those
+	@$(UNIT_TESTS)
+
+.PHONY: test-e2e
+test-e2e: ready-to-develop ## Run only those over real processes and in a real browser
+	@$(E2E_TESTS)
+
+.PHONY: lint
+lint: ready-to-develop ## Check style, formatting and types
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+	@$(RUN) -m mypy
+
+.PHONY: bench
+bench: ready-to-develop ## Measure how long an order takes to reach the subscriber
+	@$(RUN) -m benchmarks
+
+.PHONY: screenshots
+screenshots: ready-to-develop ## Take the README's pictures anew
+	@$(RUN) -m tests.browser
+	@$(RUN) -m tests.e2e.screenshots
+
+# Versions stay as they are unless pyproject.toml asks for others; UPGRADE=--upgrade renews all.
+COMPILE = $(RUN) -m uv pip compile pyproject.toml $(UPGRADE) --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: lock
+lock: ready-to-develop ## Pin what pyproject.toml asks for (UPGRADE=--upgrade: the newest)
+	@$(COMPILE) --extra dev --output-file requirements-dev.txt
+	@$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt
+
+.PHONY: reset
+reset: ## Forget all orders and receipts (removes var)
+	rm -rf var
+
+.PHONY: clean
+clean: reset ## Remove everything that was generated, .venv too
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: ready-to-run
+ready-to-run:
+	@$(call install,requirements.txt)
+
+.PHONY: ready-to-develop
+ready-to-develop:
+	@$(call install,requirements-dev.txt)
+
+# $(call install,FILE) sees to it that .venv holds what FILE lists. Copies of the files in .venv
+# tell what it holds. They are made last: an interrupted installation is begun again from scratch.
+define install
+set -e; found=; \
+if [ -f $(VENV)/requirements.txt ] && $(RUN) -c 'import pip' 2>/dev/null; then \
+	cmp -s $(1) $(VENV)/$(1) && exit; \
+	echo 'Bringing $(VENV) up to date ...'; \
+else \
+	$(find_python); \
+	echo 'Setting up $(VENV) (once, about a minute) ...'; \
+	$$found -m venv --clear $(VENV); \
+fi; \
+rm -f $(VENV)/requirements*.txt; \
+$(RUN) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(1); \
+cp requirements.txt $(VENV); \
+cp $(1) $(VENV)
+endef
+
+define find_python
+for python in $(PYTHONS); do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	found=$$python; \
+	$$python -c 'import ensurepip, venv' 2>/dev/null && break; \
+done; \
+[ "$$found" ] || { \
+	echo 'Python 3.11 or newer is needed. If you have one: make PYTHON=/path/to/it' >&2; exit 2; }; \
+$$found -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "$$found cannot make $(VENV). On Debian and Ubuntu: apt-get install $$found-venv" >&2; exit 2; }
+endef

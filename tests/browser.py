@@ -1,0 +1,115 @@
+"""Finds a browser for the end-to-end tests, and gets one where there is none.
+
+The e2e fixtures call ``find_browser``; the Makefile runs ``python -m tests.browser`` before them,
+which may download or install one first.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# What Chromium needs to run as root and in containers with little shared memory.
+FLAGS = ("--no-sandbox", "--disable-dev-shm-usage")
+START_SECONDS = 30
+DOWNLOAD_SECONDS = 300
+INSTALL_SECONDS = 600
+HOW_TO_GET_ONE = (
+    "No browser for the end-to-end tests: install Chromium or Google Chrome "
+    "(on Debian: apt-get install chromium) and try again."
+)
+
+
+def main() -> None:
+    """Exit with 0 when there is a browser in the end, otherwise with 2 and one line."""
+    for get_one in (_do_nothing, _download, _install_with_apt):
+        get_one()
+        if find_browser():
+            return
+        find_browser.cache_clear()
+    sys.stderr.write(f"{HOW_TO_GET_ONE}\n")
+    sys.exit(2)
+
+
+@cache
+def find_browser() -> Path | None:
+    """The first browser that runs: an installed one before Playwright's own; None without any.
+
+    Give it to Playwright as ``executable_path``, with ``args=FLAGS``.
+    """
+    return next((each for each in _candidates() if _runs(each)), None)
+
+
+def _candidates() -> Iterator[Path]:
+    for name in NAMES:
+        if found := shutil.which(name):
+            yield Path(found)
+    with sync_playwright() as playwright:
+        own = Path(playwright.chromium.executable_path)
+    if own.exists():
+        yield own
+
+
+def _runs(browser: Path) -> bool:
+    """Whether it shows a page. Some distributions install a script that only says where to go."""
+    page = "data:text/html,<p>It runs</p>"
+    command = [str(browser), "--headless", *FLAGS, "--disable-gpu", "--dump-dom", page]
+    try:
+        shown = subprocess.run(command, capture_output=True, timeout=START_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b"It runs" in shown.stdout
+
+
+def _do_nothing() -> None:
+    """The first attempt: perhaps there is a browser already."""
+
+
+def _download() -> None:
+    _attempt(
+        "Downloading a browser with Playwright",
+        [sys.executable, "-m", "playwright", "install", "--no-shell", "chromium"],
+        DOWNLOAD_SECONDS,
+    )
+
+
+def _install_with_apt() -> None:
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        _attempt(
+            "Installing Debian's Chromium",
+            ["sh", "-c", "apt-get update -q && apt-get install -qy chromium"],
+            INSTALL_SECONDS,
+        )
+
+
+def _attempt(doing: str, command: list[str], patience: float) -> None:
+    """Run a command that may fail: what counts is whether a browser is found afterwards."""
+    sys.stderr.write(f"{doing} …\n")
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=patience,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        sys.stderr.write(f"… given up after {patience:g} s\n")
+        return
+    if done.returncode != 0:
+        last_line = done.stderr.strip().rpartition("\n")[2]
+        sys.stderr.write(f"… failed: {last_line}\n")
+
+
+if __name__ == "__main__":
+    main()
