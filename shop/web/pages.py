@@ -1,21 +1,49 @@
-"""The pages: one Jinja environment for all of them, and the list of their handlers."""
+"""The pages: one Jinja environment for all of them, and the list of their handlers. For ``app``."""
 
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
+from shop.web import deliveries, endpoints, orders, storefront
+from shop.web.cart import read_cart
+
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
-page_handlers: list[HTTPRouteHandler] = []
+page_handlers: list[HTTPRouteHandler] = [
+    storefront.show_products,
+    storefront.show_cart,
+    storefront.add_to_cart,
+    storefront.change_quantity,
+    storefront.check_out,
+    orders.show_orders,
+    orders.stream_orders,
+    orders.show_order,
+    orders.stream_order,
+    deliveries.show_deliveries,
+    deliveries.stream_deliveries,
+    deliveries.show_delivery,
+    deliveries.stream_delivery,
+    deliveries.send_again,
+    endpoints.show_endpoints,
+    endpoints.stream_endpoints,
+    endpoints.register,
+    endpoints.show_endpoint,
+    endpoints.stream_endpoint,
+    endpoints.confirm_deletion,
+    endpoints.delete,
+]
 
 
 def jinja_environment() -> Environment:
     """Escapes everything, and fails on a variable that a handler forgot."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # For the header of every page, error pages included, whatever its handler knows of carts.
+    environment.globals["read_cart"] = read_cart
+    return environment

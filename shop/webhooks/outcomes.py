@@ -52,7 +52,7 @@ def _seconds(text: str, now: datetime) -> float:
         return int(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year such as 99999999999
         return 0
     # A date without a zone is meant in UTC.
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -47,7 +47,18 @@ def test_retry_after_is_seconds_or_a_date_up_to_an_hour(value: str, seconds: flo
 
 @pytest.mark.parametrize(
     "value",
-    ["", "soon", "-5", "1.5", "1e3", "٣", "99999999999999999999", "Tue, 99 Nov 2026", "\x00"],
+    [
+        "",
+        "soon",
+        "-5",
+        "1.5",
+        "1e3",
+        "٣",
+        "99999999999999999999",
+        "Tue, 99 Nov 2026",
+        "\x00",
+        "24 Nov 99999999999",
+    ],
 )
 def test_rubbish_in_retry_after_is_ignored(value: str) -> None:
     assert retry_after_seconds(429, {"retry-after": value}, now=NOW) == 0

@@ -1,0 +1,94 @@
+"""The pages of orders: the list, and one order with its deliveries, both live."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar import Request, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, FromQuery
+from litestar.response import ServerSentEvent, Template
+
+from shop.announcements import Change
+from shop.database import Database
+from shop.models import Order
+from shop.orders import find_order, list_orders
+from shop.web.dependencies import TheDatabase, TheFeed
+from shop.web.live import Region, live_stream
+from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, list_deliveries
+
+PAGE_SIZE = 50
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/orders", include_in_schema=False)
+async def show_orders(database: TheDatabase, before: FromQuery[str | None] = None) -> Template:
+    """Orders, newest first. ``before``: the last order of the page before this one."""
+    context = await _list_region(database, before).read()
+    context["live_address"] = _address("/orders/live", before)
+    return Template("shop/orders/orders.html", context=context)
+
+
+@get("/orders/live", include_in_schema=False)
+async def stream_orders(
+    request: AnyRequest, database: TheDatabase, feed: TheFeed, before: FromQuery[str | None] = None
+) -> ServerSentEvent:
+    """The list, kept up to date."""
+    return live_stream(request, feed, _list_region(database, before))
+
+
+@get("/orders/{order_id:str}", include_in_schema=False)
+async def show_order(database: TheDatabase, order_id: FromPath[str]) -> Template:
+    """One order: what was bought, and how telling the endpoints goes."""
+    async with database.reading() as session:
+        found = await find_order(session, order_id)
+    if found is None:
+        raise NotFoundException(f"there is no order {order_id!r}")
+    context = await _deliveries_region(database, order_id).read()
+    return Template(
+        "shop/orders/order.html", context={**context, "order": found.order, "lines": found.lines}
+    )
+
+
+@get("/orders/{order_id:str}/live", include_in_schema=False)
+async def stream_order(
+    request: AnyRequest, database: TheDatabase, feed: TheFeed, order_id: FromPath[str]
+) -> ServerSentEvent:
+    """The order's deliveries, kept up to date."""
+    return live_stream(request, feed, _deliveries_region(database, order_id))
+
+
+def _list_region(database: Database, before: str | None) -> Region:
+    async def read() -> dict[str, Any]:
+        async with database.reading() as session:
+            # One more than shown tells whether there is an older page.
+            orders = await list_orders(session, limit=PAGE_SIZE + 1, before_id=before)
+        return {
+            "orders": orders[:PAGE_SIZE],
+            "newest_address": "/orders" if before else None,
+            "older_address": _older_address(orders),
+        }
+
+    return Region("orders", "shop/orders/_orders.html", read, lambda c: c.kind == "order")
+
+
+def _deliveries_region(database: Database, order_id: str) -> Region:
+    async def read() -> dict[str, Any]:
+        async with database.reading() as session:
+            page = await list_deliveries(session, DeliveryFilter(q=order_id), limit=LARGEST_PAGE)
+        return {"rows": page.rows}
+
+    def concerns(change: Change) -> bool:
+        # A change of an endpoint may cancel deliveries, and its announcement names no orders.
+        return order_id in {change.id, change.order_id} or change.order_id is None
+
+    return Region("order-deliveries", "shop/orders/_deliveries.html", read, concerns)
+
+
+def _older_address(orders: Sequence[Order]) -> str | None:
+    return _address("/orders", orders[PAGE_SIZE - 1].id) if len(orders) > PAGE_SIZE else None
+
+
+def _address(path: str, before: str | None) -> str:
+    return f"{path}?{urlencode({'before': before})}" if before else path

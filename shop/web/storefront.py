@@ -1,0 +1,120 @@
+"""The storefront: products, the cart, and the checkout that places an order."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+
+from shop.announcements import Change
+from shop.catalog import CATALOG, find_product
+from shop.orders import LARGEST_QUANTITY, place_order
+from shop.web.cart import Cart, cart_cookie, read_cart
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.forms import LONGEST_NAME, read_form, text_problem
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+TOO_MANY = f"At most {LARGEST_QUANTITY} of one product fit into an order."
+
+
+@get("/", include_in_schema=False)
+async def show_products(request: AnyRequest) -> Template:
+    """Everything that can be bought."""
+    context = {"products": CATALOG, "quantities": read_cart(request).quantities}
+    return Template("shop/storefront/products.html", context=context)
+
+
+@get("/cart", include_in_schema=False)
+async def show_cart(request: AnyRequest) -> Template:
+    """What is in the cart, and the checkout."""
+    return _cart_page(read_cart(request))
+
+
+@post("/cart/items", include_in_schema=False)
+async def add_to_cart(request: AnyRequest) -> AnyResponse:
+    """Put one piece of ``product_id`` into the cart."""
+    product_id = (await read_form(request)).text("product_id")
+    _insist_on_product(product_id)
+    cart = read_cart(request)
+    quantity = cart.quantities.get(product_id, 0) + 1
+    if quantity > LARGEST_QUANTITY:
+        return _cart_page(cart, {f"quantity-{product_id}": TOO_MANY})
+    return _remember(cart.with_quantity(product_id, quantity), f"/#{product_id}")
+
+
+@post("/cart/items/{product_id:str}", include_in_schema=False)
+async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> AnyResponse:
+    """Have ``quantity`` pieces of a product in the cart; 0 takes it out."""
+    _insist_on_product(product_id)
+    typed = (await read_form(request)).text("quantity")
+    cart = read_cart(request)
+    quantity = _whole_number(typed)
+    if quantity is None or quantity > LARGEST_QUANTITY:
+        problem = f"Type a whole number from 0 to {LARGEST_QUANTITY}."
+        name = f"quantity-{product_id}"
+        return _cart_page(cart, {name: problem}, typed={name: typed})
+    return _remember(cart.with_quantity(product_id, quantity), "/cart")
+
+
+@post("/orders", include_in_schema=False)
+async def check_out(
+    request: AnyRequest, database: TheDatabase, queue: TheQueue, feed: TheFeed
+) -> AnyResponse:
+    """Order what is in the cart, for ``customer_name``."""
+    name = (await read_form(request)).text("customer_name")
+    cart = read_cart(request)
+    errors = _checkout_errors(cart, name)
+    if errors:
+        return _cart_page(cart, errors, typed={"customer_name": name})
+    async with database.writing() as session:
+        placed = await place_order(session, cart.items, name, now=datetime.now(UTC))
+    # Committed: the order stands, whatever becomes of the wake-up.
+    await asyncio.gather(
+        queue.wake(placed.delivery_ids), feed.announce(Change("order", placed.order.id))
+    )
+    return _remember(Cart(), f"/orders/{placed.order.id}")
+
+
+def _cart_page(
+    cart: Cart, errors: dict[str, str] | None = None, *, typed: dict[str, str] | None = None
+) -> Template:
+    """The cart as it is; with ``errors`` by field, it shows what was ``typed`` and answers 422."""
+    return Template(
+        "shop/storefront/cart.html",
+        context={
+            "cart": cart,
+            "errors": errors or {},
+            "typed": typed or {},
+            "longest_name": LONGEST_NAME,
+        },
+        status_code=422 if errors else 200,
+    )
+
+
+def _insist_on_product(product_id: str) -> None:
+    if find_product(product_id) is None:
+        raise NotFoundException(f"there is no product {product_id!r}")
+
+
+def _whole_number(text: str) -> int | None:
+    """Plain digits only: int() would also take "1_0", "+1" and other scripts' digits."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_QUANTITY)) + 1):
+        return None
+    return int(text)
+
+
+def _remember(cart: Cart, address: str) -> Redirect:
+    return Redirect(address, status_code=303, cookies=[cart_cookie(cart)])
+
+
+def _checkout_errors(cart: Cart, name: str) -> dict[str, str]:
+    problems = {
+        "cart": "" if cart.lines else "There is nothing in the cart to order.",
+        "customer_name": text_problem(name, longest=LONGEST_NAME) if name else "Tell us a name.",
+    }
+    return {field: problem for field, problem in problems.items() if problem}
