@@ -23,7 +23,12 @@ PURE = {
     "shop.webhooks.retries",
     "shop.webhooks.signing",
     "shop.webhooks.url_policy",
+    "subscriber_app.checklist",
+    "subscriber_app.events",
+    "subscriber_app.rulings",
+    "subscriber_app.tokens",
     "subscriber_app.verification",
+    "subscriber_app.vocabulary",
 }
 INPUT_OUTPUT = {
     "sqlalchemy",

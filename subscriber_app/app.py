@@ -1,0 +1,100 @@
+"""Wires the subscriber's web application together; nothing else knows all its parts.
+
+``python -m subscriber_app`` serves it; tests build it with settings and a clock of their own.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from litestar import Litestar, get
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.htmx import HTMXPlugin
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.static_files import create_static_files_router
+from litestar.template import TemplateConfig
+
+from subscriber_app import __version__
+from subscriber_app.config import Settings
+from subscriber_app.database import Database
+from subscriber_app.faults import Faults
+from subscriber_app.inbox import Inbox, utc_now
+from subscriber_app.news import NewsFeed
+from subscriber_app.shop_client import ShopClient
+from subscriber_app.subscription import Subscriptions
+from subscriber_app.web.api import api_router
+from subscriber_app.web.errors import exception_handlers
+from subscriber_app.web.pages import jinja_environment, page_handlers
+from subscriber_app.web.receiver import receive_webhook
+from subscriber_app.web.security import SECURITY_HEADERS, csrf_protection
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
+    """Build the application; connections are opened when it starts and closed when it stops."""
+    database = Database(settings.resolved_database_url)
+    feed = NewsFeed()
+    faults = Faults(database, feed)
+    inbox = Inbox(database, feed, faults, webhook_url=settings.webhook_url, now=now)
+    shop = ShopClient(settings.shop_url)
+    subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await database.create_tables()
+        await faults.load()
+        # Beside serving: the shop may come up later than we do.
+        keeping = asyncio.create_task(subscriptions.keep()) if settings.auto_register else None
+        try:
+            yield
+        finally:
+            if keeping:
+                keeping.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await keeping
+            await shop.close()
+            await database.close()
+
+    return Litestar(
+        route_handlers=[
+            healthz,
+            receive_webhook,
+            api_router,
+            *page_handlers,
+            create_static_files_router(path="/static", directories=[STATIC]),
+        ],
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
+            "inbox": Provide(lambda: inbox, sync_to_thread=False),
+            "faults": Provide(lambda: faults, sync_to_thread=False),
+            "subscriptions": Provide(lambda: subscriptions, sync_to_thread=False),
+        },
+        lifespan=[lifespan],
+        plugins=[HTMXPlugin()],
+        exception_handlers=exception_handlers(),
+        response_headers=SECURITY_HEADERS,
+        csrf_config=csrf_protection(settings.var),
+        template_config=TemplateConfig(
+            instance=JinjaTemplateEngine.from_environment(jinja_environment(faults))
+        ),
+        # The JSON only: Litestar's pages for it load scripts from another host.
+        openapi_config=OpenAPIConfig(
+            title="Hookshop: the subscriber",
+            version=__version__,
+            render_plugins=[JsonRenderPlugin()],
+        ),
+        logging_config=None,  # the entry point has configured logging
+    )
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """Say that the application can serve."""
+    return {"status": "ok"}

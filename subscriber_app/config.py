@@ -1,0 +1,74 @@
+"""Settings of the subscriber, read from environment variables only.
+
+Used by the entry point; everything else is handed a finished ``Settings`` object.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+RECEIVER_PATH = "/v1/new-purchase"
+
+
+class ConfigurationError(Exception):
+    """A setting is wrong; the message is one clear line for a person."""
+
+
+def _absolute_url(text: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(text)
+    return text.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_absolute_url)]
+
+
+class Settings(BaseSettings):
+    """One field per environment variable; the names are listed in the README."""
+
+    # An empty variable counts as unset, so that a Makefile or a unit file may pass all of them on.
+    model_config = SettingsConfigDict(env_prefix="SUBSCRIBER_", env_ignore_empty=True, frozen=True)
+
+    var: Annotated[Path, Field(validation_alias="HOOKSHOP_VAR")] = Path("var")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8001
+    public_url: Url | None = None
+    database_url: str | None = None
+    shop_url: Url = "http://127.0.0.1:8000"
+    auto_register: bool = False
+
+    @property
+    def base_url(self) -> str:
+        """Where browsers and the shop find the subscriber, without a trailing slash."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def webhook_url(self) -> str:
+        """The address to register with the shop; tokens must name it as their audience."""
+        return self.base_url + RECEIVER_PATH
+
+    @property
+    def resolved_database_url(self) -> str:
+        """SQLAlchemy URL of the subscriber's database."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.var.absolute() / 'subscriber.db'}"
+
+
+def load_settings() -> Settings:
+    """Read and check the environment.
+
+    Raises ``ConfigurationError`` with one line naming each wrong variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(_one_line(error)) from error
+
+
+def _one_line(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        field = str(problem["loc"][0])
+        variable = field if field.isupper() else f"SUBSCRIBER_{field.upper()}"
+        problems.append(f"{variable}={problem['input']}: {problem['msg']}")
+    return "; ".join(problems)

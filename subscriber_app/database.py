@@ -1,0 +1,76 @@
+"""Opens the subscriber's database and its transactions.
+
+``app`` builds one ``Database`` at start; services open a session with ``reading()`` or
+``writing()``. No transaction is ever open across a network call.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from subscriber_app.models import SubscriberTable
+
+BUSY_TIMEOUT_SECONDS = 5
+
+
+class Database:
+    """The engine and two ways into it: ``reading()`` and ``writing()``."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(url)
+        # The same pool; the option tells _begin below which kind of transaction to open.
+        self._writer = self._engine.execution_options(writes=True)
+        if self._engine.dialect.name == "sqlite":
+            _prepare_sqlite(self._engine)
+
+    async def create_tables(self) -> None:
+        """Create what does not exist yet; safe when several processes start at once."""
+        path = make_url(self._engine.url).database
+        if self._engine.dialect.name == "sqlite" and path:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        async with self._writer.begin() as connection:
+            await connection.run_sync(SubscriberTable.metadata.create_all)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that sees one consistent state and writes nothing."""
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that commits when the block ends and rolls back when it raises."""
+        async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        """Close all connections; the database is not usable afterwards."""
+        await self._engine.dispose()
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    event.listen(engine.sync_engine, "connect", _configure_connection)
+    event.listen(engine.sync_engine, "begin", _begin)
+
+
+def _configure_connection(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: _begin does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")  # readers and one writer do not block each other
+    cursor.execute("PRAGMA foreign_keys = ON")  # off by default in SQLite
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once with "database is locked" when
+    # another one wrote in between; busy_timeout does not help there. So writers say so up front.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

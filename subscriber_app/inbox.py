@@ -1,0 +1,152 @@
+"""From an incoming request to a receipt: judge, remember, book, in one commit.
+
+Called by ``web.receiver``. The commit comes before the answer: a 2xx that the sender gets is a
+promise that nothing will be lost. Whatever comes in leaves a receipt.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from uuid_utils.compat import uuid7
+
+from subscriber_app.checklist import Checklist
+from subscriber_app.database import Database
+from subscriber_app.events import MONEY_EVENTS
+from subscriber_app.faults import Faults
+from subscriber_app.models import HandledMessage, Purchase, Receipt, Subscription
+from subscriber_app.news import NewsFeed
+from subscriber_app.rulings import Handled, Ruling, body_sha256, examine, refuse, settle
+from subscriber_app.verification import Expectation, IncomingRequest
+from subscriber_app.vocabulary import Verdict
+
+LONGEST_KEPT_ID = 128
+
+logger = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of the running application; tests bring their own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A committed receipt. ``detail``: the sentence for the sender when it was refused."""
+
+    receipt: Receipt
+    detail: str
+
+
+class Inbox:
+    """Takes requests in. ``webhook_url``: where we may be addressed before subscribing."""
+
+    def __init__(
+        self,
+        database: Database,
+        feed: NewsFeed,
+        faults: Faults,
+        *,
+        webhook_url: str,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._database = database
+        self._feed = feed
+        self._faults = faults
+        self._webhook_url = webhook_url
+        self._now = now
+
+    async def receive(self, request: IncomingRequest) -> Received:
+        """Judge a request and commit its receipt. Raises only for failures of our own."""
+        received_at, started = self._now(), time.perf_counter()
+        ruling = await self._examine(request, received_at)
+        async with self._database.writing() as session:
+            # Inside the writing transaction: of many copies at once, exactly one comes first.
+            ruling = settle(ruling, request, await _recall(session, request, ruling))
+            receipt = _receipt(request, ruling, received_at)
+            receipt.duration_ms = round((time.perf_counter() - started) * 1000, 2)
+            session.add(receipt)
+            if ruling.verdict is Verdict.ACCEPTED:
+                await _book(session, request, ruling, receipt)
+        self._feed.announce()
+        _log(receipt)
+        return Received(receipt, ruling.detail)
+
+    async def _examine(self, request: IncomingRequest, now: datetime) -> Ruling:
+        refusal = self._faults.current.refusal
+        if refusal:
+            return refuse(refusal, Checklist())
+        async with self._database.reading() as session:
+            subscription = (await session.exec(select(Subscription))).first()
+        expected = Expectation(
+            secrets=[subscription.secret] if subscription else [],
+            audience=subscription.webhook_url if subscription else self._webhook_url,
+            now=now.timestamp(),
+        )
+        return examine(request, expected)
+
+
+async def _recall(
+    session: AsyncSession, request: IncomingRequest, ruling: Ruling
+) -> Handled | None:
+    if ruling.verdict is not Verdict.ACCEPTED:
+        return None  # ids of requests that are not genuine mean nothing
+    row = await session.get(HandledMessage, request.header("webhook-id"))
+    return Handled(row.body_sha256, row.receipt_id) if row else None
+
+
+async def _book(
+    session: AsyncSession, request: IncomingRequest, ruling: Ruling, receipt: Receipt
+) -> None:
+    message_id, event = request.header("webhook-id"), ruling.event
+    if message_id is None or event is None or event.occurred_at is None:
+        raise AssertionError("an accepted request has all of these")
+    await session.flush()  # each row here refers to the one before it
+    session.add(
+        HandledMessage(id=message_id, body_sha256=body_sha256(request), receipt_id=receipt.id)
+    )
+    await session.flush()
+    if event.type in MONEY_EVENTS:
+        session.add(
+            Purchase(
+                message_id=message_id,
+                event_type=event.type,
+                event_id=event.id,
+                order_id=event.order_id,
+                value_cents=event.value_cents,
+                occurred_at=event.occurred_at,
+                booked_at=receipt.received_at,
+            )
+        )
+
+
+def _receipt(request: IncomingRequest, ruling: Ruling, received_at: datetime) -> Receipt:
+    event = ruling.event
+    return Receipt(
+        id=f"rcp_{uuid7(nanoseconds=int(received_at.timestamp() * 1e6) * 1000).hex}",
+        received_at=received_at,
+        duration_ms=0,
+        verdict=ruling.verdict,
+        reason=ruling.reason,
+        status=ruling.status,
+        message_id=(request.header("webhook-id") or "")[:LONGEST_KEPT_ID] or None,
+        event_type=event.type_name if event else None,
+        value_cents=event.value_cents if event and event.type in MONEY_EVENTS else None,
+        headers=[list(pair) for pair in request.headers],
+        body=request.body,
+        steps=[asdict(step) for step in ruling.checklist.steps],
+    )
+
+
+def _log(receipt: Receipt) -> None:
+    logger.info(
+        "Receipt %s: %s%s → %d",
+        receipt.id,
+        receipt.verdict,
+        f" ({receipt.reason})" if receipt.reason else "",
+        receipt.status,
+    )

@@ -1,0 +1,91 @@
+"""The subscriber's tables, in the words of the README's glossary.
+
+Rows are plain data: rules live in ``verification`` and ``inbox``. Times are UTC; money is integer
+cents.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Enum, Index
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from subscriber_app.vocabulary import EventType, Reason, Verdict
+
+
+class SubscriberTable(SQLModel, registry=registry()):
+    """Base of all tables here; its own registry, so that another app's tables cannot collide."""
+
+
+def by_value(values: type[StrEnum]) -> Enum:
+    """Column type that stores an enum's values; SQLAlchemy's default would store its names."""
+    return Enum(values, values_callable=list, native_enum=False, length=32)
+
+
+class Receipt(SubscriberTable, table=True):
+    """One incoming request, accepted or not, and what became of it. Rows are only ever added.
+
+    ``headers``: ``[name, value]`` pairs as they came. ``steps``: one ``{name, result, detail}`` for
+    each ``StepName``. ``message_id`` is what the request says, and a fact only if it was found
+    genuine.
+    """
+
+    __table_args__ = (Index("receipts_by_verdict", "verdict", "id"),)
+
+    id: str = Field(primary_key=True)
+    received_at: datetime
+    duration_ms: float  # from the last byte of the request to the verdict
+    verdict: Verdict = Field(sa_type=by_value(Verdict))
+    reason: Reason | None = Field(sa_type=by_value(Reason))
+    status: int  # of the answer
+    message_id: str | None = Field(index=True)
+    event_type: str | None
+    value_cents: int | None
+    headers: list[list[str]] = Field(sa_type=JSON)
+    body: bytes
+    steps: list[dict[str, Any]] = Field(sa_type=JSON)
+
+
+class HandledMessage(SubscriberTable, table=True):
+    """A message that was accepted: the memory against which duplicates are found."""
+
+    __tablename__ = "handled_message"
+
+    id: str = Field(primary_key=True)  # the webhook-id
+    body_sha256: str
+    receipt_id: str = Field(foreign_key="receipt.id")
+
+
+class Purchase(SubscriberTable, table=True):
+    """Money that was booked for a message. A refund is a purchase with a negative value."""
+
+    message_id: str = Field(primary_key=True, foreign_key="handled_message.id")
+    event_type: EventType = Field(sa_type=by_value(EventType))
+    event_id: str
+    order_id: str | None
+    value_cents: int
+    occurred_at: datetime
+    booked_at: datetime
+
+
+class Subscription(SubscriberTable, table=True):
+    """Our registration with the shop: one row, or none before and after it."""
+
+    endpoint_id: str = Field(primary_key=True)
+    webhook_url: str
+    shop_url: str
+    event_types: list[str] = Field(sa_type=JSON)
+    secret: str
+    created_at: datetime
+
+
+class FaultSetting(SubscriberTable, table=True):
+    """What goes wrong on purpose, kept so that a restart does not change it. One row at most."""
+
+    __tablename__ = "fault_setting"
+
+    id: int = Field(primary_key=True)
+    mode: str
+    status: int | None

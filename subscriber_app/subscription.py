@@ -1,0 +1,151 @@
+"""Subscribes to the shop, keeps the secret, and unsubscribes. Called by ``app`` and the pages."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlmodel import delete, select
+
+from subscriber_app.database import Database
+from subscriber_app.models import Subscription
+from subscriber_app.news import NewsFeed
+from subscriber_app.shop_client import (
+    AlreadyRegistered,
+    Registration,
+    ShopClient,
+    ShopError,
+    ShopUnreachable,
+)
+from subscriber_app.verification import secret_key
+from subscriber_app.vocabulary import EventType
+
+SUBSCRIBABLE = (
+    EventType.PURCHASE_CREATED,
+    EventType.PURCHASE_SHIPPED,
+    EventType.PURCHASE_REFUNDED,
+)
+PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # between tries to reach a shop that is not up yet
+FINGERPRINT_LENGTH = 16
+
+logger = logging.getLogger(__name__)
+
+
+class Subscriptions:
+    """The one subscription of this subscriber: none, or one."""
+
+    def __init__(
+        self,
+        database: Database,
+        shop: ShopClient,
+        feed: NewsFeed,
+        *,
+        webhook_url: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._shop = shop
+        self._feed = feed
+        self._now = now
+        self._changing = asyncio.Lock()  # of two clicks at once, the second finds the work done
+        self.webhook_url = webhook_url
+        self.shop_url = shop.shop_url
+
+    async def current(self) -> Subscription | None:
+        """The standing subscription."""
+        async with self._database.reading() as session:
+            return (await session.exec(select(Subscription))).first()
+
+    async def subscribe(self, event_types: Sequence[str] = SUBSCRIBABLE) -> None:
+        """Register with the shop and keep the secret, unless it is done. Raises ``ShopError``."""
+        async with self._changing:
+            if await self.current() is None:
+                await self._subscribe(event_types)
+
+    async def unsubscribe(self) -> None:
+        """Have the shop delete the endpoint, then forget the secret. Raises ``ShopError``.
+
+        In this order: a shop that could not be told would go on sending.
+        """
+        async with self._changing:
+            standing = await self.current()
+            if standing:
+                await self._shop.delete(standing.endpoint_id)
+                await self._forget()
+
+    async def status_at_shop(self) -> str | None:
+        """What the shop says of the standing subscription; None when there is none, or not there.
+
+        Raises ``ShopUnreachable``.
+        """
+        standing = await self.current()
+        return await self._shop.endpoint_status(standing.endpoint_id) if standing else None
+
+    async def keep(self) -> None:
+        """See to it that we are subscribed, however long the shop takes to come up."""
+        tries = 0
+        while True:
+            try:
+                await self._renew()
+            except ShopUnreachable as error:
+                if tries == 0:
+                    logger.info("Waiting for the shop: %s", error)
+                await asyncio.sleep(PAUSES_SECONDS[min(tries, len(PAUSES_SECONDS) - 1)])
+                tries += 1
+            except ShopError as error:
+                logger.error("Not subscribed: %s", error)  # noqa: TRY400 – the shop's word says it all
+                return
+            else:
+                return
+
+    async def _renew(self) -> None:
+        """Subscribe, unless the standing subscription is known to the shop and still fits."""
+        async with self._changing:
+            standing = await self.current()
+            if standing:
+                known = await self._shop.endpoint_status(standing.endpoint_id)
+                if known and self._fits(standing):
+                    logger.info("Subscribed as %s since before", standing.endpoint_id)
+                    return
+                await self._shop.delete(standing.endpoint_id)
+                await self._forget()
+            await self._subscribe(SUBSCRIBABLE)
+
+    def _fits(self, standing: Subscription) -> bool:
+        return (standing.webhook_url, standing.shop_url) == (self.webhook_url, self.shop_url)
+
+    async def _subscribe(self, event_types: Sequence[str]) -> None:
+        registration = await self._register(event_types)
+        async with self._database.writing() as session:
+            session.add(
+                Subscription(
+                    endpoint_id=registration.endpoint_id,
+                    webhook_url=self.webhook_url,
+                    shop_url=self.shop_url,
+                    event_types=[str(each) for each in event_types],
+                    secret=registration.secret,
+                    created_at=self._now(),
+                )
+            )
+        self._feed.announce()
+        logger.info("Subscribed as %s", registration.endpoint_id)
+
+    async def _register(self, event_types: Sequence[str]) -> Registration:
+        try:
+            return await self._shop.register(self.webhook_url, event_types)
+        except AlreadyRegistered as standing:
+            # Our own address, from before our database was lost, and with it the secret.
+            logger.warning("Replacing the endpoint %s, whose secret is lost", standing.endpoint_id)
+            await self._shop.delete(standing.endpoint_id)
+            return await self._shop.register(self.webhook_url, event_types)
+
+    async def _forget(self) -> None:
+        async with self._database.writing() as session:
+            await session.exec(delete(Subscription))
+        self._feed.announce()
+
+
+def fingerprint(secret: str) -> str:
+    """Tells secrets apart without giving them away: the beginning of the key's SHA-256, in hex."""
+    return hashlib.sha256(secret_key(secret)).hexdigest()[:FINGERPRINT_LENGTH]

@@ -1,0 +1,1 @@
+"""What the subscriber serves over HTTP: receiver, JSON API, dashboard, live updates."""

@@ -1,0 +1,174 @@
+"""The JSON API under ``/v1``: receipts, totals and faults, for programs and Playwright suites."""
+
+from typing import Annotated, Any
+
+from litestar import Router, delete, get, put
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta, Struct
+
+from subscriber_app.faults import HIGHEST_STATUS, LOWEST_STATUS, Fault, FaultMode
+from subscriber_app.models import Receipt
+from subscriber_app.receipts import (
+    LARGEST_PAGE,
+    ReceiptFilter,
+    find_receipt,
+    forget_all,
+    list_receipts,
+    read_stats,
+)
+from subscriber_app.times import rfc3339_ms
+from subscriber_app.vocabulary import Verdict
+from subscriber_app.web.bodies import LARGEST_BODY, StrictJson, insist_on_json
+from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed
+from subscriber_app.web.errors import Problem
+
+Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
+Status = Annotated[int, Meta(ge=LOWEST_STATUS, le=HIGHEST_STATUS)]
+
+
+class ReceiptDocument(Struct):
+    """A receipt as the inbox shows it. ``status``: what was answered."""
+
+    id: str
+    received_at: str
+    duration_ms: float
+    verdict: str
+    reason: str | None
+    status: int
+    message_id: str | None
+    event_type: str | None
+    value_cents: int | None
+
+
+class StepDocument(Struct):
+    """One step of the verification. ``result``: passed, failed, skipped or not_reached."""
+
+    name: str
+    result: str
+    detail: str
+
+
+class ReceiptWithSteps(ReceiptDocument):
+    """A receipt with the request and each step. ``headers``: ``[name, value]`` pairs, as sent."""
+
+    steps: list[StepDocument]
+    headers: list[list[str]]
+    body: str
+
+
+class ReceiptList(Struct):
+    """One page of the inbox."""
+
+    data: list[ReceiptDocument]
+    next_cursor: str | None
+
+
+class StatsDocument(Struct):
+    """Totals; each verdict is present."""
+
+    receipts: dict[str, int]
+    purchases: int
+    revenue_cents: int
+
+
+class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """``{"mode": "none"}`` or ``{"mode": "status", "status": 500}``."""
+
+    mode: FaultMode
+    status: Status | None = None
+
+
+@get("/receipts")
+async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
+    *,
+    database: TheDatabase,
+    verdict: FromQuery[Verdict | None] = None,
+    event_type: FromQuery[str | None] = None,
+    message_id: FromQuery[str | None] = None,
+    limit: Limit = 50,
+    cursor: FromQuery[str | None] = None,
+) -> ReceiptList:
+    """One page of receipts, newest first; follow ``next_cursor`` for the next."""
+    wanted = ReceiptFilter(verdict, event_type, message_id)
+    async with database.reading() as session:
+        page = await list_receipts(session, wanted, limit=limit, cursor=cursor)
+    return ReceiptList(
+        [ReceiptDocument(**_fields(receipt)) for receipt in page.receipts], page.next_cursor
+    )
+
+
+@get("/receipts/{receipt_id:str}")
+async def get_receipt(receipt_id: FromPath[str], database: TheDatabase) -> ReceiptWithSteps:
+    """One receipt with the request as it came and every verification step."""
+    async with database.reading() as session:
+        receipt = await find_receipt(session, receipt_id)
+    if receipt is None:
+        raise NotFoundException(f"there is no receipt {receipt_id!r}")
+    return ReceiptWithSteps(
+        **_fields(receipt),
+        steps=[StepDocument(**step) for step in receipt.steps],
+        headers=receipt.headers,
+        body=receipt.body.decode("utf-8", errors="replace"),
+    )
+
+
+@delete("/receipts")
+async def delete_receipts(database: TheDatabase, feed: TheFeed) -> None:
+    """Forget all receipts and everything that was booked."""
+    async with database.writing() as session:
+        await forget_all(session)
+    feed.announce()
+
+
+@get("/stats")
+async def get_stats(database: TheDatabase) -> StatsDocument:
+    """Count receipts by verdict, purchases and money."""
+    async with database.reading() as session:
+        stats = await read_stats(session)
+    receipts = {verdict.value: count for verdict, count in stats.receipts.items()}
+    return StatsDocument(receipts, stats.purchases, stats.revenue_cents)
+
+
+@get("/faults")
+async def get_faults(faults: TheFaults) -> FaultDocument:
+    """What goes wrong on purpose."""
+    return FaultDocument(faults.current.mode, faults.current.status)
+
+
+@put("/faults", dto=StrictJson[FaultDocument], return_dto=None)
+async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultDocument:
+    """Let something go wrong from the next request on, or nothing any more."""
+    if (data.mode is FaultMode.STATUS) != (data.status is not None):
+        raise Problem(400, 'a status belongs to the mode "status", and to no other')
+    await faults.set(Fault(data.mode, data.status))
+    return data
+
+
+api_router = Router(
+    path="/v1",
+    route_handlers=[
+        list_receipts_as_json,
+        get_receipt,
+        delete_receipts,
+        get_stats,
+        get_faults,
+        put_faults,
+    ],
+    before_request=insist_on_json,
+    request_max_body_size=LARGEST_BODY,
+)
+
+
+def _fields(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "id": receipt.id,
+        "received_at": rfc3339_ms(receipt.received_at),
+        "duration_ms": receipt.duration_ms,
+        "verdict": receipt.verdict,
+        "reason": receipt.reason,
+        "status": receipt.status,
+        "message_id": receipt.message_id,
+        "event_type": receipt.event_type,
+        "value_cents": receipt.value_cents,
+    }

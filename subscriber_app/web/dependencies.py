@@ -1,0 +1,15 @@
+"""What handlers may ask for by name; ``app`` provides it."""
+
+from litestar.di import NamedDependency
+
+from subscriber_app.database import Database
+from subscriber_app.faults import Faults
+from subscriber_app.inbox import Inbox
+from subscriber_app.news import NewsFeed
+from subscriber_app.subscription import Subscriptions
+
+TheDatabase = NamedDependency[Database]
+TheFeed = NamedDependency[NewsFeed]
+TheInbox = NamedDependency[Inbox]
+TheFaults = NamedDependency[Faults]
+TheSubscriptions = NamedDependency[Subscriptions]

@@ -1,0 +1,103 @@
+"""Turns every refusal and failure into an answer: problem documents under ``/v1``, pages elsewhere.
+
+The handlers are wired in ``app``. What is wrong with a webhook is not an error but a receipt: see
+``receiver``.
+"""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.response import Template
+from sqlalchemy.exc import OperationalError
+
+from subscriber_app.receipts import BadCursor
+
+RETRY_AFTER_SECONDS = 5
+
+logger = logging.getLogger(__name__)
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+class Problem(HTTPException):
+    """A refusal with a status and one sentence for the client (RFC 9457, "Problem Details")."""
+
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail=detail, status_code=status, headers=headers)
+
+
+def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyResponse]]:
+    """What ``Litestar(exception_handlers=…)`` wants."""
+    return {
+        HTTPException: _answer_http_exception,
+        BadCursor: _answer_bad_cursor,
+        OperationalError: _answer_database_away,
+        Exception: _answer_failure,
+    }
+
+
+def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResponse:
+    return _answer(request, Problem(error.status_code, _detail(error), headers=error.headers))
+
+
+def _detail(error: HTTPException) -> str:
+    """Litestar's message, with the reasons it keeps apart for wrong parameters."""
+    reasons = error.extra if isinstance(error.extra, list) else []
+    texts = [f"{reason.get('key')}: {reason.get('message')}" for reason in reasons]
+    return "; ".join(texts) or error.detail
+
+
+def _answer_bad_cursor(request: AnyRequest, error: BadCursor) -> AnyResponse:
+    return _answer(request, Problem(400, str(error)))
+
+
+def _answer_database_away(request: AnyRequest, error: OperationalError) -> AnyResponse:
+    logger.error("%s %s: database unavailable: %s", request.method, request.url.path, error.orig)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return _answer(
+        request,
+        Problem(503, "the database is busy; nothing was written, try again", headers=headers),
+    )
+
+
+def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _answer(request, Problem(500, "something broke on our side; the log says what"))
+
+
+def _answer(request: AnyRequest, problem: Problem) -> AnyResponse:
+    if request.url.path.startswith("/v1/"):
+        return _problem_document(problem)
+    return _error_page(problem)
+
+
+def _problem_document(problem: Problem) -> AnyResponse:
+    return Response(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(problem.status_code).phrase,
+            "status": problem.status_code,
+            "detail": problem.detail,
+        },
+        status_code=problem.status_code,
+        headers=problem.headers,
+        media_type="application/problem+json",
+    )
+
+
+def _error_page(problem: Problem) -> AnyResponse:
+    return Template(
+        "subscriber/error.html",
+        context={
+            "status": problem.status_code,
+            "title": HTTPStatus(problem.status_code).phrase,
+            "detail": problem.detail,
+        },
+        status_code=problem.status_code,
+        headers=problem.headers,
+        media_type=MediaType.HTML,
+    )

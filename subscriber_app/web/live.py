@@ -1,0 +1,79 @@
+"""Keeps pages up to date by server-sent events: one mechanism for all of them.
+
+A live page consists of an ordinary answer and of a stream beside it. Page and stream render the
+same ``Region``s from the database, so a stream that was interrupted only has to start again: its
+first messages are how things are now. How htmx applies them: ``templates/shared/macros.html``.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request
+from litestar.response import ServerSentEvent, Template
+from litestar.response.sse import ServerSentEventMessage
+from sqlalchemy.exc import SQLAlchemyError
+
+from subscriber_app.news import NewsFeed
+
+SHORTEST_PAUSE_SECONDS = 0.1  # at most ten updates a second, whatever the load
+KEEP_ALIVE_SECONDS = 15  # proxies close what is silent for longer
+
+logger = logging.getLogger(__name__)
+AnyRequest = Request[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a page that changes while one looks at it.
+
+    ``template``: a fragment whose outermost element has the id ``element_id``. ``read``: fetches
+    what the fragment shows.
+    """
+
+    element_id: str
+    template: str
+    read: Callable[[], Awaitable[dict[str, Any]]]
+
+
+def live_stream(request: AnyRequest, feed: NewsFeed, *regions: Region) -> ServerSentEvent:
+    """The answer to ``GET …/live``: the regions as they are, now and after every change."""
+    return ServerSentEvent(_messages(request, feed, regions))
+
+
+async def _messages(
+    request: AnyRequest, feed: NewsFeed, regions: tuple[Region, ...]
+) -> AsyncIterator[ServerSentEventMessage]:
+    # Listening before the first reading, so that nothing falls between the two.
+    with feed.listening() as listener:
+        shown: dict[str, str] = {}
+        while True:
+            for region in regions:
+                html = await _render(request, region)
+                if html is None:
+                    return
+                if html != shown.get(region.element_id):
+                    yield _message(region, html)
+                    shown[region.element_id] = html
+            await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+            while not await listener.hear(timeout=KEEP_ALIVE_SECONDS):
+                yield ServerSentEventMessage(data=None, comment="still here")
+
+
+async def _render(request: AnyRequest, region: Region) -> str | None:
+    """The region's HTML, or None when the database is away: the browser will connect again."""
+    try:
+        context = await region.read()
+    except SQLAlchemyError as error:
+        logger.warning("%s: stream ends, database unavailable: %s", request.url.path, error)
+        return None
+    answer = Template(region.template, context=context)
+    template = request.app.template_engine.get_template(region.template)  # type: ignore[union-attr]
+    return str(template.render(**answer.create_template_context(request)))
+
+
+def _message(region: Region, html: str) -> ServerSentEventMessage:
+    target = f'hx-target="#{region.element_id}" hx-swap="outerMorph"'
+    return ServerSentEventMessage(data=f"<hx-partial {target}>{html}</hx-partial>")

@@ -1,0 +1,39 @@
+"""The pages: one Jinja environment for all of them, and the list of their handlers. For ``app``."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar.handlers import HTTPRouteHandler
+
+from subscriber_app.faults import Faults
+from subscriber_app.web import controls, dashboard, subscription
+
+TEMPLATES = Path(__file__).parent.parent.parent / "templates"
+
+page_handlers: list[HTTPRouteHandler] = [
+    dashboard.show_inbox,
+    dashboard.stream_inbox,
+    dashboard.show_receipt,
+    dashboard.confirm_forgetting,
+    dashboard.forget_everything,
+    controls.set_fault,
+    subscription.show_subscription,
+    subscription.stream_subscription,
+    subscription.subscribe,
+    subscription.confirm_unsubscribing,
+    subscription.unsubscribe,
+]
+
+
+def jinja_environment(faults: Faults) -> Environment:
+    """Escapes everything, and fails on a variable that a handler forgot."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # For the header of every page, error pages included, whatever its handler knows of faults.
+    environment.globals["current_fault"] = lambda: faults.current
+    return environment

@@ -1,0 +1,102 @@
+"""The page on which to subscribe and unsubscribe, and to see where we stand with the shop."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.response import Redirect, ServerSentEvent, Template
+
+from subscriber_app.shop_client import ShopError, ShopUnreachable
+from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions, fingerprint
+from subscriber_app.web.controls import fault_banner
+from subscriber_app.web.dependencies import TheFeed, TheSubscriptions
+from subscriber_app.web.live import Region, live_stream
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+@get("/subscription", include_in_schema=False)
+async def show_subscription(subscriptions: TheSubscriptions) -> Template:
+    """Whether, where, for what and under which secret we are subscribed."""
+    return await _page(subscriptions)
+
+
+@get("/subscription/live", include_in_schema=False)
+async def stream_subscription(
+    request: AnyRequest, feed: TheFeed, subscriptions: TheSubscriptions
+) -> ServerSentEvent:
+    """The same, kept up to date: it may be subscribing by itself right now."""
+    return live_stream(request, feed, _region(subscriptions), fault_banner())
+
+
+@post("/subscription", include_in_schema=False)
+async def subscribe(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
+    """Register with the shop for the ticked ``event_types``."""
+    form = await request.form()
+    ticked = [str(value) for value in form.getall("event_types", []) if value in SUBSCRIBABLE]
+    if not ticked:
+        return await _page(subscriptions, problem="Tick at least one event.", status=422)
+    try:
+        await subscriptions.subscribe(ticked)
+    except ShopError as error:
+        return await _page(subscriptions, ticked, problem=str(error), status=502)
+    return Redirect("/subscription", status_code=303)
+
+
+@get("/subscription/delete", include_in_schema=False)
+async def confirm_unsubscribing(subscriptions: TheSubscriptions) -> AnyResponse:
+    """Say what unsubscribing will do, and ask."""
+    standing = await subscriptions.current()
+    if standing is None:
+        return Redirect("/subscription", status_code=303)
+    return Template(
+        "subscriber/subscription/delete.html", context={"webhook_url": standing.webhook_url}
+    )
+
+
+@post("/subscription/delete", include_in_schema=False)
+async def unsubscribe(subscriptions: TheSubscriptions) -> AnyResponse:
+    """Have the shop delete our endpoint."""
+    try:
+        await subscriptions.unsubscribe()
+    except ShopError as error:
+        return await _page(subscriptions, problem=str(error), status=502)
+    return Redirect("/subscription", status_code=303)
+
+
+async def _page(
+    subscriptions: Subscriptions,
+    ticked: list[str] | None = None,
+    *,
+    problem: str = "",
+    status: int = 200,
+) -> Template:
+    context = await _region(subscriptions, ticked).read()
+    return Template(
+        "subscriber/subscription/subscription.html",
+        context={**context, **await _at_the_shop(subscriptions), "problem": problem},
+        status_code=status,
+    )
+
+
+async def _at_the_shop(subscriptions: Subscriptions) -> dict[str, Any]:
+    """What the shop says of us; asked once a page, and not for every live update."""
+    try:
+        return {"shop_status": await subscriptions.status_at_shop(), "shop_problem": ""}
+    except ShopUnreachable as error:
+        return {"shop_status": None, "shop_problem": str(error)}
+
+
+def _region(subscriptions: Subscriptions, ticked: list[str] | None = None) -> Region:
+    async def read() -> dict[str, Any]:
+        standing = await subscriptions.current()
+        return {
+            "subscription": standing,
+            "fingerprint": fingerprint(standing.secret) if standing else "",
+            "webhook_url": subscriptions.webhook_url,
+            "shop_url": subscriptions.shop_url,
+            "event_type_choices": [(each.value, each.value) for each in SUBSCRIBABLE],
+            "ticked": SUBSCRIBABLE if ticked is None else ticked,
+        }
+
+    return Region("subscription", "subscriber/subscription/_subscription.html", read)

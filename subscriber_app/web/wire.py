@@ -1,0 +1,32 @@
+"""Makes the bytes of a request readable, and nothing in them invisible. Called by ``dashboard``."""
+
+import unicodedata
+
+BYTES_A_LINE = 16
+
+
+def body_text(raw: bytes) -> str | None:
+    """The body as text in which every character can be seen; None when it is not UTF-8."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return "".join(_visible(character) for character in text)
+
+
+def hex_dump(raw: bytes) -> str:
+    """Sixteen bytes a line: offset, hex, and the characters that are printable ASCII."""
+    lines = []
+    for offset in range(0, len(raw), BYTES_A_LINE):
+        part = raw[offset : offset + BYTES_A_LINE]
+        shown = "".join(chr(byte) if " " <= chr(byte) <= "~" else "." for byte in part)
+        lines.append(f"{offset:06x}  {part.hex(' '):<{3 * BYTES_A_LINE}} {shown}")
+    return "\n".join(lines)
+
+
+def _visible(character: str) -> str:
+    if character == "\n":
+        return "␊\n"  # a line feed at the end is one byte more, and breaks a signature
+    if unicodedata.category(character) not in {"Cc", "Cf", "Cs"}:
+        return character
+    return f"⟨U+{ord(character):04X}⟩"

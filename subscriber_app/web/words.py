@@ -1,0 +1,57 @@
+"""The words of the vocabulary, for people. Called by the pages."""
+
+from subscriber_app.vocabulary import Reason, StepName
+
+STEP_LABELS = {
+    StepName.SIZE: "Size",
+    StepName.CONTENT_TYPE: "Content type",
+    StepName.HEADERS: "Required headers",
+    StepName.TIMESTAMP: "Timestamp",
+    StepName.SIGNATURE: "Signature",
+    StepName.TOKEN: "Token",
+    StepName.EVENT: "Event",
+    StepName.DEDUPLICATION: "De-duplication",
+    StepName.BOOKING: "Booking",
+}
+
+REASON_MEANINGS = {
+    Reason.TOO_LARGE: "No webhook of the shop is that large.",
+    Reason.INCOMPLETE: "The connection broke while the body was coming in.",
+    Reason.UNSUPPORTED_CONTENT_TYPE: "Only JSON is read here.",
+    Reason.UNSUPPORTED_CONTENT_ENCODING: "What is signed are the bytes as they are sent.",
+    Reason.DUPLICATE_HEADER: "Two values for one header: one might be checked, and the other used.",
+    Reason.MISSING_HEADER: "Without it nothing can be checked.",
+    Reason.NO_CREDENTIAL: "Anybody could have sent this: nothing in it proves where it is from.",
+    Reason.MALFORMED_ID: "The id is part of what is signed, so its form is strict.",
+    Reason.MALFORMED_TIMESTAMP: "The timestamp is part of what is signed, so its form is strict.",
+    Reason.TIMESTAMP_TOO_OLD: "A genuine request, recorded and sent again later, looks like this.",
+    Reason.TIMESTAMP_TOO_NEW: "Its clock is ahead of ours, or the timestamp was made up.",
+    Reason.NOT_SUBSCRIBED: "There is no secret yet, or no longer, to check with.",
+    Reason.SIGNATURE_MISMATCH: (
+        "Made with another secret, or for other bytes than these: the body, the id or the "
+        "timestamp was changed on the way."
+    ),
+    Reason.MALFORMED_TOKEN: "What stands in authorization is not a token of the shop's.",
+    Reason.TOKEN_ALGORITHM: "A token that chooses how it is checked could choose not to be.",
+    Reason.TOKEN_TYPE: "It was made for some other purpose.",
+    Reason.TOKEN_SIGNATURE: "Made with another secret, or changed afterwards.",
+    Reason.TOKEN_LIFETIME: "A token that lives too long is one that can be stolen and used.",
+    Reason.TOKEN_EXPIRED: "It was good once.",
+    Reason.TOKEN_AUDIENCE: "It was made for another endpoint, and may have been stolen there.",
+    Reason.TOKEN_PAYLOAD_HASH: "It was made for another body.",
+    Reason.TOKEN_MESSAGE_ID: "It was made for another message.",
+    Reason.TOKEN_TIMESTAMP: "It was made for another attempt.",
+    Reason.MALFORMED_EVENT: "It is from the shop, but not what the contract says an event is.",
+    Reason.CONFLICTING_BODY: "The same message cannot say two things; the first one counts.",
+    Reason.SIMULATED_FAULT: "Set to fail on purpose, so that retries can be watched.",
+}
+
+
+def step_label(name: str) -> str:
+    """For example ``Required headers``, for the stored name ``headers``."""
+    return STEP_LABELS[StepName(name)]
+
+
+def result_words(result: str) -> str:
+    """For example ``not reached``, for the stored ``not_reached``."""
+    return result.replace("_", " ")
