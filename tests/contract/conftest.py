@@ -1,0 +1,103 @@
+"""Both companies at once, as in the world: two applications that share HTTP and a secret."""
+
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from shop.announcements import ChangeFeed
+from shop.app import create_app as create_shop
+from shop.config import Settings as ShopSettings
+from shop.database import Database
+from shop.webhooks.delivery import Courier, DeliveryRules
+from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.sender import Sender
+from subscriber_app.app import create_app as create_subscriber
+from subscriber_app.config import Settings as SubscriberSettings
+from tests.serving import free_port, port_of, serving
+from tests.waiting import eventually
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A shop, a subscriber that has registered itself with it, and the worker's hands."""
+
+    shop: httpx.AsyncClient
+    subscriber: httpx.AsyncClient
+    courier: Courier
+    database: Database  # the shop's
+
+    async def buy(self, **items: int) -> dict[str, Any]:
+        """Order so many of each product; the answer of ``POST /v1/orders``."""
+        lines = [{"product_id": id_, "quantity": quantity} for id_, quantity in items.items()]
+        answer = await self.shop.post("/v1/orders", json={"items": lines})
+        assert answer.status_code == 201, answer.text
+        order: dict[str, Any] = answer.json()
+        return order
+
+    async def deliver(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Make the next attempt of the order's only delivery; the delivery afterwards."""
+        [delivery_id] = order["delivery_ids"]
+        await self.courier.deliver(delivery_id)
+        return await read(self.shop, f"/v1/deliveries/{delivery_id}")
+
+    async def receipts(self) -> list[dict[str, Any]]:
+        """All receipts in full, the oldest first."""
+        listed = (await read(self.subscriber, "/v1/receipts"))["data"]
+        return [await read(self.subscriber, f"/v1/receipts/{each['id']}") for each in listed[::-1]]
+
+
+async def read(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+@pytest.fixture
+def sockets() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def world(tmp_path: Path, sockets: ExitStack) -> AsyncIterator[World]:
+    shop_socket, subscriber_socket = (sockets.enter_context(free_port()) for _ in range(2))
+    shop_settings = ShopSettings(HOOKSHOP_VAR=tmp_path, port=port_of(shop_socket))  # type: ignore[call-arg]
+    subscriber_settings = SubscriberSettings(
+        HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
+        port=port_of(subscriber_socket),
+        shop_url=shop_settings.base_url,
+        auto_register=True,
+    )
+    database = Database(shop_settings.resolved_database_url)
+    sender = Sender(timeout_seconds=5)
+    feed = ChangeFeed(shop_settings.resolved_redis_url)
+    rules = DeliveryRules(
+        schedule=RetrySchedule((0, 0, 0)),
+        request_timeout=timedelta(seconds=5),
+        issuer=shop_settings.base_url,
+        now=lambda: datetime.now(UTC),
+        random=random.random,
+    )
+    async with (
+        serving(create_shop(shop_settings), shop_socket) as shop_url,
+        serving(create_subscriber(subscriber_settings), subscriber_socket) as subscriber_url,
+        httpx.AsyncClient(base_url=shop_url) as shop,
+        httpx.AsyncClient(base_url=subscriber_url) as subscriber,
+    ):
+        await eventually(lambda: _endpoints(shop), "the subscriber has registered itself")
+        yield World(shop, subscriber, Courier(database, sender, feed, rules), database)
+        for part in (sender, feed, database):
+            await part.close()
+
+
+async def _endpoints(shop: httpx.AsyncClient) -> list[Any]:
+    endpoints: list[Any] = (await read(shop, "/v1/webhooks"))["data"]
+    return endpoints

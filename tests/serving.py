@@ -1,0 +1,38 @@
+"""Serves an application on a real port, inside the test's own event loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from litestar import Litestar
+
+
+@contextmanager
+def free_port() -> Iterator[socket.socket]:
+    """A listening socket on a free port of 127.0.0.1; who needs the number asks it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def port_of(listening: socket.socket) -> int:
+    port: int = listening.getsockname()[1]
+    return port
+
+
+@asynccontextmanager
+async def serving(app: Litestar, listening: socket.socket) -> AsyncIterator[str]:
+    """The application's address, for as long as the block runs."""
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        while not server.started:
+            if running.done():
+                running.result()  # raises what kept it from starting
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{port_of(listening)}"
+    finally:
+        server.should_exit = True
+        await running
