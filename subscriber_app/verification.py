@@ -174,7 +174,7 @@ def _check_signature(request: IncomingRequest, expected: Expectation) -> Finding
     if not any(_equal(one, other) for one in given for other in right):
         raise VerificationError(
             Reason.SIGNATURE_MISMATCH,
-            f"None of the {len(given)} given is the one that our secret makes of these bytes",
+            f"Not what our secret makes of these bytes; signatures given: {len(given)}",
         )
     return Finding("HMAC-SHA256 of id.timestamp.body with our secret")
 
