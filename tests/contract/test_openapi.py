@@ -1,0 +1,50 @@
+"""The README's tables of API calls and the OpenAPI documents of both applications agree."""
+
+import re
+from pathlib import Path
+
+import httpx
+
+from tests.contract.conftest import World, read
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def calls_in_the_readme(introduction: str) -> set[tuple[str, str]]:
+    """Method and path of every call in the table that follows these words."""
+    table = README.split(introduction)[1].split("\n\n")[1]
+    found = re.findall(r"`([A-Z]+)(?:`, `([A-Z]+))? (/v1/[^`?]*)", table)
+    return {
+        (method.lower(), _nameless(path))
+        for *methods, path in found
+        for method in methods
+        if method
+    }
+
+
+async def calls_in_openapi(client: httpx.AsyncClient) -> set[tuple[str, str]]:
+    paths = (await read(client, "/schema/openapi.json"))["paths"]
+    return {
+        (method, _nameless(path))
+        for path, operations in paths.items()
+        for method in operations
+        if method in METHODS
+    }
+
+
+def _nameless(path: str) -> str:
+    """``/v1/orders/{order_id}`` and ``/v1/orders/{id}`` are the same call."""
+    return re.sub(r"\{.*?\}", "{}", path)
+
+
+async def test_the_readme_lists_every_call_of_the_shop(world: World) -> None:
+    assert calls_in_the_readme("The shop's, described in full") == await calls_in_openapi(
+        world.shop
+    )
+
+
+async def test_the_readme_lists_every_call_of_the_subscriber(world: World) -> None:
+    listed = calls_in_the_readme("The subscriber's, at")
+
+    assert listed == await calls_in_openapi(world.subscriber)
