@@ -51,7 +51,7 @@ async def run(settings: Settings) -> None:
     database = Database(settings.resolved_database_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
-    sender = Sender(timeout_seconds=settings.request_timeout_seconds)
+    sender = Sender(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     courier = Courier(database, sender, feed, _rules(settings))
     await database.create_tables()
     worker = _arq_worker(settings, courier)

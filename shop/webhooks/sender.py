@@ -5,21 +5,21 @@ the database.
 """
 
 import asyncio
-import socket
-import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import aiohttp
 import httpx
 
 from shop import __version__
+from shop.webhooks.connections import describe_failure, guarded_transport
+from shop.webhooks.url_policy import UrlPolicy
 
 # The answer's body is kept for people to look at; nobody reads more of an error page than this.
 LARGEST_KEPT_BODY = 16 * 1024
 # Share of the deadline that connecting may use: who does not connect by then will not answer.
 CONNECT_SHARE = 0.5
-MOST_CONNECTIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,21 @@ class Answer:
     duration_ms: int = 0
 
 
-class Sender:
-    """One HTTP client for all endpoints, with connections kept open between deliveries."""
+# The transport passes some of aiohttp's errors on as they are.
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, TimeoutError)
 
-    def __init__(self, *, timeout_seconds: float) -> None:
+
+class Sender:
+    """One HTTP client for all endpoints, with connections kept open between deliveries.
+
+    Make it inside a running event loop.
+    """
+
+    def __init__(self, policy: UrlPolicy, *, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
         self._client = httpx.AsyncClient(
+            transport=guarded_transport(policy),
             follow_redirects=False,  # a redirect is the receiver's mistake, or an attack
-            trust_env=False,  # no proxies, no .netrc from whoever started the process
-            limits=httpx.Limits(max_connections=MOST_CONNECTIONS),
             # One deadline covers the whole exchange, below; only connecting has its own bound.
             timeout=httpx.Timeout(None, connect=timeout_seconds * CONNECT_SHARE),
             headers={
@@ -77,7 +83,7 @@ class Sender:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._exchange(request, answer)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             _note_error(answer, error)
         answer.duration_ms = round((time.perf_counter() - started) * 1000)
         return answer
@@ -106,44 +112,4 @@ def _note_error(answer: Answer, error: BaseException) -> None:
     if answer.status is not None:
         answer.truncated = True  # the status line arrived and counts; only the body is incomplete
         return
-    answer.error = _name(error)
-    answer.error_detail = str(error) or type(error).__name__
-
-
-def _name(error: BaseException) -> str:
-    """The name under which an attempt without an answer is recorded."""
-    causes = tuple(_causes(error))
-    if any(_closed_without_an_answer(cause) for cause in causes):
-        return "connection_reset"
-    for name, kinds in _NAMES:
-        if any(isinstance(cause, kinds) for cause in causes):
-            return name
-    return "connection_reset"
-
-
-def _closed_without_an_answer(error: BaseException) -> bool:
-    # httpx counts this among the protocol errors; only the text tells it apart from garbage.
-    return isinstance(error, httpx.RemoteProtocolError) and "disconnected" in str(error)
-
-
-_NAMES: tuple[tuple[str, type[BaseException] | tuple[type[BaseException], ...]], ...] = (
-    # In this order: the libraries wrap one error in another, and the innermost says most.
-    ("dns_error", socket.gaierror),
-    ("tls_error", ssl.SSLError),
-    ("connection_refused", ConnectionRefusedError),
-    ("connection_timeout", httpx.ConnectTimeout),
-    ("connection_reset", (ConnectionResetError, BrokenPipeError)),
-    ("response_timeout", (TimeoutError, httpx.TimeoutException)),
-    ("protocol_error", (httpx.ProtocolError, httpx.InvalidURL)),
-)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    yield error
-    if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
-            yield from _causes(member)
-    # httpx raises its own errors "from" the connection's; anyio hides some as mere context.
-    inner = error.__cause__ or error.__context__
-    if inner is not None:
-        yield from _causes(inner)
+    answer.error, answer.error_detail = describe_failure(error)

@@ -77,7 +77,7 @@ async def world(tmp_path: Path, sockets: ExitStack) -> AsyncIterator[World]:
         auto_register=True,
     )
     database = Database(shop_settings.resolved_database_url)
-    sender = Sender(timeout_seconds=5)
+    sender = Sender(shop_settings.url_policy, timeout_seconds=5)
     feed = ChangeFeed(shop_settings.resolved_redis_url)
     rules = DeliveryRules(
         schedule=RetrySchedule((0, 0, 0)),

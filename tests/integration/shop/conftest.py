@@ -19,6 +19,7 @@ from shop.database import Database
 from shop.webhooks.delivery import Courier, DeliveryRules
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.sender import Sender
+from shop.webhooks.url_policy import UrlPolicy
 from tests.receiver import Receiver, running_receiver
 from tests.waiting import wait_for
 
@@ -63,7 +64,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def courier(database: Database, settings: Settings, clock: Clock) -> AsyncIterator[Courier]:
-    sender = Sender(timeout_seconds=2)
+    sender = Sender(UrlPolicy(), timeout_seconds=2)
     feed = ChangeFeed(settings.resolved_redis_url)
     rules = DeliveryRules(
         schedule=RetrySchedule((0, 10, 60)),

@@ -1,10 +1,12 @@
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from shop.webhooks.sender import LARGEST_KEPT_BODY, OutgoingRequest, Sender
+from shop.webhooks.url_policy import UrlPolicy
 from tests.receiver import Receiver
 
 Streams = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -12,7 +14,7 @@ Streams = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
-    sender = Sender(timeout_seconds=0.5)
+    sender = Sender(UrlPolicy(), timeout_seconds=0.5)
     yield sender
     await sender.close()
 
@@ -22,11 +24,12 @@ def request(url: str) -> OutgoingRequest:
 
 
 @asynccontextmanager
-async def raw_server(behave: Streams) -> AsyncIterator[str]:
-    """A receiver that need not speak HTTP."""
+async def raw_server(behave: Streams, reads: bytes = b"\r\n\r\n") -> AsyncIterator[str]:
+    """A receiver that need not speak HTTP; it behaves once it has read up to ``reads``."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        if reads:
+            await reader.readuntil(reads)
         try:
             await behave(reader, writer)
         finally:
@@ -41,6 +44,20 @@ def answering(raw: bytes) -> Streams:
     async def behave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(raw)
         await writer.drain()
+
+    return behave
+
+
+def repeating(raw: bytes, head: bytes = b"", closed: asyncio.Event | None = None) -> Streams:
+    async def behave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(raw)
+                await writer.drain()
+                await asyncio.sleep(0)
+        if closed:
+            closed.set()
 
     return behave
 
@@ -138,7 +155,37 @@ async def test_a_name_that_does_not_resolve_has_a_name(sender: Sender) -> None:
 
 
 async def test_https_to_a_plain_server_is_a_tls_error(sender: Sender) -> None:
-    async with raw_server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
+    async with raw_server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), reads=b"") as url:
         answer = await sender.send(request(url.replace("http:", "https:")))
 
-    assert answer.error in {"tls_error", "connection_reset", "response_timeout"}
+    assert answer.error == "tls_error"
+
+
+async def test_endless_interim_answers_do_not_escape_the_deadline(sender: Sender) -> None:
+    async with raw_server(repeating(b"HTTP/1.1 100 Continue\r\n\r\n")) as url:
+        answer = await sender.send(request(url))
+
+    assert answer.error == "response_timeout"
+    assert answer.duration_ms < 2000
+
+
+async def test_an_endless_answer_is_cut_off_and_its_connection_closed(sender: Sender) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
+    closed = asyncio.Event()
+
+    async with raw_server(repeating(b"x" * 65536, head=head, closed=closed)) as url:
+        answer = await sender.send(request(url))
+        await asyncio.wait_for(closed.wait(), 5)
+
+    assert answer.status == 200
+    assert len(answer.body or b"") == LARGEST_KEPT_BODY
+    assert answer.truncated
+
+
+async def test_a_compressed_answer_is_kept_as_it_came(sender: Sender, receiver: Receiver) -> None:
+    receiver.headers = {"Content-Encoding": "gzip"}
+    receiver.body = gzip.compress(b"0" * 10_000_000)
+
+    answer = await sender.send(request(receiver.url))
+
+    assert answer.body == receiver.body

@@ -1,0 +1,111 @@
+"""No connection to where the policy forbids it, whatever a name resolves to at the last moment."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from shop.webhooks.sender import OutgoingRequest, Sender
+from shop.webhooks.url_policy import UrlPolicy
+from tests.receiver import Receiver
+
+ONLY_THIS_ADDRESS = UrlPolicy("public", allowed_networks=(ip_network("127.0.0.1/32"),))
+
+Resolve = Callable[[str, list[str]], None]
+
+
+@asynccontextmanager
+async def sending(policy: UrlPolicy) -> AsyncIterator[Sender]:
+    sender = Sender(policy, timeout_seconds=2)
+    yield sender
+    await sender.close()
+
+
+def request(url: str) -> OutgoingRequest:
+    return OutgoingRequest(url, {"Content-Type": "application/json"}, b"{}")
+
+
+def port_of(receiver: Receiver) -> str:
+    return receiver.url.rsplit(":", 1)[1].split("/")[0]
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
+    """Let a name resolve to these addresses; the system's resolver is where our world ends."""
+    names: dict[str, list[str]] = {}
+    ask = socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: int, *args: Any, **options: Any) -> list[Any]:
+        if host not in names:
+            return ask(host, port, *args, **options)
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
+            for address in names[host]
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return names.__setitem__
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [["127.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["169.254.169.254"], ["0.0.0.0"]],
+    ids=["this machine", "public and private", "cloud metadata", "unspecified"],
+)
+async def test_a_name_that_leads_inside_is_blocked(
+    addresses: list[str], resolve: Resolve, receiver: Receiver
+) -> None:
+    resolve("shop.example.com", addresses)
+
+    async with sending(UrlPolicy("public")) as sender:
+        answer = await sender.send(request(f"http://shop.example.com:{port_of(receiver)}/hook"))
+
+    assert answer.error == "blocked_address"
+    assert addresses[-1] in str(answer.error_detail)
+    assert receiver.requests == []
+
+
+async def test_a_name_that_turns_from_allowed_to_forbidden_is_blocked(
+    resolve: Resolve, receiver: Receiver
+) -> None:
+    url = f"http://shop.example.com:{port_of(receiver)}/hook"
+
+    async with sending(ONLY_THIS_ADDRESS) as sender:
+        resolve("shop.example.com", ["127.0.0.1"])
+        first = await sender.send(request(url))
+        resolve("shop.example.com", ["127.0.0.2"])
+        second = await sender.send(request(url))
+
+    assert first.status == 200
+    assert second.error == "blocked_address"
+    assert len(receiver.requests) == 1
+
+
+async def test_an_address_that_was_registered_under_another_policy_is_blocked(
+    receiver: Receiver,
+) -> None:
+    async with sending(UrlPolicy("public")) as sender:
+        answer = await sender.send(request(receiver.url))
+
+    assert answer.error == "blocked_address"
+    assert receiver.requests == []
+
+
+async def test_the_shop_does_not_call_itself(receiver: Receiver) -> None:
+    async with sending(UrlPolicy(own_ports=(int(port_of(receiver)),))) as sender:
+        answer = await sender.send(request(receiver.url))
+
+    assert answer.error == "blocked_address"
+    assert receiver.requests == []
+
+
+async def test_a_redirect_inside_is_not_followed(receiver: Receiver) -> None:
+    receiver.status, receiver.headers = 307, {"Location": "http://169.254.169.254/latest"}
+
+    async with sending(UrlPolicy()) as sender:
+        answer = await sender.send(request(receiver.url))
+
+    assert answer.status == 307
