@@ -32,6 +32,19 @@ class Order(ShopTable, table=True):
     customer_name: str
     total_cents: int
     created_at: datetime = Field(index=True)
+    shipped_at: datetime | None = None
+    refunded_at: datetime | None = None
+
+
+class UsedIdempotencyKey(ShopTable, table=True):
+    """A client's name for one wish to order, so that asking again does not order again."""
+
+    __tablename__ = "used_idempotency_key"
+
+    key: str = Field(primary_key=True)
+    fingerprint: str  # of what was ordered: the same key with another order is a mistake
+    order_id: str = Field(foreign_key="shop_order.id")
+    created_at: datetime
 
 
 class OrderLine(ShopTable, table=True):

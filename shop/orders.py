@@ -72,8 +72,8 @@ async def place_order(
         for position, (product, quantity) in enumerate(priced, start=1)
     ]
     session.add_all(lines)
-    delivery_ids = await write_message(session, _purchase_created(order), now=now)
-    return PlacedOrder(order, lines, delivery_ids)
+    event = order_event(order, EventType.PURCHASE_CREATED, order.total_cents, now=now)
+    return PlacedOrder(order, lines, await write_message(session, event, now=now))
 
 
 async def find_order(session: AsyncSession, order_id: str) -> OrderDetail | None:
@@ -105,6 +105,11 @@ async def list_orders(
     return (await session.exec(query)).all()
 
 
+def order_event(order: Order, event_type: EventType, value_cents: int, *, now: datetime) -> Event:
+    """What to tell the endpoints about an order. ``value_cents``: negative for a refund."""
+    return Event(new_uuid(now), event_type, now, value_cents, order.id)
+
+
 def _priced(product_id: str) -> Product:
     product = find_product(product_id)
     if product is None:
@@ -120,14 +125,4 @@ def _line(order: Order, position: int, product: Product, quantity: int) -> Order
         product_name=product.name,
         unit_price_cents=product.price_cents,
         quantity=quantity,
-    )
-
-
-def _purchase_created(order: Order) -> Event:
-    return Event(
-        id=new_uuid(order.created_at),
-        type=EventType.PURCHASE_CREATED,
-        occurred_at=order.created_at,
-        value_cents=order.total_cents,
-        order_id=order.id,
     )

@@ -14,6 +14,8 @@ from litestar.exceptions import HTTPException
 from litestar.response import Template
 from sqlalchemy.exc import OperationalError
 
+from shop.fulfilment import NotPossible
+from shop.idempotency import KeyReused
 from shop.orders import UnknownProduct
 from shop.webhooks.endpoints import AlreadyRegistered
 from shop.webhooks.log import BadCursor
@@ -46,6 +48,8 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyRespons
         UnknownProduct: _answers(404),
         UrlRefused: _answers(422),
         BadCursor: _answers(400),
+        NotPossible: _answers(409),
+        KeyReused: _answers(422),
         AlreadyRegistered: _answer_already_registered,
         OperationalError: _answer_database_away,
         Exception: _answer_failure,

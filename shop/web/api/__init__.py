@@ -20,7 +20,7 @@ from shop.web.api.endpoints import (
     list_endpoints,
     register_endpoint,
 )
-from shop.web.api.orders import get_order, list_products, post_order
+from shop.web.api.orders import get_order, list_products, post_order, refund_order, ship_order
 
 api_router = Router(
     path="/v1",
@@ -32,6 +32,8 @@ api_router = Router(
         list_products,
         post_order,
         get_order,
+        ship_order,
+        refund_order,
         list_deliveries_as_json,
         get_delivery,
         post_attempt,

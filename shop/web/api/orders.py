@@ -1,19 +1,25 @@
 """``/v1/products`` and ``/v1/orders``: buy as a program."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
+import msgspec
 from litestar import get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, HeaderParameter, JSONBody
 from msgspec import Meta, Struct
 
-from shop.announcements import Change
+from shop.announcements import Change, ChangeFeed
 from shop.catalog import CATALOG
+from shop.database import Database
+from shop.fulfilment import Told, refund, ship
+from shop.idempotency import IdempotencyKey, find_earlier, remember
 from shop.models import Order, OrderLine
 from shop.orders import LARGEST_QUANTITY, SMALLEST_QUANTITY, Item, find_order, place_order
+from shop.queue import DeliveryQueue
 from shop.times import rfc3339_ms
 from shop.web.api.bodies import StrictJson
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
@@ -21,6 +27,11 @@ from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 LARGEST_ORDER = 50  # lines
 Quantity = Annotated[int, Meta(ge=SMALLEST_QUANTITY, le=LARGEST_QUANTITY)]
 CustomerName = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+ClientsKey = Annotated[
+    str | None,
+    HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+$"),
+]
 
 
 class OrderItem(Struct, forbid_unknown_fields=True):
@@ -68,6 +79,8 @@ class OrderDocument(Struct):
     customer_name: str
     total_cents: int
     created_at: str
+    shipped_at: str | None
+    refunded_at: str | None
     items: list[OrderLineDocument]
     delivery_ids: list[str]
 
@@ -82,27 +95,94 @@ async def list_products() -> ProductList:
 
 @post("/orders", dto=StrictJson[NewOrder], return_dto=None)
 async def post_order(
-    data: JSONBody[NewOrder], database: TheDatabase, queue: TheQueue, feed: TheFeed
+    data: JSONBody[NewOrder],
+    database: TheDatabase,
+    queue: TheQueue,
+    feed: TheFeed,
+    idempotency_key: ClientsKey = None,
 ) -> OrderDocument:
-    """Place an order. 404: a product is unknown; then nothing was ordered."""
+    """Place an order. 404: a product is unknown; then nothing was ordered.
+
+    With an ``Idempotency-Key``, asking again with the same body answers the order of the first
+    time; with another body it is a 422.
+    """
     items = [Item(item.product_id, item.quantity) for item in data.items]
+    key = _key(idempotency_key, data)
     async with database.writing() as session:
-        placed = await place_order(session, items, data.customer_name, now=datetime.now(UTC))
+        earlier = await find_earlier(session, key) if key else None
+        if earlier is None:
+            placed = await place_order(session, items, data.customer_name, now=datetime.now(UTC))
+            if key:
+                remember(session, key, placed.order.id, now=placed.order.created_at)
+    if earlier is not None:
+        return await _read_order(database, earlier)
     # Committed: the order stands, whatever becomes of the wake-up.
-    await asyncio.gather(
-        queue.wake(placed.delivery_ids), feed.announce(Change("order", placed.order.id))
-    )
+    await _tell(queue, feed, placed.order, placed.delivery_ids)
     return _document(placed.order, placed.lines, placed.delivery_ids)
 
 
 @get("/orders/{order_id:str}")
 async def get_order(order_id: FromPath[str], database: TheDatabase) -> OrderDocument:
     """One order with its lines and the ids of its deliveries."""
+    return await _read_order(database, order_id)
+
+
+@post("/orders/{order_id:str}/ship", status_code=200)
+async def ship_order(
+    order_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
+) -> OrderDocument:
+    """Ship an order and tell about it. 409: it was shipped or refunded before."""
+    async with database.writing() as session:
+        told = await ship(session, order_id, now=datetime.now(UTC))
+    return await _answer_told(told, order_id, database, queue, feed)
+
+
+@post("/orders/{order_id:str}/refund", status_code=200)
+async def refund_order(
+    order_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
+) -> OrderDocument:
+    """Refund an order and tell about it. 409: it was refunded before."""
+    async with database.writing() as session:
+        told = await refund(session, order_id, now=datetime.now(UTC))
+    return await _answer_told(told, order_id, database, queue, feed)
+
+
+async def _answer_told(
+    told: Told | None,
+    order_id: str,
+    database: TheDatabase,
+    queue: TheQueue,
+    feed: TheFeed,
+) -> OrderDocument:
+    if told is None:
+        raise _no_such_order(order_id)
+    await _tell(queue, feed, told.order, told.delivery_ids)
+    return await _read_order(database, order_id)
+
+
+async def _tell(
+    queue: DeliveryQueue, feed: ChangeFeed, order: Order, delivery_ids: Sequence[str]
+) -> None:
+    await asyncio.gather(queue.wake(delivery_ids), feed.announce(Change("order", order.id)))
+
+
+def _key(given: str | None, order: NewOrder) -> IdempotencyKey | None:
+    """The client's key; the fingerprint is of what is ordered, however its JSON was written."""
+    if given is None:
+        return None
+    return IdempotencyKey(given, hashlib.sha256(msgspec.json.encode(order)).hexdigest())
+
+
+async def _read_order(database: Database, order_id: str) -> OrderDocument:
     async with database.reading() as session:
         found = await find_order(session, order_id)
     if found is None:
-        raise NotFoundException(f"there is no order {order_id!r}")
+        raise _no_such_order(order_id)
     return _document(found.order, found.lines, [delivery.id for delivery in found.deliveries])
+
+
+def _no_such_order(order_id: str) -> NotFoundException:
+    return NotFoundException(f"there is no order {order_id!r}")
 
 
 def _document(
@@ -113,6 +193,8 @@ def _document(
         customer_name=order.customer_name,
         total_cents=order.total_cents,
         created_at=rfc3339_ms(order.created_at),
+        shipped_at=rfc3339_ms(order.shipped_at) if order.shipped_at else None,
+        refunded_at=rfc3339_ms(order.refunded_at) if order.refunded_at else None,
         items=[
             OrderLineDocument(
                 line.product_id, line.product_name, line.unit_price_cents, line.quantity

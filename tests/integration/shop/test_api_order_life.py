@@ -1,0 +1,135 @@
+"""An order is shipped and refunded, once each; asking twice with one key orders once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+Shop = AsyncTestClient[Litestar]
+
+MUG = {"items": [{"product_id": "mug", "quantity": 1}]}
+EVERYTHING = ["purchase.created", "purchase.shipped", "purchase.refunded"]
+
+
+async def buy(shop: Shop) -> str:
+    body = {"webhook_url": "http://127.0.0.1:9001/", "event_types": EVERYTHING}
+    await shop.post("/v1/webhooks/register", json=body)
+    order_id: str = (await shop.post("/v1/orders", json=MUG)).json()["id"]
+    return order_id
+
+
+async def events(shop: Shop) -> list[str]:
+    """The types of all deliveries, in the order in which they came about."""
+    listed = (await shop.get("/v1/deliveries")).json()["data"]
+    return [delivery["event_type"] for delivery in listed[::-1]]
+
+
+async def order_count(shop: Shop) -> int:
+    count: int = (await shop.get("/v1/stats")).json()["orders"]
+    return count
+
+
+async def order_with(shop: Shop, key: str, body: Any = None) -> Any:
+    return await shop.post("/v1/orders", json=body or MUG, headers={"Idempotency-Key": key})
+
+
+async def test_shipping_tells_the_endpoints_and_is_seen_on_the_order(shop: Shop) -> None:
+    order_id = await buy(shop)
+
+    answer = await shop.post(f"/v1/orders/{order_id}/ship", json={})
+
+    assert answer.status_code == 200
+    assert answer.json()["shipped_at"]
+    assert len(answer.json()["delivery_ids"]) == 2
+    assert await events(shop) == ["purchase.created", "purchase.shipped"]
+
+
+async def test_a_refund_tells_the_endpoints_a_negative_value(shop: Shop) -> None:
+    order_id = await buy(shop)
+
+    answer = await shop.post(f"/v1/orders/{order_id}/refund", json={})
+
+    assert answer.json()["refunded_at"]
+    assert await events(shop) == ["purchase.created", "purchase.refunded"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("ship", "ship"), ("refund", "refund"), ("refund", "ship")]
+)
+async def test_what_is_not_possible_any_more_conflicts_and_tells_nobody(
+    first: str, second: str, shop: Shop
+) -> None:
+    order_id = await buy(shop)
+    await shop.post(f"/v1/orders/{order_id}/{first}", json={})
+
+    answer = await shop.post(f"/v1/orders/{order_id}/{second}", json={})
+
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert len(await events(shop)) == 2
+
+
+async def test_a_shipped_order_can_be_refunded(shop: Shop) -> None:
+    order_id = await buy(shop)
+    await shop.post(f"/v1/orders/{order_id}/ship", json={})
+
+    assert (await shop.post(f"/v1/orders/{order_id}/refund", json={})).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["ship", "refund"])
+async def test_an_unknown_order_is_not_found(what: str, shop: Shop) -> None:
+    assert (await shop.post(f"/v1/orders/ord_nope/{what}", json={})).status_code == 404
+
+
+async def test_of_fifty_requests_at_once_with_one_key_one_orders(shop: Shop) -> None:
+    answers = await asyncio.gather(*(order_with(shop, "wish-1") for _ in range(50)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.text for answer in answers}) == 1
+    assert await order_count(shop) == 1
+
+
+async def test_the_same_wish_written_differently_is_still_the_same(shop: Shop) -> None:
+    first = await order_with(shop, "wish-1")
+
+    again = await shop.post(
+        "/v1/orders",
+        content=b'{ "customer_name":"", "items":[ {"quantity":1,"product_id":"mug"} ] }',
+        headers={"Idempotency-Key": "wish-1", "Content-Type": "application/json"},
+    )
+
+    assert again.json() == first.json()
+
+
+async def test_a_key_with_another_order_is_refused(shop: Shop) -> None:
+    await order_with(shop, "wish-1")
+
+    answer = await order_with(shop, "wish-1", {"items": [{"product_id": "hook", "quantity": 1}]})
+
+    assert answer.status_code == 422
+    assert await order_count(shop) == 1
+
+
+async def test_other_keys_and_no_key_order_anew(shop: Shop) -> None:
+    await order_with(shop, "wish-1")
+    await order_with(shop, "wish-2")
+    await shop.post("/v1/orders", json=MUG)
+
+    assert await order_count(shop) == 3
+
+
+async def test_a_key_of_a_refused_order_is_free_again(shop: Shop) -> None:
+    unknown = {"items": [{"product_id": "unicorn", "quantity": 1}]}
+    assert (await order_with(shop, "wish-1", unknown)).status_code == 404
+
+    assert (await order_with(shop, "wish-1")).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "two words", "tab\tinside"])
+async def test_a_key_of_the_wrong_form_is_refused(key: str, shop: Shop) -> None:
+    answer = await order_with(shop, key)
+
+    assert answer.status_code == 400
+    assert await order_count(shop) == 0
