@@ -20,7 +20,7 @@ from benchmarks.stack import Stack, running_stack
 from shop.ids import new_uuid
 from shop.vocabulary import EventType
 from shop.webhooks.events import Event, serialise
-from shop.webhooks.signing import SignedContent, signing_headers
+from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
 
 ROUNDS = 300
 WARM_UP = 20
@@ -88,7 +88,10 @@ def _signed_webhook(stack: Stack) -> tuple[dict[str, str], bytes]:
     body = serialise(event)
     content = SignedContent(event.message_id, int(now.timestamp()), body)
     signed = signing_headers(
-        content, [stack.secret], issuer=stack.shop_url, audience=stack.webhook_url
+        content,
+        [LiveSecret("sec_bench", stack.secret)],
+        issuer=stack.shop_url,
+        audience=stack.webhook_url,
     )
     return {"Content-Type": "application/json", **signed}, body
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from shop.webhooks.vault import Vault
+
 START_SECONDS = 30
 
 
@@ -75,8 +77,8 @@ def _wait_until_subscribed(shop_url: str) -> str:
 def _secret(var: Path) -> str:
     """The secret that shop and subscriber share; a benchmark may look into the database."""
     with closing(_read_only(var / "shop.db")) as database:
-        [secret] = database.execute("SELECT secret FROM endpoint_secret").fetchone()
-    return str(secret)
+        [locked] = database.execute("SELECT locked_secret FROM endpoint_secret").fetchone()
+    return Vault.open(var / "secrets.key").unlock(locked)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

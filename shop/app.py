@@ -27,6 +27,7 @@ from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.pages import jinja_environment, page_handlers
 from shop.web.security import SECURITY_HEADERS, csrf_protection
+from shop.webhooks.vault import Vault
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -36,6 +37,7 @@ def create_app(settings: Settings) -> Litestar:
     database = Database(settings.resolved_database_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
+    vault = Vault.open(settings.vault_key_file)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -61,6 +63,7 @@ def create_app(settings: Settings) -> Litestar:
             "settings": Provide(lambda: settings, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "queue": Provide(lambda: queue, sync_to_thread=False),
+            "vault": Provide(lambda: vault, sync_to_thread=False),
             "feed": Provide(lambda: feed, sync_to_thread=False),
         },
         lifespan=[lifespan],

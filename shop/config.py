@@ -53,12 +53,18 @@ class Settings(BaseSettings):
     )
     request_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     endpoint_policy: Literal["local", "public"] = "local"
+    disable_after_failures: Annotated[int, Field(ge=0)] = 10
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     @property
     def base_url(self) -> str:
         """Where browsers and receivers find the shop, without a trailing slash."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def vault_key_file(self) -> Path:
+        """The key that locks the endpoints' secrets in the database."""
+        return self.var / "secrets.key"
 
     @property
     def url_policy(self) -> UrlPolicy:

@@ -79,7 +79,12 @@ class Endpoint(ShopTable, table=True):
     description: str
     event_types: list[str] = Field(sa_type=JSON)  # values of EventType
     status: EndpointStatus = Field(sa_type=by_value(EndpointStatus))
-    disabled_reason: str | None = None  # why the shop disabled it, such as "gone"
+    disabled_reason: str | None = None  # why the shop disabled it: "gone" or "failing"
+    # Deliveries that used up their schedule since the last one that succeeded.
+    failed_deliveries: int = 0
+    # See ``webhooks.breaker``: attempts in a row that failed, and when to try again.
+    failed_attempts: int = 0
+    probe_at: datetime | None = None
     created_at: datetime
     deleted_at: datetime | None = None
 
@@ -89,10 +94,11 @@ class EndpointSecret(ShopTable, table=True):
 
     __tablename__ = "endpoint_secret"
 
-    id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)  # its public name, sent as ``kid``
     endpoint_id: str = Field(foreign_key="endpoint.id", index=True)
-    secret: str
+    locked_secret: str  # see ``webhooks.vault``
     created_at: datetime
+    expires_at: datetime | None = None  # set when a newer one takes its place
 
 
 class Message(ShopTable, table=True):
@@ -108,16 +114,20 @@ class Message(ShopTable, table=True):
 class Delivery(ShopTable, table=True):
     """One message for one endpoint: the state machine that the worker moves on."""
 
-    __table_args__ = (Index("due_deliveries", "state", "next_attempt_at"),)
+    __table_args__ = (
+        Index("due_deliveries", "state", "next_attempt_at"),
+        Index("deliveries_of_endpoint", "endpoint_id", "state", "next_attempt_at"),
+    )
 
     id: str = Field(primary_key=True)
     message_id: str = Field(foreign_key="message.id", index=True)
-    endpoint_id: str = Field(foreign_key="endpoint.id", index=True)
+    endpoint_id: str = Field(foreign_key="endpoint.id")
     # Copied from the message, so that the log filters without a join.
     event_type: EventType = Field(sa_type=by_value(EventType))
     state: DeliveryState = Field(sa_type=by_value(DeliveryState))
     attempt_count: int = 0
     next_attempt_at: datetime | None
+    waits_since: datetime  # when next_attempt_at was set
     next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))
     # Counts claims. A worker that outlived its lease holds an old number and is refused.
     fence: int = 0

@@ -22,12 +22,15 @@ from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
 from shop.logs import configure_logging
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
-from shop.webhooks.delivery import Courier, DeliveryRules, find_due
+from shop.webhooks.delivery import SHIFT, Courier, DeliveryRules
+from shop.webhooks.endpoint_secrets import forget_expired
 from shop.webhooks.sender import Sender
+from shop.webhooks.vault import Vault
 
 MOST_JOBS = 100  # deliveries in flight at a time
 POLL_SECONDS = 0.02  # arq's own 0.5 s would be most of a webhook's latency
 SCHEDULER_SECONDS = 0.25
+TIDY_SECONDS = 60
 LONGEST_QUEUE = 1000  # a backlog waits in the database, not in Redis
 JOB_MARGIN_SECONDS = 10
 
@@ -52,10 +55,11 @@ async def run(settings: Settings) -> None:
     feed = ChangeFeed(settings.resolved_redis_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
     sender = Sender(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
-    courier = Courier(database, sender, feed, _rules(settings))
+    courier = Courier(database, sender, feed, Vault.open(settings.vault_key_file), _rules(settings))
     await database.create_tables()
     worker = _arq_worker(settings, courier)
-    scheduler = asyncio.create_task(schedule(database, queue))
+    scheduler = asyncio.create_task(schedule(courier, queue))
+    tidying = asyncio.create_task(tidy(database))
     try:
         logger.info("The worker looks for deliveries")
         # On a signal arq lets jobs finish and then cancels its own main task.
@@ -63,31 +67,41 @@ async def run(settings: Settings) -> None:
             await worker.async_run()
         logger.info("The worker has finished what it had begun")
     finally:
-        scheduler.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await scheduler
+        for task in (scheduler, tidying):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await worker.close()
         for part in (sender, queue, feed, database):
             await part.close()
 
 
-async def schedule(database: Database, queue: DeliveryQueue) -> None:
+async def schedule(courier: Courier, queue: DeliveryQueue) -> None:
     """Wake workers for whatever the database says is due, for ever."""
     while True:
         try:
-            await _wake_due(database, queue)
+            await _wake_due(courier, queue)
         except (SQLAlchemyError, RedisError, OSError) as error:
             logger.warning("Scheduler: %s", error)
         await asyncio.sleep(SCHEDULER_SECONDS)
 
 
-async def _wake_due(database: Database, queue: DeliveryQueue) -> None:
+async def tidy(database: Database) -> None:
+    """Delete the secrets that have outlived their grace, for ever."""
+    while True:
+        try:
+            async with database.writing() as session:
+                await forget_expired(session, now=datetime.now(UTC))
+        except SQLAlchemyError as error:
+            logger.warning("Tidying: %s", error)
+        await asyncio.sleep(TIDY_SECONDS)
+
+
+async def _wake_due(courier: Courier, queue: DeliveryQueue) -> None:
     room = LONGEST_QUEUE - await queue.length()
     if room <= 0:
         return
-    async with database.reading() as session:
-        due = await find_due(session, now=datetime.now(UTC), limit=room)
-    await queue.wake(due)
+    await queue.wake(await courier.find_due(limit=room))
 
 
 def _rules(settings: Settings) -> DeliveryRules:
@@ -97,14 +111,15 @@ def _rules(settings: Settings) -> DeliveryRules:
         issuer=settings.base_url,
         now=lambda: datetime.now(UTC),
         random=random.random,
+        disable_after=settings.disable_after_failures,
     )
 
 
 def _arq_worker(settings: Settings, courier: Courier) -> Worker:
     async def deliver(_context: dict[str, Any], delivery_id: str) -> None:
-        await courier.deliver(delivery_id)
+        await courier.work_off(delivery_id)
 
-    longest_job = settings.request_timeout_seconds + JOB_MARGIN_SECONDS
+    longest_job = SHIFT.total_seconds() + settings.request_timeout_seconds + JOB_MARGIN_SECONDS
     return Worker(
         # arq's type asks for *args and **kwargs, which would hide what the job takes.
         functions=[func(deliver, name=DELIVER_JOB, timeout=longest_job, keep_result=0)],  # type: ignore[arg-type]

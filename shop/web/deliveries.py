@@ -19,7 +19,8 @@ from shop.web.live import Region, live_stream
 from shop.web.log_query import LogQuery
 from shop.web.wire import body_text, pretty_json
 from shop.webhooks import endpoints
-from shop.webhooks.log import find_delivery, list_deliveries, read_stats, resend
+from shop.webhooks.by_hand import resend
+from shop.webhooks.log import find_delivery, list_deliveries, read_stats
 
 PAGE_SIZE = 50
 

@@ -6,8 +6,10 @@ from shop.announcements import ChangeFeed
 from shop.config import Settings
 from shop.database import Database
 from shop.queue import DeliveryQueue
+from shop.webhooks.vault import Vault
 
 TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
 TheQueue = NamedDependency[DeliveryQueue]
+TheVault = NamedDependency[Vault]
 TheFeed = NamedDependency[ChangeFeed]

@@ -13,7 +13,7 @@ from shop.announcements import Change
 from shop.database import Database
 from shop.models import Endpoint
 from shop.vocabulary import DeliveryState, EventType
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
 from shop.web.forms import LONGEST_DESCRIPTION, Form, read_form, text_problem
 from shop.web.live import Region, live_stream
 from shop.webhooks import endpoints
@@ -72,7 +72,11 @@ async def stream_endpoints(
 
 @post("/endpoints", include_in_schema=False)
 async def register(
-    request: AnyRequest, settings: TheSettings, database: TheDatabase, feed: TheFeed
+    request: AnyRequest,
+    settings: TheSettings,
+    database: TheDatabase,
+    vault: TheVault,
+    feed: TheFeed,
 ) -> AnyResponse:
     """Register an endpoint; this answer is the only page that ever shows its secret."""
     form = Registration.read(await read_form(request))
@@ -81,7 +85,11 @@ async def register(
     try:
         async with database.writing() as session:
             registered = await endpoints.register(
-                session, form.new_endpoint, policy=settings.url_policy, now=datetime.now(UTC)
+                session,
+                form.new_endpoint,
+                policy=settings.url_policy,
+                vault=vault,
+                now=datetime.now(UTC),
             )
     except UrlRefused as refusal:
         form.errors["webhook_url"] = f"Not accepted: {refusal}."

@@ -10,22 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_
-from sqlmodel import and_, col, select, update
+from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.announcements import Change, ChangeFeed
 from shop.database import Database
-from shop.models import Attempt, Delivery, Endpoint, Message
-from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
-from shop.webhooks.endpoints import disable, live_secrets
+from shop.models import Attempt, Delivery, Endpoint
+from shop.vocabulary import DeliveryState, Trigger
+from shop.webhooks.breaker import Breaker
+from shop.webhooks.claims import Claim, claim, find_due, find_next
+from shop.webhooks.endpoint_secrets import live_secrets
+from shop.webhooks.endpoints import disable
 from shop.webhooks.outcomes import Outcome, judge, retry_after_seconds
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.sender import Answer, OutgoingRequest, Sender
 from shop.webhooks.signing import SignedContent, signing_headers
+from shop.webhooks.vault import Vault
 
 # How long past the request's deadline a claim holds: enough to record the attempt.
 LEASE_MARGIN = timedelta(seconds=3)
+# How long one wake-up goes on with what waits for the same endpoint.
+SHIFT = timedelta(seconds=2)
+INTERNAL_ERROR = "internal_error"
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +41,7 @@ class DeliveryRules:
     """How deliveries are made: settings, clock and dice.
 
     ``issuer``: the shop's public URL, named in each token. ``random``: from 0 up to 1.
+    ``disable_after``: failed deliveries in a row that disable an endpoint; 0 for never.
     """
 
     schedule: RetrySchedule
@@ -42,103 +49,127 @@ class DeliveryRules:
     issuer: str
     now: Callable[[], datetime]
     random: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to make the next attempt, as long as ``fence`` is the delivery's newest."""
-
-    delivery: Delivery
-    message: Message
-    endpoint: Endpoint
-    secrets: list[str]
-    fence: int
+    disable_after: int = 0
 
     @property
-    def attempt_number(self) -> int:
-        """Counts from 1."""
-        return self.delivery.attempt_count + 1
+    def lease(self) -> timedelta:
+        """How long a claim holds."""
+        return self.request_timeout + LEASE_MARGIN
 
 
 class Courier:
     """Delivers what it is told to, if it is really due."""
 
     def __init__(
-        self, database: Database, sender: Sender, feed: ChangeFeed, rules: DeliveryRules
+        self,
+        database: Database,
+        sender: Sender,
+        feed: ChangeFeed,
+        vault: Vault,
+        rules: DeliveryRules,
     ) -> None:
         self._database = database
         self._sender = sender
         self._feed = feed
+        self._vault = vault
         self._rules = rules
 
-    async def deliver(self, delivery_id: str) -> None:
-        """Make the delivery's next attempt; does nothing when another worker has it."""
-        claim = await self._claim(delivery_id)
-        if claim is None:
-            return
-        await self._announce(claim)
+    async def work_off(self, delivery_id: str) -> None:
+        """Deliver, then go on with what else waits for the same endpoint, for a while.
+
+        A wake-up may find the endpoint's share in use and do nothing; whoever uses it goes on.
+        """
+        until = self._rules.now() + SHIFT
+        next_id: str | None = delivery_id
+        while next_id:
+            endpoint_id = await self.deliver(next_id)
+            if endpoint_id is None or self._rules.now() >= until:
+                return
+            next_id = await self._find_next(endpoint_id)
+
+    async def deliver(self, delivery_id: str) -> str | None:
+        """Make the delivery's next attempt, and answer the id of its endpoint.
+
+        None, and nothing done, when it is not due, or another worker has it.
+        """
+        claimed = await self._claim(delivery_id)
+        if claimed is None:
+            return None
+        await self._announce(claimed)
         started_at = self._rules.now()
-        answer = await self._attempt(claim, started_at)
-        await self._record(claim, started_at, answer)
-        await self._announce(claim)
+        answer = await self._attempt(claimed, started_at)
+        await self._record(claimed, started_at, answer)
+        await self._announce(claimed)
+        return claimed.endpoint.id
+
+    async def find_due(self, *, limit: int) -> list[str]:
+        """Ids of deliveries to wake workers for."""
+        async with self._database.reading() as session:
+            return await find_due(
+                session, now=self._rules.now(), longest_lease=self._rules.lease, limit=limit
+            )
+
+    async def _find_next(self, endpoint_id: str) -> str | None:
+        async with self._database.reading() as session:
+            return await find_next(
+                session, endpoint_id, now=self._rules.now(), longest_lease=self._rules.lease
+            )
 
     async def _claim(self, delivery_id: str) -> Claim | None:
-        now = self._rules.now()
-        lease_expires_at = now + self._rules.request_timeout + LEASE_MARGIN
         async with self._database.writing() as session:
-            take = (
-                update(Delivery)
-                .where(col(Delivery.id) == delivery_id, is_due(now))
-                .values(
-                    state=DeliveryState.SENDING,
-                    fence=Delivery.fence + 1,
-                    lease_expires_at=lease_expires_at,
-                )
+            return await claim(
+                session,
+                delivery_id,
+                lease=self._rules.lease,
+                now=self._rules.now(),
             )
-            if (await session.exec(take)).rowcount == 0:
-                return None
-            return await _load_claim(session, delivery_id)
 
-    async def _attempt(self, claim: Claim, started_at: datetime) -> Answer:
+    async def _attempt(self, claimed: Claim, started_at: datetime) -> Answer:
         """Sign and send. A failure of our own becomes an answer, too: the queue must move on."""
         try:
-            return await self._sender.send(self._sign(claim, started_at))
+            return await self._sender.send(await self._sign(claimed, started_at))
         except Exception as error:
-            logger.exception("Delivery %s could not be sent", claim.delivery.id)
-            return Answer({}, error="internal_error", error_detail=type(error).__name__)
+            logger.exception("Delivery %s could not be sent", claimed.delivery.id)
+            return Answer({}, error=INTERNAL_ERROR, error_detail=type(error).__name__)
 
-    def _sign(self, claim: Claim, started_at: datetime) -> OutgoingRequest:
-        url = claim.endpoint.webhook_url
-        content = SignedContent(claim.message.id, int(started_at.timestamp()), claim.message.body)
-        signed = signing_headers(content, claim.secrets, issuer=self._rules.issuer, audience=url)
-        return OutgoingRequest(
-            url, {"Content-Type": "application/json", **signed}, claim.message.body
-        )
+    async def _sign(self, claimed: Claim, started_at: datetime) -> OutgoingRequest:
+        url, body = claimed.endpoint.webhook_url, claimed.message.body
+        async with self._database.reading() as session:
+            secrets = await live_secrets(
+                session, claimed.endpoint.id, vault=self._vault, now=started_at
+            )
+        content = SignedContent(claimed.message.id, int(started_at.timestamp()), body)
+        signed = signing_headers(content, secrets, issuer=self._rules.issuer, audience=url)
+        return OutgoingRequest(url, {"Content-Type": "application/json", **signed}, body)
 
-    async def _record(self, claim: Claim, started_at: datetime, answer: Answer) -> None:
+    async def _record(self, claimed: Claim, started_at: datetime, answer: Answer) -> None:
+        now, outcome = self._rules.now(), judge(answer.status)
+        values = self._next_state(claimed, answer, now)
         async with self._database.writing() as session:
             move_on = (
                 update(Delivery)
                 .where(
-                    col(Delivery.id) == claim.delivery.id,
+                    col(Delivery.id) == claimed.delivery.id,
                     col(Delivery.state) == DeliveryState.SENDING,
-                    col(Delivery.fence) == claim.fence,
+                    col(Delivery.fence) == claimed.fence,
                 )
-                .values(**self._next_state(claim, answer))
+                .values(**values)
             )
             if (await session.exec(move_on)).rowcount == 0:
-                logger.warning("Delivery %s: another worker took over", claim.delivery.id)
+                logger.warning("Delivery %s: another worker took over", claimed.delivery.id)
                 return
-            session.add(_attempt_row(claim, started_at, answer))
-            if judge(answer.status) is Outcome.GONE:
-                await disable(session, claim.endpoint.id, reason="gone")
-        _log_attempt(claim, answer)
+            session.add(_attempt_row(claimed, started_at, answer))
+            gave_up = values["state"] is DeliveryState.FAILED
+            if answer.error != INTERNAL_ERROR:  # our own failures are no account of the endpoint's
+                await self._note_health(
+                    session, claimed.endpoint.id, outcome, gave_up=gave_up, now=now
+                )
+        _log_attempt(claimed, answer)
 
-    def _next_state(self, claim: Claim, answer: Answer) -> dict[str, object]:
-        now = self._rules.now()
+    def _next_state(self, claimed: Claim, answer: Answer, now: datetime) -> dict[str, object]:
         outcome = judge(answer.status)
         values: dict[str, object] = {
-            "attempt_count": claim.attempt_number,
+            "attempt_count": claimed.attempt_number,
             "last_status": answer.status,
             "last_error": answer.error,
             "lease_expires_at": None,
@@ -147,64 +178,55 @@ class Courier:
         }
         if outcome is Outcome.SUCCEEDED:
             return values | {"state": DeliveryState.SUCCEEDED, "completed_at": now}
-        delay = self._rules.schedule.delay_before(claim.attempt_number + 1, self._rules.random)
+        delay = self._rules.schedule.delay_before(claimed.attempt_number + 1, self._rules.random)
         if delay is None or outcome is Outcome.GONE:
             return values | {"state": DeliveryState.FAILED, "completed_at": now}
         asked_for = retry_after_seconds(answer.status, answer.headers, now=now)
-        next_attempt_at = now + timedelta(seconds=max(delay, asked_for))
-        return values | {"state": DeliveryState.PENDING, "next_attempt_at": next_attempt_at}
+        return values | {
+            "state": DeliveryState.PENDING,
+            "next_attempt_at": now + timedelta(seconds=max(delay, asked_for)),
+            "waits_since": now,
+        }
 
-    async def _announce(self, claim: Claim) -> None:
+    async def _note_health(
+        self,
+        session: AsyncSession,
+        endpoint_id: str,
+        outcome: Outcome,
+        *,
+        gave_up: bool,
+        now: datetime,
+    ) -> None:
+        """Keep the endpoint's account: its breaker, its run of failed deliveries, its end."""
+        endpoint = await session.get_one(Endpoint, endpoint_id, with_for_update=True)
+        breaker = Breaker(endpoint.failed_attempts, endpoint.probe_at)
+        if outcome is Outcome.SUCCEEDED:
+            breaker, endpoint.failed_deliveries = breaker.after_success(), 0
+        else:
+            breaker = breaker.after_failure(now)
+            endpoint.failed_deliveries += gave_up
+        endpoint.failed_attempts, endpoint.probe_at = breaker.failures, breaker.probe_at
+        session.add(endpoint)  # writes only if something differs
+        await session.flush()
+        if outcome is Outcome.GONE:
+            await disable(session, endpoint_id, reason="gone")
+        elif 0 < self._rules.disable_after <= endpoint.failed_deliveries:
+            await disable(session, endpoint_id, reason="failing")
+
+    async def _announce(self, claimed: Claim) -> None:
         await self._feed.announce(
-            Change("delivery", claim.delivery.id, order_id=claim.message.order_id)
+            Change("delivery", claimed.delivery.id, order_id=claimed.message.order_id)
         )
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
-    """What may be claimed: a wait that is over, or the lease of a worker that is gone."""
-    return or_(
-        and_(
-            col(Delivery.state) == DeliveryState.PENDING,
-            col(Delivery.next_attempt_at) <= now,
-            col(Delivery.endpoint_id).in_(
-                select(Endpoint.id).where(Endpoint.status == EndpointStatus.ACTIVE)
-            ),
-        ),
-        and_(
-            col(Delivery.state) == DeliveryState.SENDING,
-            col(Delivery.lease_expires_at) <= now,
-        ),
-    )
-
-
-async def find_due(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
-    """Ids of deliveries that may be claimed, the longest waiting first."""
-    query = (
-        select(Delivery.id).where(is_due(now)).order_by(col(Delivery.next_attempt_at)).limit(limit)
-    )
-    return list((await session.exec(query)).all())
-
-
-async def _load_claim(session: AsyncSession, delivery_id: str) -> Claim:
-    query = (
-        select(Delivery, Message, Endpoint)
-        .join(Message, col(Message.id) == Delivery.message_id)
-        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
-        .where(Delivery.id == delivery_id)
-    )
-    delivery, message, endpoint = (await session.exec(query)).one()
-    secrets = await live_secrets(session, endpoint.id)
-    return Claim(delivery, message, endpoint, secrets, delivery.fence)
-
-
-def _attempt_row(claim: Claim, started_at: datetime, answer: Answer) -> Attempt:
+def _attempt_row(claimed: Claim, started_at: datetime, answer: Answer) -> Attempt:
     return Attempt(
-        delivery_id=claim.delivery.id,
-        number=claim.attempt_number,
-        trigger=claim.delivery.next_trigger,
+        delivery_id=claimed.delivery.id,
+        number=claimed.attempt_number,
+        trigger=claimed.delivery.next_trigger,
         started_at=started_at,
         duration_ms=answer.duration_ms,
-        request_url=claim.endpoint.webhook_url,
+        request_url=claimed.endpoint.webhook_url,
         request_headers=answer.request_headers,
         response_status=answer.status,
         response_headers=answer.headers,
@@ -215,11 +237,11 @@ def _attempt_row(claim: Claim, started_at: datetime, answer: Answer) -> Attempt:
     )
 
 
-def _log_attempt(claim: Claim, answer: Answer) -> None:
+def _log_attempt(claimed: Claim, answer: Answer) -> None:
     logger.info(
         "Delivery %s attempt %d → %s in %d ms",
-        claim.delivery.id,
-        claim.attempt_number,
+        claimed.delivery.id,
+        claimed.attempt_number,
         answer.status or answer.error,
         answer.duration_ms,
     )

@@ -1,4 +1,7 @@
-"""Registers, finds and deletes endpoints. Called by the JSON API and the endpoints pages."""
+"""Registers, finds, changes and deletes endpoints. Called by the JSON API and the endpoints pages.
+
+Their secrets are the business of ``endpoint_secrets``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +11,11 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
-from shop.models import Delivery, Endpoint, EndpointSecret
+from shop.models import Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType
-from shop.webhooks.signing import generate_secret
+from shop.webhooks.endpoint_secrets import add_secret
 from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
 
 SUBSCRIBABLE_EVENT_TYPES = (
     EventType.PURCHASE_CREATED,
@@ -38,6 +42,15 @@ class NewEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointChange:
+    """What to change; None leaves as it is. ``status``: ``active`` or ``paused``."""
+
+    description: str | None = None
+    event_types: Sequence[EventType] | None = None
+    status: EndpointStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """A new endpoint, with its secret in plain text for its one and only showing."""
 
@@ -46,7 +59,7 @@ class Registered:
 
 
 async def register(
-    session: AsyncSession, wanted: NewEndpoint, *, policy: UrlPolicy, now: datetime
+    session: AsyncSession, wanted: NewEndpoint, *, policy: UrlPolicy, vault: Vault, now: datetime
 ) -> Registered:
     """Add an endpoint and make its secret.
 
@@ -66,7 +79,7 @@ async def register(
     )
     session.add(endpoint)
     await session.flush()  # the secret's foreign key needs the endpoint's row
-    return Registered(endpoint, await _add_secret(session, endpoint.id, now))
+    return Registered(endpoint, add_secret(session, endpoint.id, vault=vault, now=now))
 
 
 async def find(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
@@ -79,6 +92,41 @@ async def list_all(session: AsyncSession) -> Sequence[Endpoint]:
     """All endpoints that are not deleted, newest first."""
     query = select(Endpoint).where(col(Endpoint.deleted_at).is_(None))
     return (await session.exec(query.order_by(col(Endpoint.id).desc()))).all()
+
+
+async def change(
+    session: AsyncSession, endpoint_id: str, wanted: EndpointChange
+) -> Endpoint | None:
+    """Change an endpoint; None when there is no such one.
+
+    Making it ``active`` also enables one that the shop disabled: what waits for it goes out, and
+    its run of failures is forgotten.
+    """
+    endpoint = await find(session, endpoint_id)
+    if endpoint is None:
+        return None
+    if wanted.description is not None:
+        endpoint.description = wanted.description
+    if wanted.event_types is not None:
+        endpoint.event_types = list(dict.fromkeys(wanted.event_types))
+    if wanted.status is not None:
+        endpoint.status = wanted.status
+        endpoint.disabled_reason = None
+        endpoint.failed_deliveries = 0
+    session.add(endpoint)
+    return endpoint
+
+
+async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> None:
+    """Stop sending to an endpoint on the shop's own decision; what waits for it goes on waiting.
+
+    ``reason``: a name such as ``gone``, shown to people. A pause by a person is left as it is.
+    """
+    await session.exec(
+        update(Endpoint)
+        .where(col(Endpoint.id) == endpoint_id, col(Endpoint.status) == EndpointStatus.ACTIVE)
+        .values(status=EndpointStatus.DISABLED, disabled_reason=reason)
+    )
 
 
 async def delete(session: AsyncSession, endpoint_id: str, *, now: datetime) -> list[str] | None:
@@ -94,43 +142,11 @@ async def delete(session: AsyncSession, endpoint_id: str, *, now: datetime) -> l
     return await _cancel_waiting(session, endpoint_id, now)
 
 
-async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> None:
-    """Stop sending to an endpoint on the shop's own decision; what waits for it goes on waiting.
-
-    ``reason``: a name such as ``gone``, shown to people. A pause by a person is left as it is.
-    """
-    await session.exec(
-        update(Endpoint)
-        .where(col(Endpoint.id) == endpoint_id, col(Endpoint.status) == EndpointStatus.ACTIVE)
-        .values(status=EndpointStatus.DISABLED, disabled_reason=reason)
-    )
-
-
-async def live_secrets(session: AsyncSession, endpoint_id: str) -> list[str]:
-    """The secrets that sign for this endpoint, newest first."""
-    query = (
-        select(EndpointSecret.secret)
-        .where(EndpointSecret.endpoint_id == endpoint_id)
-        .order_by(col(EndpointSecret.id).desc())
-    )
-    return list((await session.exec(query)).all())
-
-
 async def _find_by_url(session: AsyncSession, webhook_url: str) -> Endpoint | None:
     query = select(Endpoint).where(
         Endpoint.webhook_url == webhook_url, col(Endpoint.deleted_at).is_(None)
     )
     return (await session.exec(query)).first()
-
-
-async def _add_secret(session: AsyncSession, endpoint_id: str, now: datetime) -> str:
-    secret = generate_secret()
-    session.add(
-        EndpointSecret(
-            id=new_id("sec", now), endpoint_id=endpoint_id, secret=secret, created_at=now
-        )
-    )
-    return secret
 
 
 async def _cancel_waiting(session: AsyncSession, endpoint_id: str, now: datetime) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reads the delivery log and asks for a delivery to be sent again.
+"""Reads the delivery log.
 
 Called by the JSON API and the deliveries pages. Pages follow each other by key, not by offset:
 ids sort by time, so the last id of a page is all that the next one needs.
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_
-from sqlmodel import col, func, select, update
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Attempt, Delivery, Endpoint, Message, Order
-from shop.vocabulary import DeliveryState, EventType, Trigger
+from shop.vocabulary import DeliveryState, EventType
 
 LARGEST_PAGE = 100
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
@@ -26,13 +26,17 @@ class BadCursor(ValueError):  # noqa: N818 – the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries to list. ``q``: the beginning of an id, or a part of the endpoint's URL."""
+    """Which deliveries to list. ``q``: the beginning of an id, or a part of the endpoint's URL.
+
+    ``since``: created at that moment or later.
+    """
 
     state: DeliveryState | None = None
     endpoint_id: str | None = None
     event_type: EventType | None = None
     message_id: str | None = None
     q: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ async def list_deliveries(
         .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
         .join(Message, col(Message.id) == Delivery.message_id)
         .outerjoin(Order, col(Order.id) == Message.order_id)
-        .where(*_conditions(wanted))
+        .where(*conditions(wanted))
         .order_by(col(Delivery.id).desc())
         .limit(limit + 1)  # one more than asked for tells whether a next page exists
     )
@@ -100,29 +104,6 @@ async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDeta
         select(Attempt).where(Attempt.delivery_id == delivery_id).order_by(col(Attempt.number))
     )
     return DeliveryDetail(*found, attempts=(await session.exec(attempts)).all())
-
-
-async def resend(session: AsyncSession, delivery_id: str, *, now: datetime) -> bool:
-    """Make the next attempt due at once, whatever came of the ones before.
-
-    False when nothing was changed: the delivery is being sent right now, or its endpoint is gone.
-    """
-    live_endpoints = select(Endpoint.id).where(col(Endpoint.deleted_at).is_(None))
-    make_due = (
-        update(Delivery)
-        .where(
-            col(Delivery.id) == delivery_id,
-            col(Delivery.state) != DeliveryState.SENDING,
-            col(Delivery.endpoint_id).in_(live_endpoints),
-        )
-        .values(
-            state=DeliveryState.PENDING,
-            next_attempt_at=now,
-            next_trigger=Trigger.MANUAL,
-            completed_at=None,
-        )
-    )
-    return (await session.exec(make_due)).rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +135,22 @@ def _checked(cursor: str) -> str:
     return cursor
 
 
-def _conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """The filter as SQL, for a query that joins deliveries with messages and endpoints."""
+    found: list[ColumnElement[bool]] = []
     if wanted.state:
-        conditions.append(col(Delivery.state) == wanted.state)
+        found.append(col(Delivery.state) == wanted.state)
     if wanted.endpoint_id:
-        conditions.append(col(Delivery.endpoint_id) == wanted.endpoint_id)
+        found.append(col(Delivery.endpoint_id) == wanted.endpoint_id)
     if wanted.event_type:
-        conditions.append(col(Delivery.event_type) == wanted.event_type)
+        found.append(col(Delivery.event_type) == wanted.event_type)
     if wanted.message_id:
-        conditions.append(col(Delivery.message_id) == wanted.message_id)
+        found.append(col(Delivery.message_id) == wanted.message_id)
+    if wanted.since:
+        found.append(col(Delivery.created_at) >= wanted.since)
     if wanted.q:
-        conditions.append(_matches(wanted.q))
-    return conditions
+        found.append(_matches(wanted.q))
+    return found
 
 
 def _matches(text: str) -> ColumnElement[bool]:

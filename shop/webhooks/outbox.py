@@ -1,8 +1,8 @@
 """Writes a message and its deliveries in the transaction of the fact that they tell about.
 
-Called by ``orders``. Since order, message and deliveries are one commit, no order can exist whose
-webhooks were forgotten, and no webhook can tell of an order that was rolled back (the
-"transactional outbox"). Sending starts after the commit, elsewhere.
+Called by ``orders`` and ``fulfilment``. Since order, message and deliveries are one commit, no
+order can exist whose webhooks were forgotten, and no webhook can tell of an order that was rolled
+back (the "transactional outbox"). Sending starts after the commit, elsewhere.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,14 @@ async def write_message(session: AsyncSession, event: Event, *, now: datetime) -
 
     Returns the ids of the deliveries, for the wake-up after the commit.
     """
+    endpoints = await _endpoints_wanting(session, event.type)
+    return await write_message_for(session, event, endpoints, now=now)
+
+
+async def write_message_for(
+    session: AsyncSession, event: Event, endpoints: Sequence[Endpoint], *, now: datetime
+) -> list[str]:
+    """The same for these endpoints, whether they want it or not."""
     message = Message(
         id=event.message_id,
         event_type=event.type,
@@ -31,10 +39,7 @@ async def write_message(session: AsyncSession, event: Event, *, now: datetime) -
     )
     session.add(message)
     await session.flush()  # the deliveries' foreign keys need the message's row
-    deliveries = [
-        _pending_delivery(message, endpoint, now)
-        for endpoint in await _endpoints_wanting(session, event.type)
-    ]
+    deliveries = [_pending_delivery(message, endpoint, now) for endpoint in endpoints]
     session.add_all(deliveries)
     return [delivery.id for delivery in deliveries]
 
@@ -55,5 +60,6 @@ def _pending_delivery(message: Message, endpoint: Endpoint, now: datetime) -> De
         event_type=message.event_type,
         state=DeliveryState.PENDING,
         next_attempt_at=now,
+        waits_since=now,
         created_at=now,
     )

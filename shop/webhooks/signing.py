@@ -28,25 +28,41 @@ class SignedContent:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class LiveSecret:
+    """A secret that signs. ``id``: its public name. ``secret``: ``whsec_…``."""
+
+    id: str
+    secret: str
+
+
 def generate_secret() -> str:
     """A new secret: ``whsec_`` and 32 random bytes in base64."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def signing_headers(
-    content: SignedContent, live_secrets: Sequence[str], *, issuer: str, audience: str
+    content: SignedContent, live_secrets: Sequence[LiveSecret], *, issuer: str, audience: str
 ) -> dict[str, str]:
     """The four headers that let the receiver check origin, age and integrity.
 
-    ``live_secrets``: newest first, at least one; each signs, the newest also makes the token.
+    ``live_secrets``: newest first, at least one; each signs, the newest also makes the token. Only
+    while there are several does the token name its secret, as ``kid``.
     ``issuer``: the shop's public URL. ``audience``: the endpoint's URL.
     """
+    newest = live_secrets[0]
+    token = bearer_token(
+        content,
+        newest.secret,
+        issuer=issuer,
+        audience=audience,
+        key_id=newest.id if len(live_secrets) > 1 else None,
+    )
     return {
         "webhook-id": content.message_id,
         "webhook-timestamp": str(content.timestamp),
-        "webhook-signature": " ".join(signature(content, secret) for secret in live_secrets),
-        "Authorization": "Bearer "
-        + bearer_token(content, live_secrets[0], issuer=issuer, audience=audience),
+        "webhook-signature": " ".join(signature(content, live.secret) for live in live_secrets),
+        "Authorization": f"Bearer {token}",
     }
 
 
@@ -59,13 +75,15 @@ def signature(content: SignedContent, secret: str) -> str:
     return "v1," + base64.b64encode(_hmac_sha256(secret, signed)).decode()
 
 
-def bearer_token(content: SignedContent, secret: str, *, issuer: str, audience: str) -> str:
+def bearer_token(
+    content: SignedContent, secret: str, *, issuer: str, audience: str, key_id: str | None = None
+) -> str:
     """A JSON Web Token (RFC 7519, compact, HS256) that is bound to this very request.
 
     ``payload_hash`` ties it to the body, ``jti`` to the message, ``aud`` to the endpoint, ``iat``
     to the attempt: stolen, it opens nothing else.
     """
-    header = {"alg": "HS256", "typ": "webhook+jwt"}
+    header = {"alg": "HS256", "typ": "webhook+jwt", **({"kid": key_id} if key_id else {})}
     claims = {
         "iss": issuer,
         "aud": audience,

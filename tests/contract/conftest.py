@@ -18,6 +18,7 @@ from shop.database import Database
 from shop.webhooks.delivery import Courier, DeliveryRules
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.sender import Sender
+from shop.webhooks.vault import Vault
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
 from tests.serving import free_port, port_of, serving
@@ -32,6 +33,7 @@ class World:
     subscriber: httpx.AsyncClient
     courier: Courier
     database: Database  # the shop's
+    vault: Vault  # the shop's
 
     async def buy(self, **items: int) -> dict[str, Any]:
         """Order so many of each product; the answer of ``POST /v1/orders``."""
@@ -79,6 +81,7 @@ async def world(tmp_path: Path, sockets: ExitStack) -> AsyncIterator[World]:
     database = Database(shop_settings.resolved_database_url)
     sender = Sender(shop_settings.url_policy, timeout_seconds=5)
     feed = ChangeFeed(shop_settings.resolved_redis_url)
+    vault = Vault.open(shop_settings.vault_key_file)
     rules = DeliveryRules(
         schedule=RetrySchedule((0, 0, 0)),
         request_timeout=timedelta(seconds=5),
@@ -93,7 +96,9 @@ async def world(tmp_path: Path, sockets: ExitStack) -> AsyncIterator[World]:
         httpx.AsyncClient(base_url=subscriber_url) as subscriber,
     ):
         await eventually(lambda: _endpoints(shop), "the subscriber has registered itself")
-        yield World(shop, subscriber, Courier(database, sender, feed, rules), database)
+        yield World(
+            shop, subscriber, Courier(database, sender, feed, vault, rules), database, vault
+        )
         for part in (sender, feed, database):
             await part.close()
 

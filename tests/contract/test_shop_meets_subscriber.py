@@ -59,7 +59,8 @@ async def test_a_subscriber_that_fails_is_tried_again_until_it_books(world: Worl
 
 async def test_a_delivery_signed_with_another_secret_is_rejected(world: World) -> None:
     async with world.database.writing() as session:
-        await session.exec(update(EndpointSecret).values(secret=generate_secret()))
+        other = world.vault.lock(generate_secret())
+        await session.exec(update(EndpointSecret).values(locked_secret=other))
 
     delivery = await world.deliver(await world.buy(hook=1))
 

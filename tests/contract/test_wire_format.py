@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shop.ids import new_uuid
 from shop.vocabulary import EventType
 from shop.webhooks.events import Event, serialise
-from shop.webhooks.signing import SignedContent, generate_secret, signing_headers
+from shop.webhooks.signing import LiveSecret, SignedContent, generate_secret, signing_headers
 from subscriber_app.checklist import Checklist, VerificationError
 from subscriber_app.events import MONEY_EVENTS, parse_event
 from subscriber_app.verification import Expectation, IncomingRequest, verify
@@ -26,7 +26,8 @@ cents = st.integers(min_value=-(10**13), max_value=10**13)
 def request(body: bytes, *secrets: str, message_id: str = "msg_1") -> IncomingRequest:
     """As the shop would sign and send it."""
     content = SignedContent(message_id, TIMESTAMP, body)
-    signed = signing_headers(content, secrets, issuer="http://shop.example", audience=URL)
+    live = [LiveSecret(f"sec_{number}", secret) for number, secret in enumerate(secrets)]
+    signed = signing_headers(content, live, issuer="http://shop.example", audience=URL)
     headers = [("content-type", "application/json"), *signed.items()]
     return IncomingRequest([(name.lower(), value) for name, value in headers], body)
 

@@ -9,12 +9,15 @@ from litestar import Router
 
 from shop.web.api.bodies import LARGEST_READ, insist_on_json
 from shop.web.api.deliveries import (
+    cancel_delivery,
     get_delivery,
     get_stats,
     list_deliveries_as_json,
     post_attempt,
 )
+from shop.web.api.endpoint_actions import ping_endpoint, recover_endpoint, rotate_secret
 from shop.web.api.endpoints import (
+    change_endpoint,
     delete_endpoint,
     get_endpoint,
     list_endpoints,
@@ -28,7 +31,11 @@ api_router = Router(
         register_endpoint,
         list_endpoints,
         get_endpoint,
+        change_endpoint,
         delete_endpoint,
+        ping_endpoint,
+        rotate_secret,
+        recover_endpoint,
         list_products,
         post_order,
         get_order,
@@ -37,6 +44,7 @@ api_router = Router(
         list_deliveries_as_json,
         get_delivery,
         post_attempt,
+        cancel_delivery,
         get_stats,
     ],
     before_request=insist_on_json,

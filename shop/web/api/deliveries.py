@@ -14,14 +14,16 @@ from shop.times import rfc3339_ms
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.errors import Problem
+from shop.webhooks.by_hand import cancel, resend
 from shop.webhooks.log import (
     LARGEST_PAGE,
     DeliveryFilter,
     find_delivery,
     list_deliveries,
     read_stats,
-    resend,
 )
+
+NOT_NOW = "it is being sent right now, or its endpoint is disabled or deleted"
 
 # Litestar keeps the parameter name "state" for itself.
 InState = Annotated[DeliveryState | None, QueryParameter(name="state")]
@@ -128,15 +130,31 @@ async def get_delivery(delivery_id: FromPath[str], database: TheDatabase) -> Del
 async def post_attempt(
     delivery_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
 ) -> DeliveryDocument:
-    """Send again now, whatever the state. 409: it is being sent, or its endpoint is deleted."""
+    """Send again now, whatever the state. 409: it is being sent, or its endpoint cannot be."""
     async with database.writing() as session:
         due = await resend(session, delivery_id, now=datetime.now(UTC))
         found = await find_delivery(session, delivery_id)
     if found is None:
         raise _no_such_delivery(delivery_id)
     if not due:
-        raise Problem(409, "the delivery is being sent right now, or its endpoint is deleted")
+        raise Problem(409, NOT_NOW)
     await queue.wake([delivery_id])
+    await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
+    return _document(found.delivery)
+
+
+@post("/deliveries/{delivery_id:str}/cancel", status_code=200)
+async def cancel_delivery(
+    delivery_id: FromPath[str], database: TheDatabase, feed: TheFeed
+) -> DeliveryDocument:
+    """Give up a delivery that waits. 409: it does not wait."""
+    async with database.writing() as session:
+        cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
+        found = await find_delivery(session, delivery_id)
+    if found is None:
+        raise _no_such_delivery(delivery_id)
+    if not cancelled:
+        raise Problem(409, f"only what is pending can be cancelled; it is {found.delivery.state}")
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
     return _document(found.delivery)
 

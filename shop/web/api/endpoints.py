@@ -1,34 +1,35 @@
-"""``/v1/webhooks``: register, list, read and delete endpoints."""
+"""``/v1/webhooks``: register, list, read, change and delete endpoints."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from litestar import delete, get, post
+import msgspec
+from litestar import delete, get, patch, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from shop.announcements import Change
 from shop.models import Endpoint
 from shop.times import rfc3339
-from shop.vocabulary import EventType
+from shop.vocabulary import EndpointStatus, EventType
 from shop.web.api.bodies import StrictJson
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
 from shop.web.errors import Problem
 from shop.webhooks import endpoints
-from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, NewEndpoint
+from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 
 # A database text cannot hold NUL everywhere, and no description needs control characters.
 Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+EventTypes = Annotated[list[EventType], Meta(min_length=1, max_length=10)]
 
 
 class RegisterEndpoint(Struct, forbid_unknown_fields=True):
     """Body of ``POST /v1/webhooks/register``."""
 
     webhook_url: str
-    event_types: Annotated[list[EventType], Meta(min_length=1, max_length=10)] = field(
-        default_factory=lambda: [EventType.PURCHASE_CREATED]
-    )
+    event_types: EventTypes = field(default_factory=lambda: [EventType.PURCHASE_CREATED])
     description: Description = ""
 
 
@@ -43,14 +44,24 @@ class RegisteredEndpoint(Struct):
     created_at: str
 
 
+class ChangeEndpoint(Struct, forbid_unknown_fields=True):
+    """Body of ``PATCH /v1/webhooks/{id}``: what is not there stays as it is."""
+
+    # Bounds are checked in ``_checked``: on what may be absent they break Litestar's OpenAPI.
+    event_types: list[EventType] | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    status: Literal["active", "paused"] | UnsetType = UNSET
+
+
 class EndpointDocument(Struct):
-    """An endpoint as everyone may see it."""
+    """An endpoint as everyone may see it. ``disabled_reason``: why the shop disabled it."""
 
     id: str
     webhook_url: str
     event_types: list[str]
     description: str
     status: str
+    disabled_reason: str | None
     created_at: str
 
 
@@ -63,13 +74,17 @@ class EndpointList(Struct):
 
 @post("/webhooks/register", dto=StrictJson[RegisterEndpoint], return_dto=None)
 async def register_endpoint(
-    data: JSONBody[RegisterEndpoint], settings: TheSettings, database: TheDatabase, feed: TheFeed
+    data: JSONBody[RegisterEndpoint],
+    settings: TheSettings,
+    database: TheDatabase,
+    vault: TheVault,
+    feed: TheFeed,
 ) -> RegisteredEndpoint:
     """Register a URL. 409: it is registered already; 422: the URL policy refuses it."""
     wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
     async with database.writing() as session:
         registered = await endpoints.register(
-            session, wanted, policy=settings.url_policy, now=datetime.now(UTC)
+            session, wanted, policy=settings.url_policy, vault=vault, now=datetime.now(UTC)
         )
     endpoint = registered.endpoint
     await feed.announce(Change("endpoint", endpoint.id))
@@ -97,7 +112,29 @@ async def get_endpoint(endpoint_id: FromPath[str], database: TheDatabase) -> End
     async with database.reading() as session:
         endpoint = await endpoints.find(session, endpoint_id)
     if endpoint is None:
-        raise _no_such_endpoint(endpoint_id)
+        raise no_such_endpoint(endpoint_id)
+    return _document(endpoint)
+
+
+@patch("/webhooks/{endpoint_id:str}", dto=StrictJson[ChangeEndpoint], return_dto=None)
+async def change_endpoint(
+    endpoint_id: FromPath[str],
+    data: JSONBody[ChangeEndpoint],
+    database: TheDatabase,
+    feed: TheFeed,
+) -> EndpointDocument:
+    """Change description, event types or status; ``active`` also enables a disabled endpoint."""
+    types = _checked(data.event_types, EventTypes)
+    wanted = EndpointChange(
+        description=_checked(data.description, Description),
+        event_types=types and _subscribable(types),
+        status=None if data.status is UNSET else EndpointStatus(data.status),
+    )
+    async with database.writing() as session:
+        endpoint = await endpoints.change(session, endpoint_id, wanted)
+    if endpoint is None:
+        raise no_such_endpoint(endpoint_id)
+    await feed.announce(Change("endpoint", endpoint_id))
     return _document(endpoint)
 
 
@@ -107,10 +144,20 @@ async def delete_endpoint(endpoint_id: FromPath[str], database: TheDatabase, fee
     async with database.writing() as session:
         cancelled = await endpoints.delete(session, endpoint_id, now=datetime.now(UTC))
     if cancelled is None:
-        raise _no_such_endpoint(endpoint_id)
+        raise no_such_endpoint(endpoint_id)
     await feed.announce(
         Change("endpoint", endpoint_id), *(Change("delivery", id_) for id_ in cancelled)
     )
+
+
+def _checked(value: Any, kind: Any) -> Any:
+    """The value, if it is as ``kind`` wants it; None when it is absent."""
+    if value is UNSET:
+        return None
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise Problem(400, f"the body is not as documented: {error}") from None
 
 
 def _subscribable(event_types: list[EventType]) -> list[EventType]:
@@ -120,7 +167,8 @@ def _subscribable(event_types: list[EventType]) -> list[EventType]:
     return event_types
 
 
-def _no_such_endpoint(endpoint_id: str) -> NotFoundException:
+def no_such_endpoint(endpoint_id: str) -> NotFoundException:
+    """The 404 of every call that names an endpoint."""
     return NotFoundException(f"there is no endpoint {endpoint_id!r}")
 
 
@@ -131,5 +179,6 @@ def _document(endpoint: Endpoint) -> EndpointDocument:
         event_types=endpoint.event_types,
         description=endpoint.description,
         status=endpoint.status,
+        disabled_reason=endpoint.disabled_reason,
         created_at=rfc3339(endpoint.created_at),
     )

@@ -20,6 +20,7 @@ from shop.webhooks.delivery import Courier, DeliveryRules
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.sender import Sender
 from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
 from tests.receiver import Receiver, running_receiver
 from tests.waiting import wait_for
 
@@ -38,6 +39,11 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     await database.create_tables()
     yield database
     await database.close()
+
+
+@pytest.fixture
+def vault(settings: Settings) -> Vault:
+    return Vault.open(settings.vault_key_file)
 
 
 @pytest.fixture
@@ -63,7 +69,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def courier(database: Database, settings: Settings, clock: Clock) -> AsyncIterator[Courier]:
+async def courier(
+    database: Database, settings: Settings, clock: Clock, vault: Vault
+) -> AsyncIterator[Courier]:
     sender = Sender(UrlPolicy(), timeout_seconds=2)
     feed = ChangeFeed(settings.resolved_redis_url)
     rules = DeliveryRules(
@@ -72,8 +80,9 @@ async def courier(database: Database, settings: Settings, clock: Clock) -> Async
         issuer="http://shop.example",
         now=lambda: clock.now,
         random=lambda: 0.5,
+        disable_after=3,
     )
-    yield Courier(database, sender, feed, rules)
+    yield Courier(database, sender, feed, vault, rules)
     await sender.close()
     await feed.close()
 

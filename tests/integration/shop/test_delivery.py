@@ -12,18 +12,22 @@ from shop.models import EndpointSecret
 from shop.orders import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import endpoints
-from shop.webhooks.delivery import Courier, find_due
+from shop.webhooks.by_hand import resend
+from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import NewEndpoint
-from shop.webhooks.log import DeliveryDetail, find_delivery, resend
+from shop.webhooks.log import DeliveryDetail, find_delivery
 from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
 from tests.integration.shop.conftest import Clock
 from tests.receiver import Receiver
 
 
-async def buy(database: Database, clock: Clock, url: str) -> str:
+async def buy(database: Database, clock: Clock, vault: Vault, url: str) -> str:
     """Register the URL, order a mug, and answer the id of the delivery that is due."""
     async with database.writing() as session:
-        await endpoints.register(session, NewEndpoint(url), policy=UrlPolicy(), now=clock.now)
+        await endpoints.register(
+            session, NewEndpoint(url), policy=UrlPolicy(), vault=vault, now=clock.now
+        )
         placed = await place_order(session, [Item("mug", 1)], "Ada", now=clock.now)
     return placed.delivery_ids[0]
 
@@ -36,9 +40,9 @@ async def read(database: Database, delivery_id: str) -> DeliveryDetail:
 
 
 async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
 
     await courier.deliver(delivery_id)
 
@@ -49,15 +53,15 @@ async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
     assert request.headers["content-type"] == "application/json"
     assert request.headers["authorization"].startswith("Bearer ")
     async with database.reading() as session:
-        [secret] = (await session.exec(select(EndpointSecret.secret))).all()
-    standardwebhooks.Webhook(secret).verify(request.body, request.headers)
+        [secret] = (await session.exec(select(EndpointSecret.locked_secret))).all()
+    standardwebhooks.Webhook(vault.unlock(secret)).verify(request.body, request.headers)
 
 
 async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 202, b"thanks"
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
 
     await courier.deliver(delivery_id)
 
@@ -76,10 +80,10 @@ async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
 
 
 async def test_a_failure_is_retried_on_the_schedule_and_succeeds(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
     await courier.deliver(delivery_id)
 
     waiting = (await read(database, delivery_id)).delivery
@@ -99,10 +103,10 @@ async def test_a_failure_is_retried_on_the_schedule_and_succeeds(
 
 
 async def test_each_attempt_is_signed_for_its_own_time(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
 
     await courier.deliver(delivery_id)
     clock.pass_seconds(10)
@@ -114,10 +118,10 @@ async def test_each_attempt_is_signed_for_its_own_time(
 
 
 async def test_a_used_up_schedule_ends_in_failed(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 503
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
 
     for _ in range(3):
         await courier.deliver(delivery_id)
@@ -131,10 +135,10 @@ async def test_a_used_up_schedule_ends_in_failed(
 
 
 async def test_a_failed_delivery_can_be_sent_again_by_hand(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
     for _ in range(3):
         await courier.deliver(delivery_id)
         clock.pass_seconds(60)
@@ -151,9 +155,9 @@ async def test_a_failed_delivery_can_be_sent_again_by_hand(
 
 
 async def test_an_endpoint_that_answers_410_is_disabled_and_sent_nothing_more(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
     async with database.writing() as session:
         other = await place_order(session, [Item("mug", 1)], "Bob", now=clock.now)
     receiver.status = 410
@@ -177,10 +181,11 @@ async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
     courier: Courier,
     database: Database,
     clock: Clock,
+    vault: Vault,
     receiver: Receiver,
 ) -> None:
     receiver.status, receiver.headers = 503, {"Retry-After": asked}
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
 
     await courier.deliver(delivery_id)
 
@@ -189,9 +194,9 @@ async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
 
 
 async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
-    courier: Courier, database: Database, clock: Clock
+    courier: Courier, database: Database, clock: Clock, vault: Vault
 ) -> None:
-    delivery_id = await buy(database, clock, "http://127.0.0.1:1025/nobody")
+    delivery_id = await buy(database, clock, vault, "http://127.0.0.1:1025/nobody")
 
     await courier.deliver(delivery_id)
 
@@ -205,9 +210,9 @@ async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
 
 
 async def test_of_many_wake_ups_at_once_one_sends(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
 
     await asyncio.gather(*(courier.deliver(delivery_id) for _ in range(20)))
 
@@ -215,26 +220,24 @@ async def test_of_many_wake_ups_at_once_one_sends(
 
 
 async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
     claim = await courier._claim(delivery_id)  # noqa: SLF001 – as a worker that dies right after
     assert claim is not None
 
-    async with database.reading() as session:
-        assert await find_due(session, now=clock.now, limit=10) == []
+    assert await courier.find_due(limit=10) == []
     clock.pass_seconds(6)
-    async with database.reading() as session:
-        assert await find_due(session, now=clock.now, limit=10) == [delivery_id]
+    assert await courier.find_due(limit=10) == [delivery_id]
 
     await courier.deliver(delivery_id)
     assert (await read(database, delivery_id)).delivery.state == DeliveryState.SUCCEEDED
 
 
 async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
     found = await read(database, delivery_id)
 
     async with database.writing() as session:
@@ -250,12 +253,12 @@ async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
 
 
 async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue(
-    courier: Courier, database: Database, clock: Clock, receiver: Receiver
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, receiver.url)
+    delivery_id = await buy(database, clock, vault, receiver.url)
     async with database.writing() as session:
         [secret] = (await session.exec(select(EndpointSecret))).all()
-        secret.secret = "whsec_broken!"
+        secret.locked_secret = "locked with another key"
         session.add(secret)
 
     await courier.deliver(delivery_id)

@@ -14,6 +14,7 @@ from shop.vocabulary import DeliveryState
 from shop.webhooks import endpoints
 from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.log import read_stats
+from shop.webhooks.vault import Vault
 from tests.integration.shop.conftest import StartWorker
 from tests.receiver import Receiver
 from tests.waiting import eventually, wait_for
@@ -30,7 +31,10 @@ async def buy(database: Database, settings: Settings, url: str) -> list[str]:
     async with database.writing() as session:
         if not await endpoints.list_all(session):
             new = NewEndpoint(url)
-            await endpoints.register(session, new, policy=settings.url_policy, now=now())
+            vault = Vault.open(settings.vault_key_file)
+            await endpoints.register(
+                session, new, policy=settings.url_policy, vault=vault, now=now()
+            )
         placed = await place_order(session, [Item("mug", 1)], "Ada", now=now())
     return list(placed.delivery_ids)
 

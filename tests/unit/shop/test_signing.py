@@ -9,6 +9,7 @@ import pytest
 import standardwebhooks
 
 from shop.webhooks.signing import (
+    LiveSecret,
     SignedContent,
     bearer_token,
     generate_secret,
@@ -51,7 +52,9 @@ def test_the_reference_library_and_pyjwt_accept_what_we_sign() -> None:
     secret = generate_secret()
     content = SignedContent("msg_1", int(datetime.now(UTC).timestamp()), b'{"a": "\xc3\xa9"}')
 
-    headers = signing_headers(content, [secret], issuer=SHOP, audience=ENDPOINT)
+    headers = signing_headers(
+        content, [LiveSecret("sec_1", secret)], issuer=SHOP, audience=ENDPOINT
+    )
 
     standardwebhooks.Webhook(secret).verify(content.body, headers)
     key = base64.b64decode(secret.removeprefix("whsec_"))
@@ -65,14 +68,17 @@ def test_every_live_secret_signs_and_the_newest_makes_the_token() -> None:
     newest, oldest = generate_secret(), generate_secret()
     content = SignedContent("msg_1", 1_700_000_000, b"{}")
 
-    headers = signing_headers(content, [newest, oldest], issuer=SHOP, audience=ENDPOINT)
+    live = [LiveSecret("sec_2", newest), LiveSecret("sec_1", oldest)]
+
+    headers = signing_headers(content, live, issuer=SHOP, audience=ENDPOINT)
 
     assert headers["webhook-signature"].split(" ") == [
         signature(content, newest),
         signature(content, oldest),
     ]
-    token = bearer_token(content, newest, issuer=SHOP, audience=ENDPOINT)
+    token = bearer_token(content, newest, issuer=SHOP, audience=ENDPOINT, key_id="sec_2")
     assert headers["Authorization"] == f"Bearer {token}"
+    assert jwt.get_unverified_header(token)["kid"] == "sec_2"
 
 
 def test_a_new_secret_is_32_random_bytes_in_base64() -> None:

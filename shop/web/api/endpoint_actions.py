@@ -1,0 +1,126 @@
+"""``/v1/webhooks/{id}/…``: test event, new secret, and sending again what did not arrive."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from litestar import post
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta, Struct
+
+from shop.announcements import Change
+from shop.database import Database
+from shop.models import Endpoint
+from shop.vocabulary import EndpointStatus
+from shop.web.api.bodies import StrictJson
+from shop.web.api.endpoints import no_such_endpoint
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheVault
+from shop.web.errors import Problem
+from shop.webhooks import endpoints
+from shop.webhooks.by_hand import ping, resend_undelivered
+from shop.webhooks.endpoint_secrets import rotate
+from shop.webhooks.log import DeliveryFilter
+
+ONE_DAY_SECONDS = 24 * 3600
+LONGEST_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
+
+
+class RotateSecret(Struct, forbid_unknown_fields=True):
+    """Body of ``POST …/rotate-secret``. ``grace_seconds``: how long the old secret signs, too."""
+
+    grace_seconds: Annotated[int, Meta(ge=0, le=LONGEST_GRACE_SECONDS)] = ONE_DAY_SECONDS
+
+
+class RotatedSecret(Struct):
+    """The only answer that ever holds the new secret."""
+
+    secret: str
+
+
+class Recover(Struct, forbid_unknown_fields=True):
+    """Body of ``POST …/recover``. ``since``: such as ``2026-11-23T12:00:00Z``, with its zone."""
+
+    since: Annotated[datetime, Meta(tz=True)]
+
+
+class Recovered(Struct):
+    """How many deliveries are sent again."""
+
+    count: int
+
+
+class SentPing(Struct):
+    """The delivery by which to follow the test event."""
+
+    delivery_id: str
+
+
+@post("/webhooks/{endpoint_id:str}/ping", status_code=202)
+async def ping_endpoint(
+    endpoint_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
+) -> SentPing:
+    """Send ``webhook.ping``, whatever the endpoint's filter says. 409: it is disabled."""
+    await _insist_on_enabled(database, endpoint_id)
+    async with database.writing() as session:
+        delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
+    if delivery_id is None:
+        raise no_such_endpoint(endpoint_id)
+    await queue.wake([delivery_id])
+    await feed.announce(Change("delivery", delivery_id))
+    return SentPing(delivery_id)
+
+
+@post(
+    "/webhooks/{endpoint_id:str}/rotate-secret",
+    status_code=200,
+    dto=StrictJson[RotateSecret],
+    return_dto=None,
+)
+async def rotate_secret(
+    endpoint_id: FromPath[str],
+    data: JSONBody[RotateSecret],
+    database: TheDatabase,
+    vault: TheVault,
+    feed: TheFeed,
+) -> RotatedSecret:
+    """Make a new secret. Both sign until the grace is over; the token is signed by the new one."""
+    await _existing(database, endpoint_id)
+    grace = timedelta(seconds=data.grace_seconds)
+    async with database.writing() as session:
+        secret = await rotate(session, endpoint_id, grace=grace, vault=vault, now=datetime.now(UTC))
+    await feed.announce(Change("endpoint", endpoint_id))
+    return RotatedSecret(secret)
+
+
+@post(
+    "/webhooks/{endpoint_id:str}/recover",
+    status_code=202,
+    dto=StrictJson[Recover],
+    return_dto=None,
+)
+async def recover_endpoint(
+    endpoint_id: FromPath[str], data: JSONBody[Recover], database: TheDatabase, feed: TheFeed
+) -> Recovered:
+    """Send again everything since then that has not succeeded. 409: the endpoint is disabled."""
+    await _insist_on_enabled(database, endpoint_id)
+    wanted = DeliveryFilter(endpoint_id=endpoint_id, since=data.since)
+    async with database.writing() as session:
+        # The workers' scheduler finds them: thousands of wake-ups would only crowd the queue.
+        count = await resend_undelivered(session, wanted, now=datetime.now(UTC))
+    await feed.announce(Change.everything())
+    return Recovered(count)
+
+
+async def _insist_on_enabled(database: Database, endpoint_id: str) -> None:
+    endpoint = await _existing(database, endpoint_id)
+    if endpoint.status is EndpointStatus.DISABLED:
+        raise Problem(
+            409, 'the endpoint is disabled; enable it first: PATCH it with {"status": "active"}'
+        )
+
+
+async def _existing(database: Database, endpoint_id: str) -> Endpoint:
+    async with database.reading() as session:
+        endpoint = await endpoints.find(session, endpoint_id)
+    if endpoint is None:
+        raise no_such_endpoint(endpoint_id)
+    return endpoint

@@ -1,0 +1,82 @@
+"""Adds, rotates and reads the secrets of endpoints; the database only ever holds them locked.
+
+Called by ``endpoints`` and the JSON API to make them, and by ``delivery`` to sign with them.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.ids import new_id
+from shop.models import EndpointSecret
+from shop.webhooks.signing import LiveSecret, generate_secret
+from shop.webhooks.vault import Vault
+
+
+def add_secret(session: AsyncSession, endpoint_id: str, *, vault: Vault, now: datetime) -> str:
+    """Make a secret; the answer is its one and only showing."""
+    secret = generate_secret()
+    session.add(
+        EndpointSecret(
+            id=new_id("sec", now),
+            endpoint_id=endpoint_id,
+            locked_secret=vault.lock(secret),
+            created_at=now,
+        )
+    )
+    return secret
+
+
+async def rotate(
+    session: AsyncSession, endpoint_id: str, *, grace: timedelta, vault: Vault, now: datetime
+) -> str:
+    """Make a new secret; those before it go on signing beside it until ``grace`` is over.
+
+    One that was rotated out earlier keeps its earlier end.
+    """
+    until = now + grace
+    await session.exec(
+        update(EndpointSecret)
+        .where(
+            col(EndpointSecret.endpoint_id) == endpoint_id,
+            or_(col(EndpointSecret.expires_at).is_(None), col(EndpointSecret.expires_at) > until),
+        )
+        .values(expires_at=until)
+    )
+    return add_secret(session, endpoint_id, vault=vault, now=now)
+
+
+async def live_secrets(
+    session: AsyncSession, endpoint_id: str, *, vault: Vault, now: datetime
+) -> list[LiveSecret]:
+    """The secrets that sign for this endpoint, newest first. Raises ``KeyLost``."""
+    query = (
+        select(EndpointSecret)
+        .where(EndpointSecret.endpoint_id == endpoint_id, _is_live(now))
+        .order_by(col(EndpointSecret.id).desc())
+    )
+    rows = (await session.exec(query)).all()
+    return [LiveSecret(row.id, vault.unlock(row.locked_secret)) for row in rows]
+
+
+async def list_live(
+    session: AsyncSession, endpoint_id: str, *, now: datetime
+) -> list[tuple[str, datetime, datetime | None]]:
+    """Public name, beginning and end of each live secret, newest first; for people."""
+    query = (
+        select(EndpointSecret.id, EndpointSecret.created_at, EndpointSecret.expires_at)
+        .where(EndpointSecret.endpoint_id == endpoint_id, _is_live(now))
+        .order_by(col(EndpointSecret.id).desc())
+    )
+    return list((await session.exec(query)).all())
+
+
+async def forget_expired(session: AsyncSession, *, now: datetime) -> None:
+    """Delete the secrets whose grace is over."""
+    await session.exec(delete(EndpointSecret).where(col(EndpointSecret.expires_at) <= now))
+
+
+def _is_live(now: datetime) -> ColumnElement[bool]:
+    return or_(col(EndpointSecret.expires_at).is_(None), col(EndpointSecret.expires_at) > now)

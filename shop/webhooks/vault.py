@@ -1,0 +1,38 @@
+"""Keeps signing secrets unreadable in the database: a copy of its file gives none of them away.
+
+The key lies beside the database in a file of its own, made at the first start. Called by
+``endpoints``, the only module that reads or writes secrets.
+"""
+
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from shop.key_files import read_or_make
+
+
+class KeyLost(Exception):  # noqa: N818 – the name says what happened
+    """A stored secret was locked with another key than the one at hand."""
+
+
+class Vault:
+    """Locks and unlocks texts with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._fernet = Fernet(key)
+
+    @classmethod
+    def open(cls, key_file: Path) -> "Vault":
+        """With the key in this file, which is made when it is not there yet."""
+        return cls(read_or_make(key_file, Fernet.generate_key))
+
+    def lock(self, secret: str) -> str:
+        """What to store instead of the secret."""
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def unlock(self, stored: str) -> str:
+        """The secret. Raises ``KeyLost``."""
+        try:
+            return self._fernet.decrypt(stored.encode()).decode()
+        except InvalidToken:
+            raise KeyLost("the key that locked the secrets is not the one at hand") from None

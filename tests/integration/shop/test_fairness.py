@@ -1,0 +1,251 @@
+"""One endpoint that hangs or fails does not hold up the others; clocks that jump stall nobody."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from shop.database import Database
+from shop.models import Endpoint
+from shop.orders import Item, place_order
+from shop.vocabulary import DeliveryState, EndpointStatus
+from shop.webhooks import endpoints
+from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
+from shop.webhooks.by_hand import resend
+from shop.webhooks.claims import SHARE_PER_ENDPOINT
+from shop.webhooks.delivery import Courier
+from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.log import find_delivery, read_stats
+from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
+from tests.integration.shop.conftest import Clock
+from tests.receiver import Receiver, running_receiver
+
+NOBODY = "http://127.0.0.1:1025/nobody"
+
+
+class World:
+    """The database under test, with actions in the words of the tests."""
+
+    def __init__(self, database: Database, clock: Clock, vault: Vault) -> None:
+        self._database, self._clock, self._vault = database, clock, vault
+
+    async def register(self, url: str) -> str:
+        async with self._database.writing() as session:
+            registered = await endpoints.register(
+                session,
+                NewEndpoint(url),
+                policy=UrlPolicy(),
+                vault=self._vault,
+                now=self._clock.now,
+            )
+        return registered.endpoint.id
+
+    async def buy(self) -> list[str]:
+        """Place an order; the ids of its deliveries, one for each endpoint."""
+        async with self._database.writing() as session:
+            placed = await place_order(session, [Item("mug", 1)], "Ada", now=self._clock.now)
+        return list(placed.delivery_ids)
+
+    async def buy_many(self, count: int) -> list[str]:
+        return [delivery_id for _ in range(count) for delivery_id in await self.buy()]
+
+    async def endpoint(self, endpoint_id: str) -> Endpoint:
+        async with self._database.reading() as session:
+            return await session.get_one(Endpoint, endpoint_id)
+
+    async def count(self, state: DeliveryState) -> int:
+        async with self._database.reading() as session:
+            return (await read_stats(session)).deliveries[state]
+
+    async def state(self, delivery_id: str) -> DeliveryState:
+        async with self._database.reading() as session:
+            found = await find_delivery(session, delivery_id)
+        assert found
+        return found.delivery.state
+
+    async def resend(self, delivery_id: str) -> bool:
+        async with self._database.writing() as session:
+            return await resend(session, delivery_id, now=self._clock.now)
+
+
+@pytest.fixture
+def world(database: Database, clock: Clock, vault: Vault) -> World:
+    return World(database, clock, vault)
+
+
+async def fail(courier: Courier, world: World, clock: Clock, times: int) -> None:
+    """Have that many attempts fail, each of a delivery of its own."""
+    for delivery_id in await world.buy_many(times):
+        await courier.deliver(delivery_id)
+    clock.pass_seconds(0.1)
+
+
+async def test_an_endpoint_has_only_its_share_in_flight(courier: Courier, world: World) -> None:
+    await world.register(NOBODY)
+    ids = await world.buy_many(SHARE_PER_ENDPOINT + 5)
+
+    claims = [await courier._claim(delivery_id) for delivery_id in ids]  # noqa: SLF001 – in flight
+
+    assert [claim is not None for claim in claims] == [True] * SHARE_PER_ENDPOINT + [False] * 5
+
+
+async def test_the_scheduler_wakes_each_endpoints_share_and_not_all_of_one(
+    courier: Courier, world: World
+) -> None:
+    await world.register(NOBODY)
+    hanging = await world.buy_many(3 * SHARE_PER_ENDPOINT)
+    await world.register(f"{NOBODY}2")
+    both = await world.buy()
+
+    due = await courier.find_due(limit=1000)
+
+    assert len(due) == SHARE_PER_ENDPOINT + 1
+    assert len(set(due) & set(hanging)) == SHARE_PER_ENDPOINT
+    assert len(set(due) & set(both)) == 1
+
+
+async def test_whoever_holds_a_place_goes_on_with_what_waits_for_the_endpoint(
+    courier: Courier, world: World, receiver: Receiver
+) -> None:
+    await world.register(receiver.url)
+    first, *_others = await world.buy_many(30)
+
+    await courier.work_off(first)
+
+    assert len(receiver.requests) == 30
+
+
+async def test_a_wake_up_for_what_another_worker_has_ends_at_once(
+    courier: Courier, world: World, receiver: Receiver
+) -> None:
+    await world.register(receiver.url)
+    first, _second = await world.buy_many(2)
+    await courier._claim(first)  # noqa: SLF001 – as another worker
+
+    await courier.work_off(first)
+
+    assert receiver.requests == []
+
+
+async def test_a_failing_endpoint_is_left_alone_and_then_probed_once_at_a_time(
+    courier: Courier, world: World, clock: Clock
+) -> None:
+    endpoint_id = await world.register(NOBODY)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    waiting = await world.buy_many(3)
+    assert await courier.find_due(limit=100) == []
+
+    clock.pass_seconds(FIRST_PAUSE.total_seconds())
+    claims = [await courier._claim(delivery_id) for delivery_id in waiting]  # noqa: SLF001
+
+    assert [claim is not None for claim in claims] == [True, False, False]
+    assert (await world.endpoint(endpoint_id)).failed_attempts == FAILURES_TO_OPEN
+
+
+async def test_a_probe_that_succeeds_lets_everything_go_out(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    endpoint_id = await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    receiver.status = 200
+    clock.pass_seconds(60)
+
+    [probe] = (await courier.find_due(limit=1))[:1]
+    await courier.work_off(probe)
+
+    assert await world.count(DeliveryState.SUCCEEDED) == FAILURES_TO_OPEN
+    assert (await world.endpoint(endpoint_id)).probe_at is None
+
+
+async def test_sending_again_by_hand_does_not_wait_for_the_breaker(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    receiver.status = 200
+    [delivery_id] = await world.buy()
+
+    await world.resend(delivery_id)
+    await courier.deliver(delivery_id)
+
+    assert await world.state(delivery_id) == DeliveryState.SUCCEEDED
+
+
+async def test_an_endpoint_that_lets_deliveries_fail_one_after_the_other_is_disabled(
+    courier: Courier, world: World, clock: Clock
+) -> None:
+    endpoint_id = await world.register(NOBODY)
+    for number in range(3):
+        assert (await world.endpoint(endpoint_id)).failed_deliveries == number
+        [delivery_id] = await world.buy()
+        for _ in range(3):
+            await courier.deliver(delivery_id)
+            clock.pass_seconds(60)
+
+    endpoint = await world.endpoint(endpoint_id)
+    assert (endpoint.status, endpoint.disabled_reason) == (EndpointStatus.DISABLED, "failing")
+
+
+async def test_a_success_forgets_the_run_of_failures(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    endpoint_id = await world.register(receiver.url)
+    [delivery_id] = await world.buy()
+    for _ in range(3):
+        await courier.deliver(delivery_id)
+        clock.pass_seconds(60)
+    receiver.status = 200
+
+    await courier.deliver((await world.buy())[0])
+
+    endpoint = await world.endpoint(endpoint_id)
+    assert (endpoint.failed_attempts, endpoint.failed_deliveries) == (0, 0)
+
+
+async def test_a_clock_that_is_set_back_stalls_no_retry(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await world.register(receiver.url)
+    [delivery_id] = await world.buy()
+    await courier.deliver(delivery_id)
+    receiver.status = 200
+
+    clock.now -= timedelta(days=1)
+    await courier.deliver(delivery_id)
+
+    assert await world.state(delivery_id) == DeliveryState.SUCCEEDED
+
+
+async def test_a_clock_that_is_set_back_stalls_no_abandoned_claim(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    await world.register(receiver.url)
+    [delivery_id] = await world.buy()
+    await courier._claim(delivery_id)  # noqa: SLF001 – by a worker that dies right after
+
+    clock.now -= timedelta(days=1)
+    await courier.deliver(delivery_id)
+
+    assert await world.state(delivery_id) == DeliveryState.SUCCEEDED
+
+
+async def test_a_clock_that_jumps_ahead_makes_one_attempt_of_each_and_no_storm(
+    courier: Courier, world: World, clock: Clock
+) -> None:
+    with running_receiver() as receiver:
+        receiver.status = 500
+        await world.register(receiver.url)
+        ids = await world.buy_many(3)
+        await asyncio.gather(*(courier.deliver(delivery_id) for delivery_id in ids))
+
+        clock.pass_seconds(24 * 3600)
+        for _ in range(3):
+            for delivery_id in await courier.find_due(limit=100):
+                await courier.deliver(delivery_id)
+
+        assert len(receiver.requests) == 6

@@ -1,0 +1,51 @@
+from datetime import UTC, datetime, timedelta
+
+from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE, LONGEST_PAUSE, Breaker
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def failed(times: int) -> Breaker:
+    """A breaker that saw so many failures in a row, all at the same moment."""
+    breaker = Breaker()
+    for _ in range(times):
+        breaker = breaker.after_failure(NOW)
+    return breaker
+
+
+def test_a_few_failures_open_nothing() -> None:
+    assert failed(FAILURES_TO_OPEN - 1).probe_at is None
+
+
+def test_one_failure_too_many_opens_it_for_the_first_pause() -> None:
+    assert failed(FAILURES_TO_OPEN).probe_at == NOW + FIRST_PAUSE
+
+
+def test_what_was_sent_before_it_opened_does_not_prolong_the_pause() -> None:
+    assert failed(FAILURES_TO_OPEN + 15) == failed(FAILURES_TO_OPEN)
+
+
+def test_each_failed_probe_doubles_the_pause_up_to_a_minute() -> None:
+    breaker, pauses = failed(FAILURES_TO_OPEN), []
+    for _ in range(6):
+        assert breaker.probe_at
+        probed_at = breaker.probe_at
+        breaker = breaker.after_failure(probed_at)
+        assert breaker.probe_at
+        pauses.append(breaker.probe_at - probed_at)
+
+    assert pauses[:3] == [2 * FIRST_PAUSE, 4 * FIRST_PAUSE, 8 * FIRST_PAUSE]
+    assert pauses[-1] == LONGEST_PAUSE
+
+
+def test_a_day_of_failed_probes_overflows_nothing() -> None:
+    breaker, now = failed(FAILURES_TO_OPEN), NOW
+    for _ in range(2000):
+        now += timedelta(minutes=2)
+        breaker = breaker.after_failure(now)
+
+    assert breaker.probe_at == now + LONGEST_PAUSE
+
+
+def test_one_success_closes_it() -> None:
+    assert failed(FAILURES_TO_OPEN).after_success() == Breaker()
