@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shop.models import Attempt
-from shop.web.wire import ERROR_MEANINGS, body_text, pretty_json, status_text
+from shop.web.wire import ERROR_MEANINGS, body_text, pretty_json, status_text, visible_text
 from shop.webhooks.outcomes import Outcome, judge
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt, ready to be shown. ``outcome``: ``200 OK`` or the error's name."""
+    """One attempt, ready to be shown.
+
+    ``outcome``: ``200 OK`` or the error's name. ``explanation``: what that name means.
+    ``error_detail``: what the network library said.
+    """
 
     number: int
     trigger: str
@@ -21,6 +25,7 @@ class AttemptView:
     answered: bool
     outcome: str
     explanation: str
+    error_detail: str
     request_url: str
     request_headers: Sequence[tuple[str, str]]
     response_headers: Sequence[tuple[str, str]]
@@ -46,10 +51,14 @@ def _view(attempt: Attempt) -> AttemptView:
         succeeded=judge(attempt.response_status) is Outcome.SUCCEEDED,
         answered=attempt.response_status is not None,
         outcome=_outcome(attempt),
-        explanation=_explanation(attempt),
+        explanation=ERROR_MEANINGS.get(attempt.error or "", ""),
+        error_detail=visible_text(attempt.error_detail or ""),
         request_url=attempt.request_url,
         request_headers=list(attempt.request_headers.items()),
-        response_headers=list((attempt.response_headers or {}).items()),
+        response_headers=[
+            (visible_text(name), visible_text(value))
+            for name, value in (attempt.response_headers or {}).items()
+        ],
         response_body=pretty or body_text(raw),
         response_is_pretty=pretty is not None,
         response_size=len(raw),
@@ -61,12 +70,3 @@ def _outcome(attempt: Attempt) -> str:
     if attempt.response_status is not None:
         return status_text(attempt.response_status)
     return attempt.error or ""
-
-
-def _explanation(attempt: Attempt) -> str:
-    """What the error's name means, and what the network library said."""
-    parts = [
-        ERROR_MEANINGS.get(attempt.error or "", ""),
-        body_text((attempt.error_detail or "").encode()),
-    ]
-    return " ".join(part for part in parts if part)

@@ -46,7 +46,7 @@ async def stream_deliveries(
 ) -> ServerSentEvent:
     """The log, kept up to date; takes the same query."""
     query = LogQuery.read(request.query_params)
-    return live_stream(request, feed, _log_region(database, query))
+    return await live_stream(request, feed, _log_region(database, query))
 
 
 @get("/deliveries/{delivery_id:str}", include_in_schema=False)
@@ -61,9 +61,7 @@ async def stream_delivery(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
 ) -> ServerSentEvent:
     """The delivery, kept up to date."""
-    region = _delivery_region(database, delivery_id)
-    await region.read()  # an unknown id is a 404 now, rather than a broken stream later
-    return live_stream(request, feed, region)
+    return await live_stream(request, feed, _delivery_region(database, delivery_id))
 
 
 @post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)

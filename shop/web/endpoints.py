@@ -50,6 +50,13 @@ class Registration:
         return typed
 
     @property
+    def status(self) -> int:
+        """HTTP status of a page that shows the form."""
+        if self.standing_endpoint_id:
+            return 409
+        return 422 if self.errors else 200
+
+    @property
     def new_endpoint(self) -> NewEndpoint:
         """What the form asks for, once it has no errors."""
         types = [EventType(value) for value in self.event_types]
@@ -67,7 +74,7 @@ async def stream_endpoints(
     request: AnyRequest, database: TheDatabase, feed: TheFeed
 ) -> ServerSentEvent:
     """The list, kept up to date."""
-    return live_stream(request, feed, _list_region(database))
+    return await live_stream(request, feed, _list_region(database))
 
 
 @post("/endpoints", include_in_schema=False)
@@ -119,8 +126,10 @@ async def show_endpoint(database: TheDatabase, endpoint_id: FromPath[str]) -> Te
 async def stream_endpoint(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
 ) -> ServerSentEvent:
-    """The endpoint, kept up to date."""
-    return live_stream(request, feed, _endpoint_region(database, endpoint_id))
+    """The endpoint, kept up to date; who still looks at a deleted one is told so."""
+    async with database.reading() as session:
+        _existing(await session.get(Endpoint, endpoint_id), endpoint_id)
+    return await live_stream(request, feed, _endpoint_region(database, endpoint_id))
 
 
 @get("/endpoints/{endpoint_id:str}/delete", include_in_schema=False)
@@ -161,9 +170,8 @@ async def _list_page(database: Database, form: Registration) -> Template:
             **context,
             "form": form,
             "event_type_choices": [(one.value, one.value) for one in SUBSCRIBABLE_EVENT_TYPES],
-            "longest_description": LONGEST_DESCRIPTION,
         },
-        status_code=422 if form.errors else 200,
+        status_code=form.status,
     )
 
 
@@ -172,8 +180,8 @@ def _list_region(database: Database) -> Region:
         async with database.reading() as session:
             return {"endpoints": await endpoints.list_all(session)}
 
-    template = "shop/endpoints/_endpoints.html"
-    return Region("endpoints", template, read, lambda change: change.kind == "endpoint")
+    # Any: a delivery's answer may have disabled its endpoint. An equal list is not sent.
+    return Region("endpoints", "shop/endpoints/_endpoints.html", read, lambda _change: True)
 
 
 def _endpoint_region(database: Database, endpoint_id: str) -> Region:

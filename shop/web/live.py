@@ -39,8 +39,12 @@ class Region:
     concerns: Callable[[Change], bool]
 
 
-def live_stream(request: AnyRequest, feed: ChangeFeed, region: Region) -> ServerSentEvent:
-    """The answer to ``GET …/live``: the region as it is, now and after every change."""
+async def live_stream(request: AnyRequest, feed: ChangeFeed, region: Region) -> ServerSentEvent:
+    """The answer to ``GET …/live``: the region as it is, now and after every change.
+
+    Raises what ``region.read`` raises, such as ``NotFoundException``.
+    """
+    await region.read()  # what cannot be read is an error page now, not a broken stream later
     return ServerSentEvent(_messages(request, feed, region))
 
 

@@ -1,5 +1,6 @@
 """The pages of orders: the list, and one order with its deliveries, both live."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -12,12 +13,14 @@ from litestar.response import ServerSentEvent, Template
 from shop.announcements import Change
 from shop.database import Database
 from shop.models import Order
-from shop.orders import find_order, list_orders
+from shop.orders import OrderDetail, find_order, list_orders
 from shop.web.dependencies import TheDatabase, TheFeed
+from shop.web.errors import Problem
 from shop.web.live import Region, live_stream
 from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, list_deliveries
 
 PAGE_SIZE = 50
+_ORDER_ID = re.compile(r"ord_[0-9a-f]{32}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -35,16 +38,13 @@ async def stream_orders(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, before: FromQuery[str | None] = None
 ) -> ServerSentEvent:
     """The list, kept up to date."""
-    return live_stream(request, feed, _list_region(database, before))
+    return await live_stream(request, feed, _list_region(database, before))
 
 
 @get("/orders/{order_id:str}", include_in_schema=False)
 async def show_order(database: TheDatabase, order_id: FromPath[str]) -> Template:
     """One order: what was bought, and how telling the endpoints goes."""
-    async with database.reading() as session:
-        found = await find_order(session, order_id)
-    if found is None:
-        raise NotFoundException(f"there is no order {order_id!r}")
+    found = await _existing_order(database, order_id)
     context = await _deliveries_region(database, order_id).read()
     return Template(
         "shop/orders/order.html", context={**context, "order": found.order, "lines": found.lines}
@@ -56,11 +56,22 @@ async def stream_order(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, order_id: FromPath[str]
 ) -> ServerSentEvent:
     """The order's deliveries, kept up to date."""
-    return live_stream(request, feed, _deliveries_region(database, order_id))
+    await _existing_order(database, order_id)
+    return await live_stream(request, feed, _deliveries_region(database, order_id))
+
+
+async def _existing_order(database: Database, order_id: str) -> OrderDetail:
+    async with database.reading() as session:
+        found = await find_order(session, order_id)
+    if found is None:
+        raise NotFoundException(f"there is no order {order_id!r}")
+    return found
 
 
 def _list_region(database: Database, before: str | None) -> Region:
     async def read() -> dict[str, Any]:
+        if before and not _ORDER_ID.fullmatch(before):
+            raise Problem(400, f"no page of orders begins after {before!r}")
         async with database.reading() as session:
             # One more than shown tells whether there is an older page.
             orders = await list_orders(session, limit=PAGE_SIZE + 1, before_id=before)
@@ -80,8 +91,8 @@ def _deliveries_region(database: Database, order_id: str) -> Region:
         return {"rows": page.rows}
 
     def concerns(change: Change) -> bool:
-        # A change of an endpoint may cancel deliveries, and its announcement names no orders.
-        return order_id in {change.id, change.order_id} or change.order_id is None
+        # Deleting an endpoint cancels deliveries, and its announcements name no orders.
+        return change.order_id in {order_id, None}
 
     return Region("order-deliveries", "shop/orders/_deliveries.html", read, concerns)
 

@@ -4,6 +4,7 @@ Wired in ``app``. Stored answers of strangers are shown on our pages, so a page 
 run what it shows: no inline script or style, nothing from another host, no framing.
 """
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -26,11 +27,13 @@ SECURITY_HEADERS = [
 def csrf_protection(var: Path) -> CSRFConfig:
     """Every form needs a token; ``/v1`` insists on JSON instead, which no form can send.
 
-    The cookie is named after the application, since cookies of two ports on a host are shared.
+    The cookie is named after the key: all ports of a host share their cookies, and one that was
+    made with another key (a second shop's, or this one's before ``make reset``) is never replaced.
     """
+    key = _persistent_key(var / "shop.key")
     return CSRFConfig(
-        secret=_persistent_key(var / "shop.key"),
-        cookie_name="shop_csrf",
+        secret=key,
+        cookie_name=f"shop_csrf_{hashlib.sha256(key.encode()).hexdigest()[:8]}",
         cookie_samesite="strict",
         exclude=["^/v1/"],
     )

@@ -25,8 +25,7 @@ TOO_MANY = f"At most {LARGEST_QUANTITY} of one product fit into an order."
 @get("/", include_in_schema=False)
 async def show_products(request: AnyRequest) -> Template:
     """Everything that can be bought."""
-    context = {"products": CATALOG, "quantities": read_cart(request).quantities}
-    return Template("shop/storefront/products.html", context=context)
+    return _products_page(read_cart(request))
 
 
 @get("/cart", include_in_schema=False)
@@ -43,7 +42,7 @@ async def add_to_cart(request: AnyRequest) -> AnyResponse:
     cart = read_cart(request)
     quantity = cart.quantities.get(product_id, 0) + 1
     if quantity > LARGEST_QUANTITY:
-        return _cart_page(cart, {f"quantity-{product_id}": TOO_MANY})
+        return _products_page(cart, {product_id: TOO_MANY})
     return _remember(cart.with_quantity(product_id, quantity), f"/#{product_id}")
 
 
@@ -56,7 +55,8 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
     quantity = _whole_number(typed)
     if quantity is None or quantity > LARGEST_QUANTITY:
         problem = f"Type a whole number from 0 to {LARGEST_QUANTITY}."
-        name = f"quantity-{product_id}"
+        # Meanwhile the product may have been taken out of the cart, in another window.
+        name = f"quantity-{product_id}" if product_id in cart.quantities else "cart"
         return _cart_page(cart, {name: problem}, typed={name: typed})
     return _remember(cart.with_quantity(product_id, quantity), "/cart")
 
@@ -80,18 +80,22 @@ async def check_out(
     return _remember(Cart(), f"/orders/{placed.order.id}")
 
 
+def _products_page(cart: Cart, errors: dict[str, str] | None = None) -> Template:
+    """The storefront; with ``errors`` by product id, it answers 422."""
+    return Template(
+        "shop/storefront/products.html",
+        context={"products": CATALOG, "quantities": cart.quantities, "errors": errors or {}},
+        status_code=422 if errors else 200,
+    )
+
+
 def _cart_page(
     cart: Cart, errors: dict[str, str] | None = None, *, typed: dict[str, str] | None = None
 ) -> Template:
     """The cart as it is; with ``errors`` by field, it shows what was ``typed`` and answers 422."""
     return Template(
         "shop/storefront/cart.html",
-        context={
-            "cart": cart,
-            "errors": errors or {},
-            "typed": typed or {},
-            "longest_name": LONGEST_NAME,
-        },
+        context={"cart": cart, "errors": errors or {}, "typed": typed or {}},
         status_code=422 if errors else 200,
     )
 

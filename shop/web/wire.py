@@ -15,6 +15,8 @@ DEEPEST_NESTING = 20  # beyond it, indented lines are mostly blank
 _JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _OPENING = frozenset("{[")
 _CLOSING = frozenset("}]")
+# Unicode's categories: control, format (such as "write from right to left"), line and paragraph.
+_INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 # Named errors of an attempt, for people; the names are those of the README's table.
 ERROR_MEANINGS = {
@@ -32,7 +34,12 @@ ERROR_MEANINGS = {
 
 def body_text(raw: bytes) -> str:
     """The body as text; what is not UTF-8 or cannot be seen is replaced by a visible sign."""
-    return _visible_text(raw.decode("utf-8", errors="replace"))
+    return visible_text(raw.decode("utf-8", errors="replace"))
+
+
+def visible_text(text: str) -> str:
+    """The text, with characters that cannot be seen replaced by visible signs."""
+    return "".join(_visible(character) for character in text)
 
 
 def pretty_json(raw: bytes) -> str | None:
@@ -64,7 +71,7 @@ def _one_member_per_line(parts: list[str]) -> str | None:
         # After a comma, and inside the brackets of what is not empty.
         if previous == "," or (previous in _OPENING) != (part in _CLOSING):
             lines.append("  " * depth)
-        lines[-1] += ": " if part == ":" else _visible_text(part)
+        lines[-1] += ": " if part == ":" else visible_text(part)
         if part in _OPENING:
             depth += 1
         if depth > DEEPEST_NESTING:
@@ -73,12 +80,8 @@ def _one_member_per_line(parts: list[str]) -> str | None:
     return "\n".join(lines)
 
 
-def _visible_text(text: str) -> str:
-    return "".join(_visible(character) for character in text)
-
-
 def _visible(character: str) -> str:
-    if character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}:
+    if character in "\n\t" or unicodedata.category(character) not in _INVISIBLE:
         return character
     if character < " ":
         return chr(0x2400 + ord(character))  # the block "Control Pictures"

@@ -1,0 +1,135 @@
+"""What holds for every page, found in the list that ``shop.web.pages`` keeps."""
+
+from typing import Any
+
+import pytest
+
+from shop.web.pages import page_handlers
+from shop.web.security import CONTENT_SECURITY_POLICY
+from shop.webhooks.delivery import Courier
+from tests.integration.shop.browsing import (
+    HOSTILE_NAME,
+    Page,
+    Shop,
+    Visitor,
+    attempt,
+    order,
+    read_page,
+    register,
+)
+from tests.integration.shop.conftest import Clock
+from tests.receiver import Receiver
+
+ALL_PATHS = [
+    (method, path)
+    for handler in page_handlers
+    for path in handler.paths
+    for method in handler.http_methods
+]
+# A stream does not end, so the test client would wait for ever: see test_pages_live.
+PAGES = [path for method, path in ALL_PATHS if method == "GET" and not path.endswith("/live")]
+WITH_AN_ID = [(method, path) for method, path in ALL_PATHS if "{" in path and "product" not in path]
+
+
+def filled_in(path: str, ids: dict[str, str]) -> str:
+    """``/orders/{order_id:str}`` with an order's id."""
+    for name, id_ in ids.items():
+        path = path.replace(f"{{{name}:str}}", id_)
+    assert "{" not in path
+    return path
+
+
+@pytest.fixture
+async def ids(shop: Shop, courier: Courier, clock: Clock, receiver: Receiver) -> dict[str, str]:
+    """A shop with something on every page, all of it with a hostile name."""
+    endpoint_id = await register(shop, receiver.url, description=HOSTILE_NAME)
+    placed = await order(shop, customer_name=HOSTILE_NAME)
+    [delivery_id] = placed["delivery_ids"]
+    for status in (500, 410):
+        receiver.status, receiver.body = status, HOSTILE_NAME.encode()
+        await attempt(courier, clock, delivery_id)
+    await Visitor(shop).submit("/cart/items", product_id="mug")
+    return {"order_id": placed["id"], "delivery_id": delivery_id, "endpoint_id": endpoint_id}
+
+
+async def pages(shop: Shop, ids: dict[str, str]) -> dict[str, Page]:
+    return {path: await Visitor(shop).get(filled_in(path, ids)) for path in PAGES}
+
+
+async def test_every_page_can_be_shown_when_there_is_something_to_show(
+    shop: Shop, ids: dict[str, str]
+) -> None:
+    shown = await pages(shop, ids)
+
+    assert len(shown) >= 8
+    for path, page in shown.items():
+        assert page.status == 200, path
+        assert page.answer.headers["content-type"].startswith("text/html"), path
+        assert page.answer.text.count("<h1") == 1, path
+
+
+async def test_every_page_can_be_shown_when_there_is_nothing_yet(shop: Shop) -> None:
+    for path in PAGES:
+        if "{" not in path:
+            assert (await Visitor(shop).get(path)).status == 200, path
+
+
+async def test_names_appear_as_typed_wherever_they_are_shown(
+    shop: Shop, ids: dict[str, str]
+) -> None:
+    shown = await pages(shop, ids)
+
+    showing = {path for path, page in shown.items() if HOSTILE_NAME in page.text}
+    assert showing >= {
+        "/orders",
+        "/orders/{order_id:str}",
+        "/deliveries/{delivery_id:str}",
+        "/endpoints",
+        "/endpoints/{endpoint_id:str}",
+    }
+    for path, page in shown.items():
+        assert all(page.scripts), path
+
+
+async def test_a_page_cannot_run_what_it_shows(shop: Shop, ids: dict[str, str]) -> None:
+    shown = await pages(shop, ids)
+    shown["not found"] = await Visitor(shop).get("/nowhere")
+    shown["no such order"] = await Visitor(shop).get("/orders/<script>")
+    shown["forbidden"] = read_page(await shop.post("/orders"))
+
+    for path, page in shown.items():
+        assert page.answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, path
+        assert page.answer.headers["x-content-type-options"] == "nosniff", path
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+async def test_every_address_on_a_page_leads_somewhere(shop: Shop, ids: dict[str, str]) -> None:
+    shown = await pages(shop, ids)
+
+    addresses = {link for page in shown.values() for link in page.links if link.startswith("/")}
+    for address in addresses | {source for page in shown.values() for source in page.scripts}:
+        assert (await shop.get(address)).status_code == 200, address
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_AN_ID)
+async def test_an_unknown_id_is_a_page_that_says_so(method: str, path: str, shop: Shop) -> None:
+    visitor = Visitor(shop)
+    for id_ in ("nope", "<b>", "%00", "%FF", "x" * 5000):
+        address = filled_in(path, dict.fromkeys(("order_id", "delivery_id", "endpoint_id"), id_))
+
+        page = await (visitor.get(address) if method == "GET" else visitor.submit(address))
+
+        assert page.status == 404, id_
+        assert page.answer.headers["content-type"].startswith("text/html")
+        assert "There is no " in page.text
+        assert all(page.scripts)
+
+
+async def test_an_unknown_address_is_a_page_and_under_v1_a_problem_document(shop: Shop) -> None:
+    page = await Visitor(shop).get("/nowhere")
+    problem: Any = await shop.get("/v1/nowhere")
+
+    assert page.status == 404
+    assert "Not Found" in page.text
+    assert problem.status_code == 404
+    assert problem.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,236 @@
+"""The event streams, over a real socket, since a test client waits for the end of an answer."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from shop.app import create_app
+from shop.config import Settings
+from shop.webhooks.delivery import Courier
+from tests.integration.shop.browsing import HOSTILE_NAME, Page, read_page
+from tests.integration.shop.conftest import Clock
+from tests.receiver import Receiver
+from tests.waiting import eventually
+
+PATIENCE_SECONDS = 10.0
+URL = "http://127.0.0.1:9001/hook"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, redis_url: str) -> Settings:
+    """With a Redis, by which the courier's announcements reach the web process."""
+    return Settings(HOOKSHOP_VAR=tmp_path, redis_url=redis_url)  # type: ignore[call-arg]
+
+
+@pytest.fixture
+async def shop(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The web application on a free port, and a client for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(
+            create_app(settings), log_config=None, ws="none", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+            await eventually(lambda: _serves(server), "the shop serves")
+            yield client
+        server.should_exit = True
+        await serving
+
+
+async def _serves(server: uvicorn.Server) -> bool:
+    return server.started
+
+
+class Stream:
+    """One open event stream."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._lines = answer.aiter_lines()
+
+    async def until(self, text: str) -> Page:
+        """The first message that shows ``text``."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                message = await self.next_message()
+                if text in message.text:
+                    return message
+
+    async def next_message(self) -> Page:
+        """The data of the next message; comments are passed over."""
+        data: list[str] = []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            async for line in self._lines:
+                if line.startswith("data:"):
+                    data.append(line.removeprefix("data:").removeprefix(" "))
+                elif not line and data:
+                    break
+        return read_page(httpx.Response(200, text="\n".join(data)))
+
+
+@asynccontextmanager
+async def opened(shop: httpx.AsyncClient, address: str) -> AsyncIterator[Stream]:
+    async with shop.stream("GET", address) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Stream(answer)
+
+
+async def post(shop: httpx.AsyncClient, path: str, **body: object) -> dict[str, Any]:
+    answer = await shop.post(path, json=body)
+    assert answer.is_success, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+async def buy(shop: httpx.AsyncClient, customer_name: str = "Ada") -> dict[str, Any]:
+    items = [{"product_id": "mug", "quantity": 1}]
+    return await post(shop, "/v1/orders", items=items, customer_name=customer_name)
+
+
+async def register(shop: httpx.AsyncClient, url: str = URL) -> str:
+    endpoint_id: str = (await post(shop, "/v1/webhooks/register", webhook_url=url))["id"]
+    return endpoint_id
+
+
+async def test_the_log_shows_itself_at_once_and_each_new_delivery(shop: httpx.AsyncClient) -> None:
+    await register(shop)
+
+    async with opened(shop, "/deliveries/live") as stream:
+        before = await stream.next_message()
+        placed = await buy(shop)
+        after = await stream.until("pending 1")
+
+    assert "No deliveries yet" in before.text
+    assert f"/deliveries/{placed['delivery_ids'][0]}" in after.links
+
+
+async def test_a_message_replaces_the_region_on_the_page(shop: httpx.AsyncClient) -> None:
+    async with opened(shop, "/deliveries/live") as stream:
+        message = await stream.next_message()
+
+    html = message.answer.text
+    assert html.startswith('<hx-partial hx-target="#deliveries" hx-swap="outerMorph">')
+    assert html.rstrip().endswith("</hx-partial>")
+    assert html.count('id="deliveries"') == 1
+    assert (await shop.get("/deliveries")).text.count('id="deliveries"') == 1
+
+
+async def test_the_log_stays_filtered_while_it_is_live(shop: httpx.AsyncClient) -> None:
+    await register(shop, f"{URL}/one")
+    await register(shop, f"{URL}/two")
+
+    async with opened(shop, "/deliveries/live?q=%2Ftwo") as stream:
+        before = await stream.next_message()
+        await buy(shop)
+        after = await stream.until("pending")
+
+    assert "Nothing matches" in before.text
+    assert f"{URL}/two" in after.text
+    assert f"{URL}/one" not in after.text
+
+
+async def test_the_orders_list_shows_each_new_order(shop: httpx.AsyncClient) -> None:
+    async with opened(shop, "/orders/live") as stream:
+        before = await stream.next_message()
+        await buy(shop, HOSTILE_NAME)
+        after = await stream.until(HOSTILE_NAME)
+
+    assert "No orders yet" in before.text
+    assert after.scripts == []
+
+
+async def test_an_order_and_a_delivery_show_what_a_worker_has_done(
+    shop: httpx.AsyncClient, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await register(shop, receiver.url)
+    placed = await buy(shop)
+    [delivery_id] = placed["delivery_ids"]
+    clock.pass_seconds(1)
+
+    async with (
+        opened(shop, f"/orders/{placed['id']}/live") as order,
+        opened(shop, f"/deliveries/{delivery_id}/live") as delivery,
+    ):
+        assert "pending" in (await order.next_message()).text
+        assert "Not sent yet" in (await delivery.next_message()).text
+        await courier.deliver(delivery_id)
+        failed = await delivery.until("500 Internal Server Error")
+        await order.until("1 500")
+        receiver.status = 200
+        clock.pass_seconds(10)
+        await courier.deliver(delivery_id)
+        succeeded = await delivery.until("200 OK")
+        await order.until("succeeded")
+
+    assert "next try" in failed.text
+    assert "succeeded" in succeeded.text
+    assert "Attempt 1" in succeeded.text
+
+
+async def test_the_form_in_a_live_message_can_be_submitted(shop: httpx.AsyncClient) -> None:
+    await register(shop)
+    [delivery_id] = (await buy(shop))["delivery_ids"]
+    await shop.get("/")  # the browser has the cookie by now
+
+    async with opened(shop, f"/deliveries/{delivery_id}/live") as stream:
+        message = await stream.next_message()
+    token = message.values["_csrf_token"][0]
+    answer = await shop.post(f"/deliveries/{delivery_id}/attempts", data={"_csrf_token": token})
+
+    assert answer.status_code == 303
+
+
+async def test_endpoints_come_and_go_while_one_looks_at_them(shop: httpx.AsyncClient) -> None:
+    async with opened(shop, "/endpoints/live") as endpoints:
+        assert "No endpoint is registered" in (await endpoints.next_message()).text
+        endpoint_id = await register(shop)
+        await endpoints.until(URL)
+        async with opened(shop, f"/endpoints/{endpoint_id}/live") as endpoint:
+            assert "Nothing sent here yet" in (await endpoint.next_message()).text
+            await buy(shop)
+            await endpoint.until("pending")
+            await shop.delete(f"/v1/webhooks/{endpoint_id}")
+            await endpoint.until("This endpoint has just been deleted.")
+            await endpoints.until("No endpoint is registered")
+
+
+async def test_an_endpoint_that_a_worker_disabled_is_shown_so(
+    shop: httpx.AsyncClient, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 410
+    await register(shop, receiver.url)
+    [delivery_id] = (await buy(shop))["delivery_ids"]
+    clock.pass_seconds(1)
+
+    async with opened(shop, "/endpoints/live") as stream:
+        assert "active" in (await stream.next_message()).text
+        await courier.deliver(delivery_id)
+
+        await stream.until("disabled")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/deliveries/dlv_nope/live",
+        "/orders/ord_nope/live",
+        "/endpoints/ep_nope/live",
+    ],
+)
+async def test_the_stream_of_what_is_not_there_is_not_found(
+    address: str, shop: httpx.AsyncClient
+) -> None:
+    answer = await shop.get(address)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
