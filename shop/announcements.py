@@ -43,6 +43,12 @@ class Subscription:
     def __init__(self) -> None:
         self._waiting: set[Change] = set()
         self._news = asyncio.Event()
+        self.is_over = False
+
+    def end(self) -> None:
+        """There will be no more changes: the process stops."""
+        self.is_over = True
+        self._news.set()
 
     def add(self, changes: Iterable[Change]) -> None:
         """Take note of changes for the next call of ``next_changes``."""
@@ -91,6 +97,11 @@ class ChangeFeed:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+
+    def end_streams(self) -> None:
+        """End all that subscribe here; a server that stops waits for every open answer."""
+        for subscription in self._subscriptions:
+            subscription.end()
 
     async def listen(self) -> None:
         """Pass on what other processes announce, for ever; reconnects when Redis comes back."""

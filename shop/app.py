@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar, get
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> Litestar:
             "feed": Provide(lambda: feed, sync_to_thread=False),
         },
         lifespan=[lifespan],
+        state=State({"end_streams": feed.end_streams}),  # for the server that stops us
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,

@@ -160,11 +160,14 @@ class Courier:
                 return
             session.add(_attempt_row(claimed, started_at, answer))
             gave_up = values["state"] is DeliveryState.FAILED
+            seen_by_people = False
             if answer.error != INTERNAL_ERROR:  # our own failures are no account of the endpoint's
-                await self._note_health(
+                seen_by_people = await self._note_health(
                     session, claimed.endpoint.id, outcome, gave_up=gave_up, now=now
                 )
         _log_attempt(claimed, answer)
+        if seen_by_people:
+            await self._feed.announce(Change("endpoint", claimed.endpoint.id))
 
     def _next_state(self, claimed: Claim, answer: Answer, now: datetime) -> dict[str, object]:
         outcome = judge(answer.status)
@@ -196,8 +199,11 @@ class Courier:
         *,
         gave_up: bool,
         now: datetime,
-    ) -> None:
-        """Keep the endpoint's account: its breaker, its run of failed deliveries, its end."""
+    ) -> bool:
+        """Keep the endpoint's account: its breaker, its run of failed deliveries, its end.
+
+        Answers whether its breaker opened or closed, or it was disabled.
+        """
         endpoint = await session.get_one(Endpoint, endpoint_id, with_for_update=True)
         breaker = Breaker(endpoint.failed_attempts, endpoint.probe_at)
         if outcome is Outcome.SUCCEEDED:
@@ -205,13 +211,17 @@ class Courier:
         else:
             breaker = breaker.after_failure(now)
             endpoint.failed_deliveries += gave_up
+        breaker_moved = breaker.probe_at != endpoint.probe_at
         endpoint.failed_attempts, endpoint.probe_at = breaker.failures, breaker.probe_at
         session.add(endpoint)  # writes only if something differs
         await session.flush()
         if outcome is Outcome.GONE:
             await disable(session, endpoint_id, reason="gone")
-        elif 0 < self._rules.disable_after <= endpoint.failed_deliveries:
+            return True
+        if 0 < self._rules.disable_after <= endpoint.failed_deliveries:
             await disable(session, endpoint_id, reason="failing")
+            return True
+        return breaker_moved
 
     async def _announce(self, claimed: Claim) -> None:
         await self._feed.announce(

@@ -61,3 +61,11 @@ async def test_a_closed_stream_hears_nothing_more() -> None:
         await web.announce(DELIVERY)
 
         assert await stream.next_changes(0.01) == frozenset()
+
+
+async def test_the_end_of_the_process_ends_every_stream() -> None:
+    async with feed(NOT_THERE) as web, web.subscribe() as stream:
+        web.end_streams()
+
+        await stream.next_changes(PATIENCE)
+        assert stream.is_over
