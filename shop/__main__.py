@@ -2,9 +2,9 @@
 
 import socket
 import sys
+from collections.abc import Callable
 
 import uvicorn
-from litestar import Litestar
 
 from shop.app import create_app
 from shop.config import ConfigurationError, load_settings
@@ -21,31 +21,27 @@ def main() -> None:
         settings = load_settings()
     except ConfigurationError as error:
         sys.exit(f"shop: {error}")
-    serve(create_app(settings), settings.host, settings.port)
-
-
-def serve(app: Litestar, host: str, port: int) -> None:
-    """Serve an application that has ``end_streams`` in its state."""
+    app = create_app(settings)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        host=settings.host,
+        port=settings.port,
         log_config=None,  # configure_logging decides
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    _Server(config, app).run()
+    _Server(config, end_streams=app.state.end_streams).run()
 
 
 class _Server(uvicorn.Server):
     """Ends the open event streams when it stops: it would wait for them, and they never end."""
 
-    def __init__(self, config: uvicorn.Config, app: Litestar) -> None:
+    def __init__(self, config: uvicorn.Config, *, end_streams: Callable[[], None]) -> None:
         super().__init__(config)
-        self._app = app
+        self._end_streams = end_streams
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.end_streams()
+        self._end_streams()
         await super().shutdown(sockets)
 
 

@@ -24,6 +24,7 @@ from shop.announcements import ChangeFeed
 from shop.config import Settings
 from shop.database import Database
 from shop.queue import DeliveryQueue
+from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.pages import jinja_environment, page_handlers
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> Litestar:
             healthz,
             api_router,
             *page_handlers,
-            create_static_files_router(path="/static", directories=[STATIC]),
+            create_static_files_router(path="/static", directories=[STATIC], opt=OPEN_TO_ALL),
         ],
         dependencies={
             "settings": Provide(lambda: settings, sync_to_thread=False),
@@ -68,6 +69,8 @@ def create_app(settings: Settings) -> Litestar:
             "feed": Provide(lambda: feed, sync_to_thread=False),
         },
         lifespan=[lifespan],
+        guards=guards(settings),
+        middleware=[sessions(settings).middleware],
         state=State({"end_streams": feed.end_streams}),  # for the server that stops us
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
@@ -84,7 +87,7 @@ def create_app(settings: Settings) -> Litestar:
     )
 
 
-@get("/healthz", include_in_schema=False)
+@get("/healthz", include_in_schema=False, opt=OPEN_TO_ALL)
 async def healthz() -> dict[str, str]:
     """Say that the application can serve."""
     return {"status": "ok"}

@@ -6,11 +6,20 @@ a finished ``Settings`` object.
 
 import hashlib
 import tempfile
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shop.webhooks.retries import NAMED_SCHEDULES, RetrySchedule
@@ -18,6 +27,8 @@ from shop.webhooks.url_policy import Network, UrlPolicy
 
 # sun_path in the kernel's sockaddr_un holds 108 bytes, one of them the closing NUL.
 LONGEST_SOCKET_PATH = 107
+SHORTEST_ADMIN_TOKEN = 16  # characters; whoever can reach the login may guess
+_SECRET_FIELDS = {"admin_token", "database_url", "redis_url"}  # may hold passwords
 
 
 class ConfigurationError(Exception):
@@ -27,6 +38,13 @@ class ConfigurationError(Exception):
 def _absolute_url(text: str) -> str:
     TypeAdapter(HttpUrl).validate_python(text)
     return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _networks(text: str) -> tuple[Network, ...]:
@@ -53,8 +71,18 @@ class Settings(BaseSettings):
     )
     request_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     endpoint_policy: Literal["local", "public"] = "local"
+    admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
+
+    @model_validator(mode="after")
+    def _insist_on_token_when_open_to_others(self) -> Self:
+        if not _is_loopback(self.host) and self.admin_token is None:
+            raise ValueError(
+                f"SHOP_HOST={self.host} lets other machines in, so SHOP_ADMIN_TOKEN must be set: "
+                f"a secret of at least {SHORTEST_ADMIN_TOKEN} characters, asked for at the login"
+            )
+        return self
 
     @property
     def base_url(self) -> str:
@@ -108,7 +136,11 @@ def load_settings() -> Settings:
 def _one_line(error: ValidationError) -> str:
     problems = []
     for problem in error.errors():
+        if not problem["loc"]:  # of several variables together
+            problems.append(problem["msg"].removeprefix("Value error, "))
+            continue
         field = str(problem["loc"][0])
         variable = field if field.isupper() else f"SHOP_{field.upper()}"
-        problems.append(f"{variable}={problem['input']}: {problem['msg']}")
+        shown = "…" if field in _SECRET_FIELDS else problem["input"]
+        problems.append(f"{variable}={shown}: {problem['msg']}")
     return "; ".join(problems)

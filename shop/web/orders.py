@@ -14,6 +14,7 @@ from shop.announcements import Change
 from shop.database import Database
 from shop.models import Order
 from shop.orders import OrderDetail, find_order, list_orders
+from shop.web.access import OPEN_TO_ALL
 from shop.web.dependencies import TheDatabase, TheFeed
 from shop.web.errors import Problem
 from shop.web.live import Region, live_stream
@@ -41,7 +42,7 @@ async def stream_orders(
     return await live_stream(request, feed, _list_region(database, before))
 
 
-@get("/orders/{order_id:str}", include_in_schema=False)
+@get("/orders/{order_id:str}", include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_order(database: TheDatabase, order_id: FromPath[str]) -> Template:
     """One order: what was bought, and how telling the endpoints goes."""
     found = await _existing_order(database, order_id)
@@ -51,7 +52,7 @@ async def show_order(database: TheDatabase, order_id: FromPath[str]) -> Template
     )
 
 
-@get("/orders/{order_id:str}/live", include_in_schema=False)
+@get("/orders/{order_id:str}/live", include_in_schema=False, opt=OPEN_TO_ALL)
 async def stream_order(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, order_id: FromPath[str]
 ) -> ServerSentEvent:

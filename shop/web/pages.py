@@ -5,7 +5,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web import deliveries, endpoints, orders, storefront
+from shop.web import deliveries, endpoints, login, orders, storefront
+from shop.web.access import is_logged_in
 from shop.web.cart import read_cart
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
@@ -32,6 +33,9 @@ page_handlers: list[HTTPRouteHandler] = [
     endpoints.stream_endpoint,
     endpoints.confirm_deletion,
     endpoints.delete,
+    login.show_login,
+    login.log_in,
+    login.log_out,
 ]
 
 
@@ -46,4 +50,5 @@ def jinja_environment() -> Environment:
     )
     # For the header of every page, error pages included, whatever its handler knows of carts.
     environment.globals["read_cart"] = read_cart
+    environment.globals["is_logged_in"] = is_logged_in
     return environment

@@ -5,12 +5,13 @@ run what it shows: no inline script or style, nothing from another host, no fram
 """
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import ResponseHeader
+
+from shop.key_files import read_or_make
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; "
@@ -30,7 +31,7 @@ def csrf_protection(var: Path) -> CSRFConfig:
     The cookie is named after the key: all ports of a host share their cookies, and one that was
     made with another key (a second shop's, or this one's before ``make reset``) is never replaced.
     """
-    key = _persistent_key(var / "shop.key")
+    key = persistent_key(var / "shop.key")
     return CSRFConfig(
         secret=key,
         cookie_name=f"shop_csrf_{hashlib.sha256(key.encode()).hexdigest()[:8]}",
@@ -39,14 +40,6 @@ def csrf_protection(var: Path) -> CSRFConfig:
     )
 
 
-def _persistent_key(path: Path) -> str:
-    """Read the key, or make it at the first start: a form opened before a restart stays valid."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # O_EXCL: of two processes starting at once, one makes the file and the other reads it.
-        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(file, "w") as key_file:
-        key_file.write(secrets.token_hex())
-    return path.read_text()
+def persistent_key(path: Path) -> str:
+    """A key that outlives a restart: a form opened before it stays valid."""
+    return read_or_make(path, lambda: secrets.token_hex().encode()).decode()

@@ -12,6 +12,7 @@ from litestar.response import Redirect, Template
 from shop.announcements import Change
 from shop.catalog import CATALOG, find_product
 from shop.orders import LARGEST_QUANTITY, place_order
+from shop.web.access import OPEN_TO_ALL
 from shop.web.cart import Cart, cart_cookie, read_cart
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.forms import LONGEST_NAME, read_form, text_problem
@@ -22,19 +23,19 @@ AnyResponse = Response[Any]
 TOO_MANY = f"At most {LARGEST_QUANTITY} of one product fit into an order."
 
 
-@get("/", include_in_schema=False)
+@get("/", include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_products(request: AnyRequest) -> Template:
     """Everything that can be bought."""
     return _products_page(read_cart(request))
 
 
-@get("/cart", include_in_schema=False)
+@get("/cart", include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_cart(request: AnyRequest) -> Template:
     """What is in the cart, and the checkout."""
     return _cart_page(read_cart(request))
 
 
-@post("/cart/items", include_in_schema=False)
+@post("/cart/items", include_in_schema=False, opt=OPEN_TO_ALL)
 async def add_to_cart(request: AnyRequest) -> AnyResponse:
     """Put one piece of ``product_id`` into the cart."""
     product_id = (await read_form(request)).text("product_id")
@@ -46,7 +47,7 @@ async def add_to_cart(request: AnyRequest) -> AnyResponse:
     return _remember(cart.with_quantity(product_id, quantity), f"/#{product_id}")
 
 
-@post("/cart/items/{product_id:str}", include_in_schema=False)
+@post("/cart/items/{product_id:str}", include_in_schema=False, opt=OPEN_TO_ALL)
 async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> AnyResponse:
     """Have ``quantity`` pieces of a product in the cart; 0 takes it out."""
     _insist_on_product(product_id)
@@ -61,7 +62,7 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
     return _remember(cart.with_quantity(product_id, quantity), "/cart")
 
 
-@post("/orders", include_in_schema=False)
+@post("/orders", include_in_schema=False, opt=OPEN_TO_ALL)
 async def check_out(
     request: AnyRequest, database: TheDatabase, queue: TheQueue, feed: TheFeed
 ) -> AnyResponse:

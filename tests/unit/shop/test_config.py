@@ -58,3 +58,33 @@ def test_a_socket_path_too_long_for_the_kernel_moves_to_a_short_folder(tmp_path:
 
     assert len(bytes(socket)) <= 107
     assert private_redis_socket(deep) == socket  # every process finds the same one
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "shop.example"])
+def test_other_machines_are_let_in_only_with_an_admin_token(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_HOST", host)
+
+    with pytest.raises(ConfigurationError, match="SHOP_ADMIN_TOKEN") as refused:
+        load_settings()
+
+    assert "\n" not in str(refused.value)
+    monkeypatch.setenv("SHOP_ADMIN_TOKEN", "correct horse battery")
+    assert load_settings().host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_this_machine_needs_no_admin_token(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_HOST", host)
+
+    assert load_settings().admin_token is None
+
+
+def test_a_refused_admin_token_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_ADMIN_TOKEN", "too short")
+
+    with pytest.raises(ConfigurationError, match="SHOP_ADMIN_TOKEN") as refused:
+        load_settings()
+
+    assert "too short" not in str(refused.value)

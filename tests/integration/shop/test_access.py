@@ -1,0 +1,198 @@
+"""With SHOP_ADMIN_TOKEN set: customers may buy, all else is for who knows the token."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.testing import AsyncTestClient
+
+from shop.app import create_app
+from shop.config import Settings
+from shop.web.pages import page_handlers
+
+Shop = AsyncTestClient[Litestar]
+
+TOKEN = "correct horse battery"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+MUG = {"items": [{"product_id": "mug", "quantity": 1}]}
+OPEN_PAGES = {
+    ("GET", "/"),
+    ("GET", "/cart"),
+    ("POST", "/cart/items"),
+    ("POST", "/cart/items/{product_id:str}"),
+    ("POST", "/orders"),
+    ("GET", "/orders/{order_id:str}"),
+    ("GET", "/orders/{order_id:str}/live"),
+    ("GET", "/login"),
+    ("POST", "/login"),
+}
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Shop]:
+    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg, arg-type]
+    async with AsyncTestClient(create_app(settings)) as client:
+        client.follow_redirects = False
+        yield client
+
+
+def pages() -> list[tuple[str, str]]:
+    return [(method, path) for handler in page_handlers for method, path in _routes(handler)]
+
+
+def _routes(handler: HTTPRouteHandler) -> list[tuple[str, str]]:
+    return [(str(method), path) for method in handler.http_methods for path in handler.paths]
+
+
+async def csrf(shop: Shop) -> str:
+    """Open a page and take the token of its forms."""
+    await shop.get("/login")
+    [token] = [value for name, value in shop.cookies.items() if name.startswith("shop_csrf")]
+    return token
+
+
+async def log_in(shop: Shop, token: str = TOKEN, **fields: str) -> int:
+    form = {"_csrf_token": await csrf(shop), "admin_token": token, **fields}
+    return (await shop.post("/login", data=form)).status_code
+
+
+@pytest.mark.parametrize(("method", "path"), pages(), ids=str)
+async def test_a_page_is_closed_unless_it_is_for_customers(
+    method: str, path: str, guarded: Shop
+) -> None:
+    form = {"_csrf_token": await csrf(guarded)} if method == "POST" else None
+
+    answer = await guarded.request(method, path.replace(":str", ""), data=form)
+
+    sent_to_login = answer.headers.get("location", "").startswith("/login")
+    assert sent_to_login == ((method, path) not in OPEN_PAGES)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/webhooks"),
+        ("POST", "/v1/webhooks/register"),
+        ("DELETE", "/v1/webhooks/ep_1"),
+        ("POST", "/v1/webhooks/ep_1/rotate-secret"),
+        ("GET", "/v1/deliveries"),
+        ("POST", "/v1/deliveries/dlv_1/attempts"),
+        ("POST", "/v1/orders/ord_1/refund"),
+        ("GET", "/v1/stats"),
+        ("GET", "/schema/openapi.json"),
+    ],
+)
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "Bearer wrong", f"Basic {TOKEN}", "Bearer ", f"Bearer {TOKEN}x", "Bearer \u00e9"],
+)
+async def test_the_api_asks_for_the_token(
+    method: str, path: str, authorization: str | None, guarded: Shop
+) -> None:
+    headers = {"Authorization": authorization.encode()} if authorization else {}
+
+    answer = await guarded.request(
+        method, path, headers=headers, json={} if method == "POST" else None
+    )
+
+    if path.startswith("/v1/"):
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.headers["content-type"] == "application/problem+json"
+    else:
+        assert answer.status_code == 303
+
+
+async def test_who_sends_the_token_may_use_the_api(guarded: Shop) -> None:
+    registration = {"webhook_url": "http://127.0.0.1:9001/"}
+    registered = await guarded.post("/v1/webhooks/register", json=registration, headers=BEARER)
+    ordered = await guarded.post("/v1/orders", json=MUG)
+
+    assert registered.status_code == 201
+    assert ordered.status_code == 201
+    assert (await guarded.get("/v1/deliveries", headers=BEARER)).status_code == 200
+
+
+async def test_what_needs_no_token_needs_none(guarded: Shop) -> None:
+    order = (await guarded.post("/v1/orders", json=MUG)).json()
+
+    for path in ("/healthz", "/v1/products", f"/v1/orders/{order['id']}", "/static/css/base.css"):
+        assert (await guarded.get(path)).status_code == 200
+
+
+async def test_after_the_login_the_dashboard_is_open_until_the_logout(guarded: Shop) -> None:
+    assert await log_in(guarded, next="/endpoints") == 303
+    inside = await guarded.get("/deliveries")
+    await guarded.post("/logout", data={"_csrf_token": await csrf(guarded)})
+    outside = await guarded.get("/deliveries")
+
+    assert inside.status_code == 200
+    assert "Log out" in inside.text
+    assert outside.headers["location"] == "/login?next=%2Fdeliveries"
+
+
+async def test_a_wrong_token_shows_the_form_again_and_opens_nothing(guarded: Shop) -> None:
+    assert await log_in(guarded, "wrong") == 422
+
+    assert (await guarded.get("/deliveries")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("wanted", "goes_to"),
+    [
+        ("/endpoints", "/endpoints"),
+        ("", "/deliveries"),
+        ("//evil.example", "/deliveries"),
+        ("/\\evil.example", "/deliveries"),
+        ("https://evil.example", "/deliveries"),
+        ("/a\r\nSet-Cookie: x=1", "/deliveries"),
+    ],
+)
+async def test_the_login_leads_on_within_the_shop_only(
+    wanted: str, goes_to: str, guarded: Shop
+) -> None:
+    form = {"_csrf_token": await csrf(guarded), "admin_token": TOKEN, "next": wanted}
+
+    answer = await guarded.post("/login", data=form)
+
+    assert answer.headers["location"] == goes_to
+
+
+async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    guarded: Shop,
+) -> None:
+    form = {"_csrf_token": await csrf(guarded), "admin_token": TOKEN}
+
+    answer = await guarded.post("/login", data=form)
+
+    [cookie] = [
+        value
+        for value in answer.headers.get_list("set-cookie")
+        if value.startswith("shop_session_")
+    ]
+    assert "httponly" in cookie.lower()
+    assert "samesite=lax" in cookie.lower()
+    assert TOKEN not in cookie
+
+
+async def test_a_session_does_not_open_the_api(guarded: Shop) -> None:
+    await log_in(guarded)
+
+    assert (await guarded.get("/v1/deliveries")).status_code == 401
+
+
+async def test_another_token_logs_everybody_out(tmp_path: Path, guarded: Shop) -> None:
+    await log_in(guarded)
+    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token="another long token")  # type: ignore[call-arg, arg-type]
+
+    async with AsyncTestClient(create_app(settings)) as after:
+        after.follow_redirects = False
+        after.cookies = guarded.cookies
+        assert (await after.get("/deliveries")).status_code == 303
+
+
+async def test_without_a_token_nothing_is_asked_for(shop: Shop) -> None:
+    assert (await shop.get("/deliveries")).status_code == 200
+    assert "Log out" not in (await shop.get("/deliveries")).text
