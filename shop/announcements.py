@@ -41,12 +41,18 @@ class Subscription:
     """What one event stream has not shown yet; the same change announced twice counts once."""
 
     def __init__(self) -> None:
+        self.is_over = False
         self._waiting: set[Change] = set()
         self._news = asyncio.Event()
 
     def add(self, changes: Iterable[Change]) -> None:
         """Take note of changes for the next call of ``next_changes``."""
         self._waiting.update(changes)
+        self._news.set()
+
+    def end(self) -> None:
+        """Have the stream finish, and not wait any longer."""
+        self.is_over = True
         self._news.set()
 
     async def next_changes(self, timeout: float) -> frozenset[Change]:  # noqa: ASYNC109 – a bound on waiting for news, not on work
@@ -91,6 +97,11 @@ class ChangeFeed:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+
+    def end_streams(self) -> None:
+        """Have all open event streams finish, since the process is about to stop."""
+        for subscription in self._subscriptions:
+            subscription.end()
 
     async def listen(self) -> None:
         """Pass on what other processes announce, for ever; reconnects when Redis comes back."""

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar, get
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> Litestar:
             "feed": Provide(lambda: feed, sync_to_thread=False),
         },
         lifespan=[lifespan],
+        state=State({"feed": feed}),  # for the entry point, which ends the streams
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,

@@ -55,7 +55,7 @@ async def _messages(
     async with feed.subscribe() as subscription:
         shown = None
         changes = frozenset({Change.everything()})
-        while True:
+        while not subscription.is_over:
             if any(_is_everything(change) or region.concerns(change) for change in changes):
                 html = await _render(request, region)
                 if html is None:
