@@ -1,17 +1,30 @@
 """Serves the shop: ``python -m shop``."""
 
+import contextlib
 import socket
 import sys
-from collections.abc import Callable
 
 import uvicorn
 
+from shop.announcements import ChangeFeed
 from shop.app import create_app
 from shop.config import ConfigurationError, load_settings
 from shop.logs import configure_logging
 
-# A bound for answers that take long; event streams end by themselves, see below.
-SHUTDOWN_SECONDS = 2
+SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
+
+
+class Server(uvicorn.Server):
+    """Ends the streams of live pages first; uvicorn would wait for their ends."""
+
+    def __init__(self, config: uvicorn.Config, feed: ChangeFeed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving; called by uvicorn on a signal."""
+        self._feed.end_streams()
+        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -30,19 +43,11 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    _Server(config, end_streams=app.state.end_streams).run()
-
-
-class _Server(uvicorn.Server):
-    """Ends the open event streams when it stops: it would wait for them, and they never end."""
-
-    def __init__(self, config: uvicorn.Config, *, end_streams: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._end_streams = end_streams
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._end_streams()
-        await super().shutdown(sockets)
+    server = Server(config, app.state.feed)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -41,18 +41,18 @@ class Subscription:
     """What one event stream has not shown yet; the same change announced twice counts once."""
 
     def __init__(self) -> None:
+        self.is_over = False
         self._waiting: set[Change] = set()
         self._news = asyncio.Event()
-        self.is_over = False
-
-    def end(self) -> None:
-        """There will be no more changes: the process stops."""
-        self.is_over = True
-        self._news.set()
 
     def add(self, changes: Iterable[Change]) -> None:
         """Take note of changes for the next call of ``next_changes``."""
         self._waiting.update(changes)
+        self._news.set()
+
+    def end(self) -> None:
+        """Have the stream finish, and not wait any longer."""
+        self.is_over = True
         self._news.set()
 
     async def next_changes(self, timeout: float) -> frozenset[Change]:  # noqa: ASYNC109 – a bound on waiting for news, not on work
@@ -99,7 +99,7 @@ class ChangeFeed:
             self._subscriptions.discard(subscription)
 
     def end_streams(self) -> None:
-        """End all that subscribe here; a server that stops waits for every open answer."""
+        """Have all open event streams finish, since the process is about to stop."""
         for subscription in self._subscriptions:
             subscription.end()
 

@@ -71,7 +71,7 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=[sessions(settings).middleware],
-        state=State({"end_streams": feed.end_streams}),  # for the server that stops us
+        state=State({"feed": feed}),  # for the entry point, which ends the streams
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,

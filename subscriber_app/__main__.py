@@ -1,5 +1,7 @@
 """Serves the subscriber: ``python -m subscriber_app``."""
 
+import contextlib
+import socket
 import sys
 
 import uvicorn
@@ -7,9 +9,22 @@ import uvicorn
 from subscriber_app.app import create_app
 from subscriber_app.config import ConfigurationError, load_settings
 from subscriber_app.logs import configure_logging
+from subscriber_app.news import NewsFeed
 
-# Open event streams would otherwise keep a stopping server waiting for ever.
-SHUTDOWN_SECONDS = 2
+SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
+
+
+class Server(uvicorn.Server):
+    """Ends the streams of live pages first; uvicorn would wait for their ends."""
+
+    def __init__(self, config: uvicorn.Config, feed: NewsFeed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving; called by uvicorn on a signal."""
+        self._feed.end_streams()
+        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -19,14 +34,20 @@ def main() -> None:
         settings = load_settings()
     except ConfigurationError as error:
         sys.exit(f"subscriber_app: {error}")
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,  # configure_logging decides
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+    server = Server(config, app.state.feed)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

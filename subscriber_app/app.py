@@ -5,12 +5,14 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 from litestar import Litestar, get
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -35,6 +37,8 @@ from subscriber_app.web.security import SECURITY_HEADERS, csrf_protection
 
 STATIC = Path(__file__).parent.parent / "static"
 
+logger = logging.getLogger(__name__)
+
 
 def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
     """Build the application; connections are opened when it starts and closed when it stops."""
@@ -50,7 +54,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         await database.create_tables()
         await faults.load()
         # Beside serving: the shop may come up later than we do.
-        keeping = asyncio.create_task(subscriptions.keep()) if settings.auto_register else None
+        keeping = asyncio.create_task(_keep(subscriptions)) if settings.auto_register else None
         try:
             yield
         finally:
@@ -77,6 +81,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             "subscriptions": Provide(lambda: subscriptions, sync_to_thread=False),
         },
         lifespan=[lifespan],
+        state=State({"feed": feed}),  # for the entry point, which ends the streams
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,
@@ -92,6 +97,14 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         ),
         logging_config=None,  # the entry point has configured logging
     )
+
+
+async def _keep(subscriptions: Subscriptions) -> None:
+    """What goes wrong here must not wait for the shutdown to be heard of, and then spoil it."""
+    try:
+        await subscriptions.keep()
+    except Exception:
+        logger.exception("Not subscribed, and not trying any longer")
 
 
 @get("/healthz", include_in_schema=False)

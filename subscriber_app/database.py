@@ -23,7 +23,8 @@ class Database:
     """The engine and two ways into it: ``reading()`` and ``writing()``."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(url)
+        # An error's text goes into the log, where a row's values, such as a secret, must not.
+        self._engine = create_async_engine(url, hide_parameters=True)
         # The same pool; the option tells _begin below which kind of transaction to open.
         self._writer = self._engine.execution_options(writes=True)
         if self._engine.dialect.name == "sqlite":

@@ -14,8 +14,8 @@ from subscriber_app.checklist import VerificationError
 from subscriber_app.vocabulary import EventType, Reason
 
 LONGEST_TEXT = 200
-# One more and an amount in cents could leave the 64 bits of the database.
-LARGEST_VALUE = 10**15
+# Tens of thousands of these, in cents, can be summed up within the 64 bits of the database.
+LARGEST_VALUE = 10**12
 MONEY_EVENTS = (EventType.PURCHASE_CREATED, EventType.PURCHASE_REFUNDED)
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
@@ -83,7 +83,8 @@ def _cents(event: dict[str, Any]) -> int:
     if value is None or type(value) not in {int, Decimal}:
         raise _malformed("event.value is missing or not a number")
     amount = Decimal(value)
-    if abs(amount) >= LARGEST_VALUE or amount != round(amount, 2):
+    # Compared as it is: abs(amount) would overflow for 1e999999999.
+    if not -LARGEST_VALUE < amount < LARGEST_VALUE or amount != round(amount, 2):
         raise _malformed("event.value is not an amount with at most two decimal places")
     return int(amount * 100)
 

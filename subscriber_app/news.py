@@ -13,10 +13,16 @@ class Listener:
     """One event stream's ear; any number of announcements between two looks count as one."""
 
     def __init__(self) -> None:
+        self.is_over = False
         self._news = asyncio.Event()
 
     def tell(self) -> None:
         """Note that there is something new."""
+        self._news.set()
+
+    def end(self) -> None:
+        """Have the stream finish, and not wait any longer."""
+        self.is_over = True
         self._news.set()
 
     async def hear(self, timeout: float) -> bool:  # noqa: ASYNC109 – a bound on waiting for news, not on work
@@ -39,6 +45,11 @@ class NewsFeed:
         """Call it after the commit: whoever hears it reads at once."""
         for listener in self._listeners:
             listener.tell()
+
+    def end_streams(self) -> None:
+        """Have all open event streams finish, since the process is about to stop."""
+        for listener in self._listeners:
+            listener.end()
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:

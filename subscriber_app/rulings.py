@@ -6,6 +6,7 @@ handled messages, and so runs inside the transaction that writes to it.
 
 import hashlib
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from subscriber_app.checklist import Checklist, Finding, VerificationError
 from subscriber_app.events import MONEY_EVENTS, Event, parse_event
@@ -88,12 +89,16 @@ def _compare(request: IncomingRequest, handled: Handled | None) -> Finding:
 def _booking(event: Event) -> Finding:
     if event.type not in MONEY_EVENTS:
         return Finding("No money in this event", skipped=True)
-    return Finding(f"{event.value_cents / 100:.2f} booked")
+    return Finding(f"{_amount(event)} booked")
 
 
 def _described(event: Event) -> str:
     if event.type is None:
         return f"{event.type_name} is an event that we do not know: acknowledged, and ignored"
     if event.type in MONEY_EVENTS:
-        return f"{event.type_name} over {event.value_cents / 100:.2f}"
+        return f"{event.type_name} over {_amount(event)}"
     return event.type_name
+
+
+def _amount(event: Event) -> str:
+    return f"{Decimal(event.value_cents).scaleb(-2)}"

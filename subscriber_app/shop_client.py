@@ -1,12 +1,20 @@
 """Speaks to the shop's JSON API as any client would. Called by ``subscription``."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from subscriber_app.verification import SECRET_PREFIX, secret_key
+
 TIMEOUT_SECONDS = 5.0
+ENDPOINT_STATUSES = ("active", "paused", "disabled")
+SHORTEST_KEY = 24  # bytes; Standard Webhooks, "Signature scheme"
+
+# What can stand in a path as it is: the shop's word goes into the addresses that we call.
+_ENDPOINT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 class ShopError(Exception):
@@ -49,32 +57,34 @@ class ShopClient:
         }
         answer = await self._call("POST", "/v1/webhooks/register", json=body)
         document = _document(answer)
-        if answer.status_code == httpx.codes.CONFLICT and "endpoint_id" in document:
-            raise AlreadyRegistered(str(document["endpoint_id"]))
+        if answer.status_code == httpx.codes.CONFLICT and _is_id(document.get("endpoint_id")):
+            raise AlreadyRegistered(document["endpoint_id"])
         if answer.status_code != httpx.codes.CREATED:
             raise ShopError(f"The shop refuses: {document.get('detail', answer.status_code)}")
-        try:
-            return Registration(str(document["id"]), str(document["secret"]))
-        except KeyError as missing:
-            raise ShopUnreachable(f"The shop's answer lacks {missing}") from None
+        if not _is_id(document.get("id")) or not _is_secret(document.get("secret")):
+            raise ShopUnreachable("The shop's answer lacks an id or a secret that could be used")
+        return Registration(document["id"], document["secret"])
 
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint, or find it deleted. Raises ``ShopUnreachable`` or ``ShopError``."""
         answer = await self._call("DELETE", f"/v1/webhooks/{endpoint_id}")
-        if answer.status_code not in {httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND}:
+        if answer.status_code != httpx.codes.NO_CONTENT and not _is_unknown(answer):
             raise ShopError(f"The shop refuses with {answer.status_code}")
 
     async def endpoint_status(self, endpoint_id: str) -> str | None:
-        """``active``, ``paused`` or ``disabled``; None when the shop has no such endpoint.
+        """One of ``ENDPOINT_STATUSES``; None when the shop has no such endpoint.
 
         Raises ``ShopUnreachable``.
         """
         answer = await self._call("GET", f"/v1/webhooks/{endpoint_id}")
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if _is_unknown(answer):
             return None
         if answer.status_code != httpx.codes.OK:
             raise ShopUnreachable(f"The shop answers {answer.status_code}")
-        return str(_document(answer).get("status"))
+        status = _document(answer).get("status")
+        if status not in ENDPOINT_STATUSES:
+            raise ShopUnreachable("The shop's answer lacks a status that we know")
+        return str(status)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -95,8 +105,30 @@ class ShopClient:
 def _document(answer: httpx.Response) -> dict[str, Any]:
     try:
         document = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise ShopUnreachable("What answers there does not speak the shop's language")
     return document
+
+
+def _is_unknown(answer: httpx.Response) -> bool:
+    """Whether the shop says that there is no such endpoint. Raises ``ShopUnreachable``.
+
+    Not every 404 says that: a proxy or another server at this address may answer so, too.
+    """
+    return answer.status_code == httpx.codes.NOT_FOUND and bool(_document(answer))
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and bool(_ENDPOINT_ID.fullmatch(value))
+
+
+def _is_secret(value: object) -> bool:
+    """Whether it can be signed with: an empty key, for one, would let everybody sign."""
+    if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
+        return False
+    try:
+        return len(secret_key(value)) >= SHORTEST_KEY
+    except ValueError:
+        return False

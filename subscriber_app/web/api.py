@@ -19,7 +19,7 @@ from subscriber_app.receipts import (
 )
 from subscriber_app.times import rfc3339_ms
 from subscriber_app.vocabulary import Verdict
-from subscriber_app.web.bodies import LARGEST_BODY, StrictJson, insist_on_json
+from subscriber_app.web.bodies import LARGEST_READ, StrictJson, insist_on_json
 from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed
 from subscriber_app.web.errors import Problem
 
@@ -158,7 +158,7 @@ api_router = Router(
         put_faults,
     ],
     before_request=insist_on_json,
-    request_max_body_size=LARGEST_BODY,
+    request_max_body_size=LARGEST_READ,
 )
 
 

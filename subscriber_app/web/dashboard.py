@@ -18,12 +18,13 @@ from subscriber_app.receipts import (
     list_receipts,
     read_stats,
 )
+from subscriber_app.subscription import Subscriptions
 from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.controls import FAULT_CHOICES, fault_banner, fault_card
 from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheSubscriptions
 from subscriber_app.web.errors import Problem
 from subscriber_app.web.live import Region, live_stream
-from subscriber_app.web.wire import body_text, hex_dump
+from subscriber_app.web.wire import body_text, hex_dump, visible_text
 from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
 
 PAGE_SIZE = 50
@@ -96,7 +97,7 @@ async def stream_inbox(
 ) -> ServerSentEvent:
     """The inbox, kept up to date; takes the same query."""
     region = _inbox_region(database, subscriptions, InboxQuery.read(request))
-    return live_stream(request, feed, region, fault_card(), fault_banner())
+    return await live_stream(request, feed, region, fault_card(), fault_banner())
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)
@@ -115,6 +116,7 @@ async def show_receipt(database: TheDatabase, receipt_id: FromPath[str]) -> Temp
                 (step_label(step["name"]), result_words(step["result"]), step["detail"])
                 for step in receipt.steps
             ],
+            "headers": [(name, visible_text(value)) for name, value in receipt.headers],
             "body": body_text(receipt.body),
             "hex": hex_dump(receipt.body),
         },
@@ -138,7 +140,7 @@ async def forget_everything(database: TheDatabase, feed: TheFeed) -> Redirect:
     return Redirect("/", status_code=303)
 
 
-def _inbox_region(database: Database, subscriptions: TheSubscriptions, query: InboxQuery) -> Region:
+def _inbox_region(database: Database, subscriptions: Subscriptions, query: InboxQuery) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             page = await list_receipts(

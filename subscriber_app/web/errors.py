@@ -10,11 +10,12 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, PermissionDeniedException
 from litestar.response import Template
 from sqlalchemy.exc import OperationalError
 
 from subscriber_app.receipts import BadCursor
+from subscriber_app.web.security import SECURITY_HEADERS
 
 RETRY_AFTER_SECONDS = 5
 
@@ -34,6 +35,7 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyRespons
     """What ``Litestar(exception_handlers=…)`` wants."""
     return {
         HTTPException: _answer_http_exception,
+        PermissionDeniedException: _answer_bad_token,
         BadCursor: _answer_bad_cursor,
         OperationalError: _answer_database_away,
         Exception: _answer_failure,
@@ -42,6 +44,11 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyRespons
 
 def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResponse:
     return _answer(request, Problem(error.status_code, _detail(error), headers=error.headers))
+
+
+def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
+    # Nothing else is forbidden here: the form came without the token that belongs to the cookie.
+    return _answer(request, Problem(403, "this form is out of date; reload the page and try again"))
 
 
 def _detail(error: HTTPException) -> str:
@@ -84,20 +91,29 @@ def _problem_document(problem: Problem) -> AnyResponse:
             "detail": problem.detail,
         },
         status_code=problem.status_code,
-        headers=problem.headers,
+        headers=_headers(problem),
         media_type="application/problem+json",
     )
 
 
 def _error_page(problem: Problem) -> AnyResponse:
+    status = HTTPStatus(problem.status_code)
+    # Litestar has no words of its own for an address that is not there.
+    detail = status.description if problem.detail == status.phrase else problem.detail
     return Template(
         "subscriber/error.html",
         context={
-            "status": problem.status_code,
-            "title": HTTPStatus(problem.status_code).phrase,
-            "detail": problem.detail,
+            "status": status.value,
+            "title": status.phrase,
+            "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
         },
         status_code=problem.status_code,
-        headers=problem.headers,
+        headers=_headers(problem),
         media_type=MediaType.HTML,
     )
+
+
+def _headers(problem: Problem) -> dict[str, str]:
+    """With those that Litestar adds to the answers of handlers, but not to these."""
+    security = {header.name: str(header.value) for header in SECURITY_HEADERS}
+    return security | (problem.headers or {})

@@ -38,8 +38,13 @@ class Region:
     read: Callable[[], Awaitable[dict[str, Any]]]
 
 
-def live_stream(request: AnyRequest, feed: NewsFeed, *regions: Region) -> ServerSentEvent:
-    """The answer to ``GET …/live``: the regions as they are, now and after every change."""
+async def live_stream(request: AnyRequest, feed: NewsFeed, *regions: Region) -> ServerSentEvent:
+    """The answer to ``GET …/live``: the regions as they are, now and after every change.
+
+    Raises what their ``read`` raises, such as ``BadCursor``.
+    """
+    for region in regions:
+        await region.read()  # what cannot be read is an error page now, not a broken stream later
     return ServerSentEvent(_messages(request, feed, regions))
 
 
@@ -49,7 +54,7 @@ async def _messages(
     # Listening before the first reading, so that nothing falls between the two.
     with feed.listening() as listener:
         shown: dict[str, str] = {}
-        while True:
+        while not listener.is_over:
             for region in regions:
                 html = await _render(request, region)
                 if html is None:

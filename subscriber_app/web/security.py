@@ -4,6 +4,7 @@ Wired in ``app``. Requests of strangers are shown on our pages, so a page must b
 run what it shows: no inline script or style, nothing from another host, no framing.
 """
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -26,11 +27,14 @@ SECURITY_HEADERS = [
 def csrf_protection(var: Path) -> CSRFConfig:
     """Every form needs a token; ``/v1`` insists on JSON instead, which no form can send.
 
-    The cookie is named after the application, since cookies of two ports on a host are shared.
+    The cookie is named after the key: all ports of a host share their cookies, and one that was
+    made with another key (a second subscriber's, or this one's before ``make reset``) is never
+    replaced.
     """
+    key = _persistent_key(var / "subscriber.key")
     return CSRFConfig(
-        secret=_persistent_key(var / "subscriber.key"),
-        cookie_name="subscriber_csrf",
+        secret=key,
+        cookie_name=f"subscriber_csrf_{hashlib.sha256(key.encode()).hexdigest()[:8]}",
         cookie_samesite="strict",
         exclude=["^/v1/"],
     )

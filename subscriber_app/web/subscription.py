@@ -26,7 +26,7 @@ async def stream_subscription(
     request: AnyRequest, feed: TheFeed, subscriptions: TheSubscriptions
 ) -> ServerSentEvent:
     """The same, kept up to date: it may be subscribing by itself right now."""
-    return live_stream(request, feed, _region(subscriptions), fault_banner())
+    return await live_stream(request, feed, _region(subscriptions), fault_banner())
 
 
 @post("/subscription", include_in_schema=False)
@@ -35,7 +35,7 @@ async def subscribe(request: AnyRequest, subscriptions: TheSubscriptions) -> Any
     form = await request.form()
     ticked = [str(value) for value in form.getall("event_types", []) if value in SUBSCRIBABLE]
     if not ticked:
-        return await _page(subscriptions, problem="Tick at least one event.", status=422)
+        return await _page(subscriptions, ticked, problem="Tick at least one event.", status=422)
     try:
         await subscriptions.subscribe(ticked)
     except ShopError as error:

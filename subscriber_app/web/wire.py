@@ -3,14 +3,20 @@
 import unicodedata
 
 BYTES_A_LINE = 16
+# Controls, format signs such as those that turn the direction of writing, separators, spaces.
+_INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 
 
 def body_text(raw: bytes) -> str | None:
     """The body as text in which every character can be seen; None when it is not UTF-8."""
     try:
-        text = raw.decode("utf-8")
+        return visible_text(raw.decode("utf-8"))
     except UnicodeDecodeError:
         return None
+
+
+def visible_text(text: str) -> str:
+    """The text, with characters that cannot be seen replaced by visible signs."""
     return "".join(_visible(character) for character in text)
 
 
@@ -27,6 +33,6 @@ def hex_dump(raw: bytes) -> str:
 def _visible(character: str) -> str:
     if character == "\n":
         return "␊\n"  # a line feed at the end is one byte more, and breaks a signature
-    if unicodedata.category(character) not in {"Cc", "Cf", "Cs"}:
+    if character == " " or unicodedata.category(character) not in _INVISIBLE:
         return character
     return f"⟨U+{ord(character):04X}⟩"

@@ -1,0 +1,171 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from subscriber_app.app import create_app
+from subscriber_app.config import Settings
+from subscriber_app.database import Database
+from subscriber_app.models import Subscription
+from subscriber_app.news import NewsFeed
+from subscriber_app.shop_client import ShopClient
+from subscriber_app.subscription import Subscriptions
+from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
+from tests.integration.subscriber.signer import NOW, OUR_URL, SECRET, SHOP_URL
+
+Client = httpx.AsyncClient
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time, which stands still until a test moves it on."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime.fromtimestamp(NOW, UTC))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_below(tmp_path)
+
+
+def settings_below(folder: Path) -> Settings:
+    """Everything in this folder; at the shop's address nothing listens."""
+    return Settings(
+        HOOKSHOP_VAR=folder,  # type: ignore[call-arg]
+        public_url=OUR_URL.removesuffix("/v1/new-purchase"),
+        shop_url="http://127.0.0.1:1",
+    )
+
+
+@pytest.fixture
+async def subscriber(settings: Settings, clock: Clock) -> AsyncIterator[Client]:
+    """The whole application, which has not subscribed to anything."""
+    async with running(create_app(settings, now=clock)) as client:
+        yield client
+
+
+@pytest.fixture
+async def subscribed(subscriber: Client, settings: Settings, clock: Clock) -> Client:
+    """The same, after it has subscribed: it shares ``SECRET`` with the shop."""
+    await remember_subscription(settings, clock())
+    return subscriber
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_subscriber(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """One that has subscribed, for a whole file of tests that leave nothing behind: it is faster.
+
+    Its clock stands still. The tests need ``pytest.mark.asyncio(loop_scope="module")``.
+    """
+    settings = settings_below(tmp_path_factory.mktemp("shared"))
+    clock = Clock(datetime.fromtimestamp(NOW, UTC))
+    async with running(create_app(settings, now=clock)) as client:
+        await remember_subscription(settings, clock())
+        yield client
+
+
+async def remember_subscription(settings: Settings, created_at: datetime) -> None:
+    database = Database(settings.resolved_database_url)
+    async with database.writing() as session:
+        session.add(
+            Subscription(
+                endpoint_id="ep_1",
+                webhook_url=OUR_URL,
+                shop_url=SHOP_URL,
+                event_types=["purchase.created"],
+                secret=SECRET,
+                created_at=created_at,
+            )
+        )
+    await database.close()
+
+
+@pytest.fixture
+def shop() -> Iterator[ShopStandIn]:
+    with running_shop() as shop:
+        yield shop
+
+
+@dataclass(slots=True)
+class Opening:
+    """Opens a subscriber's subscriptions without an application, as each of its starts does."""
+
+    settings: Settings
+    clock: Clock
+
+    @asynccontextmanager
+    async def __call__(
+        self, shop_url: str, webhook_url: str = OUR_URL
+    ) -> AsyncIterator[Subscriptions]:
+        database = Database(self.settings.resolved_database_url)
+        await database.create_tables()
+        client = ShopClient(shop_url)
+        yield Subscriptions(database, client, NewsFeed(), webhook_url=webhook_url, now=self.clock)
+        await client.close()
+        await database.close()
+
+
+@pytest.fixture
+def opening(settings: Settings, clock: Clock) -> Opening:
+    return Opening(settings, clock)
+
+
+@pytest.fixture
+async def subscriptions(opening: Opening, shop: ShopStandIn) -> AsyncIterator[Subscriptions]:
+    async with opening(shop.url) as subscriptions:
+        yield subscriptions
+
+
+@asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[Client]:
+    """The application with its lifespan, and a client for it without a socket.
+
+    Unlike Litestar's test client it sends headers as they are, bodies in pieces, and many requests
+    at once. It waits for the end of an answer: for streams, see ``serving``.
+    """
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with (
+        started(app),
+        httpx.AsyncClient(transport=transport, base_url="http://subscriber.example") as client,
+    ):
+        yield client
+
+
+@asynccontextmanager
+async def started(app: Litestar) -> AsyncIterator[None]:
+    """Start the application, and stop it when the block ends.
+
+    Both in one task, as its lifespan demands; pytest runs the halves of a fixture in two.
+    """
+    is_up, is_over = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            is_up.set()
+            await is_over.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(live())
+        await is_up.wait()
+        try:
+            yield
+        finally:
+            is_over.set()

@@ -1,0 +1,61 @@
+"""What the tests ask of the subscriber over HTTP."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from httpx import AsyncClient, Response
+
+from tests.integration.subscriber.signer import Delivery, Headers
+
+PIECE = 16 * 1024
+
+
+async def deliver(
+    client: AsyncClient, delivery: Delivery | None = None, **changes: str | None
+) -> Response:
+    """Send a genuine delivery, or one with headers that were changed after signing."""
+    delivery = delivery or Delivery()
+    return await send(client, delivery.headers(**changes), delivery.body)
+
+
+async def send(
+    client: AsyncClient, headers: Headers, body: bytes, *, is_chunked: bool = False
+) -> Response:
+    """Send any request to the receiver. ``is_chunked``: in pieces, without Content-Length."""
+    return await client.post(
+        "/v1/new-purchase",
+        content=in_pieces(body) if is_chunked else body,
+        headers=[(name.encode(), value.encode()) for name, value in headers],
+    )
+
+
+async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), PIECE):
+        yield body[start : start + PIECE]
+
+
+async def receipts(client: AsyncClient) -> list[dict[str, Any]]:
+    """All receipts, newest first, each with its steps."""
+    listed = (await client.get("/v1/receipts")).json()["data"]
+    return [(await client.get(f"/v1/receipts/{each['id']}")).json() for each in listed]
+
+
+async def the_receipt(client: AsyncClient) -> dict[str, Any]:
+    """The only receipt there is."""
+    [receipt] = await receipts(client)
+    return receipt
+
+
+async def stats(client: AsyncClient) -> dict[str, Any]:
+    document: dict[str, Any] = (await client.get("/v1/stats")).json()
+    return document
+
+
+def totals(*, purchases: int = 0, revenue_cents: int = 0, **receipts: int) -> dict[str, Any]:
+    """The stats with these numbers and nothing else."""
+    verdicts = {"accepted": 0, "duplicate": 0, "ignored": 0, "rejected": 0}
+    return {
+        "receipts": verdicts | receipts,
+        "purchases": purchases,
+        "revenue_cents": revenue_cents,
+    }

@@ -1,0 +1,32 @@
+"""The subscriber on a real socket: for streams, broken connections, and what a server does."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import uvicorn
+from litestar import Litestar
+
+from tests.waiting import eventually
+
+
+@asynccontextmanager
+async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve on a free port of 127.0.0.1 until the block ends; hands in a client for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+
+        async def is_up() -> bool:
+            assert not running.done(), running.exception()
+            return server.started
+
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+            await eventually(is_up, "the subscriber serves")
+            yield client
+        server.should_exit = True
+        await running

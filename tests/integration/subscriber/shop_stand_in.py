@@ -1,0 +1,107 @@
+"""Stands in for the shop: the part of its JSON API that a subscriber calls, on a real socket.
+
+Written from the contract, not from the shop. It can be made to answer anything at all.
+"""
+
+import base64
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(slots=True)
+class ShopStandIn:
+    """``endpoints``: by id, as the shop has them. ``calls``: method and path of every request.
+
+    ``answers``: by method, a status and a body that are given instead of the right ones.
+    """
+
+    port: int
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every secret in use."""
+        return [endpoint["secret"] for endpoint in self.endpoints.values()]
+
+    def count(self, method: str) -> int:
+        return sum(called == method for called, _path in self.calls)
+
+
+@contextmanager
+def running_shop(port: int = 0) -> Iterator[ShopStandIn]:
+    """Serve on this port of 127.0.0.1, or a free one, until the block ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    server.shop = ShopStandIn(server.server_port)  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.shop  # type: ignore[attr-defined]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    @property
+    def shop(self) -> ShopStandIn:
+        shop: ShopStandIn = self.server.shop  # type: ignore[attr-defined]
+        return shop
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self._answered_otherwise():
+            return
+        for id_, endpoint in self.shop.endpoints.items():
+            if endpoint["webhook_url"] == body["webhook_url"]:
+                self._answer(409, {"endpoint_id": id_, "detail": "registered already"})
+                return
+        id_ = f"ep_{secrets.token_hex(16)}"
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        self.shop.endpoints[id_] = {**body, "id": id_, "status": "active", "secret": secret}
+        self._answer(201, self.shop.endpoints[id_])
+
+    def do_GET(self) -> None:
+        if not self._answered_otherwise():
+            endpoint = self.shop.endpoints.get(self._id())
+            self._answer(200, endpoint) if endpoint else self._answer(404, {"status": 404})
+
+    def do_DELETE(self) -> None:
+        if not self._answered_otherwise():
+            known = self.shop.endpoints.pop(self._id(), None)
+            self._answer(204) if known else self._answer(404, {"status": 404})
+
+    def _id(self) -> str:
+        return self.path.removeprefix("/v1/webhooks/")
+
+    def _answered_otherwise(self) -> bool:
+        self.shop.calls.append((self.command, self.path))
+        if self.command not in self.shop.answers:
+            return False
+        self._send(*self.shop.answers[self.command])
+        return True
+
+    def _answer(self, status: int, document: dict[str, Any] | None = None) -> None:
+        self._send(status, json.dumps(document).encode() if document else b"")
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 – the base class's name
+        """Stay quiet; the test asserts on ``calls``."""

@@ -1,0 +1,122 @@
+"""Signs webhooks as the contract says, apart from both applications; and wrongly, where asked to.
+
+For the subscriber's tests, which must not know the shop. Whether it signs rightly is known from
+``tests/data`` and from the reference libraries: see ``tests/unit/subscriber/test_verification``.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from subscriber_app.verification import IncomingRequest
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+OTHER_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
+SHOP_URL = "http://shop.example"
+OUR_URL = "http://subscriber.example/v1/new-purchase"
+NOW = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp())
+
+Headers = list[tuple[str, str]]
+
+
+def purchase(
+    value: object = 50.75,
+    *,
+    type_: str = "purchase.created",
+    order_id: str = "ord_1",
+    **more: object,
+) -> bytes:
+    """The body of an event. ``more``: further members of ``event``."""
+    event = {"id": "54520505-be85-40c8-a575-0ec33908f1a8", "type": type_, "value": value}
+    event |= {"order_id": order_id, **more}
+    document = {"event": event, "date": "2024-06-30T12:34:56Z"}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A genuine request. With ``dataclasses.replace`` any part changes, and is signed anew.
+
+    ``timestamp``: unix seconds, or any text to be signed in their place. ``claims``: claims of the
+    token that differ from the right ones; None leaves one out.
+    ``token_header``: members of its header that are added or differ.
+    """
+
+    body: bytes = field(default_factory=purchase)
+    message_id: str = "msg_1"
+    timestamp: int | str = NOW
+    secret: str = SECRET
+    audience: str = OUR_URL
+    claims: Mapping[str, object] = field(default_factory=dict)
+    token_header: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def signature(self) -> str:
+        """The one value of ``webhook-signature``."""
+        return f"v1,{base64.b64encode(self._digest()).decode()}"
+
+    @property
+    def signature_in_hex(self) -> str:
+        """What some senders would write."""
+        return f"v1,{self._digest().hex()}"
+
+    @property
+    def token(self) -> str:
+        """The bearer token."""
+        header = {"alg": "HS256", "typ": "webhook+jwt", **self.token_header}
+        issued_at = self.timestamp if isinstance(self.timestamp, int) else NOW
+        claims: dict[str, object] = {
+            "iss": SHOP_URL,
+            "aud": self.audience,
+            "jti": self.message_id,
+            "iat": issued_at,
+            "exp": issued_at + 300,
+            "payload_hash": hashlib.sha256(self.body).hexdigest(),
+            **self.claims,
+        }
+        present = {name: value for name, value in claims.items() if value is not None}
+        return signed_token(json.dumps(header), json.dumps(present), self.secret)
+
+    def headers(self, **changes: str | None) -> Headers:
+        """The request's headers; ``webhook_id="x"`` changes one, None leaves it out."""
+        right: dict[str, str | None] = {
+            "content_type": "application/json",
+            "webhook_id": self.message_id,
+            "webhook_timestamp": str(self.timestamp),
+            "webhook_signature": self.signature,
+            "authorization": f"Bearer {self.token}",
+        }
+        return [
+            (name.replace("_", "-"), value)
+            for name, value in (right | changes).items()
+            if value is not None
+        ]
+
+    def _digest(self) -> bytes:
+        signed = f"{self.message_id}.{self.timestamp}.".encode() + self.body
+        return hmac.digest(key_of(self.secret), signed, "sha256")
+
+
+def incoming(delivery: Delivery, **changes: str | None) -> IncomingRequest:
+    """The request as the receiver hands it to the verification."""
+    return IncomingRequest(delivery.headers(**changes), delivery.body)
+
+
+def signed_token(header: str, claims: str, secret: str, *, digest: str = "sha256") -> str:
+    """A token of these very texts, signed by HMAC."""
+    signed = f"{base64url(header.encode())}.{base64url(claims.encode())}"
+    return f"{signed}.{base64url(hmac.digest(key_of(secret), signed.encode(), digest))}"
+
+
+def base64url(raw: bytes) -> str:
+    """Without padding, as tokens have it."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def key_of(secret: str) -> bytes:
+    """The secret's bytes."""
+    return base64.b64decode(secret.removeprefix("whsec_"))

@@ -1,0 +1,109 @@
+"""What only a real server and a real socket can show: bodies that are too long, or never end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from subscriber_app.app import create_app
+from subscriber_app.config import Settings
+from tests.integration.subscriber.conftest import Client, Clock, remember_subscription
+from tests.integration.subscriber.requests import deliver, receipts, send, stats, totals
+from tests.integration.subscriber.serving import serving
+from tests.integration.subscriber.signer import Delivery, purchase
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def subscriber(settings: Settings, clock: Clock) -> AsyncIterator[Client]:
+    """The application on a socket, subscribed."""
+    async with serving(create_app(settings, now=clock)) as client:
+        await remember_subscription(settings, clock())
+        yield client
+
+
+async def send_raw(subscriber: Client, request: bytes) -> asyncio.StreamReader:
+    """Send some bytes and hang up."""
+    url = subscriber.base_url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(request)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    return reader
+
+
+def head(*lines: str) -> bytes:
+    headers = [f"{name}: {value}" for name, value in Delivery().headers()]
+    return "\r\n".join(
+        ["POST /v1/new-purchase HTTP/1.1", "Host: x", *headers, *lines, "", ""]
+    ).encode()
+
+
+async def test_a_genuine_webhook_is_booked(subscriber: Client) -> None:
+    assert (await deliver(subscriber)).status_code == 200
+    assert await stats(subscriber) == totals(accepted=1, purchases=1, revenue_cents=5075)
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["announced", "in pieces"])
+@pytest.mark.parametrize("size", [256 * 1024, 20_000_000])
+async def test_a_body_that_is_too_large_is_refused_before_its_end(
+    size: int, subscriber: Client, *, is_chunked: bool
+) -> None:
+    delivery = Delivery(body=purchase(note="x" * size))
+
+    answer = await send(subscriber, delivery.headers(), delivery.body, is_chunked=is_chunked)
+
+    assert answer.status_code == 413
+    assert answer.json()["reason"] == "too_large"
+    assert await stats(subscriber) == totals(rejected=1)
+    assert (await deliver(subscriber)).status_code == 200  # on a new connection
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [("Content-Length: 1000",), ("Transfer-Encoding: chunked",)],
+    ids=["announced", "in pieces"],
+)
+async def test_a_sender_that_hangs_up_in_the_middle_leaves_a_receipt_and_no_stack_trace(
+    lines: tuple[str], subscriber: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    await send_raw(subscriber, head(*lines) + b'8\r\n{"event"\r\n')
+
+    async def first_receipt() -> list[dict[str, object]]:
+        return await receipts(subscriber)
+
+    [receipt] = await eventually(first_receipt, "the receipt of the broken request")
+    assert (receipt["verdict"], receipt["reason"]) == ("rejected", "incomplete")
+    assert '{"event"' in str(receipt["body"])
+    assert "rejected (incomplete) → 400" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+    assert await stats(subscriber) == totals(rejected=1)
+
+
+async def test_two_ids_in_one_request_are_refused(subscriber: Client) -> None:
+    headers = [*Delivery().headers(), ("Webhook-Id", "msg_2")]
+
+    answer = await send(subscriber, headers, Delivery().body)
+
+    assert answer.status_code == 400
+    assert answer.json()["reason"] == "duplicate_header"
+
+
+async def test_headers_beyond_what_the_server_reads_are_refused_without_a_crash(
+    subscriber: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = " ".join(["v1," + "A" * 43 + "="] * 10_000)
+
+    with contextlib.suppress(httpx.TransportError):  # it may hang up before we have read why
+        answer = await deliver(subscriber, webhook_signature=wrong)
+        assert answer.status_code in {400, 431}
+
+    assert "Traceback" not in caplog.text
+    assert (await deliver(subscriber)).status_code == 200

@@ -1,0 +1,133 @@
+"""How a subscriber keeps itself subscribed, whatever becomes of the shop or of its own address."""
+
+import asyncio
+import logging
+import socket
+
+import pytest
+
+from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions
+from tests.integration.subscriber.conftest import Opening
+from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
+from tests.waiting import eventually
+
+OTHER_URL = "http://moved.example/v1/new-purchase"
+
+
+async def secret_of(subscriptions: Subscriptions) -> str | None:
+    standing = await subscriptions.current()
+    return standing.secret if standing else None
+
+
+async def said(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def is_said() -> bool:
+        return text in caplog.text
+
+    await eventually(is_said, f"the log says {text!r}")
+
+
+async def test_keeping_leaves_a_subscription_that_stands_as_it_is(
+    opening: Opening, shop: ShopStandIn
+) -> None:
+    async with opening(shop.url) as first:
+        await first.subscribe(["purchase.created"])
+
+    async with opening(shop.url) as restarted:
+        await restarted.keep()
+
+        assert [await secret_of(restarted)] == shop.secrets
+    assert shop.count("POST") == 1
+
+
+async def test_keeping_registers_anew_when_the_shop_has_forgotten_us(
+    opening: Opening, shop: ShopStandIn
+) -> None:
+    async with opening(shop.url) as subscriptions:
+        await subscriptions.keep()
+        shop.endpoints.clear()
+
+        await subscriptions.keep()
+
+        assert [await secret_of(subscriptions)] == shop.secrets
+
+
+async def test_keeping_subscribes_to_all_there_is(
+    subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    await subscriptions.keep()
+
+    [endpoint] = shop.endpoints.values()
+    assert endpoint["event_types"] == list(SUBSCRIBABLE)
+
+
+async def test_keeping_changes_over_to_our_new_address(opening: Opening, shop: ShopStandIn) -> None:
+    async with opening(shop.url) as before:
+        await before.keep()
+
+    async with opening(shop.url, OTHER_URL) as moved:
+        await moved.keep()
+
+        [endpoint] = shop.endpoints.values()
+        assert endpoint["webhook_url"] == OTHER_URL
+        assert await secret_of(moved) == endpoint["secret"]
+
+
+async def test_keeping_changes_over_to_another_shop(opening: Opening, shop: ShopStandIn) -> None:
+    async with opening(shop.url) as before:
+        await before.keep()
+
+    with running_shop() as other_shop:
+        async with opening(other_shop.url) as subscriptions:
+            await subscriptions.keep()
+
+            assert [await secret_of(subscriptions)] == other_shop.secrets
+
+
+async def test_keeping_waits_for_a_shop_that_comes_up_late(
+    opening: Opening, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    async with opening(f"http://127.0.0.1:{port}") as subscriptions:
+        keeping = asyncio.create_task(subscriptions.keep())
+        await said("Waiting for the shop", caplog)
+        with running_shop(port) as shop:
+            async with asyncio.timeout(10):
+                await keeping
+
+            assert [await secret_of(subscriptions)] == shop.secrets
+    assert caplog.text.count("Waiting for the shop") == 1
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("answer", [(500, b""), (404, b"<h1>Some other server</h1>"), (200, b"")])
+async def test_keeping_holds_on_to_its_secret_while_the_shop_is_not_itself(
+    answer: tuple[int, bytes],
+    opening: Opening,
+    shop: ShopStandIn,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with opening(shop.url) as subscriptions:
+        await subscriptions.keep()
+        shop.answers = dict.fromkeys(("GET", "POST", "DELETE"), answer)
+        keeping = asyncio.create_task(subscriptions.keep())
+        await said("Waiting for the shop", caplog)
+        assert [await secret_of(subscriptions)] == shop.secrets
+        shop.answers.clear()
+        async with asyncio.timeout(10):
+            await keeping
+
+        assert [await secret_of(subscriptions)] == shop.secrets
+
+
+async def test_keeping_gives_up_when_the_shop_refuses_us_and_says_why(
+    subscriptions: Subscriptions, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.answers["POST"] = (422, b'{"detail": "the port is not allowed"}')
+
+    await subscriptions.keep()
+
+    assert "Not subscribed: The shop refuses: the port is not allowed" in caplog.text
+    assert await subscriptions.current() is None

@@ -1,0 +1,131 @@
+import re
+
+import pytest
+
+from tests.integration.subscriber.conftest import Client, Clock
+from tests.integration.subscriber.requests import deliver, receipts, stats, totals
+from tests.integration.subscriber.signer import Delivery, purchase
+from tests.pages import Page, Visitor
+
+PAGE_SIZE = 50
+
+
+@pytest.fixture
+async def mixed(subscribed: Client, clock: Clock) -> Client:
+    """With one receipt of each verdict, a second apart."""
+    deliveries = [
+        Delivery(message_id="msg_bought"),
+        Delivery(message_id="msg_bought"),
+        Delivery(message_id="msg_gift", body=purchase(type_="purchase.gift")),
+        Delivery(message_id="msg forged"),
+    ]
+    for delivery in deliveries:
+        await deliver(subscribed, delivery)
+        clock.pass_seconds(1)
+    return subscribed
+
+
+def rows(page: Page) -> list[str]:
+    return [link for link in page.links if link.startswith("/receipts/rcp_")]
+
+
+async def test_before_subscribing_the_inbox_says_what_to_do(subscriber: Client) -> None:
+    page = await Visitor(subscriber).get("/")
+
+    assert "Not subscribed yet" in page.text
+    assert page.links["/subscription"] == "Subscribe"
+
+
+async def test_after_subscribing_it_says_what_to_wait_for(subscribed: Client) -> None:
+    page = await Visitor(subscribed).get("/")
+
+    assert "Nothing has come in yet" in page.text
+    assert "http://127.0.0.1:1/" in page.links
+    assert "/receipts/delete" not in page.links
+
+
+async def test_every_receipt_is_a_row_with_its_verdict_and_reason(mixed: Client) -> None:
+    page = await Visitor(mixed).get("/")
+
+    assert len(rows(page)) == 4
+    assert "rejected malformed_id not read" in page.text
+    assert "ignored purchase.gift" in page.text
+    assert "duplicate purchase.created" in page.text
+    assert "accepted purchase.created" in page.text
+    assert page.text.index("rejected malformed_id") < page.text.index("accepted purchase.created")
+
+
+async def test_the_totals_are_those_of_the_books(mixed: Client) -> None:
+    page = await Visitor(mixed).get("/")
+
+    assert "Purchases booked 1 Revenue booked $50.75" in page.text
+    assert "all 4 accepted 1 duplicate 1 ignored 1 rejected 1" in page.text
+
+
+async def test_a_refund_is_shown_with_a_minus_sign(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(body=purchase(-1234.5, type_="purchase.refunded")))
+
+    assert "Revenue booked −$1,234.50" in (await Visitor(subscribed).get("/")).text
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "duplicate", "ignored", "rejected"])
+async def test_a_tab_shows_one_verdict_only(verdict: str, mixed: Client) -> None:
+    page = await Visitor(mixed).get("/", verdict=verdict)
+
+    assert len(rows(page)) == 1
+    shown = (await mixed.get(f"/v1{rows(page)[0]}")).json()
+    assert shown["verdict"] == verdict
+    current = re.findall(r'<a href="([^"]*)" aria-current="true"', page.answer.text)
+    assert current == [f"/?verdict={verdict}"]
+
+
+async def test_a_tab_without_receipts_leads_back_to_all(subscribed: Client) -> None:
+    page = await Visitor(subscribed).get("/", verdict="rejected")
+
+    assert "Nothing matches" in page.text
+    assert page.links["/"].strip()
+
+
+async def test_older_receipts_are_on_further_pages(subscribed: Client, clock: Clock) -> None:
+    for _ in range(PAGE_SIZE + 1):
+        await deliver(subscribed, webhook_id=None)
+        clock.pass_seconds(0.01)
+    visitor = Visitor(subscribed)
+
+    first = await visitor.get("/", verdict="rejected")
+    [older] = [link for link, text in first.links.items() if "Older" in text]
+    second = await visitor.get(older)
+
+    assert len(rows(first)) == PAGE_SIZE
+    assert len(rows(second)) == 1
+    assert not set(rows(first)) & set(rows(second))
+    assert "Older" not in second.text
+    assert second.links["/?verdict=rejected"]
+    assert "/receipts/live?verdict=rejected&amp;cursor=rcp_" in second.answer.text
+
+
+async def test_forgetting_everything_says_what_it_will_do_and_asks(mixed: Client) -> None:
+    page = await Visitor(mixed).get("/receipts/delete")
+
+    assert "4 receipts are deleted" in page.text
+    assert "1 purchases are taken off the books, $50.75 altogether" in page.text
+    assert "/receipts/delete" in page.forms
+    assert len(await receipts(mixed)) == 4
+
+
+async def test_everything_is_forgotten_once_confirmed(mixed: Client) -> None:
+    page = await Visitor(mixed).submit("/receipts/delete", seen_on="/receipts/delete")
+
+    assert page.status == 303
+    assert page.answer.headers["location"] == "/"
+    assert await stats(mixed) == totals()
+    assert "Nothing has come in yet" in (await Visitor(mixed).get("/")).text
+
+
+async def test_nothing_is_forgotten_without_the_forms_token(mixed: Client) -> None:
+    await mixed.get("/receipts/delete")
+
+    answer = await mixed.post("/receipts/delete")
+
+    assert answer.status_code == 403
+    assert len(await receipts(mixed)) == 4

@@ -1,0 +1,128 @@
+import html
+import re
+
+import pytest
+
+from tests.integration.subscriber.conftest import Client
+from tests.integration.subscriber.requests import deliver, send, the_receipt
+from tests.integration.subscriber.signer import Delivery, purchase
+from tests.pages import Page, Visitor
+
+
+async def receipt_page(subscriber: Client) -> Page:
+    """The page of the only receipt there is."""
+    page = await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
+    assert page.status == 200
+    return page
+
+
+def code_blocks(page: Page) -> list[str]:
+    """What stands in boxes of code, with every blank and line."""
+    return [
+        html.unescape(each)
+        for each in re.findall(r"<pre.*?><code>(.*?)</code>", page.answer.text, re.DOTALL)
+    ]
+
+
+async def test_an_accepted_one_shows_every_step_passed(subscribed: Client) -> None:
+    await deliver(subscribed)
+
+    page = await receipt_page(subscribed)
+
+    assert "accepted answered with 200" in page.text
+    assert "Value $50.75" in page.text
+    assert "Received at 2026-11-23 12:00:00.000 UTC" in page.text
+    for label in ("Size", "Content type", "Required headers", "Timestamp", "Signature", "Token"):
+        assert f"{label} passed" in page.text
+    assert "Booking passed 50.75 booked" in page.text
+
+
+async def test_a_rejected_one_shows_the_reason_what_it_means_and_where_it_ended(
+    subscribed: Client,
+) -> None:
+    await send(subscribed, Delivery().headers(), purchase(1))
+
+    page = await receipt_page(subscribed)
+
+    assert "rejected answered with 401 signature_mismatch" in page.text
+    assert "Made with another secret, or for other bytes than these" in page.text
+    assert "Timestamp passed" in page.text
+    assert "Signature failed Not what our secret makes of these bytes" in page.text
+    for label in ("Token", "Event", "De-duplication", "Booking"):
+        assert f"{label} not reached" in page.text
+
+
+async def test_a_duplicate_names_the_receipt_that_was_booked(subscribed: Client) -> None:
+    first = (await deliver(subscribed)).json()["receipt_id"]
+    again = (await deliver(subscribed)).json()["receipt_id"]
+
+    page = await Visitor(subscribed).get(f"/receipts/{again}")
+
+    assert f"handled before, see {first}" in page.text
+    assert "Booking skipped Booked already" in page.text
+
+
+async def test_the_body_is_shown_byte_for_byte_as_text_and_in_hex(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(body=b'{"a": "Zo\xc3\xab",\t1}\r\n'))
+
+    page = await receipt_page(subscribed)
+
+    text, hex_ = code_blocks(page)
+    assert text == '{"a": "Zoë",⟨U+0009⟩1}⟨U+000D⟩␊\n'
+    assert hex_.startswith("000000  7b 22 61 22 3a 20 22 5a 6f c3 ab 22 2c 09 31 7d")
+    assert "Body 18 bytes" in page.text
+
+
+async def test_a_body_that_is_not_text_is_shown_in_hex_only(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(body=b"\x89PNG\r\n\x1a\n\xff"))
+
+    page = await receipt_page(subscribed)
+
+    assert "These bytes are not UTF-8." in page.text
+    [hex_] = code_blocks(page)
+    assert hex_ == f"000000  {'89 50 4e 47 0d 0a 1a 0a ff':<48} .PNG....."
+
+
+async def test_an_empty_body_is_said_to_be_empty(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(body=b""))
+
+    page = await receipt_page(subscribed)
+
+    assert "Body 0 bytes The body is empty." in page.text
+    assert code_blocks(page) == []
+
+
+async def test_a_request_without_anything_can_be_shown(subscribed: Client) -> None:
+    await send(subscribed, [], b"")
+
+    page = await receipt_page(subscribed)
+
+    assert "A request" in page.text
+    assert "Message –" in page.text
+    assert "unsupported_content_type" in page.text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a\tb", "a⟨U+0009⟩b"),
+        ("<b>bold</b>", "<b>bold</b>"),
+        ("{% raw %}{{7*7}}", "{% raw %}{{7*7}}"),
+    ],
+)
+async def test_headers_are_shown_as_they_came(value: str, shown: str, subscribed: Client) -> None:
+    await deliver(subscribed, x_strange=value)
+
+    page = await receipt_page(subscribed)
+
+    assert f"x-strange {shown}" in page.text
+
+
+async def test_a_body_as_large_as_can_be_is_shown_in_full(subscribed: Client) -> None:
+    body = b"x" * 256 * 1024
+    await deliver(subscribed, Delivery(body=body))
+
+    text, hex_ = code_blocks(await receipt_page(subscribed))
+
+    assert text.encode() == body
+    assert len(hex_.splitlines()) == 256 * 1024 / 16

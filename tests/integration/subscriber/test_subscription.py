@@ -1,0 +1,183 @@
+"""How the secret comes here, with a stand-in of the shop on a real socket."""
+
+import asyncio
+import logging
+
+import pytest
+
+from subscriber_app.shop_client import ShopError, ShopUnreachable
+from subscriber_app.subscription import Subscriptions, fingerprint
+from tests.integration.subscriber.conftest import Clock, Opening
+from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
+from tests.integration.subscriber.signer import OUR_URL, SECRET
+
+
+async def secret_of(subscriptions: Subscriptions) -> str | None:
+    standing = await subscriptions.current()
+    return standing.secret if standing else None
+
+
+async def test_subscribing_registers_our_address_and_keeps_the_secret(
+    subscriptions: Subscriptions, shop: ShopStandIn, clock: Clock
+) -> None:
+    await subscriptions.subscribe(["purchase.created"])
+
+    standing = await subscriptions.current()
+    [(endpoint_id, endpoint)] = shop.endpoints.items()
+    assert endpoint["webhook_url"] == OUR_URL
+    assert endpoint["event_types"] == ["purchase.created"]
+    assert standing is not None
+    assert (standing.endpoint_id, standing.secret) == (endpoint_id, endpoint["secret"])
+    assert standing.created_at.timestamp() == clock().timestamp()
+    assert await subscriptions.status_at_shop() == "active"
+
+
+async def test_two_subscribers_at_once_register_once(
+    subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    await asyncio.gather(*(subscriptions.subscribe() for _ in range(5)))
+
+    assert shop.count("POST") == 1
+    assert [await secret_of(subscriptions)] == shop.secrets
+
+
+async def test_an_endpoint_whose_secret_is_lost_is_replaced(
+    subscriptions: Subscriptions, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.endpoints["ep_lost"] = {"webhook_url": OUR_URL, "secret": SECRET, "status": "active"}
+
+    await subscriptions.subscribe()
+
+    assert "ep_lost" not in shop.endpoints
+    assert [await secret_of(subscriptions)] == shop.secrets
+    assert "Replacing the endpoint ep_lost" in caplog.text
+
+
+async def test_unsubscribing_deletes_the_endpoint_and_forgets_the_secret(
+    subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    await subscriptions.subscribe()
+
+    await subscriptions.unsubscribe()
+    await subscriptions.unsubscribe()
+
+    assert shop.endpoints == {}
+    assert await subscriptions.current() is None
+    assert await subscriptions.status_at_shop() is None
+
+
+async def test_unsubscribing_from_a_shop_that_forgot_us_forgets_it_too(
+    subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    await subscriptions.subscribe()
+    shop.endpoints.clear()
+
+    await subscriptions.unsubscribe()
+
+    assert await subscriptions.current() is None
+
+
+@pytest.mark.parametrize("answer", [(500, b""), (403, b"{}"), (404, b"<h1>Not here</h1>")])
+async def test_what_the_shop_does_not_confirm_is_not_forgotten(
+    answer: tuple[int, bytes], subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    await subscriptions.subscribe()
+    shop.answers["DELETE"] = answer
+
+    with pytest.raises(ShopError):
+        await subscriptions.unsubscribe()
+
+    assert [await secret_of(subscriptions)] == shop.secrets
+
+
+async def test_unsubscribing_from_a_shop_that_is_away_changes_nothing(opening: Opening) -> None:
+    with running_shop() as shop:
+        async with opening(shop.url) as subscriptions:
+            await subscriptions.subscribe()
+    async with opening(shop.url) as subscriptions:
+        with pytest.raises(ShopUnreachable, match=f"No answer from {shop.url}"):
+            await subscriptions.unsubscribe()
+
+        assert [await secret_of(subscriptions)] == shop.secrets
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((500, b"{}"), "The shop answers 500"),
+        ((503, b"\xff"), "The shop answers 503"),
+        ((422, b'{"detail": "not that address"}'), "not that address"),
+        ((422, b"{}"), "422"),
+        ((302, b"{}"), "302"),
+        ((201, b""), "does not speak"),
+        ((201, b"<html>"), "does not speak"),
+        ((201, b"[]"), "does not speak"),
+        ((201, b"\xff\xfe"), "does not speak"),
+        ((201, b"[" * 100_000), "does not speak"),
+        ((201, b"{}"), "lacks"),
+        ((201, b'{"id": "ep_1"}'), "lacks"),
+        ((201, b'{"id": "ep_1", "secret": null}'), "lacks"),
+        ((201, b'{"id": "ep_1", "secret": ""}'), "lacks"),
+        ((201, b'{"id": "ep_1", "secret": "whsec_"}'), "lacks"),
+        ((201, b'{"id": "ep_1", "secret": "whsec_not*base64"}'), "lacks"),
+        ((201, b'{"id": "ep_1", "secret": "whsec_c2hvcnQ="}'), "lacks"),
+        ((201, b'{"id": 7, "secret": "%s"}' % SECRET.encode()), "lacks"),
+        ((201, b'{"id": "../..\\u0000", "secret": "%s"}' % SECRET.encode()), "lacks"),
+        ((409, b"{}"), "409"),
+        ((409, b'{"endpoint_id": null}'), "409"),
+        ((409, b'{"endpoint_id": "a/../b?c#\\u0000"}'), "409"),
+    ],
+    ids=str,
+)
+async def test_an_answer_that_is_not_as_agreed_is_an_error_in_words_and_changes_nothing(
+    answer: tuple[int, bytes], says: str, subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    shop.answers["POST"] = answer
+
+    with pytest.raises(ShopError) as caught:
+        await subscriptions.subscribe()
+
+    assert says in str(caught.value)
+    assert "not*base64" not in str(caught.value)
+    assert await subscriptions.current() is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, b""),
+        (403, b"{}"),
+        (200, b""),
+        (200, b"{}"),
+        (200, b'{"status": "sleepy"}'),
+        (200, b'{"status": ["active"]}'),
+        (404, b"<h1>Not here</h1>"),
+    ],
+    ids=str,
+)
+async def test_a_state_that_the_shop_cannot_be_in_is_no_answer(
+    answer: tuple[int, bytes], subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    await subscriptions.subscribe()
+    shop.answers["GET"] = answer
+
+    with pytest.raises(ShopUnreachable):
+        await subscriptions.status_at_shop()
+
+
+async def test_no_log_shows_the_secret(
+    subscriptions: Subscriptions, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    await subscriptions.subscribe()
+    await subscriptions.keep()
+
+    [secret] = shop.secrets
+    assert "Subscribed as" in caplog.text
+    assert secret.removeprefix("whsec_") not in caplog.text
+
+
+def test_a_fingerprint_tells_secrets_apart_without_giving_them_away() -> None:
+    assert fingerprint(SECRET) == "630dcd2966c4336691125448bbb25b4f"[:16]
+    assert len(fingerprint(SECRET)) == 16

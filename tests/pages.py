@@ -1,0 +1,128 @@
+"""Reads pages as a person without JavaScript would find them, and event streams message by message.
+
+Knows neither application; for the tests of the pages of both.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from httpx import AsyncClient, Response
+
+PATIENCE_SECONDS = 10.0
+INLINE = {"a", "b", "code", "em", "small", "span", "strong", "time"}  # do not part words
+
+
+@dataclass(slots=True)
+class Page:
+    """A page as a reader finds it. ``text``: all that is between tags, white space collapsed."""
+
+    answer: Response
+    text: str = ""
+    links: dict[str, str] = field(default_factory=dict)  # the text of each address
+    values: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # by field
+    ticked: list[str] = field(default_factory=list)
+    forms: list[str] = field(default_factory=list)  # the actions
+    scripts: list[str] = field(default_factory=list)  # the sources; "" for an inline one
+
+    @property
+    def status(self) -> int:
+        return self.answer.status_code
+
+
+class Visitor:
+    """Visits pages; ``submit`` sends a form as the pages do, with the token that they carry."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+
+    async def get(self, path: str, **query: str) -> Page:
+        return read_page(await self.client.get(path, params=query or None))
+
+    async def submit(self, path: str, seen_on: str = "/", **fields: Any) -> Page:
+        token = (await self.get(seen_on)).values["_csrf_token"][0]
+        return read_page(await self.client.post(path, data={"_csrf_token": token, **fields}))
+
+
+def read_page(answer: Response) -> Page:
+    """Take the answer's HTML apart."""
+    reader = _Reader(Page(answer))
+    reader.feed(answer.text)
+    reader.page.text = " ".join("".join(reader.pieces).split())
+    return reader.page
+
+
+class _Reader(HTMLParser):
+    def __init__(self, page: Page) -> None:
+        super().__init__(convert_charrefs=True)
+        self.page = page
+        self.pieces: list[str] = []
+        self._link = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        self._part_words(tag)
+        if tag == "a":
+            self._link = attributes["href"]
+            self.page.links[self._link] = ""
+        elif tag == "form":
+            self.page.forms.append(attributes["action"])
+        elif tag == "script":
+            self.page.scripts.append(attributes.get("src", ""))
+        elif tag == "input":
+            self.page.values[attributes["name"]].append(attributes["value"])
+            if "checked" in attributes:
+                self.page.ticked.append(attributes["value"])
+
+    def handle_endtag(self, tag: str) -> None:
+        self._part_words(tag)
+        if tag == "a":
+            self._link = ""
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+        if self._link:
+            self.page.links[self._link] += data
+
+    def _part_words(self, tag: str) -> None:
+        if tag not in INLINE:
+            self.pieces.append(" ")
+
+
+class Stream:
+    """One open event stream."""
+
+    def __init__(self, answer: Response) -> None:
+        self._lines = answer.aiter_lines()
+
+    async def until(self, text: str) -> Page:
+        """The first message that shows ``text``."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                message = await self.next_message()
+                if text in message.text:
+                    return message
+
+    async def next_message(self) -> Page:
+        """The data of the next message; comments are passed over."""
+        data: list[str] = []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            async for line in self._lines:
+                if line.startswith("data:"):
+                    data.append(line.removeprefix("data:").removeprefix(" "))
+                elif not line and data:
+                    break
+        return read_page(Response(200, text="\n".join(data)))
+
+
+@asynccontextmanager
+async def opened(client: AsyncClient, address: str) -> AsyncIterator[Stream]:
+    """Open the event stream at an address; closed when the block ends."""
+    async with client.stream("GET", address) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Stream(answer)

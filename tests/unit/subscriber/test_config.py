@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from subscriber_app.config import ConfigurationError, load_settings
+
+VARIABLES = ("HOST", "PORT", "PUBLIC_URL", "DATABASE_URL", "SHOP_URL", "AUTO_REGISTER")
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(f"SUBSCRIBER_{variable}", raising=False)
+    monkeypatch.setenv("HOOKSHOP_VAR", str(tmp_path))
+
+
+def test_the_defaults_keep_everything_below_var(tmp_path: Path) -> None:
+    settings = load_settings()
+
+    assert settings.base_url == "http://127.0.0.1:8001"
+    assert settings.webhook_url == "http://127.0.0.1:8001/v1/new-purchase"
+    assert settings.shop_url == "http://127.0.0.1:8000"
+    assert settings.resolved_database_url == f"sqlite+aiosqlite:///{tmp_path}/subscriber.db"
+    assert not settings.auto_register
+
+
+def test_the_public_url_is_where_the_shop_is_told_to_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBSCRIBER_PUBLIC_URL", "https://subscriber.example/")
+
+    assert load_settings().webhook_url == "https://subscriber.example/v1/new-purchase"
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.setenv(f"SUBSCRIBER_{variable}", "")
+
+    assert load_settings().base_url == "http://127.0.0.1:8001"
+
+
+@pytest.mark.parametrize("on", ["1", "true"])
+def test_it_registers_by_itself_when_told_to(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBSCRIBER_AUTO_REGISTER", on)
+
+    assert load_settings().auto_register
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SUBSCRIBER_PORT", "http"),
+        ("SUBSCRIBER_PORT", "0"),
+        ("SUBSCRIBER_PORT", "65536"),
+        ("SUBSCRIBER_PUBLIC_URL", "subscriber.example"),
+        ("SUBSCRIBER_SHOP_URL", "ftp://shop.example"),
+        ("SUBSCRIBER_AUTO_REGISTER", "perhaps"),
+    ],
+)
+def test_a_wrong_setting_is_reported_in_one_line_that_names_it(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith(f"{variable}={value}: ")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,192 @@
+"""The bearer token's own rules, one change at a time; under our own secret, where it can be."""
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+
+from subscriber_app.checklist import VerificationError
+from subscriber_app.tokens import TokenExpectation, check_token, is_signed_by
+from subscriber_app.vocabulary import Reason
+from tests.integration.subscriber.signer import (
+    NOW,
+    OTHER_SECRET,
+    OUR_URL,
+    SECRET,
+    Delivery,
+    base64url,
+    key_of,
+    signed_token,
+)
+
+HEADER = '{"alg":"HS256","typ":"webhook+jwt"}'
+
+
+def expected(now: float = NOW) -> TokenExpectation:
+    delivery = Delivery()
+    return TokenExpectation(
+        is_signed=lambda signed, signature: is_signed_by(signed, signature, [key_of(SECRET)]),
+        audience=OUR_URL,
+        message_id=delivery.message_id,
+        timestamp=NOW,
+        body=delivery.body,
+        now=now,
+    )
+
+
+def reason_of(token: str, now: float = NOW) -> Reason:
+    with pytest.raises(VerificationError) as caught:
+        check_token(token, expected(now))
+    return caught.value.reason
+
+
+def with_claims(**claims: object) -> str:
+    return Delivery(claims=claims).token
+
+
+def with_header(**members: object) -> str:
+    return Delivery(token_header=members).token
+
+
+def test_a_genuine_token_is_accepted() -> None:
+    assert "HS256" in check_token(Delivery().token, expected()).detail
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "HS384", "RS256", "hs256", None, 1])
+def test_only_hs256_is_accepted_and_no_token_chooses_otherwise(algorithm: object) -> None:
+    assert reason_of(with_header(alg=algorithm)) is Reason.TOKEN_ALGORITHM
+
+
+@pytest.mark.parametrize("type_", ["JWT", "at+jwt", "WEBHOOK+JWT", None, ["webhook+jwt"]])
+def test_only_our_own_type_is_accepted(type_: object) -> None:
+    assert reason_of(with_header(typ=type_)) is Reason.TOKEN_TYPE
+
+
+def test_a_critical_header_that_we_do_not_understand_is_refused() -> None:
+    assert reason_of(with_header(crit=["b64"], b64=False)) is Reason.MALFORMED_TOKEN
+
+
+@pytest.mark.parametrize("member", ["kid", "jku", "jwk", "x5u"])
+def test_where_a_token_says_its_key_comes_from_is_ignored(member: str) -> None:
+    check_token(with_header(**{member: "../../dev/null"}), expected())
+
+
+def test_a_token_of_another_secret_is_refused() -> None:
+    assert reason_of(Delivery(secret=OTHER_SECRET).token) is Reason.TOKEN_SIGNATURE
+
+
+def test_a_signature_by_another_hash_is_refused() -> None:
+    claims = Delivery().token.split(".")[1]
+    text = base64.urlsafe_b64decode(claims + "==").decode()
+
+    assert reason_of(signed_token(HEADER, text, SECRET, digest="sha384")) is Reason.TOKEN_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"exp": None}, Reason.TOKEN_LIFETIME),
+        ({"exp": str(NOW + 300)}, Reason.TOKEN_LIFETIME),
+        ({"exp": NOW + 300.0}, Reason.TOKEN_LIFETIME),
+        ({"exp": True}, Reason.TOKEN_LIFETIME),
+        ({"exp": NOW + 301}, Reason.TOKEN_LIFETIME),
+        ({"exp": NOW}, Reason.TOKEN_LIFETIME),
+        ({"exp": 10**2000}, Reason.TOKEN_LIFETIME),
+        ({"iat": None}, Reason.TOKEN_LIFETIME),
+        ({"iat": float(NOW)}, Reason.TOKEN_LIFETIME),
+        ({"iat": NOW + 1}, Reason.TOKEN_TIMESTAMP),
+        ({"iat": 10**2000}, Reason.TOKEN_TIMESTAMP),
+        ({"aud": None}, Reason.TOKEN_AUDIENCE),
+        ({"aud": f"{OUR_URL}/"}, Reason.TOKEN_AUDIENCE),
+        ({"aud": [OUR_URL]}, Reason.TOKEN_AUDIENCE),
+        ({"jti": None}, Reason.TOKEN_MESSAGE_ID),
+        ({"jti": "MSG_1"}, Reason.TOKEN_MESSAGE_ID),
+        ({"payload_hash": None}, Reason.TOKEN_PAYLOAD_HASH),
+        ({"payload_hash": hashlib.sha256(b"").hexdigest()}, Reason.TOKEN_PAYLOAD_HASH),
+        ({"payload_hash": {"sha256": "…"}}, Reason.TOKEN_PAYLOAD_HASH),
+    ],
+)
+def test_a_wrong_claim_is_named_even_under_our_own_secret(
+    claims: dict[str, object], reason: Reason
+) -> None:
+    assert reason_of(with_claims(**claims)) is reason
+
+
+def test_a_token_ends_with_its_last_second() -> None:
+    """RFC 7519, section 4.1.4: not on or after ``exp``; the signature alone lasts 300 s in full."""
+    check_token(Delivery().token, expected(now=NOW + 299))
+
+    assert reason_of(Delivery().token, now=NOW + 300) is Reason.TOKEN_EXPIRED
+    assert reason_of(with_claims(exp=NOW + 10), now=NOW + 11) is Reason.TOKEN_EXPIRED
+
+
+def parts() -> list[str]:
+    return Delivery().token.split(".")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        ".".join(parts()[:2]),
+        ".".join([*parts(), ""]),
+        f"{Delivery().token}=",
+        f" {Delivery().token}",
+        f"{Delivery().token}\n",
+        ".".join([f"{parts()[0]}=", *parts()[1:]]),
+        ".".join(["é", *parts()[1:]]),
+        ".".join(["A", *parts()[1:]]),
+        ".".join([base64url(b"\xff"), *parts()[1:]]),
+        ".".join([base64url(b"[]"), *parts()[1:]]),
+        ".".join([base64url(b"[" * 1500), *parts()[1:]]),
+        ".".join([base64url(b'{"alg":"none","alg":"HS256"}'), *parts()[1:]]),
+        with_claims(note="x" * 4000),
+    ],
+    ids=lambda token: token[:12].encode("unicode_escape").decode(),
+)
+def test_what_is_not_three_parts_of_base64url_is_no_token(token: str) -> None:
+    assert reason_of(token) is Reason.MALFORMED_TOKEN
+
+
+@pytest.mark.parametrize("claims", ["[]", '{"jti":1,"jti":2}', "nonsense", "[" * 1500])
+def test_claims_that_are_no_object_are_refused_even_under_our_own_secret(claims: str) -> None:
+    assert reason_of(signed_token(HEADER, claims, SECRET)) is Reason.MALFORMED_TOKEN
+
+
+def test_an_empty_signature_is_refused() -> None:
+    header, claims, _signature = parts()
+
+    assert reason_of(f"{header}.{claims}.") is Reason.TOKEN_SIGNATURE
+
+
+def test_an_altered_unused_bit_in_the_signature_is_refused() -> None:
+    """Of the last character only four bits count; a lenient decoder would drop the other two."""
+    header, claims, signature = parts()
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    altered = signature[:-1] + alphabet[alphabet.index(signature[-1]) ^ 1]
+    assert base64.urlsafe_b64decode(f"{altered}=") == base64.urlsafe_b64decode(f"{signature}=")
+
+    assert reason_of(f"{header}.{claims}.{altered}") is Reason.TOKEN_SIGNATURE
+
+
+def test_what_a_token_says_is_quoted_short() -> None:
+    claims: dict[str, Any] = {"aud": "\x00" + "x" * 1000}
+
+    with pytest.raises(VerificationError) as caught:
+        check_token(with_claims(**claims), expected())
+
+    assert caught.value.detail.isprintable()
+    assert len(caught.value.detail) < 250
+
+
+def test_any_of_several_keys_may_have_signed() -> None:
+    signature = base64url(hmac.digest(b"two", json.dumps("text").encode(), "sha256"))
+
+    assert is_signed_by('"text"', signature, [b"one", b"two"])
+    assert not is_signed_by('"text"', signature, [b"one"])
+    assert not is_signed_by('"text"', signature, [])

@@ -1,0 +1,155 @@
+"""The verification on the raw bytes: known answers, boundaries, and how it says what is wrong."""
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from subscriber_app.checklist import Checklist, VerificationError
+from subscriber_app.verification import Expectation, IncomingRequest, secret_key, verify
+from subscriber_app.vocabulary import Reason, Result, StepName
+from tests.integration.subscriber.signer import (
+    NOW,
+    OTHER_SECRET,
+    OUR_URL,
+    SECRET,
+    Delivery,
+    incoming,
+)
+
+DATA = Path(__file__).parents[2] / "data"
+SIGNATURES = json.loads((DATA / "standard_webhooks_v1.json").read_text())["vectors"]
+TOKENS = json.loads((DATA / "bearer_token.json").read_text())["vectors"]
+EXPECTED = Expectation(secrets=[SECRET], audience=OUR_URL, now=NOW)
+
+
+def name_of(vector: dict[str, Any]) -> str:
+    return str(vector["name"])
+
+
+def refusal_of(request: IncomingRequest, expected: Expectation = EXPECTED) -> VerificationError:
+    with pytest.raises(VerificationError) as caught:
+        verify(request, expected, Checklist())
+    return caught.value
+
+
+@pytest.mark.parametrize("vector", SIGNATURES, ids=name_of)
+def test_signatures_of_the_known_answers_are_right(vector: dict[str, Any]) -> None:
+    headers = [
+        ("content-type", "application/json"),
+        ("webhook-id", vector["id"]),
+        ("webhook-timestamp", vector["timestamp"]),
+        ("webhook-signature", vector["signature"]),
+    ]
+    request = IncomingRequest(headers, base64.b64decode(vector["body_base64"]))
+    expected = Expectation([vector["secret"]], OUR_URL, now=int(vector["timestamp"]))
+
+    verify(request, expected, Checklist())
+
+    changed = refusal_of(replace(request, body=request.body + b" "), expected)
+    assert changed.reason is Reason.SIGNATURE_MISMATCH
+
+
+@pytest.mark.parametrize("vector", TOKENS, ids=name_of)
+def test_tokens_of_the_known_answers_are_right(vector: dict[str, Any]) -> None:
+    claims = vector["claims"]
+    headers = [
+        ("content-type", "application/json"),
+        ("webhook-id", claims["jti"]),
+        ("webhook-timestamp", str(claims["iat"])),
+        ("authorization", f"Bearer {vector['token']}"),
+    ]
+    request = IncomingRequest(headers, base64.b64decode(vector["body_base64"]))
+    expected = Expectation([vector["secret"]], claims["aud"], now=claims["iat"])
+
+    verify(request, expected, Checklist())
+
+    changed = refusal_of(replace(request, body=request.body + b" "), expected)
+    assert changed.reason is Reason.TOKEN_PAYLOAD_HASH
+
+
+@pytest.mark.parametrize("age", [-300, -299, 0, 299, 300])
+def test_a_timestamp_within_five_minutes_is_fresh(age: int) -> None:
+    request = incoming(Delivery(timestamp=NOW - age), authorization=None)
+
+    verify(request, EXPECTED, Checklist())
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (301, Reason.TIMESTAMP_TOO_OLD),
+        (300.001, Reason.TIMESTAMP_TOO_OLD),
+        (-301, Reason.TIMESTAMP_TOO_NEW),
+        (-300.001, Reason.TIMESTAMP_TOO_NEW),
+    ],
+)
+def test_a_timestamp_beyond_five_minutes_is_refused(age: float, reason: Reason) -> None:
+    at_that_age = replace(EXPECTED, now=NOW + age)
+
+    assert refusal_of(incoming(Delivery()), at_that_age).reason is reason
+
+
+def test_a_timestamp_in_milliseconds_is_recognised_as_such() -> None:
+    refusal = refusal_of(incoming(Delivery(timestamp=NOW * 1000)))
+
+    assert refusal.reason is Reason.TIMESTAMP_TOO_NEW
+    assert "milliseconds?" in refusal.detail
+
+
+@pytest.mark.parametrize("secrets", [[OTHER_SECRET, SECRET], [SECRET, OTHER_SECRET]])
+def test_any_of_our_secrets_may_have_signed(secrets: list[str]) -> None:
+    verify(incoming(Delivery()), replace(EXPECTED, secrets=secrets), Checklist())
+
+
+def test_before_subscribing_nothing_can_be_genuine() -> None:
+    nobody = replace(EXPECTED, secrets=[])
+
+    with_both = incoming(Delivery())
+    without_token = incoming(Delivery(), authorization=None)
+    without_signature = incoming(Delivery(), webhook_signature=None)
+
+    for request in (with_both, without_token, without_signature):
+        assert refusal_of(request, nobody).reason is Reason.NOT_SUBSCRIBED
+
+
+def test_one_credential_is_enough_and_the_missing_one_is_noted_as_skipped() -> None:
+    checklist = Checklist()
+
+    verify(incoming(Delivery(), webhook_signature=None), EXPECTED, checklist)
+
+    results = {step.name: step.result for step in checklist.steps}
+    assert results[StepName.SIGNATURE] is Result.SKIPPED
+    assert results[StepName.TOKEN] is Result.PASSED
+
+
+@pytest.mark.parametrize(
+    "given", ["application/json", "Application/JSON", "application/json; charset=utf-8"]
+)
+def test_json_is_json_in_any_case_and_with_parameters(given: str) -> None:
+    verify(incoming(Delivery(), content_type=given), EXPECTED, Checklist())
+
+
+@pytest.mark.parametrize("message_id", ["", "msg.1", "msg 1", "é", "x" * 129, "../../etc/passwd"])
+def test_an_id_of_another_form_is_refused_however_well_it_is_signed(message_id: str) -> None:
+    refusal = refusal_of(incoming(Delivery(message_id=message_id)))
+
+    assert refusal.reason is Reason.MALFORMED_ID
+
+
+def test_what_a_stranger_sent_is_quoted_short_and_without_anything_invisible() -> None:
+    refusal = refusal_of(incoming(Delivery(), content_type="text/\u202e\x00" + "x" * 1000))
+
+    assert "\\u202e\\x00" in refusal.detail
+    assert refusal.detail.isprintable()
+    assert len(refusal.detail) < 150
+
+
+def test_a_broken_secret_is_reported_without_quoting_it() -> None:
+    with pytest.raises(ValueError, match="not valid base64") as caught:
+        secret_key("whsec_not*base64")
+
+    assert "not*base64" not in str(caught.value)
