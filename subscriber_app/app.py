@@ -29,6 +29,7 @@ from subscriber_app.inbox import Inbox, utc_now
 from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import ShopClient
 from subscriber_app.subscription import Subscriptions
+from subscriber_app.web.access import OPEN_TO_ALL, guards, sessions
 from subscriber_app.web.api import api_router
 from subscriber_app.web.errors import exception_handlers
 from subscriber_app.web.pages import jinja_environment, page_handlers
@@ -46,7 +47,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     feed = NewsFeed()
     faults = Faults(database, feed)
     inbox = Inbox(database, feed, faults, webhook_url=settings.webhook_url, now=now)
-    shop = ShopClient(settings.shop_url)
+    shop = ShopClient(settings.shop_url, token=settings.shop_token)
     subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
 
     @asynccontextmanager
@@ -71,9 +72,10 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             receive_webhook,
             api_router,
             *page_handlers,
-            create_static_files_router(path="/static", directories=[STATIC]),
+            create_static_files_router(path="/static", directories=[STATIC], opt=OPEN_TO_ALL),
         ],
         dependencies={
+            "settings": Provide(lambda: settings, sync_to_thread=False),
             "database": Provide(lambda: database, sync_to_thread=False),
             "feed": Provide(lambda: feed, sync_to_thread=False),
             "inbox": Provide(lambda: inbox, sync_to_thread=False),
@@ -81,6 +83,8 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             "subscriptions": Provide(lambda: subscriptions, sync_to_thread=False),
         },
         lifespan=[lifespan],
+        guards=guards(settings),
+        middleware=[sessions(settings).middleware],
         state=State({"feed": feed}),  # for the entry point, which ends the streams
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
@@ -107,7 +111,7 @@ async def _keep(subscriptions: Subscriptions) -> None:
         logger.exception("Not subscribed, and not trying any longer")
 
 
-@get("/healthz", include_in_schema=False)
+@get("/healthz", include_in_schema=False, opt=OPEN_TO_ALL)
 async def healthz() -> dict[str, str]:
     """Say that the application can serve."""
     return {"status": "ok"}

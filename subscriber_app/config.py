@@ -3,13 +3,24 @@
 Used by the entry point; everything else is handed a finished ``Settings`` object.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RECEIVER_PATH = "/v1/new-purchase"
+SHORTEST_ADMIN_TOKEN = 16  # characters; whoever can reach the login may guess
+_SECRET_FIELDS = {"admin_token", "shop_token", "database_url"}  # may hold passwords
 
 
 class ConfigurationError(Exception):
@@ -19,6 +30,13 @@ class ConfigurationError(Exception):
 def _absolute_url(text: str) -> str:
     TypeAdapter(HttpUrl).validate_python(text)
     return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 Url = Annotated[str, AfterValidator(_absolute_url)]
@@ -36,7 +54,19 @@ class Settings(BaseSettings):
     public_url: Url | None = None
     database_url: str | None = None
     shop_url: Url = "http://127.0.0.1:8000"
+    shop_token: SecretStr | None = None
     auto_register: bool = False
+    admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
+
+    @model_validator(mode="after")
+    def _insist_on_token_when_open_to_others(self) -> Self:
+        if not _is_loopback(self.host) and self.admin_token is None:
+            raise ValueError(
+                f"SUBSCRIBER_HOST={self.host} lets other machines in, so SUBSCRIBER_ADMIN_TOKEN "
+                f"must be set: a secret of at least {SHORTEST_ADMIN_TOKEN} characters, asked for "
+                "at the login"
+            )
+        return self
 
     @property
     def base_url(self) -> str:
@@ -68,7 +98,11 @@ def load_settings() -> Settings:
 def _one_line(error: ValidationError) -> str:
     problems = []
     for problem in error.errors():
+        if not problem["loc"]:  # of several variables together
+            problems.append(problem["msg"].removeprefix("Value error, "))
+            continue
         field = str(problem["loc"][0])
         variable = field if field.isupper() else f"SUBSCRIBER_{field.upper()}"
-        problems.append(f"{variable}={problem['input']}: {problem['msg']}")
+        shown = "…" if field in _SECRET_FIELDS else problem["input"]
+        problems.append(f"{variable}={shown}: {problem['msg']}")
     return "; ".join(problems)

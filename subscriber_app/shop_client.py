@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from subscriber_app.verification import SECRET_PREFIX, secret_key
 
@@ -42,11 +43,16 @@ class Registration:
 
 
 class ShopClient:
-    """One connection pool to one shop."""
+    """One connection pool to one shop. ``token``: the shop's admin token, if it asks for one."""
 
-    def __init__(self, shop_url: str) -> None:
+    def __init__(self, shop_url: str, *, token: SecretStr | None = None) -> None:
         self.shop_url = shop_url
-        self._http = httpx.AsyncClient(base_url=shop_url, timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=shop_url,
+            headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+        )
 
     async def register(self, webhook_url: str, event_types: Sequence[str]) -> Registration:
         """Register a URL. Raises ``AlreadyRegistered``, ``ShopUnreachable`` or ``ShopError``."""

@@ -57,6 +57,7 @@ class Plan:
             "HOOKSHOP_VAR": str(settings.var.absolute()),
             "PYTHONUNBUFFERED": "1",  # lines appear when they are written
             "SUBSCRIBER_SHOP_URL": given.get("SUBSCRIBER_SHOP_URL", shop.local_url),
+            "SUBSCRIBER_SHOP_TOKEN": given.get("SUBSCRIBER_SHOP_TOKEN", _admin_token(settings)),
             "SUBSCRIBER_AUTO_REGISTER": given.get("SUBSCRIBER_AUTO_REGISTER", "1"),
         }
         redis = () if settings.redis_url else (Program("redis", "shop.embedded_redis"),)
@@ -66,6 +67,11 @@ class Plan:
             Program("subscriber", "subscriber_app"),
         )
         return cls((*redis, *applications), (shop, _subscriber(given)), environment)
+
+
+def _admin_token(settings: Settings) -> str:
+    """What the subscriber needs to register with this shop; empty, and so unset, without one."""
+    return settings.admin_token.get_secret_value() if settings.admin_token else ""
 
 
 def _subscriber(given: Mapping[str, str]) -> Application:

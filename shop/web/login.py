@@ -14,8 +14,10 @@ AnyResponse = Response[Any]
 
 
 @get("/login", include_in_schema=False, opt=OPEN_TO_ALL)
-async def show_login(request: AnyRequest) -> Template:
-    """Ask for the token."""
+async def show_login(request: AnyRequest, settings: TheSettings) -> AnyResponse:
+    """Ask for the token; where none is set, there is nothing to log in to."""
+    if settings.admin_token is None:
+        return Redirect("/", status_code=303)
     return _page(request.query_params.get("next", ""))
 
 
@@ -37,7 +39,7 @@ async def log_out(request: AnyRequest) -> Redirect:
     return Redirect("/", status_code=303)
 
 
-def _page(wanted: str, problem: str = "") -> Template:
+def _page(wanted: str, problem: str = "") -> AnyResponse:
     return Template(
         "shop/login.html",
         context={"next": wanted, "problem": problem},

@@ -2,12 +2,14 @@
 
 from litestar.di import NamedDependency
 
+from subscriber_app.config import Settings
 from subscriber_app.database import Database
 from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox
 from subscriber_app.news import NewsFeed
 from subscriber_app.subscription import Subscriptions
 
+TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
 TheFeed = NamedDependency[NewsFeed]
 TheInbox = NamedDependency[Inbox]

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, PermissionDeniedException
-from litestar.response import Template
+from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
 from subscriber_app.receipts import BadCursor
@@ -36,6 +37,7 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyRespons
     return {
         HTTPException: _answer_http_exception,
         PermissionDeniedException: _answer_bad_token,
+        NotAuthorizedException: _answer_stranger,
         BadCursor: _answer_bad_cursor,
         OperationalError: _answer_database_away,
         Exception: _answer_failure,
@@ -49,6 +51,14 @@ def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResp
 def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
     # Nothing else is forbidden here: the form came without the token that belongs to the cookie.
     return _answer(request, Problem(403, "this form is out of date; reload the page and try again"))
+
+
+def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
+    """A program is told what to send; a person is sent to the login, and on from there."""
+    if request.url.path.startswith("/v1/"):
+        return _answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
+    wanted = request.url.path if request.method == "GET" else ""
+    return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
 
 
 def _detail(error: HTTPException) -> str:

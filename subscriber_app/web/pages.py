@@ -6,7 +6,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
 from subscriber_app.faults import Faults
-from subscriber_app.web import controls, dashboard, subscription
+from subscriber_app.web import controls, dashboard, login, subscription
+from subscriber_app.web.access import is_logged_in
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
@@ -22,6 +23,9 @@ page_handlers: list[HTTPRouteHandler] = [
     subscription.subscribe,
     subscription.confirm_unsubscribing,
     subscription.unsubscribe,
+    login.show_login,
+    login.log_in,
+    login.log_out,
 ]
 
 
@@ -35,5 +39,6 @@ def jinja_environment(faults: Faults) -> Environment:
         lstrip_blocks=True,
     )
     # For the header of every page, error pages included, whatever its handler knows of faults.
+    environment.globals["is_logged_in"] = is_logged_in
     environment.globals["current_fault"] = lambda: faults.current
     return environment

@@ -14,6 +14,7 @@ from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.inbox import Received
 from subscriber_app.verification import LARGEST_BODY, IncomingRequest
 from subscriber_app.vocabulary import Verdict
+from subscriber_app.web.access import OPEN_TO_ALL
 from subscriber_app.web.dependencies import TheInbox
 
 AnyRequest = Request[Any, Any, Any]
@@ -21,7 +22,7 @@ AnyResponse = Response[Any]
 
 
 # No limit of the framework's: the one here leaves a receipt.
-@post(RECEIVER_PATH, request_max_body_size=None)
+@post(RECEIVER_PATH, request_max_body_size=None, opt=OPEN_TO_ALL)
 async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     """Receive one webhook. 200: it is safe here; anything else: not, and ``reason`` says why."""
     return _answer(await inbox.receive(await _read(request)))

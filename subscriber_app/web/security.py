@@ -5,12 +5,13 @@ run what it shows: no inline script or style, nothing from another host, no fram
 """
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import ResponseHeader
+
+from subscriber_app.key_files import read_or_make
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; "
@@ -31,7 +32,7 @@ def csrf_protection(var: Path) -> CSRFConfig:
     made with another key (a second subscriber's, or this one's before ``make reset``) is never
     replaced.
     """
-    key = _persistent_key(var / "subscriber.key")
+    key = persistent_key(var / "subscriber.key")
     return CSRFConfig(
         secret=key,
         cookie_name=f"subscriber_csrf_{hashlib.sha256(key.encode()).hexdigest()[:8]}",
@@ -40,14 +41,6 @@ def csrf_protection(var: Path) -> CSRFConfig:
     )
 
 
-def _persistent_key(path: Path) -> str:
-    """Read the key, or make it at the first start: a form opened before a restart stays valid."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        # O_EXCL: of two processes starting at once, one makes the file and the other reads it.
-        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(file, "w") as key_file:
-        key_file.write(secrets.token_hex())
-    return path.read_text()
+def persistent_key(path: Path) -> str:
+    """A key that outlives a restart: a form opened before it stays valid."""
+    return read_or_make(path, lambda: secrets.token_hex().encode()).decode()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -32,7 +33,7 @@ OPEN_PAGES = {
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Shop]:
-    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg, arg-type]
+    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg]
     async with AsyncTestClient(create_app(settings)) as client:
         client.follow_redirects = False
         yield client
@@ -91,7 +92,7 @@ async def test_a_page_is_closed_unless_it_is_for_customers(
 async def test_the_api_asks_for_the_token(
     method: str, path: str, authorization: str | None, guarded: Shop
 ) -> None:
-    headers = {"Authorization": authorization.encode()} if authorization else {}
+    headers = httpx.Headers({b"Authorization": authorization.encode()} if authorization else {})
 
     answer = await guarded.request(
         method, path, headers=headers, json={} if method == "POST" else None
@@ -185,7 +186,7 @@ async def test_a_session_does_not_open_the_api(guarded: Shop) -> None:
 
 async def test_another_token_logs_everybody_out(tmp_path: Path, guarded: Shop) -> None:
     await log_in(guarded)
-    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token="another long token")  # type: ignore[call-arg, arg-type]
+    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token="another long token")  # type: ignore[call-arg]
 
     async with AsyncTestClient(create_app(settings)) as after:
         after.follow_redirects = False

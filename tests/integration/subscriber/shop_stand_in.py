@@ -25,6 +25,7 @@ class ShopStandIn:
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    authorizations: list[str | None] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -88,6 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answered_otherwise(self) -> bool:
         self.shop.calls.append((self.command, self.path))
+        self.shop.authorizations.append(self.headers["Authorization"])
         if self.command not in self.shop.answers:
             return False
         self._send(*self.shop.answers[self.command])

@@ -1,0 +1,52 @@
+"""The login page, and logging out. There is one account: whoever knows the admin token."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.response import Redirect, Template
+
+from subscriber_app.web.access import LOGGED_IN, OPEN_TO_ALL, is_the_token
+from subscriber_app.web.dependencies import TheSettings
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+@get("/login", include_in_schema=False, opt=OPEN_TO_ALL)
+async def show_login(request: AnyRequest, settings: TheSettings) -> AnyResponse:
+    """Ask for the token; where none is set, there is nothing to log in to."""
+    if settings.admin_token is None:
+        return Redirect("/", status_code=303)
+    return _page(request.query_params.get("next", ""))
+
+
+@post("/login", include_in_schema=False, opt=OPEN_TO_ALL)
+async def log_in(request: AnyRequest, settings: TheSettings) -> AnyResponse:
+    """Begin a session, and go on to where the visitor wanted to go."""
+    form = await request.form()
+    wanted = str(form.get("next", ""))
+    if not is_the_token(str(form.get("admin_token", "")).strip(), settings):
+        return _page(wanted, problem="This is not the token that the subscriber was started with.")
+    request.set_session({LOGGED_IN: True})
+    return Redirect(_own_page(wanted), status_code=303)
+
+
+@post("/logout", include_in_schema=False)
+async def log_out(request: AnyRequest) -> Redirect:
+    """End the session."""
+    request.clear_session()
+    return Redirect("/", status_code=303)
+
+
+def _page(wanted: str, problem: str = "") -> AnyResponse:
+    return Template(
+        "subscriber/login.html",
+        context={"next": wanted, "problem": problem},
+        status_code=422 if problem else 200,
+    )
+
+
+def _own_page(wanted: str) -> str:
+    """A path of this subscriber: anything else could lead a visitor to a look-alike elsewhere."""
+    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_path and wanted.isprintable() else "/"

@@ -1,0 +1,117 @@
+"""With SUBSCRIBER_ADMIN_TOKEN set, webhooks come in freely, and all else is for who knows it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar.handlers import HTTPRouteHandler
+
+from subscriber_app.app import create_app
+from subscriber_app.config import Settings
+from subscriber_app.shop_client import ShopClient
+from subscriber_app.web.pages import page_handlers
+from tests.integration.subscriber.conftest import running
+from tests.integration.subscriber.shop_stand_in import ShopStandIn
+
+TOKEN = "correct horse battery"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg]
+    async with running(create_app(settings)) as client:
+        yield client
+
+
+def pages() -> list[tuple[str, str]]:
+    return [(method, path) for handler in page_handlers for method, path in _routes(handler)]
+
+
+def _routes(handler: HTTPRouteHandler) -> list[tuple[str, str]]:
+    return [(str(method), path) for method in handler.http_methods for path in handler.paths]
+
+
+async def csrf(client: httpx.AsyncClient) -> str:
+    await client.get("/login")
+    [token] = [value for name, value in client.cookies.items() if "csrf" in name]
+    return token
+
+
+async def log_in(client: httpx.AsyncClient, token: str = TOKEN) -> httpx.Response:
+    form = {"_csrf_token": await csrf(client), "admin_token": token, "next": "/subscription"}
+    return await client.post("/login", data=form)
+
+
+@pytest.mark.parametrize(("method", "path"), pages(), ids=str)
+async def test_every_page_but_the_login_is_closed(
+    method: str, path: str, guarded: httpx.AsyncClient
+) -> None:
+    form = {"_csrf_token": await csrf(guarded)} if method == "POST" else None
+
+    answer = await guarded.request(method, path.replace(":str", ""), data=form)
+
+    sent_to_login = answer.headers.get("location", "").startswith("/login")
+    assert sent_to_login == (path != "/login")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/receipts"),
+        ("GET", "/v1/receipts/rcp_1"),
+        ("DELETE", "/v1/receipts"),
+        ("GET", "/v1/stats"),
+        ("GET", "/v1/faults"),
+        ("PUT", "/v1/faults"),
+    ],
+)
+async def test_the_api_asks_for_the_token(
+    method: str, path: str, guarded: httpx.AsyncClient
+) -> None:
+    body = {"mode": "none"} if method == "PUT" else None
+
+    refused = await guarded.request(method, path, json=body)
+    wrong = await guarded.request(method, path, json=body, headers={"Authorization": "Bearer no"})
+    right = await guarded.request(method, path, json=body, headers=BEARER)
+
+    assert (refused.status_code, wrong.status_code) == (401, 401)
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert right.status_code in {200, 204, 404}
+
+
+async def test_webhooks_need_no_admin_token_and_leave_their_receipt(
+    guarded: httpx.AsyncClient,
+) -> None:
+    answer = await guarded.post("/v1/new-purchase", json={})
+
+    assert answer.json()["reason"] == "missing_header"
+    listed = await guarded.get("/v1/receipts", headers=BEARER)
+    assert len(listed.json()["data"]) == 1
+
+
+async def test_the_login_opens_the_dashboard_until_the_logout(guarded: httpx.AsyncClient) -> None:
+    answer = await log_in(guarded)
+    inside = await guarded.get("/")
+    await guarded.post("/logout", data={"_csrf_token": await csrf(guarded)})
+    outside = await guarded.get("/")
+
+    assert answer.headers["location"] == "/subscription"
+    assert (inside.status_code, outside.status_code) == (200, 303)
+    assert "Log out" in inside.text
+
+
+async def test_a_wrong_token_opens_nothing(guarded: httpx.AsyncClient) -> None:
+    assert (await log_in(guarded, "wrong")).status_code == 422
+    assert (await guarded.get("/")).status_code == 303
+
+
+async def test_a_shop_that_asks_for_its_token_gets_it(shop: ShopStandIn) -> None:
+    settings = Settings(shop_url=shop.url, shop_token=TOKEN)
+    client = ShopClient(settings.shop_url, token=settings.shop_token)
+
+    await client.register("http://127.0.0.1:8001/v1/new-purchase", ["purchase.created"])
+    await client.close()
+
+    assert shop.authorizations == [f"Bearer {TOKEN}"]
