@@ -107,8 +107,14 @@ def _attempt(doing: str, command: list[str], patience: float) -> None:
         sys.stderr.write(f"… given up after {patience:g} s\n")
         return
     if done.returncode != 0:
-        last_line = done.stderr.strip().rpartition("\n")[2]
-        sys.stderr.write(f"… failed: {last_line}\n")
+        sys.stderr.write(f"… failed: {_gist(done.stderr)}\n")
+
+
+def _gist(complaint: str) -> str:
+    """The last line that names an error, as Node and apt write it; without any, the last."""
+    lines = complaint.strip().splitlines() or [""]
+    named = [line for line in lines if line.startswith(("Error: ", "E: "))]
+    return (named or lines)[-1]
 
 
 if __name__ == "__main__":

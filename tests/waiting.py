@@ -11,7 +11,9 @@ POLL_SECONDS = 0.02
 Found = TypeVar("Found")
 
 
-def wait_for(probe: Callable[[], Found], what: str, patience: float = PATIENCE_SECONDS) -> Found:
+def wait_for(
+    probe: Callable[[], Found | None], what: str, patience: float = PATIENCE_SECONDS
+) -> Found:
     """The first true value of ``probe``; fails naming ``what`` did not come about."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
@@ -22,7 +24,7 @@ def wait_for(probe: Callable[[], Found], what: str, patience: float = PATIENCE_S
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[Found]], what: str, patience: float = PATIENCE_SECONDS
+    probe: Callable[[], Awaitable[Found | None]], what: str, patience: float = PATIENCE_SECONDS
 ) -> Found:
     """The same for a probe that is a coroutine."""
     deadline = time.monotonic() + patience

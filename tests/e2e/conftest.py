@@ -1,0 +1,122 @@
+"""A running demo, and two tabs of a browser that is watched for complaints.
+
+The fixtures of pytest-playwright are used where they fit: ``browser``, ``context``, ``page``, and
+with them its options, such as ``--headed``, ``--slowmo`` and ``--tracing retain-on-failure``.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser import FLAGS, HOW_TO_GET_ONE, find_browser
+from tests.demo import Demo, running_demo
+from tests.e2e.tabs import ShopTab, SubscriberTab
+from tests.e2e.watch import Watch
+from tests.programs import client, set_fault
+from tests.waiting import wait_for
+
+SCHEDULE = "0,2,2,2,2,2"  # quick enough to wait for, slow enough to see
+LAST_LINES = 100
+
+NewContext = Callable[..., BrowserContext]
+
+expect.set_options(timeout=10_000)  # Playwright's 5 s are little on a machine that is busy
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Demo]:
+    """One demo for all tests; ``clean_slate`` takes away what the test before has left."""
+    with running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE) as demo:
+        yield demo
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The report of a test that failed ends with what the demo has said."""
+    report = yield
+    demo = getattr(item, "funcargs", {}).get("demo")
+    if report.failed and demo:
+        lines = demo.output().splitlines()[-LAST_LINES:]
+        report.sections.append(("Last lines of the demo", "\n".join(lines)))
+    return report
+
+
+@pytest.fixture
+def shop_api(demo: Demo) -> Iterator[httpx.Client]:
+    with client(demo.shop_url) as shop:
+        yield shop
+
+
+@pytest.fixture
+def subscriber_api(demo: Demo) -> Iterator[httpx.Client]:
+    with client(demo.subscriber_url) as subscriber:
+        yield subscriber
+
+
+@pytest.fixture(autouse=True)
+def clean_slate(demo: Demo, shop_api: httpx.Client, subscriber_api: httpx.Client) -> None:
+    """No fault, the subscriber's endpoint alone, no delivery under way, an empty inbox."""
+    set_fault(subscriber_api, None)
+    for endpoint in shop_api.get("/v1/webhooks").json()["data"]:
+        if not endpoint["webhook_url"].startswith(demo.subscriber_url):
+            shop_api.delete(f"/v1/webhooks/{endpoint['id']}").raise_for_status()
+    wait_for(lambda: _is_at_rest(shop_api), "all deliveries come to an end")
+    if not shop_api.get("/v1/webhooks").json()["data"]:
+        _subscribe_again(demo, shop_api)
+    subscriber_api.delete("/v1/receipts").raise_for_status()
+
+
+def _is_at_rest(shop: httpx.Client) -> bool:
+    deliveries = shop.get("/v1/stats").json()["deliveries"]
+    return bool(deliveries["pending"] == deliveries["sending"] == 0)
+
+
+def _subscribe_again(demo: Demo, shop: httpx.Client) -> None:
+    """Under the demo, a subscriber that starts registers itself."""
+    demo.kill("subscriber")
+    wait_for(lambda: shop.get("/v1/webhooks").json()["data"], "the subscriber registers itself")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    browser = find_browser()
+    assert browser, HOW_TO_GET_ONE
+    return {**browser_type_launch_args, "executable_path": browser, "args": FLAGS}
+
+
+@pytest.fixture
+def watch(demo: Demo) -> Watch:
+    return Watch({demo.shop_url, demo.subscriber_url})
+
+
+@pytest.fixture
+def new_context(new_context: NewContext, watch: Watch) -> Iterator[NewContext]:
+    """As pytest-playwright has it, and watched; ``context`` and ``page`` are made with it."""
+    contexts = []
+
+    def watched_context(**options: Any) -> BrowserContext:
+        context = new_context(**options)
+        watch.over(context)
+        contexts.append(context)
+        return context
+
+    yield watched_context
+    for context in contexts:
+        context.cookies()  # its answer comes after whatever is still on the way from the browser
+    assert watch.complaints == []
+
+
+@pytest.fixture
+def shop(context: BrowserContext, demo: Demo) -> ShopTab:
+    """A tab for the shop. Both tabs share their cookies, as they do on a reader's machine."""
+    return ShopTab(context.new_page(), demo.shop_url)
+
+
+@pytest.fixture
+def subscriber(context: BrowserContext, demo: Demo) -> SubscriberTab:
+    return SubscriberTab(context.new_page(), demo.subscriber_url)

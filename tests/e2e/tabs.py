@@ -1,0 +1,88 @@
+"""What a person does in the two tabs, in the words of the pages."""
+
+from playwright.sync_api import Locator, Page, expect
+
+SOON_MS = 3_000  # live pages promise a second; the rest is for a busy machine
+
+
+class Tab:
+    """One tab at one of the applications."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+
+    def open_live(self, path: str) -> None:
+        """Open a page and wait until it is connected; a reload would wipe the mark put on it."""
+        self.open(path)
+        self.expect_live()
+        self.page.evaluate("window.markOfTheTest = true")
+
+    def expect_live(self) -> None:
+        expect(self.page.get_by_text("Live", exact=True)).to_be_visible()
+
+    def expect_not_reloaded(self) -> None:
+        assert self.page.evaluate("window.markOfTheTest") is True
+
+    def row(self, text: str) -> Locator:
+        """The row of a table that holds this text."""
+        return self.page.get_by_role("row").filter(has_text=text)
+
+    def press(self, button: str) -> None:
+        self.page.get_by_role("button", name=button, exact=True).click()
+
+    def follow(self, link: str) -> None:
+        self.page.get_by_role("link", name=link, exact=True).click()
+
+
+class ShopTab(Tab):
+    """A tab at the shop."""
+
+    def buy(self, product: str, name: str) -> str:
+        """Click from the shelf to the order's page; returns the order's id."""
+        self.open("/")
+        self.press(f"Add {product} to cart")
+        # With JavaScript, the page stays and its header tells when the product is in the cart.
+        self.page.get_by_role("link", name="Cart 1", exact=True).click()
+        self.page.get_by_label("Your name").fill(name)
+        self.press("Place order")
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text("Order")
+        return self.page.url.rpartition("/")[2]
+
+    def open_delivery(self, delivery_id: str) -> None:
+        self.open_live(f"/deliveries/{delivery_id}")
+
+    def state(self) -> Locator:
+        """On a delivery's page: its state and the next try."""
+        return self.page.get_by_role("region", name="State")
+
+    def attempts(self) -> Locator:
+        """On a delivery's page: the headings of its attempts, newest first."""
+        return self.page.get_by_role("heading", name="Attempt ", exact=False, level=3)
+
+
+class SubscriberTab(Tab):
+    """A tab at the subscriber."""
+
+    def fail_with(self, answer: str) -> None:
+        self.open("/")
+        self.page.get_by_label("Fail on purpose with").select_option(answer)
+        self.press("Fail")
+        expect(self.page.get_by_role("status")).to_contain_text("Failing on purpose")
+
+    def back_to_normal(self) -> None:
+        self.press("Back to normal")
+        expect(self.page.get_by_text("as they should be")).to_be_visible()
+
+    def receipts(self, verdict: str) -> Locator:
+        """In the inbox: the rows with this verdict."""
+        cell = self.page.get_by_role("cell", name=verdict)
+        return self.page.get_by_role("row").filter(has=cell)
+
+    def total(self, name: str) -> Locator:
+        """In the inbox: a number at its top, such as "Purchases booked"."""
+        term = self.page.get_by_role("term").filter(has_text=name)
+        return term.locator("xpath=following-sibling::dd")

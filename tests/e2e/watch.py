@@ -1,0 +1,61 @@
+"""Listens to everything that a browser complains about; a test fails for what it did not expect."""
+
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+
+# The policy of a page may forbid something quietly; this says it aloud.
+REPORT_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+# A page that is left lets go of its stream and of what it was still loading.
+LEFT = "net::ERR_ABORTED"
+
+
+class Watch:
+    """The complaints about all pages of some contexts. ``origins``: the only ones to be asked."""
+
+    def __init__(self, origins: Collection[str]) -> None:
+        self._origins = origins
+        self._heard: list[str] = []
+        self._expected: list[str] = []
+
+    def over(self, context: BrowserContext) -> None:
+        """Listen to this context from now on."""
+        context.add_init_script(REPORT_VIOLATIONS)
+        context.on("console", self._console)
+        context.on("weberror", self._error)
+        context.on("request", self._request)
+        context.on("requestfailed", self._failure)
+
+    def expect(self, pattern: str) -> None:
+        """Complaints like this belong to the test."""
+        self._expected.append(pattern)
+
+    @property
+    def complaints(self) -> list[str]:
+        """What was not expected."""
+        return [
+            complaint
+            for complaint in self._heard
+            if not any(re.search(pattern, complaint) for pattern in self._expected)
+        ]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self._heard.append(f"console: {message.text} ({message.location['url']})")
+
+    def _error(self, error: WebError) -> None:
+        self._heard.append(f"uncaught: {error.error}")
+
+    def _request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if f"{address.scheme}://{address.netloc}" not in self._origins:
+            self._heard.append(f"request to elsewhere: {request.url}")
+
+    def _failure(self, request: Request) -> None:
+        if request.failure != LEFT:
+            self._heard.append(f"failed: {request.method} {request.url} {request.failure}")

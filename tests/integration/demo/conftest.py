@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.demo import Demo, running_demo
+from tests.programs import client
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    """One demo for the tests of a module; each leaves it as it was."""
+    with running_demo(SHOP_RETRY_SCHEDULE="0,1,1,1,1,1,1") as demo:
+        yield demo
+
+
+@pytest.fixture
+def shop(demo: Demo) -> Iterator[httpx.Client]:
+    with client(demo.shop_url) as shop:
+        yield shop

