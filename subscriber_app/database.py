@@ -4,6 +4,7 @@
 ``writing()``. No transaction is ever open across a network call.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -27,8 +29,12 @@ class Database:
         self._engine = create_async_engine(url, hide_parameters=True)
         # The same pool; the option tells _begin below which kind of transaction to open.
         self._writer = self._engine.execution_options(writes=True)
+        # SQLite lets one writer in at a time. Within a process they queue up here, which costs
+        # nothing; left to the database, each would ask again and again whether it is its turn.
+        self._turn: asyncio.Lock | None = None
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine)
+            self._turn = asyncio.Lock()
 
     async def create_tables(self) -> None:
         """Create what does not exist yet; safe when several processes start at once."""
@@ -46,13 +52,37 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
-        """Open a session that commits when the block ends and rolls back when it raises."""
-        async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+        """Open a session that commits when the block ends and rolls back when it raises.
+
+        Raises ``OperationalError`` when others keep the database from being written to.
+        """
+        async with (
+            _waiting_for(self._turn),
+            AsyncSession(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     async def close(self) -> None:
         """Close all connections; the database is not usable afterwards."""
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _waiting_for(turn: asyncio.Lock | None) -> AsyncIterator[None]:
+    if turn is None:
+        yield
+        return
+    try:
+        async with asyncio.timeout(BUSY_TIMEOUT_SECONDS):
+            await turn.acquire()
+    except TimeoutError as error:
+        # As the database itself would say it.
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
