@@ -83,7 +83,7 @@ class Inbox:
         async with self._database.reading() as session:
             subscription = (await session.exec(select(Subscription))).first()
         expected = Expectation(
-            secrets=[subscription.secret] if subscription else [],
+            secrets=subscription.live_secrets(now) if subscription else [],
             audience=subscription.webhook_url if subscription else self._webhook_url,
             now=now.timestamp(),
         )

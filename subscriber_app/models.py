@@ -78,7 +78,16 @@ class Subscription(SubscriberTable, table=True):
     shop_url: str
     event_types: list[str] = Field(sa_type=JSON)
     secret: str
+    # While the secret is being rotated, what the shop signed with the one before is genuine, too.
+    previous_secret: str | None = None
+    previous_until: datetime | None = None
     created_at: datetime
+
+    def live_secrets(self, now: datetime) -> list[str]:
+        """The secrets that may have signed, newest first."""
+        if self.previous_secret and self.previous_until and self.previous_until > now:
+            return [self.secret, self.previous_secret]
+        return [self.secret]
 
 
 class FaultSetting(SubscriberTable, table=True):

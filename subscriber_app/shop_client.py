@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -67,7 +68,7 @@ class ShopClient:
             raise AlreadyRegistered(document["endpoint_id"])
         if answer.status_code != httpx.codes.CREATED:
             raise ShopError(f"The shop refuses: {document.get('detail', answer.status_code)}")
-        if not _is_id(document.get("id")) or not _is_secret(document.get("secret")):
+        if not _is_id(document.get("id")) or not is_secret(document.get("secret")):
             raise ShopUnreachable("The shop's answer lacks an id or a secret that could be used")
         return Registration(document["id"], document["secret"])
 
@@ -76,6 +77,20 @@ class ShopClient:
         answer = await self._call("DELETE", f"/v1/webhooks/{endpoint_id}")
         if answer.status_code != httpx.codes.NO_CONTENT and not _is_unknown(answer):
             raise ShopError(f"The shop refuses with {answer.status_code}")
+
+    async def rotate_secret(self, endpoint_id: str, grace: timedelta) -> str:
+        """Have a new secret made; the old one signs, too, until ``grace`` is over.
+
+        Raises ``ShopUnreachable`` or ``ShopError``.
+        """
+        body = {"grace_seconds": int(grace.total_seconds())}
+        answer = await self._call("POST", f"/v1/webhooks/{endpoint_id}/rotate-secret", json=body)
+        document = _document(answer)
+        if answer.status_code != httpx.codes.OK:
+            raise ShopError(f"The shop refuses: {document.get('detail', answer.status_code)}")
+        if not is_secret(document.get("secret")):
+            raise ShopUnreachable("The shop's answer lacks a secret that could be used")
+        return str(document["secret"])
 
     async def endpoint_status(self, endpoint_id: str) -> str | None:
         """One of ``ENDPOINT_STATUSES``; None when the shop has no such endpoint.
@@ -130,7 +145,7 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str) and bool(_ENDPOINT_ID.fullmatch(value))
 
 
-def _is_secret(value: object) -> bool:
+def is_secret(value: object) -> bool:
     """Whether it can be signed with: an empty key, for one, would let everybody sign."""
     if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
         return False

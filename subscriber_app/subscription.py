@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import delete, select
 
@@ -17,6 +17,7 @@ from subscriber_app.shop_client import (
     ShopClient,
     ShopError,
     ShopUnreachable,
+    is_secret,
 )
 from subscriber_app.verification import secret_key
 from subscriber_app.vocabulary import EventType
@@ -28,6 +29,7 @@ SUBSCRIBABLE = (
 )
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # between tries to reach a shop that is not up yet
 FINGERPRINT_LENGTH = 16
+GRACE = timedelta(days=1)  # how long the secret before the newest still counts
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,24 @@ class Subscriptions:
             if standing:
                 await self._shop.delete(standing.endpoint_id)
                 await self._forget()
+
+    async def rotate(self) -> None:
+        """Have the shop make a new secret, and keep both until the grace is over.
+
+        Raises ``ShopError``; then nothing is changed.
+        """
+        async with self._changing:
+            standing = await self.current()
+            if standing:
+                secret = await self._shop.rotate_secret(standing.endpoint_id, GRACE)
+                await self._replace_secret(secret)
+
+    async def take_over(self, secret: str) -> None:
+        """Keep a secret that a person made in the shop. Raises ``ShopError`` if it is none."""
+        if not is_secret(secret):
+            raise ShopError("A secret begins with whsec_ and goes on in base64.")
+        async with self._changing:
+            await self._replace_secret(secret)
 
     async def status_at_shop(self) -> str | None:
         """What the shop says of the standing subscription; None when there is none, or not there.
@@ -139,6 +159,15 @@ class Subscriptions:
             logger.warning("Replacing the endpoint %s, whose secret is lost", standing.endpoint_id)
             await self._shop.delete(standing.endpoint_id)
             return await self._shop.register(self.webhook_url, event_types)
+
+    async def _replace_secret(self, secret: str) -> None:
+        async with self._database.writing() as session:
+            standing = (await session.exec(select(Subscription))).first()
+            if standing and standing.secret != secret:
+                standing.previous_secret = standing.secret
+                standing.previous_until = self._now() + GRACE
+                standing.secret = secret
+        self._feed.announce()
 
     async def _forget(self) -> None:
         async with self._database.writing() as session:

@@ -23,6 +23,8 @@ page_handlers: list[HTTPRouteHandler] = [
     subscription.subscribe,
     subscription.confirm_unsubscribing,
     subscription.unsubscribe,
+    subscription.rotate,
+    subscription.take_over_secret,
     login.show_login,
     login.log_in,
     login.log_out,

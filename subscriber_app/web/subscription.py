@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from subscriber_app.models import Subscription
 from subscriber_app.shop_client import ShopError, ShopUnreachable
 from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions, fingerprint
 from subscriber_app.web.controls import fault_banner
@@ -64,6 +65,26 @@ async def unsubscribe(subscriptions: TheSubscriptions) -> AnyResponse:
     return Redirect("/subscription", status_code=303)
 
 
+@post("/subscription/rotation", include_in_schema=False)
+async def rotate(subscriptions: TheSubscriptions) -> AnyResponse:
+    """Have the shop make a new secret."""
+    try:
+        await subscriptions.rotate()
+    except ShopError as error:
+        return await _page(subscriptions, problem=str(error), status=502)
+    return Redirect("/subscription", status_code=303)
+
+
+@post("/subscription/secret", include_in_schema=False)
+async def take_over_secret(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
+    """Keep the secret that somebody made in the shop and typed in here."""
+    try:
+        await subscriptions.take_over(str((await request.form()).get("secret", "")).strip())
+    except ShopError as error:
+        return await _page(subscriptions, problem=str(error), status=422)
+    return Redirect("/subscription", status_code=303)
+
+
 async def _page(
     subscriptions: Subscriptions,
     ticked: list[str] | None = None,
@@ -87,12 +108,18 @@ async def _at_the_shop(subscriptions: Subscriptions) -> dict[str, Any]:
         return {"shop_status": None, "shop_problem": str(error)}
 
 
+def _previous(standing: Subscription | None) -> str:
+    """The fingerprint of the secret before, as long as one is kept."""
+    return fingerprint(standing.previous_secret) if standing and standing.previous_secret else ""
+
+
 def _region(subscriptions: Subscriptions, ticked: list[str] | None = None) -> Region:
     async def read() -> dict[str, Any]:
         standing = await subscriptions.current()
         return {
             "subscription": standing,
             "fingerprint": fingerprint(standing.secret) if standing else "",
+            "previous": _previous(standing),
             "webhook_url": subscriptions.webhook_url,
             "shop_url": subscriptions.shop_url,
             "event_type_choices": [(each.value, each.value) for each in SUBSCRIBABLE],

@@ -128,6 +128,31 @@ async def test_unsubscribing_stops_the_deliveries_and_subscribing_again_resumes_
     assert told["state"] == "succeeded"
 
 
+async def test_a_secret_renewed_by_the_subscriber_interrupts_nothing(world: World) -> None:
+    await _submit(world, "/subscription/rotation", {})
+
+    delivery = await world.deliver(await world.buy(hook=1))
+
+    assert delivery["state"] == "succeeded"
+    sent = delivery["attempts"][0]["request"]["headers"]
+    assert len(sent["webhook-signature"].split(" ")) == 2
+
+
+async def test_a_secret_renewed_in_the_shop_is_good_once_the_subscriber_has_it(
+    world: World,
+) -> None:
+    [endpoint] = (await read(world.shop, "/v1/webhooks"))["data"]
+    renewed = await world.shop.post(f"/v1/webhooks/{endpoint['id']}/rotate-secret", json={})
+    order = await world.buy(hook=1)
+    refused = await world.deliver(order)
+
+    await _submit(world, "/subscription/secret", renewed.json())
+    delivered = await world.deliver(order)
+
+    assert refused["last_status"] == 401
+    assert delivered["state"] == "succeeded"
+
+
 async def _submit(world: World, path: str, fields: dict[str, str]) -> None:
     """Submit a form of the subscriber's, as its page does."""
     await world.subscriber.get("/subscription")

@@ -55,6 +55,10 @@ def running_shop(port: int = 0) -> Iterator[ShopStandIn]:
         server.server_close()
 
 
+def _new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 class _Handler(BaseHTTPRequestHandler):
     @property
     def shop(self) -> ShopStandIn:
@@ -65,13 +69,22 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self._answered_otherwise():
             return
+        if self.path.endswith("/rotate-secret"):
+            endpoint = self.shop.endpoints[self._id().removesuffix("/rotate-secret")]
+            endpoint["secret"] = _new_secret()
+            self._answer(200, {"secret": endpoint["secret"]})
+            return
         for id_, endpoint in self.shop.endpoints.items():
             if endpoint["webhook_url"] == body["webhook_url"]:
                 self._answer(409, {"endpoint_id": id_, "detail": "registered already"})
                 return
         id_ = f"ep_{secrets.token_hex(16)}"
-        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        self.shop.endpoints[id_] = {**body, "id": id_, "status": "active", "secret": secret}
+        self.shop.endpoints[id_] = {
+            **body,
+            "id": id_,
+            "status": "active",
+            "secret": _new_secret(),
+        }
         self._answer(201, self.shop.endpoints[id_])
 
     def do_GET(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
+from subscriber_app.models import Subscription
 from tests.integration.subscriber.conftest import Client, running
 from tests.integration.subscriber.requests import deliver, stats, totals
 from tests.integration.subscriber.shop_stand_in import ShopStandIn
@@ -32,17 +33,7 @@ def database(settings: Settings) -> Iterator[sqlite3.Connection]:
 @pytest.fixture
 def broken_subscriptions(database: sqlite3.Connection) -> None:
     """The table is there, but no row fits in."""
-    columns = ", ".join(
-        f"{name} TEXT"
-        for name in (
-            "endpoint_id",
-            "webhook_url",
-            "shop_url",
-            "event_types",
-            "secret",
-            "created_at",
-        )
-    )
+    columns = ", ".join(f"{name} TEXT" for name in Subscription.model_fields)
     database.execute(f"CREATE TABLE subscription ({columns}, more TEXT NOT NULL)")
 
 
