@@ -40,6 +40,13 @@ def _absolute_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def host_in_urls(host: str) -> str:
+    """How to call on a host that a server listens on: ``0.0.0.0`` and ``::`` are no address."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 – recognised, not bound to
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -87,7 +94,7 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Where browsers and receivers find the shop, without a trailing slash."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        return self.public_url or f"http://{host_in_urls(self.host)}:{self.port}"
 
     @property
     def vault_key_file(self) -> Path:

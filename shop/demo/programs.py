@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from shop.config import ConfigurationError, Settings
+from shop.config import ConfigurationError, Settings, host_in_urls
 
 HIGHEST_PORT = 65535
 
@@ -26,7 +26,7 @@ class Application:
     @property
     def local_url(self) -> str:
         """Where the demo itself reaches it, whatever the world calls it."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{host_in_urls(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +81,7 @@ def _subscriber(given: Mapping[str, str]) -> Application:
         raise ConfigurationError(
             f"SUBSCRIBER_PORT={port}: a port is a number from 1 to {HIGHEST_PORT}"
         )
-    public_url = given.get("SUBSCRIBER_PUBLIC_URL", f"http://{host}:{port}").rstrip("/")
+    public_url = given.get("SUBSCRIBER_PUBLIC_URL", f"http://{host_in_urls(host)}:{port}").rstrip(
+        "/"
+    )
     return Application("subscriber", host, int(port), "SUBSCRIBER_PORT", public_url)

@@ -88,3 +88,21 @@ def test_a_refused_admin_token_is_not_quoted(monkeypatch: pytest.MonkeyPatch) ->
         load_settings()
 
     assert "too short" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("192.168.1.7", "http://192.168.1.7:8000"),
+    ],
+)
+def test_the_shop_calls_itself_by_an_address_that_leads_there(
+    host: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_HOST", host)
+    monkeypatch.setenv("SHOP_ADMIN_TOKEN", "correct horse battery")
+
+    assert load_settings().base_url == url

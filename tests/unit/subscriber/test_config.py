@@ -65,3 +65,30 @@ def test_a_wrong_setting_is_reported_in_one_line_that_names_it(
 
     assert str(caught.value).startswith(f"{variable}={value}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])
+def test_other_machines_are_let_in_only_with_an_admin_token(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBSCRIBER_HOST", host)
+
+    with pytest.raises(ConfigurationError, match="SUBSCRIBER_ADMIN_TOKEN") as refused:
+        load_settings()
+
+    assert "\n" not in str(refused.value)
+    monkeypatch.setenv("SUBSCRIBER_ADMIN_TOKEN", "correct horse battery")
+    assert load_settings().host == host
+
+
+@pytest.mark.parametrize("variable", ["SUBSCRIBER_ADMIN_TOKEN", "SUBSCRIBER_DATABASE_URL"])
+def test_what_may_hold_a_password_is_never_quoted(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "too short")
+    monkeypatch.setenv("SUBSCRIBER_PORT", "0")
+
+    with pytest.raises(ConfigurationError, match="SUBSCRIBER_PORT") as refused:
+        load_settings()
+
+    assert "too short" not in str(refused.value)
