@@ -33,7 +33,8 @@ def main() -> None:
     try:
         settings = load_settings()
     except ConfigurationError as error:
-        sys.exit(f"shop: {error}")
+        sys.stderr.write(f"shop: {error}\n")
+        sys.exit(2)  # no restart will help
     app = create_app(settings)
     config = uvicorn.Config(
         app,

@@ -43,7 +43,8 @@ def main() -> None:
     try:
         asyncio.run(run(load_settings()))
     except ConfigurationError as error:
-        sys.exit(f"shop.worker: {error}")
+        sys.stderr.write(f"shop.worker: {error}\n")
+        sys.exit(2)  # no restart will help
     except RedisError as error:
         # arq cannot go on without its connection; whoever supervises the process restarts it.
         sys.exit(f"shop.worker: Redis went away ({error}); nothing is lost, start me again")

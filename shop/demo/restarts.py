@@ -13,6 +13,7 @@ from shop.demo.console import Console
 QUICK_SECONDS = 5.0  # a process that lived shorter than this achieved nothing
 PAUSES = (0.0, 1.0, 2.0, 5.0)  # seconds before the restart after the 1st, 2nd, … quick end
 HOPELESS = 3  # quick ends in a row
+WRONG_SETTING = 2  # exit code of a program that cannot be run as it is set up
 
 
 class Restarts:
@@ -22,12 +23,13 @@ class Restarts:
         self.name = name
         self._console = console
         self._quick_ends = 0
+        self._is_set_up_wrong = False
         self._started_at = 0.0
 
     @property
     def hopeless(self) -> bool:
-        """Whether the program ended at once too often to expect anything else."""
-        return self._quick_ends >= HOPELESS
+        """Whether the program said that it cannot run, or ended at once too often to hope."""
+        return self._is_set_up_wrong or self._quick_ends >= HOPELESS
 
     def spawned(self, **_: Any) -> Literal[True]:
         """Hook of circus, called after each start; True lets the process live."""
@@ -40,11 +42,13 @@ class Restarts:
             output.close()
         if watcher.is_stopping():
             return
+        self._is_set_up_wrong = exit_code == WRONG_SETTING
         loop = asyncio.get_running_loop()
         lived = loop.time() - self._started_at
         self._quick_ends = self._quick_ends + 1 if lived < QUICK_SECONDS else 0
         pause = PAUSES[min(max(self._quick_ends, 1), len(PAUSES)) - 1]
-        self._console.say(f"{self.name} {_cause(exit_code)}; {_when(pause)}")
+        what_now = "its line above says why" if self._is_set_up_wrong else _when(pause)
+        self._console.say(f"{self.name} {_cause(exit_code)}; {what_now}")
         if pause:
             # circus starts what is missing; as long as no process is wanted, none is missing.
             watcher.numprocesses = 0

@@ -107,6 +107,15 @@ def test_one_that_had_lived_for_a_while_is_started_again_at_once(
     assert not process.restarts.hopeless
 
 
+def test_one_that_is_set_up_wrong_is_hopeless_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(monkeypatch)
+
+    said = process.lives(0.1, exit_code=2)
+
+    assert said == "worker ended with exit code 2; its line above says why"
+    assert process.restarts.hopeless
+
+
 def settings(tmp_path: Path, **fields: object) -> Settings:
     return Settings(HOOKSHOP_VAR=tmp_path, **fields)  # type: ignore[call-arg, arg-type]
 
