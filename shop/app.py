@@ -28,7 +28,7 @@ from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.pages import jinja_environment, page_handlers
-from shop.web.security import SECURITY_HEADERS, csrf_protection
+from shop.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 from shop.webhooks.vault import Vault
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -59,7 +59,12 @@ def create_app(settings: Settings) -> Litestar:
             healthz,
             api_router,
             *page_handlers,
-            create_static_files_router(path="/static", directories=[STATIC], opt=OPEN_TO_ALL),
+            create_static_files_router(
+                path="/static",
+                directories=[STATIC],
+                opt=OPEN_TO_ALL,
+                after_request=add_security_headers,
+            ),
         ],
         dependencies={
             "settings": Provide(lambda: settings, sync_to_thread=False),

@@ -34,7 +34,7 @@ from subscriber_app.web.api import api_router
 from subscriber_app.web.errors import exception_handlers
 from subscriber_app.web.pages import jinja_environment, page_handlers
 from subscriber_app.web.receiver import receive_webhook
-from subscriber_app.web.security import SECURITY_HEADERS, csrf_protection
+from subscriber_app.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -72,7 +72,12 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             receive_webhook,
             api_router,
             *page_handlers,
-            create_static_files_router(path="/static", directories=[STATIC], opt=OPEN_TO_ALL),
+            create_static_files_router(
+                path="/static",
+                directories=[STATIC],
+                opt=OPEN_TO_ALL,
+                after_request=add_security_headers,
+            ),
         ],
         dependencies={
             "settings": Provide(lambda: settings, sync_to_thread=False),

@@ -57,6 +57,11 @@ def is_logged_in(connection: Connection) -> bool:
     return isinstance(session, dict) and bool(session.get(LOGGED_IN))
 
 
+def may_manage(connection: Connection, settings: Settings) -> bool:
+    """Whether to offer what only an admin may do, on a page that is open to all."""
+    return settings.admin_token is None or is_logged_in(connection)
+
+
 def sessions(settings: Settings) -> CookieBackendConfig:
     """Sessions live in an encrypted, authenticated cookie; the server keeps none.
 

@@ -1,25 +1,25 @@
-"""The delivery log and the page of one delivery, both live; and "send again"."""
+"""The delivery log and the page of one delivery, both live.
 
-import asyncio
-from datetime import UTC, datetime
+What can be done with them: ``delivery_actions`` and ``bulk_retry``.
+"""
+
 from typing import Any
 
-from litestar import Request, get, post
-from litestar.exceptions import NotFoundException
+from litestar import Request, get
 from litestar.params import FromPath
-from litestar.response import Redirect, ServerSentEvent, Template
+from litestar.response import ServerSentEvent, Template
 
-from shop.announcements import Change
 from shop.database import Database
-from shop.vocabulary import DeliveryState, EventType
+from shop.models import Delivery, Endpoint
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.web.attempts import view_attempts
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
-from shop.web.errors import Problem
+from shop.web.dependencies import TheDatabase, TheFeed
+from shop.web.found import no_such_delivery
 from shop.web.live import Region, live_stream
 from shop.web.log_query import LogQuery
+from shop.web.sent_again import read_sent_again
 from shop.web.wire import body_text, pretty_json
 from shop.webhooks import endpoints
-from shop.webhooks.by_hand import resend
 from shop.webhooks.log import find_delivery, list_deliveries, read_stats
 
 PAGE_SIZE = 50
@@ -34,6 +34,7 @@ async def show_deliveries(request: AnyRequest, database: TheDatabase) -> Templat
     context = await _log_region(database, query).read()
     async with database.reading() as session:
         standing = await endpoints.list_all(session)
+    context["sent_again"] = read_sent_again(request.query_params)
     context["live_address"] = query.address("/deliveries/live", cursor=query.cursor)
     context["endpoint_choices"] = [("", "any")] + [(one.id, one.webhook_url) for one in standing]
     context["event_type_choices"] = [("", "any")] + [(one.value, one.value) for one in EventType]
@@ -64,23 +65,6 @@ async def stream_delivery(
     return await live_stream(request, feed, _delivery_region(database, delivery_id))
 
 
-@post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)
-async def send_again(
-    database: TheDatabase, queue: TheQueue, feed: TheFeed, delivery_id: FromPath[str]
-) -> Redirect:
-    """Make the next attempt now, whatever came of the ones before."""
-    async with database.writing() as session:
-        found = await find_delivery(session, delivery_id)
-        due = await resend(session, delivery_id, now=datetime.now(UTC))
-    if found is None:
-        raise _no_such_delivery(delivery_id)
-    if not due:
-        raise Problem(409, "the delivery is being sent right now, or its endpoint is deleted")
-    change = Change("delivery", delivery_id, order_id=found.message.order_id)
-    await asyncio.gather(queue.wake([delivery_id]), feed.announce(change))
-    return Redirect(f"/deliveries/{delivery_id}", status_code=303)
-
-
 def _log_region(database: Database, query: LogQuery) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
@@ -94,6 +78,7 @@ def _log_region(database: Database, query: LogQuery) -> Region:
             "tabs": query.tabs(stats.deliveries),
             "newest_address": query.address() if query.cursor else None,
             "older_address": query.address(cursor=page.next_cursor) if page.next_cursor else None,
+            "retry_address": query.address("/deliveries/retry") if page.rows else None,
         }
 
     # Anything announced can add a row or change one.
@@ -105,7 +90,7 @@ def _delivery_region(database: Database, delivery_id: str) -> Region:
         async with database.reading() as session:
             found = await find_delivery(session, delivery_id)
         if found is None:
-            raise _no_such_delivery(delivery_id)
+            raise no_such_delivery(delivery_id)
         return {
             "delivery": found.delivery,
             "message": found.message,
@@ -114,15 +99,30 @@ def _delivery_region(database: Database, delivery_id: str) -> Region:
             "attempts": view_attempts(found.attempts),
             "body": body_text(found.message.body),
             "pretty_body": pretty_json(found.message.body),
-            "may_resend": found.delivery.state != DeliveryState.SENDING
-            and found.endpoint.deleted_at is None,
+            "may_resend": _may_resend(found.delivery, found.endpoint),
+            "may_cancel": found.delivery.state is DeliveryState.PENDING,
+            "held_back_by": _held_back_by(found.delivery, found.endpoint),
         }
 
-    def concerns(change: Change) -> bool:
-        return change.id == delivery_id or change.kind == "endpoint"
+    # Any: another delivery's answer may have disabled the endpoint or opened its circuit breaker.
+    # An equal page is not sent.
+    return Region("delivery", "shop/deliveries/_delivery.html", read, lambda _change: True)
 
-    return Region("delivery", "shop/deliveries/_delivery.html", read, concerns)
+
+def _may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
+    """Whether sending again would change anything: what waits for a paused endpoint goes on so."""
+    reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
+    waits_anyway = _held_back_by(delivery, endpoint) == EndpointStatus.PAUSED
+    return reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
 
 
-def _no_such_delivery(delivery_id: str) -> NotFoundException:
-    return NotFoundException(f"there is no delivery {delivery_id!r}")
+def _held_back_by(delivery: Delivery, endpoint: Endpoint) -> str:
+    """What of its endpoint makes a delivery wait longer than its own next try, or nothing."""
+    if delivery.state is not DeliveryState.PENDING:
+        return ""
+    if endpoint.status is not EndpointStatus.ACTIVE:
+        return endpoint.status.value
+    # What a person sends again does not wait for the circuit breaker.
+    if endpoint.probe_at and delivery.next_trigger is Trigger.AUTOMATIC:
+        return "breaker"
+    return ""

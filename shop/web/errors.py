@@ -33,13 +33,21 @@ AnyResponse = Response[Any]
 class Problem(HTTPException):
     """A refusal with a status and one sentence for the client (RFC 9457, "Problem Details").
 
-    ``members``: further fields of the problem document.
+    ``members``: further fields of the problem document. ``way_out``: address and label of where a
+    person goes on from the error's page.
     """
 
     def __init__(
-        self, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        way_out: tuple[str, str] | None = None,
+        **members: Any,
     ) -> None:
         super().__init__(detail=detail, status_code=status, headers=headers)
+        self.way_out = way_out
         self.members = members
 
 
@@ -63,6 +71,7 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyRespons
 def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResponse:
     problem = Problem(error.status_code, _detail(error), headers=error.headers)
     problem.members = getattr(error, "members", {})
+    problem.way_out = getattr(error, "way_out", None)
     return _answer(request, problem)
 
 
@@ -142,6 +151,7 @@ def _error_page(problem: Problem) -> AnyResponse:
             "status": status.value,
             "title": status.phrase,
             "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
+            "way_out": problem.way_out,
         },
         status_code=problem.status_code,
         headers=_headers(problem),

@@ -1,12 +1,12 @@
 """The query of the delivery log's address: read, checked, and written into links.
 
 Everything a reader chose is in the address, so a view can be bookmarked and shared. Called by
-``deliveries``.
+``deliveries`` and ``bulk_retry``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from shop.vocabulary import DeliveryState, EventType
@@ -33,6 +33,8 @@ class Tab:
 class LogQuery:
     """What the address asks for; empty text where it does not."""
 
+    FILTERS: ClassVar = ("state", "endpoint_id", "event_type", "q")
+
     state: str = ""
     endpoint_id: str = ""
     event_type: str = ""
@@ -46,7 +48,8 @@ class LogQuery:
             state=_one_of(DeliveryState, parameters.get("state", "")),
             endpoint_id=parameters.get("endpoint_id", ""),
             event_type=_one_of(EventType, parameters.get("event_type", "")),
-            q=parameters.get("q", "").strip()[:LONGEST_SEARCH],
+            # To a database, a NUL ends the text or is an error; this sign is found nowhere.
+            q=parameters.get("q", "").strip()[:LONGEST_SEARCH].replace("\x00", "\ufffd"),
             cursor=parameters.get("cursor") or None,
         )
 
@@ -65,15 +68,19 @@ class LogQuery:
         """Whether something other than the state is filtered."""
         return bool(self.endpoint_id or self.event_type or self.q)
 
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What is filtered by, as fields of an address or a form."""
+        return {name: value for name in self.FILTERS if (value := getattr(self, name))}
+
     def address(
         self, path: str = PATH, *, state: str | None = None, cursor: str | None = None
     ) -> str:
         """Where this view is, with another ``state`` or from a ``cursor`` on."""
         parameters = {
-            "state": self.state if state is None else state,
-            "endpoint_id": self.endpoint_id,
-            "event_type": self.event_type,
-            "q": self.q,
+            **dict.fromkeys(self.FILTERS, ""),  # their order in the address
+            **self.chosen,
+            **({} if state is None else {"state": state}),
             "cursor": cursor or "",
         }
         query = urlencode({name: value for name, value in parameters.items() if value})

@@ -1,4 +1,7 @@
-"""The pages of orders: the list, and one order with its deliveries, both live."""
+"""The pages of orders: the list, and one order with its deliveries, both live.
+
+Shipping and refunding: ``order_actions``.
+"""
 
 import re
 from collections.abc import Sequence
@@ -6,17 +9,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, get
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
 from litestar.response import ServerSentEvent, Template
 
 from shop.announcements import Change
 from shop.database import Database
 from shop.models import Order
-from shop.orders import OrderDetail, find_order, list_orders
-from shop.web.access import OPEN_TO_ALL
-from shop.web.dependencies import TheDatabase, TheFeed
+from shop.orders import find_order, list_orders
+from shop.web.access import OPEN_TO_ALL, may_manage
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.errors import Problem
+from shop.web.found import no_such_order
 from shop.web.live import Region, live_stream
 from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, list_deliveries
 
@@ -43,30 +46,25 @@ async def stream_orders(
 
 
 @get("/orders/{order_id:str}", include_in_schema=False, opt=OPEN_TO_ALL)
-async def show_order(database: TheDatabase, order_id: FromPath[str]) -> Template:
-    """One order: what was bought, and how telling the endpoints goes."""
-    found = await _existing_order(database, order_id)
-    context = await _deliveries_region(database, order_id).read()
-    return Template(
-        "shop/orders/order.html", context={**context, "order": found.order, "lines": found.lines}
-    )
+async def show_order(
+    request: AnyRequest, settings: TheSettings, database: TheDatabase, order_id: FromPath[str]
+) -> Template:
+    """One order: what was bought, what became of it, and how telling the endpoints goes."""
+    region = _order_region(database, order_id, may_manage=may_manage(request, settings))
+    return Template("shop/orders/order.html", context=await region.read())
 
 
 @get("/orders/{order_id:str}/live", include_in_schema=False, opt=OPEN_TO_ALL)
 async def stream_order(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed, order_id: FromPath[str]
+    request: AnyRequest,
+    settings: TheSettings,
+    database: TheDatabase,
+    feed: TheFeed,
+    order_id: FromPath[str],
 ) -> ServerSentEvent:
-    """The order's deliveries, kept up to date."""
-    await _existing_order(database, order_id)
-    return await live_stream(request, feed, _deliveries_region(database, order_id))
-
-
-async def _existing_order(database: Database, order_id: str) -> OrderDetail:
-    async with database.reading() as session:
-        found = await find_order(session, order_id)
-    if found is None:
-        raise NotFoundException(f"there is no order {order_id!r}")
-    return found
+    """The order, kept up to date."""
+    region = _order_region(database, order_id, may_manage=may_manage(request, settings))
+    return await live_stream(request, feed, region)
 
 
 def _list_region(database: Database, before: str | None) -> Region:
@@ -85,17 +83,29 @@ def _list_region(database: Database, before: str | None) -> Region:
     return Region("orders", "shop/orders/_orders.html", read, lambda c: c.kind == "order")
 
 
-def _deliveries_region(database: Database, order_id: str) -> Region:
+def _order_region(database: Database, order_id: str, *, may_manage: bool) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
-            page = await list_deliveries(session, DeliveryFilter(q=order_id), limit=LARGEST_PAGE)
-        return {"rows": page.rows}
+            found = await find_order(session, order_id)
+            page = await list_deliveries(
+                session, DeliveryFilter(order_id=order_id), limit=LARGEST_PAGE
+            )
+        if found is None:
+            raise no_such_order(order_id)
+        return {
+            "order": found.order,
+            "lines": found.lines,
+            "rows": page.rows,
+            "more_rows": page.next_cursor is not None,
+            "may_ship": may_manage and not found.order.shipped_at and not found.order.refunded_at,
+            "may_refund": may_manage and not found.order.refunded_at,
+        }
 
     def concerns(change: Change) -> bool:
         # Deleting an endpoint cancels deliveries, and its announcements name no orders.
         return change.order_id in {order_id, None}
 
-    return Region("order-deliveries", "shop/orders/_deliveries.html", read, concerns)
+    return Region("order", "shop/orders/_order.html", read, concerns)
 
 
 def _older_address(orders: Sequence[Order]) -> str | None:

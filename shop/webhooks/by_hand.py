@@ -49,6 +49,12 @@ async def count_undelivered(session: AsyncSession, wanted: DeliveryFilter) -> in
     return (await session.exec(query)).one()
 
 
+async def count_unreachable(session: AsyncSession, wanted: DeliveryFilter) -> int:
+    """How many more it would send, if their endpoints were not disabled or deleted."""
+    query = select(func.count()).where(*_undelivered(wanted), ~_reachable())
+    return (await session.exec(query)).one()
+
+
 async def resend_undelivered(
     session: AsyncSession, wanted: DeliveryFilter, *, now: datetime
 ) -> int:

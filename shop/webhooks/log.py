@@ -37,6 +37,7 @@ class DeliveryFilter:
     message_id: str | None = None
     q: str | None = None
     since: datetime | None = None
+    order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,20 @@ async def read_stats(session: AsyncSession) -> Stats:
     orders, revenue = (
         await session.exec(select(func.count(), func.coalesce(func.sum(Order.total_cents), 0)))
     ).one()
-    by_state = await session.exec(
-        select(Delivery.state, func.count()).group_by(col(Delivery.state))
-    )
-    deliveries: dict[DeliveryState, int] = dict.fromkeys(DeliveryState, 0)
-    for state, count in by_state:
-        deliveries[DeliveryState(state)] = count
-    return Stats(orders, revenue, deliveries)
+    return Stats(orders, revenue, await count_by_state(session))
+
+
+async def count_by_state(
+    session: AsyncSession, endpoint_id: str | None = None
+) -> dict[DeliveryState, int]:
+    """Count the deliveries in each state, of one endpoint or of all."""
+    query = select(Delivery.state, func.count()).group_by(col(Delivery.state))
+    if endpoint_id is not None:
+        query = query.where(Delivery.endpoint_id == endpoint_id)
+    counts: dict[DeliveryState, int] = dict.fromkeys(DeliveryState, 0)
+    for state, count in await session.exec(query):
+        counts[DeliveryState(state)] = count
+    return counts
 
 
 def _checked(cursor: str) -> str:
@@ -146,6 +154,8 @@ def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
         found.append(col(Delivery.event_type) == wanted.event_type)
     if wanted.message_id:
         found.append(col(Delivery.message_id) == wanted.message_id)
+    if wanted.order_id:
+        found.append(col(Message.order_id) == wanted.order_id)
     if wanted.since:
         found.append(col(Delivery.created_at) >= wanted.since)
     if wanted.q:

@@ -7,7 +7,9 @@ run what it shows: no inline script or style, nothing from another host, no fram
 import hashlib
 import secrets
 from pathlib import Path
+from typing import Any
 
+from litestar import Response
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import ResponseHeader
 
@@ -23,6 +25,13 @@ SECURITY_HEADERS = [
     ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
     ResponseHeader(name="Referrer-Policy", value="same-origin"),
 ]
+
+
+async def add_security_headers(response: Response[Any]) -> Response[Any]:
+    """For static files, to which Litestar does not add the application's headers."""
+    for header in SECURITY_HEADERS:
+        response.headers[header.name] = str(header.value)
+    return response
 
 
 def csrf_protection(var: Path) -> CSRFConfig:

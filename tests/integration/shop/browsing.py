@@ -121,6 +121,20 @@ async def new_delivery(shop: Shop, url: str = "http://127.0.0.1:9001/hook") -> s
     return delivery_id
 
 
+async def state(shop: Shop, delivery_id: str) -> str:
+    found: str = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()["state"]
+    return found
+
+
+async def fail_attempts(shop: Shop, courier: Courier, clock: Clock, times: int) -> None:
+    """Have that many attempts fail, each of a new delivery; twenty open the circuit breaker."""
+    placed = [await order(shop) for _ in range(times)]
+    clock.pass_seconds(1)
+    for one in placed:
+        for delivery_id in one["delivery_ids"]:
+            await courier.deliver(delivery_id)
+
+
 async def attempt(courier: Courier, clock: Clock, delivery_id: str) -> None:
     """Make the delivery's next attempt, whenever it is due."""
     clock.pass_seconds(100)

@@ -120,7 +120,9 @@ async def test_what_needs_no_token_needs_none(guarded: Shop) -> None:
     order = (await guarded.post("/v1/orders", json=MUG)).json()
 
     for path in ("/healthz", "/v1/products", f"/v1/orders/{order['id']}", "/static/css/base.css"):
-        assert (await guarded.get(path)).status_code == 200
+        answer = await guarded.get(path)
+        assert answer.status_code == 200
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
 
 
 async def test_after_the_login_the_dashboard_is_open_until_the_logout(guarded: Shop) -> None:

@@ -20,14 +20,21 @@ from tests.integration.shop.browsing import (
 from tests.integration.shop.conftest import Clock
 from tests.receiver import Receiver
 
+IDS = ("order_id", "delivery_id", "endpoint_id")
 ALL_PATHS = [
     (method, path)
     for handler in page_handlers
     for path in handler.paths
     for method in handler.http_methods
 ]
+POSTS = [path for method, path in ALL_PATHS if method == "POST"]
 # A stream does not end, so the test client would wait for ever: see test_pages_live.
-PAGES = [path for method, path in ALL_PATHS if method == "GET" and not path.endswith("/live")]
+# The login is a page only where a token is set: see test_access.
+PAGES = [
+    path
+    for method, path in ALL_PATHS
+    if method == "GET" and not path.endswith("/live") and path != "/login"
+]
 WITH_AN_ID = [(method, path) for method, path in ALL_PATHS if "{" in path and "product" not in path]
 
 
@@ -61,7 +68,7 @@ async def test_every_page_can_be_shown_when_there_is_something_to_show(
 ) -> None:
     shown = await pages(shop, ids)
 
-    assert len(shown) >= 8
+    assert len(shown) >= 14
     for path, page in shown.items():
         assert page.status == 200, path
         assert page.answer.headers["content-type"].startswith("text/html"), path
@@ -111,11 +118,34 @@ async def test_every_address_on_a_page_leads_somewhere(shop: Shop, ids: dict[str
         assert (await shop.get(address)).status_code == 200, address
 
 
+@pytest.mark.parametrize("path", POSTS)
+async def test_no_form_of_another_site_does_anything(path: str, shop: Shop) -> None:
+    endpoint_id = await register(shop)
+    placed = await order(shop)
+    before = await everything(shop)
+    ids = {"endpoint_id": endpoint_id, "order_id": placed["id"], "product_id": "mug"}
+    address = filled_in(path, {**ids, "delivery_id": placed["delivery_ids"][0]})
+
+    for token in ({}, {"_csrf_token": "guessed"}):
+        fields = {"status": "paused", "grace": "none", "period": "all", "quantity": "2", **token}
+        page = read_page(await shop.post(address, data=fields, follow_redirects=False))
+
+        assert page.status == 403
+        assert "This form is out of date" in page.text
+        assert "set-cookie" not in page.answer.headers
+    assert await everything(shop) == before
+
+
+async def everything(shop: Shop) -> list[Any]:
+    paths = ("/v1/webhooks", "/v1/deliveries", "/v1/stats")
+    return [(await shop.get(path)).json() for path in paths]
+
+
 @pytest.mark.parametrize(("method", "path"), WITH_AN_ID)
 async def test_an_unknown_id_is_a_page_that_says_so(method: str, path: str, shop: Shop) -> None:
     visitor = Visitor(shop)
     for id_ in ("nope", "<b>", "%00", "%FF", "x" * 5000):
-        address = filled_in(path, dict.fromkeys(("order_id", "delivery_id", "endpoint_id"), id_))
+        address = filled_in(path, dict.fromkeys(IDS, id_))
 
         page = await (visitor.get(address) if method == "GET" else visitor.submit(address))
 

@@ -9,9 +9,11 @@ from tests.integration.shop.browsing import (
     Shop,
     Visitor,
     attempt,
+    fail_attempts,
     new_delivery,
     order,
     register,
+    state,
 )
 from tests.integration.shop.conftest import Clock
 from tests.receiver import Receiver
@@ -23,7 +25,7 @@ def listed(page: Page) -> list[str]:
     """Ids of the deliveries on the page, in its order."""
     assert page.status == 200, page.text
     prefix = "/deliveries/"
-    return [link.removeprefix(prefix) for link in page.links if link.startswith(prefix)]
+    return [link.removeprefix(prefix) for link in page.links if link.startswith(f"{prefix}dlv_")]
 
 
 async def test_an_empty_log_says_what_to_do(shop: Shop) -> None:
@@ -267,8 +269,80 @@ async def test_a_delivery_that_waits_for_a_disabled_endpoint_says_so(
     gone = await new_delivery(shop, receiver.url)
     waiting = (await order(shop))["delivery_ids"][0]
     await attempt(courier, clock, gone)
+    visitor = Visitor(shop)
 
-    page = await Visitor(shop).get(f"/deliveries/{waiting}")
+    page = await visitor.get(f"/deliveries/{waiting}")
+    refused = await visitor.submit(f"/deliveries/{waiting}/attempts")
 
-    assert "disabled" in page.text
-    assert "Nothing is sent to this endpoint" in page.text
+    [endpoint] = (await shop.get("/v1/webhooks")).json()["data"]
+    assert "Nothing is sent to this endpoint: the shop has disabled it." in page.text
+    assert "it answered 410 Gone" in page.text
+    assert "This delivery waits" in page.text
+    assert f"/deliveries/{waiting}/attempts" not in page.forms
+    assert page.links[f"/endpoints/{endpoint['id']}"]
+    assert refused.status == 409
+    assert "enable it first" in refused.text
+    assert refused.links[f"/endpoints/{endpoint['id']}"] == "To the endpoint"
+    assert "So this cannot be sent again" in (await visitor.get(f"/deliveries/{gone}")).text
+
+
+async def test_a_delivery_that_waits_for_a_paused_endpoint_says_so(shop: Shop) -> None:
+    endpoint_id = await register(shop, URL)
+    [delivery_id] = (await order(shop))["delivery_ids"]
+    await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})
+
+    page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
+
+    assert "This delivery waits, since its endpoint is paused." in page.text
+    assert f"/deliveries/{delivery_id}/attempts" not in page.forms
+    assert page.links[f"/endpoints/{endpoint_id}"]
+
+
+async def test_a_delivery_held_back_by_the_circuit_breaker_says_so_until_sent_by_hand(
+    shop: Shop, courier: Courier, clock: Clock
+) -> None:
+    await register(shop, "http://127.0.0.1:1025/nobody")
+    await fail_attempts(shop, courier, clock, 20)
+    [delivery_id] = (await order(shop))["delivery_ids"]
+    visitor = Visitor(shop)
+
+    before = await visitor.get(f"/deliveries/{delivery_id}")
+    await visitor.submit(f"/deliveries/{delivery_id}/attempts")
+    after = await visitor.get(f"/deliveries/{delivery_id}")
+
+    assert "the circuit breaker of its endpoint is open" in before.text
+    assert "20 attempts in a row failed" in before.text
+    assert "circuit breaker" not in after.text
+
+
+async def test_cancelling_gives_up_what_waits_and_sending_again_undoes_it(shop: Shop) -> None:
+    delivery_id = await new_delivery(shop)
+    address = f"/deliveries/{delivery_id}"
+    visitor = Visitor(shop)
+    assert f"{address}/cancel" in (await visitor.get(address)).forms
+
+    cancelled = await visitor.submit(f"{address}/cancel")
+
+    page = await visitor.get(address)
+    assert cancelled.status == 303
+    assert cancelled.answer.headers["location"] == address
+    assert await state(shop, delivery_id) == "cancelled"
+    assert f"{address}/cancel" not in page.forms
+    assert f"{address}/attempts" in page.forms
+    await visitor.submit(f"{address}/attempts")
+    assert await state(shop, delivery_id) == "pending"
+
+
+async def test_what_does_not_wait_is_not_cancelled(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await new_delivery(shop, receiver.url)
+    await attempt(courier, clock, delivery_id)
+    visitor = Visitor(shop)
+
+    refused = await visitor.submit(f"/deliveries/{delivery_id}/cancel")
+
+    assert refused.status == 409
+    assert "this one is succeeded" in refused.text
+    assert refused.links[f"/deliveries/{delivery_id}"] == "To the delivery"
+    assert await state(shop, delivery_id) == "succeeded"

@@ -9,7 +9,6 @@ from tests.integration.shop.browsing import (
     Shop,
     Visitor,
     attempt,
-    new_delivery,
     order,
     register,
 )
@@ -161,19 +160,6 @@ async def test_an_endpoint_shows_its_newest_deliveries(shop: Shop) -> None:
 
     assert f"/deliveries/{placed['delivery_ids'][0]}" in page.links
     assert f"/deliveries?endpoint_id={endpoint_id}" in page.links
-
-
-async def test_a_disabled_endpoint_says_why(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
-) -> None:
-    receiver.status = 410
-    await attempt(courier, clock, await new_delivery(shop, receiver.url))
-    [endpoint] = (await shop.get("/v1/webhooks")).json()["data"]
-
-    page = await Visitor(shop).get(f"/endpoints/{endpoint['id']}")
-
-    assert "disabled" in page.text
-    assert "gone" in page.text
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,63 @@ async def test_an_order_and_a_delivery_show_what_a_worker_has_done(
     assert "Attempt 1" in succeeded.text
 
 
+async def test_an_order_shows_by_itself_that_it_was_shipped_and_refunded(
+    shop: httpx.AsyncClient,
+) -> None:
+    order_id = (await buy(shop))["id"]
+
+    async with opened(shop, f"/orders/{order_id}/live") as stream:
+        before = await stream.next_message()
+        await post(shop, f"/v1/orders/{order_id}/ship")
+        shipped = await stream.until("Shipped at")
+        await post(shop, f"/v1/orders/{order_id}/refund")
+        refunded = await stream.until("Refunded at")
+
+    assert f"/orders/{order_id}/ship" in before.forms
+    assert f"/orders/{order_id}/refund" in shipped.links
+    assert refunded.forms == []
+
+
+async def test_an_endpoint_counts_down_while_its_deliveries_are_sent_again(
+    shop: httpx.AsyncClient, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    endpoint_id = await register(shop, receiver.url)
+    ids = [(await buy(shop))["delivery_ids"][0] for _ in range(2)]
+    for delivery_id in ids:
+        await post(shop, f"/v1/deliveries/{delivery_id}/cancel")
+    long_ago = "2020-01-01T00:00:00Z"
+
+    async with opened(shop, f"/endpoints/{endpoint_id}/live") as stream:
+        await stream.until("cancelled 2")
+        await post(shop, f"/v1/webhooks/{endpoint_id}/recover", since=long_ago)
+        await stream.until("pending 2")
+        clock.pass_seconds(1)
+        await courier.deliver(ids[0])
+        await stream.until("succeeded 1")
+        await courier.deliver(ids[1])
+        last = await stream.until("succeeded 2")
+
+    assert "pending 0" in last.text
+
+
+async def test_a_delivery_shows_by_itself_what_holds_it_back(
+    shop: httpx.AsyncClient, courier: Courier, clock: Clock
+) -> None:
+    endpoint_id = await register(shop, "http://127.0.0.1:1025/nobody")
+    ids = [(await buy(shop))["delivery_ids"][0] for _ in range(21)]
+    clock.pass_seconds(1)
+
+    async with opened(shop, f"/deliveries/{ids[-1]}/live") as stream:
+        before = await stream.next_message()
+        for delivery_id in ids[:-1]:
+            await courier.deliver(delivery_id)
+        await stream.until("the circuit breaker of its endpoint is open")
+        await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})
+        await stream.until("its endpoint is paused")
+
+    assert "breaker" not in before.text
+
+
 async def test_the_form_in_a_live_message_can_be_submitted(shop: httpx.AsyncClient) -> None:
     await register(shop)
     [delivery_id] = (await buy(shop))["delivery_ids"]

@@ -1,4 +1,19 @@
-from tests.integration.shop.browsing import Shop, Visitor, new_delivery, order, register
+import pytest
+from litestar.testing import AsyncTestClient
+from pydantic import SecretStr
+
+from shop.app import create_app
+from shop.config import Settings
+from tests.integration.shop.browsing import (
+    HOSTILE_NAME,
+    Shop,
+    Visitor,
+    new_delivery,
+    order,
+    register,
+)
+
+URL = "http://127.0.0.1:9001/hook"
 
 
 async def test_an_order_that_nobody_is_told_of_says_so(shop: Shop) -> None:
@@ -52,3 +67,120 @@ async def test_a_page_of_orders_that_begins_nowhere_is_refused(shop: Shop) -> No
 
             assert page.status == 400
             assert page.answer.headers["content-type"].startswith("text/html")
+
+
+async def test_shipping_and_refunding_tell_who_wants_to_know_and_stand_on_the_page(
+    shop: Shop,
+) -> None:
+    await register(shop, URL, event_types=["purchase.shipped", "purchase.refunded"])
+    address = f"/orders/{(await order(shop))['id']}"
+    visitor = Visitor(shop)
+
+    shipped = await visitor.submit(f"{address}/ship")
+    between = await visitor.get(address)
+    refunded = await visitor.submit(f"{address}/refund")
+    page = await visitor.get(address)
+
+    for answer in (shipped, refunded):
+        assert answer.status == 303
+        assert answer.answer.headers["location"] == address
+    assert "Shipped at" in between.text
+    assert "Refunded at" not in between.text
+    assert "purchase.shipped" in between.text
+    for fact in ("Shipped at", "Refunded at", "purchase.shipped", "purchase.refunded"):
+        assert fact in page.text
+    assert "purchase.created" not in page.text
+    assert "shipped refunded" in (await visitor.get("/orders")).text
+
+
+async def test_an_order_offers_what_is_possible_now_and_no_more(shop: Shop) -> None:
+    visitor = Visitor(shop)
+    address = f"/orders/{(await order(shop))['id']}"
+    other = f"/orders/{(await order(shop))['id']}"
+
+    new = await visitor.get(address)
+    await visitor.submit(f"{address}/ship")
+    shipped = await visitor.get(address)
+    await visitor.submit(f"{other}/refund")
+    refunded = await visitor.get(other)
+
+    offered = [
+        (f"{path}/ship" in page.forms, f"{path}/refund" in page.links)
+        for path, page in ((address, new), (address, shipped), (other, refunded))
+    ]
+    assert offered == [(True, True), (False, True), (False, False)]
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "reason"),
+    [
+        ("ship", "ship", "This order was shipped before."),
+        ("refund", "ship", "This order was refunded, so it is not shipped."),
+        ("refund", "refund", "This order was refunded before."),
+    ],
+)
+async def test_what_is_not_possible_any_more_is_refused_with_the_reason(
+    before: str, then: str, reason: str, shop: Shop
+) -> None:
+    await register(shop, URL, event_types=["purchase.shipped", "purchase.refunded"])
+    address = f"/orders/{(await order(shop))['id']}"
+    visitor = Visitor(shop)
+    await visitor.submit(f"{address}/{before}")
+
+    refused = await visitor.submit(f"{address}/{then}")
+
+    assert refused.status == 409
+    assert reason in refused.text
+    assert refused.links[address] == "To the order"
+    assert (await shop.get("/v1/stats")).json()["deliveries"]["pending"] == 1
+
+
+async def test_refunding_asks_first_and_says_who_is_told(shop: Shop) -> None:
+    address = f"/orders/{(await order(shop, customer_name=HOSTILE_NAME))['id']}"
+    visitor = Visitor(shop)
+
+    nobody = await visitor.get(f"{address}/refund")
+    await register(shop, URL, event_types=["purchase.refunded"])
+    one = await visitor.get(f"{address}/refund")
+    await visitor.submit(f"{address}/refund")
+    too_late = await visitor.get(f"{address}/refund")
+
+    assert "Refund $14.90" in nobody.text
+    assert HOSTILE_NAME in nobody.text
+    assert "nobody is told" in nobody.text
+    assert "1 endpoint is told: purchase.refunded , −$14.90" in one.text
+    assert "will not be any more" in one.text
+    assert too_late.status == 409
+
+
+async def test_an_order_lists_the_deliveries_of_all_its_events(shop: Shop) -> None:
+    types = ["purchase.created", "purchase.shipped", "purchase.refunded"]
+    await register(shop, URL, event_types=types)
+    await order(shop)
+    address = f"/orders/{(await order(shop))['id']}"
+    visitor = Visitor(shop)
+    await visitor.submit(f"{address}/ship")
+    await visitor.submit(f"{address}/refund")
+
+    page = await visitor.get(address)
+
+    listed = [text for link, text in page.links.items() if link.startswith("/deliveries/dlv_")]
+    assert [text.partition(",")[0] for text in listed] == types[::-1]
+
+
+async def test_a_customer_sees_the_order_but_nothing_to_do_with_it(settings: Settings) -> None:
+    guarded = settings.model_copy(update={"admin_token": SecretStr("correct horse battery")})
+    async with AsyncTestClient(create_app(guarded)) as shop:
+        address = f"/orders/{(await order(shop))['id']}"
+        visitor = Visitor(shop)
+
+        as_customer = await visitor.get(address)
+        refused = await visitor.submit(f"{address}/ship")
+        await visitor.submit("/login", admin_token="correct horse battery")
+        as_admin = await visitor.get(address)
+
+    assert "placed" in as_customer.text
+    assert (as_customer.forms, f"{address}/refund" in as_customer.links) == ([], False)
+    assert refused.answer.headers["location"].startswith("/login")
+    assert "Shipped at" not in as_admin.text
+    assert f"{address}/ship" in as_admin.forms

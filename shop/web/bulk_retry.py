@@ -1,0 +1,61 @@
+"""Sends again all that the delivery log's filter matches and that did not arrive.
+
+Reached from the log, and leads back to it.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response import Redirect, Template
+
+from shop.announcements import Change
+from shop.database import Database
+from shop.web.dependencies import TheDatabase, TheFeed
+from shop.web.forms import read_form
+from shop.web.log_query import LogQuery
+from shop.web.sent_again import with_sent_again
+from shop.webhooks import endpoints
+from shop.webhooks.by_hand import count_undelivered, count_unreachable, resend_undelivered
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/deliveries/retry", include_in_schema=False)
+async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
+    """Say in words what is filtered and how many would be sent again, and ask."""
+    query = LogQuery.read(request.query_params)
+    async with database.reading() as session:
+        context = {
+            "count": await count_undelivered(session, query.filter),
+            "unreachable": await count_unreachable(session, query.filter),
+        }
+    return Template(
+        "shop/deliveries/retry.html",
+        context={**context, "query": query, "words": await _in_words(database, query)},
+    )
+
+
+@post("/deliveries/retry", include_in_schema=False)
+async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Redirect:
+    """Make due what matches and did not arrive."""
+    form = await read_form(request)
+    query = LogQuery.read({name: form.text(name) for name in LogQuery.FILTERS})
+    async with database.writing() as session:
+        # The workers' scheduler finds them: thousands of wake-ups would only crowd the queue.
+        count = await resend_undelivered(session, query.filter, now=datetime.now(UTC))
+    await feed.announce(Change.everything())
+    return Redirect(with_sent_again(query.address(), count), status_code=303)
+
+
+async def _in_words(database: Database, query: LogQuery) -> list[tuple[str, str]]:
+    """The filter as names and values for people."""
+    async with database.reading() as session:
+        endpoint = await endpoints.find(session, query.endpoint_id)
+    words = [
+        ("State", query.state),
+        ("Endpoint", endpoint.webhook_url if endpoint else query.endpoint_id),
+        ("Event type", query.event_type),
+        ("Id or part of the URL", query.q),
+    ]
+    return [(name, value) for name, value in words if value]

@@ -1,0 +1,70 @@
+"""What can be done with a delivery from its page: send it again, cancel it."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from litestar import post
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from shop.announcements import Change
+from shop.vocabulary import DeliveryState
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.errors import Problem
+from shop.web.found import no_such_delivery
+from shop.webhooks.by_hand import cancel, resend
+from shop.webhooks.log import DeliveryDetail, find_delivery
+
+
+@post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)
+async def send_again(
+    database: TheDatabase, queue: TheQueue, feed: TheFeed, delivery_id: FromPath[str]
+) -> Redirect:
+    """Make the next attempt now, whatever came of the ones before."""
+    async with database.writing() as session:
+        found = await find_delivery(session, delivery_id)
+        due = await resend(session, delivery_id, now=datetime.now(UTC))
+    if found is None:
+        raise no_such_delivery(delivery_id)
+    if not due:
+        raise _not_sent_again(found)
+    change = Change("delivery", delivery_id, order_id=found.message.order_id)
+    await asyncio.gather(queue.wake([delivery_id]), feed.announce(change))
+    return Redirect(f"/deliveries/{delivery_id}", status_code=303)
+
+
+@post("/deliveries/{delivery_id:str}/cancel", include_in_schema=False)
+async def cancel_waiting(
+    database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
+) -> Redirect:
+    """Give up a delivery that waits; sending it again undoes that."""
+    async with database.writing() as session:
+        cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
+        found = await find_delivery(session, delivery_id)
+    if found is None:
+        raise no_such_delivery(delivery_id)
+    if not cancelled:
+        raise Problem(
+            409,
+            f"only a delivery that waits can be cancelled, and this one is {found.delivery.state}",
+            way_out=(f"/deliveries/{delivery_id}", "To the delivery"),
+        )
+    await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
+    return Redirect(f"/deliveries/{delivery_id}", status_code=303)
+
+
+def _not_sent_again(found: DeliveryDetail) -> Problem:
+    to_delivery = (f"/deliveries/{found.delivery.id}", "To the delivery")
+    if found.endpoint.deleted_at:
+        return Problem(
+            409, "nothing can be sent, since its endpoint is deleted", way_out=to_delivery
+        )
+    if found.delivery.state is DeliveryState.SENDING:
+        return Problem(
+            409, "the delivery is being sent right now; see what comes of it", way_out=to_delivery
+        )
+    return Problem(
+        409,
+        "its endpoint is disabled; enable it first, then send this again",
+        way_out=(f"/endpoints/{found.endpoint.id}", "To the endpoint"),
+    )

@@ -1,0 +1,141 @@
+"""What can be done with an endpoint from its page: pause, enable, edit, test, delete.
+
+A new secret and sending again have modules of their own: ``secret_rotation``, ``recovery``.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+
+from shop.announcements import Change
+from shop.models import Endpoint
+from shop.vocabulary import DeliveryState, EndpointStatus
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.endpoint_forms import EVENT_TYPE_CHOICES, Edit
+from shop.web.errors import Problem
+from shop.web.forms import read_form
+from shop.web.found import existing_endpoint, no_such_endpoint
+from shop.webhooks import endpoints
+from shop.webhooks.by_hand import ping
+from shop.webhooks.endpoints import EndpointChange
+from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, list_deliveries
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+@post("/endpoints/{endpoint_id:str}/status", include_in_schema=False)
+async def change_status(
+    request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
+) -> Redirect:
+    """Pause the endpoint, or make it ``active``: resume it, or enable it again."""
+    wanted = (await read_form(request)).text("status")
+    async with database.writing() as session:
+        endpoint = await endpoints.find(session, endpoint_id)
+        if endpoint is None:
+            raise no_such_endpoint(endpoint_id)
+        change = EndpointChange(status=_possible_status(endpoint, wanted))
+        await endpoints.change(session, endpoint_id, change)
+    await feed.announce(Change("endpoint", endpoint_id))
+    return _to_endpoint(endpoint_id)
+
+
+@get("/endpoints/{endpoint_id:str}/edit", include_in_schema=False)
+async def show_edit(database: TheDatabase, endpoint_id: FromPath[str]) -> Template:
+    """The form that changes description and event types."""
+    endpoint = await existing_endpoint(database, endpoint_id)
+    return _edit_page(endpoint, Edit.of(endpoint))
+
+
+@post("/endpoints/{endpoint_id:str}/edit", include_in_schema=False)
+async def edit(
+    request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
+) -> AnyResponse:
+    """Change description and event types."""
+    endpoint = await existing_endpoint(database, endpoint_id)
+    form = Edit.read(await read_form(request))
+    if form.errors:
+        return _edit_page(endpoint, form)
+    async with database.writing() as session:
+        changed = await endpoints.change(session, endpoint_id, form.change)
+    if changed is None:  # deleted a moment ago
+        raise no_such_endpoint(endpoint_id)
+    await feed.announce(Change("endpoint", endpoint_id))
+    return _to_endpoint(endpoint_id)
+
+
+@post("/endpoints/{endpoint_id:str}/ping", include_in_schema=False)
+async def send_test_event(
+    database: TheDatabase, queue: TheQueue, feed: TheFeed, endpoint_id: FromPath[str]
+) -> Redirect:
+    """Send ``webhook.ping``, and lead to its delivery."""
+    await existing_endpoint(database, endpoint_id)
+    async with database.writing() as session:
+        delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
+    if delivery_id is None:
+        raise Problem(
+            409,
+            "the endpoint is disabled, so no test event was sent; enable it first, on its page",
+            way_out=(f"/endpoints/{endpoint_id}", "To the endpoint"),
+        )
+    change = Change("delivery", delivery_id)
+    await asyncio.gather(queue.wake([delivery_id]), feed.announce(change))
+    return Redirect(f"/deliveries/{delivery_id}", status_code=303)
+
+
+@get("/endpoints/{endpoint_id:str}/delete", include_in_schema=False)
+async def confirm_deletion(database: TheDatabase, endpoint_id: FromPath[str]) -> Template:
+    """Say what deleting will do, and ask."""
+    endpoint = await existing_endpoint(database, endpoint_id)
+    waiting = DeliveryFilter(endpoint_id=endpoint_id, state=DeliveryState.PENDING)
+    async with database.reading() as session:
+        page = await list_deliveries(session, waiting, limit=LARGEST_PAGE)
+    return Template(
+        "shop/endpoints/delete.html",
+        context={
+            "endpoint": endpoint,
+            "waiting": len(page.rows),
+            "waiting_is_more": page.next_cursor is not None,
+        },
+    )
+
+
+@post("/endpoints/{endpoint_id:str}/delete", include_in_schema=False)
+async def delete(database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]) -> Redirect:
+    """Delete the endpoint."""
+    async with database.writing() as session:
+        cancelled = await endpoints.delete(session, endpoint_id, now=datetime.now(UTC))
+    if cancelled is None:
+        raise no_such_endpoint(endpoint_id)
+    await feed.announce(
+        Change("endpoint", endpoint_id), *(Change("delivery", id_) for id_ in cancelled)
+    )
+    return Redirect("/endpoints", status_code=303)
+
+
+def _possible_status(endpoint: Endpoint, wanted: str) -> EndpointStatus:
+    if wanted not in {EndpointStatus.ACTIVE, EndpointStatus.PAUSED}:
+        raise Problem(400, f"an endpoint can be made active or paused, not {wanted!r}")
+    if wanted == EndpointStatus.PAUSED and endpoint.status is EndpointStatus.DISABLED:
+        raise Problem(
+            409,
+            "the shop has disabled the endpoint, so there is nothing to pause; enable it first",
+            way_out=(f"/endpoints/{endpoint.id}", "To the endpoint"),
+        )
+    return EndpointStatus(wanted)
+
+
+def _edit_page(endpoint: Endpoint, form: Edit) -> Template:
+    return Template(
+        "shop/endpoints/edit.html",
+        context={"endpoint": endpoint, "form": form, "event_type_choices": EVENT_TYPE_CHOICES},
+        status_code=422 if form.errors else 200,
+    )
+
+
+def _to_endpoint(endpoint_id: str) -> Redirect:
+    return Redirect(f"/endpoints/{endpoint_id}", status_code=303)

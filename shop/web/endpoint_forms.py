@@ -1,0 +1,94 @@
+"""The forms that register and change an endpoint: what was typed, and what is wrong with it.
+
+Called by ``endpoints`` and ``endpoint_actions``; what needs the database is theirs to check.
+"""
+
+from dataclasses import dataclass, field
+
+from shop.models import Endpoint
+from shop.vocabulary import EventType
+from shop.web.forms import LONGEST_DESCRIPTION, Form, text_problem
+from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
+
+EVENT_TYPE_CHOICES = [(one.value, one.value) for one in SUBSCRIBABLE_EVENT_TYPES]
+
+
+@dataclass(slots=True)
+class Registration:
+    """The registration form. ``errors``: what is wrong, by field."""
+
+    webhook_url: str = ""
+    description: str = ""
+    event_types: list[str] = field(default_factory=lambda: [EventType.PURCHASE_CREATED.value])
+    errors: dict[str, str] = field(default_factory=dict)
+    standing_endpoint_id: str = ""
+
+    @classmethod
+    def read(cls, form: Form) -> "Registration":
+        """Read and check what needs no database."""
+        typed = cls(form.text("webhook_url"), form.text("description"), form.texts("event_types"))
+        typed.errors = _problems(
+            webhook_url="" if typed.webhook_url else "Type the address of your receiver.",
+            description=_description_problem(typed.description),
+            event_types=_event_types_problem(typed.event_types),
+        )
+        return typed
+
+    @property
+    def status(self) -> int:
+        """HTTP status of a page that shows the form."""
+        if self.standing_endpoint_id:
+            return 409
+        return 422 if self.errors else 200
+
+    @property
+    def new_endpoint(self) -> NewEndpoint:
+        """What the form asks for, once it has no errors."""
+        types = [EventType(value) for value in self.event_types]
+        return NewEndpoint(self.webhook_url, types, self.description)
+
+
+@dataclass(slots=True)
+class Edit:
+    """The form that changes an endpoint; its URL stays, since its secret belongs to it."""
+
+    description: str
+    event_types: list[str]
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> "Edit":
+        """The form as it is when nothing was typed yet."""
+        return cls(endpoint.description, endpoint.event_types)
+
+    @classmethod
+    def read(cls, form: Form) -> "Edit":
+        """Read and check."""
+        typed = cls(form.text("description"), form.texts("event_types"))
+        typed.errors = _problems(
+            description=_description_problem(typed.description),
+            event_types=_event_types_problem(typed.event_types),
+        )
+        return typed
+
+    @property
+    def change(self) -> EndpointChange:
+        """What the form asks for, once it has no errors."""
+        types = [EventType(value) for value in self.event_types]
+        return EndpointChange(description=self.description, event_types=types)
+
+
+def _problems(**by_field: str) -> dict[str, str]:
+    return {name: problem for name, problem in by_field.items() if problem}
+
+
+def _description_problem(text: str) -> str:
+    return text_problem(text, longest=LONGEST_DESCRIPTION)
+
+
+def _event_types_problem(values: list[str]) -> str:
+    if not values:
+        return "Tick at least one."
+    if not set(values) <= set(SUBSCRIBABLE_EVENT_TYPES):
+        return "Choose from the list."
+    return ""

@@ -1,0 +1,79 @@
+"""What the shop does with an order, from the order's page: ship it, refund it.
+
+Like placing it, each is one commit with its webhooks; the workers are woken after it.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from litestar import get, post
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+
+from shop.announcements import Change, ChangeFeed
+from shop.fulfilment import NotPossible, Told, refund, ship
+from shop.models import Order
+from shop.queue import DeliveryQueue
+from shop.vocabulary import EndpointStatus, EventType
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.errors import Problem
+from shop.web.found import no_such_order
+from shop.webhooks import endpoints
+
+
+@post("/orders/{order_id:str}/ship", include_in_schema=False)
+async def ship_order(
+    database: TheDatabase, queue: TheQueue, feed: TheFeed, order_id: FromPath[str]
+) -> Redirect:
+    """Ship the order and tell about it."""
+    try:
+        async with database.writing() as session:
+            told = await ship(session, order_id, now=datetime.now(UTC))
+    except NotPossible as refusal:
+        raise _refused(order_id, refusal) from None
+    return await _back_to_order(told, order_id, queue, feed)
+
+
+@get("/orders/{order_id:str}/refund", include_in_schema=False)
+async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Template:
+    """Say what refunding will do, and ask: it cannot be undone."""
+    async with database.reading() as session:
+        order = await session.get(Order, order_id)
+        standing = await endpoints.list_all(session)
+    if order is None:
+        raise no_such_order(order_id)
+    if order.refunded_at:
+        raise _refused(order_id, NotPossible("this order was refunded before"))
+    told = [
+        endpoint
+        for endpoint in standing
+        if EventType.PURCHASE_REFUNDED in endpoint.event_types
+        and endpoint.status is not EndpointStatus.DISABLED
+    ]
+    return Template("shop/orders/refund.html", context={"order": order, "told": len(told)})
+
+
+@post("/orders/{order_id:str}/refund", include_in_schema=False)
+async def refund_order(
+    database: TheDatabase, queue: TheQueue, feed: TheFeed, order_id: FromPath[str]
+) -> Redirect:
+    """Give the money back and tell about it."""
+    try:
+        async with database.writing() as session:
+            told = await refund(session, order_id, now=datetime.now(UTC))
+    except NotPossible as refusal:
+        raise _refused(order_id, refusal) from None
+    return await _back_to_order(told, order_id, queue, feed)
+
+
+async def _back_to_order(
+    told: Told | None, order_id: str, queue: DeliveryQueue, feed: ChangeFeed
+) -> Redirect:
+    if told is None:
+        raise no_such_order(order_id)
+    await asyncio.gather(queue.wake(told.delivery_ids), feed.announce(Change("order", order_id)))
+    return Redirect(f"/orders/{order_id}", status_code=303)
+
+
+def _refused(order_id: str, refusal: NotPossible) -> Problem:
+    return Problem(409, str(refusal), way_out=(f"/orders/{order_id}", "To the order"))

@@ -1,0 +1,79 @@
+"""Gives an endpoint a new secret: asks how long the old one lives on, and shows the new one once.
+
+Reached from the endpoint's page.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.params import FromPath
+from litestar.response import Template
+
+from shop.announcements import Change
+from shop.database import Database
+from shop.models import Endpoint
+from shop.web.dependencies import TheDatabase, TheFeed, TheVault
+from shop.web.forms import read_form
+from shop.web.found import existing_endpoint
+from shop.webhooks.endpoint_secrets import list_live, rotate
+
+# By the value of the form's field.
+GRACES = {
+    "none": ("none: the old secret stops at once", timedelta()),
+    "hour": ("1 hour", timedelta(hours=1)),
+    "day": ("1 day", timedelta(days=1)),
+    "week": ("7 days", timedelta(days=7)),
+}
+USUAL_GRACE = "day"
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+@get("/endpoints/{endpoint_id:str}/rotate-secret", include_in_schema=False)
+async def confirm_rotation(database: TheDatabase, endpoint_id: FromPath[str]) -> Template:
+    """Say what rotating will do, and ask for the grace."""
+    return await _page(database, await existing_endpoint(database, endpoint_id))
+
+
+@post("/endpoints/{endpoint_id:str}/rotate-secret", include_in_schema=False)
+async def rotate_secret(
+    request: AnyRequest,
+    database: TheDatabase,
+    vault: TheVault,
+    feed: TheFeed,
+    endpoint_id: FromPath[str],
+) -> AnyResponse:
+    """Make a new secret; this answer is the only page that ever shows it."""
+    endpoint = await existing_endpoint(database, endpoint_id)
+    chosen = (await read_form(request)).text("grace")
+    if chosen not in GRACES:
+        return await _page(database, endpoint, problem="Choose one of these.")
+    _label, grace = GRACES[chosen]
+    now = datetime.now(UTC)
+    async with database.writing() as session:
+        secret = await rotate(session, endpoint_id, grace=grace, vault=vault, now=now)
+    await feed.announce(Change("endpoint", endpoint_id))
+    return Template(
+        "shop/endpoints/rotated.html",
+        context={"endpoint": endpoint, "secret": secret, "until": now + grace if grace else None},
+        status_code=201,
+        headers={"Cache-Control": "no-store"},  # no copy of the secret stays in the browser
+    )
+
+
+async def _page(database: Database, endpoint: Endpoint, *, problem: str = "") -> Template:
+    async with database.reading() as session:
+        secrets = await list_live(session, endpoint.id, now=datetime.now(UTC))
+    return Template(
+        "shop/endpoints/rotate.html",
+        context={
+            "endpoint": endpoint,
+            "secrets": secrets,
+            "grace_choices": [(value, label) for value, (label, _grace) in GRACES.items()],
+            "grace": USUAL_GRACE,
+            "problem": problem,
+        },
+        status_code=422 if problem else 200,
+    )
