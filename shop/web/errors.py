@@ -19,7 +19,7 @@ from shop.fulfilment import NotPossible
 from shop.idempotency import KeyReused
 from shop.orders import UnknownProduct
 from shop.web.security import SECURITY_HEADERS
-from shop.webhooks.endpoints import AlreadyRegistered
+from shop.webhooks.endpoints import AlreadyRegistered, NothingToPause
 from shop.webhooks.log import BadCursor
 from shop.webhooks.url_policy import UrlRefused
 
@@ -62,6 +62,7 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyRespons
         BadCursor: _answers(400),
         NotPossible: _answers(409),
         KeyReused: _answers(422),
+        NothingToPause: _answers(409),
         AlreadyRegistered: _answer_already_registered,
         OperationalError: _answer_database_away,
         Exception: _answer_failure,
@@ -84,8 +85,13 @@ def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyR
     """A program is told what to send; a person is sent to the login, and on from there."""
     if request.url.path.startswith("/v1/"):
         return _answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
-    wanted = request.url.path if request.method == "GET" else ""
+    wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
+
+
+def _path_and_query(request: AnyRequest) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def _detail(error: HTTPException) -> str:

@@ -48,8 +48,7 @@ class LogQuery:
             state=_one_of(DeliveryState, parameters.get("state", "")),
             endpoint_id=parameters.get("endpoint_id", ""),
             event_type=_one_of(EventType, parameters.get("event_type", "")),
-            # To a database, a NUL ends the text or is an error; this sign is found nowhere.
-            q=parameters.get("q", "").strip()[:LONGEST_SEARCH].replace("\x00", "\ufffd"),
+            q=parameters.get("q", "").strip()[:LONGEST_SEARCH],
             cursor=parameters.get("cursor") or None,
         )
 

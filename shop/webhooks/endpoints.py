@@ -32,6 +32,10 @@ class AlreadyRegistered(Exception):  # noqa: N818 – the name says what happene
         self.endpoint_id = endpoint_id
 
 
+class NothingToPause(Exception):  # noqa: N818 – the name says what happened
+    """A disabled endpoint cannot be paused: that would hide why the shop disabled it."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
     """What a client asks for. ``event_types``: some of ``SUBSCRIBABLE_EVENT_TYPES``."""
@@ -100,7 +104,7 @@ async def change(
     """Change an endpoint; None when there is no such one.
 
     Making it ``active`` also enables one that the shop disabled: what waits for it goes out, and
-    its run of failures is forgotten.
+    its run of failures is forgotten. Raises ``NothingToPause`` for one that is disabled.
     """
     endpoint = await find(session, endpoint_id)
     if endpoint is None:
@@ -110,11 +114,20 @@ async def change(
     if wanted.event_types is not None:
         endpoint.event_types = list(dict.fromkeys(wanted.event_types))
     if wanted.status is not None:
-        endpoint.status = wanted.status
-        endpoint.disabled_reason = None
-        endpoint.failed_deliveries = 0
+        _set_status(endpoint, wanted.status)
     session.add(endpoint)
     return endpoint
+
+
+def _set_status(endpoint: Endpoint, status: EndpointStatus) -> None:
+    if status is EndpointStatus.PAUSED and endpoint.status is EndpointStatus.DISABLED:
+        raise NothingToPause("the shop has disabled this endpoint; make it active first")
+    endpoint.status = status
+    if status is EndpointStatus.ACTIVE:
+        # Whoever says so expects the next attempt now, and not when a breaker lets it.
+        endpoint.disabled_reason = None
+        endpoint.failed_deliveries = 0
+        endpoint.failed_attempts, endpoint.probe_at = 0, None
 
 
 async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> None:

@@ -149,18 +149,23 @@ def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     if wanted.state:
         found.append(col(Delivery.state) == wanted.state)
     if wanted.endpoint_id:
-        found.append(col(Delivery.endpoint_id) == wanted.endpoint_id)
+        found.append(col(Delivery.endpoint_id) == _searchable(wanted.endpoint_id))
     if wanted.event_type:
         found.append(col(Delivery.event_type) == wanted.event_type)
     if wanted.message_id:
-        found.append(col(Delivery.message_id) == wanted.message_id)
+        found.append(col(Delivery.message_id) == _searchable(wanted.message_id))
     if wanted.order_id:
-        found.append(col(Message.order_id) == wanted.order_id)
+        found.append(col(Message.order_id) == _searchable(wanted.order_id))
     if wanted.since:
         found.append(col(Delivery.created_at) >= wanted.since)
     if wanted.q:
-        found.append(_matches(wanted.q))
+        found.append(_matches(_searchable(wanted.q)))
     return found
+
+
+def _searchable(text: str) -> str:
+    """To a database, a NUL ends the text, or is an error; the sign instead is found nowhere."""
+    return text.replace("\x00", "\ufffd")
 
 
 def _matches(text: str) -> ColumnElement[bool]:

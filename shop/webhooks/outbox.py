@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
 from shop.models import Delivery, Endpoint, Message
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks.events import Event, serialise
 
 
@@ -27,9 +27,17 @@ async def write_message(session: AsyncSession, event: Event, *, now: datetime) -
 
 
 async def write_message_for(
-    session: AsyncSession, event: Event, endpoints: Sequence[Endpoint], *, now: datetime
+    session: AsyncSession,
+    event: Event,
+    endpoints: Sequence[Endpoint],
+    *,
+    trigger: Trigger = Trigger.AUTOMATIC,
+    now: datetime,
 ) -> list[str]:
-    """The same for these endpoints, whether they want it or not."""
+    """The same for these endpoints, whether they want it or not.
+
+    ``trigger``: of the first attempt; one by hand does not wait for a circuit breaker.
+    """
     message = Message(
         id=event.message_id,
         event_type=event.type,
@@ -39,7 +47,7 @@ async def write_message_for(
     )
     session.add(message)
     await session.flush()  # the deliveries' foreign keys need the message's row
-    deliveries = [_pending_delivery(message, endpoint, now) for endpoint in endpoints]
+    deliveries = [_pending_delivery(message, endpoint, trigger, now) for endpoint in endpoints]
     session.add_all(deliveries)
     return [delivery.id for delivery in deliveries]
 
@@ -52,7 +60,9 @@ async def _endpoints_wanting(session: AsyncSession, event_type: EventType) -> Se
     return [endpoint for endpoint in endpoints if event_type in endpoint.event_types]
 
 
-def _pending_delivery(message: Message, endpoint: Endpoint, now: datetime) -> Delivery:
+def _pending_delivery(
+    message: Message, endpoint: Endpoint, trigger: Trigger, now: datetime
+) -> Delivery:
     return Delivery(
         id=new_id("dlv", now),
         message_id=message.id,
@@ -61,5 +71,6 @@ def _pending_delivery(message: Message, endpoint: Endpoint, now: datetime) -> De
         state=DeliveryState.PENDING,
         next_attempt_at=now,
         waits_since=now,
+        next_trigger=trigger,
         created_at=now,
     )

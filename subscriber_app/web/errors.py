@@ -57,8 +57,13 @@ def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyR
     """A program is told what to send; a person is sent to the login, and on from there."""
     if request.url.path.startswith("/v1/"):
         return _answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
-    wanted = request.url.path if request.method == "GET" else ""
+    wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
+
+
+def _path_and_query(request: AnyRequest) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def _detail(error: HTTPException) -> str:

@@ -129,11 +129,11 @@ async def test_after_the_login_the_dashboard_is_open_until_the_logout(guarded: S
     assert await log_in(guarded, next="/endpoints") == 303
     inside = await guarded.get("/deliveries")
     await guarded.post("/logout", data={"_csrf_token": await csrf(guarded)})
-    outside = await guarded.get("/deliveries")
+    outside = await guarded.get("/deliveries?state=failed")
 
     assert inside.status_code == 200
     assert "Log out" in inside.text
-    assert outside.headers["location"] == "/login?next=%2Fdeliveries"
+    assert outside.headers["location"] == "/login?next=%2Fdeliveries%3Fstate%3Dfailed"
 
 
 async def test_a_wrong_token_shows_the_form_again_and_opens_nothing(guarded: Shop) -> None:

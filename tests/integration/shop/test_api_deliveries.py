@@ -50,6 +50,8 @@ async def test_the_log_is_filtered_by_each_of_its_fields(shop: Shop) -> None:
         ("message_id", delivery["message_id"], "msg_other"),
         ("q", delivery["message_id"][:20], "100%_"),
         ("q", "127.0.0.1:9001", "127.0.0.1:9002"),
+        ("q", "dlv_", "\x00"),
+        ("q", "msg_", "msg_\x00"),
     ]:
         assert [row["id"] for row in (await page(shop, **{name: hit}))["data"]] == [wanted]
         assert (await page(shop, **{name: miss}))["data"] == []

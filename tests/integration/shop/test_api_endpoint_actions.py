@@ -188,9 +188,10 @@ async def test_a_disabled_endpoint_refuses_until_it_is_enabled_again(
         await shop.post(f"{path}/recover", json=LONG_AGO),
         await shop.post(f"/v1/deliveries/{delivery_id}/attempts", json={}),
     ]
+    refused.append(await shop.patch(path, json={"status": "paused"}))
     enabled = await shop.patch(path, json={"status": "active"})
 
-    assert [answer.status_code for answer in refused] == [409, 409, 409]
+    assert [answer.status_code for answer in refused] == [409, 409, 409, 409]
     assert enabled.json()["status"] == "active"
     assert enabled.json()["disabled_reason"] is None
     again = await shop.post(f"/v1/deliveries/{delivery_id}/attempts", json={})

@@ -11,10 +11,10 @@ from shop.orders import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import endpoints
 from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
-from shop.webhooks.by_hand import resend
+from shop.webhooks.by_hand import ping, resend
 from shop.webhooks.claims import SHARE_PER_ENDPOINT
 from shop.webhooks.delivery import Courier
-from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.endpoints import EndpointChange, NewEndpoint
 from shop.webhooks.log import find_delivery, read_stats
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
@@ -63,6 +63,18 @@ class World:
             found = await find_delivery(session, delivery_id)
         assert found
         return found.delivery.state
+
+    async def ping(self, endpoint_id: str) -> str:
+        async with self._database.writing() as session:
+            delivery_id = await ping(session, endpoint_id, now=self._clock.now)
+        assert delivery_id
+        return delivery_id
+
+    async def activate(self, endpoint_id: str) -> None:
+        async with self._database.writing() as session:
+            await endpoints.change(
+                session, endpoint_id, EndpointChange(status=EndpointStatus.ACTIVE)
+            )
 
     async def resend(self, delivery_id: str) -> bool:
         async with self._database.writing() as session:
@@ -172,6 +184,33 @@ async def test_sending_again_by_hand_does_not_wait_for_the_breaker(
     await courier.deliver(delivery_id)
 
     assert await world.state(delivery_id) == DeliveryState.SUCCEEDED
+
+
+async def test_a_test_event_does_not_wait_for_the_breaker_either(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    endpoint_id = await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    receiver.status = 200
+
+    await courier.deliver(await world.ping(endpoint_id))
+
+    assert b"webhook.ping" in receiver.requests[-1].body
+
+
+async def test_making_an_endpoint_active_again_closes_its_breaker(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    endpoint_id = await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    [delivery_id] = await world.buy()
+
+    await world.activate(endpoint_id)
+    await courier.deliver(delivery_id)
+
+    assert len(receiver.requests) == FAILURES_TO_OPEN + 1
 
 
 async def test_an_endpoint_that_lets_deliveries_fail_one_after_the_other_is_disabled(
