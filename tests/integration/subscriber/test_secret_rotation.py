@@ -30,7 +30,7 @@ async def visitor(subscriber: Client) -> Visitor:
 async def is_trusted(visitor: Visitor, secret: str, clock: Clock) -> bool:
     """Whether a delivery that this secret signed, just now, is accepted."""
     delivery = Delivery(
-        secret=secret, timestamp=int(clock.now.timestamp()), message_id=f"msg_{secret[-8:-1]}"
+        secret=secret, timestamp=int(clock.now.timestamp()), message_id=f"msg_{fingerprint(secret)}"
     )
     return (await deliver(visitor.client, delivery)).status_code == 200
 
