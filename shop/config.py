@@ -54,6 +54,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _place(url: str) -> tuple[str, int]:
+    """Host and port of a URL."""
+    parsed = HttpUrl(url)
+    return (parsed.host or "").strip("[]").lower(), parsed.port or 0
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(block.strip()) for block in text.split(",") if block.strip())
 
@@ -104,7 +110,12 @@ class Settings(BaseSettings):
     @property
     def url_policy(self) -> UrlPolicy:
         """Which URLs may be registered as endpoints."""
-        return UrlPolicy(self.endpoint_policy, self.allowed_networks, own_ports=(self.port,))
+        return UrlPolicy(
+            self.endpoint_policy,
+            self.allowed_networks,
+            own_ports=(self.port,),
+            own_places=((self.host.lower(), self.port), _place(self.base_url)),
+        )
 
     @property
     def resolved_database_url(self) -> str:

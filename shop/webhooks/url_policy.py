@@ -47,6 +47,7 @@ _CLOSED_IPV6 = (
 )
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
+_OWN_ADDRESS = "this is the shop's own address; a webhook must go to someone else"
 _DNS_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _LOOKS_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 _INTERNAL_SUFFIXES = (".internal", ".local", ".localhost", ".localdomain", ".lan", ".home.arpa")
@@ -66,12 +67,14 @@ class UrlRefused(Exception):  # noqa: N818 – the name says what happened
 class UrlPolicy:
     """What ``SHOP_ENDPOINT_POLICY`` and ``SHOP_ALLOWED_NETWORKS`` allow.
 
-    ``own_ports``: the shop's own ports on this machine, which no webhook may call.
+    ``own_ports``: the shop's own ports on this machine, which no webhook may call. ``own_places``:
+    host and port of every other address by which the shop is called, in lower case.
     """
 
     name: Literal["local", "public"] = "local"
     allowed_networks: tuple[Network, ...] = ()
     own_ports: tuple[int, ...] = ()
+    own_places: tuple[tuple[str, int], ...] = ()
 
     def check(self, url: str) -> None:
         """Raise ``UrlRefused`` unless webhooks may be sent to this URL."""
@@ -81,6 +84,7 @@ class UrlPolicy:
             raise UrlRefused("only https is allowed", setting="SHOP_ENDPOINT_POLICY=local")
         host = (parts.hostname or "").rstrip(".")
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        self._refuse_own(host, port)
         address = _literal_address(host, bracketed="[" in parts.netloc)
         if address:
             self.check_address(address, port)
@@ -91,15 +95,20 @@ class UrlPolicy:
 
     def check_address(self, address: Address, port: int) -> None:
         """Raise ``UrlRefused`` unless a connection to this very address and port is allowed."""
+        self._refuse_own(str(address), port)
         if _inside(address, _LOOPBACK):
             self._check_loopback(address, port)
         elif not is_public(address) and not _inside(address, self.allowed_networks):
             setting = f"SHOP_ALLOWED_NETWORKS={ip_network(address)}"
             raise UrlRefused(f"{address} is not a public address", setting=setting)
 
+    def _refuse_own(self, host: str, port: int) -> None:
+        if (host, port) in self.own_places:
+            raise UrlRefused(_OWN_ADDRESS)
+
     def _check_loopback(self, address: Address, port: int) -> None:
         if port in self.own_ports:
-            raise UrlRefused("this is the shop's own address; a webhook must go to someone else")
+            raise UrlRefused(_OWN_ADDRESS)
         if _inside(address, self.allowed_networks):
             return
         if self.name == "public":

@@ -106,3 +106,13 @@ def test_the_shop_calls_itself_by_an_address_that_leads_there(
     monkeypatch.setenv("SHOP_ADMIN_TOKEN", "correct horse battery")
 
     assert load_settings().base_url == url
+
+
+def test_the_shop_knows_the_addresses_by_which_it_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_PUBLIC_URL", "https://Shop.example.com")
+
+    policy = load_settings().url_policy
+
+    assert policy.own_places == (("127.0.0.1", 8000), ("shop.example.com", 443))

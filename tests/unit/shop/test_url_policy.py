@@ -63,6 +63,28 @@ def test_the_shop_sends_nothing_to_itself(url: str) -> None:
         local.check(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.example.com/hook",
+        "https://SHOP.example.com:443/hook",
+        "https://shop.example.com./hook",
+        "http://192.168.1.5:8000/hook",
+    ],
+)
+def test_nor_does_it_by_any_other_name_of_its_own(url: str) -> None:
+    policy = UrlPolicy(
+        allowed_networks=(ip_network("192.168.1.0/24"),),
+        own_places=(("shop.example.com", 443), ("192.168.1.5", 8000)),
+    )
+
+    with pytest.raises(UrlRefused, match="own address"):
+        policy.check(url)
+    with pytest.raises(UrlRefused, match="own address"):
+        policy.check_address(IPv4Address("192.168.1.5"), 8000)
+    policy.check(url.lower().replace("shop.", "other.").replace("8000", "8001"))
+
+
 def test_an_address_found_by_dns_is_judged_by_the_same_rule() -> None:
     with pytest.raises(UrlRefused):
         local.check_address(IPv4Address("169.254.169.254"), 80)
