@@ -2,11 +2,15 @@
 
 Reading order, from the rules to the wiring:
 
-1. ``webhooks/events``, ``webhooks/signing``, ``webhooks/retries``: pure rules, no I/O.
+1. ``webhooks/events``, ``signing``, ``outcomes``, ``retries``, ``breaker``, ``url_policy``: pure
+   rules, no I/O.
 2. ``models``, ``database``: what is stored, and how a transaction is opened.
-3. ``orders``, ``webhooks/endpoints``, ``webhooks/outbox``: an order and its messages, one commit.
-4. ``queue``, ``worker``, ``webhooks/delivery``, ``webhooks/sender``: wake-up, claim, send, record.
-5. ``web``: JSON API and dashboard; ``app``: the only place where everything is wired together.
+3. ``orders``, ``fulfilment``, ``webhooks/endpoints``, ``webhooks/outbox``: a fact and the messages
+   that tell about it, one commit.
+4. ``queue``, ``worker``, ``webhooks/claims``, ``delivery``, ``connections``, ``sender``: wake-up,
+   claim, send, record.
+5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it.
+6. ``web``: JSON API and dashboard; ``app``: the only place where everything is wired together.
 """
 
 __version__ = "0.1.0"

@@ -3,7 +3,7 @@ from typing import Any
 
 from shop.models import Attempt
 from shop.vocabulary import Trigger
-from shop.web.attempts import AttemptView, view_attempts
+from shop.web.deliveries.attempts import AttemptView, view_attempts
 
 
 def row(**fields: Any) -> Attempt:

@@ -5,7 +5,7 @@ from litestar import Request
 from litestar.testing import RequestFactory
 
 from shop.orders import Item
-from shop.web.cart import Cart, cart_cookie, read_cart
+from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 
 
 def request(cookie: bytes) -> Request[Any, Any, Any]:

@@ -3,8 +3,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from shop.vocabulary import DeliveryState, EventType
+from shop.web.deliveries.log_query import LogQuery
 from shop.web.errors import Problem
-from shop.web.log_query import LogQuery
 from shop.webhooks.log import DeliveryFilter
 
 COUNTS = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.web.wire import body_text, pretty_json, status_text
+from shop.web.deliveries.wire import body_text, pretty_json, status_text
 
 
 def test_json_is_shown_with_one_member_per_line() -> None:

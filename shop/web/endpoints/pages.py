@@ -13,11 +13,11 @@ from litestar.response import ServerSentEvent, Template
 from shop.announcements import Change
 from shop.database import Database
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
-from shop.web.endpoint_forms import EVENT_TYPE_CHOICES, Registration
+from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
+from shop.web.endpoints.recovery import PERIOD_CHOICES
 from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
 from shop.web.live import Region, live_stream
-from shop.web.recovery import PERIOD_CHOICES
 from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.endpoint_secrets import list_live

@@ -12,13 +12,13 @@ from litestar.response import ServerSentEvent, Template
 from shop.database import Database
 from shop.models import Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
-from shop.web.attempts import view_attempts
+from shop.web.deliveries.attempts import view_attempts
+from shop.web.deliveries.log_query import LogQuery
+from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed
 from shop.web.found import no_such_delivery
 from shop.web.live import Region, live_stream
-from shop.web.log_query import LogQuery
 from shop.web.sent_again import read_sent_again
-from shop.web.wire import body_text, pretty_json
 from shop.webhooks import endpoints
 from shop.webhooks.log import find_delivery, list_deliveries, read_stats
 

@@ -1,6 +1,6 @@
 """The forms that register and change an endpoint: what was typed, and what is wrong with it.
 
-Called by ``endpoints`` and ``endpoint_actions``; what needs the database is theirs to check.
+Called by ``pages`` and ``actions``; what needs the database is theirs to check.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """The shopping cart: a cookie such as ``mug:2.hook:1``; the server keeps nothing before checkout.
 
-Used by ``storefront`` and, for the count in every page's header, by ``pages``. The cookie is the
+Used by ``pages`` and, for the count in every page's header, by ``web.pages``. The cookie is the
 customer's to edit, so it is read strictly, and prices always come from the catalogue.
 """
 

@@ -11,9 +11,9 @@ from litestar.response import Redirect, Template
 
 from shop.announcements import Change
 from shop.database import Database
+from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed
 from shop.web.forms import read_form
-from shop.web.log_query import LogQuery
 from shop.web.sent_again import with_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import count_undelivered, count_unreachable, resend_undelivered

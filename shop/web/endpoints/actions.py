@@ -15,7 +15,7 @@ from shop.announcements import Change
 from shop.models import Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
-from shop.web.endpoint_forms import EVENT_TYPE_CHOICES, Edit
+from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Edit
 from shop.web.errors import Problem
 from shop.web.forms import read_form
 from shop.web.found import existing_endpoint, no_such_endpoint

@@ -1,11 +1,17 @@
-"""An attempt in the words of the delivery's page. Called by ``deliveries``."""
+"""An attempt in the words of the delivery's page. Called by ``pages``."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shop.models import Attempt
-from shop.web.wire import ERROR_MEANINGS, body_text, pretty_json, status_text, visible_text
+from shop.web.deliveries.wire import (
+    ERROR_MEANINGS,
+    body_text,
+    pretty_json,
+    status_text,
+    visible_text,
+)
 from shop.webhooks.outcomes import Outcome, judge
 
 

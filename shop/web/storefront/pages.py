@@ -13,9 +13,9 @@ from shop.announcements import Change
 from shop.catalog import CATALOG, find_product
 from shop.orders import LARGEST_QUANTITY, place_order
 from shop.web.access import OPEN_TO_ALL
-from shop.web.cart import Cart, cart_cookie, read_cart
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.forms import LONGEST_NAME, read_form, text_problem
+from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]

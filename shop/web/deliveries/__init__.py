@@ -1,0 +1,16 @@
+"""The delivery log and the page of one delivery, and what can be done to them."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from shop.web.deliveries import actions, bulk_retry, pages
+
+handlers: list[HTTPRouteHandler] = [
+    pages.show_deliveries,
+    pages.stream_deliveries,
+    pages.show_delivery,
+    pages.stream_delivery,
+    actions.send_again,
+    actions.cancel_waiting,
+    bulk_retry.confirm_retry,
+    bulk_retry.retry,
+]

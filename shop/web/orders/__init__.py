@@ -1,0 +1,15 @@
+"""The pages of orders, and what can be done to one."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from shop.web.orders import actions, pages
+
+handlers: list[HTTPRouteHandler] = [
+    pages.show_orders,
+    pages.stream_orders,
+    pages.show_order,
+    pages.stream_order,
+    actions.ship_order,
+    actions.confirm_refund,
+    actions.refund_order,
+]
