@@ -40,7 +40,8 @@ def pytest_runtest_makereport(
     """The report of a test that failed ends with what the demo has said."""
     report = yield
     demo = getattr(item, "funcargs", {}).get("demo")
-    if report.failed and demo:
+    # A demo that a file of tests has for itself is gone before its last report.
+    if report.failed and demo and demo.log.exists():
         lines = demo.output().splitlines()[-LAST_LINES:]
         report.sections.append(("Last lines of the demo", "\n".join(lines)))
     return report

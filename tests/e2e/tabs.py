@@ -52,6 +52,12 @@ class ShopTab(Tab):
         expect(self.page.get_by_role("heading", level=1)).to_contain_text("Order")
         return self.page.url.rpartition("/")[2]
 
+    def open_endpoint(self) -> None:
+        """Open the page of the only endpoint that is registered."""
+        self.open("/endpoints")
+        self.page.get_by_role("row").last.get_by_role("link").click()
+        expect(self.page.get_by_role("heading", name="Endpoint", exact=True)).to_be_visible()
+
     def open_delivery(self, delivery_id: str) -> None:
         self.open_live(f"/deliveries/{delivery_id}")
 

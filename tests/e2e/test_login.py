@@ -1,0 +1,52 @@
+"""With an admin token in both applications: customers buy, and the rest asks who one is."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.demo import Demo, running_demo
+from tests.e2e.tabs import ShopTab, SubscriberTab
+from tests.e2e.watch import Watch
+
+SHOP_TOKEN = "the shop's own token"
+SUBSCRIBER_TOKEN = "the subscriber's token"
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    """A demo of its own, which takes the place of the one that all other tests share."""
+    with running_demo(SHOP_ADMIN_TOKEN=SHOP_TOKEN, SUBSCRIBER_ADMIN_TOKEN=SUBSCRIBER_TOKEN) as demo:
+        yield demo
+
+
+@pytest.fixture(autouse=True)
+def clean_slate() -> None:
+    """Nothing to clean: this demo is new."""
+
+
+def test_a_customer_buys_and_whoever_runs_it_logs_in_to_see_more(
+    shop: ShopTab, subscriber: SubscriberTab, watch: Watch
+) -> None:
+    watch.expect("status of 422")  # the browser's word for a refused form
+    shop.buy("Teapot", "Ada")
+    expect(shop.page.get_by_role("cell", name="succeeded")).to_be_visible()
+    expect(shop.page.get_by_role("button", name="Ship")).to_have_count(0)
+
+    shop.follow("Deliveries")
+    log_in(shop, "not the token")
+    expect(shop.page.get_by_text("not the token that the shop")).to_be_visible()
+    log_in(shop, SHOP_TOKEN)
+    expect(shop.page.get_by_role("heading", name="Deliveries", level=1)).to_be_visible()
+    expect(shop.page.get_by_role("row")).to_have_count(2)
+
+    subscriber.open("/")
+    log_in(subscriber, SUBSCRIBER_TOKEN)
+    expect(subscriber.receipts("accepted")).to_have_count(1)
+    subscriber.press("Log out")
+    expect(subscriber.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def log_in(tab: ShopTab | SubscriberTab, token: str) -> None:
+    tab.page.get_by_label("Admin token").fill(token)
+    tab.press("Log in")

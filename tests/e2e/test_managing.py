@@ -1,0 +1,104 @@
+"""What one does to endpoints and orders by clicking."""
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.e2e.tabs import ShopTab, SubscriberTab
+from tests.programs import buy, wait_until
+
+
+def test_a_paused_endpoint_is_told_everything_once_it_is_resumed(
+    shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    shop.open_endpoint()
+    shop.press("Pause")
+    expect(shop.page.get_by_text("someone has paused it")).to_be_visible()
+    delivery_id = buy(shop_api, "hook")
+    shop.open_delivery(delivery_id)
+    expect(shop.state()).to_contain_text("pending")
+
+    shop.open_endpoint()
+    shop.press("Resume")
+
+    wait_until(shop_api, delivery_id, "succeeded")
+    subscriber.open("/")
+    expect(subscriber.receipts("accepted")).to_have_count(1)
+
+
+def test_a_test_event_arrives_and_books_nothing(shop: ShopTab, subscriber: SubscriberTab) -> None:
+    shop.open_endpoint()
+
+    shop.press("Send test event")
+
+    expect(shop.page.get_by_role("heading", name="webhook.ping")).to_be_visible()
+    expect(shop.state()).to_contain_text("succeeded")
+    subscriber.open("/")
+    expect(subscriber.receipts("accepted")).to_contain_text("webhook.ping")
+    expect(subscriber.total("Purchases booked")).to_have_text("0")
+
+
+def test_an_order_is_shipped_and_refunded_and_the_money_goes_back(
+    shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    order_id = shop.buy("Fishing Rod", "Ada")
+    wait_until_told(shop, 1)
+    shop.press("Ship")
+    wait_until_told(shop, 2)
+
+    shop.follow("Refund …")
+    shop.press("Refund")
+    wait_until_told(shop, 3)
+
+    order = shop_api.get(f"/v1/orders/{order_id}").json()
+    assert order["shipped_at"]
+    assert order["refunded_at"]
+    subscriber.open("/")
+    expect(subscriber.receipts("accepted")).to_have_count(3)
+    expect(subscriber.total("Revenue booked")).to_have_text("$0.00")
+
+
+def wait_until_told(shop: ShopTab, times: int) -> None:
+    """On an order's page: so many of its deliveries have succeeded."""
+    told = shop.page.get_by_role("row").filter(has=shop.page.get_by_role("cell", name="succeeded"))
+    expect(told).to_have_count(times)
+
+
+def test_what_an_endpoint_missed_is_sent_again_after_being_counted(
+    shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    delivery_id = buy_and_cancel(shop, shop_api)
+    shop.open_endpoint()
+
+    shop.press("Count them …")
+    shop.press("Send 1 delivery again")
+
+    wait_until(shop_api, delivery_id, "succeeded")
+    subscriber.open("/")
+    expect(subscriber.receipts("accepted")).to_have_count(1)
+
+
+def buy_and_cancel(shop: ShopTab, shop_api: httpx.Client) -> str:
+    """Leave a delivery behind that was cancelled while its endpoint was paused."""
+    shop.open_endpoint()
+    shop.press("Pause")
+    delivery_id = buy(shop_api)
+    shop.open(f"/deliveries/{delivery_id}")
+    shop.press("Cancel")
+    wait_until(shop_api, delivery_id, "cancelled")
+    shop.open_endpoint()
+    shop.press("Resume")
+    expect(shop.page.get_by_role("button", name="Pause")).to_be_visible()
+    return delivery_id
+
+
+def test_a_new_secret_from_the_subscribers_page_interrupts_nothing(
+    shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    subscriber.open("/subscription")
+    subscriber.press("Get a new secret")
+    expect(subscriber.page.get_by_text("Secret before")).to_be_visible()
+
+    wait_until(shop_api, buy(shop_api), "succeeded")
+
+    shop.open_endpoint()
+    expect(shop.page.get_by_text("it is rotated")).to_be_visible()
