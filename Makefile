@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 # Two calls of pytest: the event loops of Playwright and of pytest-asyncio exclude each other.
-UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e
+UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e -m "not long"
 E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e
 
 .PHONY: help
@@ -32,6 +32,10 @@ test-unit: ready-to-develop ## Run all tests but those
 .PHONY: test-e2e
 test-e2e: ready-to-develop ## Run only those over real processes and in a real browser
 	@$(E2E_TESTS)
+
+.PHONY: test-faults
+test-faults: ready-to-develop ## Kill, freeze and fill up real processes, for twelve minutes or so
+	@$(RUN) -m pytest tests/faults
 
 .PHONY: lint
 lint: ready-to-develop ## Check style, formatting and types

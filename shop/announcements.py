@@ -16,8 +16,10 @@ from typing import Literal
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shop.redis_patience import RedisPatience
+
 CHANNEL = "hookshop:changes"
-PUBLISH_TIMEOUT_SECONDS = 0.5
+PUBLISH_TIMEOUT_SECONDS = 0.25
 RECONNECT_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class ChangeFeed:
 
     def __init__(self, redis_url: str) -> None:
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=PUBLISH_TIMEOUT_SECONDS)
+        self._patience = RedisPatience(PUBLISH_TIMEOUT_SECONDS)
         self._subscriptions: set[Subscription] = set()
 
     async def announce(self, *changes: Change) -> None:
@@ -80,7 +83,7 @@ class ChangeFeed:
             return
         self._hand_out(changes)
         try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
+            async with self._patience.bounded():
                 await self._redis.publish(CHANNEL, json.dumps([asdict(c) for c in changes]))
         except (RedisError, OSError, TimeoutError) as error:
             logger.warning(

@@ -76,9 +76,10 @@ async def _waiting_for(turn: asyncio.Lock | None) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(BUSY_TIMEOUT_SECONDS):
             await turn.acquire()
-    except TimeoutError as error:
+    except TimeoutError:
         # As the database itself would say it.
-        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+        reason = TimeoutError("too many others wait to write")
+        raise OperationalError("BEGIN IMMEDIATE", None, reason) from None
     try:
         yield
     finally:

@@ -5,7 +5,6 @@ the database says is due. Jobs are wake-ups, not truth: losing one delays a deli
 twice does nothing. Besides ``worker``, this is the only module that knows arq.
 """
 
-import asyncio
 import json
 import logging
 import time
@@ -17,7 +16,9 @@ from arq.constants import default_queue_name
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
-WAKE_TIMEOUT_SECONDS = 0.5  # an order never waits longer than this for Redis
+from shop.redis_patience import RedisPatience
+
+WAKE_TIMEOUT_SECONDS = 0.25  # an order never waits longer than this for Redis
 DELIVER_JOB = "deliver"
 # Two wake-ups for a delivery in the same window are one job. The window is short, since the mark
 # of a job whose worker was killed outlives that worker and would keep new wake-ups out.
@@ -50,6 +51,7 @@ class DeliveryQueue:
             job_serializer=serialise_job,
             job_deserializer=deserialise_job,
         )
+        self._patience = RedisPatience(WAKE_TIMEOUT_SECONDS)
 
     async def wake(self, delivery_ids: Iterable[str]) -> None:
         """Ask the workers to look at these deliveries. Never raises.
@@ -57,7 +59,7 @@ class DeliveryQueue:
         Call it after the commit: a worker that is quicker than the commit would find nothing.
         """
         try:
-            async with asyncio.timeout(WAKE_TIMEOUT_SECONDS):
+            async with self._patience.bounded():
                 for delivery_id in delivery_ids:
                     await self._arq.enqueue_job(
                         DELIVER_JOB, delivery_id, _job_id=_job_id(delivery_id)

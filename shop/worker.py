@@ -24,15 +24,18 @@ from shop.logs import configure_logging
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
 from shop.webhooks.delivery import SHIFT, Courier, DeliveryRules
 from shop.webhooks.endpoint_secrets import forget_expired
+from shop.webhooks.in_flight import InFlight
 from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 
-MOST_JOBS = 100  # deliveries in flight at a time
+MOST_JOBS = 100  # wake-ups at a time
+MOST_IN_FLIGHT = 400  # deliveries at a time
 POLL_SECONDS = 0.02  # arq's own 0.5 s would be most of a webhook's latency
 SCHEDULER_SECONDS = 0.25
 TIDY_SECONDS = 60
 LONGEST_QUEUE = 1000  # a backlog waits in the database, not in Redis
-JOB_MARGIN_SECONDS = 10
+JOB_SECONDS = 5  # more than enough: a job only begins a delivery
+STOP_MARGIN = timedelta(seconds=10)
 
 logger = logging.getLogger(__name__)
 
@@ -56,33 +59,36 @@ async def run(settings: Settings) -> None:
     feed = ChangeFeed(settings.resolved_redis_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
     sender = Sender(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
-    courier = Courier(database, sender, feed, Vault.open(settings.vault_key_file), _rules(settings))
+    rules = _rules(settings)
+    courier = Courier(database, sender, feed, Vault.open(settings.vault_key_file), rules)
     await database.create_tables()
-    worker = _arq_worker(settings, courier)
-    scheduler = asyncio.create_task(schedule(courier, queue))
+    in_flight = InFlight(courier, most=MOST_IN_FLIGHT)
+    worker = _arq_worker(settings, in_flight)
+    scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
     tidying = asyncio.create_task(tidy(database))
     try:
         logger.info("The worker looks for deliveries")
-        # On a signal arq lets jobs finish and then cancels its own main task.
+        # On a signal arq cancels its own main task.
         with contextlib.suppress(asyncio.CancelledError):
             await worker.async_run()
-        logger.info("The worker has finished what it had begun")
     finally:
         for task in (scheduler, tidying):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await in_flight.finish(SHIFT + rules.request_timeout + STOP_MARGIN)
+        logger.info("The worker has finished what it had begun")
         await worker.close()
         for part in (sender, queue, feed, database):
             await part.close()
 
 
-async def schedule(courier: Courier, queue: DeliveryQueue) -> None:
+async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
     """Wake workers for whatever the database says is due, for ever."""
     while True:
         try:
-            await _wake_due(courier, queue)
-        except (SQLAlchemyError, RedisError, OSError) as error:
+            await _wake_due(courier, queue, in_flight)
+        except SQLAlchemyError as error:
             logger.warning("Scheduler: %s", error)
         await asyncio.sleep(SCHEDULER_SECONDS)
 
@@ -98,11 +104,16 @@ async def tidy(database: Database) -> None:
         await asyncio.sleep(TIDY_SECONDS)
 
 
-async def _wake_due(courier: Courier, queue: DeliveryQueue) -> None:
-    room = LONGEST_QUEUE - await queue.length()
-    if room <= 0:
+async def _wake_due(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
+    try:
+        room = LONGEST_QUEUE - await queue.length()
+    except (RedisError, OSError) as error:
+        logger.warning("Scheduler: going on without Redis (%s)", error)
+        for delivery_id in await courier.find_due(limit=MOST_IN_FLIGHT):
+            in_flight.begin(delivery_id)
         return
-    await queue.wake(await courier.find_due(limit=room))
+    if room > 0:
+        await queue.wake(await courier.find_due(limit=room))
 
 
 def _rules(settings: Settings) -> DeliveryRules:
@@ -116,18 +127,16 @@ def _rules(settings: Settings) -> DeliveryRules:
     )
 
 
-def _arq_worker(settings: Settings, courier: Courier) -> Worker:
+def _arq_worker(settings: Settings, in_flight: InFlight) -> Worker:
     async def deliver(_context: dict[str, Any], delivery_id: str) -> None:
-        await courier.work_off(delivery_id)
+        in_flight.begin(delivery_id)
 
-    longest_job = SHIFT.total_seconds() + settings.request_timeout_seconds + JOB_MARGIN_SECONDS
     return Worker(
         # arq's type asks for *args and **kwargs, which would hide what the job takes.
-        functions=[func(deliver, name=DELIVER_JOB, timeout=longest_job, keep_result=0)],  # type: ignore[arg-type]
+        functions=[func(deliver, name=DELIVER_JOB, timeout=JOB_SECONDS, keep_result=0)],  # type: ignore[arg-type]
         redis_settings=RedisSettings.from_dsn(settings.resolved_redis_url),
         max_jobs=MOST_JOBS,
         poll_delay=POLL_SECONDS,
-        job_completion_wait=int(longest_job),  # on SIGTERM, finish what is in flight
         job_serializer=serialise_job,
         job_deserializer=deserialise_job,
     )

@@ -7,7 +7,7 @@ claim has an end, in case that worker dies, and a fencing number, in case it com
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, or_
+from sqlalchemy import ColumnElement, ScalarSelect, case, not_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,6 +19,9 @@ from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 SHARE_PER_ENDPOINT = 20
 # Clocks of several machines differ a little; more than this is a clock that was set back.
 CLOCK_TOLERANCE = timedelta(seconds=5)
+
+# An endpoint's share as SQL: one probe at a time while its breaker is open.
+_SHARE = case((col(Endpoint.probe_at).is_(None), SHARE_PER_ENDPOINT), else_=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ async def claim(
         .where(
             col(Delivery.id) == delivery_id,
             is_due(now, longest_lease=lease),
-            _in_flight() < _share(),
+            _in_flight(now, lease) < _share(),
         )
         .values(state=DeliveryState.SENDING, fence=Delivery.fence + 1, lease_expires_at=now + lease)
         .execution_options(synchronize_session=False)
@@ -72,10 +75,6 @@ def is_due(now: datetime, *, longest_lease: timedelta) -> ColumnElement[bool]:
         col(Delivery.next_attempt_at) <= now,
         col(Delivery.waits_since) > now + CLOCK_TOLERANCE,
     )
-    abandoned = or_(
-        col(Delivery.lease_expires_at) <= now,
-        col(Delivery.lease_expires_at) > now + longest_lease + CLOCK_TOLERANCE,
-    )
     return or_(
         and_(
             col(Delivery.state) == DeliveryState.PENDING,
@@ -92,25 +91,40 @@ def is_due(now: datetime, *, longest_lease: timedelta) -> ColumnElement[bool]:
                 ),
             ),
         ),
-        and_(col(Delivery.state) == DeliveryState.SENDING, abandoned),
+        and_(
+            col(Delivery.state) == DeliveryState.SENDING,
+            not_(_is_leased(Delivery, now, longest_lease)),
+        ),
     )
 
 
 async def find_due(
     session: AsyncSession, *, now: datetime, longest_lease: timedelta, limit: int
 ) -> list[str]:
-    """Ids of deliveries that may be claimed, the longest waiting first, each endpoint its share."""
+    """Ids of deliveries that may be claimed, the longest waiting first, each endpoint its share.
+
+    What an endpoint has in flight counts: waking workers for more than its share would only have
+    them ask the database in vain.
+    """
     place = func.row_number().over(
         partition_by=col(Delivery.endpoint_id), order_by=col(Delivery.next_attempt_at)
     )
     due = (
-        select(Delivery.id, Delivery.next_attempt_at, place.label("place"))
+        select(Delivery.id, Delivery.endpoint_id, Delivery.next_attempt_at, place.label("place"))
         .where(is_due(now, longest_lease=longest_lease))
+        .subquery()
+    )
+    busy = (
+        select(Delivery.endpoint_id, func.count().label("in_flight"))
+        .where(Delivery.state == DeliveryState.SENDING, _is_leased(Delivery, now, longest_lease))
+        .group_by(col(Delivery.endpoint_id))
         .subquery()
     )
     query = (
         select(due.c.id)
-        .where(due.c.place <= SHARE_PER_ENDPOINT)
+        .join(Endpoint, col(Endpoint.id) == due.c.endpoint_id)
+        .outerjoin(busy, busy.c.endpoint_id == due.c.endpoint_id)
+        .where(due.c.place <= _SHARE - func.coalesce(busy.c.in_flight, 0))
         .order_by(due.c.next_attempt_at)
         .limit(limit)
     )
@@ -130,14 +144,15 @@ async def find_next(
     return (await session.exec(query)).first()
 
 
-def _in_flight() -> ScalarSelect[int]:
-    """How many deliveries of the same endpoint are being sent, by any worker."""
+def _in_flight(now: datetime, longest_lease: timedelta) -> ScalarSelect[int]:
+    """How many deliveries of the same endpoint are being sent, by any worker that is alive."""
     other = aliased(Delivery)
     return (
         select(func.count())
         .where(
             other.endpoint_id == Delivery.endpoint_id,
             other.state == DeliveryState.SENDING,
+            _is_leased(other, now, longest_lease),
             other.id != Delivery.id,
         )
         .correlate(Delivery)
@@ -145,10 +160,19 @@ def _in_flight() -> ScalarSelect[int]:
     )
 
 
+def _is_leased(
+    delivery: type[Delivery], now: datetime, longest_lease: timedelta
+) -> ColumnElement[bool]:
+    """Whether the worker that claimed it may still be at it."""
+    return and_(
+        col(delivery.lease_expires_at) > now,
+        col(delivery.lease_expires_at) <= now + longest_lease + CLOCK_TOLERANCE,
+    )
+
+
 def _share() -> ScalarSelect[int]:
-    """The endpoint's share: one probe at a time while its breaker is open."""
     return (
-        select(case((col(Endpoint.probe_at).is_(None), SHARE_PER_ENDPOINT), else_=1))
+        select(_SHARE)
         .where(Endpoint.id == Delivery.endpoint_id)
         .correlate(Delivery)
         .scalar_subquery()

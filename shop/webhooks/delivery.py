@@ -5,11 +5,13 @@ record is one transaction after it, so no transaction is open while the network 
 number makes sure that a worker which outlived its lease cannot overwrite its successor's record.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -31,6 +33,10 @@ from shop.webhooks.vault import Vault
 LEASE_MARGIN = timedelta(seconds=3)
 # How long one wake-up goes on with what waits for the same endpoint.
 SHIFT = timedelta(seconds=2)
+# A few hundred wake-ups may come at once. Whoever has sent and wants to record it must not queue
+# behind all of them: when its claim runs out meanwhile, the delivery is sent a second time.
+CLAIMS_AT_A_TIME = 10
+RECORD_PAUSE_SECONDS = 0.5  # a full disk says so at once, and not only once
 INTERNAL_ERROR = "internal_error"
 
 logger = logging.getLogger(__name__)
@@ -73,6 +79,7 @@ class Courier:
         self._feed = feed
         self._vault = vault
         self._rules = rules
+        self._claiming = asyncio.Semaphore(CLAIMS_AT_A_TIME)
 
     async def work_off(self, delivery_id: str) -> None:
         """Deliver, then go on with what else waits for the same endpoint, for a while.
@@ -116,7 +123,7 @@ class Courier:
             )
 
     async def _claim(self, delivery_id: str) -> Claim | None:
-        async with self._database.writing() as session:
+        async with self._claiming, self._database.writing() as session:
             return await claim(
                 session,
                 delivery_id,
@@ -143,6 +150,22 @@ class Courier:
         return OutgoingRequest(url, {"Content-Type": "application/json", **signed}, body)
 
     async def _record(self, claimed: Claim, started_at: datetime, answer: Answer) -> None:
+        """Write down what came of it, and try again while the claim lasts.
+
+        What is not written down will be sent a second time.
+        """
+        while True:
+            try:
+                return await self._write_down(claimed, started_at, answer)
+            except OperationalError as error:
+                if self._rules.now() >= started_at + self._rules.lease:
+                    raise
+                logger.warning(
+                    "Delivery %s: recording it again: %s", claimed.delivery.id, error.orig
+                )
+            await asyncio.sleep(RECORD_PAUSE_SECONDS)
+
+    async def _write_down(self, claimed: Claim, started_at: datetime, answer: Answer) -> None:
         now, outcome = self._rules.now(), judge(answer.status)
         values = self._next_state(claimed, answer, now)
         async with self._database.writing() as session:

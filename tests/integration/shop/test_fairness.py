@@ -15,6 +15,7 @@ from shop.webhooks.by_hand import ping, resend
 from shop.webhooks.claims import SHARE_PER_ENDPOINT
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import EndpointChange, NewEndpoint
+from shop.webhooks.in_flight import InFlight
 from shop.webhooks.log import find_delivery, read_stats
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
@@ -140,6 +141,22 @@ async def test_a_wake_up_for_what_another_worker_has_ends_at_once(
     assert receiver.requests == []
 
 
+async def test_a_wake_up_for_which_a_worker_has_no_room_is_left_to_the_scheduler(
+    courier: Courier, world: World, receiver: Receiver
+) -> None:
+    with running_receiver() as other:
+        await world.register(receiver.url)
+        await world.register(other.url)
+        in_flight = InFlight(courier, most=1)
+
+        for delivery_id in await world.buy():
+            in_flight.begin(delivery_id)
+        await in_flight.finish(timedelta(seconds=15))
+
+        assert len(receiver.requests) + len(other.requests) == 1
+        assert len(await courier.find_due(limit=100)) == 1
+
+
 async def test_a_failing_endpoint_is_left_alone_and_then_probed_once_at_a_time(
     courier: Courier, world: World, clock: Clock
 ) -> None:
@@ -153,6 +170,52 @@ async def test_a_failing_endpoint_is_left_alone_and_then_probed_once_at_a_time(
 
     assert [claim is not None for claim in claims] == [True, False, False]
     assert (await world.endpoint(endpoint_id)).failed_attempts == FAILURES_TO_OPEN
+
+
+async def test_nobody_is_woken_for_an_endpoint_whose_share_is_in_use(
+    courier: Courier, world: World
+) -> None:
+    await world.register(NOBODY)
+    ids = await world.buy_many(SHARE_PER_ENDPOINT + 5)
+    for delivery_id in ids[: SHARE_PER_ENDPOINT - 1]:
+        await courier._claim(delivery_id)  # noqa: SLF001 – in flight
+
+    almost = await courier.find_due(limit=100)
+    await courier._claim(almost[0])  # noqa: SLF001 – in flight, too
+
+    assert len(almost) == 1
+    assert await courier.find_due(limit=100) == []
+
+
+async def test_nobody_is_woken_while_a_failing_endpoint_is_being_probed(
+    courier: Courier, world: World, clock: Clock
+) -> None:
+    await world.register(NOBODY)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    clock.pass_seconds(60)
+
+    [probe] = await courier.find_due(limit=100)
+    await courier._claim(probe)  # noqa: SLF001 – in flight
+
+    assert await courier.find_due(limit=100) == []
+
+
+async def test_abandoned_claims_of_a_failing_endpoint_do_not_keep_each_other_waiting(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN - 1)
+    for delivery_id in await world.buy_many(2):
+        await courier._claim(delivery_id)  # noqa: SLF001 – by a worker that dies right after
+    await fail(courier, world, clock, 1)  # opens the breaker
+    receiver.status = 200
+
+    clock.pass_seconds(60)
+    for delivery_id in await courier.find_due(limit=100):
+        await courier.work_off(delivery_id)
+
+    assert await world.count(DeliveryState.SUCCEEDED) == FAILURES_TO_OPEN + 2
 
 
 async def test_a_probe_that_succeeds_lets_everything_go_out(

@@ -1,0 +1,137 @@
+"""Counts what both databases hold and what passed the line, and compares the two companies' books.
+
+Reads the SQLite files directly: what the applications say of themselves is not proof enough.
+"""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.faults.line import Line
+from tests.waiting import wait_for
+
+SHOP_FACTS = (
+    "attempt",
+    "delivery",
+    "message",
+    "used_idempotency_key",
+    "order_line",
+    "shop_order",
+)
+SUBSCRIBER_FACTS = ("purchase", "handled_message", "receipt")
+COUNT_DELIVERIES = """
+    SELECT state, count(*) FROM delivery
+    WHERE endpoint_id = ifnull(?, endpoint_id) GROUP BY state ORDER BY state
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One line of a report. ``deliveries``: by state, those for the subscriber."""
+
+    orders: int
+    messages: int
+    deliveries: dict[str, int]
+    attempts: int
+    requests: int
+    purchases: int
+
+    def __str__(self) -> str:
+        states = ", ".join(f"{count} {state}" for state, count in self.deliveries.items())
+        return (
+            f"{self.orders} orders, {self.messages} messages, deliveries: {states or 'none'}, "
+            f"{self.requests} requests, {self.purchases} purchases booked"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The databases of the shop and of the subscriber, and the line between them."""
+
+    shop: Path
+    subscriber: Path
+    line: Line
+
+    def count(self) -> Count:
+        """Everything, now."""
+        endpoint = self.subscriber_endpoint()
+        return Count(
+            orders=self.of_shop("SELECT count(*) FROM shop_order")[0][0],
+            messages=self.of_shop("SELECT count(*) FROM message WHERE order_id NOTNULL")[0][0],
+            deliveries=dict(self.of_shop(COUNT_DELIVERIES, endpoint)),
+            attempts=self.of_shop(
+                "SELECT count(*) FROM attempt JOIN delivery ON delivery.id = delivery_id"
+                " WHERE endpoint_id = ?",
+                endpoint,
+            )[0][0],
+            requests=self.line.requests,
+            purchases=self.of_subscriber("SELECT count(*) FROM purchase")[0][0],
+        )
+
+    def wait_until_delivered(self, patience: float = 15) -> None:
+        """Return when every order's delivery to the subscriber has succeeded."""
+
+        def delivered() -> bool:
+            count = self.count()
+            return count.deliveries == {"succeeded": count.orders}
+
+        try:
+            wait_for(delivered, "everything is delivered", patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are {self.count()}") from None
+
+    def compare(self) -> None:
+        """Fail unless each order has its message, its delivery and its one booked purchase."""
+        count = self.count()
+        assert count.messages == count.orders, count
+        assert sum(count.deliveries.values()) == count.orders, count
+        ordered = self.of_shop("SELECT id, total_cents FROM shop_order ORDER BY id")
+        booked = self.of_subscriber("SELECT order_id, value_cents FROM purchase ORDER BY order_id")
+        assert booked == ordered, count
+        numbers = self.of_shop("SELECT delivery_id, count(*), max(number) FROM attempt GROUP BY 1")
+        assert [row for row in numbers if row[1] != row[2]] == []
+
+    def verdicts(self) -> dict[str, int]:
+        """The subscriber's receipts by verdict."""
+        return dict(self.of_subscriber("SELECT verdict, count(*) FROM receipt GROUP BY verdict"))
+
+    def subscriber_endpoint(self) -> str:
+        """The id under which the subscriber is registered."""
+        return str(self.of_subscriber("SELECT endpoint_id FROM subscription")[0][0])
+
+    def of_shop(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return _read(self.shop, query, values)
+
+    def of_subscriber(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return _read(self.subscriber, query, values)
+
+    def change_shop(self, statement: str, *values: Any) -> None:
+        """What a person with a database tool would do."""
+        _write(self.shop, [(statement, values)])
+
+    def forget_all(self) -> None:
+        """Delete orders, receipts and all endpoints but the subscriber's, which is well again."""
+        standing = (self.subscriber_endpoint(),)
+        _write(
+            self.shop,
+            [(f"DELETE FROM {table}", ()) for table in SHOP_FACTS]
+            + [
+                ("DELETE FROM endpoint_secret WHERE endpoint_id <> ?", standing),
+                ("DELETE FROM endpoint WHERE id <> ?", standing),
+                ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL", ()),
+            ],
+        )
+        _write(self.subscriber, [(f"DELETE FROM {table}", ()) for table in SUBSCRIBER_FACTS])
+
+
+def _read(path: Path, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
+        return database.execute(query, values).fetchall()
+
+
+def _write(path: Path, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+    with closing(sqlite3.connect(path, timeout=30)) as database, database:
+        for statement, values in statements:
+            database.execute(statement, values)

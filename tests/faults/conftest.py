@@ -1,0 +1,54 @@
+"""Each fault reports one line of what was counted; pytest prints all of them at its end."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.faults.world import World, running_world
+
+REPORTS = pytest.StashKey[list[str]]()
+Report = Callable[..., None]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes minutes; runs only in make test-faults")
+
+
+@pytest.fixture(scope="module")
+def _world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """One world for the tests of a module, with the settings that the module names."""
+    with running_world(**getattr(request.module, "SETTINGS", {})) as world:
+        yield world
+
+
+@pytest.fixture
+def world(_world: World, request: pytest.FixtureRequest) -> World:
+    """The module's world, with everything at work and nothing ordered yet."""
+    _world.restore()
+    request.node.user_properties.append(("began", time.monotonic()))
+    return _world
+
+
+@pytest.fixture
+def report(world: World, request: pytest.FixtureRequest) -> Report:
+    """Check the books and say what was counted, and how long it took since everything ran."""
+
+    def report(*remarks: str) -> None:
+        world.books.compare()
+        seconds = time.monotonic() - dict(request.node.user_properties)["began"]
+        fault = request.node.name.removeprefix("test_").replace("_", " ")
+        counted = "; ".join([str(world.books.count()), *remarks])
+        request.config.stash.setdefault(REPORTS, []).append(f"{fault}: {counted}; {seconds:.1f} s")
+
+    return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    reports = config.stash.get(REPORTS, [])
+    if reports:
+        terminalreporter.section("what the faults cost")
+        for line in reports:
+            terminalreporter.write_line(line)

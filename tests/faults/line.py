@@ -1,0 +1,184 @@
+"""What stands between the programs of a test, sees what passes, and can hold it up."""
+
+import contextlib
+import http.client
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+Hook = Callable[[], None]
+
+
+def nothing() -> None:
+    """A hook that does nothing."""
+
+
+@dataclass(slots=True)
+class Line:
+    """The line from the worker to the subscriber: HTTP, counted by webhook-id.
+
+    The hooks are called in the order of a request's way: when it has been handed to the subscriber,
+    when the answer is there, and when the worker has read the answer. One that returns is done; one
+    that raises ``ConnectionError`` cuts the line.
+    """
+
+    url: str
+    to: str = ""  # host and port of the subscriber
+    seen: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0  # requests that are being held
+    busy: int = 0  # requests on their way, those included
+    on_handed_over: Hook = nothing
+    on_answer: Hook = nothing
+    on_answer_read: Hook = nothing
+    _to_hold: int = 0
+    _opened: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def requests(self) -> int:
+        """How many have come in, repeated ones included."""
+        return sum(self.seen.values())
+
+    def hold(self, count: int) -> None:
+        """Keep the next requests waiting until ``release``; later ones pass."""
+        self._opened.clear()
+        self._to_hold = count
+
+    def release(self) -> None:
+        """Let everything pass."""
+        self._to_hold = 0
+        self._opened.set()
+
+    def reset(self) -> None:
+        """As new."""
+        self.release()
+        self.seen.clear()
+        self.on_handed_over = self.on_answer = self.on_answer_read = nothing
+
+    @contextmanager
+    def passing(self, webhook_id: str) -> Iterator[None]:
+        """Count a request, and keep it waiting if that is wanted. Called by each connection."""
+        with self._lock:
+            self.busy += 1
+        try:
+            self._note(webhook_id)
+            yield
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def _note(self, webhook_id: str) -> None:
+        with self._lock:
+            held = self._to_hold > 0
+            self._to_hold -= held
+            self.waiting += held
+            self.seen[webhook_id] += 1
+        if held:
+            self._opened.wait()
+            with self._lock:
+                self.waiting -= 1
+
+
+@contextmanager
+def running_line() -> Iterator[Line]:
+    """Listen on a free port until the block ends."""
+    server = _LineServer(("127.0.0.1", 0), _LineHandler)
+    server.line = Line(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server.line
+    finally:
+        server.line.release()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _LineServer(ThreadingHTTPServer):
+    line: Line
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay quiet about connections whose other end was killed: that is the test."""
+
+
+class _LineHandler(BaseHTTPRequestHandler):
+    server: _LineServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        line = self.server.line
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.close_connection = True
+        with line.passing(self.headers["webhook-id"]):
+            self._pass_on(line, body)
+
+    def _pass_on(self, line: Line, body: bytes) -> None:
+        upstream = http.client.HTTPConnection(line.to)
+        with contextlib.closing(upstream):
+            upstream.request("POST", self.path, body, dict(self.headers.items()))
+            line.on_handed_over()
+            answer = upstream.getresponse()
+            content = answer.read()
+        line.on_answer()
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(content)))
+        if line.on_answer_read is not nothing:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+        if line.on_answer_read is not nothing:
+            self.rfile.read(1)  # the end of the connection: the worker has read the answer
+            line.on_answer_read()
+        else:
+            self.close_connection = False
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 – the base class's name
+        """Stay quiet."""
+
+
+@contextmanager
+def gate_to_redis(unix_socket: Path, on_wake_up: Hook) -> Iterator[str]:
+    """A Redis URL that leads to this server; ``on_wake_up`` is called before a wake-up passes."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=_accept, args=(listening, unix_socket, on_wake_up))
+    thread.start()
+    try:
+        yield f"redis://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+def _accept(listening: socket.socket, unix_socket: Path, on_wake_up: Hook) -> None:
+    while True:
+        try:
+            near, _ = listening.accept()
+        except OSError:
+            return
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(str(unix_socket))
+        for source, target, hook in ((near, far, on_wake_up), (far, near, nothing)):
+            threading.Thread(target=_pass_on, args=(source, target, hook), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, on_wake_up: Hook) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(65536):
+            if b"arq:job:" in chunk:
+                on_wake_up()
+            target.sendall(chunk)
+    for end in (source, target):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()

@@ -1,0 +1,31 @@
+"""How much memory a process holds, and held at most (Linux)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+MEBIBYTE = 1024 * 1024
+
+
+def resident_mib(process: psutil.Process) -> float:
+    return float(process.memory_info().rss) / MEBIBYTE
+
+
+@contextmanager
+def watching_memory(process: psutil.Process) -> Iterator[Callable[[], float]]:
+    """Call what it yields for the MiB by which memory has grown at the most since the beginning."""
+    proc = Path("/proc") / str(process.pid)
+    (proc / "clear_refs").write_text("5")  # the peak begins anew; see proc(5)
+    before = resident_mib(process)
+
+    def growth() -> float:
+        (peak,) = (
+            line.split()[1]
+            for line in (proc / "status").read_text().splitlines()
+            if line.startswith("VmHWM:")
+        )
+        return int(peak) / 1024 - before
+
+    yield growth

@@ -1,0 +1,137 @@
+"""The shop's database is locked, full or not writable: an order is written whole or not at all."""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.faults.conftest import Report
+from tests.faults.line import nothing
+from tests.faults.world import World, WriteLock
+from tests.programs import client
+from tests.waiting import wait_for
+
+# An abandoned claim is taken over after this and three seconds more.
+SETTINGS = {"SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
+SMALL_FILE = 8192  # bytes: less than an order writes
+PAGES = ("/", "/orders", "/deliveries", "/endpoints", "/v1/deliveries", "/v1/webhooks", "/v1/stats")
+
+
+def test_a_database_locked_for_3_seconds(world: World, report: Report) -> None:
+    with WriteLock(world.books.shop) as lock:
+        lock.take()
+        threading.Timer(3, lock.release).start()
+        answer = world.order()
+
+    assert answer.status_code == 201
+    world.books.wait_until_delivered()
+    report(f"the order took {answer.elapsed.total_seconds():.1f} s")
+
+
+def test_a_database_locked_for_longer_than_orders_wait(world: World, report: Report) -> None:
+    with WriteLock(world.books.shop) as lock:
+        lock.take()
+        refused = orders_are_refused_but_pages_are_shown(world, 40)
+    assert_orders_are_taken_again(world)
+    report(f"before that {refused}")
+
+
+def test_a_database_locked_when_the_worker_has_its_2xx(world: World, report: Report) -> None:
+    with WriteLock(world.books.shop) as lock:
+        world.line.on_answer = lock.take
+        world.order()
+        wait_for(lambda: "wait for the database" in world.log("worker"), "the worker gives up")
+        world.line.on_answer = nothing
+
+    world.books.wait_until_delivered()
+    assert world.books.verdicts() == {"accepted": 1, "duplicate": 1}
+    assert "Traceback" not in world.log("worker")
+    report()
+
+
+def test_a_full_disk(world: World, report: Report) -> None:
+    with full_disk(world.process("shop")):
+        refused = orders_are_refused_but_pages_are_shown(world, 4)
+    assert_orders_are_taken_again(world)
+    report(f"before that {refused}")
+
+
+@pytest.mark.parametrize("when", ["while the shop runs", "before it starts"])
+def test_a_database_that_is_read_only(when: str, world: World, report: Report) -> None:
+    if when == "before it starts":
+        world.kill("shop")
+    with read_only(*files_of(world)):
+        if when == "before it starts":
+            world.start("shop")
+        refused = orders_are_refused_but_pages_are_shown(world, 4)
+    world.kill("shop")  # connections that were made meanwhile can only read
+    world.start("shop")
+    assert_orders_are_taken_again(world)
+    report(f"before that {refused}")
+
+
+def files_of(world: World) -> tuple[Path, Path]:
+    return world.books.shop, Path(f"{world.books.shop}-wal")
+
+
+def orders_are_refused_but_pages_are_shown(world: World, count: int) -> str:
+    with ThreadPoolExecutor(count) as threads:
+        orders = [threads.submit(world.order) for _ in range(count)]
+        assert_pages_are_shown(world)
+        answers = [order.result() for order in orders]
+    for answer in answers:
+        assert_is_refused_for_now(answer)
+    assert_pages_are_shown(world)
+    assert world.books.of_shop("SELECT count(*) FROM shop_order, message, delivery") == [(0,)]
+    seconds = max(answer.elapsed.total_seconds() for answer in answers)
+    return f"{count} orders refused with 503, after {seconds:.1f} s at most"
+
+
+def assert_pages_are_shown(world: World) -> None:
+    with client(world.shop_url) as shop:
+        answers = {path: shop.get(path).status_code for path in PAGES}
+    assert answers == dict.fromkeys(PAGES, 200)
+
+
+def assert_is_refused_for_now(answer: httpx.Response) -> None:
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def assert_orders_are_taken_again(world: World) -> None:
+    world.order_many(3)
+    world.books.wait_until_delivered()
+    assert "Traceback" not in world.log("shop")
+
+
+@contextmanager
+def full_disk(program: psutil.Process) -> Iterator[None]:
+    """The kernel lets the program write no file beyond its first pages, as if the disk ended."""
+    before = program.rlimit(psutil.RLIMIT_FSIZE)
+    program.rlimit(psutil.RLIMIT_FSIZE, (SMALL_FILE, before[1]))
+    try:
+        yield
+    finally:
+        program.rlimit(psutil.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def read_only(*files: Path) -> Iterator[None]:
+    """Nobody can write to the files, not even root, nor whoever has opened them before."""
+    chattr = shutil.which("chattr") or "chattr-is-missing"
+    try:
+        subprocess.run([chattr, "+i", *files], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs root and a file system with immutable files")
+    try:
+        yield
+    finally:
+        subprocess.run([chattr, "-i", *files], check=True)

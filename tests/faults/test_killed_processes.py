@@ -1,0 +1,121 @@
+"""Killed or frozen at the worst moment: all is delivered nevertheless, and booked once."""
+
+import threading
+
+import httpx
+import pytest
+
+from tests.faults.conftest import Report
+from tests.faults.line import gate_to_redis, nothing
+from tests.faults.world import World, WriteLock
+from tests.waiting import wait_for
+
+# An abandoned claim is taken over after this and three seconds more.
+SETTINGS = {"SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
+RECOVERY_SECONDS = 15
+TWICE = {"accepted": 1, "duplicate": 1}
+
+
+def test_a_worker_killed_in_mid_request(world: World, report: Report) -> None:
+    world.line.hold(1)
+    world.order()
+    wait_for(lambda: world.line.waiting, "a request is on its way")
+
+    world.kill("worker")
+    world.start("worker")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+
+    world.line.release()  # the first request arrives after all
+    wait_for(lambda: world.books.verdicts() == TWICE, "both requests arrive")
+    assert world.line.requests == 2
+    report()
+
+
+def test_a_worker_killed_between_the_2xx_and_its_record(world: World, report: Report) -> None:
+    with WriteLock(world.books.shop) as lock:
+        world.line.on_answer = lock.take
+        world.line.on_answer_read = lambda: world.kill("worker")
+        world.order()
+        wait_for(lambda: not world.is_running("worker"), "the worker is killed")
+    assert world.books.of_shop("SELECT state, attempt_count FROM delivery") == [("sending", 0)]
+
+    world.line.on_answer = world.line.on_answer_read = nothing
+    world.start("worker")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+
+    assert world.books.verdicts() == TWICE
+    report()
+
+
+def test_a_worker_that_outlived_its_claim_is_refused(world: World, report: Report) -> None:
+    world.line.hold(1)
+    world.order()
+    wait_for(lambda: world.line.waiting, "a request is on its way")
+
+    world.freeze("worker")
+    world.start("second worker")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+    world.line.release()
+    world.thaw("worker")
+
+    wait_for(lambda: "another worker took over" in world.log("worker"), "the first one is refused")
+    wait_for(lambda: sum(world.books.verdicts().values()) == 2, "both requests arrive")
+    attempts = world.books.of_shop("SELECT number, response_status FROM attempt")
+    assert attempts == [(1, 200)]
+    report("1 attempt recorded")
+
+
+def test_a_shop_killed_between_commit_and_wake_up(world: World, report: Report) -> None:
+    world.kill("worker")  # its scheduler would find the delivery before we could look
+    world.kill("shop")
+    with gate_to_redis(world.redis_socket, lambda: world.kill("shop")) as redis_url:
+        world.start("shop", SHOP_REDIS_URL=redis_url)
+        with pytest.raises(httpx.TransportError):
+            world.order()
+        wait_for(lambda: not world.is_running("shop"), "the shop is killed")
+    assert world.books.count().deliveries == {"pending": 1}
+    with world.redis() as redis:
+        assert redis.keys("arq:*") == []
+
+    world.start("shop", "worker")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+
+    assert world.line.requests == 1
+    report()
+
+
+def test_a_subscriber_killed_before_its_commit(world: World, report: Report) -> None:
+    handed_over = threading.Event()
+    world.line.on_handed_over = handed_over.set
+    with WriteLock(world.books.subscriber) as lock:
+        lock.take()
+        world.order()
+        assert handed_over.wait(RECOVERY_SECONDS)
+        world.kill("subscriber")
+    assert world.books.count().purchases == 0
+
+    world.start("subscriber")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+
+    assert world.books.verdicts() == {"accepted": 1}
+    report()
+
+
+def test_a_subscriber_killed_between_its_commit_and_its_answer(
+    world: World, report: Report
+) -> None:
+    def kill_and_hang_up() -> None:
+        if world.line.requests == 1:
+            world.kill("subscriber")
+            raise ConnectionError
+
+    world.line.on_answer = kill_and_hang_up
+    world.order()
+    wait_for(lambda: not world.is_running("subscriber"), "the subscriber is killed")
+    assert world.books.count().purchases == 1
+
+    world.start("subscriber")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+
+    assert world.books.verdicts()["duplicate"] >= 1
+    report()

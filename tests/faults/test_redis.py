@@ -1,0 +1,83 @@
+"""Redis forgets, dies or freezes: orders are accepted all the while, and nothing is lost."""
+
+import time
+
+import pytest
+
+from tests.faults.conftest import Report
+from tests.faults.world import World, slowest
+from tests.waiting import wait_for
+
+
+@pytest.mark.parametrize("waiting", [200, pytest.param(1000, marks=pytest.mark.long)])
+def test_a_flushed_redis(waiting: int, world: World, report: Report) -> None:
+    world.kill("worker")
+    world.order_many(waiting)
+    world.line.hold(20)
+    world.start("worker")
+    wait_for(lambda: world.line.waiting == 20, "some are on their way")
+
+    with world.redis() as redis:
+        redis.flushall()
+    world.line.release()
+    world.books.wait_until_delivered(120)
+
+    assert set(world.line.seen.values()) == {1}
+    report()
+
+
+def test_a_redis_that_dies_and_comes_back_empty(world: World, report: Report) -> None:
+    world.kill("redis")
+    seconds = world.order_many(20, at_once=1)
+
+    assert world.wait_for_end("worker") == 1
+    assert "nothing is lost, start me again" in world.log("worker")
+    assert "Traceback" not in world.log("worker")
+    world.start("redis", "worker")
+    world.books.wait_until_delivered()
+    report(slowest(seconds))
+
+
+def test_a_redis_that_freezes_and_thaws(world: World, report: Report) -> None:
+    world.freeze("redis")
+    seconds = world.order_many(10, at_once=1)
+    world.books.wait_until_delivered(30)
+    delivered = world.books.count().deliveries["succeeded"]
+
+    world.thaw("redis")
+    world.order_many(10)
+    world.books.wait_until_delivered()
+
+    assert world.is_running("worker")
+    report(slowest(seconds), f"{delivered} delivered while it was frozen")
+
+
+def test_a_redis_that_freezes_while_many_order_at_once(world: World, report: Report) -> None:
+    world.freeze("redis")
+    seconds = world.order_many(100, at_once=20)
+
+    world.kill("redis")
+    assert world.wait_for_end("worker") == 1
+    world.start("redis", "worker")
+    world.books.wait_until_delivered(30)
+    report(slowest(seconds))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["dead", "frozen"])
+def test_a_redis_that_is_away_for_a_minute(fault: str, world: World, report: Report) -> None:
+    if fault == "dead":
+        world.kill("redis")
+    else:
+        world.freeze("redis")
+    until = time.monotonic() + 60
+    seconds = []
+    while time.monotonic() < until:
+        seconds += world.order_many(2, at_once=2)
+
+    if fault == "frozen":
+        world.kill("redis")
+    world.wait_for_end("worker")
+    world.start("redis", "worker")
+    world.books.wait_until_delivered(120)
+    report(slowest(seconds))

@@ -1,0 +1,70 @@
+"""Whoever hangs, or buys by the thousand, keeps nobody else waiting, and memory stays bounded."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.faults.conftest import Report
+from tests.faults.memory import resident_mib, watching_memory
+from tests.faults.world import World
+
+ORDERS = 200
+LOOK_SECONDS = 0.002
+GROWTH_MIB = 100
+
+
+@pytest.mark.parametrize("hanging", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_endpoints_that_never_answer(hanging: int, world: World, report: Report) -> None:
+    with ExitStack() as hung:
+        ids = [
+            world.register(hung.enter_context(endpoint_that_never_answers()))
+            for _ in range(hanging)
+        ]
+        world.ping_many(ids * (500 // hanging))
+        waiting = world.read("/v1/stats")["deliveries"]
+        seconds = sorted(seconds_until_received(world) for _ in range(ORDERS))
+        world.books.wait_until_delivered()
+    report(
+        f"with {waiting['pending']} waiting and {waiting['sending']} in flight for those that hang,"
+        f" the other one's come after p50 {seconds[ORDERS // 2] * 1000:.0f} ms,"
+        f" p99 {seconds[ORDERS * 99 // 100 - 1] * 1000:.0f} ms,"
+        f" at most {seconds[-1] * 1000:.0f} ms"
+    )
+
+
+@contextmanager
+def endpoint_that_never_answers() -> Iterator[str]:
+    """Connections come about, since the kernel accepts them; nobody ever reads them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
+
+
+def seconds_until_received(world: World) -> float:
+    """From the answer to an order until its webhook comes in."""
+    before = world.line.requests
+    assert world.order().status_code == 201
+    began = time.monotonic()
+    while world.line.requests == before:
+        time.sleep(LOOK_SECONDS)
+        assert time.monotonic() < began + 60, "the webhook does not come"
+    return time.monotonic() - began
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("orders", [2_000, 10_000])
+def test_a_burst_of_orders(orders: int, world: World, report: Report) -> None:
+    shop, worker = world.process("shop"), world.process("worker")
+    with watching_memory(shop) as shop_growth, watching_memory(worker) as worker_growth:
+        world.order_many(orders)
+        world.books.wait_until_delivered(600)
+        growth = (shop_growth(), worker_growth())
+
+    assert set(world.line.seen.values()) == {1}
+    assert max(growth) < GROWTH_MIB
+    report(
+        f"memory grew by {growth[0]:.0f} MiB in the shop and by {growth[1]:.0f} MiB in the worker,"
+        f" which hold {resident_mib(shop):.0f} and {resident_mib(worker):.0f}"
+    )

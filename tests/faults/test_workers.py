@@ -1,0 +1,79 @@
+"""Several deliveries at once, and workers that die, stop or compete over them."""
+
+import pytest
+
+from shop.webhooks.claims import SHARE_PER_ENDPOINT
+from tests.faults.conftest import Report
+from tests.faults.line import nothing
+from tests.faults.world import World, WriteLock
+from tests.waiting import wait_for
+
+RECOVERY_SECONDS = 15
+
+
+@pytest.mark.long
+def test_a_worker_killed_with_its_hands_full(world: World, report: Report) -> None:
+    """With the default deadline of 10 s: claims are taken over after 13."""
+    world.line.hold(SHARE_PER_ENDPOINT)
+    world.order_many(40)
+    wait_for(lambda: world.line.waiting == SHARE_PER_ENDPOINT, "the endpoint's share is in use")
+
+    world.kill("worker")
+    world.start("worker")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+
+    assert world.line.requests == 40 + SHARE_PER_ENDPOINT
+    report()
+
+
+@pytest.mark.long
+def test_a_database_locked_for_5_seconds_when_the_worker_has_its_2xx(
+    world: World, report: Report
+) -> None:
+    with WriteLock(world.books.shop) as lock:
+        world.line.on_answer = lock.take
+        world.order()
+        wait_for(lambda: "recording it again" in world.log("worker"), "a first try fails")
+        lock.release()
+        world.line.on_answer = nothing
+        world.books.wait_until_delivered()
+
+    assert world.line.requests == 1
+    report()
+
+
+def test_a_worker_told_to_stop_finishes_what_it_has_begun(world: World, report: Report) -> None:
+    world.line.hold(SHARE_PER_ENDPOINT)
+    world.order_many(40)
+    wait_for(lambda: world.line.waiting == SHARE_PER_ENDPOINT, "the endpoint's share is in use")
+
+    world.ask_to_stop("worker")
+    world.line.release()
+
+    assert world.wait_for_end("worker") == 0
+    world.start("worker")
+    world.books.wait_until_delivered()
+    assert set(world.line.seen.values()) == {1}
+    assert world.books.verdicts() == {"accepted": 40}
+    report()
+
+
+def test_two_workers_share_the_work_and_send_nothing_twice(world: World, report: Report) -> None:
+    world.start("second worker")
+    before = delivered_by_each(world)
+
+    world.order_many(300)
+    world.books.wait_until_delivered(60)
+
+    assert set(world.line.seen.values()) == {1}
+    wait_for(lambda: sum(shares(world, before)) == 300, "all is in the workers' logs")
+    assert min(shares(world, before)) > 0
+    report("by each worker: {} and {}".format(*shares(world, before)))
+
+
+def shares(world: World, before: list[int]) -> list[int]:
+    return [now - then for now, then in zip(delivered_by_each(world), before, strict=True)]
+
+
+def delivered_by_each(world: World) -> list[int]:
+    return [world.log(name).count("attempt 1 → 200") for name in ("worker", "second worker")]

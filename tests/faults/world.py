@@ -1,0 +1,234 @@
+"""Real processes, started singly so that each can be killed, frozen and started again."""
+
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import psutil
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shop.config import private_redis_socket
+from tests.demo import ROOT, clean_environment, free_ports
+from tests.faults.books import Books
+from tests.faults.line import Line, running_line
+from tests.programs import client
+from tests.waiting import wait_for
+
+MODULES = {
+    "redis": "shop.embedded_redis",
+    "shop": "shop",
+    "worker": "shop.worker",
+    "second worker": "shop.worker",
+    "subscriber": "subscriber_app",
+}
+USUAL = ("redis", "shop", "worker", "subscriber")
+START_SECONDS = 60.0
+ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}
+
+
+class World:
+    """Shop, workers, subscriber and Redis on ports and in a folder of their own."""
+
+    def __init__(self, folder: Path, line: Line, settings: dict[str, str]) -> None:
+        shop_port, subscriber_port = free_ports(2)
+        line.to = f"127.0.0.1:{subscriber_port}"
+        self.line = line
+        self.var = folder / "var"
+        self.redis_socket = private_redis_socket(self.var)
+        self.books = Books(self.var / "shop.db", self.var / "subscriber.db", line)
+        self.shop_url = f"http://127.0.0.1:{shop_port}"
+        self.subscriber_url = f"http://{line.to}"
+        self._folder = folder
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts = 0
+        self._logs: dict[str, Path] = {}
+        self._environment = clean_environment() | {
+            "HOOKSHOP_VAR": str(self.var),
+            "SHOP_PORT": str(shop_port),
+            "SHOP_RETRY_SCHEDULE": "0" + ",1" * 20,
+            "SHOP_DISABLE_AFTER_FAILURES": "0",
+            "SUBSCRIBER_PORT": str(subscriber_port),
+            "SUBSCRIBER_PUBLIC_URL": line.url,
+            "SUBSCRIBER_SHOP_URL": self.shop_url,
+            "SUBSCRIBER_AUTO_REGISTER": "1",
+            "PYTHONUNBUFFERED": "1",
+            **settings,
+        }
+
+    # Processes
+
+    def start(self, *names: str, **settings: str) -> None:
+        """Start programs of ``MODULES`` and wait until they are at work."""
+        for name in names:
+            self._starts += 1
+            self._logs[name] = self._folder / f"{self._starts} {name}.log"
+            with self._logs[name].open("wb") as log:
+                self._running[name] = subprocess.Popen(
+                    [sys.executable, "-m", MODULES[name]],
+                    cwd=ROOT,
+                    env=self._environment | settings,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+        for name in names:
+            wait_for(lambda name=name: self._is_at_work(name), f"{name} is at work", START_SECONDS)  # type: ignore[misc]
+
+    def log(self, name: str) -> str:
+        """What the program has said since its last start."""
+        return self._logs[name].read_text(errors="replace")
+
+    def process(self, name: str) -> psutil.Process:
+        """The running program, for those who measure it."""
+        return psutil.Process(self._running[name].pid)
+
+    def is_running(self, name: str) -> bool:
+        """Whether it was started and has not ended."""
+        return name in self._running and self._running[name].poll() is None
+
+    def kill(self, name: str) -> None:
+        """Without warning: SIGKILL, as the kernel does when memory runs out."""
+        self._running[name].kill()
+        self._running[name].wait()
+
+    def ask_to_stop(self, name: str) -> None:
+        """SIGTERM."""
+        self._running[name].terminate()
+
+    def wait_for_end(self, name: str) -> int:
+        """The program's exit code."""
+        return self._running[name].wait(timeout=START_SECONDS)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP: it is there, keeps its connections, and does nothing."""
+        self._running[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """SIGCONT."""
+        self._running[name].send_signal(signal.SIGCONT)
+
+    def restore(self) -> None:
+        """All usual programs at work, nothing ordered, nothing booked."""
+        self.line.release()
+        for name, program in self._running.items():
+            self.thaw(name)
+            if name not in USUAL and program.poll() is None:
+                self.kill(name)
+        self.start(*(name for name in USUAL if not self.is_running(name)))
+        wait_for(lambda: self.line.busy == 0, "nothing of the test before is on its way")
+        self.line.reset()
+        self.books.forget_all()
+        with self.redis() as redis:
+            redis.flushall()
+
+    def end(self) -> None:
+        """Leave nothing running."""
+        for program in self._running.values():
+            program.kill()
+            program.wait()
+
+    def _is_at_work(self, name: str) -> bool:
+        assert self.is_running(name), f"{name} has ended:\n{self.log(name)}"
+        if name == "redis":
+            with contextlib.suppress(RedisError), self.redis() as redis:
+                return bool(redis.ping())
+            return False
+        if "worker" in name:
+            return "looks for deliveries" in self.log(name)
+        subscribed = name == "shop" or "Subscribed as" in self.log(name)
+        return subscribed and _serves(self.shop_url if name == "shop" else self.subscriber_url)
+
+    # Orders
+
+    def order(self) -> httpx.Response:
+        """Ask the shop for one mug."""
+        with client(self.shop_url) as shop:
+            return shop.post("/v1/orders", json=ORDER, timeout=60)
+
+    def order_many(self, count: int, *, at_once: int = 8) -> list[float]:
+        """So many orders, all accepted; the seconds that each one took."""
+        with client(self.shop_url) as shop, ThreadPoolExecutor(at_once) as threads:
+
+            def order(_number: int) -> float:
+                answer = shop.post("/v1/orders", json=ORDER, timeout=60)
+                assert answer.status_code == 201, answer.text
+                return answer.elapsed.total_seconds()
+
+            return list(threads.map(order, range(count)))
+
+    def ping_many(self, endpoint_ids: Sequence[str]) -> None:
+        """A test event for each of these; it is a delivery like any other."""
+        with client(self.shop_url) as shop, ThreadPoolExecutor(8) as threads:
+            paths = (f"/v1/webhooks/{endpoint_id}/ping" for endpoint_id in endpoint_ids)
+            for answer in threads.map(lambda path: shop.post(path, json={}, timeout=60), paths):
+                assert answer.is_success, answer.text
+
+    def register(self, url: str) -> str:
+        """Register another endpoint for purchases; its id."""
+        with client(self.shop_url) as shop:
+            answer = shop.post("/v1/webhooks/register", json={"webhook_url": url})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def read(self, path: str) -> Any:
+        """A document of the shop's API."""
+        with client(self.shop_url) as shop:
+            return shop.get(path, timeout=60).raise_for_status().json()
+
+    # What the world is made of
+
+    def redis(self) -> Redis:
+        """A connection of the test's own."""
+        return Redis(unix_socket_path=str(self.redis_socket), socket_timeout=5)
+
+
+@contextmanager
+def running_world(**settings: str) -> Iterator[World]:
+    """A world with nothing running in it yet. ``settings``: environment of all its programs."""
+    with ExitStack() as cleaning:
+        # Not pytest's tmp_path: its name is too long for the path of a socket.
+        folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="hookshop-")))
+        world = World(folder, cleaning.enter_context(running_line()), settings)
+        cleaning.callback(world.end)
+        yield world
+
+
+class WriteLock:
+    """While it is taken, nobody else can write to this SQLite database. Threads may share it."""
+
+    def __init__(self, database: Path) -> None:
+        self._other = sqlite3.connect(
+            database, isolation_level=None, timeout=30, check_same_thread=False
+        )
+
+    def take(self) -> None:
+        self._other.execute("BEGIN IMMEDIATE")
+
+    def release(self) -> None:
+        self._other.execute("ROLLBACK")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._other.close()
+
+
+def slowest(seconds: Sequence[float]) -> str:
+    return f"slowest of {len(seconds)} orders {max(seconds) * 1000:.0f} ms"
+
+
+def _serves(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError), client(url) as application:
+        return application.get("/healthz").is_success
+    return False
