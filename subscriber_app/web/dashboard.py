@@ -20,7 +20,7 @@ from subscriber_app.receipts import (
 )
 from subscriber_app.subscription import Subscriptions
 from subscriber_app.vocabulary import Reason, Verdict
-from subscriber_app.web.controls import FAULT_CHOICES, fault_banner, fault_card
+from subscriber_app.web.controls import FaultForm, fault_banner, fault_card
 from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheSubscriptions
 from subscriber_app.web.errors import Problem
 from subscriber_app.web.live import Region, live_stream
@@ -84,7 +84,7 @@ async def show_inbox(
     query = InboxQuery.read(request)
     context = await _inbox_region(database, subscriptions, query).read()
     live = query.address("/receipts/live", verdict=query.verdict, cursor=query.cursor)
-    context |= {"live_address": live, "fault_choices": FAULT_CHOICES}
+    context |= {"live_address": live, "fault_form": FaultForm()}
     return Template("subscriber/inbox/inbox.html", context=context)
 
 
