@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.response import Redirect, Template
 
-from subscriber_app.faults import BadFault, Fault, FaultMode, make_fault
+from subscriber_app.faults import BadFault, Fault, FaultMode, Faults, make_fault
 from subscriber_app.faults.settings import PARAMETERS
 from subscriber_app.web.dependencies import TheFaults
 from subscriber_app.web.live import Region
@@ -46,6 +46,13 @@ class FaultForm:
     values: Mapping[str, str] = field(default_factory=lambda: FIRST_VALUES)
     problem: str = ""
     modes = MODE_CHOICES
+
+    @classmethod
+    def showing(cls, fault: Fault) -> "FaultForm":
+        """With the fault that is set, even if it is used up: one click sets it again."""
+        if fault.mode is FaultMode.NONE:
+            return cls()
+        return cls(FIRST_VALUES | {name: str(it) for name, it in fault.document().items()})
 
 
 @post("/faults", include_in_schema=False)
@@ -91,14 +98,14 @@ def fault_banner() -> Region:
     return Region("fault-banner", "subscriber/_fault_banner.html", _read_nothing)
 
 
-def fault_card() -> Region:
+def fault_card(faults: Faults) -> Region:
     """The switch on the first page."""
-    return Region("faults", "subscriber/inbox/_faults.html", _read_form)
+
+    async def read() -> dict[str, Any]:
+        return {"fault_form": FaultForm.showing(faults.current)}
+
+    return Region("faults", "subscriber/inbox/_faults.html", read)
 
 
 async def _read_nothing() -> dict[str, Any]:
-    return {}  # the fragments ask current_fault(), which is there for the header of every page
-
-
-async def _read_form() -> dict[str, Any]:
-    return {"fault_form": FaultForm()}
+    return {}  # the fragment asks current_fault(), which is there for the header of every page

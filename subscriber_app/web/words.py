@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from subscriber_app.faults import Fault, FaultMode
+from subscriber_app.faults import Fault, FaultMode, Mishap, MishapKind
 from subscriber_app.faults.mishaps import DEFAULT_LOCATION
 from subscriber_app.vocabulary import Reason, StepName
 
@@ -70,7 +70,15 @@ FAULT_SENTENCES = {
     FaultMode.DROP: "every connection is closed without an answer.",
     FaultMode.ACCEPT_THEN_500: "every webhook is booked, and answered 500 all the same.",
     FaultMode.RANDOM: "{percent} % of the webhooks, picked by chance, are answered {status}.",
-    FaultMode.SCRIPT: "the next webhook meets {word}, place {place} of {places} of a script.",
+    FaultMode.SCRIPT: "the next webhook {meets}: place {place} of {places} of a script.",
+}
+
+MISHAP_WORDS = {
+    MishapKind.STATUS: "is answered {status}{header}",
+    MishapKind.SLOW: "is answered {seconds} s late",
+    MishapKind.TIMEOUT: "is not answered",
+    MishapKind.DROP: "has its connection closed",
+    MishapKind.ACCEPT_THEN_500: "is booked, and answered 500",
 }
 
 FAULT_CHIPS = {
@@ -97,11 +105,22 @@ def fault_chip(fault: Fault) -> str:
 
 
 def _facts(fault: Fault) -> dict[str, object]:
-    header = ""
-    if fault.retry_after is not None:
-        header = f", with Retry-After: {fault.retry_after}"
-    elif fault.status and fault.status < HTTPStatus.BAD_REQUEST:
-        header = f", with Location: {fault.location or DEFAULT_LOCATION}"
-    word = fault.words[fault.used] if fault.words and fault.is_active else ""
-    sequence = {"word": word, "place": fault.used + 1, "places": len(fault.words)}
-    return fault.document() | sequence | {"header": header}
+    mishap = fault.mishap
+    sequence = {"meets": _meets(mishap), "place": fault.used + 1, "places": len(fault.words)}
+    return fault.document() | sequence | {"header": _header(mishap)}
+
+
+def _meets(mishap: Mishap | None) -> str:
+    if mishap is None:
+        return "is treated as it should be"
+    facts = {"status": mishap.status, "seconds": mishap.seconds, "header": _header(mishap)}
+    return MISHAP_WORDS[mishap.kind].format(**facts)
+
+
+def _header(mishap: Mishap | None) -> str:
+    if mishap is None or mishap.status is None:
+        return ""
+    if mishap.retry_after is not None:
+        return f", with Retry-After: {mishap.retry_after}"
+    is_redirect = mishap.status < HTTPStatus.BAD_REQUEST
+    return f", with Location: {mishap.location or DEFAULT_LOCATION}" if is_redirect else ""

@@ -44,7 +44,7 @@ def test_a_script_is_used_up_before_ones_eyes(
         ("drop", {}, "every connection is closed without an answer."),
         ("accept_then_500", {}, "booked, and answered 500 all the same."),
         ("random", {"Per cent": "40", "Status": "503", "Seed": "2"}, "40 % of the webhooks"),
-        ("script", {"Script": "503 drop"}, "the next webhook meets 503, place 1 of 2"),
+        ("script", {"Script": "503 drop"}, "the next webhook is answered 503: place 1 of 2"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -98,7 +98,7 @@ async def test_the_used_up_part_of_a_script_is_struck_through(subscribed: Client
 
     assert "<s>503</s>" in on_the_way.answer.text
     assert '<strong aria-current="step">429:5</strong>' in on_the_way.answer.text
-    assert "the next webhook meets 429:5, place 2 of 3 of a script." in on_the_way.text
+    assert "the next webhook is answered 429, with Retry-After: 5: place 2 of 3" in on_the_way.text
     assert used_up.answer.text.count("<s>") == 3
     assert "Failing on purpose" not in used_up.text
     assert "Answers to webhooks as they should be" in used_up.text
@@ -140,3 +140,14 @@ async def test_a_receipt_says_what_went_wrong_with_it_on_purpose(subscribed: Cli
     assert "accepted answered with 500" in page.text
     assert "Fault on purpose: accept_then_500" in page.text
     assert "500 accept_then_500" in (await visitor.get("/")).text
+
+
+async def test_the_form_shows_the_fault_that_is_set(subscribed: Client) -> None:
+    visitor = Visitor(subscribed)
+    await visitor.submit("/faults", mode="script", script="503")
+    await deliver(subscribed)
+
+    page = await visitor.get("/")  # used up, and at hand to be set again
+
+    assert '<option value="script" selected>' in page.answer.text
+    assert page.values["script"] == ["503"]

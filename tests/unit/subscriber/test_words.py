@@ -1,10 +1,11 @@
 import pytest
 
-from subscriber_app.faults import Fault, FaultMode, make_fault
+from subscriber_app.faults import Fault, FaultMode, MishapKind, make_fault
 from subscriber_app.vocabulary import Reason, Result, StepName
 from subscriber_app.web.words import (
     FAULT_CHIPS,
     FAULT_SENTENCES,
+    MISHAP_WORDS,
     REASON_MEANINGS,
     STEP_LABELS,
     fault_chip,
@@ -38,6 +39,23 @@ def test_every_reason_is_refused_with_a_status_of_the_senders_fault() -> None:
 
 def test_every_mode_of_failing_has_words() -> None:
     assert set(FAULT_SENTENCES) == set(FAULT_CHIPS) == set(FaultMode)
+    assert set(MISHAP_WORDS) == set(MishapKind)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("200", "is treated as it should be"),
+        ("503:5", "is answered 503, with Retry-After: 5"),
+        ("302", "is answered 302, with Location: /"),
+        ("slow:3", "is answered 3 s late"),
+        ("timeout", "is not answered"),
+    ],
+)
+def test_the_next_word_of_a_script_is_said_in_plain_words(word: str, sentence: str) -> None:
+    fault = make_fault(FaultMode.SCRIPT, script=f"{word} 503")
+
+    assert fault_sentence(fault) == f"the next webhook {sentence}: place 1 of 2 of a script."
 
 
 @pytest.mark.parametrize(
@@ -66,7 +84,7 @@ def test_every_mode_of_failing_has_words() -> None:
         (
             make_fault(FaultMode.SCRIPT, script="503 drop 200", position=1),
             "by a script",
-            "the next webhook meets drop, place 2 of 3 of a script.",
+            "the next webhook has its connection closed: place 2 of 3 of a script.",
         ),
     ],
 )
