@@ -6,8 +6,9 @@ It shares no code with the shop: two companies, one contract. Reading order:
 2. ``checklist``, ``verification``, ``tokens``, ``events``: pure rules, no I/O.
 3. ``models``, ``database``: what is stored, and how a transaction is opened.
 4. ``inbox``: from a request to a receipt, a purchase and an answer, in one commit.
-5. ``subscription``, ``shop_client``: how the secret comes here.
-6. ``web``: receiver, JSON API and dashboard; ``app``: the only place where all is wired together.
+5. ``faults``, ``hanging_up``: what it does wrong on purpose.
+6. ``subscription``, ``shop_client``: how the secret comes here.
+7. ``web``: receiver, JSON API and dashboard; ``app``: the only place where all is wired together.
 """
 
 __version__ = "0.1.0"

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from subscriber_app.checklist import Checklist
 from subscriber_app.database import Database
 from subscriber_app.events import MONEY_EVENTS
-from subscriber_app.faults import Faults
+from subscriber_app.faults import Faults, Mishap
 from subscriber_app.models import HandledMessage, Purchase, Receipt, Subscription
 from subscriber_app.news import NewsFeed
 from subscriber_app.rulings import Handled, Ruling, body_sha256, examine, refuse, settle
@@ -36,10 +36,14 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A committed receipt. ``detail``: the sentence for the sender when it was refused."""
+    """A committed receipt. ``detail``: the sentence for the sender when it was refused.
+
+    ``mishap``: what is to go wrong with the answer on purpose.
+    """
 
     receipt: Receipt
     detail: str
+    mishap: Mishap | None
 
 
 class Inbox:
@@ -63,23 +67,25 @@ class Inbox:
     async def receive(self, request: IncomingRequest) -> Received:
         """Judge a request and commit its receipt. Raises only for failures of our own."""
         received_at, started = self._now(), time.perf_counter()
-        ruling = await self._examine(request, received_at)
+        mishap = await self._faults.take()
+        ruling = await self._examine(request, mishap, received_at)
         async with self._database.writing() as session:
             # Inside the writing transaction: of many copies at once, exactly one comes first.
             ruling = settle(ruling, request, await _recall(session, request, ruling))
-            receipt = _receipt(request, ruling, received_at)
+            receipt = _receipt(request, ruling, mishap, received_at)
             receipt.duration_ms = round((time.perf_counter() - started) * 1000, 2)
             session.add(receipt)
             if ruling.verdict is Verdict.ACCEPTED:
                 await _book(session, request, ruling, receipt)
         self._feed.announce()
         _log(receipt)
-        return Received(receipt, ruling.detail)
+        return Received(receipt, ruling.detail, mishap)
 
-    async def _examine(self, request: IncomingRequest, now: datetime) -> Ruling:
-        refusal = self._faults.current.refusal
-        if refusal:
-            return refuse(refusal, Checklist())
+    async def _examine(
+        self, request: IncomingRequest, mishap: Mishap | None, now: datetime
+    ) -> Ruling:
+        if mishap and mishap.refusal:
+            return refuse(mishap.refusal, Checklist())
         async with self._database.reading() as session:
             subscription = (await session.exec(select(Subscription))).first()
         expected = Expectation(
@@ -124,7 +130,9 @@ async def _book(
         )
 
 
-def _receipt(request: IncomingRequest, ruling: Ruling, received_at: datetime) -> Receipt:
+def _receipt(
+    request: IncomingRequest, ruling: Ruling, mishap: Mishap | None, received_at: datetime
+) -> Receipt:
     event = ruling.event
     return Receipt(
         id=f"rcp_{uuid7(nanoseconds=int(received_at.timestamp() * 1e6) * 1000).hex}",
@@ -132,21 +140,22 @@ def _receipt(request: IncomingRequest, ruling: Ruling, received_at: datetime) ->
         duration_ms=0,
         verdict=ruling.verdict,
         reason=ruling.reason,
-        status=ruling.status,
+        status=mishap.answered_status(ruling.status) if mishap else ruling.status,
         message_id=(request.header("webhook-id") or "")[:LONGEST_KEPT_ID] or None,
         event_type=event.type_name if event else None,
         value_cents=event.value_cents if event and event.type in MONEY_EVENTS else None,
         headers=[list(pair) for pair in request.headers],
         body=request.body,
         steps=[asdict(step) for step in ruling.checklist.steps],
+        fault=mishap.word if mishap else None,
     )
 
 
 def _log(receipt: Receipt) -> None:
     logger.info(
-        "Receipt %s: %s%s → %d",
+        "Receipt %s: %s%s → %s",
         receipt.id,
         receipt.verdict,
         f" ({receipt.reason})" if receipt.reason else "",
-        receipt.status,
+        receipt.status or "no answer",
     )

@@ -39,13 +39,14 @@ class Receipt(SubscriberTable, table=True):
     duration_ms: float  # from the last byte of the request to the verdict
     verdict: Verdict = Field(sa_type=by_value(Verdict))
     reason: Reason | None = Field(sa_type=by_value(Reason))
-    status: int  # of the answer
+    status: int | None  # of the answer; None when none was given, on purpose
     message_id: str | None = Field(index=True)
     event_type: str | None
     value_cents: int | None
     headers: list[list[str]] = Field(sa_type=JSON)
     body: bytes
     steps: list[dict[str, Any]] = Field(sa_type=JSON)
+    fault: str | None = None  # what went wrong with it on purpose, as in a script: "slow:3"
 
 
 class HandledMessage(SubscriberTable, table=True):
@@ -93,8 +94,7 @@ class Subscription(SubscriberTable, table=True):
 class FaultSetting(SubscriberTable, table=True):
     """What goes wrong on purpose, kept so that a restart does not change it. One row at most."""
 
-    __tablename__ = "fault_setting"
+    __tablename__ = "fault"
 
     id: int = Field(primary_key=True)
-    mode: str
-    status: int | None
+    document: dict[str, Any] = Field(sa_type=JSON)  # as ``faults.Fault.document`` says

@@ -17,6 +17,7 @@ from subscriber_app.tokens import TokenExpectation, check_token, is_signed_by
 from subscriber_app.vocabulary import Reason, StepName
 
 LARGEST_BODY = 256 * 1024
+BODY_DEADLINE_SECONDS = 10  # for the whole body; the shop sends a few hundred bytes at once
 TOLERANCE_SECONDS = 300
 # Each one costs a comparison; a shop in the middle of several rotations sends a handful.
 MOST_SIGNATURES = 20
@@ -40,13 +41,15 @@ class IncomingRequest:
 
     ``headers``: names in lower case, in order, repeated ones included. ``body``: the raw bytes.
     ``is_too_large``: the body went on after ``LARGEST_BODY`` bytes and was not read further.
-    ``is_incomplete``: the sender went away in the middle of it.
+    ``is_incomplete``: the sender went away in the middle of it. ``is_too_slow``: it was not there
+    after ``BODY_DEADLINE_SECONDS``.
     """
 
     headers: Sequence[tuple[str, str]]
     body: bytes
     is_too_large: bool = False
     is_incomplete: bool = False
+    is_too_slow: bool = False
 
     def header(self, name: str) -> str | None:
         """The value of the first header of this name."""
@@ -93,6 +96,11 @@ def _check_size(request: IncomingRequest, _expected: Expectation) -> Finding:
     if request.is_incomplete:
         raise VerificationError(
             Reason.INCOMPLETE, f"The sender went away after {len(request.body)} bytes of the body"
+        )
+    if request.is_too_slow:
+        raise VerificationError(
+            Reason.BODY_TIMEOUT,
+            f"After {BODY_DEADLINE_SECONDS} s only {len(request.body)} bytes of the body were here",
         )
     return Finding(f"{len(request.body)} bytes, of at most {LARGEST_BODY}")
 

@@ -25,6 +25,8 @@ PURE = {
     "shop.webhooks.url_policy",
     "subscriber_app.checklist",
     "subscriber_app.events",
+    "subscriber_app.faults.mishaps",
+    "subscriber_app.faults.settings",
     "subscriber_app.rulings",
     "subscriber_app.tokens",
     "subscriber_app.verification",

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Router, delete, get, put
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
-from subscriber_app.faults import HIGHEST_STATUS, LOWEST_STATUS, Fault, FaultMode
+from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
 from subscriber_app.models import Receipt
 from subscriber_app.receipts import (
     LARGEST_PAGE,
@@ -27,14 +28,18 @@ Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
 
 
 class ReceiptDocument(Struct):
-    """A receipt as the inbox shows it. ``status``: what was answered."""
+    """A receipt as the inbox shows it. ``status``: what was answered; null for no answer.
+
+    ``fault``: what went wrong on purpose, as in a script, or null.
+    """
 
     id: str
     received_at: str
     duration_ms: float
     verdict: str
     reason: str | None
-    status: int
+    status: int | None
+    fault: str | None
     message_id: str | None
     event_type: str | None
     value_cents: int | None
@@ -72,11 +77,25 @@ class StatsDocument(Struct):
 
 
 class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """``{"mode": "none"}`` or ``{"mode": "status", "status": 500}``; statuses from 400 to 599."""
+    """A mode with its parameters; what another mode needs is not there.
+
+    ``none``, ``never``, ``drop`` and ``accept_then_500`` have none. ``status``: ``status`` from 300
+    to 599; with 429 and 503 also ``retry_after`` in seconds, with 300 to 399 ``location``.
+    ``slow``: ``seconds`` from 1 to 60. ``random``: ``percent``; ``status`` (default 500) and
+    ``seed`` (1). ``script``: ``script``, such as ``503 timeout 429:5 slow:3 drop 200``. The last
+    two have a ``position``, too: how many requests have met them.
+    """
 
     mode: FaultMode
     # The bounds are checked by hand: bounds on what may be null break Litestar's OpenAPI document.
     status: int | None = None
+    retry_after: int | None = None
+    location: str | None = None
+    seconds: int | None = None
+    percent: int | None = None
+    seed: int | None = None
+    script: str | None = None
+    position: int | None = None
 
 
 @get("/receipts")
@@ -132,19 +151,19 @@ async def get_stats(database: TheDatabase) -> StatsDocument:
 
 @get("/faults")
 async def get_faults(faults: TheFaults) -> FaultDocument:
-    """What goes wrong on purpose."""
-    return FaultDocument(faults.current.mode, faults.current.status)
+    """What goes wrong on purpose; nothing any more when a script is used up."""
+    return _fault_document(faults.current)
 
 
 @put("/faults", dto=StrictJson[FaultDocument], return_dto=None)
 async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultDocument:
     """Let something go wrong from the next request on, or nothing any more."""
-    if (data.mode is FaultMode.STATUS) != (data.status is not None):
-        raise Problem(400, 'a status belongs to the mode "status", and to no other')
-    if data.status is not None and not LOWEST_STATUS <= data.status <= HIGHEST_STATUS:
-        raise Problem(400, f"choose a status from {LOWEST_STATUS} to {HIGHEST_STATUS}")
-    await faults.set(Fault(data.mode, data.status))
-    return data
+    try:
+        fault = make_fault(**msgspec.structs.asdict(data))
+    except BadFault as error:
+        raise Problem(400, str(error)) from None
+    await faults.set(fault)
+    return _fault_document(fault)
 
 
 api_router = Router(
@@ -162,6 +181,10 @@ api_router = Router(
 )
 
 
+def _fault_document(fault: Fault) -> FaultDocument:
+    return FaultDocument(**(fault if fault.is_active else NORMAL).document())
+
+
 def _fields(receipt: Receipt) -> dict[str, Any]:
     return {
         "id": receipt.id,
@@ -170,6 +193,7 @@ def _fields(receipt: Receipt) -> dict[str, Any]:
         "verdict": receipt.verdict,
         "reason": receipt.reason,
         "status": receipt.status,
+        "fault": receipt.fault,
         "message_id": receipt.message_id,
         "event_type": receipt.event_type,
         "value_cents": receipt.value_cents,

@@ -20,8 +20,8 @@ from subscriber_app.receipts import (
 )
 from subscriber_app.subscription import Subscriptions
 from subscriber_app.vocabulary import Reason, Verdict
-from subscriber_app.web.controls import FAULT_CHOICES, fault_banner, fault_card
-from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheSubscriptions
+from subscriber_app.web.controls import fault_banner, fault_card
+from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed, TheSubscriptions
 from subscriber_app.web.errors import Problem
 from subscriber_app.web.live import Region, live_stream
 from subscriber_app.web.wire import body_text, hex_dump, visible_text
@@ -78,13 +78,16 @@ class InboxQuery:
 
 @get("/", include_in_schema=False)
 async def show_inbox(
-    request: AnyRequest, database: TheDatabase, subscriptions: TheSubscriptions
+    request: AnyRequest,
+    database: TheDatabase,
+    subscriptions: TheSubscriptions,
+    faults: TheFaults,
 ) -> Template:
     """Every request that came in, newest first."""
     query = InboxQuery.read(request)
     context = await _inbox_region(database, subscriptions, query).read()
     live = query.address("/receipts/live", verdict=query.verdict, cursor=query.cursor)
-    context |= {"live_address": live, "fault_choices": FAULT_CHOICES}
+    context |= {"live_address": live, **await fault_card(faults).read()}
     return Template("subscriber/inbox/inbox.html", context=context)
 
 
@@ -94,10 +97,11 @@ async def stream_inbox(
     database: TheDatabase,
     feed: TheFeed,
     subscriptions: TheSubscriptions,
+    faults: TheFaults,
 ) -> ServerSentEvent:
     """The inbox, kept up to date; takes the same query."""
     region = _inbox_region(database, subscriptions, InboxQuery.read(request))
-    return await live_stream(request, feed, region, fault_card(), fault_banner())
+    return await live_stream(request, feed, region, fault_card(faults), fault_banner())
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)

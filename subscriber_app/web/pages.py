@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from subscriber_app.faults import Faults
 from subscriber_app.web import controls, dashboard, login, subscription
 from subscriber_app.web.access import is_logged_in
+from subscriber_app.web.words import fault_chip, fault_sentence
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
@@ -43,4 +44,6 @@ def jinja_environment(faults: Faults) -> Environment:
     # For the header of every page, error pages included, whatever its handler knows of faults.
     environment.globals["is_logged_in"] = is_logged_in
     environment.globals["current_fault"] = lambda: faults.current
+    environment.globals["fault_sentence"] = fault_sentence
+    environment.globals["fault_chip"] = fault_chip
     return environment

@@ -52,6 +52,7 @@ async def test_receipts_are_listed_newest_first(mixed: Client) -> None:
         "verdict",
         "reason",
         "status",
+        "fault",
         "message_id",
         "event_type",
         "value_cents",

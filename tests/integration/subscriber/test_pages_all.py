@@ -134,7 +134,7 @@ async def test_from_every_page_it_is_one_click_back_to_normal(busy: Client) -> N
     for path, page in (await pages(busy)).items():
         await busy.put("/v1/faults", json=fault)
         [*_others, token] = page.values["_csrf_token"]
-        answer = await busy.post("/faults", data={"_csrf_token": token, "status": ""})
+        answer = await busy.post("/faults", data={"_csrf_token": token, "mode": "none"})
 
         assert answer.status_code == 303, path
         assert (await busy.get("/v1/faults")).json() == {"mode": "none"}, path
@@ -156,7 +156,8 @@ async def test_a_form_that_was_open_during_a_restart_can_still_be_sent(
 
     async with running(create_app(settings, now=clock)) as restarted:
         restarted.cookies = subscriber.cookies
-        answer = await restarted.post("/faults", data={"_csrf_token": token, "status": "503"})
+        form = {"_csrf_token": token, "mode": "status", "status": "503"}
+        answer = await restarted.post("/faults", data=form)
 
     assert answer.status_code == 303
 
@@ -176,6 +177,6 @@ async def test_a_cookie_of_another_subscriber_on_this_host_does_no_harm(
         await other.get("/")
         subscriber.cookies = other.cookies
 
-    page = await Visitor(subscriber).submit("/faults", status="503")
+    page = await Visitor(subscriber).submit("/faults", mode="status", status="503")
 
     assert page.status == 303
