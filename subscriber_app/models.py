@@ -90,6 +90,21 @@ class Subscription(SubscriberTable, table=True):
         return [self.secret]
 
 
+class FormerSecret(SubscriberTable, table=True):
+    """A secret that was replaced, kept so that what it signed can be told from a forgery.
+
+    Nothing is accepted because of it: what counts stands in ``Subscription``.
+    """
+
+    __tablename__ = "former_secret"
+
+    id: int | None = Field(default=None, primary_key=True)
+    secret: str
+    since: datetime
+    replaced_at: datetime
+    until: datetime  # to the end of the grace, if there was one
+
+
 class FaultSetting(SubscriberTable, table=True):
     """What goes wrong on purpose, kept so that a restart does not change it. One row at most."""
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from litestar import Request, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, ServerSentEvent, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database import Database
+from subscriber_app.models import Receipt
 from subscriber_app.receipts import (
     ReceiptFilter,
     Stats,
@@ -18,14 +20,14 @@ from subscriber_app.receipts import (
     list_receipts,
     read_stats,
 )
-from subscriber_app.subscription import Subscriptions
-from subscriber_app.vocabulary import Reason, Verdict
+from subscriber_app.subscription import Subscriptions, read_keyring
+from subscriber_app.vocabulary import Verdict
 from subscriber_app.web.controls import FAULT_CHOICES, fault_banner, fault_card
 from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheSubscriptions
 from subscriber_app.web.errors import Problem
+from subscriber_app.web.har import as_har
 from subscriber_app.web.live import Region, live_stream
-from subscriber_app.web.wire import body_text, hex_dump, visible_text
-from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
+from subscriber_app.web.receipt_view import receipt_context
 
 PAGE_SIZE = 50
 
@@ -101,26 +103,42 @@ async def stream_inbox(
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)
-async def show_receipt(database: TheDatabase, receipt_id: FromPath[str]) -> Template:
-    """One request, what each check said of it, and its raw bytes."""
+async def show_receipt(
+    database: TheDatabase, subscriptions: TheSubscriptions, receipt_id: FromPath[str]
+) -> Template:
+    """One request, the work behind each check, what went wrong, and its raw bytes."""
     async with database.reading() as session:
-        receipt = await find_receipt(session, receipt_id)
+        receipt = await _existing(session, receipt_id)
+        keyring = await read_keyring(session)
+    standing = await subscriptions.current()
+    context = receipt_context(
+        receipt,
+        url=subscriptions.webhook_url,
+        audience=standing.webhook_url if standing else subscriptions.webhook_url,
+        keyring=keyring,
+    )
+    return Template("subscriber/inbox/receipt.html", context=context)
+
+
+@get("/receipts/{receipt_id:str}/har", include_in_schema=False)
+async def download_har(
+    database: TheDatabase, subscriptions: TheSubscriptions, receipt_id: FromPath[str]
+) -> Response[dict[str, Any]]:
+    """One request and our answer as an HTTP Archive."""
+    async with database.reading() as session:
+        receipt = await _existing(session, receipt_id)
+    return Response(
+        as_har(receipt, subscriptions.webhook_url),
+        media_type=MediaType.JSON,
+        headers={"Content-Disposition": f'attachment; filename="{receipt.id}.har"'},
+    )
+
+
+async def _existing(session: AsyncSession, receipt_id: str) -> Receipt:
+    receipt = await find_receipt(session, receipt_id)
     if receipt is None:
         raise NotFoundException(f"there is no receipt {receipt_id!r}")
-    return Template(
-        "subscriber/inbox/receipt.html",
-        context={
-            "receipt": receipt,
-            "meaning": REASON_MEANINGS[Reason(receipt.reason)] if receipt.reason else "",
-            "steps": [
-                (step_label(step["name"]), result_words(step["result"]), step["detail"])
-                for step in receipt.steps
-            ],
-            "headers": [(name, visible_text(value)) for name, value in receipt.headers],
-            "body": body_text(receipt.body),
-            "hex": hex_dump(receipt.body),
-        },
-    )
+    return receipt
 
 
 @get("/receipts/delete", include_in_schema=False)

@@ -15,6 +15,7 @@ page_handlers: list[HTTPRouteHandler] = [
     dashboard.show_inbox,
     dashboard.stream_inbox,
     dashboard.show_receipt,
+    dashboard.download_har,
     dashboard.confirm_forgetting,
     dashboard.forget_everything,
     controls.set_fault,
