@@ -68,12 +68,21 @@ def _encodings(came: bytes) -> Iterator[Guess]:
 def _rewritten(came: bytes) -> Iterator[Guess]:
     try:
         document = json.loads(came)
+        came_as = _format_of(document, came)
         for order, numbers in product(_ORDERS.items(), _NUMBERS.items()):
             arranged = numbers[1](order[1](document))
-            changes = [change for change in (order[0], numbers[0]) if change]
+            changes = [change for change in (order[0], numbers[0], came_as) if change]
             yield from _written(arranged, changes)
     except (ValueError, RecursionError):  # not JSON, or too deep
         return
+
+
+def _format_of(document: Any, came: bytes) -> str:
+    for (name, options), is_ascii in product(_FORMATS.items(), (False, True)):
+        text = json.dumps(document, ensure_ascii=is_ascii, **options)
+        if text.encode("utf-8", errors="surrogatepass") == came.strip():
+            return f"what came is {name}"
+    return ""
 
 
 def _written(document: Any, changes: list[str]) -> Iterator[Guess]:

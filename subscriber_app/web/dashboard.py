@@ -1,8 +1,6 @@
 """The inbox and the page of one receipt; and forgetting everything."""
 
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import NotFoundException
@@ -12,70 +10,25 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database import Database
 from subscriber_app.models import Receipt
+from subscriber_app.purchases import find_purchase
 from subscriber_app.receipts import (
-    ReceiptFilter,
-    Stats,
+    MOST_SEARCHED,
     find_receipt,
     forget_all,
     list_receipts,
     read_stats,
 )
 from subscriber_app.subscription import Subscriptions, read_keyring
-from subscriber_app.vocabulary import Verdict
 from subscriber_app.web.controls import FAULT_CHOICES, fault_banner, fault_card
 from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheSubscriptions
-from subscriber_app.web.errors import Problem
 from subscriber_app.web.har import as_har
+from subscriber_app.web.inbox_query import REASON_CHOICES, InboxQuery, event_type_choices
 from subscriber_app.web.live import Region, live_stream
-from subscriber_app.web.receipt_view import receipt_context
+from subscriber_app.web.receipt_view import order_of, receipt_context
 
 PAGE_SIZE = 50
 
 AnyRequest = Request[Any, Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A link to the inbox with another verdict."""
-
-    label: str
-    address: str
-    is_current: bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class InboxQuery:
-    """What the address asks for, so that a view can be bookmarked and shared."""
-
-    verdict: Verdict | None
-    cursor: str | None
-
-    @classmethod
-    def read(cls, request: AnyRequest) -> "InboxQuery":
-        """Read an address's query. Raises ``Problem`` (400) for a verdict that does not exist."""
-        verdict = request.query_params.get("verdict", "")
-        if verdict and verdict not in list(Verdict):
-            raise Problem(400, f"there is no verdict {verdict!r}")
-        return cls(
-            Verdict(verdict) if verdict else None, request.query_params.get("cursor") or None
-        )
-
-    def address(
-        self, path: str = "/", *, verdict: Verdict | None = None, cursor: str | None = None
-    ) -> str:
-        """The inbox with this verdict, from this cursor on."""
-        parameters = {"verdict": verdict or "", "cursor": cursor or ""}
-        query = urlencode({name: value for name, value in parameters.items() if value})
-        return f"{path}?{query}" if query else path
-
-    def tabs(self, stats: Stats) -> list[Tab]:
-        """One tab for all receipts and one for each verdict."""
-        everything = Tab("all", "/", self.verdict is None, sum(stats.receipts.values()))
-        return [everything] + [
-            Tab(each.value, self.address(verdict=each), each is self.verdict, stats.receipts[each])
-            for each in Verdict
-        ]
 
 
 @get("/", include_in_schema=False)
@@ -83,10 +36,14 @@ async def show_inbox(
     request: AnyRequest, database: TheDatabase, subscriptions: TheSubscriptions
 ) -> Template:
     """Every request that came in, newest first."""
-    query = InboxQuery.read(request)
+    query = InboxQuery.read(request.query_params)
     context = await _inbox_region(database, subscriptions, query).read()
-    live = query.address("/receipts/live", verdict=query.verdict, cursor=query.cursor)
-    context |= {"live_address": live, "fault_choices": FAULT_CHOICES}
+    context |= {
+        "live_address": query.address("/receipts/live", cursor=query.cursor),
+        "fault_choices": FAULT_CHOICES,
+        "event_type_choices": event_type_choices(query.event_type),
+        "reason_choices": REASON_CHOICES,
+    }
     return Template("subscriber/inbox/inbox.html", context=context)
 
 
@@ -98,7 +55,7 @@ async def stream_inbox(
     subscriptions: TheSubscriptions,
 ) -> ServerSentEvent:
     """The inbox, kept up to date; takes the same query."""
-    region = _inbox_region(database, subscriptions, InboxQuery.read(request))
+    region = _inbox_region(database, subscriptions, InboxQuery.read(request.query_params))
     return await live_stream(request, feed, region, fault_card(), fault_banner())
 
 
@@ -110,6 +67,7 @@ async def show_receipt(
     async with database.reading() as session:
         receipt = await _existing(session, receipt_id)
         keyring = await read_keyring(session)
+        purchase = await find_purchase(session, order_of(receipt))
     standing = await subscriptions.current()
     context = receipt_context(
         receipt,
@@ -117,7 +75,7 @@ async def show_receipt(
         audience=standing.webhook_url if standing else subscriptions.webhook_url,
         keyring=keyring,
     )
-    return Template("subscriber/inbox/receipt.html", context=context)
+    return Template("subscriber/inbox/receipt.html", context=context | {"purchase": purchase})
 
 
 @get("/receipts/{receipt_id:str}/har", include_in_schema=False)
@@ -162,17 +120,18 @@ def _inbox_region(database: Database, subscriptions: Subscriptions, query: Inbox
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             page = await list_receipts(
-                session, ReceiptFilter(query.verdict), limit=PAGE_SIZE, cursor=query.cursor
+                session, query.filter, limit=PAGE_SIZE, cursor=query.cursor or None
             )
             stats = await read_stats(session)
-        older = page.next_cursor and query.address(verdict=query.verdict, cursor=page.next_cursor)
+        older = page.next_cursor and query.address(cursor=page.next_cursor)
         return {
+            "query": query,
             "receipts": page.receipts,
             "stats": stats,
             "tabs": query.tabs(stats),
             "is_subscribed": await subscriptions.current() is not None,
-            "is_narrow": bool(query.verdict or query.cursor),
-            "newest_address": query.address(verdict=query.verdict) if query.cursor else None,
+            "most_searched": MOST_SEARCHED,
+            "newest_address": query.address() if query.cursor else None,
             "older_address": older,
             "shop_url": subscriptions.shop_url,
         }

@@ -7,13 +7,15 @@ texts are made readable.
 from dataclasses import dataclass
 from typing import Any
 
+from subscriber_app.checklist import VerificationError
 from subscriber_app.comparison import Piece
 from subscriber_app.diagnosis import Diagnosis, diagnose
+from subscriber_app.events import parse_event
 from subscriber_app.explanation import Explanation, explain, signed_content
 from subscriber_app.keyring import Keyring
 from subscriber_app.models import Receipt
 from subscriber_app.verification import IncomingRequest
-from subscriber_app.vocabulary import Reason, Result, StepName
+from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from subscriber_app.web.curl import as_curl
 from subscriber_app.web.wire import body_text, hex_dump, pretty_json, visible_text
 from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
@@ -60,6 +62,16 @@ def receipt_context(
     }
 
 
+def order_of(receipt: Receipt) -> str | None:
+    """The order that a believed request tells of."""
+    if receipt.verdict not in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+        return None
+    try:
+        return parse_event(receipt.body).order_id
+    except VerificationError:  # accepted by an earlier version with other rules
+        return None
+
+
 def stored_request(receipt: Receipt) -> IncomingRequest:
     """The request as the receiver saw it."""
     return IncomingRequest(
@@ -103,7 +115,7 @@ def _readable(pieces: list[Piece]) -> list[tuple[str, bool]]:
     # Blanks are what differs most often, and a blank on its own is hard to see.
     return [
         (
-            _text(piece.content).replace(" ", "␣") if piece.differs else _text(piece.content),
+            _text(piece.content).replace(" ", "·") if piece.differs else _text(piece.content),
             piece.differs,
         )
         for piece in pieces

@@ -51,7 +51,7 @@ async def test_a_body_that_was_written_again_stands_beside_the_signed_one(
     page = await receipt_page(subscribed)
 
     assert "the body was re-serialised" in page.text
-    assert MARKED.findall(page.answer.text) == ["␣"] * written_again.count(b" ")
+    assert MARKED.findall(page.answer.text) == ["·"] * written_again.count(b" ")
     assert "Sign and send the same bytes" in page.text
 
 

@@ -74,7 +74,11 @@ UNICODE = purchase(note="Zoë 🪝")
 @pytest.mark.parametrize(
     ("signed", "came", "said"),
     [
-        (COMPACT, json.dumps(DOCUMENT).encode(), "what was signed was compact"),
+        (
+            COMPACT,
+            json.dumps(DOCUMENT).encode(),
+            "what was signed was compact; what came is with a blank after every comma and colon",
+        ),
         (json.dumps(DOCUMENT).encode(), COMPACT, "with a blank after every comma and colon"),
         (COMPACT, json.dumps(DOCUMENT, indent=2).encode(), "what was signed was compact"),
         (json.dumps(DOCUMENT, indent=4).encode(), COMPACT, "indented by four blanks"),
