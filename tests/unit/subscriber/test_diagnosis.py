@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscriber_app.checklist import Checklist, VerificationError
@@ -294,6 +294,7 @@ def test_the_times_of_a_token_in_milliseconds_are_named() -> None:
     assert "count milliseconds" in finding(incoming(Delivery(claims=claims)))
 
 
+@settings(deadline=None)  # hundreds of guesses each; a busy machine takes its time
 @given(
     body=st.binary(max_size=60)
     | st.recursive(
