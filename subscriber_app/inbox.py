@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from uuid_utils.compat import uuid7
 
 from subscriber_app.checklist import Checklist
 from subscriber_app.database import Database
@@ -20,6 +19,8 @@ from subscriber_app.events import MONEY_EVENTS
 from subscriber_app.faults import Faults, Mishap
 from subscriber_app.models import HandledMessage, Purchase, Receipt, Subscription
 from subscriber_app.news import NewsFeed
+from subscriber_app.purchases import take_event
+from subscriber_app.receipt_ids import ReceiptIds
 from subscriber_app.rulings import Handled, Ruling, body_sha256, examine, refuse, settle
 from subscriber_app.verification import Expectation, IncomingRequest
 from subscriber_app.vocabulary import Verdict
@@ -63,6 +64,7 @@ class Inbox:
         self._faults = faults
         self._webhook_url = webhook_url
         self._now = now
+        self._ids = ReceiptIds()
 
     async def receive(self, request: IncomingRequest) -> Received:
         """Judge a request and commit its receipt. Raises only for failures of our own."""
@@ -72,7 +74,8 @@ class Inbox:
         async with self._database.writing() as session:
             # Inside the writing transaction: of many copies at once, exactly one comes first.
             ruling = settle(ruling, request, await _recall(session, request, ruling))
-            receipt = _receipt(request, ruling, mishap, received_at)
+            # Here, too, so that ids follow each other as the commits do.
+            receipt = _receipt(self._ids.next(received_at), request, ruling, mishap, received_at)
             receipt.duration_ms = round((time.perf_counter() - started) * 1000, 2)
             session.add(receipt)
             if ruling.verdict is Verdict.ACCEPTED:
@@ -116,6 +119,7 @@ async def _book(
         HandledMessage(id=message_id, body_sha256=body_sha256(request), receipt_id=receipt.id)
     )
     await session.flush()
+    await take_event(session, event, receipt.id)
     if event.type in MONEY_EVENTS:
         session.add(
             Purchase(
@@ -131,11 +135,15 @@ async def _book(
 
 
 def _receipt(
-    request: IncomingRequest, ruling: Ruling, mishap: Mishap | None, received_at: datetime
+    receipt_id: str,
+    request: IncomingRequest,
+    ruling: Ruling,
+    mishap: Mishap | None,
+    received_at: datetime,
 ) -> Receipt:
     event = ruling.event
     return Receipt(
-        id=f"rcp_{uuid7(nanoseconds=int(received_at.timestamp() * 1e6) * 1000).hex}",
+        id=receipt_id,
         received_at=received_at,
         duration_ms=0,
         verdict=ruling.verdict,

@@ -32,7 +32,13 @@ class Receipt(SubscriberTable, table=True):
     genuine.
     """
 
-    __table_args__ = (Index("receipts_by_verdict", "verdict", "id"),)
+    # Each filter of the inbox finds its newest rows in one of these, whatever the others say.
+    __table_args__ = (
+        Index("receipts_by_verdict", "verdict", "id"),
+        Index("receipts_by_reason", "reason", "id"),
+        Index("receipts_by_event_type", "event_type", "id"),
+        Index("receipts_by_verdict_and_event_type", "verdict", "event_type", "id"),
+    )
 
     id: str = Field(primary_key=True)
     received_at: datetime
@@ -47,6 +53,13 @@ class Receipt(SubscriberTable, table=True):
     body: bytes
     steps: list[dict[str, Any]] = Field(sa_type=JSON)
     fault: str | None = None  # what went wrong with it on purpose, as in a script: "slow:3"
+
+
+class Tally(SubscriberTable, table=True):
+    """A total that the database keeps up to date by itself: see ``tallies``."""
+
+    name: str = Field(primary_key=True)
+    amount: int
 
 
 class HandledMessage(SubscriberTable, table=True):
@@ -71,6 +84,26 @@ class Purchase(SubscriberTable, table=True):
     booked_at: datetime
 
 
+class PurchaseState(SubscriberTable, table=True):
+    """What became of one order, from whatever was told of it so far: see ``purchases``."""
+
+    __tablename__ = "purchase_state"
+
+    order_id: str = Field(primary_key=True)
+    first_receipt_id: str = Field(index=True)  # sorts by when we first heard of the order
+    is_overtaken: bool  # something else was told before purchase.created
+    bought_cents: int = 0
+    refunded_cents: int = 0  # negative
+    bought_at: datetime | None = None  # all three are the event's time, not its arrival's
+    shipped_at: datetime | None = None
+    refunded_at: datetime | None = None
+
+    @property
+    def net_cents(self) -> int:
+        """What is left after refunds."""
+        return self.bought_cents + self.refunded_cents
+
+
 class Subscription(SubscriberTable, table=True):
     """Our registration with the shop: one row, or none before and after it."""
 
@@ -89,6 +122,21 @@ class Subscription(SubscriberTable, table=True):
         if self.previous_secret and self.previous_until and self.previous_until > now:
             return [self.secret, self.previous_secret]
         return [self.secret]
+
+
+class FormerSecret(SubscriberTable, table=True):
+    """A secret that was replaced, kept so that what it signed can be told from a forgery.
+
+    Nothing is accepted because of it: what counts stands in ``Subscription``.
+    """
+
+    __tablename__ = "former_secret"
+
+    id: int | None = Field(default=None, primary_key=True)
+    secret: str
+    since: datetime
+    replaced_at: datetime
+    until: datetime  # to the end of the grace, if there was one
 
 
 class FaultSetting(SubscriberTable, table=True):

@@ -19,10 +19,11 @@ from subscriber_app.receipts import (
     read_stats,
 )
 from subscriber_app.times import rfc3339_ms
-from subscriber_app.vocabulary import Verdict
+from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.bodies import LARGEST_READ, StrictJson, insist_on_json
 from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed
 from subscriber_app.web.errors import Problem
+from subscriber_app.web.inbox_query import LONGEST_SEARCH
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
 
@@ -105,11 +106,16 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
     verdict: FromQuery[Verdict | None] = None,
     event_type: FromQuery[str | None] = None,
     message_id: FromQuery[str | None] = None,
+    reason: FromQuery[Reason | None] = None,
+    q: FromQuery[str | None] = None,
     limit: Limit = 50,
     cursor: FromQuery[str | None] = None,
 ) -> ReceiptList:
-    """One page of receipts, newest first; follow ``next_cursor`` for the next."""
-    wanted = ReceiptFilter(verdict, event_type, message_id)
+    """One page of receipts, newest first; follow ``next_cursor`` for the next.
+
+    ``q``: part of the message id or the body; a page looks into 2000 receipts and may be empty.
+    """
+    wanted = ReceiptFilter(verdict, event_type, message_id, reason, _searched(q))
     async with database.reading() as session:
         page = await list_receipts(session, wanted, limit=limit, cursor=cursor)
     return ReceiptList(
@@ -183,6 +189,12 @@ api_router = Router(
 
 def _fault_document(fault: Fault) -> FaultDocument:
     return FaultDocument(**(fault if fault.is_active else NORMAL).document())
+
+
+def _searched(q: str | None) -> str | None:
+    if q and len(q) > LONGEST_SEARCH:
+        raise Problem(400, f"q has at most {LONGEST_SEARCH} characters")
+    return q
 
 
 def _fields(receipt: Receipt) -> dict[str, Any]:

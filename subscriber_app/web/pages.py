@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
 from subscriber_app.faults import Faults
-from subscriber_app.web import controls, dashboard, login, subscription
+from subscriber_app.web import controls, dashboard, login, purchases, subscription
 from subscriber_app.web.access import is_logged_in
 from subscriber_app.web.words import fault_chip, fault_sentence
 
@@ -16,8 +16,11 @@ page_handlers: list[HTTPRouteHandler] = [
     dashboard.show_inbox,
     dashboard.stream_inbox,
     dashboard.show_receipt,
+    dashboard.download_har,
     dashboard.confirm_forgetting,
     dashboard.forget_everything,
+    purchases.show_purchases,
+    purchases.stream_purchases,
     controls.set_fault,
     subscription.show_subscription,
     subscription.stream_subscription,

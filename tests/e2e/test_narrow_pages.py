@@ -99,6 +99,8 @@ def subscriber_pages(receipts: list[Document]) -> list[str]:
     return [
         "/",
         "/?verdict=rejected",
+        "/?event_type=purchase.created&q=nowhere",
+        "/purchases",
         *(f"/receipts/{receipt['id']}" for receipt in receipts),
         "/receipts/delete",
         "/subscription",

@@ -78,6 +78,18 @@ async def test_a_stream_shows_what_its_page_is_narrowed_to(
     assert "purchase.created" not in after.text
 
 
+async def test_a_purchase_changes_its_state_while_one_looks_at_it(subscribed: Client) -> None:
+    refund = Delivery(message_id="msg_r", body=purchase(-20, type_="purchase.refunded"))
+    async with opened(subscribed, "/purchases/live") as stream:
+        await stream.until("Nothing booked yet")
+        await deliver(subscribed, refund)
+        await stream.until("purchase still to come")
+        await deliver(subscribed)
+        after = await stream.until("bought refunded")
+
+    assert "$30.75" in after.text
+
+
 async def test_forgetting_everything_empties_the_inbox_at_once(subscribed: Client) -> None:
     await deliver(subscribed)
 
