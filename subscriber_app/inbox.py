@@ -16,6 +16,8 @@ from uuid_utils.compat import uuid7
 
 from subscriber_app.checklist import Checklist
 from subscriber_app.database import Database
+from subscriber_app.defence_switches import DefenceSwitches
+from subscriber_app.defences import SwitchedOff
 from subscriber_app.events import MONEY_EVENTS
 from subscriber_app.faults import Faults
 from subscriber_app.models import HandledMessage, Purchase, Receipt, Subscription
@@ -45,11 +47,12 @@ class Received:
 class Inbox:
     """Takes requests in. ``webhook_url``: where we may be addressed before subscribing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 – an inbox needs all of these
         self,
         database: Database,
         feed: NewsFeed,
         faults: Faults,
+        defences: DefenceSwitches,
         *,
         webhook_url: str,
         now: Callable[[], datetime] = utc_now,
@@ -57,26 +60,32 @@ class Inbox:
         self._database = database
         self._feed = feed
         self._faults = faults
+        self._defences = defences
         self._webhook_url = webhook_url
         self._now = now
 
     async def receive(self, request: IncomingRequest) -> Received:
         """Judge a request and commit its receipt. Raises only for failures of our own."""
         received_at, started = self._now(), time.perf_counter()
-        ruling = await self._examine(request, received_at)
+        off = self._defences.off  # once: a click in between must not split one request in two
+        ruling = await self._examine(request, received_at, off)
         async with self._database.writing() as session:
             # Inside the writing transaction: of many copies at once, exactly one comes first.
-            ruling = settle(ruling, request, await _recall(session, request, ruling))
+            handled = await _recall(session, request, ruling)
+            ruling = settle(ruling, request, handled, off)
             receipt = _receipt(request, ruling, received_at)
             receipt.duration_ms = round((time.perf_counter() - started) * 1000, 2)
             session.add(receipt)
             if ruling.verdict is Verdict.ACCEPTED:
-                await _book(session, request, ruling, receipt)
+                await session.flush()  # each row below refers to the one before it
+                if handled is None:
+                    await _remember(session, request, receipt, off)
+                await _book(session, ruling, receipt)
         self._feed.announce()
         _log(receipt)
         return Received(receipt, ruling.detail)
 
-    async def _examine(self, request: IncomingRequest, now: datetime) -> Ruling:
+    async def _examine(self, request: IncomingRequest, now: datetime, off: SwitchedOff) -> Ruling:
         refusal = self._faults.current.refusal
         if refusal:
             return refuse(refusal, Checklist())
@@ -86,6 +95,7 @@ class Inbox:
             secrets=subscription.live_secrets(now) if subscription else [],
             audience=subscription.webhook_url if subscription else self._webhook_url,
             now=now.timestamp(),
+            off=off,
         )
         return examine(request, expected)
 
@@ -99,21 +109,28 @@ async def _recall(
     return Handled(row.body_sha256, row.receipt_id) if row else None
 
 
-async def _book(
-    session: AsyncSession, request: IncomingRequest, ruling: Ruling, receipt: Receipt
+async def _remember(
+    session: AsyncSession, request: IncomingRequest, receipt: Receipt, off: SwitchedOff
 ) -> None:
-    message_id, event = request.header("webhook-id"), ruling.event
-    if message_id is None or event is None or event.occurred_at is None:
-        raise AssertionError("an accepted request has all of these")
-    await session.flush()  # each row here refers to the one before it
+    if receipt.message_id is None:
+        raise AssertionError("an accepted request has one")
     session.add(
-        HandledMessage(id=message_id, body_sha256=body_sha256(request), receipt_id=receipt.id)
+        HandledMessage(
+            id=receipt.message_id, body_sha256=body_sha256(request, off), receipt_id=receipt.id
+        )
     )
     await session.flush()
+
+
+async def _book(session: AsyncSession, ruling: Ruling, receipt: Receipt) -> None:
+    event = ruling.event
+    if receipt.message_id is None or event is None or event.occurred_at is None:
+        raise AssertionError("an accepted request has all of these")
     if event.type in MONEY_EVENTS:
         session.add(
             Purchase(
-                message_id=message_id,
+                receipt_id=receipt.id,
+                message_id=receipt.message_id,
                 event_type=event.type,
                 event_id=event.id,
                 order_id=event.order_id,

@@ -41,6 +41,11 @@ class NewsFeed:
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody would hear an announcement."""
+        return bool(self._listeners)
+
     def announce(self) -> None:
         """Call it after the commit: whoever hears it reads at once."""
         for listener in self._listeners:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlmodel import col, delete, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from subscriber_app.models import HandledMessage, Purchase, Receipt
+from subscriber_app.models import AttackResult, HandledMessage, Purchase, Receipt
 from subscriber_app.vocabulary import EventType, Verdict
 
 LARGEST_PAGE = 100
@@ -94,5 +94,5 @@ async def forget_all(session: AsyncSession) -> None:
 
     All or nothing: a receipt forgotten alone would let its message be booked twice.
     """
-    for table in (Purchase, HandledMessage, Receipt):
+    for table in (AttackResult, Purchase, HandledMessage, Receipt):
         await session.exec(delete(table))

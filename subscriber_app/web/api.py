@@ -7,6 +7,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
+from subscriber_app.defences import Defence
 from subscriber_app.faults import HIGHEST_STATUS, LOWEST_STATUS, Fault, FaultMode
 from subscriber_app.models import Receipt
 from subscriber_app.receipts import (
@@ -20,7 +21,7 @@ from subscriber_app.receipts import (
 from subscriber_app.times import rfc3339_ms
 from subscriber_app.vocabulary import Verdict
 from subscriber_app.web.bodies import LARGEST_READ, StrictJson, insist_on_json
-from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed
+from subscriber_app.web.dependencies import TheDatabase, TheDefences, TheFaults, TheFeed
 from subscriber_app.web.errors import Problem
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
@@ -77,6 +78,16 @@ class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
     mode: FaultMode
     # The bounds are checked by hand: bounds on what may be null break Litestar's OpenAPI document.
     status: int | None = None
+
+
+class DefencesDocument(Struct, forbid_unknown_fields=True):
+    """``true``: on, as it should be; ``false``: switched off, to see what happens without it."""
+
+    timestamp: bool
+    signature: bool
+    token: bool
+    raw_body: bool
+    deduplication: bool
 
 
 @get("/receipts")
@@ -147,6 +158,19 @@ async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultD
     return data
 
 
+@get("/defences")
+async def get_defences(defences: TheDefences) -> DefencesDocument:
+    """Which defences are on."""
+    return DefencesDocument(**{each.value: each not in defences.off for each in Defence})
+
+
+@put("/defences", dto=StrictJson[DefencesDocument], return_dto=None)
+async def put_defences(data: JSONBody[DefencesDocument], defences: TheDefences) -> DefencesDocument:
+    """Do with exactly these defences from the next request on."""
+    await defences.set(each for each in Defence if not getattr(data, each.value))
+    return data
+
+
 api_router = Router(
     path="/v1",
     route_handlers=[
@@ -156,6 +180,8 @@ api_router = Router(
         get_stats,
         get_faults,
         put_faults,
+        get_defences,
+        put_defences,
     ],
     before_request=insist_on_json,
     request_max_body_size=LARGEST_READ,

@@ -20,10 +20,18 @@ from subscriber_app.receipts import (
 )
 from subscriber_app.subscription import Subscriptions
 from subscriber_app.vocabulary import Reason, Verdict
+from subscriber_app.web.attacks import offers
 from subscriber_app.web.controls import FAULT_CHOICES, fault_banner, fault_card
-from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheSubscriptions
+from subscriber_app.web.dependencies import (
+    TheAttackDesk,
+    TheDatabase,
+    TheFeed,
+    TheSales,
+    TheSubscriptions,
+)
 from subscriber_app.web.errors import Problem
 from subscriber_app.web.live import Region, live_stream
+from subscriber_app.web.money import money_region
 from subscriber_app.web.wire import body_text, hex_dump, visible_text
 from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
 
@@ -78,12 +86,17 @@ class InboxQuery:
 
 @get("/", include_in_schema=False)
 async def show_inbox(
-    request: AnyRequest, database: TheDatabase, subscriptions: TheSubscriptions
+    request: AnyRequest,
+    database: TheDatabase,
+    subscriptions: TheSubscriptions,
+    sales: TheSales,
 ) -> Template:
     """Every request that came in, newest first."""
     query = InboxQuery.read(request)
     context = await _inbox_region(database, subscriptions, query).read()
     live = query.address("/receipts/live", verdict=query.verdict, cursor=query.cursor)
+    await sales.ask_briefly()
+    context |= await money_region(database, sales).read()
     context |= {"live_address": live, "fault_choices": FAULT_CHOICES}
     return Template("subscriber/inbox/inbox.html", context=context)
 
@@ -94,14 +107,20 @@ async def stream_inbox(
     database: TheDatabase,
     feed: TheFeed,
     subscriptions: TheSubscriptions,
+    sales: TheSales,
 ) -> ServerSentEvent:
     """The inbox, kept up to date; takes the same query."""
     region = _inbox_region(database, subscriptions, InboxQuery.read(request))
-    return await live_stream(request, feed, region, fault_card(), fault_banner())
+    await sales.ask_briefly()  # so that the stream begins as its page does
+    return await live_stream(
+        request, feed, region, money_region(database, sales), fault_card(), fault_banner()
+    )
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)
-async def show_receipt(database: TheDatabase, receipt_id: FromPath[str]) -> Template:
+async def show_receipt(
+    database: TheDatabase, attack_desk: TheAttackDesk, receipt_id: FromPath[str]
+) -> Template:
     """One request, what each check said of it, and its raw bytes."""
     async with database.reading() as session:
         receipt = await find_receipt(session, receipt_id)
@@ -119,6 +138,7 @@ async def show_receipt(database: TheDatabase, receipt_id: FromPath[str]) -> Temp
             "headers": [(name, visible_text(value)) for name, value in receipt.headers],
             "body": body_text(receipt.body),
             "hex": hex_dump(receipt.body),
+            "attacks": await offers(attack_desk, receipt),
         },
     )
 
