@@ -54,7 +54,7 @@ DEFENCES = {
         "A message is booked once, however often it comes. Senders retry: that it comes twice is "
         "normal, and not only an attack.",
         "Whatever comes again is booked again: a replay, a retry after a lost answer, one click on "
-        "Resend in the shop. The same id may even say something else the second time.",
+        "Send again now in the shop. The same id may even say something else the second time.",
         (Attack.REPLAY, Attack.CONFLICT),
     ),
 }

@@ -55,9 +55,8 @@ async def _messages(
     with feed.listening() as listener:
         shown: dict[str, str] = {}
         while not listener.is_over:
-            # All are read before one is sent: who has seen enough leaves, and not amid a reading.
-            rendered = [(region, await _render(request, region)) for region in regions]
-            for region, html in rendered:
+            for region in regions:
+                html = await _render(request, region)
                 if html is None:
                     return
                 if html != shown.get(region.element_id):

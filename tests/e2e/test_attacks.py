@@ -39,7 +39,7 @@ def test_each_button_of_the_desk_shows_the_verdict_that_was_predicted(
     for attack in Attack:
         subscriber.open(f"/receipts/{receipt_id}")
         desk = subscriber.page.get_by_role("region", name="Attack desk")
-        button = desk.get_by_role("button", name=ATTACKS[attack].label, exact=True)
+        button = subscriber.page.get_by_role("button", name=ATTACKS[attack].label, exact=True)
         predicted = desk.get_by_role("listitem").filter(has=button).get_by_text("Prediction")
         expect(predicted).to_be_visible()
         button.click()

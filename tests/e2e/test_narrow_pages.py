@@ -100,6 +100,8 @@ def subscriber_pages(receipts: list[Document]) -> list[str]:
         "/",
         "/?verdict=rejected",
         *(f"/receipts/{receipt['id']}" for receipt in receipts),
+        *(f"/receipts/{receipt['id']}/editor" for receipt in receipts),
+        "/defences",
         "/receipts/delete",
         "/subscription",
         "/subscription/delete",

@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from subscriber_app.app import create_app
 from subscriber_app.attacks import Attack
+from subscriber_app.config import Settings
 from subscriber_app.defences import Defence
-from tests.integration.subscriber.conftest import Client, Clock, reaching_itself
+from tests.integration.subscriber.conftest import (
+    Client,
+    Clock,
+    reaching_itself,
+    remember_subscription,
+    running,
+)
 from tests.integration.subscriber.desk import attack, follow, post, switch_off, verdict_of
 from tests.integration.subscriber.requests import deliver, send, stats
 from tests.integration.subscriber.signer import NOW, Delivery, purchase
@@ -292,12 +300,15 @@ async def test_the_editor_breaks_on_nothing(content: bytes, subscriber: Client) 
 
 
 async def test_a_receiver_that_cannot_be_reached_is_a_page_that_says_so(
-    subscribed: Client,
+    settings: Settings, clock: Clock
 ) -> None:
     """In this one nothing listens where it believes to be."""
-    receipt_id = await booked(subscribed)
+    nowhere = settings.model_copy(update={"port": 1})
+    async with running(create_app(nowhere, now=clock)) as unreachable:
+        await remember_subscription(nowhere, clock())
+        receipt_id = await booked(unreachable)
 
-    answer = await post(subscribed, f"/receipts/{receipt_id}/attacks/replay")
+        answer = await post(unreachable, f"/receipts/{receipt_id}/attacks/replay")
 
     assert answer.status_code == 502
     assert "The receiver gave no answer" in answer.text
