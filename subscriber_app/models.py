@@ -75,7 +75,9 @@ class HandledMessage(SubscriberTable, table=True):
 class Purchase(SubscriberTable, table=True):
     """Money that was booked for a message. A refund is a purchase with a negative value."""
 
-    message_id: str = Field(primary_key=True, foreign_key="handled_message.id")
+    # Not the message: with de-duplication off, one message is booked as often as it comes.
+    receipt_id: str = Field(primary_key=True, foreign_key="receipt.id")
+    message_id: str = Field(foreign_key="handled_message.id", index=True)
     event_type: EventType = Field(sa_type=by_value(EventType))
     event_id: str
     order_id: str | None
@@ -146,3 +148,27 @@ class FaultSetting(SubscriberTable, table=True):
 
     id: int = Field(primary_key=True)
     document: dict[str, Any] = Field(sa_type=JSON)  # as ``faults.Fault.document`` says
+
+
+class SwitchedOffDefence(SubscriberTable, table=True):
+    """A defence that is off, kept so that a restart does not switch it on again."""
+
+    __tablename__ = "switched_off_defence"
+
+    name: str = Field(primary_key=True)
+
+
+class AttackResult(SubscriberTable, table=True):
+    """What was expected of a request that the attack desk sent; its receipt says what came of it.
+
+    ``attack``: see ``attacks.Attack``; None for a request from the editor.
+    ``original_id``: the receipt it was made from.
+    """
+
+    __tablename__ = "attack_result"
+
+    receipt_id: str = Field(primary_key=True, foreign_key="receipt.id")
+    original_id: str
+    attack: str | None
+    predicted_verdict: Verdict = Field(sa_type=by_value(Verdict))
+    predicted_reason: Reason | None = Field(sa_type=by_value(Reason))

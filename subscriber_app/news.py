@@ -42,6 +42,11 @@ class NewsFeed:
         self._listeners: set[Listener] = set()
         self.is_over = asyncio.Event()  # for whoever waits for something else than news
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody would hear an announcement."""
+        return bool(self._listeners)
+
     def announce(self) -> None:
         """Call it after the commit: whoever hears it reads at once."""
         for listener in self._listeners:

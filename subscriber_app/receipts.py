@@ -15,7 +15,14 @@ from sqlmodel import col, delete, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from subscriber_app.models import HandledMessage, Purchase, PurchaseState, Receipt, Tally
+from subscriber_app.models import (
+    AttackResult,
+    HandledMessage,
+    Purchase,
+    PurchaseState,
+    Receipt,
+    Tally,
+)
 from subscriber_app.tallies import PURCHASES, REVENUE_CENTS
 from subscriber_app.vocabulary import Reason, Verdict
 
@@ -145,5 +152,5 @@ async def forget_all(session: AsyncSession) -> None:
 
     All or nothing: a receipt forgotten alone would let its message be booked twice.
     """
-    for table in (PurchaseState, Purchase, HandledMessage, Receipt):
+    for table in (AttackResult, PurchaseState, Purchase, HandledMessage, Receipt):
         await session.exec(delete(table))

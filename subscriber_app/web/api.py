@@ -8,6 +8,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
+from subscriber_app.defences import Defence
 from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
 from subscriber_app.models import Receipt
 from subscriber_app.receipts import (
@@ -21,7 +22,7 @@ from subscriber_app.receipts import (
 from subscriber_app.times import rfc3339_ms
 from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.bodies import LARGEST_READ, StrictJson, insist_on_json
-from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed
+from subscriber_app.web.dependencies import TheDatabase, TheDefences, TheFaults, TheFeed
 from subscriber_app.web.errors import Problem
 from subscriber_app.web.inbox_query import LONGEST_SEARCH
 
@@ -99,6 +100,16 @@ class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
     position: int | None = None
 
 
+class DefencesDocument(Struct, forbid_unknown_fields=True):
+    """``true``: on, as it should be; ``false``: switched off, to see what happens without it."""
+
+    timestamp: bool
+    signature: bool
+    token: bool
+    raw_body: bool
+    deduplication: bool
+
+
 @get("/receipts")
 async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
     *,
@@ -172,6 +183,19 @@ async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultD
     return _fault_document(fault)
 
 
+@get("/defences")
+async def get_defences(defences: TheDefences) -> DefencesDocument:
+    """Which defences are on."""
+    return DefencesDocument(**{each.value: each not in defences.off for each in Defence})
+
+
+@put("/defences", dto=StrictJson[DefencesDocument], return_dto=None)
+async def put_defences(data: JSONBody[DefencesDocument], defences: TheDefences) -> DefencesDocument:
+    """Do with exactly these defences from the next request on."""
+    await defences.set(each for each in Defence if not getattr(data, each.value))
+    return data
+
+
 api_router = Router(
     path="/v1",
     route_handlers=[
@@ -181,6 +205,8 @@ api_router = Router(
         get_stats,
         get_faults,
         put_faults,
+        get_defences,
+        put_defences,
     ],
     before_request=insist_on_json,
     request_max_body_size=LARGEST_READ,

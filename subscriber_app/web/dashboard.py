@@ -19,11 +19,20 @@ from subscriber_app.receipts import (
     read_stats,
 )
 from subscriber_app.subscription import Subscriptions, read_keyring
+from subscriber_app.web.attacks import offers
 from subscriber_app.web.controls import fault_banner, fault_card
-from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed, TheSubscriptions
+from subscriber_app.web.dependencies import (
+    TheAttackDesk,
+    TheDatabase,
+    TheFaults,
+    TheFeed,
+    TheSales,
+    TheSubscriptions,
+)
 from subscriber_app.web.har import as_har
 from subscriber_app.web.inbox_query import REASON_CHOICES, InboxQuery, event_type_choices
 from subscriber_app.web.live import Region, live_stream
+from subscriber_app.web.money import money_region
 from subscriber_app.web.receipt_view import order_of, receipt_context
 
 PAGE_SIZE = 50
@@ -37,35 +46,45 @@ async def show_inbox(
     database: TheDatabase,
     subscriptions: TheSubscriptions,
     faults: TheFaults,
+    sales: TheSales,
 ) -> Template:
     """Every request that came in, newest first."""
     query = InboxQuery.read(request.query_params)
     context = await _inbox_region(database, subscriptions, query).read()
+    await sales.ask_briefly()
     context |= {
         "live_address": query.address("/receipts/live", cursor=query.cursor),
         "event_type_choices": event_type_choices(query.event_type),
         "reason_choices": REASON_CHOICES,
         **await fault_card(faults).read(),
+        **await money_region(database, sales).read(),
     }
     return Template("subscriber/inbox/inbox.html", context=context)
 
 
 @get("/receipts/live", include_in_schema=False)
-async def stream_inbox(
+async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the page
+    *,
     request: AnyRequest,
     database: TheDatabase,
     feed: TheFeed,
     subscriptions: TheSubscriptions,
     faults: TheFaults,
+    sales: TheSales,
 ) -> ServerSentEvent:
     """The inbox, kept up to date; takes the same query."""
     region = _inbox_region(database, subscriptions, InboxQuery.read(request.query_params))
-    return await live_stream(request, feed, region, fault_card(faults), fault_banner())
+    await sales.ask_briefly()  # so that the stream begins as its page does
+    money = money_region(database, sales)
+    return await live_stream(request, feed, region, money, fault_card(faults), fault_banner())
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)
 async def show_receipt(
-    database: TheDatabase, subscriptions: TheSubscriptions, receipt_id: FromPath[str]
+    database: TheDatabase,
+    subscriptions: TheSubscriptions,
+    attack_desk: TheAttackDesk,
+    receipt_id: FromPath[str],
 ) -> Template:
     """One request, the work behind each check, what went wrong, and its raw bytes."""
     async with database.reading() as session:
@@ -79,7 +98,8 @@ async def show_receipt(
         audience=standing.webhook_url if standing else subscriptions.webhook_url,
         keyring=keyring,
     )
-    return Template("subscriber/inbox/receipt.html", context=context | {"purchase": purchase})
+    context |= {"purchase": purchase, "attacks": await offers(attack_desk, receipt)}
+    return Template("subscriber/inbox/receipt.html", context=context)
 
 
 @get("/receipts/{receipt_id:str}/har", include_in_schema=False)

@@ -102,6 +102,8 @@ def subscriber_pages(receipts: list[Document]) -> list[str]:
         "/?event_type=purchase.created&q=nowhere",
         "/purchases",
         *(f"/receipts/{receipt['id']}" for receipt in receipts),
+        *(f"/receipts/{receipt['id']}/editor" for receipt in receipts),
+        "/defences",
         "/receipts/delete",
         "/subscription",
         "/subscription/delete",

@@ -38,7 +38,7 @@ async def test_an_accepted_one_shows_the_work_behind_every_check(subscribed: Cli
     assert f"msg_1.{NOW}." + purchase().decode() in page.text
     assert f"{delivery.signature} {fingerprint(SECRET)} good {delivery.signature} yes" in page.text
     assert '"typ": "webhook+jwt"' in page.text
-    assert "wrong" not in page.text
+    assert "wrong" not in page.text.partition("Attack desk")[0]
     assert "What went wrong" not in page.text
 
 

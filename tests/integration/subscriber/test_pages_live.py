@@ -39,12 +39,12 @@ async def test_a_stream_begins_with_the_regions_of_its_page_as_they_are(
     subscribed: Client,
 ) -> None:
     async with opened(subscribed, "/receipts/live") as inbox:
-        of_the_inbox = await first_messages(inbox, 3)
+        of_the_inbox = await first_messages(inbox, 4)
     async with opened(subscribed, "/subscription/live") as subscription:
         of_the_subscription = await first_messages(subscription, 2)
 
     for page, regions, messages in (
-        ("/", ("inbox", "faults", "fault-banner"), of_the_inbox),
+        ("/", ("inbox", "money", "faults", "fault-banner"), of_the_inbox),
         ("/subscription", ("subscription", "fault-banner"), of_the_subscription),
     ):
         html = (await subscribed.get(page)).text
@@ -146,12 +146,14 @@ async def test_a_message_comes_only_when_there_is_something_new_to_see(
     subscribed: Client,
 ) -> None:
     async with opened(subscribed, "/receipts/live") as stream:
-        await first_messages(stream, 3)
+        await first_messages(stream, 4)
         await subscribed.put("/v1/faults", json={"mode": "none"})  # as it is already
         await deliver(subscribed)
         after = await stream.next_message()
+        money = await stream.next_message()
 
     assert "accepted" in after.text
+    assert "Booked here" in money.text
 
 
 async def test_many_watch_at_once_and_each_sees_everything(subscribed: Client) -> None:
