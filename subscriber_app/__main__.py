@@ -8,6 +8,7 @@ import uvicorn
 
 from subscriber_app.app import create_app
 from subscriber_app.config import ConfigurationError, load_settings
+from subscriber_app.hanging_up import HangUpProtocol
 from subscriber_app.logs import configure_logging
 from subscriber_app.news import NewsFeed
 
@@ -40,6 +41,7 @@ def main() -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=HangUpProtocol,
         log_config=None,  # configure_logging decides
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

@@ -22,10 +22,13 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from subscriber_app import __version__
+from subscriber_app.attack_desk import AttackDesk
 from subscriber_app.config import Settings
 from subscriber_app.database import Database
+from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox, utc_now
+from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import ShopClient
 from subscriber_app.subscription import Subscriptions
@@ -46,14 +49,25 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     database = Database(settings.resolved_database_url)
     feed = NewsFeed()
     faults = Faults(database, feed)
-    inbox = Inbox(database, feed, faults, webhook_url=settings.webhook_url, now=now)
+    defences = DefenceSwitches(database, feed)
+    inbox = Inbox(database, feed, faults, defences, webhook_url=settings.webhook_url, now=now)
+    attack_desk = AttackDesk(
+        database,
+        defences,
+        faults,
+        local_url=settings.local_url,
+        webhook_url=settings.webhook_url,
+        now=now,
+    )
     shop = ShopClient(settings.shop_url, token=settings.shop_token)
+    sales = SalesWatch(shop, feed)
     subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         await database.create_tables()
         await faults.load()
+        await defences.load()
         # Beside serving: the shop may come up later than we do.
         keeping = asyncio.create_task(_keep(subscriptions)) if settings.auto_register else None
         try:
@@ -63,6 +77,8 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
                 keeping.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await keeping
+            await attack_desk.close()
+            await sales.close()
             await shop.close()
             await database.close()
 
@@ -85,6 +101,9 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             "feed": Provide(lambda: feed, sync_to_thread=False),
             "inbox": Provide(lambda: inbox, sync_to_thread=False),
             "faults": Provide(lambda: faults, sync_to_thread=False),
+            "attack_desk": Provide(lambda: attack_desk, sync_to_thread=False),
+            "defences": Provide(lambda: defences, sync_to_thread=False),
+            "sales": Provide(lambda: sales, sync_to_thread=False),
             "subscriptions": Provide(lambda: subscriptions, sync_to_thread=False),
         },
         lifespan=[lifespan],
@@ -96,7 +115,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         response_headers=SECURITY_HEADERS,
         csrf_config=csrf_protection(settings.var),
         template_config=TemplateConfig(
-            instance=JinjaTemplateEngine.from_environment(jinja_environment(faults))
+            instance=JinjaTemplateEngine.from_environment(jinja_environment(faults, defences))
         ),
         # The JSON only: Litestar's pages for it load scripts from another host.
         openapi_config=OpenAPIConfig(

@@ -78,7 +78,12 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Where browsers and the shop find the subscriber, without a trailing slash."""
-        return self.public_url or f"http://{host_in_urls(self.host)}:{self.port}"
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where this process reaches itself, whatever the world calls it."""
+        return f"http://{host_in_urls(self.host)}:{self.port}"
 
     @property
     def webhook_url(self) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.models import SubscriberTable
+from subscriber_app.tallies import install_tallies
 
 BUSY_TIMEOUT_SECONDS = 5
 
@@ -43,6 +44,8 @@ class Database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         async with self._writer.begin() as connection:
             await connection.run_sync(SubscriberTable.metadata.create_all)
+            await connection.run_sync(_create_indexes)
+            await connection.run_sync(install_tallies)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -66,6 +69,13 @@ class Database:
     async def close(self) -> None:
         """Close all connections; the database is not usable afterwards."""
         await self._engine.dispose()
+
+
+def _create_indexes(connection: Connection) -> None:
+    """A table that an earlier version has created lacks what was added since."""
+    for table in SubscriberTable.metadata.sorted_tables:
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 @asynccontextmanager

@@ -12,14 +12,17 @@ from datetime import UTC, datetime
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from uuid_utils.compat import uuid7
 
 from subscriber_app.checklist import Checklist
 from subscriber_app.database import Database
+from subscriber_app.defence_switches import DefenceSwitches
+from subscriber_app.defences import SwitchedOff
 from subscriber_app.events import MONEY_EVENTS
-from subscriber_app.faults import Faults
+from subscriber_app.faults import Faults, Mishap
 from subscriber_app.models import HandledMessage, Purchase, Receipt, Subscription
 from subscriber_app.news import NewsFeed
+from subscriber_app.purchases import take_event
+from subscriber_app.receipt_ids import ReceiptIds
 from subscriber_app.rulings import Handled, Ruling, body_sha256, examine, refuse, settle
 from subscriber_app.verification import Expectation, IncomingRequest
 from subscriber_app.vocabulary import Verdict
@@ -36,20 +39,25 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A committed receipt. ``detail``: the sentence for the sender when it was refused."""
+    """A committed receipt. ``detail``: the sentence for the sender when it was refused.
+
+    ``mishap``: what is to go wrong with the answer on purpose.
+    """
 
     receipt: Receipt
     detail: str
+    mishap: Mishap | None
 
 
 class Inbox:
     """Takes requests in. ``webhook_url``: where we may be addressed before subscribing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 – an inbox needs all of these
         self,
         database: Database,
         feed: NewsFeed,
         faults: Faults,
+        defences: DefenceSwitches,
         *,
         webhook_url: str,
         now: Callable[[], datetime] = utc_now,
@@ -57,35 +65,46 @@ class Inbox:
         self._database = database
         self._feed = feed
         self._faults = faults
+        self._defences = defences
         self._webhook_url = webhook_url
         self._now = now
+        self._ids = ReceiptIds()
 
     async def receive(self, request: IncomingRequest) -> Received:
         """Judge a request and commit its receipt. Raises only for failures of our own."""
         received_at, started = self._now(), time.perf_counter()
-        ruling = await self._examine(request, received_at)
+        off = self._defences.off  # once: a click in between must not split one request in two
+        mishap = await self._faults.take()
+        ruling = await self._examine(request, mishap, received_at, off)
         async with self._database.writing() as session:
             # Inside the writing transaction: of many copies at once, exactly one comes first.
-            ruling = settle(ruling, request, await _recall(session, request, ruling))
-            receipt = _receipt(request, ruling, received_at)
+            handled = await _recall(session, request, ruling)
+            ruling = settle(ruling, request, handled, off)
+            # Here, too, so that ids follow each other as the commits do.
+            receipt = _receipt(self._ids.next(received_at), request, ruling, mishap, received_at)
             receipt.duration_ms = round((time.perf_counter() - started) * 1000, 2)
             session.add(receipt)
             if ruling.verdict is Verdict.ACCEPTED:
-                await _book(session, request, ruling, receipt)
+                await session.flush()  # each row below refers to the one before it
+                if handled is None:
+                    await _remember(session, request, receipt, off)
+                await _book(session, ruling, receipt)
         self._feed.announce()
         _log(receipt)
-        return Received(receipt, ruling.detail)
+        return Received(receipt, ruling.detail, mishap)
 
-    async def _examine(self, request: IncomingRequest, now: datetime) -> Ruling:
-        refusal = self._faults.current.refusal
-        if refusal:
-            return refuse(refusal, Checklist())
+    async def _examine(
+        self, request: IncomingRequest, mishap: Mishap | None, now: datetime, off: SwitchedOff
+    ) -> Ruling:
+        if mishap and mishap.refusal:
+            return refuse(mishap.refusal, Checklist())
         async with self._database.reading() as session:
             subscription = (await session.exec(select(Subscription))).first()
         expected = Expectation(
             secrets=subscription.live_secrets(now) if subscription else [],
             audience=subscription.webhook_url if subscription else self._webhook_url,
             now=now.timestamp(),
+            off=off,
         )
         return examine(request, expected)
 
@@ -99,21 +118,29 @@ async def _recall(
     return Handled(row.body_sha256, row.receipt_id) if row else None
 
 
-async def _book(
-    session: AsyncSession, request: IncomingRequest, ruling: Ruling, receipt: Receipt
+async def _remember(
+    session: AsyncSession, request: IncomingRequest, receipt: Receipt, off: SwitchedOff
 ) -> None:
-    message_id, event = request.header("webhook-id"), ruling.event
-    if message_id is None or event is None or event.occurred_at is None:
-        raise AssertionError("an accepted request has all of these")
-    await session.flush()  # each row here refers to the one before it
+    if receipt.message_id is None:
+        raise AssertionError("an accepted request has one")
     session.add(
-        HandledMessage(id=message_id, body_sha256=body_sha256(request), receipt_id=receipt.id)
+        HandledMessage(
+            id=receipt.message_id, body_sha256=body_sha256(request, off), receipt_id=receipt.id
+        )
     )
     await session.flush()
+
+
+async def _book(session: AsyncSession, ruling: Ruling, receipt: Receipt) -> None:
+    event = ruling.event
+    if receipt.message_id is None or event is None or event.occurred_at is None:
+        raise AssertionError("an accepted request has all of these")
+    await take_event(session, event, receipt.id)
     if event.type in MONEY_EVENTS:
         session.add(
             Purchase(
-                message_id=message_id,
+                receipt_id=receipt.id,
+                message_id=receipt.message_id,
                 event_type=event.type,
                 event_id=event.id,
                 order_id=event.order_id,
@@ -124,29 +151,36 @@ async def _book(
         )
 
 
-def _receipt(request: IncomingRequest, ruling: Ruling, received_at: datetime) -> Receipt:
+def _receipt(
+    receipt_id: str,
+    request: IncomingRequest,
+    ruling: Ruling,
+    mishap: Mishap | None,
+    received_at: datetime,
+) -> Receipt:
     event = ruling.event
     return Receipt(
-        id=f"rcp_{uuid7(nanoseconds=int(received_at.timestamp() * 1e6) * 1000).hex}",
+        id=receipt_id,
         received_at=received_at,
         duration_ms=0,
         verdict=ruling.verdict,
         reason=ruling.reason,
-        status=ruling.status,
+        status=mishap.answered_status(ruling.status) if mishap else ruling.status,
         message_id=(request.header("webhook-id") or "")[:LONGEST_KEPT_ID] or None,
         event_type=event.type_name if event else None,
         value_cents=event.value_cents if event and event.type in MONEY_EVENTS else None,
         headers=[list(pair) for pair in request.headers],
         body=request.body,
         steps=[asdict(step) for step in ruling.checklist.steps],
+        fault=mishap.word if mishap else None,
     )
 
 
 def _log(receipt: Receipt) -> None:
     logger.info(
-        "Receipt %s: %s%s → %d",
+        "Receipt %s: %s%s → %s",
         receipt.id,
         receipt.verdict,
         f" ({receipt.reason})" if receipt.reason else "",
-        receipt.status,
+        receipt.status or "no answer",
     )

@@ -32,20 +32,34 @@ class Receipt(SubscriberTable, table=True):
     genuine.
     """
 
-    __table_args__ = (Index("receipts_by_verdict", "verdict", "id"),)
+    # Each filter of the inbox finds its newest rows in one of these, whatever the others say.
+    __table_args__ = (
+        Index("receipts_by_verdict", "verdict", "id"),
+        Index("receipts_by_reason", "reason", "id"),
+        Index("receipts_by_event_type", "event_type", "id"),
+        Index("receipts_by_verdict_and_event_type", "verdict", "event_type", "id"),
+    )
 
     id: str = Field(primary_key=True)
     received_at: datetime
     duration_ms: float  # from the last byte of the request to the verdict
     verdict: Verdict = Field(sa_type=by_value(Verdict))
     reason: Reason | None = Field(sa_type=by_value(Reason))
-    status: int  # of the answer
+    status: int | None  # of the answer; None when none was given, on purpose
     message_id: str | None = Field(index=True)
     event_type: str | None
     value_cents: int | None
     headers: list[list[str]] = Field(sa_type=JSON)
     body: bytes
     steps: list[dict[str, Any]] = Field(sa_type=JSON)
+    fault: str | None = None  # what went wrong with it on purpose, as in a script: "slow:3"
+
+
+class Tally(SubscriberTable, table=True):
+    """A total that the database keeps up to date by itself: see ``tallies``."""
+
+    name: str = Field(primary_key=True)
+    amount: int
 
 
 class HandledMessage(SubscriberTable, table=True):
@@ -61,13 +75,35 @@ class HandledMessage(SubscriberTable, table=True):
 class Purchase(SubscriberTable, table=True):
     """Money that was booked for a message. A refund is a purchase with a negative value."""
 
-    message_id: str = Field(primary_key=True, foreign_key="handled_message.id")
+    # Not the message: with de-duplication off, one message is booked as often as it comes.
+    receipt_id: str = Field(primary_key=True, foreign_key="receipt.id")
+    message_id: str = Field(foreign_key="handled_message.id", index=True)
     event_type: EventType = Field(sa_type=by_value(EventType))
     event_id: str
     order_id: str | None
     value_cents: int
     occurred_at: datetime
     booked_at: datetime
+
+
+class PurchaseState(SubscriberTable, table=True):
+    """What became of one order, from whatever was told of it so far: see ``purchases``."""
+
+    __tablename__ = "purchase_state"
+
+    order_id: str = Field(primary_key=True)
+    first_receipt_id: str = Field(index=True)  # sorts by when we first heard of the order
+    is_overtaken: bool  # something else was told before purchase.created
+    bought_cents: int = 0
+    refunded_cents: int = 0  # negative
+    bought_at: datetime | None = None  # all three are the event's time, not its arrival's
+    shipped_at: datetime | None = None
+    refunded_at: datetime | None = None
+
+    @property
+    def net_cents(self) -> int:
+        """What is left after refunds."""
+        return self.bought_cents + self.refunded_cents
 
 
 class Subscription(SubscriberTable, table=True):
@@ -90,11 +126,49 @@ class Subscription(SubscriberTable, table=True):
         return [self.secret]
 
 
+class FormerSecret(SubscriberTable, table=True):
+    """A secret that was replaced, kept so that what it signed can be told from a forgery.
+
+    Nothing is accepted because of it: what counts stands in ``Subscription``.
+    """
+
+    __tablename__ = "former_secret"
+
+    id: int | None = Field(default=None, primary_key=True)
+    secret: str
+    since: datetime
+    replaced_at: datetime
+    until: datetime  # to the end of the grace, if there was one
+
+
 class FaultSetting(SubscriberTable, table=True):
     """What goes wrong on purpose, kept so that a restart does not change it. One row at most."""
 
-    __tablename__ = "fault_setting"
+    __tablename__ = "fault"
 
     id: int = Field(primary_key=True)
-    mode: str
-    status: int | None
+    document: dict[str, Any] = Field(sa_type=JSON)  # as ``faults.Fault.document`` says
+
+
+class SwitchedOffDefence(SubscriberTable, table=True):
+    """A defence that is off, kept so that a restart does not switch it on again."""
+
+    __tablename__ = "switched_off_defence"
+
+    name: str = Field(primary_key=True)
+
+
+class AttackResult(SubscriberTable, table=True):
+    """What was expected of a request that the attack desk sent; its receipt says what came of it.
+
+    ``attack``: see ``attacks.Attack``; None for a request from the editor.
+    ``original_id``: the receipt it was made from.
+    """
+
+    __tablename__ = "attack_result"
+
+    receipt_id: str = Field(primary_key=True, foreign_key="receipt.id")
+    original_id: str
+    attack: str | None
+    predicted_verdict: Verdict = Field(sa_type=by_value(Verdict))
+    predicted_reason: Reason | None = Field(sa_type=by_value(Reason))

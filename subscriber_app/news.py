@@ -40,6 +40,12 @@ class NewsFeed:
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
+        self.is_over = asyncio.Event()  # for whoever waits for something else than news
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody would hear an announcement."""
+        return bool(self._listeners)
 
     def announce(self) -> None:
         """Call it after the commit: whoever hears it reads at once."""
@@ -48,6 +54,7 @@ class NewsFeed:
 
     def end_streams(self) -> None:
         """Have all open event streams finish, since the process is about to stop."""
+        self.is_over.set()
         for listener in self._listeners:
             listener.end()
 

@@ -7,14 +7,29 @@ that the next one needs.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlmodel import col, delete, func, select
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import defer
+from sqlmodel import col, delete, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
-from subscriber_app.models import HandledMessage, Purchase, Receipt
-from subscriber_app.vocabulary import EventType, Verdict
+from subscriber_app.models import (
+    AttackResult,
+    HandledMessage,
+    Purchase,
+    PurchaseState,
+    Receipt,
+    Tally,
+)
+from subscriber_app.tallies import PURCHASES, REVENUE_CENTS
+from subscriber_app.vocabulary import Reason, Verdict
 
 LARGEST_PAGE = 100
+MOST_SEARCHED = 2000  # receipts whose bodies one page looks into for a text
+# A body may have 256 KiB, and a list shows none of these.
+_HEAVY: tuple[Any, ...] = (col(Receipt.body), col(Receipt.headers), col(Receipt.steps))
 _RECEIPT_ID = re.compile(r"rcp_[0-9a-f]{32}", re.ASCII)
 
 
@@ -24,11 +39,16 @@ class BadCursor(ValueError):  # noqa: N818 – the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFilter:
-    """Which receipts to list; what is None does not matter."""
+    """Which receipts to list; what is None does not matter.
+
+    ``text``: part of the message id or of the body, letter by letter.
+    """
 
     verdict: Verdict | None = None
     event_type: str | None = None
     message_id: str | None = None
+    reason: Reason | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +71,65 @@ class Stats:
 async def list_receipts(
     session: AsyncSession, wanted: ReceiptFilter, *, limit: int, cursor: str | None = None
 ) -> ReceiptPage:
-    """One page of receipts, newest first. Raises ``BadCursor``."""
-    query = select(Receipt).order_by(col(Receipt.id).desc()).limit(limit + 1)
-    if wanted.verdict:
-        query = query.where(Receipt.verdict == wanted.verdict)
-    if wanted.event_type:
-        query = query.where(Receipt.event_type == wanted.event_type)
-    if wanted.message_id:
-        query = query.where(Receipt.message_id == wanted.message_id)
+    """One page of receipts, newest first, without what is heavy in them. Raises ``BadCursor``.
+
+    A text is sought in so many receipts and no more: then a page may hold few or none, and still
+    have a ``next_cursor``, from which the search goes on.
+    """
+    if cursor is not None and not _RECEIPT_ID.fullmatch(cursor):
+        raise BadCursor("the cursor is not one of ours")
+    conditions = _conditions(wanted)
     if cursor is not None:
-        if not _RECEIPT_ID.fullmatch(cursor):
-            raise BadCursor("the cursor is not one of ours")
-        query = query.where(Receipt.id < cursor)
-    rows = (await session.exec(query)).all()
+        conditions.append(col(Receipt.id) < cursor)
+    last_searched = None
+    if wanted.text:
+        last_searched = await _last_searched(session, conditions)
+        conditions.append(_holds(wanted.text))
+        if last_searched:
+            conditions.append(col(Receipt.id) >= last_searched)
+    rows = (await session.exec(_newest(conditions, limit + 1))).all()
     # One more than asked for tells whether a next page exists.
-    more = len(rows) > limit
-    return ReceiptPage(rows[:limit], rows[limit - 1].id if more else None)
+    if len(rows) > limit:
+        return ReceiptPage(rows[:limit], rows[limit - 1].id)
+    return ReceiptPage(rows, last_searched)
+
+
+def _conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
+    chosen = {
+        col(Receipt.verdict): wanted.verdict,
+        col(Receipt.reason): wanted.reason,
+        col(Receipt.event_type): wanted.event_type,
+        col(Receipt.message_id): wanted.message_id,
+    }
+    return [column == value for column, value in chosen.items() if value]
+
+
+def _newest(conditions: list[ColumnElement[bool]], limit: int) -> SelectOfScalar[Receipt]:
+    return (
+        select(Receipt)
+        .where(*conditions)
+        .order_by(col(Receipt.id).desc())
+        .limit(limit)
+        .options(*(defer(heavy, raiseload=True) for heavy in _HEAVY))
+    )
+
+
+async def _last_searched(
+    session: AsyncSession, conditions: list[ColumnElement[bool]]
+) -> str | None:
+    """The last receipt in which a text is sought; None when all of them are."""
+    ids = select(Receipt.id).where(*conditions).order_by(col(Receipt.id).desc())
+    found = (await session.exec(ids.offset(MOST_SEARCHED - 1).limit(2))).all()
+    return found[0] if len(found) > 1 else None
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    # instr() rather than LIKE: no sign in the text means anything but itself.
+    raw = text.encode("utf-8", errors="surrogatepass")
+    return or_(
+        func.instr(col(Receipt.message_id), text) > 0,
+        func.instr(col(Receipt.body), raw) > 0,
+    )
 
 
 async def find_receipt(session: AsyncSession, receipt_id: str) -> Receipt | None:
@@ -75,17 +138,12 @@ async def find_receipt(session: AsyncSession, receipt_id: str) -> Receipt | None
 
 
 async def read_stats(session: AsyncSession) -> Stats:
-    """Count receipts by verdict, sales, and money."""
-    verdicts: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
-    counted = select(Receipt.verdict, func.count()).group_by(col(Receipt.verdict))
-    for verdict, count in await session.exec(counted):
-        verdicts[Verdict(verdict)] = count
-    sales = select(func.count()).where(Purchase.event_type == EventType.PURCHASE_CREATED)
-    revenue = select(func.coalesce(func.sum(Purchase.value_cents), 0))
+    """Receipts by verdict, sales, and money; the database has them counted."""
+    amounts = {tally.name: tally.amount for tally in await session.exec(select(Tally))}
     return Stats(
-        verdicts,
-        purchases=(await session.exec(sales)).one(),
-        revenue_cents=(await session.exec(revenue)).one(),
+        {verdict: amounts[verdict.value] for verdict in Verdict},
+        purchases=amounts[PURCHASES],
+        revenue_cents=amounts[REVENUE_CENTS],
     )
 
 
@@ -94,5 +152,5 @@ async def forget_all(session: AsyncSession) -> None:
 
     All or nothing: a receipt forgotten alone would let its message be booked twice.
     """
-    for table in (Purchase, HandledMessage, Receipt):
+    for table in (AttackResult, PurchaseState, Purchase, HandledMessage, Receipt):
         await session.exec(delete(table))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from subscriber_app.checklist import Checklist, Finding, VerificationError
+from subscriber_app.defences import NONE_OFF, Defence, SwitchedOff, judged_body
 from subscriber_app.events import MONEY_EVENTS, Event, parse_event
 from subscriber_app.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Reason, StepName, Verdict
@@ -40,29 +41,38 @@ def examine(request: IncomingRequest, expected: Expectation) -> Ruling:
     try:
         verify(request, expected, checklist)
         with checklist.step(StepName.EVENT) as step:
-            event = parse_event(request.body)
+            event = parse_event(judged_body(request.body, expected.off))
             step.finding = Finding(_described(event))
     except VerificationError as refusal:
         return refuse(refusal, checklist)
     return Ruling(Verdict.ACCEPTED if event.type else Verdict.IGNORED, checklist, event=event)
 
 
-def settle(ruling: Ruling, request: IncomingRequest, handled: Handled | None) -> Ruling:
-    """Finish an ``accepted`` ruling by what is remembered of its message; all others stand."""
+def settle(
+    ruling: Ruling,
+    request: IncomingRequest,
+    handled: Handled | None,
+    off: SwitchedOff = NONE_OFF,
+) -> Ruling:
+    """Finish an ``accepted`` ruling by what is remembered of its message; all others stand.
+
+    ``off``: without de-duplication nothing is a repeat, and money is booked again.
+    """
     if ruling.verdict is not Verdict.ACCEPTED or ruling.event is None:
         return ruling
     checklist = ruling.checklist
     try:
         with checklist.step(StepName.DEDUPLICATION) as step:
-            step.finding = _compare(request, handled)
+            step.finding = _compare(request, handled, off)
     except VerificationError as refusal:
         return refuse(refusal, checklist)
+    repeats = handled is not None and Defence.DEDUPLICATION not in off
     with checklist.step(StepName.BOOKING) as step:
-        if handled:
+        if repeats:
             step.finding = Finding("Booked already, not again", skipped=True)
         else:
             step.finding = _booking(ruling.event)
-    return replace(ruling, verdict=Verdict.DUPLICATE) if handled else ruling
+    return replace(ruling, verdict=Verdict.DUPLICATE) if repeats else ruling
 
 
 def refuse(refusal: VerificationError, checklist: Checklist) -> Ruling:
@@ -70,15 +80,17 @@ def refuse(refusal: VerificationError, checklist: Checklist) -> Ruling:
     return Ruling(Verdict.REJECTED, checklist, refusal.status, refusal.reason, refusal.detail)
 
 
-def body_sha256(request: IncomingRequest) -> str:
+def body_sha256(request: IncomingRequest, off: SwitchedOff = NONE_OFF) -> str:
     """Hex digest by which a repeated body is recognised."""
-    return hashlib.sha256(request.body).hexdigest()
+    return hashlib.sha256(judged_body(request.body, off)).hexdigest()
 
 
-def _compare(request: IncomingRequest, handled: Handled | None) -> Finding:
+def _compare(request: IncomingRequest, handled: Handled | None, off: SwitchedOff) -> Finding:
+    if Defence.DEDUPLICATION in off:
+        return Finding("Switched off: nobody asks whether it came before", skipped=True)
     if handled is None:
         return Finding("The first with this webhook-id")
-    if handled.body_sha256 != body_sha256(request):
+    if handled.body_sha256 != body_sha256(request, off):
         raise VerificationError(
             Reason.CONFLICTING_BODY,
             f"This webhook-id came before with another body, see {handled.receipt_id}",

@@ -43,6 +43,14 @@ class Registration:
     secret: str
 
 
+@dataclass(frozen=True, slots=True)
+class ShopTotals:
+    """What the shop has sold, refunds taken off, and how many deliveries are still to arrive."""
+
+    revenue_cents: int
+    on_their_way: int
+
+
 class ShopClient:
     """One connection pool to one shop. ``token``: the shop's admin token, if it asks for one."""
 
@@ -107,6 +115,20 @@ class ShopClient:
             raise ShopUnreachable("The shop's answer lacks a status that we know")
         return str(status)
 
+    async def totals(self) -> ShopTotals:
+        """What the shop says it sold. Raises ``ShopUnreachable`` or ``ShopError``."""
+        answer = await self._call("GET", "/v1/stats")
+        if answer.status_code != httpx.codes.OK:
+            raise ShopError(f"The shop refuses with {answer.status_code}")
+        document = _document(answer)
+        deliveries = document.get("deliveries")
+        if not isinstance(deliveries, dict):
+            raise ShopUnreachable("The shop's answer lacks the deliveries")
+        return ShopTotals(
+            _number(document, "revenue_cents"),
+            _number(deliveries, "pending") + _number(deliveries, "sending"),
+        )
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
@@ -121,6 +143,13 @@ class ShopClient:
         if answer.is_server_error:
             raise ShopUnreachable(f"The shop answers {answer.status_code}")
         return answer
+
+
+def _number(document: dict[str, Any], name: str) -> int:
+    number = document.get(name)
+    if type(number) is not int:
+        raise ShopUnreachable(f"The shop's answer lacks the number {name}")
+    return number
 
 
 def _document(answer: httpx.Response) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Subscribes to the shop, keeps the secret, and unsubscribes. Called by ``app`` and the pages."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import delete, select
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database import Database
-from subscriber_app.models import Subscription
+from subscriber_app.keyring import KnownSecret
+from subscriber_app.models import FormerSecret, Subscription
 from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import (
     AlreadyRegistered,
@@ -19,7 +20,6 @@ from subscriber_app.shop_client import (
     ShopUnreachable,
     is_secret,
 )
-from subscriber_app.verification import secret_key
 from subscriber_app.vocabulary import EventType
 
 SUBSCRIBABLE = (
@@ -28,8 +28,8 @@ SUBSCRIBABLE = (
     EventType.PURCHASE_REFUNDED,
 )
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # between tries to reach a shop that is not up yet
-FINGERPRINT_LENGTH = 16
 GRACE = timedelta(days=1)  # how long the secret before the newest still counts
+FORMER_SECRETS_KEPT = 5
 
 logger = logging.getLogger(__name__)
 
@@ -164,17 +164,61 @@ class Subscriptions:
         async with self._database.writing() as session:
             standing = (await session.exec(select(Subscription))).first()
             if standing and standing.secret != secret:
+                now = self._now()
+                await _cut_short(session, now)
+                await _keep_former(session, standing, now, until=now + GRACE)
                 standing.previous_secret = standing.secret
-                standing.previous_until = self._now() + GRACE
+                standing.previous_until = now + GRACE
                 standing.secret = secret
         self._feed.announce()
 
     async def _forget(self) -> None:
         async with self._database.writing() as session:
+            standing = (await session.exec(select(Subscription))).first()
+            if standing:
+                now = self._now()
+                await _cut_short(session, now)
+                await _keep_former(session, standing, now, until=now)
             await session.exec(delete(Subscription))
         self._feed.announce()
 
 
-def fingerprint(secret: str) -> str:
-    """Tells secrets apart without giving them away: the beginning of the key's SHA-256, in hex."""
-    return hashlib.sha256(secret_key(secret)).hexdigest()[:FINGERPRINT_LENGTH]
+async def read_keyring(session: AsyncSession) -> list[KnownSecret]:
+    """Every secret that we have had since long enough, newest first."""
+    standing = (await session.exec(select(Subscription))).first()
+    former = await _former_secrets(session)
+    known = [KnownSecret(each.secret, each.since, each.until) for each in former]
+    if standing:
+        known.insert(0, KnownSecret(standing.secret, _since(standing, former)))
+    return known
+
+
+async def _former_secrets(session: AsyncSession) -> Sequence[FormerSecret]:
+    return (await session.exec(select(FormerSecret).order_by(col(FormerSecret.id).desc()))).all()
+
+
+def _since(standing: Subscription, former: Sequence[FormerSecret]) -> datetime:
+    """When the standing secret came: with the subscription, or when it replaced another."""
+    return max([standing.created_at, *(each.replaced_at for each in former)])
+
+
+async def _keep_former(
+    session: AsyncSession, standing: Subscription, now: datetime, until: datetime
+) -> None:
+    former = await _former_secrets(session)
+    session.add(
+        FormerSecret(
+            secret=standing.secret,
+            since=_since(standing, former),
+            replaced_at=now,
+            until=until,
+        )
+    )
+    for forgotten in former[FORMER_SECRETS_KEPT - 1 :]:
+        await session.delete(forgotten)
+
+
+async def _cut_short(session: AsyncSession, now: datetime) -> None:
+    """Only one secret before the newest counts: a second rotation ends the grace of the first."""
+    for former in await _former_secrets(session):
+        former.until = min(former.until, now)

@@ -13,10 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from subscriber_app.checklist import Checklist, Finding, VerificationError
+from subscriber_app.defences import (
+    CREDENTIAL_CHECKS,
+    NONE_OFF,
+    Defence,
+    SwitchedOff,
+    judged_body,
+)
 from subscriber_app.tokens import TokenExpectation, check_token, is_signed_by
 from subscriber_app.vocabulary import Reason, StepName
 
 LARGEST_BODY = 256 * 1024
+BODY_DEADLINE_SECONDS = 10  # for the whole body; the shop sends a few hundred bytes at once
 TOLERANCE_SECONDS = 300
 # Each one costs a comparison; a shop in the middle of several rotations sends a handful.
 MOST_SIGNATURES = 20
@@ -40,13 +48,15 @@ class IncomingRequest:
 
     ``headers``: names in lower case, in order, repeated ones included. ``body``: the raw bytes.
     ``is_too_large``: the body went on after ``LARGEST_BODY`` bytes and was not read further.
-    ``is_incomplete``: the sender went away in the middle of it.
+    ``is_incomplete``: the sender went away in the middle of it. ``is_too_slow``: it was not there
+    after ``BODY_DEADLINE_SECONDS``.
     """
 
     headers: Sequence[tuple[str, str]]
     body: bytes
     is_too_large: bool = False
     is_incomplete: bool = False
+    is_too_slow: bool = False
 
     def header(self, name: str) -> str | None:
         """The value of the first header of this name."""
@@ -58,11 +68,13 @@ class Expectation:
     """What a genuine request must fit. ``now``: unix seconds. ``audience``: our registered URL.
 
     ``secrets``: every one that may have signed, ``whsec_`` and base64; empty before subscribing.
+    ``off``: the defences that are switched off, to show what happens without them.
     """
 
     secrets: Sequence[str]
     audience: str
     now: float
+    off: SwitchedOff = NONE_OFF
 
 
 def verify(request: IncomingRequest, expected: Expectation, checklist: Checklist) -> None:
@@ -94,6 +106,11 @@ def _check_size(request: IncomingRequest, _expected: Expectation) -> Finding:
         raise VerificationError(
             Reason.INCOMPLETE, f"The sender went away after {len(request.body)} bytes of the body"
         )
+    if request.is_too_slow:
+        raise VerificationError(
+            Reason.BODY_TIMEOUT,
+            f"After {BODY_DEADLINE_SECONDS} s only {len(request.body)} bytes of the body were here",
+        )
     return Finding(f"{len(request.body)} bytes, of at most {LARGEST_BODY}")
 
 
@@ -112,7 +129,7 @@ def _check_content_type(request: IncomingRequest, _expected: Expectation) -> Fin
     return Finding(given)
 
 
-def _check_headers(request: IncomingRequest, _expected: Expectation) -> Finding:
+def _check_headers(request: IncomingRequest, expected: Expectation) -> Finding:
     names = [name for name, _value in request.headers]
     for name in _SINGLE_HEADERS:
         if names.count(name) > 1:
@@ -123,7 +140,7 @@ def _check_headers(request: IncomingRequest, _expected: Expectation) -> Finding:
         if name not in names:
             raise VerificationError(Reason.MISSING_HEADER, f"{name} is missing")
     credentials = [name for name in ("webhook-signature", "authorization") if name in names]
-    if not credentials:
+    if not credentials and not expected.off >= CREDENTIAL_CHECKS:
         raise VerificationError(
             Reason.NO_CREDENTIAL, "Neither webhook-signature nor authorization is there"
         )
@@ -134,7 +151,7 @@ def _check_headers(request: IncomingRequest, _expected: Expectation) -> Finding:
             Reason.MALFORMED_ID,
             f"webhook-id is {_shown(message_id)}; expected 1 to 128 letters, digits, - and _",
         )
-    return Finding(f"webhook-id, webhook-timestamp, {', '.join(credentials)}")
+    return Finding(", ".join(["webhook-id", "webhook-timestamp", *credentials]))
 
 
 def _check_timestamp(request: IncomingRequest, expected: Expectation) -> Finding:
@@ -144,6 +161,8 @@ def _check_timestamp(request: IncomingRequest, expected: Expectation) -> Finding
             Reason.MALFORMED_TIMESTAMP, f"Expected unix seconds in digits, got {_shown(text)}"
         )
     age = expected.now - int(text)
+    if Defence.TIMESTAMP in expected.off:
+        return Finding(f"Switched off: made {age:.0f} s ago, and any age will do", skipped=True)
     if age > TOLERANCE_SECONDS:
         raise VerificationError(
             Reason.TIMESTAMP_TOO_OLD,
@@ -161,6 +180,8 @@ def _check_timestamp(request: IncomingRequest, expected: Expectation) -> Finding
 
 def _check_signature(request: IncomingRequest, expected: Expectation) -> Finding:
     header = request.header("webhook-signature")
+    if Defence.SIGNATURE in expected.off:
+        return Finding("Switched off: webhook-signature is not even looked at", skipped=True)
     if header is None:
         return Finding("There is no webhook-signature; the token must do", skipped=True)
     _insist_on_secret(expected)
@@ -170,27 +191,35 @@ def _check_signature(request: IncomingRequest, expected: Expectation) -> Finding
             Reason.SIGNATURE_MISMATCH,
             f"{len(given)} signatures; more than {MOST_SIGNATURES} are not even looked at",
         )
-    right = [_signature(request, secret) for secret in expected.secrets]
+    body = judged_body(request.body, expected.off)
+    right = [_signature(request, body, secret) for secret in expected.secrets]
     if not any(_equal(one, other) for one in given for other in right):
         raise VerificationError(
             Reason.SIGNATURE_MISMATCH,
-            f"Not what our secret makes of these bytes; signatures given: {len(given)}",
+            f"Not what our secret makes of these bytes{_written_anew(expected)}; "
+            f"signatures given: {len(given)}",
         )
-    return Finding("HMAC-SHA256 of id.timestamp.body with our secret")
+    return Finding(f"HMAC-SHA256 of id.timestamp.body with our secret{_written_anew(expected)}")
 
 
-def _signature(request: IncomingRequest, secret: str) -> str:
+def _written_anew(expected: Expectation) -> str:
+    return ", the JSON written anew" if Defence.RAW_BODY in expected.off else ""
+
+
+def _signature(request: IncomingRequest, body: bytes, secret: str) -> str:
     """``v1,<base64>`` (Standard Webhooks, "Signature"), to be compared as text.
 
     Comparing texts rather than decoded bytes accepts base64 in its one canonical form only.
     """
     prefix = f"{request.header('webhook-id')}.{request.header('webhook-timestamp')}."
-    digest = hmac.digest(secret_key(secret), prefix.encode() + request.body, "sha256")
+    digest = hmac.digest(secret_key(secret), prefix.encode() + body, "sha256")
     return "v1," + base64.b64encode(digest).decode()
 
 
 def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
     header = request.header("authorization")
+    if Defence.TOKEN in expected.off:
+        return Finding("Switched off: authorization is not even looked at", skipped=True)
     if header is None:
         return Finding("There is no authorization; the signature must do", skipped=True)
     _insist_on_secret(expected)
@@ -206,7 +235,7 @@ def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
         audience=expected.audience,
         message_id=request.header("webhook-id") or "",
         timestamp=int(request.header("webhook-timestamp") or ""),
-        body=request.body,
+        body=judged_body(request.body, expected.off),
         now=expected.now,
     )
     return check_token(token, wanted)

@@ -51,6 +51,7 @@ class Reason(StrEnum):
 
     TOO_LARGE = "too_large"
     INCOMPLETE = "incomplete"
+    BODY_TIMEOUT = "body_timeout"
     UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"
     UNSUPPORTED_CONTENT_ENCODING = "unsupported_content_encoding"
     DUPLICATE_HEADER = "duplicate_header"
@@ -85,6 +86,7 @@ class Reason(StrEnum):
 _STATUS = {
     Reason.TOO_LARGE: 413,
     Reason.INCOMPLETE: 400,
+    Reason.BODY_TIMEOUT: 408,
     Reason.UNSUPPORTED_CONTENT_TYPE: 415,
     Reason.UNSUPPORTED_CONTENT_ENCODING: 415,
     Reason.DUPLICATE_HEADER: 400,

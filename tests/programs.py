@@ -36,5 +36,10 @@ def wait_until(shop: httpx.Client, delivery_id: str, state: str, attempts: int =
 
 def set_fault(subscriber: httpx.Client, status: int | None) -> None:
     """Let the subscriber answer every webhook with ``status``; None: as it should."""
-    fault = {"mode": "status", "status": status} if status else {"mode": "none"}
+    misbehave(subscriber, "status" if status else "none", status=status)
+
+
+def misbehave(subscriber: httpx.Client, mode: str, **parameters: int | str | None) -> None:
+    """Set any fault; the README lists the modes and their parameters."""
+    fault = {"mode": mode} | parameters
     subscriber.put("/v1/faults", json=fault).raise_for_status()

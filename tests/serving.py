@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from litestar import Litestar
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 @contextmanager
@@ -22,9 +23,11 @@ def port_of(listening: socket.socket) -> int:
 
 
 @asynccontextmanager
-async def serving(app: Litestar, listening: socket.socket) -> AsyncIterator[str]:
+async def serving(
+    app: Litestar, listening: socket.socket, protocol: type[asyncio.Protocol] = H11Protocol
+) -> AsyncIterator[str]:
     """The application's address, for as long as the block runs."""
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(app, http=protocol, log_config=None, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:

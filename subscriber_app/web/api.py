@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Router, delete, get, put
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
-from subscriber_app.faults import HIGHEST_STATUS, LOWEST_STATUS, Fault, FaultMode
+from subscriber_app.defences import Defence
+from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
 from subscriber_app.models import Receipt
 from subscriber_app.receipts import (
     LARGEST_PAGE,
@@ -18,23 +20,28 @@ from subscriber_app.receipts import (
     read_stats,
 )
 from subscriber_app.times import rfc3339_ms
-from subscriber_app.vocabulary import Verdict
+from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.bodies import LARGEST_READ, StrictJson, insist_on_json
-from subscriber_app.web.dependencies import TheDatabase, TheFaults, TheFeed
+from subscriber_app.web.dependencies import TheDatabase, TheDefences, TheFaults, TheFeed
 from subscriber_app.web.errors import Problem
+from subscriber_app.web.inbox_query import LONGEST_SEARCH
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
 
 
 class ReceiptDocument(Struct):
-    """A receipt as the inbox shows it. ``status``: what was answered."""
+    """A receipt as the inbox shows it. ``status``: what was answered; null for no answer.
+
+    ``fault``: what went wrong on purpose, as in a script, or null.
+    """
 
     id: str
     received_at: str
     duration_ms: float
     verdict: str
     reason: str | None
-    status: int
+    status: int | None
+    fault: str | None
     message_id: str | None
     event_type: str | None
     value_cents: int | None
@@ -72,11 +79,35 @@ class StatsDocument(Struct):
 
 
 class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """``{"mode": "none"}`` or ``{"mode": "status", "status": 500}``; statuses from 400 to 599."""
+    """A mode with its parameters; what another mode needs is not there.
+
+    ``none``, ``never``, ``drop`` and ``accept_then_500`` have none. ``status``: ``status`` from 300
+    to 599; with 429 and 503 also ``retry_after`` in seconds, with 300 to 399 ``location``.
+    ``slow``: ``seconds`` from 1 to 60. ``random``: ``percent``; ``status`` (default 500) and
+    ``seed`` (1). ``script``: ``script``, such as ``503 timeout 429:5 slow:3 drop 200``. The last
+    two have a ``position``, too: how many requests have met them.
+    """
 
     mode: FaultMode
     # The bounds are checked by hand: bounds on what may be null break Litestar's OpenAPI document.
     status: int | None = None
+    retry_after: int | None = None
+    location: str | None = None
+    seconds: int | None = None
+    percent: int | None = None
+    seed: int | None = None
+    script: str | None = None
+    position: int | None = None
+
+
+class DefencesDocument(Struct, forbid_unknown_fields=True):
+    """``true``: on, as it should be; ``false``: switched off, to see what happens without it."""
+
+    timestamp: bool
+    signature: bool
+    token: bool
+    raw_body: bool
+    deduplication: bool
 
 
 @get("/receipts")
@@ -86,11 +117,16 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
     verdict: FromQuery[Verdict | None] = None,
     event_type: FromQuery[str | None] = None,
     message_id: FromQuery[str | None] = None,
+    reason: FromQuery[Reason | None] = None,
+    q: FromQuery[str | None] = None,
     limit: Limit = 50,
     cursor: FromQuery[str | None] = None,
 ) -> ReceiptList:
-    """One page of receipts, newest first; follow ``next_cursor`` for the next."""
-    wanted = ReceiptFilter(verdict, event_type, message_id)
+    """One page of receipts, newest first; follow ``next_cursor`` for the next.
+
+    ``q``: part of the message id or the body; a page looks into 2000 receipts and may be empty.
+    """
+    wanted = ReceiptFilter(verdict, event_type, message_id, reason, _searched(q))
     async with database.reading() as session:
         page = await list_receipts(session, wanted, limit=limit, cursor=cursor)
     return ReceiptList(
@@ -132,18 +168,31 @@ async def get_stats(database: TheDatabase) -> StatsDocument:
 
 @get("/faults")
 async def get_faults(faults: TheFaults) -> FaultDocument:
-    """What goes wrong on purpose."""
-    return FaultDocument(faults.current.mode, faults.current.status)
+    """What goes wrong on purpose; nothing any more when a script is used up."""
+    return _fault_document(faults.current)
 
 
 @put("/faults", dto=StrictJson[FaultDocument], return_dto=None)
 async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultDocument:
     """Let something go wrong from the next request on, or nothing any more."""
-    if (data.mode is FaultMode.STATUS) != (data.status is not None):
-        raise Problem(400, 'a status belongs to the mode "status", and to no other')
-    if data.status is not None and not LOWEST_STATUS <= data.status <= HIGHEST_STATUS:
-        raise Problem(400, f"choose a status from {LOWEST_STATUS} to {HIGHEST_STATUS}")
-    await faults.set(Fault(data.mode, data.status))
+    try:
+        fault = make_fault(**msgspec.structs.asdict(data))
+    except BadFault as error:
+        raise Problem(400, str(error)) from None
+    await faults.set(fault)
+    return _fault_document(fault)
+
+
+@get("/defences")
+async def get_defences(defences: TheDefences) -> DefencesDocument:
+    """Which defences are on."""
+    return DefencesDocument(**{each.value: each not in defences.off for each in Defence})
+
+
+@put("/defences", dto=StrictJson[DefencesDocument], return_dto=None)
+async def put_defences(data: JSONBody[DefencesDocument], defences: TheDefences) -> DefencesDocument:
+    """Do with exactly these defences from the next request on."""
+    await defences.set(each for each in Defence if not getattr(data, each.value))
     return data
 
 
@@ -156,10 +205,22 @@ api_router = Router(
         get_stats,
         get_faults,
         put_faults,
+        get_defences,
+        put_defences,
     ],
     before_request=insist_on_json,
     request_max_body_size=LARGEST_READ,
 )
+
+
+def _fault_document(fault: Fault) -> FaultDocument:
+    return FaultDocument(**(fault if fault.is_active else NORMAL).document())
+
+
+def _searched(q: str | None) -> str | None:
+    if q and len(q) > LONGEST_SEARCH:
+        raise Problem(400, f"q has at most {LONGEST_SEARCH} characters")
+    return q
 
 
 def _fields(receipt: Receipt) -> dict[str, Any]:
@@ -170,6 +231,7 @@ def _fields(receipt: Receipt) -> dict[str, Any]:
         "verdict": receipt.verdict,
         "reason": receipt.reason,
         "status": receipt.status,
+        "fault": receipt.fault,
         "message_id": receipt.message_id,
         "event_type": receipt.event_type,
         "value_cents": receipt.value_cents,

@@ -1,53 +1,111 @@
 """The switch that lets the subscriber fail on purpose, on its first page and in every header."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from litestar import Request, post
-from litestar.response import Redirect
+from litestar import Request, Response, post
+from litestar.response import Redirect, Template
 
-from subscriber_app.faults import HIGHEST_STATUS, LOWEST_STATUS, Fault, FaultMode
+from subscriber_app.faults import BadFault, Fault, FaultMode, Faults, make_fault
+from subscriber_app.faults.settings import PARAMETERS
 from subscriber_app.web.dependencies import TheFaults
-from subscriber_app.web.errors import Problem
 from subscriber_app.web.live import Region
 
-# 410 is not among them: it would have the shop disable our endpoint for good.
-FAULT_CHOICES = [
-    ("500", "500 Internal Server Error"),
-    ("503", "503 Service Unavailable"),
-    ("429", "429 Too Many Requests"),
-    ("404", "404 Not Found"),
+MODE_CHOICES = [
+    (FaultMode.STATUS.value, "a status"),
+    (FaultMode.SLOW.value, "the right answer, late"),
+    (FaultMode.NEVER.value, "no answer, until the sender gives up"),
+    (FaultMode.DROP.value, "a closed connection"),
+    (FaultMode.ACCEPT_THEN_500.value, "500 after booking: makes duplicates"),
+    (FaultMode.RANDOM.value, "a status now and then, by chance"),
+    (FaultMode.SCRIPT.value, "a script, one word an answer"),
 ]
+FIRST_VALUES = {
+    "mode": FaultMode.STATUS.value,
+    "status": "500",
+    "retry_after": "",
+    "location": "",
+    "seconds": "3",
+    "percent": "30",
+    "seed": "1",
+    "script": "503 503 timeout 429:5 drop 200",
+}
+_TEXTS = {"location", "script"}
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultForm:
+    """What stands in the form: as typed, after a mistake, with what is wrong with it."""
+
+    values: Mapping[str, str] = field(default_factory=lambda: FIRST_VALUES)
+    problem: str = ""
+    modes = MODE_CHOICES
+
+    @classmethod
+    def showing(cls, fault: Fault) -> "FaultForm":
+        """With the fault that is set, even if it is used up: one click sets it again."""
+        if fault.mode is FaultMode.NONE:
+            return cls()
+        return cls(FIRST_VALUES | {name: str(it) for name, it in fault.document().items()})
 
 
 @post("/faults", include_in_schema=False)
-async def set_fault(request: AnyRequest, faults: TheFaults) -> Redirect:
-    """Answer every webhook with ``status``; an empty one means: as it should be."""
-    await faults.set(_fault(str((await request.form()).get("status", ""))))
+async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
+    """Misbehave as the form says from now on; the mode ``none`` means: as it should be."""
+    form = await request.form()
+    values = {name: str(form.get(name, "")) for name in FIRST_VALUES}
+    try:
+        fault = _fault(values)
+    except BadFault as error:
+        return _ask_again(FaultForm(values, _sentence(str(error))))
+    await faults.set(fault)
     return Redirect("/", status_code=303)
 
 
-def _fault(status: str) -> Fault:
-    if not status:
-        return Fault()
-    if not (status.isascii() and status.isdecimal() and len(status) == len(str(HIGHEST_STATUS))):
-        raise Problem(422, "a status is a number of three digits")
-    if not LOWEST_STATUS <= int(status) <= HIGHEST_STATUS:
-        raise Problem(422, f"choose a status from {LOWEST_STATUS} to {HIGHEST_STATUS}")
-    return Fault(FaultMode.STATUS, int(status))
+def _fault(values: Mapping[str, str]) -> Fault:
+    if values["mode"] not in list(FaultMode):
+        raise BadFault("choose what is to go wrong")
+    mode = FaultMode(values["mode"])
+    # All fields are sent, whichever mode is chosen: most of them are not meant.
+    meant = {name: values[name] for name in PARAMETERS[mode] if values.get(name)}
+    return make_fault(mode, **{name: _read(name, value) for name, value in meant.items()})
+
+
+def _read(name: str, value: str) -> str | int:
+    if name in _TEXTS:
+        return value
+    if not _NUMBER.fullmatch(value):
+        raise BadFault(f"{name} is a whole number of at most nine digits")
+    return int(value)
+
+
+def _ask_again(form: FaultForm) -> AnyResponse:
+    return Template("subscriber/inbox/faults.html", context={"fault_form": form}, status_code=422)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def fault_banner() -> Region:
     """What the header of every page says of the current fault."""
-    return Region("fault-banner", "subscriber/_fault_banner.html", _read)
+    return Region("fault-banner", "subscriber/_fault_banner.html", _read_nothing)
 
 
-def fault_card() -> Region:
+def fault_card(faults: Faults) -> Region:
     """The switch on the first page."""
-    return Region("faults", "subscriber/inbox/_faults.html", _read)
+
+    async def read() -> dict[str, Any]:
+        return {"fault_form": FaultForm.showing(faults.current)}
+
+    return Region("faults", "subscriber/inbox/_faults.html", read)
 
 
-async def _read() -> dict[str, Any]:
-    # The fragments ask current_fault(), which is there for the header of every page.
-    return {"fault_choices": FAULT_CHOICES}
+async def _read_nothing() -> dict[str, Any]:
+    return {}  # the fragment asks current_fault(), which is there for the header of every page

@@ -1,126 +1,126 @@
 """The inbox and the page of one receipt; and forgetting everything."""
 
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from litestar import Request, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, ServerSentEvent, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database import Database
+from subscriber_app.models import Receipt
+from subscriber_app.purchases import find_purchase
 from subscriber_app.receipts import (
-    ReceiptFilter,
-    Stats,
+    MOST_SEARCHED,
     find_receipt,
     forget_all,
     list_receipts,
     read_stats,
 )
-from subscriber_app.subscription import Subscriptions
-from subscriber_app.vocabulary import Reason, Verdict
-from subscriber_app.web.controls import FAULT_CHOICES, fault_banner, fault_card
-from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheSubscriptions
-from subscriber_app.web.errors import Problem
+from subscriber_app.subscription import Subscriptions, read_keyring
+from subscriber_app.web.attacks import offers
+from subscriber_app.web.controls import fault_banner, fault_card
+from subscriber_app.web.dependencies import (
+    TheAttackDesk,
+    TheDatabase,
+    TheFaults,
+    TheFeed,
+    TheSales,
+    TheSubscriptions,
+)
+from subscriber_app.web.har import as_har
+from subscriber_app.web.inbox_query import REASON_CHOICES, InboxQuery, event_type_choices
 from subscriber_app.web.live import Region, live_stream
-from subscriber_app.web.wire import body_text, hex_dump, visible_text
-from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
+from subscriber_app.web.money import money_region
+from subscriber_app.web.receipt_view import order_of, receipt_context
 
 PAGE_SIZE = 50
 
 AnyRequest = Request[Any, Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A link to the inbox with another verdict."""
-
-    label: str
-    address: str
-    is_current: bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class InboxQuery:
-    """What the address asks for, so that a view can be bookmarked and shared."""
-
-    verdict: Verdict | None
-    cursor: str | None
-
-    @classmethod
-    def read(cls, request: AnyRequest) -> "InboxQuery":
-        """Read an address's query. Raises ``Problem`` (400) for a verdict that does not exist."""
-        verdict = request.query_params.get("verdict", "")
-        if verdict and verdict not in list(Verdict):
-            raise Problem(400, f"there is no verdict {verdict!r}")
-        return cls(
-            Verdict(verdict) if verdict else None, request.query_params.get("cursor") or None
-        )
-
-    def address(
-        self, path: str = "/", *, verdict: Verdict | None = None, cursor: str | None = None
-    ) -> str:
-        """The inbox with this verdict, from this cursor on."""
-        parameters = {"verdict": verdict or "", "cursor": cursor or ""}
-        query = urlencode({name: value for name, value in parameters.items() if value})
-        return f"{path}?{query}" if query else path
-
-    def tabs(self, stats: Stats) -> list[Tab]:
-        """One tab for all receipts and one for each verdict."""
-        everything = Tab("all", "/", self.verdict is None, sum(stats.receipts.values()))
-        return [everything] + [
-            Tab(each.value, self.address(verdict=each), each is self.verdict, stats.receipts[each])
-            for each in Verdict
-        ]
-
-
 @get("/", include_in_schema=False)
 async def show_inbox(
-    request: AnyRequest, database: TheDatabase, subscriptions: TheSubscriptions
+    request: AnyRequest,
+    database: TheDatabase,
+    subscriptions: TheSubscriptions,
+    faults: TheFaults,
+    sales: TheSales,
 ) -> Template:
     """Every request that came in, newest first."""
-    query = InboxQuery.read(request)
+    query = InboxQuery.read(request.query_params)
     context = await _inbox_region(database, subscriptions, query).read()
-    live = query.address("/receipts/live", verdict=query.verdict, cursor=query.cursor)
-    context |= {"live_address": live, "fault_choices": FAULT_CHOICES}
+    await sales.ask_briefly()
+    context |= {
+        "live_address": query.address("/receipts/live", cursor=query.cursor),
+        "event_type_choices": event_type_choices(query.event_type),
+        "reason_choices": REASON_CHOICES,
+        **await fault_card(faults).read(),
+        **await money_region(database, sales).read(),
+    }
     return Template("subscriber/inbox/inbox.html", context=context)
 
 
 @get("/receipts/live", include_in_schema=False)
-async def stream_inbox(
+async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the page
+    *,
     request: AnyRequest,
     database: TheDatabase,
     feed: TheFeed,
     subscriptions: TheSubscriptions,
+    faults: TheFaults,
+    sales: TheSales,
 ) -> ServerSentEvent:
     """The inbox, kept up to date; takes the same query."""
-    region = _inbox_region(database, subscriptions, InboxQuery.read(request))
-    return await live_stream(request, feed, region, fault_card(), fault_banner())
+    region = _inbox_region(database, subscriptions, InboxQuery.read(request.query_params))
+    await sales.ask_briefly()  # so that the stream begins as its page does
+    money = money_region(database, sales)
+    return await live_stream(request, feed, region, money, fault_card(faults), fault_banner())
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)
-async def show_receipt(database: TheDatabase, receipt_id: FromPath[str]) -> Template:
-    """One request, what each check said of it, and its raw bytes."""
+async def show_receipt(
+    database: TheDatabase,
+    subscriptions: TheSubscriptions,
+    attack_desk: TheAttackDesk,
+    receipt_id: FromPath[str],
+) -> Template:
+    """One request, the work behind each check, what went wrong, and its raw bytes."""
     async with database.reading() as session:
-        receipt = await find_receipt(session, receipt_id)
+        receipt = await _existing(session, receipt_id)
+        keyring = await read_keyring(session)
+        purchase = await find_purchase(session, order_of(receipt))
+    standing = await subscriptions.current()
+    context = receipt_context(
+        receipt,
+        url=subscriptions.webhook_url,
+        audience=standing.webhook_url if standing else subscriptions.webhook_url,
+        keyring=keyring,
+    )
+    context |= {"purchase": purchase, "attacks": await offers(attack_desk, receipt)}
+    return Template("subscriber/inbox/receipt.html", context=context)
+
+
+@get("/receipts/{receipt_id:str}/har", include_in_schema=False)
+async def download_har(
+    database: TheDatabase, subscriptions: TheSubscriptions, receipt_id: FromPath[str]
+) -> Response[dict[str, Any]]:
+    """One request and our answer as an HTTP Archive."""
+    async with database.reading() as session:
+        receipt = await _existing(session, receipt_id)
+    return Response(
+        as_har(receipt, subscriptions.webhook_url),
+        media_type=MediaType.JSON,
+        headers={"Content-Disposition": f'attachment; filename="{receipt.id}.har"'},
+    )
+
+
+async def _existing(session: AsyncSession, receipt_id: str) -> Receipt:
+    receipt = await find_receipt(session, receipt_id)
     if receipt is None:
         raise NotFoundException(f"there is no receipt {receipt_id!r}")
-    return Template(
-        "subscriber/inbox/receipt.html",
-        context={
-            "receipt": receipt,
-            "meaning": REASON_MEANINGS[Reason(receipt.reason)] if receipt.reason else "",
-            "steps": [
-                (step_label(step["name"]), result_words(step["result"]), step["detail"])
-                for step in receipt.steps
-            ],
-            "headers": [(name, visible_text(value)) for name, value in receipt.headers],
-            "body": body_text(receipt.body),
-            "hex": hex_dump(receipt.body),
-        },
-    )
+    return receipt
 
 
 @get("/receipts/delete", include_in_schema=False)
@@ -144,17 +144,18 @@ def _inbox_region(database: Database, subscriptions: Subscriptions, query: Inbox
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             page = await list_receipts(
-                session, ReceiptFilter(query.verdict), limit=PAGE_SIZE, cursor=query.cursor
+                session, query.filter, limit=PAGE_SIZE, cursor=query.cursor or None
             )
             stats = await read_stats(session)
-        older = page.next_cursor and query.address(verdict=query.verdict, cursor=page.next_cursor)
+        older = page.next_cursor and query.address(cursor=page.next_cursor)
         return {
+            "query": query,
             "receipts": page.receipts,
             "stats": stats,
             "tabs": query.tabs(stats),
             "is_subscribed": await subscriptions.current() is not None,
-            "is_narrow": bool(query.verdict or query.cursor),
-            "newest_address": query.address(verdict=query.verdict) if query.cursor else None,
+            "most_searched": MOST_SEARCHED,
+            "newest_address": query.address() if query.cursor else None,
             "older_address": older,
             "shop_url": subscriptions.shop_url,
         }

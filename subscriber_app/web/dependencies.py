@@ -2,10 +2,13 @@
 
 from litestar.di import NamedDependency
 
+from subscriber_app.attack_desk import AttackDesk
 from subscriber_app.config import Settings
 from subscriber_app.database import Database
+from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox
+from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
 from subscriber_app.subscription import Subscriptions
 
@@ -13,5 +16,8 @@ TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
 TheFeed = NamedDependency[NewsFeed]
 TheInbox = NamedDependency[Inbox]
+TheAttackDesk = NamedDependency[AttackDesk]
+TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]
+TheSales = NamedDependency[SalesWatch]
 TheSubscriptions = NamedDependency[Subscriptions]

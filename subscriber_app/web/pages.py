@@ -5,9 +5,22 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
+from subscriber_app.defence_switches import DefenceSwitches
+from subscriber_app.defences import Defence
 from subscriber_app.faults import Faults
-from subscriber_app.web import controls, dashboard, login, subscription
+from subscriber_app.web import (
+    attacks,
+    controls,
+    dashboard,
+    defences,
+    editor,
+    login,
+    purchases,
+    subscription,
+)
 from subscriber_app.web.access import is_logged_in
+from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web.words import fault_chip, fault_sentence
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
@@ -15,8 +28,17 @@ page_handlers: list[HTTPRouteHandler] = [
     dashboard.show_inbox,
     dashboard.stream_inbox,
     dashboard.show_receipt,
+    dashboard.download_har,
     dashboard.confirm_forgetting,
     dashboard.forget_everything,
+    purchases.show_purchases,
+    purchases.stream_purchases,
+    attacks.launch_attack,
+    attacks.show_attack,
+    editor.show_editor,
+    editor.edit,
+    defences.show_defences,
+    defences.set_defences,
     controls.set_fault,
     subscription.show_subscription,
     subscription.stream_subscription,
@@ -31,7 +53,7 @@ page_handlers: list[HTTPRouteHandler] = [
 ]
 
 
-def jinja_environment(faults: Faults) -> Environment:
+def jinja_environment(faults: Faults, switches: DefenceSwitches) -> Environment:
     """Escapes everything, and fails on a variable that a handler forgot."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -43,4 +65,9 @@ def jinja_environment(faults: Faults) -> Environment:
     # For the header of every page, error pages included, whatever its handler knows of faults.
     environment.globals["is_logged_in"] = is_logged_in
     environment.globals["current_fault"] = lambda: faults.current
+    environment.globals["fault_sentence"] = fault_sentence
+    environment.globals["fault_chip"] = fault_chip
+    environment.globals["defences_off"] = lambda: [
+        (each.value, DEFENCES[each].name) for each in Defence if each in switches.off
+    ]
     return environment

@@ -4,6 +4,7 @@ Everything between is ``inbox``'s. Nothing here declares what it expects, on pur
 that validates first would answer by itself, and the refusal would leave no receipt.
 """
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -11,11 +12,14 @@ from litestar import Request, Response, post
 from litestar.exceptions import InternalServerException
 
 from subscriber_app.config import RECEIVER_PATH
+from subscriber_app.faults import Mishap
+from subscriber_app.faults.mishaps import DEFAULT_LOCATION
 from subscriber_app.inbox import Received
-from subscriber_app.verification import LARGEST_BODY, IncomingRequest
-from subscriber_app.vocabulary import Verdict
+from subscriber_app.verification import BODY_DEADLINE_SECONDS, LARGEST_BODY, IncomingRequest
+from subscriber_app.vocabulary import Reason
 from subscriber_app.web.access import OPEN_TO_ALL
 from subscriber_app.web.dependencies import TheInbox
+from subscriber_app.web.misbehaving import act_out
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -25,20 +29,34 @@ AnyResponse = Response[Any]
 @post(RECEIVER_PATH, request_max_body_size=None, opt=OPEN_TO_ALL)
 async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     """Receive one webhook. 200: it is safe here; anything else: not, and ``reason`` says why."""
-    return _answer(await inbox.receive(await _read(request)))
+    incoming = await _read(request)
+    received = await inbox.receive(incoming)
+    if received.mishap:
+        # Not a second dependency: Litestar would collect the two in tasks of their own, and in the
+        # meantime the server throws away what it has read of a sender who is already gone.
+        await act_out(received.mishap, request, request.app.state.feed)
+    answer = _answer(received)
+    if incoming.is_too_slow:
+        answer.headers["Connection"] = "close"  # the rest of the body is not waited for
+    return answer
 
 
 async def _read(request: AnyRequest) -> IncomingRequest:
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in _raw(request)]
-    body = bytearray()
+    body, is_too_large = bytearray(), False
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY:
-                return IncomingRequest(headers, bytes(body[:LARGEST_BODY]), is_too_large=True)
+        async with asyncio.timeout(BODY_DEADLINE_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    # Read on, so that the sender gets to hear our answer; but keep nothing.
+                    is_too_large = True
+                    del body[LARGEST_BODY:]
     except InternalServerException:  # Litestar's word for a sender who went away
-        return IncomingRequest(headers, bytes(body), is_incomplete=True)
-    return IncomingRequest(headers, bytes(body))
+        return IncomingRequest(headers, bytes(body), is_too_large, is_incomplete=True)
+    except TimeoutError:
+        return IncomingRequest(headers, bytes(body), is_too_large, is_too_slow=True)
+    return IncomingRequest(headers, bytes(body), is_too_large)
 
 
 def _raw(request: AnyRequest) -> list[tuple[bytes, bytes]]:
@@ -48,22 +66,35 @@ def _raw(request: AnyRequest) -> list[tuple[bytes, bytes]]:
 
 def _answer(received: Received) -> AnyResponse:
     receipt = received.receipt
-    if receipt.verdict is not Verdict.REJECTED:
+    status = receipt.status or HTTPStatus.INTERNAL_SERVER_ERROR  # of no answer nobody sees this
+    if status == HTTPStatus.NOT_MODIFIED:
+        return Response(None, status_code=status)  # by RFC 9110 it has no body
+    if status == HTTPStatus.OK:
         return Response(
-            {"receipt_id": receipt.id, "verdict": receipt.verdict.value}, status_code=receipt.status
+            {"receipt_id": receipt.id, "verdict": receipt.verdict.value}, status_code=status
         )
     return Response(
         {
             "type": "about:blank",
-            "title": _phrase(receipt.status),
-            "status": receipt.status,
-            "detail": received.detail,
-            "reason": receipt.reason,
+            "title": _phrase(status),
+            "status": status,
+            "detail": received.detail or "Received and booked; and then failed on purpose",
+            "reason": receipt.reason or Reason.SIMULATED_FAULT,
             "receipt_id": receipt.id,
         },
-        status_code=receipt.status,
+        status_code=status,
+        headers=_headers(received.mishap),
         media_type="application/problem+json",
     )
+
+
+def _headers(mishap: Mishap | None) -> dict[str, str]:
+    if mishap is None or mishap.status is None:
+        return {}
+    if mishap.retry_after is not None:
+        return {"Retry-After": str(mishap.retry_after)}
+    is_redirect = mishap.status < HTTPStatus.BAD_REQUEST
+    return {"Location": mishap.location or DEFAULT_LOCATION} if is_redirect else {}
 
 
 def _phrase(status: int) -> str:

@@ -1,5 +1,9 @@
 """The words of the vocabulary, for people. Called by the pages."""
 
+from http import HTTPStatus
+
+from subscriber_app.faults import Fault, FaultMode, Mishap, MishapKind
+from subscriber_app.faults.mishaps import DEFAULT_LOCATION
 from subscriber_app.vocabulary import Reason, StepName
 
 STEP_LABELS = {
@@ -17,6 +21,7 @@ STEP_LABELS = {
 REASON_MEANINGS = {
     Reason.TOO_LARGE: "No webhook of the shop is that large.",
     Reason.INCOMPLETE: "The connection broke while the body was coming in.",
+    Reason.BODY_TIMEOUT: "Whoever sends that slowly, or without end, is not waited for.",
     Reason.UNSUPPORTED_CONTENT_TYPE: "Only JSON is read here.",
     Reason.UNSUPPORTED_CONTENT_ENCODING: "What is signed are the bytes as they are sent.",
     Reason.DUPLICATE_HEADER: "Two values for one header: one might be checked, and the other used.",
@@ -55,3 +60,67 @@ def step_label(name: str) -> str:
 def result_words(result: str) -> str:
     """For example ``not reached``, for the stored ``not_reached``."""
     return result.replace("_", " ")
+
+
+FAULT_SENTENCES = {
+    FaultMode.NONE: "every webhook is treated as it should be.",
+    FaultMode.STATUS: "every webhook is answered {status}{header}.",
+    FaultMode.SLOW: "every webhook is booked at once, and answered {seconds} s late.",
+    FaultMode.NEVER: "no webhook is answered; the sender waits until it gives up.",
+    FaultMode.DROP: "every connection is closed without an answer.",
+    FaultMode.ACCEPT_THEN_500: "every webhook is booked, and answered 500 all the same.",
+    FaultMode.RANDOM: "{percent} % of the webhooks, picked by chance, are answered {status}.",
+    FaultMode.SCRIPT: "the next webhook {meets}: place {place} of {places} of a script.",
+}
+
+MISHAP_WORDS = {
+    MishapKind.STATUS: "is answered {status}{header}",
+    MishapKind.SLOW: "is answered {seconds} s late",
+    MishapKind.TIMEOUT: "is not answered",
+    MishapKind.DROP: "has its connection closed",
+    MishapKind.ACCEPT_THEN_500: "is booked, and answered 500",
+}
+
+FAULT_CHIPS = {
+    FaultMode.NONE: "as they should be",
+    FaultMode.STATUS: "{status} on purpose",
+    FaultMode.SLOW: "{seconds} s late",
+    FaultMode.NEVER: "never",
+    FaultMode.DROP: "connection closed",
+    FaultMode.ACCEPT_THEN_500: "booked, then 500",
+    FaultMode.RANDOM: "{percent} % with {status}",
+    FaultMode.SCRIPT: "by a script",
+}
+
+
+def fault_sentence(fault: Fault) -> str:
+    """For the banner, behind "Failing on purpose:"."""
+    return FAULT_SENTENCES[fault.mode].format(**_facts(fault))
+
+
+def fault_chip(fault: Fault) -> str:
+    """In two or three words, behind "Answers to webhooks"."""
+    mode = fault.mode if fault.is_active else FaultMode.NONE
+    return FAULT_CHIPS[mode].format(**_facts(fault))
+
+
+def _facts(fault: Fault) -> dict[str, object]:
+    mishap = fault.mishap
+    sequence = {"meets": _meets(mishap), "place": fault.used + 1, "places": len(fault.words)}
+    return fault.document() | sequence | {"header": _header(mishap)}
+
+
+def _meets(mishap: Mishap | None) -> str:
+    if mishap is None:
+        return "is treated as it should be"
+    facts = {"status": mishap.status, "seconds": mishap.seconds, "header": _header(mishap)}
+    return MISHAP_WORDS[mishap.kind].format(**facts)
+
+
+def _header(mishap: Mishap | None) -> str:
+    if mishap is None or mishap.status is None:
+        return ""
+    if mishap.retry_after is not None:
+        return f", with Retry-After: {mishap.retry_after}"
+    is_redirect = mishap.status < HTTPStatus.BAD_REQUEST
+    return f", with Location: {mishap.location or DEFAULT_LOCATION}" if is_redirect else ""

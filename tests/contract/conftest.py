@@ -21,6 +21,7 @@ from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
+from subscriber_app.hanging_up import HangUpProtocol
 from tests.serving import free_port, port_of, serving
 from tests.waiting import eventually
 
@@ -69,7 +70,13 @@ def sockets() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, sockets: ExitStack) -> AsyncIterator[World]:
+def patience() -> int:
+    """How many seconds the shop waits for an answer."""
+    return 5
+
+
+@pytest.fixture
+async def world(tmp_path: Path, sockets: ExitStack, patience: int) -> AsyncIterator[World]:
     shop_socket, subscriber_socket = (sockets.enter_context(free_port()) for _ in range(2))
     shop_settings = ShopSettings(HOOKSHOP_VAR=tmp_path, port=port_of(shop_socket))  # type: ignore[call-arg]
     subscriber_settings = SubscriberSettings(
@@ -79,19 +86,21 @@ async def world(tmp_path: Path, sockets: ExitStack) -> AsyncIterator[World]:
         auto_register=True,
     )
     database = Database(shop_settings.resolved_database_url)
-    sender = Sender(shop_settings.url_policy, timeout_seconds=5)
+    sender = Sender(shop_settings.url_policy, timeout_seconds=patience)
     feed = ChangeFeed(shop_settings.resolved_redis_url)
     vault = Vault.open(shop_settings.vault_key_file)
     rules = DeliveryRules(
         schedule=RetrySchedule((0, 0, 0)),
-        request_timeout=timedelta(seconds=5),
+        request_timeout=timedelta(seconds=patience),
         issuer=shop_settings.base_url,
         now=lambda: datetime.now(UTC),
         random=random.random,
     )
     async with (
         serving(create_shop(shop_settings), shop_socket) as shop_url,
-        serving(create_subscriber(subscriber_settings), subscriber_socket) as subscriber_url,
+        serving(
+            create_subscriber(subscriber_settings), subscriber_socket, HangUpProtocol
+        ) as subscriber_url,
         httpx.AsyncClient(base_url=shop_url) as shop,
         httpx.AsyncClient(base_url=subscriber_url) as subscriber,
     ):

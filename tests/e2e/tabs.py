@@ -73,9 +73,15 @@ class ShopTab(Tab):
 class SubscriberTab(Tab):
     """A tab at the subscriber."""
 
-    def fail_with(self, answer: str) -> None:
+    def fail_with(self, status: str) -> None:
+        self.misbehave("status", Status=status)
+
+    def misbehave(self, mode: str, **fields: str) -> None:
+        """Choose a mode in the switch and fill in its fields, by their labels."""
         self.open("/")
-        self.page.get_by_label("Fail on purpose with").select_option(answer)
+        self.page.get_by_label("Fail on purpose with").select_option(mode)
+        for label, value in fields.items():
+            self.page.get_by_label(label, exact=True).fill(value)
         self.press("Fail")
         expect(self.page.get_by_role("status")).to_contain_text("Failing on purpose")
 

@@ -99,7 +99,11 @@ def subscriber_pages(receipts: list[Document]) -> list[str]:
     return [
         "/",
         "/?verdict=rejected",
+        "/?event_type=purchase.created&q=nowhere",
+        "/purchases",
         *(f"/receipts/{receipt['id']}" for receipt in receipts),
+        *(f"/receipts/{receipt['id']}/editor" for receipt in receipts),
+        "/defences",
         "/receipts/delete",
         "/subscription",
         "/subscription/delete",

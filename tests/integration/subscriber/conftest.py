@@ -19,8 +19,10 @@ from subscriber_app.shop_client import ShopClient
 from subscriber_app.subscription import Subscriptions
 from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
 from tests.integration.subscriber.signer import NOW, OUR_URL, SECRET, SHOP_URL
+from tests.serving import free_port, port_of, serving
 
 Client = httpx.AsyncClient
+NOBODY = "http://127.0.0.1:1"
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ def settings_below(folder: Path) -> Settings:
     return Settings(
         HOOKSHOP_VAR=folder,  # type: ignore[call-arg]
         public_url=OUR_URL.removesuffix("/v1/new-purchase"),
-        shop_url="http://127.0.0.1:1",
+        shop_url=NOBODY,
     )
 
 
@@ -80,6 +82,22 @@ async def shared_subscriber(tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
     async with running(create_app(settings, now=clock)) as client:
         await remember_subscription(settings, clock())
         yield client
+
+
+@asynccontextmanager
+async def reaching_itself(
+    folder: Path, clock: Clock, shop_url: str = NOBODY
+) -> AsyncIterator[tuple[Client, Settings]]:
+    """A subscriber on a real port, as its attack desk needs it, that has subscribed."""
+    with free_port() as listening:
+        changes = {"port": port_of(listening), "shop_url": shop_url}
+        settings = settings_below(folder).model_copy(update=changes)
+        async with (
+            serving(create_app(settings, now=clock), listening) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+        ):
+            await remember_subscription(settings, clock())
+            yield client, settings
 
 
 async def remember_subscription(settings: Settings, created_at: datetime) -> None:

@@ -9,6 +9,7 @@ import httpx
 import uvicorn
 from litestar import Litestar
 
+from subscriber_app.hanging_up import HangUpProtocol
 from tests.waiting import eventually
 
 
@@ -16,7 +17,9 @@ from tests.waiting import eventually
 async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """Serve on a free port of 127.0.0.1 until the block ends; hands in a client for it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app, http=HangUpProtocol, log_config=None, ws="none", timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
 
         async def is_up() -> bool:

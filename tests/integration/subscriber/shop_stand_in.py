@@ -24,6 +24,7 @@ class ShopStandIn:
     port: int
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    stats: dict[str, Any] = field(default_factory=lambda: sold(0))
     calls: list[tuple[str, str]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
 
@@ -38,6 +39,12 @@ class ShopStandIn:
 
     def count(self, method: str) -> int:
         return sum(called == method for called, _path in self.calls)
+
+
+def sold(cents: int, *, pending: int = 0, sending: int = 0) -> dict[str, Any]:
+    """The shop's totals."""
+    deliveries = {"pending": pending, "sending": sending, "succeeded": 1}
+    return {"orders": 1, "revenue_cents": cents, "deliveries": deliveries}
 
 
 @contextmanager
@@ -88,7 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(201, self.shop.endpoints[id_])
 
     def do_GET(self) -> None:
-        if not self._answered_otherwise():
+        if self._answered_otherwise():
+            return
+        if self.path == "/v1/stats":
+            self._answer(200, self.shop.stats)
+        else:
             endpoint = self.shop.endpoints.get(self._id())
             self._answer(200, endpoint) if endpoint else self._answer(404, {"status": 404})
 

@@ -1,5 +1,8 @@
+import asyncio
+from collections import Counter
 from typing import Any
 
+import httpx
 import pytest
 
 from subscriber_app.app import create_app
@@ -23,7 +26,7 @@ async def test_at_first_nothing_goes_wrong(subscriber: Client) -> None:
     assert await current_fault(subscriber) == NONE
 
 
-@pytest.mark.parametrize("status", [400, 410, 429, 499, 503, 599])
+@pytest.mark.parametrize("status", [300, 400, 410, 429, 499, 503, 599])
 async def test_every_webhook_is_answered_with_the_status_that_was_set(
     status: int, subscribed: Client
 ) -> None:
@@ -44,7 +47,7 @@ async def test_a_fault_leaves_a_receipt_and_books_nothing(subscribed: Client) ->
 
     [receipt] = await receipts(subscribed)
     assert (receipt["verdict"], receipt["reason"]) == ("rejected", "simulated_fault")
-    assert receipt["status"] == 500
+    assert (receipt["status"], receipt["fault"]) == (500, "500")
     assert {step["result"] for step in receipt["steps"]} == {"not_reached"}
     assert await stats(subscribed) == totals(rejected=1)
 
@@ -61,7 +64,17 @@ async def test_the_same_message_is_accepted_once_all_is_well_again(subscribed: C
     assert await stats(subscribed) == totals(accepted=1, rejected=1, **booked)
 
 
-@pytest.mark.parametrize("fault", [status_fault(503), NONE])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status_fault(503),
+        {"mode": "status", "status": 429, "retry_after": 5},
+        {"mode": "slow", "seconds": 2},
+        {"mode": "random", "percent": 30, "status": 503, "seed": 7, "position": 3},
+        {"mode": "script", "script": "503 timeout drop", "position": 1},
+        NONE,
+    ],
+)
 async def test_a_fault_outlives_a_restart(
     fault: dict[str, object], subscriber: Client, settings: Settings, clock: Clock
 ) -> None:
@@ -70,3 +83,138 @@ async def test_a_fault_outlives_a_restart(
 
     async with running(create_app(settings, now=clock)) as restarted:
         assert await current_fault(restarted) == fault
+
+
+async def statuses(subscriber: Client, requests: int) -> list[int]:
+    """What so many requests are answered, one after the other."""
+    return [(await deliver(subscriber)).status_code for _ in range(requests)]
+
+
+async def test_it_asks_for_patience(subscribed: Client) -> None:
+    await subscribed.put("/v1/faults", json={"mode": "status", "status": 429, "retry_after": 5})
+
+    answer = await deliver(subscribed)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+    [receipt] = await receipts(subscribed)
+    assert receipt["fault"] == "429:5"
+
+
+@pytest.mark.parametrize(
+    ("fault", "location"),
+    [
+        ({"mode": "status", "status": 302}, "/"),
+        ({"mode": "status", "status": 308, "location": "https://x.example/"}, "https://x.example/"),
+    ],
+)
+async def test_it_sends_the_sender_elsewhere(
+    fault: dict[str, object], location: str, subscribed: Client
+) -> None:
+    await subscribed.put("/v1/faults", json=fault)
+
+    answer = await deliver(subscribed)
+
+    assert (answer.status_code, answer.headers["location"]) == (fault["status"], location)
+
+
+async def test_what_is_booked_and_answered_500_comes_again_as_a_duplicate(
+    subscribed: Client, clock: Clock
+) -> None:
+    await subscribed.put("/v1/faults", json={"mode": "accept_then_500"})
+
+    first = await deliver(subscribed)
+    clock.pass_seconds(1)
+    again = await deliver(subscribed)
+
+    assert first.status_code == again.status_code == 500
+    duplicate, accepted = await receipts(subscribed)
+    assert (accepted["verdict"], duplicate["verdict"]) == ("accepted", "duplicate")
+    assert accepted["fault"] == duplicate["fault"] == "accept_then_500"
+    assert (accepted["status"], accepted["reason"]) == (500, None)
+    booked = {"purchases": 1, "revenue_cents": 5075}
+    assert await stats(subscribed) == totals(accepted=1, duplicate=1, **booked)
+
+
+async def test_what_is_not_genuine_is_refused_as_ever_while_good_ones_are_answered_500(
+    subscribed: Client,
+) -> None:
+    await subscribed.put("/v1/faults", json={"mode": "accept_then_500"})
+
+    answer = await deliver(subscribed, webhook_signature="v1,forged")
+
+    assert answer.status_code == 401
+
+
+async def test_a_script_is_used_up_answer_by_answer_and_then_all_is_well(
+    subscribed: Client,
+) -> None:
+    script = {"mode": "script", "script": "503 429:5 302 200 410"}
+    set_ = await subscribed.put("/v1/faults", json=script)
+
+    first_two = await statuses(subscribed, 2)
+    on_the_way = await current_fault(subscribed)
+    others = await statuses(subscribed, 4)
+
+    assert set_.json() == script | {"position": 0}
+    assert on_the_way == script | {"position": 2}
+    assert first_two + others == [503, 429, 302, 200, 410, 200]
+    assert await current_fault(subscribed) == NONE
+    words = Counter(receipt["fault"] for receipt in await receipts(subscribed))
+    assert words == Counter(["503", "429:5", "302", None, "410", None])
+
+
+async def test_a_hundred_requests_at_once_never_use_the_same_place_of_a_script(
+    subscribed: Client,
+) -> None:
+    words = [str(status) for status in range(400, 500)]
+    await subscribed.put("/v1/faults", json={"mode": "script", "script": " ".join(words)})
+
+    answers = await asyncio.gather(*(deliver(subscribed) for _ in words))
+
+    assert Counter(str(answer.status_code) for answer in answers) == Counter(words)
+
+
+async def test_the_same_seed_fails_the_same_requests_also_across_a_restart(
+    subscribed: Client, settings: Settings, clock: Clock
+) -> None:
+    fault = {"mode": "random", "percent": 50, "status": 503, "seed": 7}
+    await subscribed.put("/v1/faults", json=fault)
+    first = await statuses(subscribed, 12)
+
+    await subscribed.put("/v1/faults", json=fault)
+    again = await statuses(subscribed, 6)
+    async with running(create_app(settings, now=clock)) as restarted:
+        again += await statuses(restarted, 6)
+
+    assert first == again
+    assert set(first) == {200, 503}
+
+
+async def test_a_script_goes_on_after_a_restart(
+    subscribed: Client, settings: Settings, clock: Clock
+) -> None:
+    await subscribed.put("/v1/faults", json={"mode": "script", "script": "503 500 410"})
+    before = await statuses(subscribed, 1)
+
+    async with running(create_app(settings, now=clock)) as restarted:
+        after = await statuses(restarted, 3)
+
+    assert before + after == [503, 500, 410, 200]
+
+
+async def test_a_not_modified_has_no_body(subscribed: Client) -> None:
+    await subscribed.put("/v1/faults", json=status_fault(304))
+
+    answer = await deliver(subscribed)
+
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+async def test_what_was_set_can_be_read_and_set_again(subscriber: Client) -> None:
+    await subscriber.put("/v1/faults", json={"mode": "random", "percent": 5})
+
+    read = await current_fault(subscriber)
+    set_again: httpx.Response = await subscriber.put("/v1/faults", json=read)
+
+    assert set_again.json() == read
+    assert read == {"mode": "random", "percent": 5, "status": 500, "seed": 1, "position": 0}

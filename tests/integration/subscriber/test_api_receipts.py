@@ -52,6 +52,7 @@ async def test_receipts_are_listed_newest_first(mixed: Client) -> None:
         "verdict",
         "reason",
         "status",
+        "fault",
         "message_id",
         "event_type",
         "value_cents",
@@ -73,6 +74,16 @@ async def test_receipts_are_listed_newest_first(mixed: Client) -> None:
         ({"event_type": "%"}, []),
         ({"message_id": "' OR 1=1 --"}, []),
         ({"message_id": "\x00"}, []),
+        ({"reason": "malformed_token"}, ["msg_c"]),
+        ({"reason": "signature_mismatch"}, []),
+        ({"q": "msg_"}, ["msg_c", "msg_b", "msg_a", "msg_a"]),
+        ({"q": "sg_b"}, ["msg_b"]),
+        ({"q": "gift"}, ["msg_b"]),
+        ({"q": "50.75", "verdict": "accepted"}, ["msg_a"]),
+        ({"q": "GIFT"}, []),
+        ({"q": "%"}, []),
+        ({"q": "\x00"}, []),
+        ({"q": "' OR 1=1 --"}, []),
     ],
     ids=str,
 )
@@ -162,3 +173,31 @@ async def test_the_api_describes_itself_without_loading_anything_from_elsewhere(
     paths = set(answer.json()["paths"])
     assert {"/v1/new-purchase", "/v1/receipts", "/v1/stats", "/v1/faults"} <= paths
     assert not [path for path in paths if not path.startswith("/v1/")]
+
+
+@pytest.mark.parametrize("query", [{"reason": "bad_luck"}, {"q": "x" * 201}], ids=str)
+async def test_a_filter_that_cannot_be_is_refused(query: dict[str, str], mixed: Client) -> None:
+    assert (await mixed.get("/v1/receipts", params=query)).status_code == 400
+
+
+async def test_those_of_one_millisecond_are_listed_as_they_came(subscribed: Client) -> None:
+    for number in range(20):
+        await deliver(subscribed, Delivery(message_id=f"msg_{number}"))
+
+    rows = await listed(subscribed)
+
+    assert message_ids(rows) == [f"msg_{number}" for number in reversed(range(20))]
+
+
+async def test_a_text_is_sought_a_stretch_at_a_time(
+    mixed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscriber_app.receipts.MOST_SEARCHED", 2)
+
+    first = (await mixed.get("/v1/receipts", params={"q": "msg_a"})).json()
+    query = {"q": "msg_a", "cursor": first["next_cursor"]}
+    second = (await mixed.get("/v1/receipts", params=query)).json()
+
+    assert first["data"] == []
+    assert message_ids(second["data"]) == ["msg_a", "msg_a"]
+    assert second["next_cursor"] is None

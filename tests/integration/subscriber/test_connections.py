@@ -50,7 +50,7 @@ async def test_a_genuine_webhook_is_booked(subscriber: Client) -> None:
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["announced", "in pieces"])
 @pytest.mark.parametrize("size", [256 * 1024, 20_000_000])
-async def test_a_body_that_is_too_large_is_refused_before_its_end(
+async def test_a_body_that_is_too_large_is_refused_and_the_sender_hears_of_it(
     size: int, subscriber: Client, *, is_chunked: bool
 ) -> None:
     delivery = Delivery(body=purchase(note="x" * size))

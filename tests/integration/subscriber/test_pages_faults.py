@@ -1,8 +1,15 @@
 """The switch on the inbox that lets the subscriber fail on purpose."""
 
+from typing import Any
+
+import pytest
+
+from subscriber_app.faults import FaultMode
 from tests.integration.subscriber.conftest import Client
-from tests.integration.subscriber.requests import deliver
+from tests.integration.subscriber.requests import deliver, receipts
 from tests.pages import Visitor
+
+SCRIPT = "<script>alert(1)</script>"
 
 
 async def current_fault(subscriber: Client) -> dict[str, object]:
@@ -10,19 +17,18 @@ async def current_fault(subscriber: Client) -> dict[str, object]:
     return fault
 
 
-async def test_the_inbox_offers_statuses_to_fail_with(subscriber: Client) -> None:
+async def test_the_inbox_offers_every_way_to_fail(subscriber: Client) -> None:
     page = await Visitor(subscriber).get("/")
 
     assert "Answers to webhooks as they should be" in page.text
-    for choice in ("500 Internal Server Error", "503 Service Unavailable", "429 Too Many Requests"):
-        assert choice in page.text
-    assert "410" not in page.text  # it would end the subscription for good
+    for mode in set(FaultMode) - {FaultMode.NONE}:
+        assert f'<option value="{mode}"' in page.answer.text
 
 
 async def test_it_fails_as_set_and_says_so_on_the_inbox(subscribed: Client) -> None:
     visitor = Visitor(subscribed)
 
-    page = await visitor.submit("/faults", status="503")
+    page = await visitor.submit("/faults", mode="status", status="503")
 
     assert page.status == 303
     assert page.answer.headers["location"] == "/"
@@ -31,12 +37,117 @@ async def test_it_fails_as_set_and_says_so_on_the_inbox(subscribed: Client) -> N
     assert "rejected simulated_fault" in (await visitor.get("/")).text
 
 
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        (
+            {"mode": "status", "status": "429", "retry_after": "5"},
+            {"mode": "status", "status": 429, "retry_after": 5},
+        ),
+        (
+            {"mode": "status", "status": "302", "location": "/x"},
+            {"mode": "status", "status": 302, "location": "/x"},
+        ),
+        ({"mode": "slow", "seconds": "3"}, {"mode": "slow", "seconds": 3}),
+        ({"mode": "never"}, {"mode": "never"}),
+        ({"mode": "drop"}, {"mode": "drop"}),
+        ({"mode": "accept_then_500"}, {"mode": "accept_then_500"}),
+        (
+            {"mode": "random", "percent": "30", "status": "503", "seed": "7"},
+            {"mode": "random", "percent": 30, "status": 503, "seed": 7, "position": 0},
+        ),
+        (
+            {"mode": "script", "script": "503  drop"},
+            {"mode": "script", "script": "503 drop", "position": 0},
+        ),
+    ],
+    ids=lambda fields: fields["mode"],
+)
+async def test_every_way_to_fail_can_be_set_by_the_form(
+    fields: dict[str, str], fault: dict[str, Any], subscriber: Client
+) -> None:
+    # A browser sends all fields, those that are hidden with what stands in them.
+    untouched = {"status": "500", "seconds": "3", "percent": "30", "seed": "1", "script": "200"}
+
+    page = await Visitor(subscriber).submit("/faults", **(untouched | fields))
+
+    assert page.status == 303
+    assert await current_fault(subscriber) == fault
+
+
 async def test_it_goes_back_to_normal(subscribed: Client) -> None:
     visitor = Visitor(subscribed)
-    await visitor.submit("/faults", status="503")
+    await visitor.submit("/faults", mode="status", status="503")
 
-    page = await visitor.submit("/faults", status="")
+    page = await visitor.submit("/faults", mode="none")
 
     assert page.status == 303
     assert await current_fault(subscribed) == {"mode": "none"}
     assert (await deliver(subscribed)).status_code == 200
+
+
+async def test_the_used_up_part_of_a_script_is_struck_through(subscribed: Client) -> None:
+    visitor = Visitor(subscribed)
+    await visitor.submit("/faults", mode="script", script="503 429:5 500")
+
+    await deliver(subscribed)
+    on_the_way = await visitor.get("/")
+    await deliver(subscribed)
+    await deliver(subscribed)
+    used_up = await visitor.get("/")
+
+    assert "<s>503</s>" in on_the_way.answer.text
+    assert '<strong aria-current="step">429:5</strong>' in on_the_way.answer.text
+    assert "the next webhook is answered 429, with Retry-After: 5: place 2 of 3" in on_the_way.text
+    assert used_up.answer.text.count("<s>") == 3
+    assert "Failing on purpose" not in used_up.text
+    assert "Answers to webhooks as they should be" in used_up.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"mode": "script", "script": f"503 {SCRIPT}"}, f"‘{SCRIPT}’ is no word of a script"),
+        ({"mode": "script", "script": ""}, "A script is 1 to 100 words"),
+        ({"mode": "status", "status": "500", "retry_after": "5"}, "Retry_after belongs to"),
+        ({"mode": "slow", "seconds": "soon"}, "Seconds is a whole number"),
+        ({"mode": "slow", "seconds": "61"}, "Choose seconds from 1 to 60."),
+        ({"mode": "perhaps"}, "Choose what is to go wrong."),
+        ({}, "Choose what is to go wrong."),
+    ],
+)
+async def test_a_mistake_is_explained_and_what_was_typed_is_still_there(
+    fields: dict[str, str], problem: str, subscriber: Client
+) -> None:
+    page = await Visitor(subscriber).submit("/faults", **fields)
+
+    assert page.status == 422
+    assert problem in page.text
+    assert all(page.scripts)  # none is inline
+    for name in fields.keys() - {"mode"}:
+        assert page.values[name] == [fields[name]]
+    assert await current_fault(subscriber) == {"mode": "none"}
+
+
+async def test_a_receipt_says_what_went_wrong_with_it_on_purpose(subscribed: Client) -> None:
+    visitor = Visitor(subscribed)
+    await visitor.submit("/faults", mode="accept_then_500")
+    await deliver(subscribed)
+
+    [receipt] = await receipts(subscribed)
+    page = await visitor.get(f"/receipts/{receipt['id']}")
+
+    assert "accepted answered with 500" in page.text
+    assert "Fault on purpose: accept_then_500" in page.text
+    assert "500 accept_then_500" in (await visitor.get("/")).text
+
+
+async def test_the_form_shows_the_fault_that_is_set(subscribed: Client) -> None:
+    visitor = Visitor(subscribed)
+    await visitor.submit("/faults", mode="script", script="503")
+    await deliver(subscribed)
+
+    page = await visitor.get("/")  # used up, and at hand to be set again
+
+    assert '<option value="script" selected>' in page.answer.text
+    assert page.values["script"] == ["503"]

@@ -129,3 +129,54 @@ async def test_nothing_is_forgotten_without_the_forms_token(mixed: Client) -> No
 
     assert answer.status_code == 403
     assert len(await receipts(mixed)) == 4
+
+
+async def test_filters_stand_in_the_address_and_are_kept_by_tabs_and_pages(mixed: Client) -> None:
+    page = await Visitor(mixed).get("/", event_type="purchase.created", q="50.75")
+
+    assert len(rows(page)) == 2
+    assert "/?verdict=duplicate&event_type=purchase.created&q=50.75" in page.links
+    assert page.values["q"] == ["50.75"]
+    assert "/receipts/live?event_type=purchase.created&amp;q=50.75" in page.answer.text
+    assert "all accepted duplicate ignored rejected" in page.text  # counts would mislead
+
+
+async def test_a_reason_is_a_filter(mixed: Client) -> None:
+    page = await Visitor(mixed).get("/", reason="malformed_id")
+
+    assert len(rows(page)) == 1
+    assert page.links["/"] == "Show all"
+
+
+async def test_an_event_type_that_we_do_not_know_can_be_asked_for(mixed: Client) -> None:
+    page = await Visitor(mixed).get("/", event_type="purchase.gift")
+
+    assert len(rows(page)) == 1
+    assert '<option value="purchase.gift" selected>' in page.answer.text
+
+
+async def test_hostile_filters_are_shown_as_text_and_find_nothing(mixed: Client) -> None:
+    hostile = "\"><script>alert(1)</script>%_'"
+
+    page = await Visitor(mixed).get("/", q=hostile, event_type=hostile)
+
+    assert page.status == 200
+    assert rows(page) == []
+    assert "<script>alert" not in page.answer.text
+    assert page.values["q"] == [hostile]
+
+
+async def test_a_reason_that_does_not_exist_is_refused(mixed: Client) -> None:
+    assert (await Visitor(mixed).get("/", reason="bad_luck")).status == 400
+
+
+async def test_a_search_that_found_nothing_so_far_leads_on(
+    mixed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscriber_app.receipts.MOST_SEARCHED", 2)
+
+    page = await Visitor(mixed).get("/", q="msg_bought")
+
+    assert "Not in these" in page.text
+    [onwards] = [link for link, text in page.links.items() if text == "Search older ones"]
+    assert len(rows(await Visitor(mixed).get(onwards))) == 2

@@ -39,12 +39,12 @@ async def test_a_stream_begins_with_the_regions_of_its_page_as_they_are(
     subscribed: Client,
 ) -> None:
     async with opened(subscribed, "/receipts/live") as inbox:
-        of_the_inbox = await first_messages(inbox, 3)
+        of_the_inbox = await first_messages(inbox, 4)
     async with opened(subscribed, "/subscription/live") as subscription:
         of_the_subscription = await first_messages(subscription, 2)
 
     for page, regions, messages in (
-        ("/", ("inbox", "faults", "fault-banner"), of_the_inbox),
+        ("/", ("inbox", "money", "faults", "fault-banner"), of_the_inbox),
         ("/subscription", ("subscription", "fault-banner"), of_the_subscription),
     ):
         html = (await subscribed.get(page)).text
@@ -78,6 +78,18 @@ async def test_a_stream_shows_what_its_page_is_narrowed_to(
     assert "purchase.created" not in after.text
 
 
+async def test_a_purchase_changes_its_state_while_one_looks_at_it(subscribed: Client) -> None:
+    refund = Delivery(message_id="msg_r", body=purchase(-20, type_="purchase.refunded"))
+    async with opened(subscribed, "/purchases/live") as stream:
+        await stream.until("Nothing booked yet")
+        await deliver(subscribed, refund)
+        await stream.until("purchase still to come")
+        await deliver(subscribed)
+        after = await stream.until("bought refunded")
+
+    assert "$30.75" in after.text
+
+
 async def test_forgetting_everything_empties_the_inbox_at_once(subscribed: Client) -> None:
     await deliver(subscribed)
 
@@ -99,7 +111,7 @@ async def test_a_fault_shows_on_every_live_page_and_can_be_ended_there(
         await subscribed.put("/v1/faults", json={"mode": "status", "status": 503})
         banner = await stream.until("Failing on purpose: every webhook is answered 503.")
         [token] = banner.values["_csrf_token"]
-        answer = await subscribed.post("/faults", data={"_csrf_token": token, "status": ""})
+        answer = await subscribed.post("/faults", data={"_csrf_token": token, "mode": "none"})
         assert answer.status_code == 303
         gone = await until_empty(stream)
 
@@ -134,12 +146,14 @@ async def test_a_message_comes_only_when_there_is_something_new_to_see(
     subscribed: Client,
 ) -> None:
     async with opened(subscribed, "/receipts/live") as stream:
-        await first_messages(stream, 3)
+        await first_messages(stream, 4)
         await subscribed.put("/v1/faults", json={"mode": "none"})  # as it is already
         await deliver(subscribed)
         after = await stream.next_message()
+        money = await stream.next_message()
 
     assert "accepted" in after.text
+    assert "Booked here" in money.text
 
 
 async def test_many_watch_at_once_and_each_sees_everything(subscribed: Client) -> None:

@@ -16,12 +16,18 @@ async def receipt_page(subscriber: Client) -> Page:
     return page
 
 
-def code_blocks(page: Page) -> list[str]:
-    """What stands in boxes of code, with every blank and line."""
-    return [
-        html.unescape(each)
-        for each in re.findall(r"<pre.*?><code>(.*?)</code>", page.answer.text, re.DOTALL)
-    ]
+BODY = "Body of the request; what is invisible is shown as a sign"
+PRETTY = "Body of the request, with line breaks for reading"
+HEX = "Body of the request, in hex"
+CURL = "The request as a curl command"
+
+
+def code_blocks(page: Page) -> dict[str, str]:
+    """What stands in boxes of code, by their labels, with every blank and line."""
+    found = re.findall(
+        r'<pre[^>]*aria-label="(.*?)"><code[^>]*>(.*?)</code>', page.answer.text, re.DOTALL
+    )
+    return {label: html.unescape(re.sub(r"<[^>]*>", "", text)) for label, text in found}
 
 
 async def test_an_accepted_one_shows_every_step_passed(subscribed: Client) -> None:
@@ -67,9 +73,9 @@ async def test_the_body_is_shown_byte_for_byte_as_text_and_in_hex(subscribed: Cl
 
     page = await receipt_page(subscribed)
 
-    text, hex_ = code_blocks(page)
-    assert text == '{"a": "Zoë",⟨U+0009⟩1}⟨U+000D⟩␊\n'
-    assert hex_.startswith("000000  7b 22 61 22 3a 20 22 5a 6f c3 ab 22 2c 09 31 7d")
+    blocks = code_blocks(page)
+    assert blocks[BODY] == '{"a": "Zoë",⟨U+0009⟩1}⟨U+000D⟩␊\n'
+    assert blocks[HEX].startswith("000000  7b 22 61 22 3a 20 22 5a 6f c3 ab 22 2c 09 31 7d")
     assert "Body 18 bytes" in page.text
 
 
@@ -79,8 +85,8 @@ async def test_a_body_that_is_not_text_is_shown_in_hex_only(subscribed: Client) 
     page = await receipt_page(subscribed)
 
     assert "These bytes are not UTF-8." in page.text
-    [hex_] = code_blocks(page)
-    assert hex_ == f"000000  {'89 50 4e 47 0d 0a 1a 0a ff':<48} .PNG....."
+    assert BODY not in code_blocks(page)
+    assert code_blocks(page)[HEX] == f"000000  {'89 50 4e 47 0d 0a 1a 0a ff':<48} .PNG....."
 
 
 async def test_an_empty_body_is_said_to_be_empty(subscribed: Client) -> None:
@@ -89,7 +95,7 @@ async def test_an_empty_body_is_said_to_be_empty(subscribed: Client) -> None:
     page = await receipt_page(subscribed)
 
     assert "Body 0 bytes The body is empty." in page.text
-    assert code_blocks(page) == []
+    assert not code_blocks(page).keys() & {BODY, PRETTY, HEX}
 
 
 async def test_a_request_without_anything_can_be_shown(subscribed: Client) -> None:
@@ -122,7 +128,15 @@ async def test_a_body_as_large_as_can_be_is_shown_in_full(subscribed: Client) ->
     body = b"x" * 256 * 1024
     await deliver(subscribed, Delivery(body=body))
 
-    text, hex_ = code_blocks(await receipt_page(subscribed))
+    blocks = code_blocks(await receipt_page(subscribed))
 
-    assert text.encode() == body
-    assert len(hex_.splitlines()) == 256 * 1024 / 16
+    assert blocks[BODY].encode() == body
+    assert len(blocks[HEX].splitlines()) == 256 * 1024 / 16
+
+
+async def test_line_breaks_for_reading_leave_numbers_as_they_came(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(body=b'{"a":[],"value":50.750,"n":1e3}'))
+
+    page = await receipt_page(subscribed)
+
+    assert code_blocks(page)[PRETTY] == '{\n  "a": [],\n  "value": 50.750,\n  "n": 1e3\n}'

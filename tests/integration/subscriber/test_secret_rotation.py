@@ -3,7 +3,7 @@
 import pytest
 
 from subscriber_app.config import Settings
-from subscriber_app.subscription import fingerprint
+from subscriber_app.keyring import fingerprint
 from tests.integration.subscriber.conftest import Client, Clock
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.shop_stand_in import ShopStandIn
@@ -115,3 +115,50 @@ async def test_the_same_secret_typed_in_again_changes_nothing(
     await visitor.submit("/subscription/secret", secret=shop.secrets[0])
 
     assert (await visitor.get("/subscription")).text == before
+
+
+async def test_after_a_rotation_a_receipt_is_judged_by_the_secrets_of_its_time(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    [old] = shop.secrets
+    answer = await deliver(visitor.client, Delivery(secret=old))
+    clock.pass_seconds(1)
+    await visitor.submit("/subscription/rotation")
+    [new] = shop.secrets
+
+    page = await visitor.get(f"/receipts/{answer.json()['receipt_id']}")
+
+    assert "The secret has changed since." in page.text
+    assert f"{fingerprint(old)} good then" in page.text
+    assert f"{fingerprint(new)} came later" in page.text
+    for secret in (old, new):
+        assert secret.removeprefix("whsec_") not in page.answer.text
+
+
+async def test_a_delivery_that_was_signed_with_an_expired_secret_is_told_from_a_forgery(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    [old] = shop.secrets
+    await visitor.submit("/subscription/rotation")
+    clock.pass_seconds(ONE_DAY)
+    late = Delivery(secret=old, timestamp=int(clock.now.timestamp()))
+
+    answer = await deliver(visitor.client, late)
+
+    page = await visitor.get(f"/receipts/{answer.json()['receipt_id']}")
+    assert answer.status_code == 401
+    assert f"Signed with the secret {fingerprint(old)}, which had expired." in page.text
+
+
+async def test_a_second_rotation_ends_the_grace_of_the_first(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    [first] = shop.secrets
+    for _ in range(2):
+        clock.pass_seconds(1)
+        await visitor.submit("/subscription/rotation")
+
+    answer = await deliver(visitor.client, Delivery(secret=first))
+
+    page = await visitor.get(f"/receipts/{answer.json()['receipt_id']}")
+    assert f"{fingerprint(first)}, which had expired" in page.text

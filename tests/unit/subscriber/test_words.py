@@ -1,5 +1,18 @@
+import pytest
+
+from subscriber_app.faults import Fault, FaultMode, MishapKind, make_fault
 from subscriber_app.vocabulary import Reason, Result, StepName
-from subscriber_app.web.words import REASON_MEANINGS, STEP_LABELS, result_words, step_label
+from subscriber_app.web.words import (
+    FAULT_CHIPS,
+    FAULT_SENTENCES,
+    MISHAP_WORDS,
+    REASON_MEANINGS,
+    STEP_LABELS,
+    fault_chip,
+    fault_sentence,
+    result_words,
+    step_label,
+)
 
 
 def test_every_reason_has_a_meaning_for_people() -> None:
@@ -20,5 +33,67 @@ def test_every_result_is_shown_in_words() -> None:
 
 
 def test_every_reason_is_refused_with_a_status_of_the_senders_fault() -> None:
-    assert {reason.status for reason in Reason} == {400, 401, 409, 413, 415}
+    assert {reason.status for reason in Reason} == {400, 401, 408, 409, 413, 415}
     assert Reason.SIGNATURE_MISMATCH.status == 401
+
+
+def test_every_mode_of_failing_has_words() -> None:
+    assert set(FAULT_SENTENCES) == set(FAULT_CHIPS) == set(FaultMode)
+    assert set(MISHAP_WORDS) == set(MishapKind)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("200", "is treated as it should be"),
+        ("503:5", "is answered 503, with Retry-After: 5"),
+        ("302", "is answered 302, with Location: /"),
+        ("slow:3", "is answered 3 s late"),
+        ("timeout", "is not answered"),
+    ],
+)
+def test_the_next_word_of_a_script_is_said_in_plain_words(word: str, sentence: str) -> None:
+    fault = make_fault(FaultMode.SCRIPT, script=f"{word} 503")
+
+    assert fault_sentence(fault) == f"the next webhook {sentence}: place 1 of 2 of a script."
+
+
+@pytest.mark.parametrize(
+    ("fault", "chip", "sentence"),
+    [
+        (
+            make_fault(FaultMode.STATUS, status=429, retry_after=5),
+            "429 on purpose",
+            "every webhook is answered 429, with Retry-After: 5.",
+        ),
+        (
+            make_fault(FaultMode.STATUS, status=302),
+            "302 on purpose",
+            "every webhook is answered 302, with Location: /.",
+        ),
+        (
+            make_fault(FaultMode.SLOW, seconds=3),
+            "3 s late",
+            "every webhook is booked at once, and answered 3 s late.",
+        ),
+        (
+            make_fault(FaultMode.RANDOM, percent=30),
+            "30 % with 500",
+            "30 % of the webhooks, picked by chance, are answered 500.",
+        ),
+        (
+            make_fault(FaultMode.SCRIPT, script="503 drop 200", position=1),
+            "by a script",
+            "the next webhook has its connection closed: place 2 of 3 of a script.",
+        ),
+    ],
+)
+def test_a_fault_is_said_in_plain_words(fault: Fault, chip: str, sentence: str) -> None:
+    assert fault_chip(fault) == chip
+    assert fault_sentence(fault) == sentence
+
+
+def test_a_script_that_is_used_up_is_no_fault_any_more() -> None:
+    used_up = make_fault(FaultMode.SCRIPT, script="503", position=1)
+
+    assert fault_chip(used_up) == "as they should be"

@@ -1,0 +1,200 @@
+"""Attacks our own receiver over HTTP, and keeps what was expected. Called by the pages.
+
+Only ever to this process itself: the address comes from the settings, never from a person. What is
+sent goes through the whole receiver and leaves a receipt, like any stranger's request.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+from sqlmodel import select
+from uuid_utils.compat import uuid7
+
+from subscriber_app.attacks import (
+    Attack,
+    Forgery,
+    ImpossibleAttack,
+    Prediction,
+    Situation,
+    Target,
+    make,
+    predict,
+)
+from subscriber_app.config import RECEIVER_PATH
+from subscriber_app.database import Database
+from subscriber_app.defence_switches import DefenceSwitches
+from subscriber_app.faults import Faults
+from subscriber_app.models import AttackResult, HandledMessage, Receipt, Subscription
+from subscriber_app.rulings import Handled
+from subscriber_app.verification import Expectation, IncomingRequest
+from subscriber_app.vocabulary import Reason
+
+TIMEOUT_SECONDS = 10.0
+
+
+class NoReceipt(Exception):  # noqa: N818 – the name says what happened
+    """The receiver did not say under which receipt it keeps the request."""
+
+
+class Unsendable(Exception):  # noqa: N818 – the name says what happened
+    """No HTTP client would send such a request; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What is needed to sign for ourselves. ``secrets``: newest first; empty before subscribing."""
+
+    secrets: tuple[str, ...]
+    audience: str
+
+
+class AttackDesk:
+    """The desk. ``local_url``: where we listen. ``webhook_url``: who we are before subscribing."""
+
+    def __init__(  # noqa: PLR0913 – the desk looks at all that a request may meet
+        self,
+        database: Database,
+        defences: DefenceSwitches,
+        faults: Faults,
+        *,
+        local_url: str,
+        webhook_url: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._defences = defences
+        self._faults = faults
+        self._webhook_url = webhook_url
+        self._now = now
+        self._http = httpx.AsyncClient(
+            base_url=local_url, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
+        )
+
+    async def offers(self, receipt: Receipt) -> dict[Attack, Prediction | ImpossibleAttack]:
+        """Every attack on a receipt's request: what must come of it, or why it cannot be made."""
+        keys, original = await self.keys(), request_of(receipt)
+        target = self._target(original, keys)
+        handled = await self._handled(original)
+        found: dict[Attack, Prediction | ImpossibleAttack] = {}
+        for attack in Attack:
+            try:
+                sent = make(attack, target)
+            except ImpossibleAttack as error:
+                found[attack] = error
+                continue
+            is_known = message_id_of(sent) == message_id_of(original)
+            found[attack] = predict(sent, self._situation(keys, handled if is_known else None))
+        return found
+
+    async def attack(self, receipt: Receipt, attack: Attack) -> str:
+        """Send this variant of a receipt's request; the id of the new receipt.
+
+        Raises ``ImpossibleAttack``, ``Unsendable`` or ``NoReceipt``.
+        """
+        sent = make(attack, self._target(request_of(receipt), await self.keys()))
+        return await self._send(receipt, sent, attack)
+
+    async def send(self, receipt: Receipt, request: IncomingRequest) -> str:
+        """Send a request that was edited by hand. Raises ``Unsendable`` or ``NoReceipt``."""
+        return await self._send(receipt, request, None)
+
+    async def predict(self, sent: Forgery | IncomingRequest) -> Prediction:
+        """What must become of a request that comes in now."""
+        return predict(sent, self._situation(await self.keys(), await self._handled(sent)))
+
+    async def keys(self) -> Keys:
+        """What the shop signs with, and for whom, if we are subscribed."""
+        async with self._database.reading() as session:
+            subscription = (await session.exec(select(Subscription))).first()
+        if subscription is None:
+            return Keys((), self._webhook_url)
+        return Keys(tuple(subscription.live_secrets(self._now())), subscription.webhook_url)
+
+    def unix_now(self) -> int:
+        """Whole seconds, as in ``webhook-timestamp``."""
+        return int(self._now().timestamp())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    def _target(self, request: IncomingRequest, keys: Keys) -> Target:
+        return Target(
+            request,
+            keys.secrets,
+            keys.audience,
+            self._now().timestamp(),
+            new_id=f"msg_attack_{uuid7().hex}",
+        )
+
+    def _situation(self, keys: Keys, handled: Handled | None) -> Situation:
+        expected = Expectation(
+            keys.secrets, keys.audience, self._now().timestamp(), self._defences.off
+        )
+        mishap = self._faults.current.mishap
+        fails = mishap is not None and mishap.refusal is not None
+        return Situation(expected, handled, Reason.SIMULATED_FAULT if fails else None)
+
+    async def _handled(self, sent: Forgery | IncomingRequest) -> Handled | None:
+        async with self._database.reading() as session:
+            row = await session.get(HandledMessage, message_id_of(sent))
+        return Handled(row.body_sha256, row.receipt_id) if row else None
+
+    async def _send(
+        self, receipt: Receipt, sent: Forgery | IncomingRequest, attack: Attack | None
+    ) -> str:
+        prediction = await self.predict(sent)
+        receipt_id = await self._post(sent.request if isinstance(sent, Forgery) else sent)
+        async with self._database.writing() as session:
+            session.add(
+                AttackResult(
+                    receipt_id=receipt_id,
+                    original_id=receipt.id,
+                    attack=attack.value if attack else None,
+                    predicted_verdict=prediction.verdict,
+                    predicted_reason=prediction.reason,
+                )
+            )
+        return receipt_id
+
+    async def _post(self, request: IncomingRequest) -> str:
+        try:
+            answer = await self._http.post(
+                RECEIVER_PATH, content=request.body, headers=_bytes(request.headers)
+            )
+        except httpx.LocalProtocolError as error:
+            raise Unsendable(f"HTTP does not allow this request: {error}") from error
+        except httpx.HTTPError as error:
+            raise NoReceipt(f"the receiver gave no answer: {type(error).__name__}") from error
+        receipt_id = _receipt_id(answer)
+        if receipt_id is None:
+            raise NoReceipt(f"the receiver answered {answer.status_code}, and names no receipt")
+        return receipt_id
+
+
+def request_of(receipt: Receipt) -> IncomingRequest:
+    """The request as the receipt keeps it."""
+    return IncomingRequest([(name, value) for name, value in receipt.headers], receipt.body)
+
+
+def message_id_of(sent: Forgery | IncomingRequest) -> str:
+    """What the request says its ``webhook-id`` is; empty when it says nothing."""
+    request = sent.request if isinstance(sent, Forgery) else sent
+    return request.header("webhook-id") or ""
+
+
+def _bytes(headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    # As the receiver reads them: ASGI's bytes, taken for Latin-1.
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def _receipt_id(answer: httpx.Response) -> str | None:
+    try:
+        document: Any = answer.json()
+    except (ValueError, RecursionError):
+        return None
+    found = document.get("receipt_id") if isinstance(document, dict) else None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,374 @@
+"""Finds out what a sender did wrong, where that can be known. Pure, no clock.
+
+A check can only say that a signature does not fit. This tries the usual mistakes and sees with
+which of them it would: then that is what happened, beyond doubt. For the page of a receipt; what
+comes in is never accepted because of a diagnosis.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from subscriber_app.comparison import Sides, compare
+from subscriber_app.explanation import (
+    bearer_parts,
+    decoded_json,
+    signature_of,
+    signed_content,
+    token_is_signed_by,
+)
+from subscriber_app.keyring import Keyring, KnownSecret, good_at
+from subscriber_app.rewriting import guesses
+from subscriber_app.verification import MOST_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
+from subscriber_app.vocabulary import Reason
+
+_RAW_BYTES = "Sign and send the same bytes, and verify the raw body before anything parses it."
+_UNITS = ((10**3, "milliseconds"), (10**6, "microseconds"), (10**9, "nanoseconds"))
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """``finding``: what happened, one sentence. ``advice``: what to do about it.
+
+    ``sides``: the bytes that were signed and those that came, where both are known.
+    """
+
+    finding: str
+    advice: str
+    sides: Sides | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A refused request as of the moment when it came."""
+
+    request: IncomingRequest
+    received_at: datetime
+    audience: str
+    keyring: Keyring
+
+    @property
+    def good(self) -> Sequence[KnownSecret]:
+        """The secrets that counted then."""
+        return good_at(self.keyring, self.received_at)
+
+    @property
+    def given(self) -> list[str]:
+        """The signatures of the header."""
+        header = self.request.header("webhook-signature")
+        return header.split(" ")[:MOST_SIGNATURES] if header else []
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """The claims of the token if it is signed with a secret of ours, else nothing."""
+        parts = bearer_parts(self.request)
+        if parts and any(token_is_signed_by(parts, known) for known in self.keyring):
+            return decoded_json(parts[1]) or {}
+        return {}
+
+    def has_signature(self, content: bytes, keyring: Keyring | None = None) -> bool:
+        """Whether a signature of the header is right for this content."""
+        tried = self.keyring if keyring is None else keyring
+        return any(signature_of(content, known) in self.given for known in tried)
+
+    def is_for(self, body: bytes) -> bool:
+        """Whether the signature or the token was made for this body."""
+        claimed = self.claims.get("payload_hash")
+        return self.has_signature(signed_content(self.request, body)) or (
+            claimed == hashlib.sha256(body).hexdigest()
+        )
+
+
+def diagnose(
+    request: IncomingRequest,
+    reason: Reason,
+    *,
+    received_at: datetime,
+    audience: str,
+    keyring: Keyring,
+) -> Diagnosis | None:
+    """What the sender did wrong, or None where nothing can be said. Never raises.
+
+    ``keyring``: every secret that is known, those that have expired, too.
+    """
+    case = Case(request, received_at, audience, keyring)
+    for look in _LOOKS.get(reason, ()):
+        found = look(case)
+        if found:
+            return found
+    return None
+
+
+def _unit_of_timestamp(case: Case) -> Diagnosis | None:
+    text = case.request.header("webhook-timestamp") or ""
+    if not re.fullmatch(r"[0-9]{1,25}", text, re.ASCII):
+        return None
+    for factor, unit in _UNITS:
+        if abs(case.received_at.timestamp() - int(text) / factor) <= TOLERANCE_SECONDS:
+            return Diagnosis(
+                f"The timestamp counts {unit}, not seconds.",
+                f"Send {int(text) // factor}: whole seconds since 1970, and sign that very text.",
+            )
+    return None
+
+
+def _date_as_timestamp(case: Case) -> Diagnosis | None:
+    text = case.request.header("webhook-timestamp") or ""
+    advice = "Send whole seconds since 1970 in digits, nothing else."
+    if re.fullmatch(r"[0-9]{1,15}\.[0-9]+", text, re.ASCII):
+        return Diagnosis("The timestamp has a fraction.", advice)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return Diagnosis("The timestamp is a written date, not a number of seconds.", advice)
+
+
+def _replay(case: Case) -> Diagnosis | None:
+    if case.has_signature(signed_content(case.request)):
+        return Diagnosis(
+            "The signature is right: this is a genuine request, sent again or held up on its way.",
+            "If the shop sent it just now, set its clock; a retry needs a timestamp of its own.",
+        )
+    return None
+
+
+def _clock_ahead(case: Case) -> Diagnosis | None:
+    if case.has_signature(signed_content(case.request)):
+        return Diagnosis(
+            "The signature is right, so the two clocks differ.",
+            "Have both machines set their clocks by NTP.",
+        )
+    return None
+
+
+def _old_secret(case: Case) -> Diagnosis | None:
+    content, parts = signed_content(case.request), bearer_parts(case.request)
+    for known in case.keyring:
+        if known.is_good_at(case.received_at):
+            continue
+        if case.has_signature(content, [known]) or (parts and token_is_signed_by(parts, known)):
+            when = "came to us only afterwards" if known.since > case.received_at else "had expired"
+            return Diagnosis(
+                f"Signed with the secret {known.fingerprint}, which {when}.",
+                "Have the sender use the newest secret, or rotate with a longer grace.",
+            )
+    return None
+
+
+def _other_form(case: Case) -> Diagnosis | None:
+    content = signed_content(case.request)
+    for known in case.good:
+        digest = hmac.digest(known.key, content, "sha256")
+        for given in case.given:
+            for form, decoded in _readings(given):
+                if hmac.compare_digest(decoded, digest):
+                    return Diagnosis(
+                        f"The right signature, written wrongly: {form}.",
+                        "Write v1, and the digest in standard base64, with its padding.",
+                    )
+    return None
+
+
+def _readings(given: str) -> Iterator[tuple[str, bytes]]:
+    """What a signature may be when it is read leniently; the form's name and the bytes."""
+    prefix, value = re.fullmatch(r"((?:[A-Za-z0-9]{1,9}[,=:])?)(.*)", given, re.DOTALL).groups()  # type: ignore[union-attr]
+    value = value.strip("\"',")
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", value):
+        yield "the digest is in hex", bytes.fromhex(value)
+    # Both alphabets; what is right in every way was not refused.
+    standard = value.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        decoded = base64.b64decode(standard + "=" * (-len(standard) % 4))
+    except (ValueError, binascii.Error):
+        return
+    yield _what_is_wrong(prefix, value), decoded
+
+
+def _what_is_wrong(prefix: str, value: str) -> str:
+    if "-" in value or "_" in value:
+        return "in the URL-safe alphabet of base64"
+    if prefix != "v1,":
+        return (
+            f"its version prefix is {prefix!r}" if prefix else "the version prefix v1, is missing"
+        )
+    if not value.endswith("="):
+        return "the padding of the base64 is missing"
+    return "its base64 is not in the one canonical form"
+
+
+def _other_content(case: Case) -> Diagnosis | None:
+    request, body = case.request, case.request.body
+    timestamp = (request.header("webhook-timestamp") or "").encode(errors="replace")
+    message_id = (request.header("webhook-id") or "").encode(errors="replace")
+    contents = {
+        "the body alone": body,
+        "timestamp.body, without the id": timestamp + b"." + body,
+        "id.body, without the timestamp": message_id + b"." + body,
+        "timestamp.id.body, in the wrong order": timestamp + b"." + message_id + b"." + body,
+        "id, timestamp and body without dots": message_id + timestamp + body,
+    }
+    for what, content in contents.items():
+        if _is_digest_of(case, content, [known.key for known in case.good]):
+            return Diagnosis(
+                f"What was signed is {what}.", "Sign id.timestamp.body, with a dot between each."
+            )
+    return None
+
+
+def _undecoded_key(case: Case) -> Diagnosis | None:
+    texts = [known.secret for known in case.good]
+    keys = [text.encode() for text in texts] + [text[6:].encode() for text in texts]
+    if _is_digest_of(case, signed_content(case.request), keys):
+        return Diagnosis(
+            "Signed with the text of the secret as the key.",
+            "Take away whsec_ and decode the rest from base64: those bytes are the key.",
+        )
+    return None
+
+
+def _is_digest_of(case: Case, content: bytes, keys: Sequence[bytes]) -> bool:
+    digests = [hmac.digest(key, content, "sha256") for key in keys]
+    return any(decoded in digests for given in case.given for _form, decoded in _readings(given))
+
+
+def _other_body(case: Case) -> Diagnosis | None:
+    if not case.given and not case.claims:
+        return None
+    came = case.request.body
+    for guess in guesses(came):
+        if guess.original != came and case.is_for(guess.original):
+            what = f"was re-serialised: {guess.change}" if guess.is_rewritten else "was changed"
+            change = "" if guess.is_rewritten else f": {guess.change}"
+            return Diagnosis(
+                f"After signing, the body {what}{change}.",
+                _RAW_BYTES,
+                compare(guess.original, came),
+            )
+    return None
+
+
+def _token_tells(case: Case) -> Diagnosis | None:
+    """A token of our own says for which id, time and body it was made."""
+    claims, request = case.claims, case.request
+    told = {
+        "webhook-id": (claims.get("jti"), request.header("webhook-id")),
+        "webhook-timestamp": (str(claims.get("iat")), request.header("webhook-timestamp")),
+        "body": (claims.get("payload_hash"), hashlib.sha256(request.body).hexdigest()),
+    }
+    if not claims:
+        return None
+    changed = [name for name, (claimed, came) in told.items() if claimed != came]
+    if not changed:
+        return Diagnosis(
+            "The token is right for this id, time and body, so only the signature is wrong.",
+            "Look at how webhook-signature is made: the content, the key, base64.",
+        )
+    return Diagnosis(
+        f"The token is genuine, and made for another {' and '.join(changed)}: "
+        "changed after signing, or taken from another request.",
+        "Trust nothing in it. If a proxy of yours rewrites requests, have it leave these alone.",
+    )
+
+
+def _signature_tells(case: Case) -> Diagnosis | None:
+    """The signature is right where the token is not."""
+    if case.given and case.has_signature(signed_content(case.request), case.good):
+        return Diagnosis(
+            "The signature is right for this id, time and body, so only the token is wrong.",
+            "Make a new token for every attempt, with the same secret.",
+        )
+    return None
+
+
+def _nothing_fits(case: Case) -> Diagnosis | None:
+    if not case.keyring:
+        return None
+    return Diagnosis(
+        "Nothing here fits any secret that we know: signed with a secret that is not ours, or "
+        "changed in a way that cannot be guessed. From outside, the two look the same.",
+        "Compare the secret's fingerprint on both sides first, then the signed bytes.",
+    )
+
+
+def _other_endpoint(case: Case) -> Diagnosis | None:
+    meant = case.claims.get("aud")
+    if not isinstance(meant, str):
+        return None
+    near = meant.rstrip("/").lower() == case.audience.rstrip("/").lower()
+    return Diagnosis(
+        "The token names our address, but not letter by letter as it was registered."
+        if near
+        else "The token was made for another endpoint.",
+        f"Only tokens for {case.audience} count here; if the address has changed, subscribe again.",
+    )
+
+
+def _form_of_token(case: Case) -> Diagnosis | None:
+    header = case.request.header("authorization") or ""
+    scheme, _space, token = header.partition(" ")
+    advice = "Send Authorization: Bearer, a blank, and the token of three parts."
+    if scheme.count(".") == 2:  # noqa: PLR2004 – between three parts
+        return Diagnosis("The token stands there without the word Bearer.", advice)
+    if scheme.lower() != "bearer":
+        return Diagnosis("This is a credential of another kind, not a bearer token.", advice)
+    if "=" in token:
+        return Diagnosis("The token has padding.", "Take the = away (RFC 7515, section 2).")
+    if "+" in token or "/" in token:
+        return Diagnosis("The token is in standard base64.", "Use - and _ (base64url) in tokens.")
+    return None
+
+
+def _unit_of_claims(case: Case) -> Diagnosis | None:
+    issued, expires = case.claims.get("iat"), case.claims.get("exp")
+    advice = "iat and exp are whole seconds, as numbers, and exp is at most 300 after iat."
+    if any(isinstance(claim, int | float) and claim > 10**11 for claim in (issued, expires)):
+        return Diagnosis("The token's times count milliseconds, not seconds.", advice)
+    if any(isinstance(claim, str | float) for claim in (issued, expires)):
+        return Diagnosis("The token's times are not whole numbers.", advice)
+    return None
+
+
+def _unsigned_token(case: Case) -> Diagnosis | None:
+    parts = bearer_parts(case.request)
+    header = (decoded_json(parts[0]) or {}) if parts else {}
+    if str(header.get("alg")).lower() == "none":
+        return Diagnosis(
+            "The token says of itself that it needs no signature.",
+            "An old attack: never let a token choose how it is checked.",
+        )
+    return None
+
+
+Look = Callable[[Case], Diagnosis | None]
+
+_BY_TOKEN: tuple[Look, ...] = (_token_tells, _signature_tells)
+_LOOKS: dict[Reason, tuple[Look, ...]] = {
+    Reason.MALFORMED_TIMESTAMP: (_unit_of_timestamp, _date_as_timestamp),
+    Reason.TIMESTAMP_TOO_NEW: (_unit_of_timestamp, _clock_ahead),
+    Reason.TIMESTAMP_TOO_OLD: (_replay,),
+    Reason.SIGNATURE_MISMATCH: (
+        _old_secret,
+        _other_form,
+        _other_content,
+        _undecoded_key,
+        _other_body,
+        _token_tells,
+        _nothing_fits,
+    ),
+    Reason.MALFORMED_TOKEN: (_form_of_token, _signature_tells),
+    Reason.TOKEN_ALGORITHM: (_unsigned_token,),
+    Reason.TOKEN_SIGNATURE: (_old_secret, _signature_tells, _nothing_fits),
+    Reason.TOKEN_LIFETIME: (_unit_of_claims,),
+    Reason.TOKEN_TIMESTAMP: (_unit_of_claims, *_BY_TOKEN),
+    Reason.TOKEN_EXPIRED: (_signature_tells,),
+    Reason.TOKEN_AUDIENCE: (_other_endpoint,),
+    Reason.TOKEN_MESSAGE_ID: _BY_TOKEN,
+    Reason.TOKEN_PAYLOAD_HASH: (_other_body, *_BY_TOKEN),
+}

@@ -1,0 +1,288 @@
+"""Shows the work behind each check: what was signed, tried, decoded and compared. Pure, no clock.
+
+``verification`` decides, and stops at the first thing that is wrong; this looks at everything, for
+the page of a receipt, from the request as it was stored. No secret is in what it returns, only
+fingerprints.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from subscriber_app.keyring import Keyring, KnownSecret
+from subscriber_app.tokens import LARGEST_TOKEN, LONGEST_LIFETIME_SECONDS, PARTS
+from subscriber_app.verification import MOST_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One thing that was expected and what came. ``is_right``: None where we do not judge."""
+
+    name: str
+    expected: str
+    came: str
+    is_right: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretTried:
+    """``counted``: when the request came; ``standing``: that in words, or why not.
+
+    ``right``: the signature that it makes of this content.
+    """
+
+    fingerprint: str
+    standing: str
+    counted: bool
+    right: str
+    matches: Sequence[bool]  # one for each signature of the header
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureWork:
+    """``signed``: the bytes ``id.timestamp.body``. ``given``: the signatures of the header."""
+
+    signed: bytes
+    given: Sequence[str]
+    tried: Sequence[SecretTried]
+
+    @property
+    def fits(self) -> bool:
+        """Whether a secret that counted then has made one of the signatures."""
+        return any(each.counted and any(each.matches) for each in self.tried)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWork:
+    """``parts``: name, what it is as sent, and what it is decoded (or why it cannot be)."""
+
+    parts: Sequence[tuple[str, str, str]]
+    claims: Sequence[Judgement]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The work behind each step; None where the request has nothing to work on."""
+
+    timestamp: Sequence[Judgement]
+    signature: SignatureWork | None
+    token: TokenWork | None
+
+
+def explain(
+    request: IncomingRequest, *, received_at: datetime, audience: str, keyring: Keyring
+) -> Explanation:
+    """Look at everything in the request as of the moment when it came. Never raises.
+
+    ``audience``: our URL. ``keyring``: every secret that is known, newest first.
+    """
+    return Explanation(
+        timestamp=_judge_timestamp(request, received_at),
+        signature=_try_signatures(request, received_at, keyring),
+        token=_decode_token(request, received_at, audience, keyring),
+    )
+
+
+def signed_content(request: IncomingRequest, body: bytes | None = None) -> bytes:
+    """``id.timestamp.body`` of a request; ``body``: another one than came."""
+    prefix = f"{request.header('webhook-id')}.{request.header('webhook-timestamp')}."
+    # Surrogates cannot come over HTTP, but must not break a page either.
+    return prefix.encode("utf-8", errors="surrogatepass") + (request.body if body is None else body)
+
+
+def signature_of(content: bytes, known: KnownSecret) -> str:
+    """``v1,<base64>`` as this secret makes it."""
+    return f"v1,{base64.b64encode(hmac.digest(known.key, content, 'sha256')).decode()}"
+
+
+def bearer_parts(request: IncomingRequest) -> list[str] | None:
+    """Header, claims and signature of the token, still encoded; None if there are not three."""
+    scheme, _space, token = (request.header("authorization") or "").partition(" ")
+    parts = token.split(".")
+    if scheme.lower() != "bearer" or len(parts) != PARTS or len(token) > LARGEST_TOKEN:
+        return None
+    return parts
+
+
+def decoded_json(part: str) -> dict[str, Any] | None:
+    """The object in a part of a token, read leniently, since it is only to be shown."""
+    try:
+        raw = base64.urlsafe_b64decode(part.encode("ascii") + b"==")
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def token_is_signed_by(parts: Sequence[str], known: KnownSecret) -> bool:
+    """Whether this secret makes the third part of the first two, whatever the header says."""
+    signed = ".".join(parts[:2]).encode("utf-8", errors="surrogatepass")
+    right = base64.urlsafe_b64encode(hmac.digest(known.key, signed, "sha256")).rstrip(b"=")
+    given = parts[2].encode("utf-8", errors="surrogatepass")
+    return hmac.compare_digest(right, given)
+
+
+def _judge_timestamp(request: IncomingRequest, received_at: datetime) -> list[Judgement]:
+    text = request.header("webhook-timestamp")
+    if text is None or not (text.isascii() and text.isdecimal()) or len(text) > 15:  # noqa: PLR2004 – as in verification
+        return []
+    age = received_at.timestamp() - int(text)
+    direction = "ago" if age >= 0 else "in the future"
+    return [
+        Judgement(
+            "Age",
+            f"at most {TOLERANCE_SECONDS} s either way",
+            f"{abs(age):,.1f} s {direction}",
+            abs(age) <= TOLERANCE_SECONDS,
+        ),
+        Judgement("It says", "unix seconds", f"{text} = {_moment(int(text))}", None),
+        Judgement(
+            "Our clock",
+            "",
+            f"{received_at.timestamp():.3f} = {_moment(int(received_at.timestamp()))}",
+            None,
+        ),
+    ]
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return "in no year that a calendar has"
+
+
+def _try_signatures(
+    request: IncomingRequest, received_at: datetime, keyring: Keyring
+) -> SignatureWork | None:
+    header = request.header("webhook-signature")
+    if header is None:
+        return None
+    given = header.split(" ")[:MOST_SIGNATURES]
+    content = signed_content(request)
+    tried = []
+    for known in keyring:
+        right = signature_of(content, known)
+        matches = [_is_same(right, each) for each in given]
+        tried.append(
+            SecretTried(
+                fingerprint=known.fingerprint,
+                standing=_standing(known, received_at),
+                counted=known.is_good_at(received_at),
+                right=right,
+                matches=matches,
+            )
+        )
+    return SignatureWork(content, given, tried)
+
+
+def _standing(known: KnownSecret, received_at: datetime) -> str:
+    if known.since > received_at:
+        return "came later"
+    if known.is_good_at(received_at):
+        return "good then" if known.until else "good"
+    return "had expired"
+
+
+def _is_same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode("utf-8", errors="surrogatepass"))
+
+
+def _decode_token(
+    request: IncomingRequest, received_at: datetime, audience: str, keyring: Keyring
+) -> TokenWork | None:
+    parts = bearer_parts(request)
+    if parts is None:
+        return None
+    header, claims = decoded_json(parts[0]), decoded_json(parts[1])
+    return TokenWork(
+        parts=[
+            ("Header", parts[0], _pretty(header)),
+            ("Claims", parts[1], _pretty(claims)),
+            ("Signature", parts[2], "HMAC-SHA256 of the two parts before, in base64url"),
+        ],
+        claims=[
+            *_judge_header(header or {}),
+            _judge_token_signature(parts, received_at, keyring),
+            *_judge_claims(claims or {}, request, received_at, audience),
+        ],
+    )
+
+
+def _pretty(document: dict[str, Any] | None) -> str:
+    if document is None:
+        return "Not a JSON object in base64url"
+    return json.dumps(document, indent=2)
+
+
+def _judge_header(header: dict[str, Any]) -> list[Judgement]:
+    return [
+        _compared("alg", "HS256", header.get("alg")),
+        _compared("typ", "webhook+jwt", header.get("typ")),
+    ]
+
+
+def _judge_token_signature(
+    parts: Sequence[str], received_at: datetime, keyring: Keyring
+) -> Judgement:
+    signer = next((known for known in keyring if token_is_signed_by(parts, known)), None)
+    if signer is None:
+        return Judgement("signature", "made by one of our secrets", "made by none of them", False)
+    came = f"made by {signer.fingerprint} ({_standing(signer, received_at)})"
+    return Judgement(
+        "signature", "made by one of our secrets", came, signer.is_good_at(received_at)
+    )
+
+
+def _judge_claims(
+    claims: dict[str, Any], request: IncomingRequest, received_at: datetime, audience: str
+) -> list[Judgement]:
+    issued, timestamp = claims.get("iat"), request.header("webhook-timestamp") or ""
+    return [
+        Judgement("iss", "not checked: the secret says who it is", _shown(claims.get("iss")), None),
+        _compared("aud", audience, claims.get("aud")),
+        _compared("jti", request.header("webhook-id"), claims.get("jti")),
+        Judgement(
+            "iat",
+            f"{timestamp}, as webhook-timestamp",
+            _shown(issued),
+            type(issued) is int and str(issued) == timestamp.lstrip("0"),
+        ),
+        _judge_expiry(issued, claims.get("exp"), received_at),
+        _compared(
+            "payload_hash", hashlib.sha256(request.body).hexdigest(), claims.get("payload_hash")
+        ),
+    ]
+
+
+def _judge_expiry(issued: Any, expires: Any, received_at: datetime) -> Judgement:
+    is_right = (
+        type(issued) is int
+        and type(expires) is int
+        and 0 < expires - issued <= LONGEST_LIFETIME_SECONDS
+        and expires > received_at.timestamp()
+    )
+    return Judgement(
+        "exp",
+        f"at most {LONGEST_LIFETIME_SECONDS} s after iat, and not over",
+        _shown(expires),
+        is_right,
+    )
+
+
+def _compared(name: str, expected: str | None, came: Any) -> Judgement:
+    return Judgement(name, expected or "", _shown(came), came == expected)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not there"
+    text = value if isinstance(value, str) else json.dumps(value)
+    # JSON may hold halves of characters, which no page can.
+    text = text.encode("utf-8", errors="backslashreplace").decode()
+    return text if len(text) <= 300 else f"{text[:300]}…"  # noqa: PLR2004 – a few lines

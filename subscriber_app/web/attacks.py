@@ -1,0 +1,118 @@
+"""The attack desk of a receipt's page, and the page that says how an attack went."""
+
+from dataclasses import dataclass
+
+from litestar import get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
+
+from subscriber_app.attack_desk import AttackDesk, NoReceipt, Unsendable
+from subscriber_app.attacks import Attack, ImpossibleAttack, Prediction
+from subscriber_app.database import Database
+from subscriber_app.defences import Defence
+from subscriber_app.models import AttackResult, Receipt
+from subscriber_app.receipts import find_receipt
+from subscriber_app.vocabulary import Reason, Verdict
+from subscriber_app.web.attack_words import ATTACKS
+from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web.dependencies import TheAttackDesk, TheDatabase, TheDefences
+from subscriber_app.web.errors import Problem
+from subscriber_app.web.words import REASON_MEANINGS
+
+EDITED_BY_HAND = "Edited by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One attack on the desk. ``prediction``: None when it is impossible; ``why`` says why."""
+
+    attack: str
+    label: str
+    story: str
+    prediction: Prediction | None
+    why: str = ""
+
+
+async def offers(desk: AttackDesk, receipt: Receipt) -> list[Offer]:
+    """Every attack on this receipt, each with what the rules say will come of it."""
+    return [
+        Offer(
+            attack.value,
+            ATTACKS[attack].label,
+            ATTACKS[attack].story,
+            prediction=None if isinstance(outlook, ImpossibleAttack) else outlook,
+            why=str(outlook) if isinstance(outlook, ImpossibleAttack) else "",
+        )
+        for attack, outlook in (await desk.offers(receipt)).items()
+    ]
+
+
+@post("/receipts/{receipt_id:str}/attacks/{attack:str}", include_in_schema=False)
+async def launch_attack(
+    database: TheDatabase,
+    attack_desk: TheAttackDesk,
+    receipt_id: FromPath[str],
+    attack: FromPath[str],
+) -> Redirect:
+    """Send one hostile variant to our own receiver, and go to see what came of it."""
+    receipt = await existing_receipt(database, receipt_id)
+    if attack not in list(Attack):
+        raise NotFoundException(f"there is no attack {attack!r}")
+    try:
+        new_id = await attack_desk.attack(receipt, Attack(attack))
+    except (ImpossibleAttack, Unsendable) as error:
+        raise Problem(422, str(error)) from error
+    except NoReceipt as error:
+        raise Problem(502, str(error)) from error
+    return Redirect(f"/attacks/{new_id}", status_code=303)
+
+
+@get("/attacks/{attack_id:str}", include_in_schema=False)
+async def show_attack(
+    database: TheDatabase, defences: TheDefences, attack_id: FromPath[str]
+) -> Template:
+    """The verdict beside the prediction. ``attack_id``: the receipt's that the attack has left."""
+    async with database.reading() as session:
+        result = await session.get(AttackResult, attack_id)
+        receipt = await session.get(Receipt, attack_id)
+    if result is None or receipt is None:
+        raise NotFoundException(f"no attack has left a receipt {attack_id!r}")
+    words = ATTACKS[Attack(result.attack)] if result.attack else None
+    return Template(
+        "subscriber/attacks/attack.html",
+        context={
+            "attack": result.attack,
+            "label": words.label if words else EDITED_BY_HAND,
+            "story": words.story if words else "",
+            "result": result,
+            "receipt": receipt,
+            "as_predicted": _outcome(result) == (receipt.verdict, receipt.reason),
+            "meaning": REASON_MEANINGS[Reason(receipt.reason)] if receipt.reason else "",
+            "booked": receipt.verdict is Verdict.ACCEPTED and receipt.value_cents is not None,
+            "answers": _defences_against(result),
+            "off": defences.off,
+        },
+    )
+
+
+async def existing_receipt(database: Database, receipt_id: str) -> Receipt:
+    """The receipt. Raises ``NotFoundException``."""
+    async with database.reading() as session:
+        receipt = await find_receipt(session, receipt_id)
+    if receipt is None:
+        raise NotFoundException(f"there is no receipt {receipt_id!r}")
+    return receipt
+
+
+def _outcome(result: AttackResult) -> tuple[Verdict, Reason | None]:
+    return result.predicted_verdict, result.predicted_reason
+
+
+def _defences_against(result: AttackResult) -> list[tuple[Defence, str]]:
+    """The defences that are there for this attack, with their names."""
+    return [
+        (defence, words.name)
+        for defence, words in DEFENCES.items()
+        if result.attack and Attack(result.attack) in words.attacks
+    ]

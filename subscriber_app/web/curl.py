@@ -1,0 +1,72 @@
+"""A stored request as a command that sends the same bytes again. Called by ``receipt_view``.
+
+A stranger wrote what is quoted here, and a person will paste it into a shell: whatever is not plain
+text goes through octal or base64, and nothing is left for the shell or for curl to interpret.
+"""
+
+import base64
+import re
+import shlex
+from collections.abc import Sequence
+
+# Made anew by curl for the request that it sends.
+_NOT_REPEATED = {"host", "content-length", "connection", "transfer-encoding", "expect"}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, section 5.6.2
+# Linux takes no single argument beyond 128 KiB; printf is a shell's own, and takes any.
+LARGEST_ARGUMENT = 64 * 1024
+
+
+def as_curl(url: str, headers: Sequence[Sequence[str]], body: bytes) -> str:
+    """A command for any POSIX shell. ``headers``: ``[name, value]`` pairs, latin-1 as they came."""
+    lines = [f"curl --include --request POST {shlex.quote(url)}"]
+    lines += [f"--header {_header(name, value)}" for name, value in _sent(headers)]
+    lines += [f"--header {shlex.quote(line)}" for line in _left_out(headers)]
+    if _fits_an_argument(body):
+        return _joined([*lines, f"--data-binary {shlex.quote(body.decode())}"])
+    encoded = base64.b64encode(body).decode()
+    return f"printf %s '{encoded}' | base64 -d |\n" + _joined([*lines, "--data-binary @-"])
+
+
+def _sent(headers: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in _NOT_REPEATED and _HEADER_NAME.fullmatch(name)
+    ]
+
+
+def _left_out(headers: Sequence[Sequence[str]]) -> list[str]:
+    """What curl would add by itself; "name:" tells it not to."""
+    came = {name.lower() for name, _value in headers}
+    return [f"{name}:" for name in ("accept", "content-type", "user-agent") if name not in came]
+
+
+def _header(name: str, value: str) -> str:
+    # "name:" would leave the header out; an empty one is written "name;".
+    line = f"{name}: {value}" if value.strip() else f"{name};"
+    if line.isascii() and line.isprintable():
+        return shlex.quote(line)
+    octal = "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:03o}"  # noqa: PLR2004 – ASCII
+        for byte in line.encode("latin-1", errors="replace")
+    )
+    return f"\"$(printf '{octal}')\""
+
+
+def _fits_an_argument(body: bytes) -> bool:
+    """Whether the body can stand in the command as it is.
+
+    What begins with @ would be the name of a file to send, and what cannot be seen should not be
+    pasted.
+    """
+    if len(body) > LARGEST_ARGUMENT or body.startswith(b"@"):
+        return False
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return all(each.isprintable() or each == "\n" for each in text)
+
+
+def _joined(lines: list[str]) -> str:
+    return " \\\n  ".join(lines)

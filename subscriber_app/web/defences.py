@@ -1,0 +1,53 @@
+"""The page of the defences, and the switches on it and in every header."""
+
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.response import Redirect, Template
+
+from subscriber_app.database import Database
+from subscriber_app.defences import Defence
+from subscriber_app.receipts import ReceiptFilter, list_receipts
+from subscriber_app.vocabulary import Verdict
+from subscriber_app.web.attack_words import ATTACKS
+from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web.dependencies import TheDatabase, TheDefences
+from subscriber_app.web.errors import Problem
+
+SWITCH_POSITIONS = ("on", "off")
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/defences", include_in_schema=False)
+async def show_defences(database: TheDatabase, defences: TheDefences) -> Template:
+    """Each defence: what it is for, what happens without it, and the attack that shows it."""
+    return Template(
+        "subscriber/defences/defences.html",
+        context={
+            "defences": [(each, DEFENCES[each], each not in defences.off) for each in Defence],
+            "attacks": {attack: words.label for attack, words in ATTACKS.items()},
+            "specimen": await _specimen(database),
+        },
+    )
+
+
+@post("/defences", include_in_schema=False)
+async def set_defences(request: AnyRequest, defences: TheDefences) -> Redirect:
+    """Switch one ``defence`` ``on`` or ``off``; without one, all of them."""
+    form = await request.form()
+    name, position = str(form.get("defence", "")), str(form.get("position", ""))
+    if position not in SWITCH_POSITIONS or (name and name not in list(Defence)):
+        raise Problem(422, "switch a defence on or off, or all of them on")
+    if not name and position == "off":
+        raise Problem(422, "switch off one defence at a time")
+    chosen = frozenset({Defence(name)}) if name else frozenset(Defence)
+    await defences.set(defences.off | chosen if position == "off" else defences.off - chosen)
+    return Redirect("/defences", status_code=303)
+
+
+async def _specimen(database: Database) -> str | None:
+    """The newest receipt of a request that was believed: one to attack."""
+    async with database.reading() as session:
+        page = await list_receipts(session, ReceiptFilter(Verdict.ACCEPTED), limit=1)
+    return page.receipts[0].id if page.receipts else None

@@ -1,0 +1,52 @@
+"""The page of purchases: what became of each order, however its events overtook each other."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar import Request, get
+from litestar.response import ServerSentEvent, Template
+
+from subscriber_app.database import Database
+from subscriber_app.purchases import list_purchases
+from subscriber_app.web.controls import fault_banner
+from subscriber_app.web.dependencies import TheDatabase, TheFeed
+from subscriber_app.web.live import Region, live_stream
+
+PAGE_SIZE = 50
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/purchases", include_in_schema=False)
+async def show_purchases(request: AnyRequest, database: TheDatabase) -> Template:
+    """Every order that we have heard of, newest first."""
+    cursor = request.query_params.get("cursor", "")
+    context = await _region(database, cursor).read()
+    context["live_address"] = _address("/purchases/live", cursor)
+    return Template("subscriber/purchases/purchases.html", context=context)
+
+
+@get("/purchases/live", include_in_schema=False)
+async def stream_purchases(
+    request: AnyRequest, database: TheDatabase, feed: TheFeed
+) -> ServerSentEvent:
+    """The same, kept up to date."""
+    region = _region(database, request.query_params.get("cursor", ""))
+    return await live_stream(request, feed, region, fault_banner())
+
+
+def _region(database: Database, cursor: str) -> Region:
+    async def read() -> dict[str, Any]:
+        async with database.reading() as session:
+            page = await list_purchases(session, limit=PAGE_SIZE, cursor=cursor)
+        return {
+            "purchases": page.purchases,
+            "newest_address": "/purchases" if cursor else None,
+            "older_address": page.next_cursor and _address("/purchases", page.next_cursor),
+        }
+
+    return Region("purchases", "subscriber/purchases/_purchases.html", read)
+
+
+def _address(path: str, cursor: str) -> str:
+    return f"{path}?{urlencode({'cursor': cursor})}" if cursor else path

@@ -1,0 +1,170 @@
+"""What the page of a receipt shows, made from the stored request when the page is opened.
+
+Called by ``dashboard``. The rules are in ``explanation`` and ``diagnosis``; here their bytes and
+texts are made readable.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from subscriber_app.checklist import VerificationError
+from subscriber_app.comparison import Piece
+from subscriber_app.diagnosis import Diagnosis, diagnose
+from subscriber_app.events import parse_event
+from subscriber_app.explanation import Explanation, explain, signed_content
+from subscriber_app.keyring import Keyring
+from subscriber_app.models import Receipt
+from subscriber_app.verification import IncomingRequest
+from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
+from subscriber_app.web.curl import as_curl
+from subscriber_app.web.wire import body_text, hex_dump, pretty_json, visible_text
+from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
+
+MOST_SIGNED_SHOWN = 4 * 1024  # bytes of the body; the whole body is further down the page
+LARGEST_PRETTY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One check. ``evidence``: which work to show for it, or ""."""
+
+    label: str
+    result: str
+    detail: str
+    evidence: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the request ended here."""
+        return self.result == Result.FAILED
+
+
+def receipt_context(
+    receipt: Receipt, *, url: str, audience: str, keyring: Keyring
+) -> dict[str, Any]:
+    """For ``subscriber/inbox/receipt.html``. ``url``: where requests come in."""
+    request = stored_request(receipt)
+    found = explain(request, received_at=receipt.received_at, audience=audience, keyring=keyring)
+    return {
+        "receipt": receipt,
+        "meaning": REASON_MEANINGS[Reason(receipt.reason)] if receipt.reason else "",
+        "diagnosis": _diagnosis(receipt, request, audience, keyring),
+        "steps": [_step(step, found) for step in receipt.steps],
+        "work": found,
+        "signed": _signed(request),
+        "secrets_notice": _secrets_notice(receipt, found, keyring),
+        "headers": [(name, visible_text(value)) for name, value in receipt.headers],
+        "body": body_text(receipt.body),
+        "pretty": pretty_json(receipt.body) if len(receipt.body) <= LARGEST_PRETTY else None,
+        "hex": hex_dump(receipt.body),
+        "curl": as_curl(url, receipt.headers, receipt.body),
+        "visible": visible_text,
+    }
+
+
+def order_of(receipt: Receipt) -> str | None:
+    """The order that a believed request tells of."""
+    if receipt.verdict not in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+        return None
+    try:
+        return parse_event(receipt.body).order_id
+    except VerificationError:  # accepted by an earlier version with other rules
+        return None
+
+
+def stored_request(receipt: Receipt) -> IncomingRequest:
+    """The request as the receiver saw it."""
+    return IncomingRequest(
+        [(name, value) for name, value in receipt.headers],
+        receipt.body,
+        is_too_large=receipt.reason == Reason.TOO_LARGE,
+        is_incomplete=receipt.reason == Reason.INCOMPLETE,
+    )
+
+
+def _diagnosis(
+    receipt: Receipt, request: IncomingRequest, audience: str, keyring: Keyring
+) -> dict[str, Any] | None:
+    if receipt.reason is None:
+        return None
+    found = diagnose(
+        request,
+        Reason(receipt.reason),
+        received_at=receipt.received_at,
+        audience=audience,
+        keyring=keyring,
+    )
+    if found is None:
+        return None
+    return {"finding": found.finding, "advice": found.advice, "sides": _sides(found)}
+
+
+def _sides(found: Diagnosis) -> list[tuple[str, int, list[tuple[str, bool]]]]:
+    """Both sides, as (heading, bytes, pieces of text with whether each differs)."""
+    if found.sides is None:
+        return []
+    signed, came = found.sides
+    return [("Signed", _size(signed), _readable(signed)), ("Came", _size(came), _readable(came))]
+
+
+def _size(pieces: list[Piece]) -> int:
+    return sum(len(piece.content) for piece in pieces)
+
+
+def _readable(pieces: list[Piece]) -> list[tuple[str, bool]]:
+    # Blanks are what differs most often, and a blank on its own is hard to see.
+    return [
+        (
+            _text(piece.content).replace(" ", "·") if piece.differs else _text(piece.content),
+            piece.differs,
+        )
+        for piece in pieces
+    ]
+
+
+def _text(raw: bytes) -> str:
+    return visible_text(raw.decode("utf-8", errors="backslashreplace"))
+
+
+def _step(step: dict[str, Any], found: Explanation) -> StepView:
+    is_reached = step["result"] in (Result.PASSED, Result.FAILED)
+    evidence = {
+        StepName.TIMESTAMP: bool(found.timestamp),
+        StepName.SIGNATURE: found.signature is not None,
+        StepName.TOKEN: found.token is not None,
+    }
+    has_evidence = is_reached and evidence.get(step["name"], False)
+    return StepView(
+        label=step_label(step["name"]),
+        result=result_words(step["result"]),
+        detail=step["detail"],
+        evidence=step["name"] if has_evidence else "",
+    )
+
+
+def _signed(request: IncomingRequest) -> dict[str, Any]:
+    """The signed content, its three parts apart so that the page can colour them."""
+    shown = request.body[:MOST_SIGNED_SHOWN]
+    return {
+        "id": visible_text(request.header("webhook-id") or ""),
+        "timestamp": visible_text(request.header("webhook-timestamp") or ""),
+        "body": _text(shown),
+        "is_cut": len(shown) < len(request.body),
+        "size": len(signed_content(request)),
+        "hex": hex_dump(signed_content(request, shown)),
+    }
+
+
+def _secrets_notice(receipt: Receipt, found: Explanation, keyring: Keyring) -> str:
+    signature = {step["name"]: step["result"] for step in receipt.steps}[StepName.SIGNATURE]
+    if signature == Result.PASSED and not (found.signature and found.signature.fits):
+        return (
+            "The secrets have changed since, and those that counted then are no longer known: "
+            "what passed then cannot be worked out again here."
+        )
+    if any(known.since > receipt.received_at for known in keyring):
+        return (
+            "The secret has changed since. Shown here is what held when the request came: "
+            "see which secret was good then."
+        )
+    return ""

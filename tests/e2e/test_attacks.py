@@ -1,0 +1,108 @@
+"""The attack desk, the switches of the defences, and the money, in a real browser."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, expect
+
+from subscriber_app.attacks import Attack
+from subscriber_app.web.attack_words import ATTACKS
+from tests.e2e.tabs import SOON_MS, SubscriberTab
+from tests.programs import buy, wait_until
+
+DEFENCES = ("timestamp", "signature", "token", "raw_body", "deduplication")
+
+
+@pytest.fixture
+def receipt_id(shop_api: httpx.Client, subscriber_api: httpx.Client) -> str:
+    """Of a purchase that the shop has just delivered."""
+    wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
+    [receipt] = subscriber_api.get("/v1/receipts").json()["data"]
+    return str(receipt["id"])
+
+
+@pytest.fixture(autouse=True)
+def all_on_afterwards(subscriber_api: httpx.Client) -> Iterator[None]:
+    yield
+    all_on = dict.fromkeys(DEFENCES, True)
+    subscriber_api.put("/v1/defences", json=all_on).raise_for_status()
+
+
+def difference(subscriber: SubscriberTab) -> Locator:
+    return subscriber.total("Difference")
+
+
+def test_each_button_of_the_desk_shows_the_verdict_that_was_predicted(
+    subscriber: SubscriberTab, subscriber_api: httpx.Client, receipt_id: str
+) -> None:
+    for attack in Attack:
+        subscriber.open(f"/receipts/{receipt_id}")
+        desk = subscriber.page.get_by_role("region", name="Attack desk")
+        button = subscriber.page.get_by_role("button", name=ATTACKS[attack].label, exact=True)
+        predicted = desk.get_by_role("listitem").filter(has=button).get_by_text("Prediction")
+        expect(predicted).to_be_visible()
+        button.click()
+
+        expect(subscriber.page.get_by_role("heading", level=1)).to_have_text(ATTACKS[attack].label)
+        expect(subscriber.page.get_by_text("As predicted", exact=True)).to_be_visible()
+        outcome = subscriber.page.get_by_role("region", name="Outcome")
+        predicted_words, verdict_words = outcome.get_by_role("definition").all_inner_texts()
+        assert predicted_words == verdict_words
+
+    subscriber.follow("See every check of it")
+    expect(subscriber.page.get_by_text("conflicting_body", exact=True).first).to_be_visible()
+    assert subscriber_api.get("/v1/stats").json()["revenue_cents"] == 1250
+
+
+def test_without_deduplication_a_resent_delivery_is_money_that_nobody_paid(
+    subscriber: SubscriberTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    subscriber.open("/defences")
+    subscriber.press("Switch off: De-duplication")
+    expect(subscriber.page.get_by_role("status")).to_contain_text("De-duplication switched off")
+    subscriber.open_live("/")
+    standing = in_cents(difference(subscriber))
+    delivery_id = buy(shop_api, "hook")
+    wait_until(shop_api, delivery_id, "succeeded")
+    expect(subscriber.total("Revenue booked")).to_have_text("$12.50", timeout=SOON_MS)
+    expect(difference(subscriber)).to_have_text(money(standing), timeout=SOON_MS)
+
+    shop_api.post(f"/v1/deliveries/{delivery_id}/attempts", json={}).raise_for_status()
+
+    expect(subscriber.total("Revenue booked")).to_have_text("$25.00", timeout=SOON_MS)
+    expect(difference(subscriber)).to_have_text(money(standing + 1250), timeout=SOON_MS)
+    subscriber.expect_not_reloaded()
+    subscriber.press("Switch everything on")
+    expect(subscriber.page.get_by_role("heading", level=1)).to_have_text("Defences")
+    expect(subscriber.page.get_by_role("status")).to_have_count(0)
+    assert all(subscriber_api.get("/v1/defences").json().values())
+
+
+def test_a_request_is_edited_signed_and_sent_by_hand(
+    subscriber: SubscriberTab, receipt_id: str
+) -> None:
+    subscriber.open(f"/receipts/{receipt_id}")
+    subscriber.follow("Edit it by hand")
+    body = subscriber.page.get_by_label("Body")
+    body.fill(body.input_value().replace("12.5", "13.5"))
+
+    subscriber.press("Compute")
+    right = subscriber.page.get_by_role("region", name="What is right for it")
+    expect(right).to_contain_text("signature_mismatch")
+    subscriber.press("Sign it as of now")
+    expect(right).to_contain_text("conflicting_body")
+    subscriber.press("Send")
+
+    expect(subscriber.page.get_by_text("As predicted", exact=True)).to_be_visible()
+
+
+def in_cents(amount: Locator) -> int:
+    """Earlier tests have sold in the same shop what this subscriber has since forgotten."""
+    expect(amount).to_contain_text("$")
+    text = amount.inner_text().replace("−", "-").replace("$", "").replace(",", "")
+    return round(float(text) * 100)
+
+
+def money(cents: int) -> str:
+    return f"{'−' if cents < 0 else ''}${abs(cents) // 100:,}.{abs(cents) % 100:02}"

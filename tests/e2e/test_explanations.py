@@ -1,0 +1,100 @@
+"""A receipt's page shows why a request was believed, or what happened to it on its way."""
+
+import json
+import re
+
+import httpx
+from playwright.sync_api import Locator, expect
+
+from tests.e2e.tabs import SOON_MS, SubscriberTab
+from tests.programs import Document, buy, wait_until
+
+NOT_REPEATED = {"host", "content-length", "connection"}
+
+
+def test_an_accepted_receipt_and_one_whose_body_was_written_again_explain_themselves(
+    subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    delivery = wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
+    request = delivery["attempts"][0]["request"]
+    subscriber.open_live("/")
+
+    open_receipt(subscriber, "accepted")
+    expect(step(subscriber, "Signature")).to_contain_text("passed")
+    step(subscriber, "Signature").get_by_text("each secret tried").click()
+    expect(table(subscriber, "Signatures tried")).to_contain_text("yes")
+    step(subscriber, "Token").get_by_text("decoded and judged").click()
+    expect(table(subscriber, "What the token says")).to_contain_text("payload_hash")
+    expect(table(subscriber, "What the token says").get_by_text("wrong")).to_have_count(0)
+
+    send_written_again(request)
+
+    subscriber.open_live("/")
+    open_receipt(subscriber, "rejected")
+    diagnosis = subscriber.page.get_by_role("region", name="What went wrong")
+    expect(diagnosis).to_contain_text("the body was re-serialised")
+    expect(diagnosis.get_by_role("region", name="Signed;")).to_have_text(request["body"])
+    expect(diagnosis.get_by_role("region", name="Came;").locator("mark").first).to_have_text("·")
+    expect(table(subscriber, "Signatures tried")).to_be_visible()  # what failed is open
+    expect(step(subscriber, "Token")).to_contain_text("not reached")
+
+
+def test_a_receipt_can_be_copied_as_a_command_and_taken_along(
+    subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    delivery = wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
+    subscriber.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    subscriber.open_live("/")
+    open_receipt(subscriber, "accepted")
+
+    subscriber.page.get_by_text("As a curl command").click()
+    subscriber.press("Copy")
+    expect(subscriber.page.get_by_role("button", name="Copied")).to_be_visible()
+    with subscriber.page.expect_download() as download:
+        subscriber.follow("Download as HAR")
+
+    command = subscriber.page.evaluate("navigator.clipboard.readText()")
+    assert command.startswith("curl --include --request POST")
+    assert delivery["attempts"][0]["request"]["body"] in command
+    har = json.loads(download.value.path().read_text())
+    assert har["log"]["entries"][0]["response"]["status"] == 200
+
+
+def test_a_filter_stays_while_more_comes_in(
+    subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    subscriber.open_live("/")
+    subscriber.page.get_by_label("Event type").select_option("purchase.refunded")
+    subscriber.press("Filter")
+    subscriber.expect_live()
+
+    wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
+
+    expect(subscriber.total("Purchases booked")).to_have_text("1", timeout=SOON_MS)
+    expect(subscriber.page.get_by_text("Nothing matches")).to_be_visible()
+    subscriber.follow("Purchases")
+    expect(subscriber.row("$12.50")).to_contain_text("bought")
+
+
+def open_receipt(subscriber: SubscriberTab, verdict: str) -> None:
+    subscriber.receipts(verdict).get_by_role("link").click()
+
+
+def step(subscriber: SubscriberTab, name: str) -> Locator:
+    steps = subscriber.page.get_by_role("region", name="Verification, step by step")
+    return steps.get_by_role("listitem").filter(has_text=re.compile(rf"^\s*{name} "))
+
+
+def table(subscriber: SubscriberTab, name: str) -> Locator:
+    return subscriber.page.get_by_role("table", name=name)
+
+
+def send_written_again(request: Document) -> None:
+    """As a proxy does that parses JSON and writes it again."""
+    headers = {
+        name: value
+        for name, value in request["headers"].items()
+        if name.lower() not in NOT_REPEATED
+    }
+    body = json.dumps(json.loads(request["body"]))
+    assert httpx.post(request["url"], content=body, headers=headers, trust_env=False).is_error

@@ -1,0 +1,101 @@
+"""Events of one order overtake each other, and its state comes out right all the same."""
+
+from itertools import permutations
+
+import pytest
+
+from tests.integration.subscriber.conftest import Client, Clock
+from tests.integration.subscriber.requests import deliver, stats, totals
+from tests.integration.subscriber.signer import Delivery, purchase
+from tests.pages import Visitor
+
+EVENTS = {
+    "created": Delivery(message_id="msg_c", body=purchase(120)),
+    "shipped": Delivery(message_id="msg_s", body=purchase(0, type_="purchase.shipped")),
+    "refunded": Delivery(message_id="msg_r", body=purchase(-20.5, type_="purchase.refunded")),
+}
+
+
+@pytest.mark.parametrize("order", list(permutations(EVENTS)), ids="-".join)
+async def test_in_any_order_the_purchase_ends_the_same(
+    order: tuple[str, ...], subscribed: Client
+) -> None:
+    for name in order:
+        await deliver(subscribed, EVENTS[name])
+
+    page = await Visitor(subscribed).get("/purchases")
+
+    assert "bought shipped refunded" in page.text
+    assert "$120.00 −$20.50 $99.50 2024-06-30 12:34:56 UTC" in page.text
+    assert ("came out of order" in page.text) is (order[0] != "created")
+    assert await stats(subscribed) == totals(accepted=3, purchases=1, revenue_cents=9950)
+
+
+async def test_a_refund_that_came_first_says_that_the_purchase_is_still_to_come(
+    subscribed: Client,
+) -> None:
+    receipt_id = (await deliver(subscribed, EVENTS["refunded"])).json()["receipt_id"]
+
+    page = await Visitor(subscribed).get(f"/receipts/{receipt_id}")
+
+    assert "purchase still to come refunded came out of order" in page.text
+    assert "Net −$20.50" in page.text
+    assert "any order ends the same" in page.text
+
+
+async def test_a_duplicate_shows_the_purchase_and_changes_nothing(subscribed: Client) -> None:
+    await deliver(subscribed, EVENTS["created"])
+    receipt_id = (await deliver(subscribed, EVENTS["created"])).json()["receipt_id"]
+
+    page = await Visitor(subscribed).get(f"/receipts/{receipt_id}")
+
+    assert "Net $120.00" in page.text
+    assert "overtook" not in page.text
+
+
+async def test_a_forged_refund_touches_no_purchase(subscribed: Client) -> None:
+    await deliver(subscribed, EVENTS["created"])
+    forged = await deliver(subscribed, EVENTS["refunded"], webhook_signature="v1,forged")
+
+    page = await Visitor(subscribed).get(f"/receipts/{forged.json()['receipt_id']}")
+
+    assert "The purchase, as it is now" not in page.text
+    assert "refunded" not in (await Visitor(subscribed).get("/purchases")).text.lower().replace(
+        "refunded net", ""
+    )
+
+
+async def test_purchases_are_on_further_pages_and_are_forgotten_with_the_rest(
+    subscribed: Client, clock: Clock
+) -> None:
+    for number in range(51):
+        body = purchase(order_id=f"ord_{number:02}")
+        await deliver(subscribed, Delivery(message_id=f"msg_{number}", body=body))
+        clock.pass_seconds(0.001)
+    visitor = Visitor(subscribed)
+
+    first = await visitor.get("/purchases")
+    [older] = [link for link, text in first.links.items() if "Older" in text]
+    second = await visitor.get(older)
+    await subscribed.delete("/v1/receipts")
+
+    assert "ord_50" in first.text
+    assert "ord_00" not in first.text
+    assert "ord_00" in second.text
+    assert "Nothing booked yet" in (await visitor.get("/purchases")).text
+
+
+@pytest.mark.parametrize("cursor", ["' OR 1=1 --", "\x00", "rcp_"])
+async def test_a_cursor_that_is_none_is_harmless(cursor: str, subscribed: Client) -> None:
+    assert (await Visitor(subscribed).get("/purchases", cursor=cursor)).status == 200
+
+
+async def test_a_hostile_order_id_is_shown_as_text(subscribed: Client) -> None:
+    hostile = "<script>alert(1)</script>&q=\"'"
+    await deliver(subscribed, Delivery(body=purchase(order_id=hostile)))
+
+    page = await Visitor(subscribed).get("/purchases")
+
+    assert "<script>alert" not in page.answer.text
+    [link] = [link for link in page.links if link.startswith("/?q=")]
+    assert "q=" not in link.removeprefix("/?q=")

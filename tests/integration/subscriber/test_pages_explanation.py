@@ -1,0 +1,117 @@
+"""The page of a receipt shows the work behind each check, and what the sender did wrong."""
+
+import json
+import re
+
+from sqlmodel import select
+
+from subscriber_app.config import Settings
+from subscriber_app.database import Database
+from subscriber_app.keyring import fingerprint
+from subscriber_app.models import FormerSecret, Subscription
+from tests.integration.subscriber.conftest import Client, Clock
+from tests.integration.subscriber.requests import deliver, send, the_receipt
+from tests.integration.subscriber.signer import (
+    NOW,
+    OTHER_SECRET,
+    SECRET,
+    Delivery,
+    purchase,
+)
+from tests.pages import Page, Visitor
+
+MARKED = re.compile(r"<mark>(.*?)</mark>")
+
+
+async def receipt_page(subscriber: Client) -> Page:
+    """The page of the only receipt there is."""
+    return await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
+
+
+async def test_an_accepted_one_shows_the_work_behind_every_check(subscribed: Client) -> None:
+    delivery = Delivery()
+    await deliver(subscribed, delivery)
+
+    page = await receipt_page(subscribed)
+
+    assert "0.0 s ago right" in page.text
+    assert f"msg_1.{NOW}." + purchase().decode() in page.text
+    assert f"{delivery.signature} {fingerprint(SECRET)} good {delivery.signature} yes" in page.text
+    assert '"typ": "webhook+jwt"' in page.text
+    assert "wrong" not in page.text.partition("Attack desk")[0]
+    assert "What went wrong" not in page.text
+
+
+async def test_a_body_that_was_written_again_stands_beside_the_signed_one(
+    subscribed: Client,
+) -> None:
+    written_again = json.dumps(json.loads(purchase())).encode()
+    await send(subscribed, Delivery().headers(), written_again)
+
+    page = await receipt_page(subscribed)
+
+    assert "the body was re-serialised" in page.text
+    assert MARKED.findall(page.answer.text) == ["·"] * written_again.count(b" ")
+    assert "Sign and send the same bytes" in page.text
+
+
+async def test_only_the_failed_check_is_open_and_later_ones_were_not_reached(
+    subscribed: Client,
+) -> None:
+    await send(subscribed, Delivery().headers(), purchase(1))
+
+    page = await receipt_page(subscribed)
+
+    assert page.answer.text.count('<details class="evidence" open>') == 1
+    assert "made for another body" in page.text
+    assert "The token, decoded" not in page.text
+    assert "Token not reached" in page.text
+
+
+async def test_a_wrong_claim_is_pointed_out(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(audience="http://<b>.example/"))
+
+    page = await receipt_page(subscribed)
+
+    assert "http://<b>.example/ wrong" in page.text
+    assert "The token was made for another endpoint." in page.text
+
+
+async def test_a_secret_that_has_expired_is_named(
+    subscribed: Client, settings: Settings, clock: Clock
+) -> None:
+    database = Database(settings.resolved_database_url)
+    async with database.writing() as session:
+        now = clock()
+        session.add(FormerSecret(secret=OTHER_SECRET, since=now, replaced_at=now, until=now))
+    await database.close()
+    await deliver(subscribed, Delivery(secret=OTHER_SECRET))
+
+    page = await receipt_page(subscribed)
+
+    assert f"Signed with the secret {fingerprint(OTHER_SECRET)}, which had expired." in page.text
+    assert "yes, too late" in page.text
+
+
+async def test_what_can_no_longer_be_worked_out_is_said_to_be_so(
+    subscribed: Client, settings: Settings
+) -> None:
+    await deliver(subscribed)
+    database = Database(settings.resolved_database_url)
+    async with database.writing() as session:
+        subscription = (await session.exec(select(Subscription))).one()
+        subscription.secret = OTHER_SECRET
+    await database.close()
+
+    assert "cannot be worked out again" in (await receipt_page(subscribed)).text
+
+
+async def test_a_token_full_of_hostile_things_is_shown_as_text(subscribed: Client) -> None:
+    claims = {"aud": "<script>alert(1)</script>\u202e", "x": {"a": ["</pre>"]}, "iss": "\ud800"}
+    await deliver(subscribed, Delivery(claims=claims))
+
+    page = await receipt_page(subscribed)
+
+    assert page.status == 200
+    assert "<script>alert(1)</script>⟨U+202E⟩" in page.text
+    assert "<script>alert" not in page.answer.text

@@ -1,0 +1,188 @@
+"""What the attacks are made of, byte for byte."""
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from subscriber_app.attacks import Attack, Forgery, ImpossibleAttack, Target, make
+from subscriber_app.forging import ATTACKERS_SECRET
+from subscriber_app.verification import IncomingRequest
+from tests.integration.subscriber.signer import (
+    NOW,
+    OTHER_SECRET,
+    OUR_URL,
+    SECRET,
+    Delivery,
+    incoming,
+    purchase,
+)
+
+GENUINE = Delivery()
+TARGET = Target(incoming(GENUINE), (SECRET, OTHER_SECRET), OUR_URL, NOW + 1.5, "msg_new")
+LATER = replace(GENUINE, timestamp=NOW + 1)
+FRESH = replace(LATER, message_id="msg_new")
+LARGER = purchase(9999.99)
+
+
+def forged(attack: Attack, target: Target = TARGET) -> Forgery:
+    made = make(attack, target)
+    assert isinstance(made, Forgery)
+    return made
+
+
+def sent(attack: Attack) -> tuple[dict[str, str], bytes]:
+    request = forged(attack).request
+    headers = dict(request.headers)
+    assert headers.pop("user-agent") == "Hookshop-Attack-Desk"
+    assert headers.pop("content-type") == "application/json"
+    return headers, request.body
+
+
+def part(token: str, number: int) -> dict[str, Any]:
+    text = token.removeprefix("Bearer ").split(".")[number]
+    document: dict[str, Any] = json.loads(base64.urlsafe_b64decode(text + "=="))
+    return document
+
+
+def basics(delivery: Delivery) -> dict[str, str]:
+    return {"webhook-id": delivery.message_id, "webhook-timestamp": str(delivery.timestamp)}
+
+
+def test_a_replay_is_the_recorded_request_without_what_belongs_to_its_connection() -> None:
+    connection = [("host", "x"), ("content-length", "9"), ("transfer-encoding", "chunked")]
+    headers = [*connection, *GENUINE.headers(), ("accept", "*/*"), ("accept", "*/*")]
+    target = replace(TARGET, request=IncomingRequest(headers, GENUINE.body))
+
+    made = make(Attack.REPLAY, target)
+
+    assert isinstance(made, IncomingRequest)
+    assert made.headers == headers[len(connection) :]
+    assert made.body == GENUINE.body
+
+
+def test_a_late_replay_is_rightly_signed_and_ten_minutes_old() -> None:
+    old = replace(GENUINE, timestamp=NOW + 1 - 600)
+
+    headers, body = sent(Attack.LATE_REPLAY)
+
+    assert headers == basics(old) | {"webhook-signature": old.signature}
+    assert body == old.body
+
+
+def test_a_changed_amount_keeps_the_signature_of_the_right_one() -> None:
+    headers, body = sent(Attack.AMOUNT)
+
+    assert headers == basics(FRESH) | {"webhook-signature": FRESH.signature}
+    assert body == LARGER
+
+
+def test_reserialised_json_says_the_same_in_other_bytes() -> None:
+    headers, body = sent(Attack.RESERIALISED)
+
+    assert headers["webhook-signature"] == FRESH.signature
+    assert part(headers["authorization"], 1)["payload_hash"] == part(FRESH.token, 1)["payload_hash"]
+    assert body != FRESH.body
+    assert json.loads(body) == json.loads(FRESH.body)
+
+
+def test_a_wrong_secret_signs_by_all_the_rules() -> None:
+    other = replace(FRESH, secret=ATTACKERS_SECRET)
+
+    headers, body = sent(Attack.WRONG_SECRET)
+
+    assert headers == basics(other) | {"webhook-signature": other.signature}
+    assert body == other.body
+
+
+def test_without_a_signature_the_token_is_right() -> None:
+    headers, body = sent(Attack.NO_SIGNATURE)
+
+    assert headers.keys() == {"webhook-id", "webhook-timestamp", "authorization"}
+    claims, right = part(headers["authorization"], 1), part(LATER.token, 1)
+    assert claims | {"iss": ""} == right | {"iss": ""}
+    assert body == LATER.body
+
+
+def test_without_any_credential_only_the_message_is_left() -> None:
+    assert sent(Attack.NO_CREDENTIAL) == (basics(FRESH), FRESH.body)
+
+
+def test_a_token_with_alg_none_has_an_empty_signature() -> None:
+    headers, _body = sent(Attack.TOKEN_ALG_NONE)
+
+    assert "webhook-signature" not in headers
+    assert part(headers["authorization"], 0) == {"alg": "none", "typ": "webhook+jwt"}
+    assert headers["authorization"].endswith(".")
+
+
+def test_a_token_of_another_body_is_right_for_that_one() -> None:
+    headers, body = sent(Attack.TOKEN_OF_ANOTHER_BODY)
+
+    assert "webhook-signature" not in headers
+    assert part(headers["authorization"], 1)["payload_hash"] == part(FRESH.token, 1)["payload_hash"]
+    assert body == LARGER
+
+
+def test_a_long_token_lasts_a_year() -> None:
+    headers, body = sent(Attack.TOKEN_LIFETIME)
+
+    claims = part(headers["authorization"], 1)
+    assert claims["exp"] - claims["iat"] == 365 * 24 * 3600
+    assert body == FRESH.body
+
+
+def test_a_conflict_is_rightly_signed_under_an_id_that_was_handled() -> None:
+    other = replace(LATER, body=LARGER)
+
+    headers, body = sent(Attack.CONFLICT)
+
+    assert headers["webhook-id"] == GENUINE.message_id
+    assert headers["webhook-signature"] == other.signature
+    assert body == LARGER
+
+
+def test_the_newest_secret_signs() -> None:
+    rotated = replace(TARGET, secrets=(OTHER_SECRET, SECRET))
+
+    made = forged(Attack.CONFLICT, rotated)
+
+    assert made.signature
+    assert made.signature.value == replace(LATER, body=LARGER, secret=OTHER_SECRET).signature
+
+
+def test_what_is_as_large_as_the_larger_amount_is_changed_all_the_same() -> None:
+    target = replace(TARGET, request=incoming(Delivery(body=LARGER)))
+
+    assert forged(Attack.AMOUNT, target).body == purchase(8888.88)
+
+
+def test_an_id_that_cannot_be_signed_is_replaced() -> None:
+    target = replace(TARGET, request=incoming(GENUINE, webhook_id="a.b"))
+
+    assert forged(Attack.CONFLICT, target).message_id == "msg_new"
+
+
+@pytest.mark.parametrize("attack", [Attack.AMOUNT, Attack.TOKEN_OF_ANOTHER_BODY, Attack.CONFLICT])
+@pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[" * 9_999, b'{"value": "1"}'])
+def test_where_there_is_no_amount_none_can_be_changed(attack: Attack, body: bytes) -> None:
+    target = replace(TARGET, request=IncomingRequest([], body))
+
+    with pytest.raises(ImpossibleAttack):
+        make(attack, target)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[" * 100_000])
+def test_what_is_no_json_cannot_be_written_again(body: bytes) -> None:
+    with pytest.raises(ImpossibleAttack):
+        make(Attack.RESERIALISED, replace(TARGET, request=IncomingRequest([], body)))
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"a": 1}', b"1"])
+def test_json_that_has_its_spaces_already_is_changed_all_the_same(body: bytes) -> None:
+    made = forged(Attack.RESERIALISED, replace(TARGET, request=IncomingRequest([], body)))
+
+    assert made.body != body
+    assert json.loads(made.body) == json.loads(body)

@@ -1,0 +1,142 @@
+"""The work behind the checks agrees with the checks, and gives no secret away."""
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscriber_app.explanation import Explanation, Judgement, explain
+from subscriber_app.keyring import KnownSecret
+from subscriber_app.verification import IncomingRequest
+from tests.integration.subscriber.signer import (
+    NOW,
+    OTHER_SECRET,
+    OUR_URL,
+    SECRET,
+    SHOP_URL,
+    Delivery,
+    incoming,
+    key_of,
+    purchase,
+)
+
+RECEIVED_AT = datetime.fromtimestamp(NOW, UTC)
+A_DAY = timedelta(days=1)
+OURS = KnownSecret(SECRET, RECEIVED_AT - A_DAY)
+EXPIRED = KnownSecret(OTHER_SECRET, RECEIVED_AT - 3 * A_DAY, RECEIVED_AT - A_DAY)
+
+headers = st.lists(
+    st.tuples(
+        st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature", "authorization"]),
+        st.text(max_size=70)
+        | st.sampled_from([value for _name, value in Delivery().headers()])
+        | st.from_regex(r"(Bearer )?[\w=-]{0,20}(\.[\w=-]{0,20}){0,3}"),
+    ),
+    max_size=6,
+)
+
+
+def explained(request: IncomingRequest) -> Explanation:
+    return explain(request, received_at=RECEIVED_AT, audience=OUR_URL, keyring=[OURS, EXPIRED])
+
+
+def wrong(judgements: Any) -> list[str]:
+    return [each.name for each in judgements if each.is_right is False]
+
+
+def claim(found: Explanation, name: str) -> Judgement:
+    assert found.token
+    [judgement] = [each for each in found.token.claims if each.name == name]
+    return judgement
+
+
+def test_of_a_genuine_request_everything_is_right() -> None:
+    found = explained(incoming(Delivery()))
+
+    assert found.signature
+    assert found.token
+    assert found.signature.fits
+    assert wrong([*found.timestamp, *found.token.claims]) == []
+
+
+def test_the_signed_content_is_id_timestamp_and_body() -> None:
+    found = explained(incoming(Delivery(body=b"{}\n")))
+
+    assert found.signature
+    assert found.signature.signed == f"msg_1.{NOW}.{{}}\n".encode()
+
+
+def test_each_signature_is_tried_against_each_secret() -> None:
+    both = f"{Delivery(secret=OTHER_SECRET).signature} {Delivery().signature}"
+    found = explained(incoming(Delivery(), webhook_signature=both))
+
+    assert found.signature
+    assert [(each.standing, list(each.matches)) for each in found.signature.tried] == [
+        ("good", [False, True]),
+        ("had expired", [True, False]),
+    ]
+    assert found.signature.fits
+
+
+def test_an_expired_secret_matches_but_does_not_fit() -> None:
+    found = explained(incoming(Delivery(secret=OTHER_SECRET)))
+
+    assert found.signature
+    assert found.signature.tried[1].matches == [True]
+    assert not found.signature.fits
+    assert claim(found, "signature").is_right is False
+    assert EXPIRED.fingerprint in claim(found, "signature").came
+
+
+def test_the_age_is_judged_as_of_the_moment_when_it_came() -> None:
+    found = explained(incoming(Delivery(timestamp=NOW - 301)))
+
+    assert wrong(found.timestamp) == ["Age"]
+    assert found.timestamp[0].came == "301.0 s ago"
+
+
+def test_every_wrong_claim_is_pointed_out_with_what_came() -> None:
+    strange = {"aud": "http://x", "jti": "msg_9", "iat": NOW - 1, "exp": NOW * 2}
+    found = explained(incoming(Delivery(claims=strange)))
+
+    assert found.token
+    assert wrong(found.token.claims) == ["aud", "jti", "iat", "exp"]
+    assert (claim(found, "aud").expected, claim(found, "aud").came) == (OUR_URL, "http://x")
+    assert claim(found, "iss").came == SHOP_URL
+    assert claim(found, "iss").is_right is None
+
+
+def test_the_hash_of_another_body_is_wrong() -> None:
+    found = explained(replace(incoming(Delivery()), body=purchase(1)))
+
+    assert found.token
+    assert wrong(found.token.claims) == ["payload_hash"]
+
+
+def test_a_token_of_two_parts_is_not_taken_apart() -> None:
+    assert explained(incoming(Delivery(), authorization="Bearer a.b")).token is None
+
+
+def test_half_a_character_in_a_claim_breaks_no_page() -> None:
+    found = explained(incoming(Delivery(claims={"aud": "\ud800"})))
+
+    assert claim(found, "aud").came.encode()
+
+
+@given(headers=headers, body=st.binary(max_size=40))
+def test_whatever_came_in_an_explanation_never_raises_and_never_shows_a_secret(
+    headers: list[tuple[str, str]], body: bytes
+) -> None:
+    shown = repr(explained(IncomingRequest(headers, body)))
+
+    for secret in (SECRET, OTHER_SECRET):
+        assert secret.removeprefix("whsec_") not in shown
+        assert key_of(secret).hex() not in shown
+        assert base64.urlsafe_b64encode(key_of(secret)).decode() not in shown
+
+
+def test_a_known_secret_does_not_show_itself() -> None:
+    assert SECRET.removeprefix("whsec_") not in f"{OURS} {OURS!r}"

@@ -1,0 +1,184 @@
+"""Which mishap meets which request, and what cannot be set."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscriber_app.faults import BadFault, Fault, FaultMode, Mishap, MishapKind, make_fault
+from subscriber_app.faults.mishaps import read_word
+
+SCRIPT = "503 503 timeout 429:5 drop 200 slow:3 accept_then_500"
+
+
+def words_met(fault: Fault, requests: int) -> list[str | None]:
+    """What the next requests meet, in order; None: nothing."""
+    met = []
+    for _ in range(requests):
+        met.append(fault.mishap.word if fault.mishap else None)
+        fault = fault.after_one_request()
+    return met
+
+
+def test_a_script_is_used_up_one_word_at_a_time_and_then_all_is_well() -> None:
+    fault = make_fault(FaultMode.SCRIPT, script=SCRIPT)
+
+    met = words_met(fault, 10)
+
+    expected: list[str | None] = [*SCRIPT.split(), None, None]
+    expected[5] = None  # 200
+    assert met == expected
+
+
+def test_a_script_goes_on_from_its_position() -> None:
+    fault = make_fault(FaultMode.SCRIPT, script=SCRIPT, position=3)
+
+    assert words_met(fault, 2) == ["429:5", "drop"]
+
+
+def test_white_space_in_a_script_does_not_matter() -> None:
+    fault = make_fault(FaultMode.SCRIPT, script="  503\n\tdrop \r\n")
+
+    assert fault.script == "503 drop"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "perhaps",
+        "503,503",
+        "503 DROP",
+        "never",
+        "201",
+        "299",
+        "600",
+        "0503",
+        "５０３",
+        "-503",
+        "503:",
+        "500:5",
+        "429:-1",
+        "429:5.0",
+        "429:86401",
+        "429:9999999",
+        "429:5:5",
+        "slow",
+        "slow:",
+        "slow:0",
+        "slow:61",
+        "slow:3s",
+        "slow:٣",
+        "drop\x00",
+        "<script>alert(1)</script>",
+        "{{7*7}}",
+        "",
+        " ",
+        "503 " * 101,
+        "x" * 1001,
+    ],
+)
+def test_what_is_no_script_is_refused(script: str) -> None:
+    with pytest.raises(BadFault):
+        make_fault(FaultMode.SCRIPT, script=script)
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading_of_a_script(text: str) -> None:
+    outcome = script_or_complaint(text)
+
+    assert outcome.isprintable()
+    assert len(outcome) < 300
+
+
+def script_or_complaint(text: str) -> str:
+    try:
+        return make_fault(FaultMode.SCRIPT, script=text).script or ""
+    except BadFault as error:
+        return str(error)
+
+
+@given(st.text(alphabet="0123456789:slowdrptimeu_", max_size=12))
+def test_a_word_that_is_read_is_written_the_same(word: str) -> None:
+    try:
+        mishap = read_word(word)
+    except BadFault:
+        return
+    if mishap and ":0" not in word:  # 429:05 is 429:5
+        assert mishap.word == word
+
+
+def test_the_same_seed_gives_the_same_sequence_and_another_seed_another() -> None:
+    first, again, other = (
+        words_met(make_fault(FaultMode.RANDOM, percent=50, status=503, seed=seed), 64)
+        for seed in (7, 7, 8)
+    )
+
+    assert first == again != other
+    assert set(first) == {"503", None}
+
+
+def test_a_random_sequence_goes_on_from_its_position() -> None:
+    whole = words_met(make_fault(FaultMode.RANDOM, percent=50), 20)
+    rest = words_met(make_fault(FaultMode.RANDOM, percent=50, position=10), 10)
+
+    assert rest == whole[10:]
+
+
+@pytest.mark.parametrize("percent", [1, 30, 99])
+def test_about_as_many_fail_as_were_asked_for(percent: int) -> None:
+    met = words_met(make_fault(FaultMode.RANDOM, percent=percent), 5000)
+
+    assert met.count("500") / 50 == pytest.approx(percent, abs=3)
+
+
+def test_of_a_hundred_per_cent_none_is_spared() -> None:
+    assert set(words_met(make_fault(FaultMode.RANDOM, percent=100), 500)) == {"500"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        make_fault(FaultMode.NONE),
+        make_fault(FaultMode.STATUS, status=302, location="https://shop.example/moved"),
+        make_fault(FaultMode.STATUS, status=503, retry_after=0),
+        make_fault(FaultMode.SLOW, seconds=60),
+        make_fault(FaultMode.NEVER),
+        make_fault(FaultMode.RANDOM, percent=5, seed=0, position=17),
+        make_fault(FaultMode.SCRIPT, script="503 drop", position=2),
+    ],
+    ids=lambda fault: fault.mode,
+)
+def test_a_fault_can_be_made_again_from_its_document(fault: Fault) -> None:
+    assert make_fault(**fault.document()) == fault
+
+
+@pytest.mark.parametrize(
+    ("mode", "given"),
+    [
+        (FaultMode.STATUS, {}),
+        (FaultMode.STATUS, {"status": 299}),
+        (FaultMode.STATUS, {"status": 500, "retry_after": 1}),
+        (FaultMode.STATUS, {"status": 400, "location": "/"}),
+        (FaultMode.STATUS, {"status": 302, "location": "/a b"}),
+        (FaultMode.STATUS, {"status": 302, "location": "/\r\nA: b"}),
+        (FaultMode.STATUS, {"status": 302, "location": "/" * 201}),
+        (FaultMode.SLOW, {}),
+        (FaultMode.DROP, {"seconds": 1}),
+        (FaultMode.RANDOM, {}),
+        (FaultMode.RANDOM, {"percent": 10, "status": 600}),
+        (FaultMode.RANDOM, {"percent": 10, "seed": 10**9}),
+        (FaultMode.SCRIPT, {"script": "503", "position": -1}),
+    ],
+)
+def test_what_makes_no_sense_cannot_be_set(mode: FaultMode, given: dict[str, Any]) -> None:
+    with pytest.raises(BadFault):
+        make_fault(mode, **given)
+
+
+def test_only_a_good_answer_becomes_a_500_after_booking() -> None:
+    mishap = Mishap(MishapKind.ACCEPT_THEN_500)
+
+    assert mishap.refusal is None
+    assert mishap.answered_status(200) == 500
+    assert mishap.answered_status(401) == 401
