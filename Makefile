@@ -9,9 +9,11 @@ PYTHONS = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
-# Two calls of pytest: the event loops of Playwright and of pytest-asyncio exclude each other.
-UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e -m "not long"
-E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e
+# Calls of their own: the faults want the machine for themselves, and the event loops of Playwright
+# and of pytest-asyncio exclude each other.
+UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e --ignore=tests/faults --numprocesses auto
+FAULT_TESTS = $(RUN) -m pytest tests/faults
+E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
 
 .PHONY: help
 help: ## List the targets
@@ -23,7 +25,8 @@ demo: ready-to-run ## Run shop, worker, subscriber and a private Redis until Ctr
 
 .PHONY: test
 test: ready-to-develop ## Run all tests, those in a real browser too
-	@$(UNIT_TESTS); unit=$$?; $(E2E_TESTS) && exit $$unit
+	@$(UNIT_TESTS); unit=$$?; $(FAULT_TESTS) -m "not long"; faults=$$?; \
+	$(E2E_TESTS) && exit $$((unit + faults))
 
 .PHONY: test-unit
 test-unit: ready-to-develop ## Run all tests but those
@@ -35,7 +38,7 @@ test-e2e: ready-to-develop ## Run only those over real processes and in a real b
 
 .PHONY: test-faults
 test-faults: ready-to-develop ## Kill, freeze and fill up real processes, for twelve minutes or so
-	@$(RUN) -m pytest tests/faults
+	@$(FAULT_TESTS)
 
 .PHONY: lint
 lint: ready-to-develop ## Check style, formatting and types
