@@ -66,13 +66,13 @@ def create_app(settings: Settings) -> Litestar:
                 after_request=add_security_headers,
             ),
         ],
-        dependencies={
-            "settings": Provide(lambda: settings, sync_to_thread=False),
-            "database": Provide(lambda: database, sync_to_thread=False),
-            "queue": Provide(lambda: queue, sync_to_thread=False),
-            "vault": Provide(lambda: vault, sync_to_thread=False),
-            "feed": Provide(lambda: feed, sync_to_thread=False),
-        },
+        dependencies=_provided(
+            settings=settings,
+            database=database,
+            queue=queue,
+            vault=vault,
+            feed=feed,
+        ),
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=[sessions(settings).middleware],
@@ -90,6 +90,15 @@ def create_app(settings: Settings) -> Litestar:
         ),
         logging_config=None,  # the entry point has configured logging
     )
+
+
+def _provided(**parts: object) -> dict[str, Provide]:
+    """Hand each part to whichever handler has a parameter of its name."""
+    return {name: _provide(part) for name, part in parts.items()}
+
+
+def _provide(part: object) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
 
 
 @get("/healthz", include_in_schema=False, opt=OPEN_TO_ALL)

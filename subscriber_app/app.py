@@ -4,10 +4,9 @@
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -68,19 +67,12 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         await database.create_tables()
         await faults.load()
         await defences.load()
-        # Beside serving: the shop may come up later than we do.
-        keeping = asyncio.create_task(_keep(subscriptions)) if settings.auto_register else None
         try:
-            yield
+            async with _kept(subscriptions) if settings.auto_register else nullcontext():
+                yield
         finally:
-            if keeping:
-                keeping.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await keeping
-            await attack_desk.close()
-            await sales.close()
-            await shop.close()
-            await database.close()
+            for part in (attack_desk, sales, shop, database):
+                await part.close()
 
     return Litestar(
         route_handlers=[
@@ -95,17 +87,17 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
                 after_request=add_security_headers,
             ),
         ],
-        dependencies={
-            "settings": Provide(lambda: settings, sync_to_thread=False),
-            "database": Provide(lambda: database, sync_to_thread=False),
-            "feed": Provide(lambda: feed, sync_to_thread=False),
-            "inbox": Provide(lambda: inbox, sync_to_thread=False),
-            "faults": Provide(lambda: faults, sync_to_thread=False),
-            "attack_desk": Provide(lambda: attack_desk, sync_to_thread=False),
-            "defences": Provide(lambda: defences, sync_to_thread=False),
-            "sales": Provide(lambda: sales, sync_to_thread=False),
-            "subscriptions": Provide(lambda: subscriptions, sync_to_thread=False),
-        },
+        dependencies=_provided(
+            settings=settings,
+            database=database,
+            feed=feed,
+            inbox=inbox,
+            faults=faults,
+            attack_desk=attack_desk,
+            defences=defences,
+            sales=sales,
+            subscriptions=subscriptions,
+        ),
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=[sessions(settings).middleware],
@@ -125,6 +117,27 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         ),
         logging_config=None,  # the entry point has configured logging
     )
+
+
+def _provided(**parts: object) -> dict[str, Provide]:
+    """Hand each part to whichever handler has a parameter of its name."""
+    return {name: _provide(part) for name, part in parts.items()}
+
+
+def _provide(part: object) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
+
+
+@asynccontextmanager
+async def _kept(subscriptions: Subscriptions) -> AsyncIterator[None]:
+    """Subscribe beside serving: the shop may come up later than we do."""
+    keeping = asyncio.create_task(_keep(subscriptions))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
 
 
 async def _keep(subscriptions: Subscriptions) -> None:
