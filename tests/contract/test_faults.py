@@ -126,3 +126,20 @@ async def test_a_script_is_played_in_its_order(world: World) -> None:
     assert delivered["state"] == "succeeded"
     assert await faults_of(world) == ["503", "drop", "timeout", None]
     assert await read(world.subscriber, "/v1/faults") == {"mode": "none"}
+
+
+@pytest.mark.parametrize(("deduplication", "booked"), [(True, 1), (False, 2)])
+async def test_a_500_after_booking_costs_money_only_without_deduplication(
+    deduplication: bool, booked: int, world: World
+) -> None:
+    defences = dict.fromkeys(("timestamp", "signature", "token", "raw_body"), True)
+    await world.subscriber.put("/v1/defences", json=defences | {"deduplication": deduplication})
+    await set_fault(world, "script", script="accept_then_500")
+
+    order, failed = await attempt_at(world)
+    delivered = await world.deliver(order)
+
+    assert (failed["state"], delivered["state"]) == ("pending", "succeeded")
+    stats = await read(world.subscriber, "/v1/stats")
+    assert stats["purchases"] == booked
+    assert stats["revenue_cents"] == booked * order["total_cents"]
