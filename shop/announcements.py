@@ -2,7 +2,8 @@
 
 The web process and the worker ``announce`` after a commit; each web process ``listen``s and hands
 what it hears to its open event streams (``web.live``). An announcement carries ids only: the pages
-read the facts from the database. A lost one is harmless, and an absent Redis stops no one.
+read the facts from the database. What could not be announced is made up for later, and an absent
+Redis stops no one.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from shop.redis_patience import RedisPatience
 CHANNEL = "hookshop:changes"
 PUBLISH_TIMEOUT_SECONDS = 0.25
 RECONNECT_SECONDS = 0.5
+CATCH_UP_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class ChangeFeed:
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=PUBLISH_TIMEOUT_SECONDS)
         self._patience = RedisPatience(PUBLISH_TIMEOUT_SECONDS)
         self._subscriptions: set[Subscription] = set()
+        self._catching_up: asyncio.Task[None] | None = None
 
     async def announce(self, *changes: Change) -> None:
         """Tell this process's streams at once and all others by Redis. Never raises."""
@@ -83,13 +86,12 @@ class ChangeFeed:
             return
         self._hand_out(changes)
         try:
-            async with self._patience.bounded():
-                await self._redis.publish(CHANNEL, json.dumps([asdict(c) for c in changes]))
+            await self._publish(changes)
         except (RedisError, OSError, TimeoutError) as error:
-            logger.warning(
-                "Dashboards elsewhere were not told of a change: %s",
-                str(error) or "Redis does not answer",
-            )
+            if self._catching_up is None or self._catching_up.done():
+                reason = str(error) or "Redis does not answer"
+                logger.warning("Dashboards elsewhere are told of changes later: %s", reason)
+                self._catching_up = asyncio.create_task(self._catch_up())
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[Subscription]:
@@ -116,7 +118,23 @@ class ChangeFeed:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
+        if self._catching_up:
+            self._catching_up.cancel()
         await self._redis.aclose()
+
+    async def _publish(self, changes: Iterable[Change]) -> None:
+        async with self._patience.bounded():
+            await self._redis.publish(CHANNEL, json.dumps([asdict(each) for each in changes]))
+
+    async def _catch_up(self) -> None:
+        """Have the others read all again, as soon as Redis answers: they may have missed a lot."""
+        while True:
+            await asyncio.sleep(CATCH_UP_SECONDS)
+            try:
+                await self._publish([Change.everything()])
+            except (RedisError, OSError, TimeoutError):
+                continue
+            return
 
     async def _pass_on(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:

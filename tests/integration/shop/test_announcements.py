@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from redis.asyncio import Redis
+
 from shop.announcements import Change, ChangeFeed
 
 DELIVERY = Change("delivery", "dlv_1", order_id="ord_1")
@@ -40,6 +42,21 @@ async def test_a_change_announced_many_times_is_read_once(redis_url: str) -> Non
 
         assert DELIVERY in changes
         assert len(changes) <= 2
+
+
+async def test_what_could_not_be_announced_is_made_up_for(redis_url: str) -> None:
+    async with (
+        feed(redis_url) as web,
+        feed(redis_url) as worker,
+        web.subscribe() as stream,
+        Redis.from_url(redis_url) as redis,
+    ):
+        assert await stream.next_changes(PATIENCE) == {Change.everything()}  # now connected
+        await redis.execute_command("CLIENT", "PAUSE", "1000")
+
+        await worker.announce(DELIVERY)
+
+        assert await stream.next_changes(PATIENCE) == {Change.everything()}
 
 
 async def test_without_redis_a_process_still_tells_its_own_streams() -> None:
