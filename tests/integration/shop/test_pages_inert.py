@@ -1,0 +1,35 @@
+"""What a stranger answered is shown on our pages, and does nothing there."""
+
+from html import escape
+
+import pytest
+
+from shop.webhooks.delivery import Courier
+from tests.integration.shop.browsing import Shop, Visitor, attempt, order, register
+from tests.integration.shop.conftest import Clock
+from tests.receiver import Receiver
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        '<img src="x" onerror="alert(1)">',
+        '<div hx-get="/endpoints" hx-trigger="load"></div>',
+        '<hx-partial hx-target="#main">gone</hx-partial>',
+    ],
+)
+async def test_a_stored_answer_is_text(
+    answered: str, shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status, receiver.body = 500, answered.encode()
+    receiver.headers = {"X-Says": answered}
+    await register(shop, receiver.url)
+    [delivery_id] = (await order(shop))["delivery_ids"]
+    await attempt(courier, clock, delivery_id)
+
+    page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
+
+    assert answered not in page.answer.text
+    # Once in the headers, once in the body; Jinja writes quotes as numbers.
+    shown = escape(answered).replace("&quot;", "&#34;")
+    assert page.answer.text.count(shown) == 2
