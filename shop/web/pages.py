@@ -5,7 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web import deliveries, endpoints, login, orders, storefront
+from shop.web import appearance, deliveries, endpoints, login, orders, storefront
 from shop.web.access import is_logged_in
 from shop.web.storefront.cart import read_cart
 
@@ -19,6 +19,7 @@ page_handlers: list[HTTPRouteHandler] = [
     login.show_login,
     login.log_in,
     login.log_out,
+    appearance.choose_appearance,
 ]
 
 
@@ -34,4 +35,6 @@ def jinja_environment() -> Environment:
     # For the header of every page, error pages included, whatever its handler knows of carts.
     environment.globals["read_cart"] = read_cart
     environment.globals["is_logged_in"] = is_logged_in
+    environment.globals["read_appearance"] = appearance.read_appearance
+    environment.globals["way_back"] = appearance.way_back
     return environment
