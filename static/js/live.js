@@ -9,10 +9,12 @@ const STATES = {
 };
 const WORTH_TELLING_MS = 3000; // a shorter loss is nobody's business
 
-const connections = new WeakMap(); // for each sign, the extension's connection
-const pausedByReader = new WeakSet();
-const alarms = new WeakMap(); // for each sign that is reconnecting, the timer that will tell so
+const connections = new WeakMap(); // the extension's, by sign
+const alarms = new WeakMap(); // the timers that will tell of a loss
 const toldOfLoss = new WeakSet();
+
+// In the page itself, so that it holds for a sign that takes the place of this one, too.
+const isPausedByReader = (sign) => "pausedByReader" in sign.dataset;
 
 function show(sign, state) {
   const [word, action] = STATES[state];
@@ -49,14 +51,14 @@ function isReconnecting(sign) {
 function pause(sign) {
   clearTimeout(alarms.get(sign));
   alarms.delete(sign);
-  pausedByReader.add(sign);
+  sign.dataset.pausedByReader = "";
   connections.get(sign)?.abortController.abort();
   show(sign, "paused");
   tell(sign, "The page is paused.");
 }
 
 function resume(sign) {
-  pausedByReader.delete(sign);
+  delete sign.dataset.pausedByReader;
   toldOfLoss.add(sign);
   isReconnecting(sign);
   sign.dispatchEvent(new Event("resume")); // the first message is the page as it is by now
@@ -71,26 +73,26 @@ function onSignEvent(eventName, react) {
 
 // While the reader pauses, the extension may not connect, and what was under way is not shown.
 onSignEvent("htmx:sse:before:connection", (sign, event) => {
-  if (pausedByReader.has(sign)) event.preventDefault();
+  if (isPausedByReader(sign)) event.preventDefault();
   else isReconnecting(sign);
 });
 onSignEvent("htmx:sse:after:connection", (sign, event) => {
   const { connection } = event.detail;
   connections.set(sign, connection);
-  if (pausedByReader.has(sign)) connection.abortController.abort();
+  if (isPausedByReader(sign)) connection.abortController.abort();
   else isLive(sign);
 });
 onSignEvent("htmx:sse:before:message", (sign, event) => {
-  if (pausedByReader.has(sign)) event.preventDefault();
+  if (isPausedByReader(sign)) event.preventDefault();
 });
 onSignEvent("htmx:sse:error", (sign) => {
-  if (!pausedByReader.has(sign)) isReconnecting(sign);
+  if (!isPausedByReader(sign)) isReconnecting(sign);
 });
 
 // The extension repairs a stream that broke. One that could not even be opened is left to us.
 for (const eventName of ["htmx:error", "htmx:response:error"]) {
   onSignEvent(eventName, (sign) => {
-    if (pausedByReader.has(sign)) return;
+    if (isPausedByReader(sign)) return;
     isReconnecting(sign);
     sign.dispatchEvent(new Event("connect-again"));
   });
@@ -98,7 +100,7 @@ for (const eventName of ["htmx:error", "htmx:response:error"]) {
 
 onSignEvent("click", (sign, event) => {
   if (!event.target.closest(".live__button")) return;
-  if (pausedByReader.has(sign)) resume(sign);
+  if (isPausedByReader(sign)) resume(sign);
   else pause(sign);
 });
 

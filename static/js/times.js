@@ -1,10 +1,10 @@
-// Tells times as people do. Every <time data-moment="…"> holds the exact time in UTC until this script
-// comes, and then, by the kind of moment that it is:
-//   relative   "12 s ago", ticking
+// Tells times as people do. Every <time> (macro moment) holds the exact time in UTC until this script
+// comes, and then, by its data-moment:
+//   none       "12 s ago", ticking
 //   countdown  "in 12 s", ticking down to "due now"
 //   exact      the exact time in the reader's own zone
-// Beside what ticks, the exact time stays in the text for screen readers, to whom nothing ticks, and
-// in data-exact for the tip that static/js/tips.js shows on hover and focus.
+// Beside what ticks, the exact time stays in the text, for screen readers, and in data-exact, for
+// static/js/tips.js.
 
 const TICK_MS = 500;
 const MINUTE = 60;
@@ -13,7 +13,7 @@ const DAY = 24 * HOUR;
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const longAgo = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
-const rendered = new WeakMap(); // for each element, the moment that stands in it
+const rendered = new WeakMap(); // by element: the moment in it
 
 const twoDigits = (number) => String(number).padStart(2, "0");
 
@@ -62,8 +62,6 @@ function countdown(time) {
   return `in ${Math.round(seconds / HOUR)} h`;
 }
 
-const KINDS = { relative, countdown };
-
 function span(className, text) {
   const element = document.createElement("span");
   element.className = className;
@@ -87,13 +85,16 @@ function render(element) {
 }
 
 function tick() {
-  for (const element of document.querySelectorAll("time[data-moment]")) {
+  for (const element of document.querySelectorAll("time")) {
     if (rendered.get(element) !== element.dateTime) render(element);
-    const words = KINDS[element.dataset.moment]?.(new Date(element.dateTime));
-    if (words && element.firstChild.textContent !== words) element.firstChild.textContent = words;
+    const ticking = element.querySelector(".time__ticking");
+    if (!ticking) continue;
+    const tell = element.dataset.moment === "countdown" ? countdown : relative;
+    const words = tell(new Date(element.dateTime));
+    if (ticking.textContent !== words) ticking.textContent = words;
   }
 }
 
 tick();
 setInterval(tick, TICK_MS);
-document.addEventListener("htmx:after:swap", tick); // before the browser paints what has come
+document.addEventListener("htmx:after:swap", tick); // before it is painted

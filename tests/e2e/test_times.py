@@ -16,7 +16,7 @@ ZONE = "America/New_York"  # behind UTC, with summer time
 WATCH_FOR_UTC = """
 window.sawUtc = [];
 const look = () => {
-  for (const time of document.querySelectorAll("time[data-moment=relative]")) {
+  for (const time of document.querySelectorAll("time:not([data-moment])")) {
     if (!time.firstElementChild) window.sawUtc.push(time.textContent);
   }
   requestAnimationFrame(look);
