@@ -24,6 +24,7 @@ from shop.webhooks.log import BadCursor
 from shop.webhooks.url_policy import UrlRefused
 
 RETRY_AFTER_SECONDS = 5
+NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
 
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
@@ -150,7 +151,7 @@ def _problem_document(problem: Problem) -> AnyResponse:
 def _error_page(problem: Problem) -> AnyResponse:
     status = HTTPStatus(problem.status_code)
     # Litestar has no words of its own for an address that is not there.
-    detail = status.description if problem.detail == status.phrase else problem.detail
+    detail = NO_SUCH_PAGE if problem.detail == HTTPStatus.NOT_FOUND.phrase else problem.detail
     return Template(
         "shop/error.html",
         context={

@@ -19,6 +19,7 @@ from subscriber_app.receipts import BadCursor
 from subscriber_app.web.security import SECURITY_HEADERS
 
 RETRY_AFTER_SECONDS = 5
+NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
 
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
@@ -114,7 +115,7 @@ def _problem_document(problem: Problem) -> AnyResponse:
 def _error_page(problem: Problem) -> AnyResponse:
     status = HTTPStatus(problem.status_code)
     # Litestar has no words of its own for an address that is not there.
-    detail = status.description if problem.detail == status.phrase else problem.detail
+    detail = NO_SUCH_PAGE if problem.detail == HTTPStatus.NOT_FOUND.phrase else problem.detail
     return Template(
         "subscriber/error.html",
         context={

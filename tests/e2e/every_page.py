@@ -6,10 +6,11 @@ address is an id of the ``Scene``.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import httpx
 from litestar.handlers import HTTPRouteHandler
+from playwright.sync_api import Page, expect
 
 from tests.programs import Document, set_fault, wait_until
 
@@ -80,14 +81,22 @@ class Scene:
 
     def addresses(self, pages: dict[str, list[str]]) -> list[str]:
         """All addresses of ``SHOP`` or of ``SUBSCRIBER``, with these ids in them."""
-        return [each.format(**asdict(self)) for some in pages.values() for each in some]
+        return [self.address(each) for some in pages.values() for each in some]
+
+    def address(self, path: str) -> str:
+        """``/orders/{order}`` with this order's id."""
+        return path.format(**asdict(self))
+
+
+def fill_the_logs(shop: httpx.Client) -> None:
+    """So many orders that a page of a log has all the rows that it may have."""
+    for _order_id, delivery in [_order(shop, "mug", 1) for _ in range(FULL_LOG)]:
+        wait_until(shop, delivery, "succeeded")
 
 
 def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
     """Something of every kind, with the longest words that a page may have to show."""
     [endpoint] = shop.get("/v1/webhooks").json()["data"]
-    for _order_id, waiting in [_order(shop, "mug", 1) for _ in range(FULL_LOG)]:
-        wait_until(shop, waiting, "succeeded")
     wanted = {"webhook_url": LONG_URL, "event_types": ["purchase.shipped"]}
     paused = _post(shop, "/v1/webhooks/register", {**wanted, "description": LONG_NAME})
     shop.patch(f"/v1/webhooks/{paused['id']}", json={"status": "paused"}).raise_for_status()
@@ -111,6 +120,14 @@ def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
         receipt=_first(subscriber, "/v1/receipts?verdict=accepted"),
         rejected_receipt=_first(subscriber, "/v1/receipts?verdict=rejected"),
     )
+
+
+def with_an_attack(scene: Scene, page: Page, subscriber_url: str) -> Scene:
+    """The same and an attack, which only a person can launch."""
+    page.goto(f"{subscriber_url}/receipts/{scene.receipt}")
+    page.get_by_role("region", name="Attack desk").get_by_role("button").first.click()
+    expect(page.get_by_text("As predicted")).to_be_visible()
+    return replace(scene, attack=page.url.rpartition("/")[2])
 
 
 def _order(shop: httpx.Client, product_id: str, quantity: int) -> tuple[str, str]:
