@@ -147,6 +147,7 @@ class Attempt(ShopTable, table=True):
     delivery_id: str = Field(primary_key=True, foreign_key="delivery.id")
     number: int = Field(primary_key=True)
     trigger: Trigger = Field(sa_type=by_value(Trigger))
+    enqueued_at: datetime | None = None  # the wake-up; None: the worker found it in the database
     started_at: datetime
     duration_ms: int
     request_url: str

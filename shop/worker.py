@@ -128,8 +128,8 @@ def _rules(settings: Settings) -> DeliveryRules:
 
 
 def _arq_worker(settings: Settings, in_flight: InFlight) -> Worker:
-    async def deliver(_context: dict[str, Any], delivery_id: str) -> None:
-        in_flight.begin(delivery_id)
+    async def deliver(context: dict[str, Any], delivery_id: str) -> None:
+        in_flight.begin(delivery_id, enqueued_at=context["enqueue_time"])
 
     return Worker(
         # arq's type asks for *args and **kwargs, which would hide what the job takes.

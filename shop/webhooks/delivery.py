@@ -63,6 +63,14 @@ class DeliveryRules:
         return self.request_timeout + LEASE_MARGIN
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """How an attempt began. ``enqueued_at``: of the wake-up; None without one."""
+
+    enqueued_at: datetime | None
+    started_at: datetime
+
+
 class Courier:
     """Delivers what it is told to, if it is really due."""
 
@@ -81,7 +89,7 @@ class Courier:
         self._rules = rules
         self._claiming = asyncio.Semaphore(CLAIMS_AT_A_TIME)
 
-    async def work_off(self, delivery_id: str) -> None:
+    async def work_off(self, delivery_id: str, *, enqueued_at: datetime | None = None) -> None:
         """Deliver, then go on with what else waits for the same endpoint, for a while.
 
         A wake-up may find the endpoint's share in use and do nothing; whoever uses it goes on.
@@ -89,23 +97,24 @@ class Courier:
         until = self._rules.now() + SHIFT
         next_id: str | None = delivery_id
         while next_id:
-            endpoint_id = await self.deliver(next_id)
+            endpoint_id = await self.deliver(next_id, enqueued_at=enqueued_at)
             if endpoint_id is None or self._rules.now() >= until:
                 return
-            next_id = await self._find_next(endpoint_id)
+            next_id, enqueued_at = await self._find_next(endpoint_id), None
 
-    async def deliver(self, delivery_id: str) -> str | None:
+    async def deliver(self, delivery_id: str, *, enqueued_at: datetime | None = None) -> str | None:
         """Make the delivery's next attempt, and answer the id of its endpoint.
 
-        None, and nothing done, when it is not due, or another worker has it.
+        None, and nothing done, when it is not due, or another worker has it. ``enqueued_at``: of
+        the wake-up that led here, if there was one.
         """
         claimed = await self._claim(delivery_id)
         if claimed is None:
             return None
         await self._announce(claimed)
-        started_at = self._rules.now()
-        answer = await self._attempt(claimed, started_at)
-        await self._record(claimed, started_at, answer)
+        departure = Departure(enqueued_at, started_at=self._rules.now())
+        answer = await self._attempt(claimed, departure.started_at)
+        await self._record(claimed, departure, answer)
         await self._announce(claimed)
         return claimed.endpoint.id
 
@@ -149,23 +158,23 @@ class Courier:
         signed = signing_headers(content, secrets, issuer=self._rules.issuer, audience=url)
         return OutgoingRequest(url, {"Content-Type": "application/json", **signed}, body)
 
-    async def _record(self, claimed: Claim, started_at: datetime, answer: Answer) -> None:
+    async def _record(self, claimed: Claim, departure: Departure, answer: Answer) -> None:
         """Write down what came of it, and try again while the claim lasts.
 
         What is not written down will be sent a second time.
         """
         while True:
             try:
-                return await self._write_down(claimed, started_at, answer)
+                return await self._write_down(claimed, departure, answer)
             except OperationalError as error:
-                if self._rules.now() >= started_at + self._rules.lease:
+                if self._rules.now() >= departure.started_at + self._rules.lease:
                     raise
                 logger.warning(
                     "Delivery %s: recording it again: %s", claimed.delivery.id, error.orig
                 )
             await asyncio.sleep(RECORD_PAUSE_SECONDS)
 
-    async def _write_down(self, claimed: Claim, started_at: datetime, answer: Answer) -> None:
+    async def _write_down(self, claimed: Claim, departure: Departure, answer: Answer) -> None:
         now, outcome = self._rules.now(), judge(answer.status)
         values = self._next_state(claimed, answer, now)
         async with self._database.writing() as session:
@@ -181,7 +190,7 @@ class Courier:
             if (await session.exec(move_on)).rowcount == 0:
                 logger.warning("Delivery %s: another worker took over", claimed.delivery.id)
                 return
-            session.add(_attempt_row(claimed, started_at, answer))
+            session.add(_attempt_row(claimed, departure, answer))
             gave_up = values["state"] is DeliveryState.FAILED
             seen_by_people = False
             if answer.error != INTERNAL_ERROR:  # our own failures are no account of the endpoint's
@@ -252,12 +261,13 @@ class Courier:
         )
 
 
-def _attempt_row(claimed: Claim, started_at: datetime, answer: Answer) -> Attempt:
+def _attempt_row(claimed: Claim, departure: Departure, answer: Answer) -> Attempt:
     return Attempt(
         delivery_id=claimed.delivery.id,
         number=claimed.attempt_number,
         trigger=claimed.delivery.next_trigger,
-        started_at=started_at,
+        enqueued_at=departure.enqueued_at,
+        started_at=departure.started_at,
         duration_ms=answer.duration_ms,
         request_url=claimed.endpoint.webhook_url,
         request_headers=answer.request_headers,

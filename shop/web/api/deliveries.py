@@ -35,6 +35,7 @@ class DeliveryDocument(Struct):
 
     id: str
     message_id: str
+    order_id: str | None
     endpoint_id: str
     event_type: str
     state: str
@@ -64,9 +65,13 @@ class ResponseDocument(Struct):
 
 
 class AttemptDocument(Struct):
-    """One request of a delivery. ``response`` and ``error``: one of them is null."""
+    """One request of a delivery. ``response`` and ``error``: one of them is null.
+
+    ``enqueued_at``: when the workers were woken for it; null when one found it in the database.
+    """
 
     number: int
+    enqueued_at: str | None
     started_at: str
     duration_ms: int
     trigger: str
@@ -112,7 +117,9 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
     wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, q)
     async with database.reading() as session:
         page = await list_deliveries(session, wanted, limit=limit, cursor=cursor)
-    return DeliveryList([_document(row.delivery) for row in page.rows], page.next_cursor)
+    return DeliveryList(
+        [_document(row.delivery, row.order_id) for row in page.rows], page.next_cursor
+    )
 
 
 @get("/deliveries/{delivery_id:str}")
@@ -123,7 +130,9 @@ async def get_delivery(delivery_id: FromPath[str], database: TheDatabase) -> Del
     if found is None:
         raise _no_such_delivery(delivery_id)
     attempts = [_attempt(attempt, found.message) for attempt in found.attempts]
-    return DeliveryWithAttempts(**_fields(found.delivery), attempts=attempts)
+    return DeliveryWithAttempts(
+        **_fields(found.delivery, found.message.order_id), attempts=attempts
+    )
 
 
 @post("/deliveries/{delivery_id:str}/attempts", status_code=202)
@@ -140,7 +149,7 @@ async def post_attempt(
         raise Problem(409, NOT_NOW)
     await queue.wake([delivery_id])
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
-    return _document(found.delivery)
+    return _document(found.delivery, found.message.order_id)
 
 
 @post("/deliveries/{delivery_id:str}/cancel", status_code=200)
@@ -156,7 +165,7 @@ async def cancel_delivery(
     if not cancelled:
         raise Problem(409, f"only what is pending can be cancelled; it is {found.delivery.state}")
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
-    return _document(found.delivery)
+    return _document(found.delivery, found.message.order_id)
 
 
 @get("/stats")
@@ -172,14 +181,15 @@ def _no_such_delivery(delivery_id: str) -> NotFoundException:
     return NotFoundException(f"there is no delivery {delivery_id!r}")
 
 
-def _document(delivery: Delivery) -> DeliveryDocument:
-    return DeliveryDocument(**_fields(delivery))
+def _document(delivery: Delivery, order_id: str | None) -> DeliveryDocument:
+    return DeliveryDocument(**_fields(delivery, order_id))
 
 
-def _fields(delivery: Delivery) -> dict[str, Any]:
+def _fields(delivery: Delivery, order_id: str | None) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "message_id": delivery.message_id,
+        "order_id": order_id,
         "endpoint_id": delivery.endpoint_id,
         "event_type": delivery.event_type,
         "state": delivery.state,
@@ -199,6 +209,7 @@ def _moment(moment: datetime | None) -> str | None:
 def _attempt(attempt: Attempt, message: Message) -> AttemptDocument:
     return AttemptDocument(
         number=attempt.number,
+        enqueued_at=_moment(attempt.enqueued_at),
         started_at=rfc3339_ms(attempt.started_at),
         duration_ms=attempt.duration_ms,
         trigger=attempt.trigger,

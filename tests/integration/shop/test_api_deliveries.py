@@ -90,11 +90,13 @@ async def test_a_delivery_lists_each_attempt_with_request_and_response(
     document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
 
     assert document["state"] == "pending"
+    assert (await shop.get(f"/v1/orders/{document['order_id']}")).status_code == 200
     assert document["last_status"] == 500
     assert document["next_attempt_at"]
     [attempt] = document["attempts"]
     assert attempt["number"] == 1
     assert attempt["trigger"] == "automatic"
+    assert attempt["enqueued_at"] is None  # nobody woke this courier
     assert attempt["request"]["url"] == receiver.url
     assert attempt["request"]["body"] == receiver.requests[0].body.decode()
     assert attempt["request"]["headers"]["webhook-id"] == document["message_id"]
