@@ -104,7 +104,8 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=[sessions(settings).middleware],
-        state=State({"feed": feed}),  # for the entry point, which ends the streams
+        # For the entry point, which ends the streams, and for the receiver.
+        state=State({"feed": feed, "public_url": settings.base_url}),
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,

@@ -18,7 +18,7 @@ from subscriber_app.inbox import Received
 from subscriber_app.verification import BODY_DEADLINE_SECONDS, LARGEST_BODY, IncomingRequest
 from subscriber_app.vocabulary import Reason
 from subscriber_app.web.access import OPEN_TO_ALL
-from subscriber_app.web.dependencies import TheInbox, TheSettings
+from subscriber_app.web.dependencies import TheInbox
 from subscriber_app.web.misbehaving import act_out
 
 AnyRequest = Request[Any, Any, Any]
@@ -27,17 +27,15 @@ AnyResponse = Response[Any]
 
 # No limit of the framework's: the one here leaves a receipt.
 @post(RECEIVER_PATH, request_max_body_size=None, opt=OPEN_TO_ALL)
-async def receive_webhook(
-    request: AnyRequest, inbox: TheInbox, settings: TheSettings
-) -> AnyResponse:
+async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     """Receive one webhook. 200: it is safe here; anything else: not, and ``reason`` says why."""
     incoming = await _read(request)
     received = await inbox.receive(incoming)
+    # Of the state: no second dependency. Litestar would collect the two in tasks of their own, and in
+    # the meantime the server throws away what it has read of a sender who is already gone.
     if received.mishap:
-        # Not a second dependency: Litestar would collect the two in tasks of their own, and in the
-        # meantime the server throws away what it has read of a sender who is already gone.
         await act_out(received.mishap, request, request.app.state.feed)
-    answer = _answer(received, settings.base_url)
+    answer = _answer(received, request.app.state.public_url)
     if incoming.is_too_slow:
         answer.headers["Connection"] = "close"  # the rest of the body is not waited for
     return answer
