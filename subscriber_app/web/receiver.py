@@ -31,8 +31,8 @@ async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     """Receive one webhook. 200: it is safe here; anything else: not, and ``reason`` says why."""
     incoming = await _read(request)
     received = await inbox.receive(incoming)
-    # Of the state, since there must be no second dependency: Litestar would collect the two in tasks
-    # of their own, and meanwhile the server throws away what it read of a sender who is gone.
+    # Of the state, since there must be no second dependency: Litestar would collect the two in
+    # tasks of their own, and meanwhile the server throws away what it read of a sender who is gone.
     if received.mishap:
         await act_out(received.mishap, request, request.app.state.feed)
     answer = _answer(received, request.app.state.public_url)
