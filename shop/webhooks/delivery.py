@@ -8,7 +8,7 @@ number makes sure that a worker which outlived its lease cannot overwrite its su
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import OperationalError
@@ -210,6 +210,7 @@ class Courier:
             "lease_expires_at": None,
             "next_trigger": Trigger.AUTOMATIC,
             "next_attempt_at": None,
+            "next_delay": None,
         }
         if outcome is Outcome.SUCCEEDED:
             return values | {"state": DeliveryState.SUCCEEDED, "completed_at": now}
@@ -217,9 +218,11 @@ class Courier:
         if delay is None or outcome is Outcome.GONE:
             return values | {"state": DeliveryState.FAILED, "completed_at": now}
         asked_for = retry_after_seconds(answer.status, answer.headers, now=now)
+        delay = replace(delay, retry_after=asked_for)
         return values | {
             "state": DeliveryState.PENDING,
-            "next_attempt_at": now + timedelta(seconds=max(delay, asked_for)),
+            "next_attempt_at": now + timedelta(seconds=delay.seconds),
+            "next_delay": asdict(delay),
             "waits_since": now,
         }
 
@@ -266,9 +269,13 @@ def _attempt_row(claimed: Claim, departure: Departure, answer: Answer) -> Attemp
         delivery_id=claimed.delivery.id,
         number=claimed.attempt_number,
         trigger=claimed.delivery.next_trigger,
+        decided_at=claimed.delivery.waits_since,
+        due_at=claimed.delivery.next_attempt_at,
+        delay=claimed.delivery.next_delay,
         enqueued_at=departure.enqueued_at,
         started_at=departure.started_at,
         duration_ms=answer.duration_ms,
+        timings=answer.timings,
         request_url=claimed.endpoint.webhook_url,
         request_headers=answer.request_headers,
         response_status=answer.status,

@@ -9,9 +9,9 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from shop.announcements import Change
-from shop.models import Attempt, Delivery, Message
-from shop.times import rfc3339_ms
+from shop.models import Delivery
 from shop.vocabulary import DeliveryState, EventType
+from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.errors import Problem
 from shop.webhooks.by_hand import cancel, resend
@@ -45,39 +45,6 @@ class DeliveryDocument(Struct):
     last_error: str | None
     created_at: str
     completed_at: str | None
-
-
-class RequestDocument(Struct):
-    """What was sent."""
-
-    url: str
-    headers: dict[str, str]
-    body: str
-
-
-class ResponseDocument(Struct):
-    """What came back; ``truncated``: the body went on beyond what is kept."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-    truncated: bool
-
-
-class AttemptDocument(Struct):
-    """One request of a delivery. ``response`` and ``error``: one of them is null.
-
-    ``enqueued_at``: when the workers were woken for it; null when one found it in the database.
-    """
-
-    number: int
-    enqueued_at: str | None
-    started_at: str
-    duration_ms: int
-    trigger: str
-    request: RequestDocument
-    response: ResponseDocument | None
-    error: str | None
 
 
 class DeliveryWithAttempts(DeliveryDocument):
@@ -129,7 +96,7 @@ async def get_delivery(delivery_id: FromPath[str], database: TheDatabase) -> Del
         found = await find_delivery(session, delivery_id)
     if found is None:
         raise _no_such_delivery(delivery_id)
-    attempts = [_attempt(attempt, found.message) for attempt in found.attempts]
+    attempts = [attempt_document(attempt, found.message) for attempt in found.attempts]
     return DeliveryWithAttempts(
         **_fields(found.delivery, found.message.order_id), attempts=attempts
     )
@@ -194,41 +161,9 @@ def _fields(delivery: Delivery, order_id: str | None) -> dict[str, Any]:
         "event_type": delivery.event_type,
         "state": delivery.state,
         "attempt_count": delivery.attempt_count,
-        "next_attempt_at": _moment(delivery.next_attempt_at),
+        "next_attempt_at": moment_or_null(delivery.next_attempt_at),
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
-        "created_at": _moment(delivery.created_at),
-        "completed_at": _moment(delivery.completed_at),
+        "created_at": moment_or_null(delivery.created_at),
+        "completed_at": moment_or_null(delivery.completed_at),
     }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return rfc3339_ms(moment) if moment else None
-
-
-def _attempt(attempt: Attempt, message: Message) -> AttemptDocument:
-    return AttemptDocument(
-        number=attempt.number,
-        enqueued_at=_moment(attempt.enqueued_at),
-        started_at=rfc3339_ms(attempt.started_at),
-        duration_ms=attempt.duration_ms,
-        trigger=attempt.trigger,
-        request=RequestDocument(attempt.request_url, attempt.request_headers, _text(message.body)),
-        response=_response(attempt),
-        error=attempt.error,
-    )
-
-
-def _response(attempt: Attempt) -> ResponseDocument | None:
-    if attempt.response_status is None:
-        return None
-    return ResponseDocument(
-        attempt.response_status,
-        attempt.response_headers or {},
-        _text(attempt.response_body or b""),
-        attempt.response_truncated,
-    )
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", errors="replace")

@@ -14,15 +14,18 @@ from shop.models import Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.web.deliveries.attempts import view_attempts
 from shop.web.deliveries.log_query import LogQuery
+from shop.web.deliveries.timeline import build_timeline, summarise
 from shop.web.deliveries.wire import body_text, pretty_json
-from shop.web.dependencies import TheDatabase, TheFeed
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.found import no_such_delivery
 from shop.web.live import Region, live_stream
 from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
-from shop.webhooks.log import find_delivery, list_deliveries, read_stats
+from shop.webhooks.log import DeliveryFilter, find_delivery, list_deliveries, read_stats
+from shop.webhooks.retries import RetrySchedule
 
 PAGE_SIZE = 50
+MOST_SIBLINGS = 20  # further deliveries of the same message, on the page of one
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -51,18 +54,25 @@ async def stream_deliveries(
 
 
 @get("/deliveries/{delivery_id:str}", include_in_schema=False)
-async def show_delivery(database: TheDatabase, delivery_id: FromPath[str]) -> Template:
+async def show_delivery(
+    settings: TheSettings, database: TheDatabase, delivery_id: FromPath[str]
+) -> Template:
     """One delivery with every attempt's request and response."""
-    context = await _delivery_region(database, delivery_id).read()
+    context = await _delivery_region(database, settings.retry_schedule, delivery_id).read()
     return Template("shop/deliveries/delivery.html", context=context)
 
 
 @get("/deliveries/{delivery_id:str}/live", include_in_schema=False)
 async def stream_delivery(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
+    request: AnyRequest,
+    settings: TheSettings,
+    database: TheDatabase,
+    feed: TheFeed,
+    delivery_id: FromPath[str],
 ) -> ServerSentEvent:
     """The delivery, kept up to date."""
-    return await live_stream(request, feed, _delivery_region(database, delivery_id))
+    region = _delivery_region(database, settings.retry_schedule, delivery_id)
+    return await live_stream(request, feed, region)
 
 
 def _log_region(database: Database, query: LogQuery) -> Region:
@@ -85,18 +95,27 @@ def _log_region(database: Database, query: LogQuery) -> Region:
     return Region("deliveries", "shop/deliveries/_log.html", read, lambda _change: True)
 
 
-def _delivery_region(database: Database, delivery_id: str) -> Region:
+def _delivery_region(database: Database, schedule: RetrySchedule, delivery_id: str) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             found = await find_delivery(session, delivery_id)
-        if found is None:
-            raise no_such_delivery(delivery_id)
+            if found is None:
+                raise no_such_delivery(delivery_id)
+            of_message = DeliveryFilter(message_id=found.message.id)
+            # One more than shown, since this delivery is among them.
+            page = await list_deliveries(session, of_message, limit=MOST_SIBLINGS + 1)
+        timeline = build_timeline(found.delivery, found.attempts, schedule)
+        siblings = [row for row in page.rows if row.delivery.id != delivery_id]
         return {
             "delivery": found.delivery,
             "message": found.message,
             "order": found.order,
             "endpoint": found.endpoint,
-            "attempts": view_attempts(found.attempts),
+            "siblings": siblings[:MOST_SIBLINGS],
+            "more_siblings": len(siblings) > MOST_SIBLINGS or page.next_cursor is not None,
+            "timeline": timeline,
+            "summary": summarise(found.delivery, timeline),
+            "attempts": view_attempts(found.attempts, found.message.body),
             "body": body_text(found.message.body),
             "pretty_body": pretty_json(found.message.body),
             "may_resend": _may_resend(found.delivery, found.endpoint),
