@@ -182,5 +182,5 @@ async def test_an_order_lists_its_messages_with_links_to_their_deliveries(shop: 
 
     messages = [link for link in page.links if link.startswith("/deliveries?q=msg_")]
     assert len(messages) == 2
-    assert f"purchase.shipped {messages[0].partition('=')[2]} 1 endpoint" in page.text
-    assert f"purchase.created {messages[1].partition('=')[2]} 2 endpoints" in page.text
+    assert f"purchase.shipped {messages[0].partition('=')[2]} goes to 1 endpoint" in page.text
+    assert f"purchase.created {messages[1].partition('=')[2]} goes to 2 endpoints" in page.text
