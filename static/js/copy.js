@@ -1,5 +1,5 @@
 // Buttons that copy the text of another element: <button data-copy="its-id">, as the macro copy_button
-// makes them. Those that are "hidden" need this script to be shown; the text can be selected all the
+// makes them. Without this script they are not shown; the text can be selected with one click all the
 // same. The page is listened to as a whole, since live updates bring new buttons.
 
 const SHOWN_MS = 2000;
@@ -15,6 +15,7 @@ async function copy(element) {
   return true;
 }
 
+document.documentElement.dataset.copies = true;
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
 
 document.addEventListener("click", async (event) => {

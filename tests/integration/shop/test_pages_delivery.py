@@ -144,6 +144,41 @@ async def test_the_endpoints_own_record_is_linked_if_it_is_at_the_endpoint(
         assert f'href="{record}" rel="noreferrer noopener"' in page.answer.text
 
 
+async def test_of_many_attempts_the_newest_are_shown_in_full_and_all_on_demand(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await new_delivery(shop, receiver.url)
+    visitor = Visitor(shop)
+    for _ in range(7):
+        await visitor.submit(f"/deliveries/{delivery_id}/attempts")
+        await attempt(courier, clock, delivery_id)
+
+    newest = await open_page(shop, delivery_id)
+    address = f"/deliveries/{delivery_id}?attempts=all"
+    everything = await visitor.get(address)
+
+    assert newest.answer.text.count('<details class="attempt') == 5
+    assert newest.links[f"{address}#attempt-2"] in {"Attempt 2", "Show all 7 attempts"}
+    assert newest.links["#attempt-3"] == "Attempt 3"
+    assert everything.answer.text.count('<details class="attempt') == 7
+    assert everything.links["#attempt-1"] == "Attempt 1"
+    assert f"/deliveries/{delivery_id}/live?attempts=all" in everything.answer.text
+
+
+async def test_a_page_of_five_attempts_is_light(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status, receiver.headers = 503, {"Retry-After": "5"}
+    delivery_id = await new_delivery(shop, receiver.url)
+    for _ in range(5):
+        await Visitor(shop).submit(f"/deliveries/{delivery_id}/attempts")
+        await attempt(courier, clock, delivery_id)
+
+    page = await open_page(shop, delivery_id)
+
+    assert len(page.answer.content) < 60_000
+
+
 async def test_a_message_leads_to_its_other_deliveries_and_back(shop: Shop) -> None:
     await register(shop, "http://127.0.0.1:9001/first")
     alone = (await order(shop))["delivery_ids"]
@@ -182,5 +217,5 @@ async def test_an_order_lists_its_messages_with_links_to_their_deliveries(shop: 
 
     messages = [link for link in page.links if link.startswith("/deliveries?q=msg_")]
     assert len(messages) == 2
-    assert f"purchase.shipped {messages[0].partition('=')[2]} 1 endpoint" in page.text
-    assert f"purchase.created {messages[1].partition('=')[2]} 2 endpoints" in page.text
+    assert f"purchase.shipped {messages[0].partition('=')[2]} goes to 1 endpoint" in page.text
+    assert f"purchase.created {messages[1].partition('=')[2]} goes to 2 endpoints" in page.text
