@@ -12,10 +12,12 @@ class Doubler:
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.gate.set()
+        self.has_begun = asyncio.Event()
         self.seen: list[list[int]] = []
 
     async def __call__(self, items: Sequence[int]) -> list[int]:
         self.seen.append(list(items))
+        self.has_begun.set()
         await self.gate.wait()
         if 13 in items:
             raise ValueError("thirteen")
@@ -38,8 +40,7 @@ async def test_what_comes_meanwhile_is_handled_together() -> None:
     double.gate.clear()
     batches = Batches(double, most=3)
     first = asyncio.create_task(batches.submit(1))
-    while not double.seen:
-        await asyncio.sleep(0)
+    await double.has_begun.wait()
     others = [asyncio.create_task(batches.submit(number)) for number in (2, 3, 4, 5)]
     await asyncio.sleep(0)
 
@@ -78,8 +79,7 @@ async def test_who_goes_away_does_not_hold_up_the_others() -> None:
     double.gate.clear()
     batches = Batches(double, most=10)
     gone, stays = (asyncio.create_task(batches.submit(number)) for number in (1, 2))
-    while not double.seen:
-        await asyncio.sleep(0)
+    await double.has_begun.wait()
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
