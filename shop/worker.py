@@ -22,9 +22,10 @@ from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
 from shop.logs import configure_logging
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
-from shop.webhooks.delivery import SHIFT, Courier, DeliveryRules
+from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired
 from shop.webhooks.in_flight import InFlight
+from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 

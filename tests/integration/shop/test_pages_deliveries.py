@@ -235,7 +235,7 @@ async def test_what_is_being_sent_is_not_sent_again(
 ) -> None:
     delivery_id = await new_delivery(shop)
     clock.pass_seconds(1)
-    await courier._claim(delivery_id)  # noqa: SLF001 – as a worker in the middle of an attempt
+    await courier.ledger.claim(delivery_id)
     visitor = Visitor(shop)
 
     refused = await visitor.submit(f"/deliveries/{delivery_id}/attempts")

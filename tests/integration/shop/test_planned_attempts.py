@@ -102,7 +102,7 @@ async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
     due_at = clock.now
-    await courier._claim(delivery_id)  # noqa: SLF001 – as a worker that dies right after
+    await courier.ledger.claim(delivery_id)
     clock.pass_seconds(6)
 
     await courier.deliver(delivery_id)
