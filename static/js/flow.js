@@ -18,11 +18,7 @@ const flightOf = new Map(); // by traveller
 let seen = new Map(); // what was known of each traveller: { passed, place, at }
 let newest = "";
 
-const SHAPES = {
-  busy: "M2 8h11M9 4l4 4l-4 4",
-  bad: "M6 3L2.5 6.5L6 10M3 6.5h6.5a3.5 3.5 0 0 1 0 7H6",
-  good: "M3 8.5l3.5 3.5L13 4.5",
-};
+const SIGNS = { busy: "arrow", waiting: "clock", bad: "back", good: "check" };
 
 // Ids of deliveries and orders sort by time behind their prefix.
 const age = (id) => id.slice(id.indexOf("_") + 1);
@@ -46,8 +42,9 @@ function look() {
   const departures = [];
   const now = new Map();
   let newestNow = newest;
-  for (const dot of document.querySelectorAll("[data-traveller]")) {
-    const { traveller: id, place, order, trail } = dot.dataset;
+  for (const dot of document.querySelectorAll("[data-trail]")) {
+    const { place, order, trail } = dot.dataset;
+    const id = dot.id.replace("dot-", "");
     const passed = Number(dot.dataset.passed);
     const before = seen.get(id);
     const steps = newSteps(trail.split(" "), passed, place, before, age(id) > newest);
@@ -158,8 +155,7 @@ function ghostOf(party) {
 function dress(ghost, tone) {
   if (ghost.classList.contains(`tone-${tone}`)) return;
   ghost.className = `ghost tone-${tone}`;
-  const shape = `<svg class="shape" viewBox="0 0 16 16"><path d="${SHAPES[tone] ?? SHAPES.busy}"/></svg>`;
-  ghost.innerHTML = ghost.dataset.many ?? shape;
+  ghost.innerHTML = ghost.dataset.many ?? `<svg class="shape"><use href="#sign-${SIGNS[tone]}"/></svg>`;
 }
 
 // An update of the picture takes the mark away, so it is put on again after each.
@@ -174,8 +170,8 @@ function tick() {
     const until = Number(dot.dataset.until);
     const left = Math.max(0, until - now);
     const share = left / Math.max(1, until - Number(dot.dataset.since));
-    dot.querySelector(".dot__left").textContent = shortly(Math.ceil(left));
-    dot.querySelector("circle").setAttribute("stroke-dashoffset", 100 * (1 - Math.min(1, share)));
+    dot.firstElementChild.dataset.left = shortly(Math.ceil(left));
+    dot.firstElementChild.style.setProperty("--left", Math.min(1, share).toFixed(3));
   }
 }
 
