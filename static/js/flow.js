@@ -185,9 +185,16 @@ function update() {
   tick();
   if (reduced.matches || document.hidden) return;
   const free = departures.filter(({ id }) => !flightOf.has(id));
-  for (const each of departures) flightOf.get(each.id)?.later.push(each);
+  for (const each of departures) goOnLater(flightOf.get(each.id), each);
   depart(free);
   hideWhoFlies();
+}
+
+// Whoever flies already goes on after that, on one way however often there was news of it.
+function goOnLater(flight, departure) {
+  const planned = flight?.later.find(({ id }) => id === departure.id);
+  if (planned) planned.steps.push(...departure.steps);
+  else flight?.later.push(departure);
 }
 
 function stopFlying() {

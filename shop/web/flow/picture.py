@@ -9,7 +9,6 @@ from shop.web.flow.lanes import Lane, lane_keys, lanes_of, short_url
 from shop.web.flow.places import Hold, Place, Where, where_is
 from shop.web.flow.stations import (
     Station,
-    due_count,
     failed_tray,
     number,
     stations_of,
@@ -18,10 +17,9 @@ from shop.web.flow.stations import (
 )
 from shop.web.flow.trails import Trail, place_name, trail_of, trail_of_order
 
-# As many as static/css/flow.css shows; the others are a number behind them. All of them are on the
-# page, so that none travels unseen.
+# In the waiting room: static/css/flow.css shows as many, and the number behind them says how many
+# more there are. On the page are all that were read, so that none travels unseen.
 SHOWN_WAITING = 24
-SHOWN_DUE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,6 @@ class Picture:
     stuck: Sequence[str]
     redis_answers: bool
     waiting_count: int
-    due_count: int
     trays: dict[str, list[Traveller]] = field(default_factory=dict)
 
     def tray(self, place: str) -> list[Traveller]:
@@ -65,11 +62,6 @@ class Picture:
     def waiting_behind(self) -> int:
         """How many more there are in the waiting room than are shown."""
         return max(0, self.waiting_count - SHOWN_WAITING)
-
-    @property
-    def due_behind(self) -> int:
-        """How many more are due than are shown."""
-        return max(0, self.due_count - SHOWN_DUE)
 
 
 def draw(facts: Facts) -> Picture:
@@ -82,7 +74,6 @@ def draw(facts: Facts) -> Picture:
         stuck=list(_stuck(facts)),
         redis_answers=facts.redis_answers,
         waiting_count=waiting_count(facts),
-        due_count=due_count(facts),
     )
     for traveller in _travellers(facts):
         picture.trays.setdefault(traveller.place, []).append(traveller)
