@@ -23,6 +23,11 @@ class InFlight:
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def count(self) -> int:
+        """How many run at this moment."""
+        return len(self._tasks)
+
     def begin(self, delivery_id: str) -> None:
         """Begin a delivery, unless there is no room: then the scheduler comes back to it."""
         if len(self._tasks) < self._most:
