@@ -256,6 +256,7 @@ def _attempt_row(claimed: Claim, started_at: datetime, answer: Answer) -> Attemp
     return Attempt(
         delivery_id=claimed.delivery.id,
         number=claimed.attempt_number,
+        endpoint_id=claimed.endpoint.id,
         trigger=claimed.delivery.next_trigger,
         started_at=started_at,
         duration_ms=answer.duration_ms,
