@@ -32,19 +32,19 @@ class Window:
     slot_minutes: int
 
     @classmethod
-    def last_hour(cls, now: datetime) -> "Window":
-        """60 slots of a minute."""
-        return cls._until(now, "last hour", slots=60, slot_minutes=1)
+    def last_hour(cls, now: datetime, *, slot_minutes: int = 1) -> "Window":
+        """60 slots of a minute, or fewer that are longer."""
+        return cls._until(now, "last hour", 60, slot_minutes)
 
     @classmethod
     def last_day(cls, now: datetime) -> "Window":
-        """48 slots of half an hour."""
-        return cls._until(now, "last day", slots=48, slot_minutes=30)
+        """24 slots of an hour."""
+        return cls._until(now, "last day", 24 * 60, 60)
 
     @classmethod
-    def _until(cls, now: datetime, words: str, *, slots: int, slot_minutes: int) -> "Window":
+    def _until(cls, now: datetime, words: str, minutes: int, slot_minutes: int) -> "Window":
         last = minute_of(now) // slot_minutes * slot_minutes
-        return cls(words, last - (slots - 1) * slot_minutes, slots, slot_minutes)
+        return cls(words, last + slot_minutes - minutes, minutes // slot_minutes, slot_minutes)
 
     @property
     def begins_at(self) -> datetime:
@@ -67,11 +67,11 @@ class Window:
         return min(minute // self.slot_minutes * self.slot_minutes, last)
 
     def name_of(self, slot: int) -> str:
-        """``10:14``, or ``10:00 – 10:30`` for a longer slot; in UTC."""
+        """``10:14``, or ``10:00–11:00`` for a longer slot; in UTC."""
         begin = moment_of(slot)
         if self.slot_minutes == 1:
             return f"{begin:%H:%M}"
-        return f"{begin:%H:%M} – {begin + timedelta(minutes=self.slot_minutes):%H:%M}"
+        return f"{begin:%H:%M}–{begin + timedelta(minutes=self.slot_minutes):%H:%M}"
 
     @property
     def _end(self) -> int:

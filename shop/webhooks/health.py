@@ -61,11 +61,15 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Attempts that failed for the same reason: a status such as ``500``, or an error's name."""
+    """Attempts that failed for the same reason: a status such as ``500``, or an error's name.
+
+    ``last_at``, ``last_endpoint_id``: of the newest of them.
+    """
 
     reason: str
     count: int
     last_at: datetime
+    last_endpoint_id: str
     endpoint_ids: frozenset[str]
 
 
@@ -151,16 +155,33 @@ def by_reason(tallies: Iterable[AttemptTally]) -> list[Failures]:
     for tally in tallies:
         if tally.reason != SUCCEEDED:
             groups[tally.reason].append(tally)
-    found = [
-        Failures(
-            reason,
-            sum(tally.amount for tally in group),
-            max(tally.last_at for tally in group),
-            frozenset(tally.endpoint_id for tally in group),
-        )
-        for reason, group in groups.items()
-    ]
+    found = [_failures(reason, group) for reason, group in groups.items()]
     return sorted(found, key=lambda failures: (-failures.count, failures.reason))
+
+
+def _failures(reason: str, tallies: Sequence[AttemptTally]) -> Failures:
+    newest = max(tallies, key=lambda tally: tally.last_at)
+    return Failures(
+        reason,
+        sum(tally.amount for tally in tallies),
+        newest.last_at,
+        newest.endpoint_id,
+        frozenset(tally.endpoint_id for tally in tallies),
+    )
+
+
+async def find_examples(session: AsyncSession, failures: Sequence[Failures]) -> dict[str, str]:
+    """For each reason, the id of the delivery that last failed for it."""
+    query = select(Attempt.endpoint_id, Attempt.started_at, Attempt.delivery_id).where(
+        col(Attempt.endpoint_id).in_({one.last_endpoint_id for one in failures}),
+        col(Attempt.started_at).in_({one.last_at for one in failures}),
+    )
+    found = {(endpoint_id, at): id_ for endpoint_id, at, id_ in await session.exec(query)}
+    return {
+        one.reason: id_
+        for one in failures
+        if (id_ := found.get((one.last_endpoint_id, one.last_at)))
+    }
 
 
 def latency_of(durations: Sequence[int]) -> Latency | None:

@@ -102,7 +102,8 @@ async def counted(session: AsyncSession, endpoint_id: str | None) -> dict[Delive
     query = select(Delivery.state, func.count()).group_by(col(Delivery.state))
     if endpoint_id:
         query = query.where(Delivery.endpoint_id == endpoint_id)
-    return dict.fromkeys(DeliveryState, 0) | dict((await session.exec(query)).all())
+    found = dict((await session.exec(query)).all())
+    return {state: found.get(state, 0) for state in DeliveryState}
 
 
 async def test_what_is_rolled_back_is_not_counted(world: World) -> None:

@@ -19,13 +19,21 @@ def test_the_last_hour_ends_with_the_minute_that_runs() -> None:
     assert slots[0] == THIS_MINUTE - 59
 
 
-def test_the_last_day_is_cut_at_half_hours() -> None:
+def test_longer_slots_begin_at_round_times() -> None:
+    slots = list(Window.last_hour(NOW, slot_minutes=2).slot_beginnings)
+
+    assert len(slots) == 30
+    assert slots[-1] == THIS_MINUTE
+    assert all(slot % 2 == 0 for slot in slots)
+
+
+def test_the_last_day_is_cut_at_full_hours() -> None:
     window = Window.last_day(NOW)
     slots = list(window.slot_beginnings)
 
-    assert len(slots) == 48
+    assert len(slots) == 24
     assert moment_of(slots[-1]) == datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-    assert window.begins_at == datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+    assert window.begins_at == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 
 
 def test_each_minute_of_a_window_lies_in_one_of_its_slots() -> None:
@@ -50,4 +58,4 @@ def test_what_lies_in_the_future_by_another_clock_counts_as_now() -> None:
 
 def test_slots_are_named_by_their_time() -> None:
     assert Window.last_hour(NOW).name_of(THIS_MINUTE) == "10:14"
-    assert Window.last_day(NOW).name_of(THIS_MINUTE - 14) == "10:00 – 10:30"
+    assert Window.last_day(NOW).name_of(THIS_MINUTE - 14) == "10:00–11:00"
