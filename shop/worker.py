@@ -23,9 +23,10 @@ from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
 from shop.logs import configure_logging
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
-from shop.webhooks.delivery import SHIFT, Courier, DeliveryRules
+from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired
 from shop.webhooks.in_flight import InFlight
+from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 
@@ -140,8 +141,8 @@ def _rules(settings: Settings) -> DeliveryRules:
 
 
 def _arq_worker(settings: Settings, in_flight: InFlight) -> Worker:
-    async def deliver(_context: dict[str, Any], delivery_id: str) -> None:
-        in_flight.begin(delivery_id)
+    async def deliver(context: dict[str, Any], delivery_id: str) -> None:
+        in_flight.begin(delivery_id, enqueued_at=context["enqueue_time"])
 
     return Worker(
         # arq's type asks for *args and **kwargs, which would hide what the job takes.

@@ -10,6 +10,7 @@ from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox
 from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
+from subscriber_app.storyteller import Storyteller
 from subscriber_app.subscription import Subscriptions
 
 TheSettings = NamedDependency[Settings]
@@ -20,4 +21,5 @@ TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]
 TheSales = NamedDependency[SalesWatch]
+TheStoryteller = NamedDependency[Storyteller]
 TheSubscriptions = NamedDependency[Subscriptions]

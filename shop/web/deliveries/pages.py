@@ -1,28 +1,21 @@
-"""The delivery log and the page of one delivery, both live.
-
-What can be done with them: ``delivery_actions`` and ``bulk_retry``.
-"""
+"""The delivery log, live. One delivery: ``delivery_page``; what is done to many: ``bulk_retry``."""
 
 from typing import Any
 
 from litestar import Request, get
-from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
 from shop.database import Database
-from shop.models import Delivery, Endpoint
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
-from shop.web.deliveries.attempts import view_attempts
+from shop.vocabulary import EventType
 from shop.web.deliveries.log_query import LogQuery
-from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed
-from shop.web.found import no_such_delivery
 from shop.web.live import Region, live_stream
 from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
-from shop.webhooks.log import find_delivery, list_deliveries, read_stats
+from shop.webhooks.log import list_deliveries, read_stats
 
 PAGE_SIZE = 50
+MOST_SIBLINGS = 20  # further deliveries of the same message, on the page of one
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -50,21 +43,6 @@ async def stream_deliveries(
     return await live_stream(request, feed, _log_region(database, query))
 
 
-@get("/deliveries/{delivery_id:str}", include_in_schema=False)
-async def show_delivery(database: TheDatabase, delivery_id: FromPath[str]) -> Template:
-    """One delivery with every attempt's request and response."""
-    context = await _delivery_region(database, delivery_id).read()
-    return Template("shop/deliveries/delivery.html", context=context)
-
-
-@get("/deliveries/{delivery_id:str}/live", include_in_schema=False)
-async def stream_delivery(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
-) -> ServerSentEvent:
-    """The delivery, kept up to date."""
-    return await live_stream(request, feed, _delivery_region(database, delivery_id))
-
-
 def _log_region(database: Database, query: LogQuery) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
@@ -83,46 +61,3 @@ def _log_region(database: Database, query: LogQuery) -> Region:
 
     # Anything announced can add a row or change one.
     return Region("deliveries", "shop/deliveries/_log.html", read, lambda _change: True)
-
-
-def _delivery_region(database: Database, delivery_id: str) -> Region:
-    async def read() -> dict[str, Any]:
-        async with database.reading() as session:
-            found = await find_delivery(session, delivery_id)
-        if found is None:
-            raise no_such_delivery(delivery_id)
-        return {
-            "delivery": found.delivery,
-            "message": found.message,
-            "order": found.order,
-            "endpoint": found.endpoint,
-            "attempts": view_attempts(found.attempts),
-            "body": body_text(found.message.body),
-            "pretty_body": pretty_json(found.message.body),
-            "may_resend": _may_resend(found.delivery, found.endpoint),
-            "may_cancel": found.delivery.state is DeliveryState.PENDING,
-            "held_back_by": _held_back_by(found.delivery, found.endpoint),
-        }
-
-    # Any: another delivery's answer may have disabled the endpoint or opened its circuit breaker.
-    # An equal page is not sent.
-    return Region("delivery", "shop/deliveries/_delivery.html", read, lambda _change: True)
-
-
-def _may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
-    """Whether sending again would change anything: what waits for a paused endpoint goes on so."""
-    reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
-    waits_anyway = _held_back_by(delivery, endpoint) == EndpointStatus.PAUSED
-    return reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
-
-
-def _held_back_by(delivery: Delivery, endpoint: Endpoint) -> str:
-    """What of its endpoint makes a delivery wait longer than its own next try, or nothing."""
-    if delivery.state is not DeliveryState.PENDING:
-        return ""
-    if endpoint.status is not EndpointStatus.ACTIVE:
-        return endpoint.status.value
-    # What a person sends again does not wait for the circuit breaker.
-    if endpoint.probe_at and delivery.next_trigger is Trigger.AUTOMATIC:
-        return "breaker"
-    return ""
