@@ -10,7 +10,8 @@ Reading order, from the rules to the wiring:
 4. ``queue``, ``worker``, ``webhooks/delivery``, ``ledger``, ``claims``, ``records``,
    ``connections``, ``stopwatch``, ``sender``: wake-up, claim, send, record; ``heartbeats``: which
    workers are alive.
-5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it.
+5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it;
+   ``windows``, ``tallies``, ``webhooks/health``, ``figures``: how it goes on the whole.
 6. ``web``: JSON API and dashboard; ``app``: the only place where everything is wired together.
 """
 

@@ -117,6 +117,14 @@ class Delivery(ShopTable, table=True):
     __table_args__ = (
         Index("due_deliveries", "state", "next_attempt_at"),
         Index("deliveries_of_endpoint", "endpoint_id", "state", "next_attempt_at"),
+        # For the oldest that waits; a delivery that has come to its end is not in it.
+        Index(
+            "unfinished_deliveries",
+            "endpoint_id",
+            "created_at",
+            sqlite_where=text("state IN ('pending', 'sending')"),
+            postgresql_where=text("state IN ('pending', 'sending')"),
+        ),
     )
 
     id: str = Field(primary_key=True)
@@ -146,8 +154,17 @@ class Attempt(ShopTable, table=True):
     The request's body is the message's: the bytes sent are the bytes stored.
     """
 
+    __table_args__ = (
+        # All that is asked about an endpoint's newest answers, so that no row has to be fetched.
+        Index(
+            "attempts_of_endpoint", "endpoint_id", "started_at", "response_status", "duration_ms"
+        ),
+    )
+
     delivery_id: str = Field(primary_key=True, foreign_key="delivery.id")
     number: int = Field(primary_key=True)
+    # Copied from the delivery, for the endpoint's health.
+    endpoint_id: str = Field(foreign_key="endpoint.id")
     trigger: Trigger = Field(sa_type=by_value(Trigger))
     # The plan, copied from the delivery: made when, due when, and why then (``retries.Delay``).
     decided_at: datetime | None = None

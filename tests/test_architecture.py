@@ -17,6 +17,7 @@ MODULES = {
 PURE = {
     "shop.vocabulary",
     "shop.times",
+    "shop.windows",
     "shop.catalog",
     "shop.webhooks.events",
     "shop.webhooks.outcomes",

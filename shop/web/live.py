@@ -34,7 +34,8 @@ class Region:
     ``template``: a fragment whose outermost element has the id ``element_id``. ``read``: fetches
     what the fragment shows. ``concerns``: whether a change can be seen in it.
     ``look_every_seconds``: for what nobody announces, such as a Redis that went away, it is also
-    read whenever nothing was announced for so long.
+    read whenever nothing was announced for so long. ``pause_seconds``: at least so much lies
+    between two readings.
     """
 
     element_id: str
@@ -42,6 +43,7 @@ class Region:
     read: Callable[[], Awaitable[dict[str, Any]]]
     concerns: Callable[[Change], bool]
     look_every_seconds: float | None = None
+    pause_seconds: float = SHORTEST_PAUSE_SECONDS
 
 
 async def live_stream(request: AnyRequest, feed: ChangeFeed, region: Region) -> ServerSentEvent:
@@ -68,7 +70,7 @@ async def _messages(
                 if html != shown:
                     yield _message(region, html)
                     shown = html
-                await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+                await asyncio.sleep(region.pause_seconds)
             changes = await subscription.next_changes(
                 timeout=region.look_every_seconds or KEEP_ALIVE_SECONDS
             )

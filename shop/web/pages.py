@@ -5,14 +5,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web import deliveries, endpoints, flow, login, orders, storefront
+from shop.web import deliveries, endpoints, flow, login, orders, overview, storefront
 from shop.web.access import is_logged_in
+from shop.web.figure_words import meaning, milliseconds, percent
 from shop.web.storefront.cart import read_cart
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
 page_handlers: list[HTTPRouteHandler] = [
     *storefront.handlers,
+    *overview.handlers,
     *orders.handlers,
     *deliveries.handlers,
     *endpoints.handlers,
@@ -35,4 +37,6 @@ def jinja_environment() -> Environment:
     # For the header of every page, error pages included, whatever its handler knows of carts.
     environment.globals["read_cart"] = read_cart
     environment.globals["is_logged_in"] = is_logged_in
+    for words in (percent, milliseconds, meaning):
+        environment.filters[words.__name__] = words
     return environment

@@ -14,6 +14,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Attempt, Delivery, Endpoint, Message, Order
+from shop.tallies import ALL_TIME, OrderTally, StateTally
 from shop.vocabulary import DeliveryState, EventType
 
 LARGEST_PAGE = 100
@@ -117,20 +118,20 @@ class Stats:
 
 
 async def read_stats(session: AsyncSession) -> Stats:
-    """Count orders, money and deliveries by state."""
-    orders, revenue = (
-        await session.exec(select(func.count(), func.coalesce(func.sum(Order.total_cents), 0)))
-    ).one()
+    """Orders, money and deliveries by state, as ``tallies`` keeps them."""
+    total = await session.get(OrderTally, ALL_TIME)
+    orders, revenue = (total.amount, total.total_cents) if total else (0, 0)
     return Stats(orders, revenue, await count_by_state(session))
 
 
 async def count_by_state(
     session: AsyncSession, endpoint_id: str | None = None
 ) -> dict[DeliveryState, int]:
-    """Count the deliveries in each state, of one endpoint or of all."""
-    query = select(Delivery.state, func.count()).group_by(col(Delivery.state))
+    """How many deliveries are in each state, of one endpoint or of all."""
+    amount = func.sum(StateTally.amount)
+    query = select(StateTally.state, amount).group_by(col(StateTally.state))
     if endpoint_id is not None:
-        query = query.where(Delivery.endpoint_id == endpoint_id)
+        query = query.where(StateTally.endpoint_id == endpoint_id)
     counts: dict[DeliveryState, int] = dict.fromkeys(DeliveryState, 0)
     for state, count in await session.exec(query):
         counts[DeliveryState(state)] = count

@@ -141,6 +141,7 @@ def _attempt_row(finished: Finished) -> dict[str, Any]:
     return {
         "delivery_id": delivery.id,
         "number": finished.claim.attempt_number,
+        "endpoint_id": delivery.endpoint_id,
         "trigger": delivery.next_trigger,
         "decided_at": delivery.waits_since,
         "due_at": delivery.next_attempt_at,

@@ -89,6 +89,7 @@ def shop_pages(order_id: str, delivery_id: str, endpoint_id: str) -> list[str]:
         "/deliveries",
         f"/deliveries/{delivery_id}",
         "/flow",
+        "/overview",
         "/endpoints",
         f"/endpoints/{endpoint_id}",
         f"/endpoints/{endpoint_id}/delete",
