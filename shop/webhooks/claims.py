@@ -18,6 +18,13 @@ from shop.models import Delivery, Endpoint, Message
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks.endpoint_secrets import LockedSecret, locked_secrets
 
+# What becomes of a delivery whose endpoint was deleted.
+GIVEN_UP = {
+    "state": DeliveryState.CANCELLED,
+    "next_attempt_at": None,
+    "next_delay": None,
+    "lease_expires_at": None,
+}
 # How many deliveries of one endpoint may be in flight: one that hangs must not hold all places.
 SHARE_PER_ENDPOINT = 20
 # Clocks of several machines differ a little; more than this is a clock that was set back.
@@ -68,7 +75,7 @@ async def claim_all(
             # As many more as were named: those may be the ones that have waited longest.
             limit = count + len(found)
             found += await _longest_waiting(session, endpoint_id, limit, lease, now)
-    taken = await _with_place(session, found, lease, now)
+    taken = await _with_place(session, await _without_deleted(session, found, now), lease, now)
     await _take(session, taken, lease, now)
     secrets = await locked_secrets(
         session, {endpoint.id for _delivery, _message, endpoint in taken}, now=now
@@ -118,6 +125,15 @@ def _due_rows(now: datetime, lease: timedelta) -> Select[Delivery, Message, Endp
         .where(is_due(now, longest_lease=lease))
         .with_for_update(of=Delivery, skip_locked=True)  # SQLite has no such thing, nor needs it
     )
+
+
+async def _without_deleted(session: AsyncSession, rows: Sequence[Row], now: datetime) -> list[Row]:
+    """Give up what a worker has left behind that died, if the endpoint was deleted meanwhile."""
+    left_behind = [delivery.id for delivery, _message, endpoint in rows if endpoint.deleted_at]
+    if left_behind:
+        give_up = update(Delivery).where(col(Delivery.id).in_(left_behind))
+        await session.exec(give_up.values(**GIVEN_UP, completed_at=now))
+    return [row for row in rows if row[2].deleted_at is None]
 
 
 async def _with_place(

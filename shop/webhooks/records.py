@@ -5,7 +5,7 @@ number makes sure that a worker which outlived its claim cannot overwrite its su
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from shop.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, Trigger
 from shop.webhooks.breaker import Breaker
-from shop.webhooks.claims import Claim
+from shop.webhooks.claims import GIVEN_UP, Claim
 from shop.webhooks.endpoints import disable
 from shop.webhooks.outcomes import Outcome, judge, retry_after_seconds
 from shop.webhooks.rules import DeliveryRules
@@ -53,13 +53,16 @@ async def record_all(
     current = await _not_taken_over(session, finished)
     if not current:
         return set()
+    # In one order for all workers, so that no two of them wait for each other.
+    ids = sorted({each.claim.endpoint.id for each in current})
+    endpoints = {id_: await session.get_one(Endpoint, id_, with_for_update=True) for id_ in ids}
+    values = [_next_state(each, endpoints, rules, now) for each in current]
     connection = await session.connection()
-    values = [_next_state(each, rules, now) for each in current]
     await connection.execute(_MOVE_ON, values)
     await connection.execute(insert(Attempt), [_attempt_row(each) for each in current])
     for each in current:
         _log(each)
-    return await _keep_accounts(session, current, values, rules, now)
+    return await _keep_accounts(session, current, values, endpoints, rules, now)
 
 
 _NEXT_STATE = (
@@ -100,7 +103,9 @@ async def _not_taken_over(session: AsyncSession, finished: Sequence[Finished]) -
     return current
 
 
-def _next_state(finished: Finished, rules: DeliveryRules, now: datetime) -> dict[str, Any]:
+def _next_state(
+    finished: Finished, endpoints: Mapping[str, Endpoint], rules: DeliveryRules, now: datetime
+) -> dict[str, Any]:
     """For ``_MOVE_ON``: each column of ``_NEXT_STATE``, whether it changes or not."""
     delivery, answer = finished.claim.delivery, finished.answer
     values = {
@@ -117,6 +122,10 @@ def _next_state(finished: Finished, rules: DeliveryRules, now: datetime) -> dict
     }
     if finished.outcome is not Outcome.SUCCEEDED:
         values |= _after_failure(finished, rules, now)
+        # Deleted while the request was out: nobody is there to try it again for.
+        is_deleted = endpoints[finished.claim.endpoint.id].deleted_at is not None
+        if is_deleted and values["state"] is DeliveryState.PENDING:
+            values |= GIVEN_UP | {"completed_at": now}
     return {"delivery_id": delivery.id} | {f"new_{name}": values[name] for name in _NEXT_STATE}
 
 
@@ -161,17 +170,15 @@ def _attempt_row(finished: Finished) -> dict[str, Any]:
     }
 
 
-async def _keep_accounts(
+async def _keep_accounts(  # noqa: PLR0913, PLR0917 – what the transaction has read and decided
     session: AsyncSession,
     recorded: Sequence[Finished],
     values: Sequence[dict[str, Any]],
+    endpoints: Mapping[str, Endpoint],
     rules: DeliveryRules,
     now: datetime,
 ) -> set[str]:
     """Of each endpoint: its breaker, its run of failed deliveries, its end."""
-    # In one order for all workers, so that no two of them wait for each other.
-    ids = sorted({each.claim.endpoint.id for each in recorded})
-    endpoints = {id_: await session.get_one(Endpoint, id_, with_for_update=True) for id_ in ids}
     moved = set()
     for each, value in zip(recorded, values, strict=True):
         if each.answer.error == INTERNAL_ERROR:
