@@ -97,6 +97,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             defences=defences,
             sales=sales,
             subscriptions=subscriptions,
+            clock=now,
         ),
         lifespan=[lifespan],
         guards=guards(settings),

@@ -2,11 +2,11 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web.deliveries import actions, bulk_retry, pages
+from shop.web.deliveries import actions, bulk_retry, log_pages, pages
 
 handlers: list[HTTPRouteHandler] = [
-    pages.show_deliveries,
-    pages.stream_deliveries,
+    log_pages.show_deliveries,
+    log_pages.stream_deliveries,
     pages.show_delivery,
     pages.stream_delivery,
     actions.send_again,

@@ -1,7 +1,4 @@
-"""The delivery log and the page of one delivery, both live.
-
-What can be done with them: ``delivery_actions`` and ``bulk_retry``.
-"""
+"""The page of one delivery, live. What can be done with it: ``actions``."""
 
 from typing import Any
 
@@ -10,44 +7,16 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
 from shop.database import Database
-from shop.models import Delivery, Endpoint
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+from shop.vocabulary import DeliveryState
 from shop.web.deliveries.attempts import view_attempts
-from shop.web.deliveries.log_query import LogQuery
+from shop.web.deliveries.holding import held_back_by, may_resend
 from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed
 from shop.web.found import no_such_delivery
 from shop.web.live import Region, live_stream
-from shop.web.sent_again import read_sent_again
-from shop.webhooks import endpoints
-from shop.webhooks.log import find_delivery, list_deliveries, read_stats
-
-PAGE_SIZE = 50
+from shop.webhooks.log import find_delivery
 
 AnyRequest = Request[Any, Any, Any]
-
-
-@get("/deliveries", include_in_schema=False)
-async def show_deliveries(request: AnyRequest, database: TheDatabase) -> Template:
-    """The log, newest first, filtered by the address's query."""
-    query = LogQuery.read(request.query_params)
-    context = await _log_region(database, query).read()
-    async with database.reading() as session:
-        standing = await endpoints.list_all(session)
-    context["sent_again"] = read_sent_again(request.query_params)
-    context["live_address"] = query.address("/deliveries/live", cursor=query.cursor)
-    context["endpoint_choices"] = [("", "any")] + [(one.id, one.webhook_url) for one in standing]
-    context["event_type_choices"] = [("", "any")] + [(one.value, one.value) for one in EventType]
-    return Template("shop/deliveries/deliveries.html", context=context)
-
-
-@get("/deliveries/live", include_in_schema=False)
-async def stream_deliveries(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed
-) -> ServerSentEvent:
-    """The log, kept up to date; takes the same query."""
-    query = LogQuery.read(request.query_params)
-    return await live_stream(request, feed, _log_region(database, query))
 
 
 @get("/deliveries/{delivery_id:str}", include_in_schema=False)
@@ -65,26 +34,6 @@ async def stream_delivery(
     return await live_stream(request, feed, _delivery_region(database, delivery_id))
 
 
-def _log_region(database: Database, query: LogQuery) -> Region:
-    async def read() -> dict[str, Any]:
-        async with database.reading() as session:
-            page = await list_deliveries(
-                session, query.filter, limit=PAGE_SIZE, cursor=query.cursor
-            )
-            stats = await read_stats(session)
-        return {
-            "rows": page.rows,
-            "query": query,
-            "tabs": query.tabs(stats.deliveries),
-            "newest_address": query.address() if query.cursor else None,
-            "older_address": query.address(cursor=page.next_cursor) if page.next_cursor else None,
-            "retry_address": query.address("/deliveries/retry") if page.rows else None,
-        }
-
-    # Anything announced can add a row or change one.
-    return Region("deliveries", "shop/deliveries/_log.html", read, lambda _change: True)
-
-
 def _delivery_region(database: Database, delivery_id: str) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
@@ -99,30 +48,11 @@ def _delivery_region(database: Database, delivery_id: str) -> Region:
             "attempts": view_attempts(found.attempts),
             "body": body_text(found.message.body),
             "pretty_body": pretty_json(found.message.body),
-            "may_resend": _may_resend(found.delivery, found.endpoint),
+            "may_resend": may_resend(found.delivery, found.endpoint),
             "may_cancel": found.delivery.state is DeliveryState.PENDING,
-            "held_back_by": _held_back_by(found.delivery, found.endpoint),
+            "held_back_by": held_back_by(found.delivery, found.endpoint),
         }
 
     # Any: another delivery's answer may have disabled the endpoint or opened its circuit breaker.
     # An equal page is not sent.
     return Region("delivery", "shop/deliveries/_delivery.html", read, lambda _change: True)
-
-
-def _may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
-    """Whether sending again would change anything: what waits for a paused endpoint goes on so."""
-    reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
-    waits_anyway = _held_back_by(delivery, endpoint) == EndpointStatus.PAUSED
-    return reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
-
-
-def _held_back_by(delivery: Delivery, endpoint: Endpoint) -> str:
-    """What of its endpoint makes a delivery wait longer than its own next try, or nothing."""
-    if delivery.state is not DeliveryState.PENDING:
-        return ""
-    if endpoint.status is not EndpointStatus.ACTIVE:
-        return endpoint.status.value
-    # What a person sends again does not wait for the circuit breaker.
-    if endpoint.probe_at and delivery.next_trigger is Trigger.AUTOMATIC:
-        return "breaker"
-    return ""

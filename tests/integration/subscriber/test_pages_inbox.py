@@ -49,23 +49,23 @@ async def test_every_receipt_is_a_row_with_its_verdict_and_reason(mixed: Client)
 
     assert len(rows(page)) == 4
     assert "rejected malformed_id not read" in page.text
-    assert "ignored purchase.gift" in page.text
-    assert "duplicate purchase.created" in page.text
-    assert "accepted purchase.created" in page.text
-    assert page.text.index("rejected malformed_id") < page.text.index("accepted purchase.created")
+    assert "ignored – purchase.gift" in page.text
+    assert "duplicate – purchase.created" in page.text
+    assert "accepted – purchase.created" in page.text
+    assert page.text.index("rejected malformed_id") < page.text.index("accepted – purchase.created")
 
 
 async def test_the_totals_are_those_of_the_books(mixed: Client) -> None:
     page = await Visitor(mixed).get("/")
 
-    assert "Purchases booked 1 Revenue booked $50.75" in page.text
+    assert "Booked here $50.75 Purchases booked 1" in page.text
     assert "all 4 accepted 1 duplicate 1 ignored 1 rejected 1" in page.text
 
 
 async def test_a_refund_is_shown_with_a_minus_sign(subscribed: Client) -> None:
     await deliver(subscribed, Delivery(body=purchase(-1234.5, type_="purchase.refunded")))
 
-    assert "Revenue booked −$1,234.50" in (await Visitor(subscribed).get("/")).text
+    assert "Booked here −$1,234.50" in (await Visitor(subscribed).get("/")).text
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "duplicate", "ignored", "rejected"])
