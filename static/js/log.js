@@ -15,6 +15,7 @@ const rows = (root) => root.querySelectorAll("tbody tr[id]");
 const sign = () => document.querySelector("[data-live]");
 const address = () => new URL(sign().getAttribute("hx-sse:connect"), location.href);
 const isHeld = () => address().searchParams.has("newest");
+const isGone = () => !log() || !sign(); // an error page has taken the place of the list
 
 // Ids sort by time, so a row is newer if its id comes later.
 const newestId = (root) => [...rows(root)].map((row) => row.id).reduce((a, b) => (a > b ? a : b), "");
@@ -41,6 +42,7 @@ const hold = (id) => connect((query) => query.set("newest", id.replace(/^row-/, 
 const follow = () => connect((query) => query.delete("newest"));
 
 document.addEventListener("htmx:sse:before:message", (event) => {
+  if (isGone()) return;
   const message = new DOMParser().parseFromString(event.detail.message.data, "text/html");
   const brought = message.getElementById(log().id);
   if (!brought || isHeld() || !isReading()) return;
@@ -51,6 +53,7 @@ document.addEventListener("htmx:sse:before:message", (event) => {
 });
 
 function reconsider() {
+  if (isGone()) return;
   if (isHeld() && log().querySelector("[data-show-newer]") && !isReading()) follow();
 }
 

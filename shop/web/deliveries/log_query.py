@@ -166,17 +166,20 @@ class LogQuery:
         ]
 
     def tabs(self, counts: Mapping[DeliveryState, int]) -> list[Tab]:
-        """One tab for all deliveries and one for each state."""
-        choices = [("all", "", sum(counts.values()))]
-        choices += [(state.value, state.value, counts[state]) for state in DeliveryState]
+        """One tab for all deliveries and one for each state.
+
+        ``counts``: of all deliveries; not asked for where something else is filtered, too.
+        """
+        totals: dict[str, int] = {state.value: count for state, count in counts.items()}
+        totals[""] = sum(counts.values())
         return [
             Tab(
-                label,
+                state or "all",
                 self.address(state=state),
                 is_current=state == self.state,
-                count=None if self.is_narrow else count,
+                count=None if self.is_narrow else totals[state],
             )
-            for label, state, count in choices
+            for state in ("", *(each.value for each in DeliveryState))
         ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,6 +17,17 @@ from shop.webhooks.retries import RetrySchedule
 MOST_MARKS = 12
 NEVER = RetrySchedule(())
 
+
+class Mark(StrEnum):
+    """How an attempt went, as a class of the style sheet: short, since a page has hundreds."""
+
+    SUCCEEDED = "ok"
+    REFUSED = "no"
+    UNANSWERED = "mute"
+    SENDING = "now"
+    TO_COME = "yet"
+
+
 _OUTSTANDING = {DeliveryState.PENDING, DeliveryState.SENDING}
 
 
@@ -23,16 +35,15 @@ _OUTSTANDING = {DeliveryState.PENDING, DeliveryState.SENDING}
 class Row:
     """One line of a list of deliveries.
 
-    ``marks``: how each attempt went, in the order of their making, then those to come; one of
-    ``succeeded``, ``refused``, ``unanswered``, ``sending``, ``to-come``. ``left_out``: how many
-    attempts were made before the first of them. ``story``: the same in words, a line for each.
+    ``marks``: how each attempt went, in the order of their making, then those to come.
+    ``left_out``: how many were made before the first of them. ``story``: the same in words.
     """
 
     delivery: Delivery
     webhook_url: str
     order_id: str | None
     value_cents: int | None
-    marks: Sequence[str]
+    marks: Sequence[Mark]
     left_out: int
     story: str
     last_outcome: str
@@ -59,9 +70,9 @@ def view_row(found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule
     delivery = found.delivery
     coming = _to_come(delivery, schedule)
     is_sending = delivery.state is DeliveryState.SENDING
-    marks = [_mark(attempt) for attempt in attempts] + ["sending"] * is_sending
+    marks = [_mark(attempt) for attempt in attempts] + [Mark.SENDING] * is_sending
     # What has happened comes before what may happen, where there is no room for both.
-    shown = (marks + ["to-come"] * coming)[:MOST_MARKS] if len(marks) < MOST_MARKS else marks
+    shown = (marks + [Mark.TO_COME] * coming)[:MOST_MARKS] if len(marks) < MOST_MARKS else marks
     return Row(
         delivery,
         found.endpoint.webhook_url,
@@ -85,10 +96,11 @@ def _to_come(delivery: Delivery, schedule: RetrySchedule) -> int:
     return max(0, len(schedule.delays) - made)
 
 
-def _mark(attempt: Attempt) -> str:
+def _mark(attempt: Attempt) -> Mark:
     if attempt.response_status is None:
-        return "unanswered"
-    return "succeeded" if judge(attempt.response_status) is Outcome.SUCCEEDED else "refused"
+        return Mark.UNANSWERED
+    arrived = judge(attempt.response_status) is Outcome.SUCCEEDED
+    return Mark.SUCCEEDED if arrived else Mark.REFUSED
 
 
 def _outcome(attempt: Attempt) -> str:
