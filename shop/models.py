@@ -135,6 +135,8 @@ class Delivery(ShopTable, table=True):
     next_attempt_at: datetime | None
     waits_since: datetime  # when next_attempt_at was set
     next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))
+    # Why then: the fields of ``retries.Delay``; None where nothing had to be waited for.
+    next_delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
     # Counts claims. A worker that outlived its lease holds an old number and is refused.
     fence: int = 0
     lease_expires_at: datetime | None = None
@@ -153,8 +155,15 @@ class Attempt(ShopTable, table=True):
     delivery_id: str = Field(primary_key=True, foreign_key="delivery.id")
     number: int = Field(primary_key=True)
     trigger: Trigger = Field(sa_type=by_value(Trigger))
+    # The plan, copied from the delivery: made when, due when, and why then (``retries.Delay``).
+    decided_at: datetime | None = None
+    due_at: datetime | None = None
+    delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
+    enqueued_at: datetime | None = None  # the wake-up; None: the worker found it in the database
     started_at: datetime
     duration_ms: int
+    # Where the time went, as far as it is known: ``stopwatch.Timings``.
+    timings: dict[str, float | bool] | None = Field(default=None, sa_type=JSON)
     request_url: str
     request_headers: dict[str, str] = Field(sa_type=JSON)
     response_status: int | None

@@ -42,7 +42,9 @@ class Receipt(SubscriberTable, table=True):
 
     id: str = Field(primary_key=True)
     received_at: datetime
-    duration_ms: float  # from the last byte of the request to the verdict
+    # Both from the last byte of the request: to the verdict, and to the booking, if there was one.
+    duration_ms: float
+    booked_ms: float | None = None
     verdict: Verdict = Field(sa_type=by_value(Verdict))
     reason: Reason | None = Field(sa_type=by_value(Reason))
     status: int | None  # of the answer; None when none was given, on purpose

@@ -5,7 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web import deliveries, endpoints, login, orders, storefront
+from shop.web import deliveries, endpoints, flow, login, orders, storefront
 from shop.web.access import is_logged_in
 from shop.web.storefront.cart import read_cart
 
@@ -16,6 +16,7 @@ page_handlers: list[HTTPRouteHandler] = [
     *orders.handlers,
     *deliveries.handlers,
     *endpoints.handlers,
+    *flow.handlers,
     login.show_login,
     login.log_in,
     login.log_out,

@@ -85,6 +85,7 @@ def _make_due(*where: ColumnElement[bool], now: datetime) -> Update:
         .values(
             state=DeliveryState.PENDING,
             next_attempt_at=now,
+            next_delay=None,
             waits_since=now,
             next_trigger=Trigger.MANUAL,
             completed_at=None,

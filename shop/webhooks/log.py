@@ -64,6 +64,11 @@ class LogRow:
     order_total_cents: int | None
 
     @property
+    def webhook_url(self) -> str:
+        """Where it goes."""
+        return self.endpoint.webhook_url
+
+    @property
     def value_cents(self) -> int | None:
         """The money that the event tells about, negative for a refund; None without an order."""
         if self.order_total_cents is None:

@@ -13,6 +13,7 @@ from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox
 from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
+from subscriber_app.storyteller import Storyteller
 from subscriber_app.subscription import Subscriptions
 
 TheSettings = NamedDependency[Settings]
@@ -23,5 +24,6 @@ TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]
 TheSales = NamedDependency[SalesWatch]
+TheStoryteller = NamedDependency[Storyteller]
 TheSubscriptions = NamedDependency[Subscriptions]
 TheClock = NamedDependency[Callable[[], datetime]]  # the time now, in UTC

@@ -1,7 +1,7 @@
 """The query of the delivery log's address: read, checked, and written into links.
 
 Everything a reader chose is in the address, so a view can be bookmarked and shared. Called by
-``log_pages`` and ``bulk_retry``.
+``pages`` and ``bulk_retry``.
 """
 
 from collections.abc import Mapping

@@ -75,7 +75,7 @@ def view_row(found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule
     shown = (marks + [Mark.TO_COME] * coming)[:MOST_MARKS] if len(marks) < MOST_MARKS else marks
     return Row(
         delivery,
-        found.endpoint.webhook_url,
+        found.webhook_url,
         found.order_id,
         found.value_cents,
         marks=shown[-MOST_MARKS:],

@@ -4,7 +4,9 @@ Shipping and refunding: ``order_actions``.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +25,7 @@ from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.errors import Problem
 from shop.web.found import no_such_order
 from shop.web.live import Region, live_stream
-from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, list_deliveries
+from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, LogRow, list_deliveries
 
 PAGE_SIZE = 50
 _ORDER_ID = re.compile(r"ord_[0-9a-f]{32}", re.ASCII)
@@ -102,6 +104,7 @@ def _order_region(
         return {
             "order": found.order,
             "lines": found.lines,
+            "messages": _messages(page.rows),
             "rows": rows,
             "more_rows": page.next_cursor is not None,
             "may_ship": manages and not found.order.shipped_at and not found.order.refunded_at,
@@ -113,6 +116,22 @@ def _order_region(
         return change.order_id in {order_id, None}
 
     return Region("order", "shop/orders/_order.html", read, concerns)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageOfOrder:
+    """A message that tells of the order, and to how many endpoints it goes."""
+
+    id: str
+    event_type: str
+    endpoints: int
+
+
+def _messages(rows: Sequence[LogRow]) -> list[MessageOfOrder]:
+    """In the order of the rows: the newest first."""
+    ids = Counter(row.delivery.message_id for row in rows)
+    types = {row.delivery.message_id: row.delivery.event_type.value for row in rows}
+    return [MessageOfOrder(id_, types[id_], count) for id_, count in ids.items()]
 
 
 def _older_address(orders: Sequence[Order]) -> str | None:

@@ -223,7 +223,7 @@ async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
     courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
-    claim = await courier._claim(delivery_id)  # noqa: SLF001 – as a worker that dies right after
+    claim = await courier.ledger.claim(delivery_id)
     assert claim is not None
 
     assert await courier.find_due(limit=10) == []
