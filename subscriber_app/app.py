@@ -100,6 +100,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             sales=sales,
             storyteller=storyteller,
             subscriptions=subscriptions,
+            clock=now,
         ),
         lifespan=[lifespan],
         guards=guards(settings),

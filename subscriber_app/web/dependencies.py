@@ -1,5 +1,8 @@
 """What handlers may ask for by name; ``app`` provides it."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from litestar.di import NamedDependency
 
 from subscriber_app.attack_desk import AttackDesk
@@ -23,3 +26,4 @@ TheFaults = NamedDependency[Faults]
 TheSales = NamedDependency[SalesWatch]
 TheStoryteller = NamedDependency[Storyteller]
 TheSubscriptions = NamedDependency[Subscriptions]
+TheClock = NamedDependency[Callable[[], datetime]]  # the time now, in UTC

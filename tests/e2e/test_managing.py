@@ -54,7 +54,7 @@ def test_an_order_is_shipped_and_refunded_and_the_money_goes_back(
     assert order["refunded_at"]
     subscriber.open("/")
     expect(subscriber.receipts("accepted")).to_have_count(3)
-    expect(subscriber.total("Revenue booked")).to_have_text("$0.00")
+    expect(subscriber.total("Booked here")).to_have_text("$0.00")
 
 
 def wait_until_told(shop: ShopTab, times: int) -> None:

@@ -10,9 +10,9 @@ from litestar.response import ServerSentEvent, Template
 
 from shop.config import Settings
 from shop.database import Database
-from shop.models import Delivery, Endpoint
-from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
+from shop.vocabulary import DeliveryState
 from shop.web.deliveries.attempts import view_attempts
+from shop.web.deliveries.holding import held_back_by, may_resend
 from shop.web.deliveries.timeline import build_timeline, summarise
 from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
@@ -107,9 +107,9 @@ def _standing(found: DeliveryDetail) -> dict[str, Any]:
         "delivery": found.delivery,
         "order": found.order,
         "endpoint": found.endpoint,
-        "may_resend": _may_resend(found.delivery, found.endpoint),
+        "may_resend": may_resend(found.delivery, found.endpoint),
         "may_cancel": found.delivery.state is DeliveryState.PENDING,
-        "held_back_by": _held_back_by(found.delivery, found.endpoint),
+        "held_back_by": held_back_by(found.delivery, found.endpoint),
     }
 
 
@@ -135,22 +135,3 @@ def _message(found: DeliveryDetail, rows: Sequence[LogRow]) -> dict[str, Any]:
         "siblings": siblings[:MOST_SIBLINGS],
         "more_siblings": len(siblings) > MOST_SIBLINGS,
     }
-
-
-def _may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
-    """Whether sending again would change anything: what waits for a paused endpoint goes on so."""
-    reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
-    waits_anyway = _held_back_by(delivery, endpoint) == EndpointStatus.PAUSED
-    return reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
-
-
-def _held_back_by(delivery: Delivery, endpoint: Endpoint) -> str:
-    """What of its endpoint makes a delivery wait longer than its own next try, or nothing."""
-    if delivery.state is not DeliveryState.PENDING:
-        return ""
-    if endpoint.status is not EndpointStatus.ACTIVE:
-        return endpoint.status.value
-    # What a person sends again does not wait for the circuit breaker.
-    if endpoint.probe_at and delivery.next_trigger is Trigger.AUTOMATIC:
-        return "breaker"
-    return ""

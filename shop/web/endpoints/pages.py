@@ -12,6 +12,7 @@ from litestar.response import ServerSentEvent, Template
 
 from shop.announcements import Change
 from shop.database import Database
+from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
 from shop.web.endpoints.health_view import view_health
@@ -147,7 +148,7 @@ def _endpoint_region(database: Database, endpoint_id: str) -> Region:
                 "failures": last_day.failures,
                 "examples": await find_examples(session, last_day.failures),
                 "counts": await count_by_state(session, endpoint_id),
-                "rows": page.rows,
+                "rows": await read_rows(session, page.rows),
             }
 
     # Announcements of orders and deliveries do not name endpoints; an equal page is not sent.

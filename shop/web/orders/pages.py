@@ -15,10 +15,12 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import ServerSentEvent, Template
 
 from shop.announcements import Change
+from shop.config import Settings
 from shop.database import Database
 from shop.models import Order
 from shop.orders import find_order, list_orders
 from shop.web.access import OPEN_TO_ALL, may_manage
+from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.errors import Problem
 from shop.web.found import no_such_order
@@ -52,7 +54,7 @@ async def show_order(
     request: AnyRequest, settings: TheSettings, database: TheDatabase, order_id: FromPath[str]
 ) -> Template:
     """One order: what was bought, what became of it, and how telling the endpoints goes."""
-    region = _order_region(database, order_id, may_manage=may_manage(request, settings))
+    region = _order_region(request, settings, database, order_id)
     return Template("shop/orders/order.html", context=await region.read())
 
 
@@ -65,7 +67,7 @@ async def stream_order(
     order_id: FromPath[str],
 ) -> ServerSentEvent:
     """The order, kept up to date."""
-    region = _order_region(database, order_id, may_manage=may_manage(request, settings))
+    region = _order_region(request, settings, database, order_id)
     return await live_stream(request, feed, region)
 
 
@@ -85,23 +87,28 @@ def _list_region(database: Database, before: str | None) -> Region:
     return Region("orders", "shop/orders/_orders.html", read, lambda c: c.kind == "order")
 
 
-def _order_region(database: Database, order_id: str, *, may_manage: bool) -> Region:
+def _order_region(
+    request: AnyRequest, settings: Settings, database: Database, order_id: str
+) -> Region:
+    manages = may_manage(request, settings)
+
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             found = await find_order(session, order_id)
             page = await list_deliveries(
                 session, DeliveryFilter(order_id=order_id), limit=LARGEST_PAGE
             )
+            rows = await read_rows(session, page.rows, settings.retry_schedule)
         if found is None:
             raise no_such_order(order_id)
         return {
             "order": found.order,
             "lines": found.lines,
             "messages": _messages(page.rows),
-            "rows": page.rows,
+            "rows": rows,
             "more_rows": page.next_cursor is not None,
-            "may_ship": may_manage and not found.order.shipped_at and not found.order.refunded_at,
-            "may_refund": may_manage and not found.order.refunded_at,
+            "may_ship": manages and not found.order.shipped_at and not found.order.refunded_at,
+            "may_refund": manages and not found.order.refunded_at,
         }
 
     def concerns(change: Change) -> bool:
