@@ -7,9 +7,11 @@ Reading order, from the rules to the wiring:
 2. ``models``, ``database``: what is stored, and how a transaction is opened.
 3. ``orders``, ``fulfilment``, ``webhooks/endpoints``, ``webhooks/outbox``: a fact and the messages
    that tell about it, one commit.
-4. ``queue``, ``worker``, ``webhooks/claims``, ``delivery``, ``connections``, ``sender``: wake-up,
-   claim, send, record.
-5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it.
+4. ``queue``, ``worker``, ``webhooks/delivery``, ``ledger``, ``claims``, ``records``,
+   ``connections``, ``stopwatch``, ``sender``: wake-up, claim, send, record; ``heartbeats``: which
+   workers are alive.
+5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it;
+   ``windows``, ``tallies``, ``webhooks/health``, ``figures``: how it goes on the whole.
 6. ``web``: JSON API and dashboard; ``app``: the only place where everything is wired together.
 """
 

@@ -23,6 +23,7 @@ from shop import __version__
 from shop.announcements import ChangeFeed
 from shop.config import Settings
 from shop.database import Database
+from shop.heartbeats import Heartbeats
 from shop.queue import DeliveryQueue
 from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
@@ -39,6 +40,7 @@ def create_app(settings: Settings) -> Litestar:
     database = Database(settings.resolved_database_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
+    heartbeats = Heartbeats(settings.resolved_redis_url)
     vault = Vault.open(settings.vault_key_file)
 
     @asynccontextmanager
@@ -51,7 +53,7 @@ def create_app(settings: Settings) -> Litestar:
             listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
-            for part in (queue, feed, database):
+            for part in (queue, feed, heartbeats, database):
                 await part.close()
 
     return Litestar(
@@ -72,6 +74,7 @@ def create_app(settings: Settings) -> Litestar:
             queue=queue,
             vault=vault,
             feed=feed,
+            heartbeats=heartbeats,
         ),
         lifespan=[lifespan],
         guards=guards(settings),

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import ShopTable
+from shop.tallies import install_tallies
 
 BUSY_TIMEOUT_SECONDS = 5
 
@@ -43,6 +44,8 @@ class Database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         async with self._writer.begin() as connection:
             await connection.run_sync(ShopTable.metadata.create_all)
+            if self._engine.dialect.name == "sqlite":
+                await connection.run_sync(install_tallies)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

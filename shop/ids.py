@@ -20,3 +20,9 @@ def new_uuid(now: datetime) -> UUID:
 def new_id(prefix: str, now: datetime) -> str:
     """For example ``new_id("ep", now)`` → ``"ep_0193…"``: no dot inside, safe in URLs."""
     return f"{prefix}_{new_uuid(now).hex}"
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """What all ids made at ``moment`` or later are not less than; times count in milliseconds."""
+    milliseconds = max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
+    return f"{prefix}_{milliseconds:012x}"

@@ -6,10 +6,11 @@ table. Times are UTC; money is integer cents; ids are text with a prefix that na
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import JSON, Enum, Index, text
+from sqlalchemy import JSON, ColumnElement, Enum, Index, func, literal_column, text
 from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 
@@ -117,6 +118,19 @@ class Delivery(ShopTable, table=True):
     __table_args__ = (
         Index("due_deliveries", "state", "next_attempt_at"),
         Index("deliveries_of_endpoint", "endpoint_id", "state", "next_attempt_at"),
+        # For the oldest that waits; a delivery that has come to its end is not in it.
+        Index(
+            "unfinished_deliveries",
+            "endpoint_id",
+            "created_at",
+            sqlite_where=text("state IN ('pending', 'sending')"),
+            postgresql_where=text("state IN ('pending', 'sending')"),
+        ),
+        # Each filter of the log finds its newest rows in one of these, however many there are.
+        Index("deliveries_by_state", "state", "id"),
+        Index("deliveries_by_endpoint", "endpoint_id", "id"),
+        Index("deliveries_by_endpoint_and_state", "endpoint_id", "state", "id"),
+        Index("deliveries_by_event_type", "event_type", "id"),
     )
 
     id: str = Field(primary_key=True)
@@ -129,6 +143,8 @@ class Delivery(ShopTable, table=True):
     next_attempt_at: datetime | None
     waits_since: datetime  # when next_attempt_at was set
     next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))
+    # Why then: the fields of ``retries.Delay``; None where nothing had to be waited for.
+    next_delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
     # Counts claims. A worker that outlived its lease holds an old number and is refused.
     fence: int = 0
     lease_expires_at: datetime | None = None
@@ -144,11 +160,27 @@ class Attempt(ShopTable, table=True):
     The request's body is the message's: the bytes sent are the bytes stored.
     """
 
+    __table_args__ = (
+        # All that is asked about an endpoint's newest answers, so that no row has to be fetched.
+        Index(
+            "attempts_of_endpoint", "endpoint_id", "started_at", "response_status", "duration_ms"
+        ),
+    )
+
     delivery_id: str = Field(primary_key=True, foreign_key="delivery.id")
     number: int = Field(primary_key=True)
+    # Copied from the delivery, for the endpoint's health.
+    endpoint_id: str = Field(foreign_key="endpoint.id")
     trigger: Trigger = Field(sa_type=by_value(Trigger))
+    # The plan, copied from the delivery: made when, due when, and why then (``retries.Delay``).
+    decided_at: datetime | None = None
+    due_at: datetime | None = None
+    delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
+    enqueued_at: datetime | None = None  # the wake-up; None: the worker found it in the database
     started_at: datetime
     duration_ms: int
+    # Where the time went, as far as it is known: ``stopwatch.Timings``.
+    timings: dict[str, float | bool] | None = Field(default=None, sa_type=JSON)
     request_url: str
     request_headers: dict[str, str] = Field(sa_type=JSON)
     response_status: int | None
@@ -157,3 +189,18 @@ class Attempt(ShopTable, table=True):
     response_truncated: bool
     error: str | None  # a name from the table "What an answer means"
     error_detail: str | None  # what the network library said
+
+
+def end_of(id_column: Any) -> ColumnElement[str]:
+    """The last eight digits of an id, as pages show them: ``dlv_`` and 24 digits come before.
+
+    An expression with an index of its own, below. Written out, since with a parameter instead of
+    the number the database would not recognise it.
+    """
+    return func.substr(id_column, literal_column("29"))
+
+
+# A search for what the pages show of an id.
+Index("ends_of_deliveries", end_of(col(Delivery.id)))
+Index("ends_of_messages", end_of(col(Message.id)))
+Index("ends_of_orders", end_of(col(Order.id)))

@@ -73,6 +73,14 @@ class DeliveryQueue:
         """How many jobs wait or run. Raises ``RedisError`` or ``OSError``."""
         return int(await self._arq.zcard(default_queue_name))
 
+    async def depth(self) -> int | None:
+        """The same for people to look at; None when Redis does not answer, which is soon known."""
+        try:
+            async with self._patience.bounded():
+                return await self.length()
+        except (RedisError, OSError, TimeoutError):
+            return None
+
     async def close(self) -> None:
         """Close the connections to Redis."""
         await self._arq.aclose(close_connection_pool=True)

@@ -1,4 +1,4 @@
-"""Bounds the wait for a Redis that does not answer. Used by ``queue`` and ``announcements``.
+"""Bounds the wait for a Redis that does not answer. Used by whoever talks to it but arq itself.
 
 Whoever talks to Redis here has something better to do: an order must not wait for it, and none of
 a hundred orders should find out anew that nobody answers.

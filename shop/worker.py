@@ -20,11 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from shop.announcements import ChangeFeed
 from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
+from shop.heartbeats import Heartbeats, WorkerSign
 from shop.logs import configure_logging
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
-from shop.webhooks.delivery import SHIFT, Courier, DeliveryRules
+from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired
 from shop.webhooks.in_flight import InFlight
+from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 
@@ -58,6 +60,7 @@ async def run(settings: Settings) -> None:
     database = Database(settings.resolved_database_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
+    heartbeats = Heartbeats(settings.resolved_redis_url)
     sender = Sender(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     rules = _rules(settings)
     courier = Courier(database, sender, feed, Vault.open(settings.vault_key_file), rules)
@@ -66,20 +69,19 @@ async def run(settings: Settings) -> None:
     worker = _arq_worker(settings, in_flight)
     scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
     tidying = asyncio.create_task(tidy(database))
+    beating = asyncio.create_task(heartbeats.beat_on(_sign(), lambda: in_flight.count))
     try:
         logger.info("The worker looks for deliveries")
         # On a signal arq cancels its own main task.
         with contextlib.suppress(asyncio.CancelledError):
             await worker.async_run()
     finally:
-        for task in (scheduler, tidying):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await _end(scheduler, tidying)
         await in_flight.finish(SHIFT + rules.request_timeout + STOP_MARGIN)
+        await _end(beating)
         logger.info("The worker has finished what it had begun")
         await worker.close()
-        for part in (sender, queue, feed, database):
+        for part in (sender, queue, feed, heartbeats, database):
             await part.close()
 
 
@@ -104,6 +106,13 @@ async def tidy(database: Database) -> None:
         await asyncio.sleep(TIDY_SECONDS)
 
 
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
 async def _wake_due(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
     try:
         room = LONGEST_QUEUE - await queue.length()
@@ -114,6 +123,10 @@ async def _wake_due(courier: Courier, queue: DeliveryQueue, in_flight: InFlight)
         return
     if room > 0:
         await queue.wake(await courier.find_due(limit=room))
+
+
+def _sign() -> WorkerSign:
+    return WorkerSign.of_this_process(most_in_flight=MOST_IN_FLIGHT, now=datetime.now(UTC))
 
 
 def _rules(settings: Settings) -> DeliveryRules:
@@ -128,8 +141,8 @@ def _rules(settings: Settings) -> DeliveryRules:
 
 
 def _arq_worker(settings: Settings, in_flight: InFlight) -> Worker:
-    async def deliver(_context: dict[str, Any], delivery_id: str) -> None:
-        in_flight.begin(delivery_id)
+    async def deliver(context: dict[str, Any], delivery_id: str) -> None:
+        in_flight.begin(delivery_id, enqueued_at=context["enqueue_time"])
 
     return Worker(
         # arq's type asks for *args and **kwargs, which would hide what the job takes.

@@ -30,6 +30,7 @@ from subscriber_app.inbox import Inbox, utc_now
 from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import ShopClient
+from subscriber_app.storyteller import Storyteller
 from subscriber_app.subscription import Subscriptions
 from subscriber_app.web.access import OPEN_TO_ALL, guards, sessions
 from subscriber_app.web.api import api_router
@@ -61,6 +62,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     shop = ShopClient(settings.shop_url, token=settings.shop_token)
     sales = SalesWatch(shop, feed)
     subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
+    storyteller = Storyteller(database, shop, webhook_url=settings.webhook_url, now=now)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -96,12 +98,15 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             attack_desk=attack_desk,
             defences=defences,
             sales=sales,
+            storyteller=storyteller,
             subscriptions=subscriptions,
+            clock=now,
         ),
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=[sessions(settings).middleware],
-        state=State({"feed": feed}),  # for the entry point, which ends the streams
+        # For the entry point, which ends the streams, and for the receiver.
+        state=State({"feed": feed, "public_url": settings.base_url}),
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from sqlmodel import select
+from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from subscriber_app.attacks import (
@@ -161,6 +161,7 @@ class AttackDesk:
         return receipt_id
 
     async def _post(self, request: IncomingRequest) -> str:
+        newest_before = await self._newest_receipt_id()
         try:
             answer = await self._http.post(
                 RECEIVER_PATH, content=request.body, headers=_bytes(request.headers)
@@ -168,11 +169,27 @@ class AttackDesk:
         except httpx.LocalProtocolError as error:
             raise Unsendable(f"HTTP does not allow this request: {error}") from error
         except httpx.HTTPError as error:
-            raise NoReceipt(f"the receiver gave no answer: {type(error).__name__}") from error
-        receipt_id = _receipt_id(answer)
+            named, problem = None, f"the receiver gave no answer: {type(error).__name__}"
+        else:
+            named = _receipt_id(answer)
+            problem = f"the receiver answered {answer.status_code}, and names no receipt"
+        # Set to fail, the receiver may give no answer; a receipt it has written all the same.
+        receipt_id = named or await self._newest_receipt_id(request, newest_before)
         if receipt_id is None:
-            raise NoReceipt(f"the receiver answered {answer.status_code}, and names no receipt")
+            raise NoReceipt(problem)
         return receipt_id
+
+    async def _newest_receipt_id(
+        self, request: IncomingRequest | None = None, after: str | None = None
+    ) -> str | None:
+        """Of all, or of those of the request's message that were written after this one."""
+        newest = select(Receipt.id).order_by(col(Receipt.id).desc()).limit(1)
+        if request:
+            newest = newest.where(
+                Receipt.message_id == request.header("webhook-id"), Receipt.id > (after or "")
+            )
+        async with self._database.reading() as session:
+            return (await session.exec(newest)).first()
 
 
 def request_of(receipt: Receipt) -> IncomingRequest:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.schema import CreateIndex
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.models import SubscriberTable
@@ -75,7 +76,8 @@ def _create_indexes(connection: Connection) -> None:
     """A table that an earlier version has created lacks what was added since."""
     for table in SubscriberTable.metadata.sorted_tables:
         for index in table.indexes:
-            index.create(connection, checkfirst=True)
+            # Not checkfirst: it overlooks an index of an expression, and creates it again.
+            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 @asynccontextmanager

@@ -49,6 +49,17 @@ class Received:
     mishap: Mishap | None
 
 
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+
+    def milliseconds(self) -> float:
+        """How long it has run, to the hundredth."""
+        return round((time.perf_counter() - self._started) * 1000, 2)
+
+
 class Inbox:
     """Takes requests in. ``webhook_url``: where we may be addressed before subscribing."""
 
@@ -72,7 +83,7 @@ class Inbox:
 
     async def receive(self, request: IncomingRequest) -> Received:
         """Judge a request and commit its receipt. Raises only for failures of our own."""
-        received_at, started = self._now(), time.perf_counter()
+        received_at, stopwatch = self._now(), Stopwatch()
         off = self._defences.off  # once: a click in between must not split one request in two
         mishap = await self._faults.take()
         ruling = await self._examine(request, mishap, received_at, off)
@@ -82,13 +93,15 @@ class Inbox:
             ruling = settle(ruling, request, handled, off)
             # Here, too, so that ids follow each other as the commits do.
             receipt = _receipt(self._ids.next(received_at), request, ruling, mishap, received_at)
-            receipt.duration_ms = round((time.perf_counter() - started) * 1000, 2)
+            receipt.duration_ms = stopwatch.milliseconds()
             session.add(receipt)
             if ruling.verdict is Verdict.ACCEPTED:
                 await session.flush()  # each row below refers to the one before it
                 if handled is None:
                     await _remember(session, request, receipt, off)
                 await _book(session, ruling, receipt)
+                await session.flush()
+                receipt.booked_ms = stopwatch.milliseconds()
         self._feed.announce()
         _log(receipt)
         return Received(receipt, ruling.detail, mishap)

@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass
 
 from subscriber_app.news import NewsFeed
-from subscriber_app.shop_client import ShopClient, ShopError, ShopTotals
+from subscriber_app.shop_client import ShopClient, ShopTotals
+from subscriber_app.shop_errors import ShopError
 
 PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 0.3  # of a page that is opened; the shop is near, or it is away

@@ -29,6 +29,11 @@ class ReceiptIds:
         return f"rcp_{_uuid(self._last).hex}"
 
 
+def first_id(moment: datetime) -> str:
+    """What the ids of all receipts since ``moment`` are not less than; it counts milliseconds."""
+    return f"rcp_{max(0, int(moment.timestamp() * 1000)):012x}"
+
+
 def _uuid(number: int) -> UUID:
     time, counter = number >> _COUNTER_BITS, number & ((1 << _COUNTER_BITS) - 1)
     high, low = counter >> _LOW_BITS, counter & ((1 << _LOW_BITS) - 1)

@@ -7,6 +7,7 @@ that the next one needs.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -23,6 +24,8 @@ from subscriber_app.models import (
     Receipt,
     Tally,
 )
+from subscriber_app.receipt_ids import first_id
+from subscriber_app.receipt_search import matches_id
 from subscriber_app.tallies import PURCHASES, REVENUE_CENTS
 from subscriber_app.vocabulary import Reason, Verdict
 
@@ -41,7 +44,9 @@ class BadCursor(ValueError):  # noqa: N818 – the name says what happened
 class ReceiptFilter:
     """Which receipts to list; what is None does not matter.
 
-    ``text``: part of the message id or of the body, letter by letter.
+    ``text``: an id, its beginning or its end; if no receipt has one like that, part of the message
+    id or of the body, letter by letter. ``since``: received at that moment or later. ``until``:
+    before the end of that second.
     """
 
     verdict: Verdict | None = None
@@ -49,6 +54,8 @@ class ReceiptFilter:
     message_id: str | None = None
     reason: Reason | None = None
     text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +76,27 @@ class Stats:
 
 
 async def list_receipts(
-    session: AsyncSession, wanted: ReceiptFilter, *, limit: int, cursor: str | None = None
+    session: AsyncSession,
+    wanted: ReceiptFilter,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    newest: str | None = None,
 ) -> ReceiptPage:
-    """One page of receipts, newest first, without what is heavy in them. Raises ``BadCursor``.
+    """One page of receipts, newest first, from ``newest`` or from after ``cursor`` on.
 
-    A text is sought in so many receipts and no more: then a page may hold few or none, and still
-    have a ``next_cursor``, from which the search goes on.
+    Leaves out what is heavy in them. Raises ``BadCursor``. A text is sought in so many receipts and
+    no more: then a page may hold few or none, and still have a ``next_cursor``, from which the
+    search goes on.
     """
-    if cursor is not None and not _RECEIPT_ID.fullmatch(cursor):
-        raise BadCursor("the cursor is not one of ours")
-    conditions = _conditions(wanted)
+    by_id = await _search_by_id(session, wanted.text)
+    conditions = _conditions(wanted) if by_id is None else [*_conditions(wanted), by_id]
     if cursor is not None:
-        conditions.append(col(Receipt.id) < cursor)
+        conditions.append(col(Receipt.id) < _checked(cursor))
+    if newest is not None:
+        conditions.append(col(Receipt.id) <= _checked(newest))
     last_searched = None
-    if wanted.text:
+    if wanted.text and by_id is None:
         last_searched = await _last_searched(session, conditions)
         conditions.append(_holds(wanted.text))
         if last_searched:
@@ -94,14 +108,45 @@ async def list_receipts(
     return ReceiptPage(rows, last_searched)
 
 
+async def count_newer(session: AsyncSession, wanted: ReceiptFilter, *, than: str, most: int) -> int:
+    """How many receipts have come since the one with the id ``than``; counts up to ``most``."""
+    conditions = [col(Receipt.id) > _checked(than), *_conditions(wanted)]
+    if wanted.text:
+        by_id = await _search_by_id(session, wanted.text)
+        conditions.append(_holds(wanted.text) if by_id is None else by_id)
+    newer = select(Receipt.id).where(*conditions).limit(most)
+    return (await session.exec(select(func.count()).select_from(newer.subquery()))).one()
+
+
+def _checked(cursor: str) -> str:
+    if not _RECEIPT_ID.fullmatch(cursor):
+        raise BadCursor("the cursor is not one of ours")
+    return cursor
+
+
 def _conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
+    """All of the filter but its text."""
     chosen = {
         col(Receipt.verdict): wanted.verdict,
         col(Receipt.reason): wanted.reason,
         col(Receipt.event_type): wanted.event_type,
         col(Receipt.message_id): wanted.message_id,
     }
-    return [column == value for column, value in chosen.items() if value]
+    found = [column == value for column, value in chosen.items() if value]
+    if wanted.since:
+        found.append(col(Receipt.id) >= first_id(wanted.since))
+    if wanted.until:
+        found.append(col(Receipt.id) < first_id(wanted.until + timedelta(seconds=1)))
+    return found
+
+
+async def _search_by_id(session: AsyncSession, text: str | None) -> ColumnElement[bool] | None:
+    """The text as a part of an id; None unless some receipt has one like that, filtered or not."""
+    search = matches_id(text) if text else None
+    if search is None:
+        return None
+    first = (await session.exec(select(Receipt.id).where(search).limit(1))).first()
+    return None if first is None else search
 
 
 def _newest(conditions: list[ColumnElement[bool]], limit: int) -> SelectOfScalar[Receipt]:

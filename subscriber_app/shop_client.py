@@ -1,14 +1,17 @@
-"""Speaks to the shop's JSON API as any client would. Called by ``subscription``."""
+"""Speaks to the shop's JSON API as any client would. Called by whoever asks the shop."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
+from subscriber_app.shop_errors import ShopError, ShopUnreachable
+from subscriber_app.shop_log import ListedDelivery, ShopDelivery, read_delivery, read_list
 from subscriber_app.verification import SECRET_PREFIX, secret_key
 
 TIMEOUT_SECONDS = 5.0
@@ -17,14 +20,6 @@ SHORTEST_KEY = 24  # bytes; Standard Webhooks, "Signature scheme"
 
 # What can stand in a path as it is: the shop's word goes into the addresses that we call.
 _ENDPOINT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-
-
-class ShopError(Exception):
-    """The shop did not do what was asked; the message is a sentence for a person."""
-
-
-class ShopUnreachable(ShopError):  # noqa: N818 – the name says what happened
-    """The shop does not answer, or not sensibly; later it may."""
 
 
 class AlreadyRegistered(ShopError):  # noqa: N818 – the name says what happened
@@ -117,10 +112,7 @@ class ShopClient:
 
     async def totals(self) -> ShopTotals:
         """What the shop says it sold. Raises ``ShopUnreachable`` or ``ShopError``."""
-        answer = await self._call("GET", "/v1/stats")
-        if answer.status_code != httpx.codes.OK:
-            raise ShopError(f"The shop refuses with {answer.status_code}")
-        document = _document(answer)
+        document = await self._read("/v1/stats")
         deliveries = document.get("deliveries")
         if not isinstance(deliveries, dict):
             raise ShopUnreachable("The shop's answer lacks the deliveries")
@@ -129,9 +121,23 @@ class ShopClient:
             _number(deliveries, "pending") + _number(deliveries, "sending"),
         )
 
+    async def deliveries_of(self, message_id: str) -> list[ListedDelivery]:
+        """The newest hundred deliveries of a message. Raises ``ShopUnreachable``, ``ShopError``."""
+        return read_list(await self._read("/v1/deliveries", message_id=message_id, limit=100))
+
+    async def delivery(self, delivery_id: str) -> ShopDelivery:
+        """One delivery with all its attempts. Raises ``ShopUnreachable`` or ``ShopError``."""
+        return read_delivery(await self._read(f"/v1/deliveries/{quote(delivery_id, safe='')}"))
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+    async def _read(self, path: str, **query: str | int) -> dict[str, Any]:
+        answer = await self._call("GET", path, params=query)
+        if answer.status_code != httpx.codes.OK:
+            raise ShopError(f"The shop refuses with {answer.status_code}")
+        return _document(answer)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

@@ -16,10 +16,9 @@ from subscriber_app.shop_client import (
     AlreadyRegistered,
     Registration,
     ShopClient,
-    ShopError,
-    ShopUnreachable,
     is_secret,
 )
+from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.vocabulary import EventType
 
 SUBSCRIBABLE = (

@@ -5,6 +5,7 @@ from litestar.di import NamedDependency
 from shop.announcements import ChangeFeed
 from shop.config import Settings
 from shop.database import Database
+from shop.heartbeats import Heartbeats
 from shop.queue import DeliveryQueue
 from shop.webhooks.vault import Vault
 
@@ -13,3 +14,4 @@ TheDatabase = NamedDependency[Database]
 TheQueue = NamedDependency[DeliveryQueue]
 TheVault = NamedDependency[Vault]
 TheFeed = NamedDependency[ChangeFeed]
+TheHeartbeats = NamedDependency[Heartbeats]

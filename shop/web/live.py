@@ -21,6 +21,8 @@ from shop.announcements import Change, ChangeFeed
 SHORTEST_PAUSE_SECONDS = 0.1  # at most ten updates a second, whatever the load
 KEEP_ALIVE_SECONDS = 15  # proxies close what is silent for longer
 
+_ALL = frozenset({Change.everything()})
+
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
 
@@ -31,12 +33,17 @@ class Region:
 
     ``template``: a fragment whose outermost element has the id ``element_id``. ``read``: fetches
     what the fragment shows. ``concerns``: whether a change can be seen in it.
+    ``look_every_seconds``: for what nobody announces, such as a Redis that went away, it is also
+    read whenever nothing was announced for so long. ``pause_seconds``: at least so much lies
+    between two readings.
     """
 
     element_id: str
     template: str
     read: Callable[[], Awaitable[dict[str, Any]]]
     concerns: Callable[[Change], bool]
+    look_every_seconds: float | None = None
+    pause_seconds: float = SHORTEST_PAUSE_SECONDS
 
 
 async def live_stream(request: AnyRequest, feed: ChangeFeed, region: Region) -> ServerSentEvent:
@@ -54,7 +61,7 @@ async def _messages(
     # Subscribed before the first reading, so that nothing falls between the two.
     async with feed.subscribe() as subscription:
         shown = None
-        changes = frozenset({Change.everything()})
+        changes = _ALL
         while not subscription.is_over:
             if any(_is_everything(change) or region.concerns(change) for change in changes):
                 html = await _render(request, region)
@@ -63,10 +70,14 @@ async def _messages(
                 if html != shown:
                     yield _message(region, html)
                     shown = html
-                await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
-            changes = await subscription.next_changes(timeout=KEEP_ALIVE_SECONDS)
+                await asyncio.sleep(region.pause_seconds)
+            changes = await subscription.next_changes(
+                timeout=region.look_every_seconds or KEEP_ALIVE_SECONDS
+            )
             if not changes:
                 yield ServerSentEventMessage(data=None, comment="still here")
+                if region.look_every_seconds:
+                    changes = _ALL
 
 
 def _is_everything(change: Change) -> bool:

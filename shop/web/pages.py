@@ -5,17 +5,29 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web import appearance, deliveries, endpoints, login, orders, storefront
+from shop.web import (
+    appearance,
+    deliveries,
+    endpoints,
+    flow,
+    login,
+    orders,
+    overview,
+    storefront,
+)
 from shop.web.access import is_logged_in
+from shop.web.figure_words import meaning, milliseconds, percent
 from shop.web.storefront.cart import read_cart
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
 page_handlers: list[HTTPRouteHandler] = [
     *storefront.handlers,
+    *overview.handlers,
     *orders.handlers,
     *deliveries.handlers,
     *endpoints.handlers,
+    *flow.handlers,
     login.show_login,
     login.log_in,
     login.log_out,
@@ -37,4 +49,6 @@ def jinja_environment() -> Environment:
     environment.globals["is_logged_in"] = is_logged_in
     environment.globals["read_appearance"] = appearance.read_appearance
     environment.globals["way_back"] = appearance.way_back
+    for words in (percent, milliseconds, meaning):
+        environment.filters[words.__name__] = words
     return environment

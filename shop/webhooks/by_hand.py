@@ -45,13 +45,13 @@ async def cancel(session: AsyncSession, delivery_id: str, *, now: datetime) -> b
 
 async def count_undelivered(session: AsyncSession, wanted: DeliveryFilter) -> int:
     """How many deliveries ``resend_undelivered`` would send."""
-    query = select(func.count()).where(*_undelivered(wanted), _reachable())
+    query = select(func.count()).where(*await _undelivered(session, wanted), _reachable())
     return (await session.exec(query)).one()
 
 
 async def count_unreachable(session: AsyncSession, wanted: DeliveryFilter) -> int:
     """How many more it would send, if their endpoints were not disabled or deleted."""
-    query = select(func.count()).where(*_undelivered(wanted), ~_reachable())
+    query = select(func.count()).where(*await _undelivered(session, wanted), ~_reachable())
     return (await session.exec(query)).one()
 
 
@@ -59,7 +59,7 @@ async def resend_undelivered(
     session: AsyncSession, wanted: DeliveryFilter, *, now: datetime
 ) -> int:
     """Make everything due at once that matches and has not succeeded; answers how many."""
-    result = await session.exec(_make_due(*_undelivered(wanted), now=now))
+    result = await session.exec(_make_due(*await _undelivered(session, wanted), now=now))
     return result.rowcount
 
 
@@ -85,6 +85,7 @@ def _make_due(*where: ColumnElement[bool], now: datetime) -> Update:
         .values(
             state=DeliveryState.PENDING,
             next_attempt_at=now,
+            next_delay=None,
             waits_since=now,
             next_trigger=Trigger.MANUAL,
             completed_at=None,
@@ -100,12 +101,11 @@ def _reachable() -> ColumnElement[bool]:
     return col(Delivery.endpoint_id).in_(standing)
 
 
-def _undelivered(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    # The filter may look at message and endpoint, which an UPDATE cannot join everywhere.
+async def _undelivered(session: AsyncSession, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    # The filter may look at the message, which an UPDATE cannot join everywhere.
     matching = (
         select(Delivery.id)
         .join(Message, col(Message.id) == Delivery.message_id)
-        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
-        .where(*conditions(wanted))
+        .where(*await conditions(session, wanted))
     )
     return [col(Delivery.id).in_(matching), col(Delivery.state).in_(NOT_DELIVERED)]

@@ -1,20 +1,30 @@
-"""Which deliveries may be sent now, and the claim of one of them. Called by ``delivery``.
+"""Which deliveries may be sent now, and the claims of them. Called by ``ledger``.
 
-A claim is a conditional UPDATE: of all workers that want a delivery, one changes its row. The
-claim has an end, in case that worker dies, and a fencing number, in case it comes back to life.
+Of all workers that want a delivery, one changes its row from due to claimed. The claim has an end,
+in case that worker dies, and a fencing number, in case it comes back to life.
 """
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, not_, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, case, not_, or_
 from sqlmodel import and_, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import Select
 
 from shop.models import Delivery, Endpoint, Message
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
+from shop.webhooks.endpoint_secrets import LockedSecret, locked_secrets
 
+# What becomes of a delivery whose endpoint was deleted.
+GIVEN_UP = {
+    "state": DeliveryState.CANCELLED,
+    "next_attempt_at": None,
+    "next_delay": None,
+    "lease_expires_at": None,
+}
 # How many deliveries of one endpoint may be in flight: one that hangs must not hold all places.
 SHARE_PER_ENDPOINT = 20
 # Clocks of several machines differ a little; more than this is a clock that was set back.
@@ -26,12 +36,17 @@ _SHARE = case((col(Endpoint.probe_at).is_(None), SHARE_PER_ENDPOINT), else_=1)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to make the next attempt, as long as ``fence`` is the delivery's newest."""
+    """The right to make the next attempt, as long as ``fence`` is the delivery's newest.
+
+    ``delivery``: as it was before the claim. ``secrets``: those that sign now, newest first, still
+    locked.
+    """
 
     delivery: Delivery
     message: Message
     endpoint: Endpoint
     fence: int
+    secrets: Sequence[LockedSecret]
 
     @property
     def attempt_number(self) -> int:
@@ -39,30 +54,154 @@ class Claim:
         return self.delivery.attempt_count + 1
 
 
-async def claim(
-    session: AsyncSession, delivery_id: str, *, lease: timedelta, now: datetime
-) -> Claim | None:
-    """Claim a delivery for ``lease``; None when it is not due, or its endpoint has its share."""
-    take = (
-        update(Delivery)
-        .where(
-            col(Delivery.id) == delivery_id,
-            is_due(now, longest_lease=lease),
-            _in_flight(now, lease) < _share(),
-        )
-        .values(state=DeliveryState.SENDING, fence=Delivery.fence + 1, lease_expires_at=now + lease)
-        .execution_options(synchronize_session=False)
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to claim: this delivery, or the one that waits longest for this endpoint."""
+
+    delivery_id: str | None = None
+    endpoint_id: str | None = None
+
+
+async def claim_all(
+    session: AsyncSession, wishes: Sequence[Wish], *, lease: timedelta, now: datetime
+) -> list[Claim | None]:
+    """A claim for each wish, in their order; None where nothing is due, or no place is free.
+
+    ``session``: of a writing transaction, in which nobody else claims.
+    """
+    found = await _named(session, wishes, lease, now)
+    for endpoint_id, count in Counter(each.endpoint_id for each in wishes).items():
+        if endpoint_id:
+            # As many more as were named: those may be the ones that have waited longest.
+            limit = count + len(found)
+            found += await _longest_waiting(session, endpoint_id, limit, lease, now)
+    taken = await _with_place(session, await _without_deleted(session, found, now), lease, now)
+    await _take(session, taken, lease, now)
+    secrets = await locked_secrets(
+        session, {endpoint.id for _delivery, _message, endpoint in taken}, now=now
     )
-    if (await session.exec(take)).rowcount == 0:
-        return None
+    claims = [
+        Claim(delivery, message, endpoint, delivery.fence + 1, secrets[endpoint.id])
+        for delivery, message, endpoint in taken
+    ]
+    return _handed_out(wishes, claims)
+
+
+Row = tuple[Delivery, Message, Endpoint]
+
+
+async def _named(
+    session: AsyncSession, wishes: Sequence[Wish], lease: timedelta, now: datetime
+) -> list[Row]:
+    ids = [each.delivery_id for each in wishes if each.delivery_id]
+    if not ids:
+        return []
+    query = _due_rows(now, lease).where(col(Delivery.id).in_(ids))
+    return [
+        (delivery, message, endpoint) for delivery, message, endpoint in await session.exec(query)
+    ]
+
+
+async def _longest_waiting(
+    session: AsyncSession, endpoint_id: str, count: int, lease: timedelta, now: datetime
+) -> list[Row]:
     query = (
+        _due_rows(now, lease)
+        .where(Delivery.endpoint_id == endpoint_id)
+        .order_by(col(Delivery.next_attempt_at))
+        .limit(count)
+    )
+    return [
+        (delivery, message, endpoint) for delivery, message, endpoint in await session.exec(query)
+    ]
+
+
+def _due_rows(now: datetime, lease: timedelta) -> Select[Delivery, Message, Endpoint]:
+    """What is due and what goes with it; locked, where several can write at once."""
+    return (
         select(Delivery, Message, Endpoint)
         .join(Message, col(Message.id) == Delivery.message_id)
         .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
-        .where(Delivery.id == delivery_id)
+        .where(is_due(now, longest_lease=lease))
+        .with_for_update(of=Delivery, skip_locked=True)  # SQLite has no such thing, nor needs it
     )
-    delivery, message, endpoint = (await session.exec(query)).one()
-    return Claim(delivery, message, endpoint, delivery.fence)
+
+
+async def _without_deleted(session: AsyncSession, rows: Sequence[Row], now: datetime) -> list[Row]:
+    """Give up what a worker has left behind that died, if the endpoint was deleted meanwhile."""
+    left_behind = [delivery.id for delivery, _message, endpoint in rows if endpoint.deleted_at]
+    if left_behind:
+        give_up = update(Delivery).where(col(Delivery.id).in_(left_behind))
+        await session.exec(give_up.values(**GIVEN_UP, completed_at=now))
+    return [row for row in rows if row[2].deleted_at is None]
+
+
+async def _with_place(
+    session: AsyncSession, rows: Sequence[Row], lease: timedelta, now: datetime
+) -> list[Row]:
+    """Those for which their endpoint's share has room, each delivery once."""
+    endpoints = {endpoint.id: endpoint for _delivery, _message, endpoint in rows}
+    room = await _room(session, endpoints, lease, now)
+    taken: dict[str, Row] = {}
+    for row in rows:
+        delivery, _message, endpoint = row
+        if delivery.id not in taken and room[endpoint.id] > 0:
+            taken[delivery.id] = row
+            room[endpoint.id] -= 1
+    return list(taken.values())
+
+
+async def _room(
+    session: AsyncSession, endpoints: Mapping[str, Endpoint], lease: timedelta, now: datetime
+) -> dict[str, int]:
+    """How many more of each endpoint may be in flight; by any worker that is alive."""
+    busy = (
+        select(Delivery.endpoint_id, func.count())
+        .where(
+            col(Delivery.endpoint_id).in_(endpoints),
+            Delivery.state == DeliveryState.SENDING,
+            _is_leased(Delivery, now, lease),
+        )
+        .group_by(col(Delivery.endpoint_id))
+    )
+    in_flight = dict((await session.exec(busy)).all())
+    return {
+        id_: (1 if endpoint.probe_at else SHARE_PER_ENDPOINT) - in_flight.get(id_, 0)
+        for id_, endpoint in endpoints.items()
+    }
+
+
+async def _take(
+    session: AsyncSession, rows: Sequence[Row], lease: timedelta, now: datetime
+) -> None:
+    if not rows:
+        return
+    take = (
+        update(Delivery)
+        .where(col(Delivery.id).in_([delivery.id for delivery, _message, _endpoint in rows]))
+        .values(state=DeliveryState.SENDING, fence=Delivery.fence + 1, lease_expires_at=now + lease)
+        .execution_options(synchronize_session=False)
+    )
+    await session.exec(take)
+
+
+def _handed_out(wishes: Sequence[Wish], claims: Sequence[Claim]) -> list[Claim | None]:
+    """Each claim to the wish that named it, or else to one for its endpoint."""
+    left = {claim.delivery.id: claim for claim in claims}
+    named = {
+        each.delivery_id: left.pop(each.delivery_id) for each in wishes if each.delivery_id in left
+    }
+    of_endpoint: dict[str, list[Claim]] = defaultdict(list)
+    for claim in reversed(left.values()):
+        of_endpoint[claim.endpoint.id].append(claim)
+    handed: list[Claim | None] = []
+    for each in wishes:
+        if each.delivery_id:
+            handed.append(named.pop(each.delivery_id, None))
+        else:
+            rest = of_endpoint[each.endpoint_id or ""]
+            handed.append(rest.pop() if rest else None)
+    return handed
 
 
 def is_due(now: datetime, *, longest_lease: timedelta) -> ColumnElement[bool]:
@@ -131,35 +270,6 @@ async def find_due(
     return list((await session.exec(query)).all())
 
 
-async def find_next(
-    session: AsyncSession, endpoint_id: str, *, now: datetime, longest_lease: timedelta
-) -> str | None:
-    """The delivery that waits longest for this endpoint."""
-    query = (
-        select(Delivery.id)
-        .where(Delivery.endpoint_id == endpoint_id, is_due(now, longest_lease=longest_lease))
-        .order_by(col(Delivery.next_attempt_at))
-        .limit(1)
-    )
-    return (await session.exec(query)).first()
-
-
-def _in_flight(now: datetime, longest_lease: timedelta) -> ScalarSelect[int]:
-    """How many deliveries of the same endpoint are being sent, by any worker that is alive."""
-    other = aliased(Delivery)
-    return (
-        select(func.count())
-        .where(
-            other.endpoint_id == Delivery.endpoint_id,
-            other.state == DeliveryState.SENDING,
-            _is_leased(other, now, longest_lease),
-            other.id != Delivery.id,
-        )
-        .correlate(Delivery)
-        .scalar_subquery()
-    )
-
-
 def _is_leased(
     delivery: type[Delivery], now: datetime, longest_lease: timedelta
 ) -> ColumnElement[bool]:
@@ -167,13 +277,4 @@ def _is_leased(
     return and_(
         col(delivery.lease_expires_at) > now,
         col(delivery.lease_expires_at) <= now + longest_lease + CLOCK_TOLERANCE,
-    )
-
-
-def _share() -> ScalarSelect[int]:
-    return (
-        select(_SHARE)
-        .where(Endpoint.id == Delivery.endpoint_id)
-        .correlate(Delivery)
-        .scalar_subquery()
     )

@@ -13,8 +13,11 @@ from typing import Any
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from httpx_aiohttp import AiohttpTransport
 
+from shop.webhooks import stopwatch
 from shop.webhooks.url_policy import UrlPolicy, UrlRefused
 
 MOST_CONNECTIONS = 500  # more than deliveries in flight: waiting for one would look like a failure
@@ -33,7 +36,7 @@ def guarded_transport(policy: UrlPolicy) -> httpx.AsyncBaseTransport:
     sends several times as many requests a second.
     """
     guard = _Guard(policy)
-    connector = aiohttp.TCPConnector(
+    connector = _TimedConnector(
         limit=MOST_CONNECTIONS,
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         ssl=httpx.create_ssl_context(trust_env=False),
@@ -47,6 +50,21 @@ def guarded_transport(policy: UrlPolicy) -> httpx.AsyncBaseTransport:
         cookie_jar=aiohttp.DummyCookieJar(),  # one endpoint's cookies are no other's business
     )
     return AiohttpTransport(client=session)
+
+
+class _TimedConnector(aiohttp.TCPConnector):
+    """Tells the stopwatch when a request has its connection."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 – the base class's name
+    ) -> Connection:
+        """An open connection to the request's host, or else a new one."""
+        connection = await super().connect(req, traces, timeout)
+        stopwatch.current.get().use_connection()
+        return connection
 
 
 class _Guard(AbstractResolver):
@@ -63,6 +81,7 @@ class _Guard(AbstractResolver):
 
         Taking the others would be a lottery that an attacker may play as often as he likes.
         """
+        stopwatch.current.get().look_up()
         found = await self._resolver.resolve(host, port, family)
         for each in found:
             self._check(each["host"], each["port"])
@@ -74,6 +93,7 @@ class _Guard(AbstractResolver):
 
     def open_socket(self, address_info: tuple[Any, ...]) -> socket.socket:
         """Called by aiohttp with the final address, just before it connects."""
+        stopwatch.current.get().open_connection()
         family, kind, protocol, _name, address = address_info
         self._check(address[0], address[1])
         return socket.socket(family, kind, protocol)

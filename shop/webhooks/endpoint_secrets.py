@@ -1,8 +1,10 @@
 """Adds, rotates and reads the secrets of endpoints; the database only ever holds them locked.
 
-Called by ``endpoints`` and the JSON API to make them, and by ``delivery`` to sign with them.
+Called by ``endpoints`` and the JSON API to make them, and by ``claims`` for those that sign.
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_
@@ -48,17 +50,32 @@ async def rotate(
     return add_secret(session, endpoint_id, vault=vault, now=now)
 
 
-async def live_secrets(
-    session: AsyncSession, endpoint_id: str, *, vault: Vault, now: datetime
-) -> list[LiveSecret]:
-    """The secrets that sign for this endpoint, newest first. Raises ``KeyLost``."""
-    query = (
-        select(EndpointSecret)
-        .where(EndpointSecret.endpoint_id == endpoint_id, _is_live(now))
-        .order_by(col(EndpointSecret.id).desc())
-    )
-    rows = (await session.exec(query)).all()
-    return [LiveSecret(row.id, vault.unlock(row.locked_secret)) for row in rows]
+@dataclass(frozen=True, slots=True)
+class LockedSecret:
+    """A secret as the database holds it. ``id``: its public name."""
+
+    id: str
+    locked: str
+
+    def unlock(self, vault: Vault) -> LiveSecret:
+        """For signing. Raises ``KeyLost``."""
+        return LiveSecret(self.id, vault.unlock(self.locked))
+
+
+async def locked_secrets(
+    session: AsyncSession, endpoint_ids: Collection[str], *, now: datetime
+) -> dict[str, list[LockedSecret]]:
+    """The secrets that sign for each of these endpoints, newest first."""
+    found: dict[str, list[LockedSecret]] = {endpoint_id: [] for endpoint_id in endpoint_ids}
+    if found:
+        query = (
+            select(EndpointSecret.endpoint_id, EndpointSecret.id, EndpointSecret.locked_secret)
+            .where(col(EndpointSecret.endpoint_id).in_(found), _is_live(now))
+            .order_by(col(EndpointSecret.id).desc())
+        )
+        for endpoint_id, id_, locked in await session.exec(query):
+            found[endpoint_id].append(LockedSecret(id_, locked))
+    return found
 
 
 async def list_live(

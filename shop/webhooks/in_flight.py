@@ -6,7 +6,7 @@ each job that runs, so some hundred jobs that wait for slow endpoints would hold
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,10 +23,18 @@ class InFlight:
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, delivery_id: str) -> None:
-        """Begin a delivery, unless there is no room: then the scheduler comes back to it."""
+    @property
+    def count(self) -> int:
+        """How many run at this moment."""
+        return len(self._tasks)
+
+    def begin(self, delivery_id: str, *, enqueued_at: datetime | None = None) -> None:
+        """Begin a delivery, unless there is no room: then the scheduler comes back to it.
+
+        ``enqueued_at``: of the wake-up that came through Redis, if one did.
+        """
         if len(self._tasks) < self._most:
-            task = asyncio.create_task(self._work_off(delivery_id))
+            task = asyncio.create_task(self._work_off(delivery_id, enqueued_at))
             self._tasks.add(task)  # the event loop itself would let go of it
             task.add_done_callback(self._tasks.discard)
 
@@ -35,10 +43,10 @@ class InFlight:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=patience.total_seconds())
 
-    async def _work_off(self, delivery_id: str) -> None:
+    async def _work_off(self, delivery_id: str, enqueued_at: datetime | None) -> None:
         """Whatever goes wrong here, the database has the delivery, and its claim runs out."""
         try:
-            await self._courier.work_off(delivery_id)
+            await self._courier.work_off(delivery_id, enqueued_at=enqueued_at)
         except SQLAlchemyError as error:
             reason = str(error).partition("\n")[0]
             logger.warning("Delivery %s has to wait for the database: %s", delivery_id, reason)

@@ -5,18 +5,32 @@ ids sort by time, so the last id of a page is all that the next one needs.
 """
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from shop.ids import first_id
 from shop.models import Attempt, Delivery, Endpoint, Message, Order
+from shop.tallies import ALL_TIME, OrderTally, StateTally
 from shop.vocabulary import DeliveryState, EventType
+from shop.webhooks.log_search import matches, searchable
 
 LARGEST_PAGE = 100
+# How an attempt went, without its headers and bodies.
+_GIST: tuple[Any, ...] = (
+    col(Attempt.delivery_id),
+    col(Attempt.number),
+    col(Attempt.response_status),
+    col(Attempt.error),
+    col(Attempt.started_at),
+)
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 
 
@@ -26,9 +40,9 @@ class BadCursor(ValueError):  # noqa: N818 – the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries to list. ``q``: the beginning of an id, or a part of the endpoint's URL.
+    """Which deliveries to list. ``q``: an id or an end of it, or a part of the endpoint's URL.
 
-    ``since``: created at that moment or later.
+    ``since``: created at that moment or later. ``until``: before the end of that second.
     """
 
     state: DeliveryState | None = None
@@ -38,6 +52,7 @@ class DeliveryFilter:
     q: str | None = None
     since: datetime | None = None
     order_id: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +60,22 @@ class LogRow:
     """A delivery with what a reader of the log wants to know about it."""
 
     delivery: Delivery
-    webhook_url: str
+    endpoint: Endpoint
     order_id: str | None
     order_total_cents: int | None
+
+    @property
+    def webhook_url(self) -> str:
+        """Where it goes."""
+        return self.endpoint.webhook_url
+
+    @property
+    def value_cents(self) -> int | None:
+        """The money that the event tells about, negative for a refund; None without an order."""
+        if self.order_total_cents is None:
+            return None
+        is_refund = self.delivery.event_type is EventType.PURCHASE_REFUNDED
+        return -self.order_total_cents if is_refund else self.order_total_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +98,69 @@ class DeliveryDetail:
 
 
 async def list_deliveries(
-    session: AsyncSession, wanted: DeliveryFilter, *, limit: int, cursor: str | None = None
+    session: AsyncSession,
+    wanted: DeliveryFilter,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    newest: str | None = None,
 ) -> LogPage:
-    """One page of the log, newest first. Raises ``BadCursor``."""
+    """One page of the log, newest first, from ``newest`` or from after ``cursor`` on.
+
+    Raises ``BadCursor``.
+    """
     query = (
-        select(Delivery, Endpoint.webhook_url, Order.id, Order.total_cents)
+        select(Delivery, Endpoint, Order.id, Order.total_cents)
         .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
         .join(Message, col(Message.id) == Delivery.message_id)
         .outerjoin(Order, col(Order.id) == Message.order_id)
-        .where(*conditions(wanted))
+        .where(*await conditions(session, wanted))
         .order_by(col(Delivery.id).desc())
         .limit(limit + 1)  # one more than asked for tells whether a next page exists
     )
     if cursor is not None:
         query = query.where(Delivery.id < _checked(cursor))
+    if newest is not None:
+        query = query.where(Delivery.id <= _checked(newest))
     rows = [LogRow(*row) for row in (await session.exec(query)).all()]
     more = len(rows) > limit
     return LogPage(rows[:limit], rows[limit - 1].delivery.id if more else None)
+
+
+async def count_newer(
+    session: AsyncSession, wanted: DeliveryFilter, *, than: str, most: int
+) -> int:
+    """How many deliveries have come since the one with the id ``than``; counts up to ``most``."""
+    newer = (
+        select(Delivery.id)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .where(Delivery.id > _checked(than), *await conditions(session, wanted))
+        .limit(most)
+    )
+    return (await session.exec(select(func.count()).select_from(newer.subquery()))).one()
+
+
+async def newest_attempts(
+    session: AsyncSession, delivery_ids: Iterable[str], *, most: int
+) -> Mapping[str, Sequence[Attempt]]:
+    """The last attempts of each of these deliveries, at most so many, in the order of their making.
+
+    One query for all of them; what is large in an attempt is not read, and asking for it an error.
+    """
+    query = (
+        select(Attempt)
+        .join(Delivery, col(Delivery.id) == Attempt.delivery_id)
+        .where(
+            col(Attempt.delivery_id).in_(delivery_ids),
+            col(Attempt.number) > Delivery.attempt_count - most,
+        )
+        .order_by(col(Attempt.delivery_id), col(Attempt.number))
+        .options(load_only(*_GIST, raiseload=True))
+    )
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in await session.exec(query):
+        found[attempt.delivery_id].append(attempt)
+    return found
 
 
 async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDetail | None:
@@ -117,20 +191,20 @@ class Stats:
 
 
 async def read_stats(session: AsyncSession) -> Stats:
-    """Count orders, money and deliveries by state."""
-    orders, revenue = (
-        await session.exec(select(func.count(), func.coalesce(func.sum(Order.total_cents), 0)))
-    ).one()
+    """Orders, money and deliveries by state, as ``tallies`` keeps them."""
+    total = await session.get(OrderTally, ALL_TIME)
+    orders, revenue = (total.amount, total.total_cents) if total else (0, 0)
     return Stats(orders, revenue, await count_by_state(session))
 
 
 async def count_by_state(
     session: AsyncSession, endpoint_id: str | None = None
 ) -> dict[DeliveryState, int]:
-    """Count the deliveries in each state, of one endpoint or of all."""
-    query = select(Delivery.state, func.count()).group_by(col(Delivery.state))
+    """How many deliveries are in each state, of one endpoint or of all."""
+    amount = func.sum(StateTally.amount)
+    query = select(StateTally.state, amount).group_by(col(StateTally.state))
     if endpoint_id is not None:
-        query = query.where(Delivery.endpoint_id == endpoint_id)
+        query = query.where(StateTally.endpoint_id == endpoint_id)
     counts: dict[DeliveryState, int] = dict.fromkeys(DeliveryState, 0)
     for state, count in await session.exec(query):
         counts[DeliveryState(state)] = count
@@ -143,35 +217,32 @@ def _checked(cursor: str) -> str:
     return cursor
 
 
-def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    """The filter as SQL, for a query that joins deliveries with messages and endpoints."""
-    found: list[ColumnElement[bool]] = []
+async def conditions(session: AsyncSession, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """The filter as SQL, for a query that joins deliveries with messages."""
+    found: list[ColumnElement[bool]] = [*_time_range(wanted)]
     if wanted.state:
         found.append(col(Delivery.state) == wanted.state)
     if wanted.endpoint_id:
-        found.append(col(Delivery.endpoint_id) == _searchable(wanted.endpoint_id))
+        found.append(col(Delivery.endpoint_id) == searchable(wanted.endpoint_id))
     if wanted.event_type:
         found.append(col(Delivery.event_type) == wanted.event_type)
     if wanted.message_id:
-        found.append(col(Delivery.message_id) == _searchable(wanted.message_id))
+        found.append(col(Delivery.message_id) == searchable(wanted.message_id))
     if wanted.order_id:
-        found.append(col(Message.order_id) == _searchable(wanted.order_id))
-    if wanted.since:
-        found.append(col(Delivery.created_at) >= wanted.since)
+        found.append(col(Message.order_id) == searchable(wanted.order_id))
     if wanted.q:
-        found.append(_matches(_searchable(wanted.q)))
+        found.append(await matches(session, searchable(wanted.q)))
     return found
 
 
-def _searchable(text: str) -> str:
-    """To a database, a NUL ends the text, or is an error; the sign instead is found nowhere."""
-    return text.replace("\x00", "\ufffd")
-
-
-def _matches(text: str) -> ColumnElement[bool]:
-    return or_(
-        col(Delivery.id).startswith(text, autoescape=True),
-        col(Delivery.message_id).startswith(text, autoescape=True),
-        col(Message.order_id).startswith(text, autoescape=True),
-        col(Endpoint.webhook_url).contains(text, autoescape=True),
-    )
+def _time_range(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """The moment says exactly what is wanted; the id, which begins with it, finds it at once."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.since:
+        found.append(col(Delivery.created_at) >= wanted.since)
+        found.append(col(Delivery.id) >= first_id("dlv", wanted.since))
+    if wanted.until:
+        end = wanted.until + timedelta(seconds=1)
+        found.append(col(Delivery.created_at) < end)
+        found.append(col(Delivery.id) < first_id("dlv", end + timedelta(milliseconds=1)))
+    return found

@@ -18,6 +18,24 @@ NAMED_SCHEDULES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Delay:
+    """How long a delivery waits for its next attempt, and why so long; all in seconds.
+
+    ``schedule``: what the schedule says. ``jitter``: how much chance adds to it or, when negative,
+    takes away. ``retry_after``: how long the endpoint asked us to wait; 0 when it did not.
+    """
+
+    schedule: float
+    jitter: float = 0
+    retry_after: float = 0
+
+    @property
+    def seconds(self) -> float:
+        """What is waited: an endpoint can ask for more patience, never for less."""
+        return max(self.schedule + self.jitter, self.retry_after)
+
+
+@dataclass(frozen=True, slots=True)
 class RetrySchedule:
     """``delays[n]`` is the wait in seconds before attempt ``n + 1``; the first is usually 0."""
 
@@ -41,12 +59,17 @@ class RetrySchedule:
             raise ValueError(f"each delay must be from 0 to {LONGEST_DELAY_SECONDS} seconds")
         return cls(delays)
 
-    def delay_before(self, attempt_number: int, random: Callable[[], float]) -> float | None:
-        """Seconds to wait before this attempt (the first is 1), or None when none is left.
+    def delay_before(self, attempt_number: int, random: Callable[[], float]) -> Delay | None:
+        """The wait before this attempt (the first is 1), or None when none is left.
 
-        ``random``: returns a number from 0 up to 1, as ``random.random`` does.
+        ``random``: returns a number from 0 up to 1, as ``random.random`` does. Without jitter,
+        everything that failed together would come back together, again and again.
         """
         if attempt_number > len(self.delays):
             return None
-        delay = self.delays[attempt_number - 1]
-        return delay * (1 - JITTER + 2 * JITTER * random())
+        scheduled = self.delays[attempt_number - 1]
+        return Delay(scheduled, jitter=scheduled * JITTER * (2 * random() - 1))
+
+    def delays_after(self, attempt_number: int) -> tuple[float, ...]:
+        """What the schedule still has in store when that many attempts were made."""
+        return self.delays[attempt_number:]

@@ -13,7 +13,9 @@ import aiohttp
 import httpx
 
 from shop import __version__
+from shop.webhooks import stopwatch
 from shop.webhooks.connections import describe_failure, guarded_transport
+from shop.webhooks.stopwatch import Phase, Stopwatch, Timings
 from shop.webhooks.url_policy import UrlPolicy
 
 # The answer's body is kept for people to look at; nobody reads more of an error page than this.
@@ -37,6 +39,7 @@ class Answer:
 
     ``error``: a name from the README's table "What an answer means"; ``error_detail``: what the
     network library said. ``body``: raw bytes, at most 16 KiB; ``truncated``: there was more.
+    ``timings``: where the duration went, as far as it was seen.
     """
 
     request_headers: dict[str, str]
@@ -47,6 +50,7 @@ class Answer:
     error: str | None = None
     error_detail: str | None = None
     duration_ms: int = 0
+    timings: Timings | None = None
 
 
 # The transport passes some of aiohttp's errors on as they are.
@@ -79,12 +83,15 @@ class Sender:
             "POST", outgoing.url, headers=outgoing.headers, content=outgoing.body
         )
         answer = Answer(request_headers=dict(request.headers))
-        started = time.perf_counter()
+        started, watch = time.perf_counter(), Stopwatch()
+        stopwatch.current.set(watch)  # each delivery is a task, and has a context, of its own
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self._exchange(request, answer)
+                await self._exchange(request, answer, watch)
         except _FAILURES as error:
             _note_error(answer, error)
+        watch.turn_to(None)
+        answer.timings = watch.read_off()
         answer.duration_ms = round((time.perf_counter() - started) * 1000)
         return answer
 
@@ -92,8 +99,9 @@ class Sender:
         """Close all connections."""
         await self._client.aclose()
 
-    async def _exchange(self, request: httpx.Request, answer: Answer) -> None:
+    async def _exchange(self, request: httpx.Request, answer: Answer, watch: Stopwatch) -> None:
         response = await self._client.send(request, stream=True)
+        watch.turn_to(Phase.READING)
         try:
             answer.status = response.status_code
             answer.headers = dict(response.headers)

@@ -1,5 +1,6 @@
-// Buttons that copy the text of another element: <button data-copy="its-id" hidden>.
-// Without this script they stay hidden; the text can be selected with one click all the same.
+// Buttons that copy the text of another element: <button data-copy="its-id">, as the macro copy_button
+// makes them. Without this script they are not shown; the text can be selected with one click all the
+// same. The page is listened to as a whole, since live updates bring new buttons.
 
 const SHOWN_MS = 2000;
 
@@ -14,12 +15,18 @@ async function copy(element) {
   return true;
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  const label = button.textContent;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const done = await copy(document.getElementById(button.dataset.copy));
-    button.textContent = done ? "Copied" : "Selected: copy by hand";
-    setTimeout(() => (button.textContent = label), SHOWN_MS);
-  });
-}
+document.documentElement.dataset.copies = true;
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button || button.dataset.copied) return;
+  const content = button.innerHTML;
+  const done = await copy(document.getElementById(button.dataset.copy));
+  button.dataset.copied = true;
+  button.textContent = done ? "Copied" : "Selected: copy by hand";
+  setTimeout(() => {
+    button.innerHTML = content;
+    delete button.dataset.copied;
+  }, SHOWN_MS);
+});

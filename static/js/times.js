@@ -3,6 +3,7 @@
 //   none       "12 s ago", ticking
 //   countdown  "in 12 s", ticking down to "due now"
 //   exact      the exact time in the reader's own zone
+// What cannot be a <time>, such as text in a picture, counts down by data-countdown alone.
 // Beside what ticks, the exact time stays in the text, for screen readers, and in data-exact, for
 // static/js/tips.js.
 
@@ -92,6 +93,10 @@ function tick() {
     const tell = element.dataset.moment === "countdown" ? countdown : relative;
     const words = tell(new Date(element.dateTime));
     if (ticking.textContent !== words) ticking.textContent = words;
+  }
+  for (const element of document.querySelectorAll("[data-countdown]")) {
+    const words = countdown(new Date(element.dataset.countdown));
+    if (element.textContent !== words) element.textContent = words;
   }
 }
 

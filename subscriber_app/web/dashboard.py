@@ -1,5 +1,7 @@
 """The inbox and the page of one receipt; and forgetting everything."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from litestar import MediaType, Request, Response, get, post
@@ -13,6 +15,7 @@ from subscriber_app.models import Receipt
 from subscriber_app.purchases import find_purchase
 from subscriber_app.receipts import (
     MOST_SEARCHED,
+    count_newer,
     find_receipt,
     forget_all,
     list_receipts,
@@ -23,6 +26,7 @@ from subscriber_app.web.attacks import offers
 from subscriber_app.web.controls import fault_banner, fault_card
 from subscriber_app.web.dependencies import (
     TheAttackDesk,
+    TheClock,
     TheDatabase,
     TheFaults,
     TheFeed,
@@ -30,30 +34,39 @@ from subscriber_app.web.dependencies import (
     TheSubscriptions,
 )
 from subscriber_app.web.har import as_har
-from subscriber_app.web.inbox_query import REASON_CHOICES, InboxQuery, event_type_choices
+from subscriber_app.web.inbox_query import (
+    PERIOD_CHOICES,
+    REASON_CHOICES,
+    InboxQuery,
+    event_type_choices,
+)
 from subscriber_app.web.live import Region, live_stream
 from subscriber_app.web.money import money_region
 from subscriber_app.web.receipt_view import order_of, receipt_context
 
 PAGE_SIZE = 50
+MOST_COUNTED = 1000  # newer receipts: beyond it, nobody cares how many exactly
 
 AnyRequest = Request[Any, Any, Any]
 
 
 @get("/", include_in_schema=False)
-async def show_inbox(
+async def show_inbox(  # noqa: PLR0913 – one parameter for each part of the page
+    *,
     request: AnyRequest,
     database: TheDatabase,
     subscriptions: TheSubscriptions,
     faults: TheFaults,
     sales: TheSales,
+    clock: TheClock,
 ) -> Template:
     """Every request that came in, newest first."""
     query = InboxQuery.read(request.query_params)
-    context = await _inbox_region(database, subscriptions, query).read()
+    context = await _inbox_region(database, subscriptions, clock, query).read()
     await sales.ask_briefly()
     context |= {
-        "live_address": query.address("/receipts/live", cursor=query.cursor),
+        "live_address": query.live_address(),
+        "period_choices": PERIOD_CHOICES,
         "event_type_choices": event_type_choices(query.event_type),
         "reason_choices": REASON_CHOICES,
         **await fault_card(faults).read(),
@@ -71,9 +84,11 @@ async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the 
     subscriptions: TheSubscriptions,
     faults: TheFaults,
     sales: TheSales,
+    clock: TheClock,
 ) -> ServerSentEvent:
     """The inbox, kept up to date; takes the same query."""
-    region = _inbox_region(database, subscriptions, InboxQuery.read(request.query_params))
+    query = InboxQuery.read(request.query_params)
+    region = _inbox_region(database, subscriptions, clock, query)
     await sales.ask_briefly()  # so that the stream begins as its page does
     money = money_region(database, sales)
     return await live_stream(request, feed, region, money, fault_card(faults), fault_banner())
@@ -140,19 +155,33 @@ async def forget_everything(database: TheDatabase, feed: TheFeed) -> Redirect:
     return Redirect("/", status_code=303)
 
 
-def _inbox_region(database: Database, subscriptions: Subscriptions, query: InboxQuery) -> Region:
+def _inbox_region(
+    database: Database,
+    subscriptions: Subscriptions,
+    clock: Callable[[], datetime],
+    query: InboxQuery,
+) -> Region:
     async def read() -> dict[str, Any]:
+        wanted = query.filter(clock())
         async with database.reading() as session:
             page = await list_receipts(
-                session, query.filter, limit=PAGE_SIZE, cursor=query.cursor or None
+                session,
+                wanted,
+                limit=PAGE_SIZE,
+                cursor=query.cursor or None,
+                newest=query.newest or None,
             )
             stats = await read_stats(session)
+            newer = 0
+            if query.newest:
+                newer = await count_newer(session, wanted, than=query.newest, most=MOST_COUNTED)
         older = page.next_cursor and query.address(cursor=page.next_cursor)
         return {
             "query": query,
             "receipts": page.receipts,
-            "stats": stats,
             "tabs": query.tabs(stats),
+            "newer": newer,
+            "newer_is_more": newer == MOST_COUNTED,
             "is_subscribed": await subscriptions.current() is not None,
             "most_searched": MOST_SEARCHED,
             "newest_address": query.address() if query.cursor else None,

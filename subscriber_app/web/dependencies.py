@@ -1,5 +1,8 @@
 """What handlers may ask for by name; ``app`` provides it."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from litestar.di import NamedDependency
 
 from subscriber_app.attack_desk import AttackDesk
@@ -10,6 +13,7 @@ from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox
 from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
+from subscriber_app.storyteller import Storyteller
 from subscriber_app.subscription import Subscriptions
 
 TheSettings = NamedDependency[Settings]
@@ -20,4 +24,6 @@ TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]
 TheSales = NamedDependency[SalesWatch]
+TheStoryteller = NamedDependency[Storyteller]
 TheSubscriptions = NamedDependency[Subscriptions]
+TheClock = NamedDependency[Callable[[], datetime]]  # the time now, in UTC

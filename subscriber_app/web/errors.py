@@ -19,7 +19,7 @@ from subscriber_app.receipts import BadCursor
 from subscriber_app.web.security import SECURITY_HEADERS
 
 RETRY_AFTER_SECONDS = 5
-NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
+_NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
 
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
@@ -114,8 +114,9 @@ def _problem_document(problem: Problem) -> AnyResponse:
 
 def _error_page(problem: Problem) -> AnyResponse:
     status = HTTPStatus(problem.status_code)
-    # Litestar has no words of its own for an address that is not there.
-    detail = NO_SUCH_PAGE if problem.detail == HTTPStatus.NOT_FOUND.phrase else problem.detail
+    detail = problem.detail
+    if detail == status.phrase:  # Litestar has no words of its own, as for an unknown address
+        detail = _NO_SUCH_PAGE if status == HTTPStatus.NOT_FOUND else status.description
     return Template(
         "subscriber/error.html",
         context={

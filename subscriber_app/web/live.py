@@ -7,6 +7,7 @@ first messages are how things are now. How htmx applies them: ``templates/shared
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,18 +39,24 @@ class Region:
     read: Callable[[], Awaitable[dict[str, Any]]]
 
 
-async def live_stream(request: AnyRequest, feed: NewsFeed, *regions: Region) -> ServerSentEvent:
+async def live_stream(
+    request: AnyRequest,
+    feed: NewsFeed,
+    *regions: Region,
+    look_again_seconds: float = math.inf,
+) -> ServerSentEvent:
     """The answer to ``GET …/live``: the regions as they are, now and after every change.
 
-    Raises what their ``read`` raises, such as ``BadCursor``.
+    ``look_again_seconds``: for what changes without news, since it is read from elsewhere. Raises
+    what their ``read`` raises, such as ``BadCursor``.
     """
     for region in regions:
         await region.read()  # what cannot be read is an error page now, not a broken stream later
-    return ServerSentEvent(_messages(request, feed, regions))
+    return ServerSentEvent(_messages(request, feed, regions, look_again_seconds))
 
 
 async def _messages(
-    request: AnyRequest, feed: NewsFeed, regions: tuple[Region, ...]
+    request: AnyRequest, feed: NewsFeed, regions: tuple[Region, ...], look_again_seconds: float
 ) -> AsyncIterator[ServerSentEventMessage]:
     # Listening before the first reading, so that nothing falls between the two.
     with feed.listening() as listener:
@@ -66,7 +73,9 @@ async def _messages(
                 yield _message(changed)
                 shown = current
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
-            while not await listener.hear(timeout=KEEP_ALIVE_SECONDS):
+            while not await listener.hear(timeout=min(look_again_seconds, KEEP_ALIVE_SECONDS)):
+                if look_again_seconds <= KEEP_ALIVE_SECONDS:
+                    break
                 yield ServerSentEventMessage(data=None, comment="still here")
 
 

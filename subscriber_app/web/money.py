@@ -13,7 +13,11 @@ def money_region(database: Database, sales: SalesWatch) -> Region:
 
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
-            booked = (await read_stats(session)).revenue_cents
-        return {"sales": sales.look(), "booked_cents": booked}
+            stats = await read_stats(session)
+        return {
+            "sales": sales.look(),
+            "booked_cents": stats.revenue_cents,
+            "purchases": stats.purchases,
+        }
 
     return Region("money", "subscriber/inbox/_money.html", read)

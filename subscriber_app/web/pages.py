@@ -21,6 +21,7 @@ from subscriber_app.web import (
 )
 from subscriber_app.web.access import is_logged_in
 from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web.story import pages as story
 from subscriber_app.web.words import fault_chip, fault_sentence
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
@@ -34,6 +35,8 @@ page_handlers: list[HTTPRouteHandler] = [
     dashboard.forget_everything,
     purchases.show_purchases,
     purchases.stream_purchases,
+    story.show_story,
+    story.stream_story,
     attacks.launch_attack,
     attacks.show_attack,
     editor.show_editor,

@@ -31,11 +31,11 @@ async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     """Receive one webhook. 200: it is safe here; anything else: not, and ``reason`` says why."""
     incoming = await _read(request)
     received = await inbox.receive(incoming)
+    # Of the state, since there must be no second dependency: Litestar would collect the two in
+    # tasks of their own, and meanwhile the server throws away what it read of a sender who is gone.
     if received.mishap:
-        # Not a second dependency: Litestar would collect the two in tasks of their own, and in the
-        # meantime the server throws away what it has read of a sender who is already gone.
         await act_out(received.mishap, request, request.app.state.feed)
-    answer = _answer(received)
+    answer = _answer(received, request.app.state.public_url)
     if incoming.is_too_slow:
         answer.headers["Connection"] = "close"  # the rest of the body is not waited for
     return answer
@@ -64,14 +64,16 @@ def _raw(request: AnyRequest) -> list[tuple[bytes, bytes]]:
     return list(request.scope["headers"])
 
 
-def _answer(received: Received) -> AnyResponse:
+def _answer(received: Received, public_url: str) -> AnyResponse:
     receipt = received.receipt
     status = receipt.status or HTTPStatus.INTERNAL_SERVER_ERROR  # of no answer nobody sees this
     if status == HTTPStatus.NOT_MODIFIED:
         return Response(None, status_code=status)  # by RFC 9110 it has no body
     if status == HTTPStatus.OK:
         return Response(
-            {"receipt_id": receipt.id, "verdict": receipt.verdict.value}, status_code=status
+            {"receipt_id": receipt.id, "verdict": receipt.verdict.value},
+            status_code=status,
+            headers=_link(received, public_url),
         )
     return Response(
         {
@@ -83,9 +85,14 @@ def _answer(received: Received) -> AnyResponse:
             "receipt_id": receipt.id,
         },
         status_code=status,
-        headers=_headers(received.mishap),
+        headers=_link(received, public_url) | _headers(received.mishap),
         media_type="application/problem+json",
     )
+
+
+def _link(received: Received, public_url: str) -> dict[str, str]:
+    """Where a person finds this request explained (RFC 8288, "Web Linking")."""
+    return {"Link": f'<{public_url}/receipts/{received.receipt.id}>; rel="describedby"'}
 
 
 def _headers(mishap: Mishap | None) -> dict[str, str]:

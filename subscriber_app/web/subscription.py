@@ -7,7 +7,7 @@ from litestar.response import Redirect, ServerSentEvent, Template
 
 from subscriber_app.keyring import fingerprint
 from subscriber_app.models import Subscription
-from subscriber_app.shop_client import ShopError, ShopUnreachable
+from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions
 from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheFeed, TheSubscriptions

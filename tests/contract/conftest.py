@@ -15,8 +15,9 @@ from shop.announcements import ChangeFeed
 from shop.app import create_app as create_shop
 from shop.config import Settings as ShopSettings
 from shop.database import Database
-from shop.webhooks.delivery import Courier, DeliveryRules
+from shop.webhooks.delivery import Courier
 from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 from subscriber_app.app import create_app as create_subscriber

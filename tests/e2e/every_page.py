@@ -21,6 +21,8 @@ LONG_URL = "http://127.0.0.1:9009/" + "w" * 200
 SHOP = {
     "/": ["/"],
     "/cart": ["/cart"],
+    "/overview": ["/overview"],
+    "/flow": ["/flow"],
     "/orders": ["/orders", "/orders?before=ord_00000000000000000000000000000000"],
     "/orders/{order_id:str}": ["/orders/{order}", "/orders/{refunded_order}"],
     "/orders/{order_id:str}/refund": ["/orders/{order}/refund"],
@@ -46,13 +48,19 @@ SUBSCRIBER = {
     "/purchases": ["/purchases"],
     "/attacks/{attack_id:str}": ["/attacks/{attack}"],
     "/defences": ["/defences"],
+    "/story": ["/story", "/story?message_id={message}"],
     "/subscription": ["/subscription"],
     "/subscription/delete": ["/subscription/delete"],
     "/login": ["/login"],
 }
 # What is not there, and what is asked for wrongly.
 SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
-SUBSCRIBER_ERRORS = ["/nowhere", "/receipts/nope", "/?verdict=nonsense"]
+SUBSCRIBER_ERRORS = [
+    "/nowhere",
+    "/receipts/nope",
+    "/?verdict=nonsense",
+    "/story?message_id=msg_nope",
+]
 
 
 def routes_of_pages(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
@@ -73,6 +81,7 @@ class Scene:
     refunded_order: str
     delivery: str
     waiting_delivery: str
+    message: str
     endpoint: str
     paused_endpoint: str
     receipt: str
@@ -109,12 +118,13 @@ def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
     for step in ("ship", "refund"):
         _post(shop, f"/v1/orders/{refunded_order}/{step}")
     subscriber.post("/v1/new-purchase", content=b"\x00" * 300, headers={"webhook-id": "w" * 90})
-    wait_until(shop, delivery, "succeeded")
+    message = wait_until(shop, delivery, "succeeded")["message_id"]
     return Scene(
         order=order,
         refunded_order=refunded_order,
         delivery=delivery,
         waiting_delivery=_first(shop, f"/v1/deliveries?endpoint_id={paused['id']}"),
+        message=message,
         endpoint=endpoint["id"],
         paused_endpoint=paused["id"],
         receipt=_first(subscriber, "/v1/receipts?verdict=accepted"),

@@ -28,8 +28,9 @@ class Tab:
         assert self.page.evaluate("window.markOfTheTest") is True
 
     def row(self, text: str) -> Locator:
-        """The row of a table that holds this text."""
-        return self.page.get_by_role("row").filter(has_text=text)
+        """The row of a table that holds this text, or is about what has this id."""
+        about = self.page.locator(f"[id='row-{text}']")
+        return self.page.get_by_role("row").filter(has_text=text).or_(about)
 
     def press(self, button: str) -> None:
         self.page.get_by_role("button", name=button, exact=True).click()

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from tests.demo import Demo
 from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
-from tests.programs import buy, wait_until
+from tests.programs import buy, set_fault, wait_until
 
 # The lightness of the page's background, from 0 to 1: it is given in oklch.
 LIGHTNESS = """
@@ -15,6 +15,7 @@ Number(getComputedStyle(document.documentElement).backgroundColor.match(/oklch\\
 """
 TEXT_SIZE = "parseFloat(getComputedStyle(document.body).fontSize)"
 IS_TOO_WIDE = "document.scrollingElement.scrollWidth > window.innerWidth"
+FOR_THE_STAGE = ["/", "/overview", "/flow", "/orders", "/deliveries", "/endpoints"]
 MOVING = "document.getAnimations().length"
 
 
@@ -73,14 +74,20 @@ def test_without_javascript_one_chooses_and_stays_where_one_was(
 
 @pytest.mark.parametrize("width", [390, 1280, 1920])
 def test_in_presenter_mode_nothing_has_to_be_pushed_sideways(
-    width: int, shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
+    width: int,
+    shop: ShopTab,
+    subscriber: SubscriberTab,
+    shop_api: httpx.Client,
+    subscriber_api: httpx.Client,
 ) -> None:
     wait_until(shop_api, buy(shop_api, "fishing-rod", 9, "Ada Lovelace"), "succeeded")
+    set_fault(subscriber_api, 503)
+    wait_until(shop_api, buy(shop_api), "pending", attempts=1)
     shop.open("/")
     choose(shop, "Presenter")
     expect(shop.page.locator("html")).to_have_attribute("data-scale", "presenter")
 
-    for tab, paths in ((shop, ["/", "/orders", "/deliveries"]), (subscriber, ["/", "/purchases"])):
+    for tab, paths in ((shop, FOR_THE_STAGE), (subscriber, ["/", "/purchases", "/story"])):
         tab.page.set_viewport_size({"width": width, "height": 800})
         for path in paths:
             tab.open(path)

@@ -65,12 +65,12 @@ def test_without_deduplication_a_resent_delivery_is_money_that_nobody_paid(
     standing = in_cents(difference(subscriber))
     delivery_id = buy(shop_api, "hook")
     wait_until(shop_api, delivery_id, "succeeded")
-    expect(subscriber.total("Revenue booked")).to_have_text("$12.50", timeout=SOON_MS)
+    expect(subscriber.total("Booked here")).to_have_text("$12.50", timeout=SOON_MS)
     expect(difference(subscriber)).to_have_text(money(standing), timeout=SOON_MS)
 
     shop_api.post(f"/v1/deliveries/{delivery_id}/attempts", json={}).raise_for_status()
 
-    expect(subscriber.total("Revenue booked")).to_have_text("$25.00", timeout=SOON_MS)
+    expect(subscriber.total("Booked here")).to_have_text("$25.00", timeout=SOON_MS)
     expect(difference(subscriber)).to_have_text(money(standing + 1250), timeout=SOON_MS)
     subscriber.expect_not_reloaded()
     subscriber.press("Switch everything on")

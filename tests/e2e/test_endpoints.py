@@ -8,7 +8,7 @@ from playwright.sync_api import Error, expect
 
 from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.e2e.watch import Watch
-from tests.programs import Document
+from tests.programs import Document, buy, set_fault, wait_until
 
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{44}")
 REFUSED_FORM = r"console: .* status of 422"
@@ -96,3 +96,26 @@ def test_who_has_unsubscribed_is_not_told_until_subscribed_again(
     expect(shop.row("purchase.created")).to_contain_text("succeeded")
     subscriber.open("/")
     expect(subscriber.receipts("accepted")).to_have_count(1)
+
+
+def test_an_endpoints_health_tells_of_failures_as_they_happen(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    shop.open_endpoint()
+    shop.expect_live()
+    set_fault(subscriber_api, 500)
+
+    delivery_id = buy(shop_api)
+
+    failures = shop.page.get_by_role("region", name="Failed attempts by reason")
+    row = failures.get_by_role("row").filter(has_text="Internal Server Error")
+    expect(row).to_be_visible()
+    health = shop.page.get_by_role("region", name="Last hour")
+    column = health.get_by_role("figure", name="Attempts").get_by_role("img").last
+    expect(column).to_have_accessible_name(re.compile(r"\d+ failed"))
+    set_fault(subscriber_api, None)
+    wait_until(shop_api, delivery_id, "succeeded")
+    expect(column).to_have_accessible_name(re.compile(r"\d+ succeeded"))
+    row.get_by_role("link").click()
+    expect(shop.page.get_by_role("heading", level=1)).to_be_visible()
+    expect(shop.page).to_have_url(re.compile(f"/deliveries/{delivery_id}$"))

@@ -4,7 +4,7 @@ import re
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.demo import Demo
 from tests.e2e.tabs import SOON_MS, ShopTab, SubscriberTab, Tab
@@ -52,37 +52,6 @@ def test_typed_text_and_the_caret_survive_an_update_of_the_log(
     field.press_sequentially("not ")
     expect(field).to_have_value("not half a thought")
     shop.expect_not_reloaded()
-
-
-def test_the_focused_row_and_the_place_on_the_page_survive_an_update_of_the_log(
-    shop: ShopTab, shop_api: httpx.Client
-) -> None:
-    read = [buy(shop_api) for _ in range(8)][2]
-    shop.page.set_viewport_size({"width": 1000, "height": 500})
-    shop.open_live("/deliveries")
-    link = shop.row(read).get_by_role("link", name="purchase.created")
-    link.focus()
-    link.scroll_into_view_if_needed()
-    shop.page.evaluate("window.scrollBy(0, 100)")
-    before = distance_from_top(link)
-
-    new = buy(shop_api)
-
-    expect(shop.row(new)).to_contain_text("succeeded", timeout=SOON_MS)
-    expect(link).to_be_focused()
-    # Browsers hold the reader's place; on a page that jumps, they cannot.
-    assert abs(distance_from_top(link) - before) <= 2 * row_height(shop, read)
-    assert shop.page.evaluate("window.scrollY") > 0
-
-
-def distance_from_top(element: Locator) -> float:
-    return float(element.evaluate("(element) => element.getBoundingClientRect().top"))
-
-
-def row_height(shop: ShopTab, text: str) -> float:
-    box = shop.row(text).bounding_box()
-    assert box
-    return box["height"]
 
 
 def test_what_the_reader_opened_and_closed_stays_so_when_an_attempt_arrives(

@@ -88,6 +88,8 @@ def shop_pages(order_id: str, delivery_id: str, endpoint_id: str) -> list[str]:
         f"/orders/{order_id}",
         "/deliveries",
         f"/deliveries/{delivery_id}",
+        "/flow",
+        "/overview",
         "/endpoints",
         f"/endpoints/{endpoint_id}",
         f"/endpoints/{endpoint_id}/delete",

@@ -22,6 +22,7 @@ SHOP_FORMS = [
     ("/", "/cart/items", {}),
     ("/cart", "/cart/items/{product_id:str}", {"quantity": "2"}),
     ("/cart", "/orders", {"customer_name": "Ada"}),
+    ("/flow", "/flow/orders", {}),
     ("/orders/{order}", "/orders/{order_id:str}/ship", {}),
     ("/orders/{order}/refund", "/orders/{order_id:str}/refund", {}),
     ("/endpoints", "/endpoints", {"webhook_url": "http://127.0.0.1:9011/hook"}),
@@ -152,7 +153,7 @@ def send(tab: Tab, where: str, route: str, fields: dict[str, str]) -> None:
     for name, value in fields.items():
         form.locator(f"[name={name}]").fill(value)
     with tab.page.expect_navigation() as answer:
-        form.locator("[type=submit]").first.click()
+        form.get_by_role("button").first.click()
     assert answer.value.ok, f"{route}: {answer.value.status}"
     expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
 

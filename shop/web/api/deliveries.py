@@ -9,9 +9,9 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from shop.announcements import Change
-from shop.models import Attempt, Delivery, Message
-from shop.times import rfc3339_ms
+from shop.models import Delivery
 from shop.vocabulary import DeliveryState, EventType
+from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.errors import Problem
 from shop.webhooks.by_hand import cancel, resend
@@ -35,6 +35,7 @@ class DeliveryDocument(Struct):
 
     id: str
     message_id: str
+    order_id: str | None
     endpoint_id: str
     event_type: str
     state: str
@@ -44,35 +45,6 @@ class DeliveryDocument(Struct):
     last_error: str | None
     created_at: str
     completed_at: str | None
-
-
-class RequestDocument(Struct):
-    """What was sent."""
-
-    url: str
-    headers: dict[str, str]
-    body: str
-
-
-class ResponseDocument(Struct):
-    """What came back; ``truncated``: the body went on beyond what is kept."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-    truncated: bool
-
-
-class AttemptDocument(Struct):
-    """One request of a delivery. ``response`` and ``error``: one of them is null."""
-
-    number: int
-    started_at: str
-    duration_ms: int
-    trigger: str
-    request: RequestDocument
-    response: ResponseDocument | None
-    error: str | None
 
 
 class DeliveryWithAttempts(DeliveryDocument):
@@ -112,7 +84,9 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
     wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, q)
     async with database.reading() as session:
         page = await list_deliveries(session, wanted, limit=limit, cursor=cursor)
-    return DeliveryList([_document(row.delivery) for row in page.rows], page.next_cursor)
+    return DeliveryList(
+        [_document(row.delivery, row.order_id) for row in page.rows], page.next_cursor
+    )
 
 
 @get("/deliveries/{delivery_id:str}")
@@ -122,8 +96,10 @@ async def get_delivery(delivery_id: FromPath[str], database: TheDatabase) -> Del
         found = await find_delivery(session, delivery_id)
     if found is None:
         raise _no_such_delivery(delivery_id)
-    attempts = [_attempt(attempt, found.message) for attempt in found.attempts]
-    return DeliveryWithAttempts(**_fields(found.delivery), attempts=attempts)
+    attempts = [attempt_document(attempt, found.message) for attempt in found.attempts]
+    return DeliveryWithAttempts(
+        **_fields(found.delivery, found.message.order_id), attempts=attempts
+    )
 
 
 @post("/deliveries/{delivery_id:str}/attempts", status_code=202)
@@ -140,7 +116,7 @@ async def post_attempt(
         raise Problem(409, NOT_NOW)
     await queue.wake([delivery_id])
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
-    return _document(found.delivery)
+    return _document(found.delivery, found.message.order_id)
 
 
 @post("/deliveries/{delivery_id:str}/cancel", status_code=200)
@@ -156,7 +132,7 @@ async def cancel_delivery(
     if not cancelled:
         raise Problem(409, f"only what is pending can be cancelled; it is {found.delivery.state}")
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
-    return _document(found.delivery)
+    return _document(found.delivery, found.message.order_id)
 
 
 @get("/stats")
@@ -172,52 +148,22 @@ def _no_such_delivery(delivery_id: str) -> NotFoundException:
     return NotFoundException(f"there is no delivery {delivery_id!r}")
 
 
-def _document(delivery: Delivery) -> DeliveryDocument:
-    return DeliveryDocument(**_fields(delivery))
+def _document(delivery: Delivery, order_id: str | None) -> DeliveryDocument:
+    return DeliveryDocument(**_fields(delivery, order_id))
 
 
-def _fields(delivery: Delivery) -> dict[str, Any]:
+def _fields(delivery: Delivery, order_id: str | None) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "message_id": delivery.message_id,
+        "order_id": order_id,
         "endpoint_id": delivery.endpoint_id,
         "event_type": delivery.event_type,
         "state": delivery.state,
         "attempt_count": delivery.attempt_count,
-        "next_attempt_at": _moment(delivery.next_attempt_at),
+        "next_attempt_at": moment_or_null(delivery.next_attempt_at),
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
-        "created_at": _moment(delivery.created_at),
-        "completed_at": _moment(delivery.completed_at),
+        "created_at": moment_or_null(delivery.created_at),
+        "completed_at": moment_or_null(delivery.completed_at),
     }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return rfc3339_ms(moment) if moment else None
-
-
-def _attempt(attempt: Attempt, message: Message) -> AttemptDocument:
-    return AttemptDocument(
-        number=attempt.number,
-        started_at=rfc3339_ms(attempt.started_at),
-        duration_ms=attempt.duration_ms,
-        trigger=attempt.trigger,
-        request=RequestDocument(attempt.request_url, attempt.request_headers, _text(message.body)),
-        response=_response(attempt),
-        error=attempt.error,
-    )
-
-
-def _response(attempt: Attempt) -> ResponseDocument | None:
-    if attempt.response_status is None:
-        return None
-    return ResponseDocument(
-        attempt.response_status,
-        attempt.response_headers or {},
-        _text(attempt.response_body or b""),
-        attempt.response_truncated,
-    )
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", errors="replace")

@@ -2,13 +2,13 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web.deliveries import actions, bulk_retry, pages
+from shop.web.deliveries import actions, bulk_retry, delivery_page, pages
 
 handlers: list[HTTPRouteHandler] = [
     pages.show_deliveries,
     pages.stream_deliveries,
-    pages.show_delivery,
-    pages.stream_delivery,
+    delivery_page.show_delivery,
+    delivery_page.stream_delivery,
     actions.send_again,
     actions.cancel_waiting,
     bulk_retry.confirm_retry,

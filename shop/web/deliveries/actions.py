@@ -2,15 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
-from litestar import post
+from litestar import Request, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from shop.announcements import Change
 from shop.vocabulary import DeliveryState
+from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.errors import Problem
+from shop.web.forms import read_form
 from shop.web.found import no_such_delivery
 from shop.webhooks.by_hand import cancel, resend
 from shop.webhooks.log import DeliveryDetail, find_delivery
@@ -18,9 +21,20 @@ from shop.webhooks.log import DeliveryDetail, find_delivery
 
 @post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)
 async def send_again(
-    database: TheDatabase, queue: TheQueue, feed: TheFeed, delivery_id: FromPath[str]
+    request: Request[Any, Any, Any],
+    database: TheDatabase,
+    queue: TheQueue,
+    feed: TheFeed,
+    delivery_id: FromPath[str],
 ) -> Redirect:
-    """Make the next attempt now, whatever came of the ones before."""
+    """Make the next attempt now, whatever came of the ones before.
+
+    ``log``: the query of the log, for a reader who pressed the button there; leads back there.
+    """
+    from_log = (await read_form(request)).texts("log")
+    way_back = f"/deliveries/{delivery_id}"
+    if from_log:
+        way_back = LogQuery.parse(from_log[0]).row_address(delivery_id)
     async with database.writing() as session:
         found = await find_delivery(session, delivery_id)
         due = await resend(session, delivery_id, now=datetime.now(UTC))
@@ -30,7 +44,7 @@ async def send_again(
         raise _not_sent_again(found)
     change = Change("delivery", delivery_id, order_id=found.message.order_id)
     await asyncio.gather(queue.wake([delivery_id]), feed.announce(change))
-    return Redirect(f"/deliveries/{delivery_id}", status_code=303)
+    return Redirect(way_back, status_code=303)
 
 
 @post("/deliveries/{delivery_id:str}/cancel", include_in_schema=False)

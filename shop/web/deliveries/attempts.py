@@ -1,32 +1,59 @@
 """An attempt in the words of the delivery's page. Called by ``pages``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shop.models import Attempt
+from shop.web.deliveries.curl import as_curl
+from shop.web.deliveries.links import own_record
+from shop.web.deliveries.spans import milliseconds
 from shop.web.deliveries.wire import (
     ERROR_MEANINGS,
     body_text,
+    outcome_text,
     pretty_json,
-    status_text,
+    status_meaning,
     visible_text,
 )
 from shop.webhooks.outcomes import Outcome, judge
+from shop.webhooks.stopwatch import Phase
+
+PHASE_WORDS = {
+    Phase.LOOKUP: "name lookup",
+    Phase.CONNECTING: "connecting",
+    Phase.WAITING: "waiting for the answer",
+    Phase.READING: "reading it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseView:
+    """A part of an attempt's time; ``start`` and ``width`` in per cent of all of it."""
+
+    name: str
+    words: str
+    milliseconds: str
+    start: float
+    width: float
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
     """One attempt, ready to be shown.
 
-    ``outcome``: ``200 OK`` or the error's name. ``explanation``: what that name means.
-    ``error_detail``: what the network library said.
+    ``outcome``: ``200 OK`` or the error's name. ``explanation``: what that means for the delivery.
+    ``error_detail``: what the network library said. ``phases``: where the time went, as far as it
+    is known. ``curl``: empty when nothing was sent. ``own_record``: where the endpoint itself says
+    that it keeps this request.
     """
 
     number: int
     trigger: str
     started_at: datetime
     duration_ms: int
+    phases: Sequence[PhaseView]
+    reused_connection: bool
     succeeded: bool
     answered: bool
     outcome: str
@@ -34,45 +61,65 @@ class AttemptView:
     error_detail: str
     request_url: str
     request_headers: Sequence[tuple[str, str]]
+    curl: str
     response_headers: Sequence[tuple[str, str]]
     response_body: str
-    response_is_pretty: bool
+    response_pretty: str | None
     response_size: int
     truncated: bool
+    own_record: str | None
 
 
-def view_attempts(attempts: Iterable[Attempt]) -> list[AttemptView]:
-    """Newest first, since the newest is the one that a reader wants."""
-    return [_view(attempt) for attempt in attempts][::-1]
+def view_attempts(attempts: Iterable[Attempt], body: bytes) -> list[AttemptView]:
+    """Newest first, since the newest is the one that a reader wants. ``body``: of each request."""
+    return [_view(attempt, body) for attempt in attempts][::-1]
 
 
-def _view(attempt: Attempt) -> AttemptView:
+def _view(attempt: Attempt, body: bytes) -> AttemptView:
     raw = attempt.response_body or b""
-    pretty = pretty_json(raw)
+    sent, came = attempt.request_headers, attempt.response_headers or {}
     return AttemptView(
         number=attempt.number,
         trigger=attempt.trigger,
         started_at=attempt.started_at,
         duration_ms=attempt.duration_ms,
+        phases=list(_phases(attempt)),
+        reused_connection=bool((attempt.timings or {}).get("reused_connection")),
         succeeded=judge(attempt.response_status) is Outcome.SUCCEEDED,
         answered=attempt.response_status is not None,
-        outcome=_outcome(attempt),
-        explanation=ERROR_MEANINGS.get(attempt.error or "", ""),
+        outcome=outcome_text(attempt),
+        explanation=_explanation(attempt),
         error_detail=visible_text(attempt.error_detail or ""),
         request_url=attempt.request_url,
-        request_headers=list(attempt.request_headers.items()),
+        request_headers=list(sent.items()),
+        curl=as_curl(attempt.request_url, sent, body) if sent else "",
         response_headers=[
-            (visible_text(name), visible_text(value))
-            for name, value in (attempt.response_headers or {}).items()
+            (visible_text(name), visible_text(value)) for name, value in came.items()
         ],
-        response_body=pretty or body_text(raw),
-        response_is_pretty=pretty is not None,
+        response_body=body_text(raw),
+        response_pretty=pretty_json(raw),
         response_size=len(raw),
         truncated=attempt.response_truncated,
+        own_record=own_record(came.get("link", ""), attempt.request_url),
     )
 
 
-def _outcome(attempt: Attempt) -> str:
+def _explanation(attempt: Attempt) -> str:
     if attempt.response_status is not None:
-        return status_text(attempt.response_status)
-    return attempt.error or ""
+        return status_meaning(attempt.response_status)
+    return ERROR_MEANINGS.get(attempt.error or "", "")
+
+
+def _phases(attempt: Attempt) -> Iterator[PhaseView]:
+    timings = attempt.timings or {}
+    spent = [(phase, timings[f"{phase}_ms"]) for phase in Phase if f"{phase}_ms" in timings]
+    # What lies between the phases, or was rounded off, belongs to none of them.
+    whole = max(sum(ms for _phase, ms in spent), attempt.duration_ms, 0.1)
+    start = 0.0
+    for phase, ms in spent:
+        width = ms / whole * 100
+        words = PHASE_WORDS[phase]
+        if phase is Phase.CONNECTING and attempt.request_url.startswith("https:"):
+            words += " and TLS"
+        yield PhaseView(phase, words, milliseconds(ms), round(start, 2), round(width, 2))
+        start += width

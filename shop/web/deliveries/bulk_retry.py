@@ -14,6 +14,7 @@ from shop.database import Database
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed
 from shop.web.forms import read_form
+from shop.web.moments import read_moment
 from shop.web.sent_again import with_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import count_undelivered, count_unreachable, resend_undelivered
@@ -24,11 +25,13 @@ AnyRequest = Request[Any, Any, Any]
 @get("/deliveries/retry", include_in_schema=False)
 async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
     """Say in words what is filtered and how many would be sent again, and ask."""
-    query = LogQuery.read(request.query_params)
+    now = datetime.now(UTC)
+    query = LogQuery.read(request.query_params).standing_still(now)
+    wanted = query.filter(now)
     async with database.reading() as session:
         context = {
-            "count": await count_undelivered(session, query.filter),
-            "unreachable": await count_unreachable(session, query.filter),
+            "count": await count_undelivered(session, wanted),
+            "unreachable": await count_unreachable(session, wanted),
         }
     return Template(
         "shop/deliveries/retry.html",
@@ -40,10 +43,11 @@ async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
 async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Redirect:
     """Make due what matches and did not arrive."""
     form = await read_form(request)
-    query = LogQuery.read({name: form.text(name) for name in LogQuery.FILTERS})
+    now = datetime.now(UTC)
+    query = LogQuery.read({name: form.text(name) for name in LogQuery.FILTERS if form.texts(name)})
     async with database.writing() as session:
         # The workers' scheduler finds them: thousands of wake-ups would only crowd the queue.
-        count = await resend_undelivered(session, query.filter, now=datetime.now(UTC))
+        count = await resend_undelivered(session, query.filter(now), now=now)
     await feed.announce(Change.everything())
     return Redirect(with_sent_again(query.address(), count), status_code=303)
 
@@ -56,6 +60,13 @@ async def _in_words(database: Database, query: LogQuery) -> list[tuple[str, str]
         ("State", query.state),
         ("Endpoint", endpoint.webhook_url if endpoint else query.endpoint_id),
         ("Event type", query.event_type),
+        ("Made from", _in_utc(query.since)),
+        ("Made to", _in_utc(query.until)),
         ("Id or part of the URL", query.q),
     ]
     return [(name, value) for name, value in words if value]
+
+
+def _in_utc(typed: str) -> str:
+    moment = read_moment(typed)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""

@@ -1,128 +1,82 @@
-"""The delivery log and the page of one delivery, both live.
+"""The delivery log, live. One delivery: ``delivery_page``; what is done to many: ``bulk_retry``.
 
-What can be done with them: ``delivery_actions`` and ``bulk_retry``.
+A reader who is looking at rows does not want them to move. Such a page asks for a stream of its
+own, from ``newest`` on downwards, which says how many have come since (``static/js/log.js``).
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, get
-from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
 from shop.database import Database
-from shop.models import Delivery, Endpoint
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
-from shop.web.deliveries.attempts import view_attempts
-from shop.web.deliveries.log_query import LogQuery
-from shop.web.deliveries.wire import body_text, pretty_json
-from shop.web.dependencies import TheDatabase, TheFeed
-from shop.web.found import no_such_delivery
+from shop.vocabulary import EventType
+from shop.web.deliveries.log_query import PERIOD_CHOICES, LogQuery
+from shop.web.deliveries.rows import read_rows
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.live import Region, live_stream
 from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
-from shop.webhooks.log import find_delivery, list_deliveries, read_stats
+from shop.webhooks.log import count_by_state, count_newer, list_deliveries
+from shop.webhooks.retries import RetrySchedule
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30  # with six attempts each they still load in 150 kB
+MOST_COUNTED = 1000  # newer deliveries: beyond it, nobody cares how many exactly
 
 AnyRequest = Request[Any, Any, Any]
 
 
 @get("/deliveries", include_in_schema=False)
-async def show_deliveries(request: AnyRequest, database: TheDatabase) -> Template:
+async def show_deliveries(
+    request: AnyRequest, settings: TheSettings, database: TheDatabase
+) -> Template:
     """The log, newest first, filtered by the address's query."""
     query = LogQuery.read(request.query_params)
-    context = await _log_region(database, query).read()
+    context = await _log_region(database, query, settings.retry_schedule).read()
     async with database.reading() as session:
         standing = await endpoints.list_all(session)
     context["sent_again"] = read_sent_again(request.query_params)
-    context["live_address"] = query.address("/deliveries/live", cursor=query.cursor)
+    context["live_address"] = query.live_address()
     context["endpoint_choices"] = [("", "any")] + [(one.id, one.webhook_url) for one in standing]
     context["event_type_choices"] = [("", "any")] + [(one.value, one.value) for one in EventType]
+    context["period_choices"] = PERIOD_CHOICES
     return Template("shop/deliveries/deliveries.html", context=context)
 
 
 @get("/deliveries/live", include_in_schema=False)
 async def stream_deliveries(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed
+    request: AnyRequest, settings: TheSettings, database: TheDatabase, feed: TheFeed
 ) -> ServerSentEvent:
     """The log, kept up to date; takes the same query."""
     query = LogQuery.read(request.query_params)
-    return await live_stream(request, feed, _log_region(database, query))
+    region = _log_region(database, query, settings.retry_schedule)
+    return await live_stream(request, feed, region)
 
 
-@get("/deliveries/{delivery_id:str}", include_in_schema=False)
-async def show_delivery(database: TheDatabase, delivery_id: FromPath[str]) -> Template:
-    """One delivery with every attempt's request and response."""
-    context = await _delivery_region(database, delivery_id).read()
-    return Template("shop/deliveries/delivery.html", context=context)
-
-
-@get("/deliveries/{delivery_id:str}/live", include_in_schema=False)
-async def stream_delivery(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
-) -> ServerSentEvent:
-    """The delivery, kept up to date."""
-    return await live_stream(request, feed, _delivery_region(database, delivery_id))
-
-
-def _log_region(database: Database, query: LogQuery) -> Region:
+def _log_region(database: Database, query: LogQuery, schedule: RetrySchedule) -> Region:
     async def read() -> dict[str, Any]:
+        wanted = query.filter(datetime.now(UTC))
         async with database.reading() as session:
             page = await list_deliveries(
-                session, query.filter, limit=PAGE_SIZE, cursor=query.cursor
+                session, wanted, limit=PAGE_SIZE, cursor=query.cursor, newest=query.newest
             )
-            stats = await read_stats(session)
+            rows = await read_rows(session, page.rows, schedule)
+            # What takes longer the more there is, only where it is shown.
+            counts = {} if query.is_narrow else await count_by_state(session)
+            newer = 0
+            if query.newest:
+                newer = await count_newer(session, wanted, than=query.newest, most=MOST_COUNTED)
         return {
-            "rows": page.rows,
+            "rows": rows,
             "query": query,
-            "tabs": query.tabs(stats.deliveries),
+            "tabs": query.tabs(counts),
+            "newer": newer,
+            "newer_is_more": newer == MOST_COUNTED,
             "newest_address": query.address() if query.cursor else None,
             "older_address": query.address(cursor=page.next_cursor) if page.next_cursor else None,
-            "retry_address": query.address("/deliveries/retry") if page.rows else None,
+            "retry_address": query.address("/deliveries/retry") if rows else None,
         }
 
     # Anything announced can add a row or change one.
     return Region("deliveries", "shop/deliveries/_log.html", read, lambda _change: True)
-
-
-def _delivery_region(database: Database, delivery_id: str) -> Region:
-    async def read() -> dict[str, Any]:
-        async with database.reading() as session:
-            found = await find_delivery(session, delivery_id)
-        if found is None:
-            raise no_such_delivery(delivery_id)
-        return {
-            "delivery": found.delivery,
-            "message": found.message,
-            "order": found.order,
-            "endpoint": found.endpoint,
-            "attempts": view_attempts(found.attempts),
-            "body": body_text(found.message.body),
-            "pretty_body": pretty_json(found.message.body),
-            "may_resend": _may_resend(found.delivery, found.endpoint),
-            "may_cancel": found.delivery.state is DeliveryState.PENDING,
-            "held_back_by": _held_back_by(found.delivery, found.endpoint),
-        }
-
-    # Any: another delivery's answer may have disabled the endpoint or opened its circuit breaker.
-    # An equal page is not sent.
-    return Region("delivery", "shop/deliveries/_delivery.html", read, lambda _change: True)
-
-
-def _may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
-    """Whether sending again would change anything: what waits for a paused endpoint goes on so."""
-    reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
-    waits_anyway = _held_back_by(delivery, endpoint) == EndpointStatus.PAUSED
-    return reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
-
-
-def _held_back_by(delivery: Delivery, endpoint: Endpoint) -> str:
-    """What of its endpoint makes a delivery wait longer than its own next try, or nothing."""
-    if delivery.state is not DeliveryState.PENDING:
-        return ""
-    if endpoint.status is not EndpointStatus.ACTIVE:
-        return endpoint.status.value
-    # What a person sends again does not wait for the circuit breaker.
-    if endpoint.probe_at and delivery.next_trigger is Trigger.AUTOMATIC:
-        return "breaker"
-    return ""

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from http import HTTPStatus
 
+from shop.models import Attempt
+
 DEEPEST_NESTING = 20  # beyond it, indented lines are mostly blank
 
 # A string, a sign, or a number or word: the parts between which JSON allows white space.
@@ -30,6 +32,14 @@ ERROR_MEANINGS = {
     "blocked_address": "The name leads to an address that webhooks must not be sent to.",
     "internal_error": "The shop itself failed; its log says how. The endpoint is not to blame.",
 }
+
+
+_STATUS_MEANINGS = (
+    (range(200, 300), "The endpoint has it: the delivery has succeeded."),
+    (range(300, 400), "Redirects are not followed, so this counts as a failure."),
+    (range(400, 500), "The endpoint refused it."),
+    (range(500, 600), "The endpoint itself failed."),
+)
 
 
 def body_text(raw: bytes) -> str:
@@ -61,6 +71,23 @@ def status_text(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
+
+
+def outcome_text(attempt: Attempt) -> str:
+    """What came of an attempt: the status of the answer, or the name of the error."""
+    if attempt.response_status is not None:
+        return status_text(attempt.response_status)
+    return attempt.error or ""
+
+
+def status_meaning(status: int) -> str:
+    """What an answer's status means for the delivery: the README's table, for people."""
+    if status == HTTPStatus.GONE:
+        return "The endpoint wants nothing more: the shop gives up and disables it."
+    for range_of_status, meaning in _STATUS_MEANINGS:
+        if status in range_of_status:
+            return meaning
+    return ""
 
 
 def _one_member_per_line(parts: list[str]) -> str | None:

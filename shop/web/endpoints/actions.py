@@ -22,7 +22,7 @@ from shop.web.found import existing_endpoint, no_such_endpoint
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import ping
 from shop.webhooks.endpoints import EndpointChange
-from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, list_deliveries
+from shop.webhooks.log import count_by_state
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -91,15 +91,14 @@ async def send_test_event(
 async def confirm_deletion(database: TheDatabase, endpoint_id: FromPath[str]) -> Template:
     """Say what deleting will do, and ask."""
     endpoint = await existing_endpoint(database, endpoint_id)
-    waiting = DeliveryFilter(endpoint_id=endpoint_id, state=DeliveryState.PENDING)
     async with database.reading() as session:
-        page = await list_deliveries(session, waiting, limit=LARGEST_PAGE)
+        counts = await count_by_state(session, endpoint_id)
     return Template(
         "shop/endpoints/delete.html",
         context={
             "endpoint": endpoint,
-            "waiting": len(page.rows),
-            "waiting_is_more": page.next_cursor is not None,
+            "waiting": counts[DeliveryState.PENDING],
+            "sending": counts[DeliveryState.SENDING],
         },
     )
 

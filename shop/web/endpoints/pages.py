@@ -12,9 +12,12 @@ from litestar.response import ServerSentEvent, Template
 
 from shop.announcements import Change
 from shop.database import Database
+from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
+from shop.web.endpoints.health_view import view_health
 from shop.web.endpoints.recovery import PERIOD_CHOICES
+from shop.web.endpoints.secret_rotation import describe
 from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
 from shop.web.live import Region, live_stream
@@ -22,10 +25,15 @@ from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.endpoint_secrets import list_live
 from shop.webhooks.endpoints import AlreadyRegistered
+from shop.webhooks.health import find_examples, read_health
 from shop.webhooks.log import DeliveryFilter, count_by_state, list_deliveries
 from shop.webhooks.url_policy import UrlRefused
+from shop.windows import Window
 
 NEWEST_DELIVERIES = 10
+# A page of charts costs more to draw than a list, and figures that jump cannot be read.
+PAUSE_SECONDS = 0.3
+LOOK_EVERY_SECONDS = 10.0  # the charts move on with the clock
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -126,15 +134,29 @@ def _endpoint_region(database: Database, endpoint_id: str) -> Region:
     theirs = DeliveryFilter(endpoint_id=endpoint_id)
 
     async def read() -> dict[str, Any]:
+        now = datetime.now(UTC)
+        hour, day = Window.last_hour(now, slot_minutes=2), Window.last_day(now)
         async with database.reading() as session:
             page = await list_deliveries(session, theirs, limit=NEWEST_DELIVERIES)
+            last_hour = await read_health(session, endpoint_id, hour)
+            last_day = await read_health(session, endpoint_id, day)
             return {
                 # None once it is deleted, which someone looking at the page is told, too.
                 "endpoint": await endpoints.find(session, endpoint_id),
-                "secrets": await list_live(session, endpoint_id, now=datetime.now(UTC)),
+                "secrets": describe(await list_live(session, endpoint_id, now=now), now=now),
+                "health": [view_health("hour", last_hour), view_health("day", last_day)],
+                "failures": last_day.failures,
+                "examples": await find_examples(session, last_day.failures),
                 "counts": await count_by_state(session, endpoint_id),
-                "rows": page.rows,
+                "rows": await read_rows(session, page.rows),
             }
 
     # Announcements of orders and deliveries do not name endpoints; an equal page is not sent.
-    return Region("endpoint", "shop/endpoints/_endpoint.html", read, lambda _change: True)
+    return Region(
+        "endpoint",
+        "shop/endpoints/_endpoint.html",
+        read,
+        lambda _change: True,
+        look_every_seconds=LOOK_EVERY_SECONDS,
+        pause_seconds=PAUSE_SECONDS,
+    )

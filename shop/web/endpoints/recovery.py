@@ -3,7 +3,6 @@
 Reached from the endpoint's page, and leads back to it, where one sees how it goes on.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from shop.vocabulary import EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed
 from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
+from shop.web.moments import EXAMPLE, read_moment
 from shop.web.sent_again import with_sent_again
 from shop.webhooks.by_hand import count_undelivered, resend_undelivered
 from shop.webhooks.log import DeliveryFilter
@@ -36,8 +36,6 @@ PERIOD_CHOICES = [
     ("week", "the last 7 days"),
     (ALL, "all since it was registered"),
 ]
-# What browsers send for <input type="datetime-local">, and the same in UTC from our own page.
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z?", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -62,9 +60,9 @@ class Beginning:
         """``text``: gives the value of a field by its name, empty when there is none."""
         period, typed = text("period"), text("since")
         if typed:
-            since = _moment(typed)
+            since = read_moment(typed)
             if since is None:
-                return cls(period, typed, problem="Type a moment such as 2026-11-23T12:00.")
+                return cls(period, typed, problem=f"Type a moment such as {EXAMPLE}.")
             if since > now:
                 return cls(period, typed, problem="This moment is still to come; the time is UTC.")
             return cls(period, typed, since)
@@ -108,15 +106,6 @@ async def recover(
 
 def _read(text: Callable[[str], str], endpoint: Endpoint) -> Beginning:
     return Beginning.read(text, registered_at=endpoint.created_at, now=datetime.now(UTC))
-
-
-def _moment(text: str) -> datetime | None:
-    if not _MOMENT.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
-    except ValueError:  # such as the 30th of February
-        return None
 
 
 async def _page(

@@ -3,6 +3,8 @@
 Reached from the endpoint's page.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from shop.announcements import Change
 from shop.database import Database
 from shop.models import Endpoint
 from shop.web.dependencies import TheDatabase, TheFeed, TheVault
+from shop.web.figure_words import age
 from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
 from shop.webhooks.endpoint_secrets import list_live, rotate
@@ -29,6 +32,23 @@ USUAL_GRACE = "day"
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretLine:
+    """A live secret for people: its public name, beginning, end and age. Only an old one ends."""
+
+    name: str
+    since: datetime
+    until: datetime | None
+    age: str
+
+
+def describe(
+    secrets: Sequence[tuple[str, datetime, datetime | None]], *, now: datetime
+) -> list[SecretLine]:
+    """What ``list_live`` found, in words."""
+    return [SecretLine(name, since, until, age(now - since)) for name, since, until in secrets]
 
 
 @get("/endpoints/{endpoint_id:str}/rotate-secret", include_in_schema=False)
@@ -64,8 +84,9 @@ async def rotate_secret(
 
 
 async def _page(database: Database, endpoint: Endpoint, *, problem: str = "") -> Template:
+    now = datetime.now(UTC)
     async with database.reading() as session:
-        secrets = await list_live(session, endpoint.id, now=datetime.now(UTC))
+        secrets = describe(await list_live(session, endpoint.id, now=now), now=now)
     return Template(
         "shop/endpoints/rotate.html",
         context={

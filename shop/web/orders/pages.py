@@ -4,7 +4,9 @@ Shipping and refunding: ``order_actions``.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,15 +15,17 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import ServerSentEvent, Template
 
 from shop.announcements import Change
+from shop.config import Settings
 from shop.database import Database
 from shop.models import Order
 from shop.orders import find_order, list_orders
 from shop.web.access import OPEN_TO_ALL, may_manage
+from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.errors import Problem
 from shop.web.found import no_such_order
 from shop.web.live import Region, live_stream
-from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, list_deliveries
+from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, LogRow, list_deliveries
 
 PAGE_SIZE = 50
 _ORDER_ID = re.compile(r"ord_[0-9a-f]{32}", re.ASCII)
@@ -50,7 +54,7 @@ async def show_order(
     request: AnyRequest, settings: TheSettings, database: TheDatabase, order_id: FromPath[str]
 ) -> Template:
     """One order: what was bought, what became of it, and how telling the endpoints goes."""
-    region = _order_region(database, order_id, may_manage=may_manage(request, settings))
+    region = _order_region(request, settings, database, order_id)
     return Template("shop/orders/order.html", context=await region.read())
 
 
@@ -63,7 +67,7 @@ async def stream_order(
     order_id: FromPath[str],
 ) -> ServerSentEvent:
     """The order, kept up to date."""
-    region = _order_region(database, order_id, may_manage=may_manage(request, settings))
+    region = _order_region(request, settings, database, order_id)
     return await live_stream(request, feed, region)
 
 
@@ -83,22 +87,28 @@ def _list_region(database: Database, before: str | None) -> Region:
     return Region("orders", "shop/orders/_orders.html", read, lambda c: c.kind == "order")
 
 
-def _order_region(database: Database, order_id: str, *, may_manage: bool) -> Region:
+def _order_region(
+    request: AnyRequest, settings: Settings, database: Database, order_id: str
+) -> Region:
+    manages = may_manage(request, settings)
+
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             found = await find_order(session, order_id)
             page = await list_deliveries(
                 session, DeliveryFilter(order_id=order_id), limit=LARGEST_PAGE
             )
+            rows = await read_rows(session, page.rows, settings.retry_schedule)
         if found is None:
             raise no_such_order(order_id)
         return {
             "order": found.order,
             "lines": found.lines,
-            "rows": page.rows,
+            "messages": _messages(page.rows),
+            "rows": rows,
             "more_rows": page.next_cursor is not None,
-            "may_ship": may_manage and not found.order.shipped_at and not found.order.refunded_at,
-            "may_refund": may_manage and not found.order.refunded_at,
+            "may_ship": manages and not found.order.shipped_at and not found.order.refunded_at,
+            "may_refund": manages and not found.order.refunded_at,
         }
 
     def concerns(change: Change) -> bool:
@@ -106,6 +116,22 @@ def _order_region(database: Database, order_id: str, *, may_manage: bool) -> Reg
         return change.order_id in {order_id, None}
 
     return Region("order", "shop/orders/_order.html", read, concerns)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageOfOrder:
+    """A message that tells of the order, and to how many endpoints it goes."""
+
+    id: str
+    event_type: str
+    endpoints: int
+
+
+def _messages(rows: Sequence[LogRow]) -> list[MessageOfOrder]:
+    """In the order of the rows: the newest first."""
+    ids = Counter(row.delivery.message_id for row in rows)
+    types = {row.delivery.message_id: row.delivery.event_type.value for row in rows}
+    return [MessageOfOrder(id_, types[id_], count) for id_, count in ids.items()]
 
 
 def _older_address(orders: Sequence[Order]) -> str | None:

@@ -16,8 +16,9 @@ from shop.announcements import ChangeFeed
 from shop.app import create_app
 from shop.config import Settings, private_redis_socket
 from shop.database import Database
-from shop.webhooks.delivery import Courier, DeliveryRules
+from shop.webhooks.delivery import Courier
 from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Sender
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault

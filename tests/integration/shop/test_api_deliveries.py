@@ -90,11 +90,13 @@ async def test_a_delivery_lists_each_attempt_with_request_and_response(
     document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
 
     assert document["state"] == "pending"
+    assert (await shop.get(f"/v1/orders/{document['order_id']}")).status_code == 200
     assert document["last_status"] == 500
     assert document["next_attempt_at"]
     [attempt] = document["attempts"]
     assert attempt["number"] == 1
     assert attempt["trigger"] == "automatic"
+    assert attempt["enqueued_at"] is None  # nobody woke this courier
     assert attempt["request"]["url"] == receiver.url
     assert attempt["request"]["body"] == receiver.requests[0].body.decode()
     assert attempt["request"]["headers"]["webhook-id"] == document["message_id"]
@@ -102,6 +104,31 @@ async def test_a_delivery_lists_each_attempt_with_request_and_response(
     assert attempt["response"]["body"] == "\ufffdoops"
     assert attempt["response"]["truncated"] is False
     assert attempt["error"] is None
+
+
+async def test_an_attempt_says_when_it_was_planned_and_why_then_and_where_its_time_went(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status, receiver.headers = 429, {"Retry-After": "30"}
+    delivery_id = await buy(shop, receiver.url)
+    for seconds in (1, 31):
+        clock.pass_seconds(seconds)
+        await courier.deliver(delivery_id)
+
+    document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
+
+    first, second = document["attempts"]
+    assert first["delay"] is None
+    assert first["due_at"] == first["decided_at"] == document["created_at"]
+    assert second["delay"] == {
+        "schedule_seconds": 10,
+        "jitter_seconds": 0,
+        "retry_after_seconds": 30,
+    }
+    assert first["started_at"] == second["decided_at"] < second["due_at"] < second["started_at"]
+    assert first["timings"]["reused_connection"] is False
+    assert first["timings"]["lookup_ms"] is None
+    assert first["timings"]["waiting_ms"] > 0
 
 
 async def test_an_attempt_without_an_answer_names_the_error(

@@ -16,6 +16,8 @@ from shop.webhooks.by_hand import resend
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.log import DeliveryDetail, find_delivery
+from shop.webhooks.records import Finished
+from shop.webhooks.sender import Answer
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from tests.integration.shop.conftest import Clock
@@ -223,7 +225,7 @@ async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
     courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
-    claim = await courier._claim(delivery_id)  # noqa: SLF001 – as a worker that dies right after
+    claim = await courier.ledger.claim(delivery_id)
     assert claim is not None
 
     assert await courier.find_due(limit=10) == []
@@ -267,3 +269,41 @@ async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue
     assert found.delivery.state == DeliveryState.PENDING
     assert found.delivery.last_error == "internal_error"
     assert "broken" not in (found.attempts[0].error_detail or "")
+
+
+async def test_what_was_out_when_its_endpoint_was_deleted_is_not_tried_again(
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, vault, receiver.url)
+    claim = await courier.ledger.claim(delivery_id)
+    assert claim
+    await delete_endpoint_of(database, clock, delivery_id)
+
+    refused = Finished(claim, clock.now, Answer({}, status=500, headers={}, body=b""))
+    await courier.ledger.record(refused, go_on=True)
+
+    after = await read(database, delivery_id)
+    assert after.delivery.state == DeliveryState.CANCELLED
+    assert after.delivery.next_attempt_at is None
+    assert [attempt.response_status for attempt in after.attempts] == [500]
+
+
+async def test_what_a_dead_worker_left_of_a_deleted_endpoint_is_given_up(
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, vault, receiver.url)
+    assert await courier.ledger.claim(delivery_id)
+    await delete_endpoint_of(database, clock, delivery_id)
+    clock.pass_seconds(60)
+
+    await courier.deliver(delivery_id)
+
+    assert receiver.requests == []
+    assert (await read(database, delivery_id)).delivery.state == DeliveryState.CANCELLED
+    assert await courier.find_due(limit=10) == []
+
+
+async def delete_endpoint_of(database: Database, clock: Clock, delivery_id: str) -> None:
+    found = await read(database, delivery_id)
+    async with database.writing() as session:
+        await endpoints.delete(session, found.endpoint.id, now=clock.now)

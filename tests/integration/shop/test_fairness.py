@@ -98,7 +98,7 @@ async def test_an_endpoint_has_only_its_share_in_flight(courier: Courier, world:
     await world.register(NOBODY)
     ids = await world.buy_many(SHARE_PER_ENDPOINT + 5)
 
-    claims = [await courier._claim(delivery_id) for delivery_id in ids]  # noqa: SLF001 – in flight
+    claims = [await courier.ledger.claim(delivery_id) for delivery_id in ids]  # in flight
 
     assert [claim is not None for claim in claims] == [True] * SHARE_PER_ENDPOINT + [False] * 5
 
@@ -134,7 +134,7 @@ async def test_a_wake_up_for_what_another_worker_has_ends_at_once(
 ) -> None:
     await world.register(receiver.url)
     first, _second = await world.buy_many(2)
-    await courier._claim(first)  # noqa: SLF001 – as another worker
+    await courier.ledger.claim(first)  # as another worker
 
     await courier.work_off(first)
 
@@ -166,7 +166,7 @@ async def test_a_failing_endpoint_is_left_alone_and_then_probed_once_at_a_time(
     assert await courier.find_due(limit=100) == []
 
     clock.pass_seconds(FIRST_PAUSE.total_seconds())
-    claims = [await courier._claim(delivery_id) for delivery_id in waiting]  # noqa: SLF001
+    claims = [await courier.ledger.claim(delivery_id) for delivery_id in waiting]
 
     assert [claim is not None for claim in claims] == [True, False, False]
     assert (await world.endpoint(endpoint_id)).failed_attempts == FAILURES_TO_OPEN
@@ -178,10 +178,10 @@ async def test_nobody_is_woken_for_an_endpoint_whose_share_is_in_use(
     await world.register(NOBODY)
     ids = await world.buy_many(SHARE_PER_ENDPOINT + 5)
     for delivery_id in ids[: SHARE_PER_ENDPOINT - 1]:
-        await courier._claim(delivery_id)  # noqa: SLF001 – in flight
+        await courier.ledger.claim(delivery_id)  # in flight
 
     almost = await courier.find_due(limit=100)
-    await courier._claim(almost[0])  # noqa: SLF001 – in flight, too
+    await courier.ledger.claim(almost[0])
 
     assert len(almost) == 1
     assert await courier.find_due(limit=100) == []
@@ -195,7 +195,7 @@ async def test_nobody_is_woken_while_a_failing_endpoint_is_being_probed(
     clock.pass_seconds(60)
 
     [probe] = await courier.find_due(limit=100)
-    await courier._claim(probe)  # noqa: SLF001 – in flight
+    await courier.ledger.claim(probe)  # in flight
 
     assert await courier.find_due(limit=100) == []
 
@@ -207,7 +207,7 @@ async def test_abandoned_claims_of_a_failing_endpoint_do_not_keep_each_other_wai
     await world.register(receiver.url)
     await fail(courier, world, clock, FAILURES_TO_OPEN - 1)
     for delivery_id in await world.buy_many(2):
-        await courier._claim(delivery_id)  # noqa: SLF001 – by a worker that dies right after
+        await courier.ledger.claim(delivery_id)
     await fail(courier, world, clock, 1)  # opens the breaker
     receiver.status = 200
 
@@ -328,7 +328,7 @@ async def test_a_clock_that_is_set_back_stalls_no_abandoned_claim(
 ) -> None:
     await world.register(receiver.url)
     [delivery_id] = await world.buy()
-    await courier._claim(delivery_id)  # noqa: SLF001 – by a worker that dies right after
+    await courier.ledger.claim(delivery_id)
 
     clock.now -= timedelta(days=1)
     await courier.deliver(delivery_id)

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from shop.web.deliveries.pages import PAGE_SIZE
 from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     SCRIPT,
@@ -45,10 +46,11 @@ async def test_the_log_shows_state_event_endpoint_attempts_and_next_try(
     page = await Visitor(shop).get("/deliveries")
 
     assert listed(page) == [delivery_id]
-    for fact in ("pending", "purchase.created", receiver.url, "$14.90", "1 500"):
+    place = receiver.url.removeprefix("http://")
+    for fact in ("pending", "purchase.created", place, "$14.90", "500"):
         assert fact in page.text
     next_try = clock.now + timedelta(seconds=10)
-    assert f"{next_try:%Y-%m-%d %H:%M:%S} UTC" in page.text
+    assert f"{next_try:%H:%M:%S} UTC" in page.text
 
 
 async def test_the_log_is_filtered_by_each_of_its_fields(shop: Shop) -> None:
@@ -96,7 +98,7 @@ async def test_tabs_count_the_deliveries_of_each_state(
 
 async def test_the_log_is_read_page_by_page_with_the_filter_kept(shop: Shop) -> None:
     await register(shop, URL)
-    ids = [(await order(shop))["delivery_ids"][0] for _ in range(51)]
+    ids = [(await order(shop))["delivery_ids"][0] for _ in range(PAGE_SIZE + 1)]
     visitor = Visitor(shop)
 
     first = await visitor.get("/deliveries", state="pending", q="9001")
@@ -159,14 +161,15 @@ async def test_a_delivery_shows_each_attempt_newest_first_with_request_and_respo
 
     page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
 
-    assert page.text.index("Attempt 2") < page.text.index("Attempt 1")
+    attempts = page.text.partition("Attempts 2")[2]
+    assert attempts.index("Attempt 2") < attempts.index("Attempt 1")
     for fact in ("500 Internal Server Error", "200 OK", f"POST {receiver.url}", "automatic"):
         assert fact in page.text
     for received in receiver.requests:
         assert received.headers["webhook-signature"] in page.text
         assert received.body.decode() in page.text
     assert '"code": 7.50' in page.text
-    assert "28 bytes; line breaks added for reading." in page.text
+    assert "Body 28 bytes" in page.text
     assert "The body is empty." in page.text
 
 
@@ -234,7 +237,7 @@ async def test_what_is_being_sent_is_not_sent_again(
 ) -> None:
     delivery_id = await new_delivery(shop)
     clock.pass_seconds(1)
-    await courier._claim(delivery_id)  # noqa: SLF001 – as a worker in the middle of an attempt
+    await courier.ledger.claim(delivery_id)
     visitor = Visitor(shop)
 
     refused = await visitor.submit(f"/deliveries/{delivery_id}/attempts")

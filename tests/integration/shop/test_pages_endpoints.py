@@ -168,7 +168,7 @@ async def test_an_endpoint_shows_its_newest_deliveries(shop: Shop) -> None:
         (0, "No delivery waits for it."),
         (1, "1 delivery that waits for it is cancelled."),
         (2, "2 deliveries that wait for it are cancelled."),
-        (101, "At least 100 deliveries that wait for it are cancelled."),
+        (101, "101 deliveries that wait for it are cancelled."),
     ],
 )
 async def test_deleting_asks_first_and_says_what_is_lost(

@@ -189,3 +189,75 @@ async def test_a_compressed_answer_is_kept_as_it_came(sender: Sender, receiver: 
     answer = await sender.send(request(receiver.url))
 
     assert answer.body == receiver.body
+
+
+async def test_a_new_connection_and_a_reused_one_are_told_apart(sender: Sender) -> None:
+    async with keeping_open() as url:
+        first = await sender.send(request(url))
+        second = await sender.send(request(url))
+
+    assert first.timings
+    assert second.timings
+    assert first.timings["reused_connection"] is False
+    assert {"connecting_ms", "waiting_ms", "reading_ms"} <= first.timings.keys()
+    assert second.timings["reused_connection"] is True
+    assert "connecting_ms" not in second.timings
+
+
+async def test_looking_up_a_name_is_measured_and_an_address_needs_none(
+    sender: Sender, receiver: Receiver
+) -> None:
+    by_address = await sender.send(request(receiver.url))
+    by_name = await sender.send(request(receiver.url.replace("127.0.0.1", "localhost")))
+
+    assert by_address.timings
+    assert by_name.timings
+    assert "lookup_ms" not in by_address.timings
+    assert by_name.timings["lookup_ms"] >= 0
+
+
+async def test_the_phases_add_up_to_no_more_than_the_whole(
+    sender: Sender, receiver: Receiver
+) -> None:
+    answer = await sender.send(request(receiver.url))
+
+    assert answer.timings
+    phases = [value for name, value in answer.timings.items() if name.endswith("_ms")]
+    assert 0 < sum(phases) <= answer.duration_ms + 1  # which is rounded
+
+
+async def test_an_answer_that_never_comes_was_waited_for_until_the_deadline(
+    sender: Sender,
+) -> None:
+    async with raw_server(trickle) as url:
+        answer = await sender.send(request(url))
+
+    assert answer.timings
+    assert answer.timings["waiting_ms"] >= 400
+    assert "reading_ms" not in answer.timings
+
+
+async def test_a_connection_that_did_not_come_about_is_all_that_is_known(sender: Sender) -> None:
+    refused = await sender.send(request("http://127.0.0.1:1025/nobody"))
+    unknown = await sender.send(request("http://nowhere.invalid/"))
+
+    assert refused.timings
+    assert refused.timings.keys() == {"connecting_ms", "reused_connection"}
+    assert unknown.timings
+    assert {"lookup_ms", "reused_connection"} <= unknown.timings.keys()
+    assert "waiting_ms" not in unknown.timings
+
+
+@asynccontextmanager
+async def keeping_open() -> AsyncIterator[str]:
+    """A receiver that answers each request on the same connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"{}"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"

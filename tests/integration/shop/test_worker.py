@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,7 +13,7 @@ from shop.queue import DeliveryQueue
 from shop.vocabulary import DeliveryState
 from shop.webhooks import endpoints
 from shop.webhooks.endpoints import NewEndpoint
-from shop.webhooks.log import read_stats
+from shop.webhooks.log import DeliveryDetail, find_delivery, read_stats
 from shop.webhooks.vault import Vault
 from tests.integration.shop.conftest import StartWorker
 from tests.receiver import Receiver
@@ -63,6 +63,30 @@ async def test_a_wake_up_makes_the_worker_deliver(
 
     await eventually(delivered, "the delivery succeeds")
     assert len(receiver.requests) == 1
+
+
+async def test_an_attempt_tells_when_its_worker_was_woken(
+    database: Database,
+    settings: Settings,
+    queue: DeliveryQueue,
+    receiver: Receiver,
+    start_worker: StartWorker,
+) -> None:
+    start_worker()
+    [delivery_id] = await buy(database, settings, receiver.url)
+    await queue.wake([delivery_id])
+
+    async def attempted() -> DeliveryDetail | None:
+        async with database.reading() as session:
+            found = await find_delivery(session, delivery_id)
+        return found if found and found.attempts else None
+
+    found = await eventually(attempted, "the attempt is recorded")
+    [attempt] = found.attempts
+    assert attempt.enqueued_at is not None
+    # Redis' time is written in whole milliseconds.
+    earliest = found.delivery.created_at - timedelta(milliseconds=1)
+    assert earliest <= attempt.enqueued_at <= attempt.started_at
 
 
 async def test_deliveries_that_no_wake_up_told_of_are_found(

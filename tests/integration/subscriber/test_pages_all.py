@@ -1,6 +1,7 @@
 """What holds for every page: they are found in the list that ``subscriber_app.web.pages`` keeps."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -48,8 +49,10 @@ async def busy(subscribed: Client, clock: Clock) -> Client:
 async def pages(subscriber: Client) -> dict[str, Page]:
     """Every page, the one of a receipt for each receipt there is."""
     visitor = Visitor(subscriber)
-    ids = [receipt["id"] for receipt in await receipts(subscriber)]
+    known = await receipts(subscriber)
+    ids = [receipt["id"] for receipt in known]
     paths = [path.replace("{receipt_id:str}", id_) for path in PAGES for id_ in ids or [""]]
+    paths += [f"/story?{urlencode({'message_id': each['message_id']})}" for each in known]
     return {path: await visitor.get(path) for path in paths if "/receipts//" not in f"{path}/"}
 
 
@@ -67,7 +70,7 @@ async def error_pages(subscriber: Client) -> dict[str, Page]:
 async def test_every_page_can_be_shown_when_there_is_something_to_show(busy: Client) -> None:
     shown = await pages(busy)
 
-    assert len(shown) == 10
+    assert len(shown) == 13
     for path, page in shown.items():
         assert page.status == 200, path
         assert page.answer.headers["content-type"].startswith("text/html"), path
@@ -80,14 +83,15 @@ async def test_every_page_can_be_shown_when_there_is_nothing_yet(subscriber: Cli
     statuses = {path: page.status for path, page in shown.items()}
     assert statuses.pop("/subscription/delete") == 303  # nothing to unsubscribe from
     assert set(statuses.values()) == {200}
-    assert len(statuses) == 5
+    assert len(statuses) == 6
 
 
 async def test_what_a_stranger_sent_appears_as_typed_and_never_runs(busy: Client) -> None:
     shown = await pages(busy)
 
     showing = [path for path, page in shown.items() if HOSTILE in page.text]
-    assert len(showing) == 4  # the inbox, both receipts, and an editor
+    # The inbox, both receipts, an editor, the messages with a story, and one of the stories.
+    assert len(showing) == 6
     for path, page in (shown | await error_pages(busy)).items():
         assert all(page.scripts), path  # none is inline
         assert SCRIPT not in page.answer.text, path

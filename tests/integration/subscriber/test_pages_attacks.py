@@ -81,6 +81,19 @@ async def test_a_fault_is_part_of_the_prediction(subscriber: Client) -> None:
     assert await verdict_of(subscriber, result.receipt_id) == ("rejected", "simulated_fault")
 
 
+@pytest.mark.parametrize("fault", [{"mode": "drop"}, {"mode": "status", "status": 304}], ids=str)
+async def test_an_attack_that_gets_no_word_back_is_judged_by_its_receipt(
+    fault: dict[str, object], subscriber: Client
+) -> None:
+    receipt_id = await booked(subscriber)
+    (await subscriber.put("/v1/faults", json=fault)).raise_for_status()
+
+    result = await attack(subscriber, receipt_id, Attack.AMOUNT)
+
+    assert result.as_predicted
+    assert await verdict_of(subscriber, result.receipt_id) == ("rejected", "simulated_fault")
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [

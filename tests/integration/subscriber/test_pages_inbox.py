@@ -1,4 +1,5 @@
 import re
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -49,23 +50,23 @@ async def test_every_receipt_is_a_row_with_its_verdict_and_reason(mixed: Client)
 
     assert len(rows(page)) == 4
     assert "rejected malformed_id not read" in page.text
-    assert "ignored purchase.gift" in page.text
-    assert "duplicate purchase.created" in page.text
-    assert "accepted purchase.created" in page.text
-    assert page.text.index("rejected malformed_id") < page.text.index("accepted purchase.created")
+    assert "ignored – purchase.gift" in page.text
+    assert "duplicate – purchase.created" in page.text
+    assert "accepted – purchase.created" in page.text
+    assert page.text.index("rejected malformed_id") < page.text.index("accepted – purchase.created")
 
 
 async def test_the_totals_are_those_of_the_books(mixed: Client) -> None:
     page = await Visitor(mixed).get("/")
 
-    assert "Purchases booked 1 Revenue booked $50.75" in page.text
+    assert "Booked here $50.75 Purchases booked 1" in page.text
     assert "all 4 accepted 1 duplicate 1 ignored 1 rejected 1" in page.text
 
 
 async def test_a_refund_is_shown_with_a_minus_sign(subscribed: Client) -> None:
     await deliver(subscribed, Delivery(body=purchase(-1234.5, type_="purchase.refunded")))
 
-    assert "Revenue booked −$1,234.50" in (await Visitor(subscribed).get("/")).text
+    assert "Booked here −$1,234.50" in (await Visitor(subscribed).get("/")).text
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "duplicate", "ignored", "rejected"])
@@ -180,3 +181,105 @@ async def test_a_search_that_found_nothing_so_far_leads_on(
     assert "Not in these" in page.text
     [onwards] = [link for link, text in page.links.items() if text == "Search older ones"]
     assert len(rows(await Visitor(mixed).get(onwards))) == 2
+
+
+def typed(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+async def ids(client: Client) -> list[str]:
+    """Of the receipts, newest first."""
+    return [receipt["id"] for receipt in await receipts(client)]
+
+
+def listed(page: Page) -> list[str]:
+    return [link.removeprefix("/receipts/") for link in rows(page)]
+
+
+async def test_a_period_shows_what_is_younger_than_that(subscribed: Client, clock: Clock) -> None:
+    for wait in (timedelta(hours=20), timedelta(minutes=40), timedelta(minutes=10)):
+        await deliver(subscribed, webhook_id=None)
+        clock.pass_seconds(wait.total_seconds())
+    visitor = Visitor(subscribed)
+
+    counts = {
+        period: len(rows(await visitor.get("/", period=period)))
+        for period in ("15min", "hour", "day", "")
+    }
+
+    assert counts == {"15min": 1, "hour": 2, "day": 3, "": 3}
+
+
+async def test_two_moments_are_a_range_and_can_be_shared(subscribed: Client, clock: Clock) -> None:
+    first = clock()
+    for _ in range(4):
+        await deliver(subscribed, webhook_id=None)
+        clock.pass_seconds(10)
+    since, until = typed(first + timedelta(seconds=5)), typed(first + timedelta(seconds=20))
+
+    page = await Visitor(subscribed).get("/", verdict="rejected", since=since, until=until)
+
+    assert listed(page) == (await ids(subscribed))[1:3]
+    assert page.values["since"] == [since]
+    encoded = f"since={since.replace(':', '%3A')}&until={until.replace(':', '%3A')}"
+    assert f"/?verdict=accepted&{encoded}" in page.links
+    assert (
+        f"/receipts/live?verdict=rejected&amp;{encoded.replace('&', '&amp;')}" in page.answer.text
+    )
+
+
+@pytest.mark.parametrize(
+    "query", [{"since": "yesterday"}, {"until": "2026-02-30T12:00"}, {"period": "year"}]
+)
+async def test_a_time_that_makes_no_sense_is_refused(
+    query: dict[str, str], subscribed: Client
+) -> None:
+    assert (await Visitor(subscribed).get("/", **query)).status == 400
+
+
+async def test_a_receipt_is_found_by_any_id_whole_or_by_its_beginning_or_end(
+    subscribed: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = "0193a1b2c3d47e5f8a9b0c1d2e3f4a5b"
+    await deliver(subscribed, Delivery(message_id=f"msg_{digits}"))
+    for _ in range(3):
+        clock.pass_seconds(100)
+        await deliver(subscribed, webhook_id=None)
+    oldest = (await ids(subscribed))[-1]
+    monkeypatch.setattr("subscriber_app.receipts.MOST_SEARCHED", 2)  # ids are not bound by it
+    visitor = Visitor(subscribed)
+
+    for text in (
+        oldest,
+        oldest[-8:],
+        f"rcp_…{oldest[-8:]}",
+        f"msg_{digits}",
+        f"msg_{digits[:16]}",
+        digits[-8:],
+        f"msg_…{digits[-8:]}",
+        "0193A1B2-C3D4-7E5F-8A9B-0C1D2E3F4A5B",
+    ):
+        assert listed(await visitor.get("/", q=text)) == [oldest], text
+
+
+async def test_an_inbox_that_holds_still_counts_what_has_come_since(mixed: Client) -> None:
+    all_ids = await ids(mixed)
+    visitor = Visitor(mixed)
+
+    page = await visitor.get("/", newest=all_ids[2])
+    narrow = await visitor.get("/", verdict="rejected", newest=all_ids[2])
+    nonsense = await visitor.get("/", newest="rcp_nope")
+
+    assert listed(page) == all_ids[2:]
+    assert "2 new, show" in page.text
+    assert f"/receipts/live?newest={all_ids[2]}" in page.answer.text
+    assert "1 new, show" in narrow.text
+    assert nonsense.status == 400
+
+
+async def test_where_nothing_matches_each_filter_can_be_left_out(mixed: Client) -> None:
+    page = await Visitor(mixed).get("/", verdict="accepted", reason="malformed_id")
+
+    assert "Nothing matches" in page.text
+    assert page.links["/?verdict=accepted"].strip() in {"accepted", "Any reason"}
+    assert page.links["/"].strip() == "Show all receipts"

@@ -91,9 +91,9 @@ async def test_forgetting_everything_empties_the_inbox_at_once(subscribed: Clien
     await deliver(subscribed)
 
     async with opened(subscribed, "/receipts/live") as stream:
-        await stream.until("Revenue booked $50.75")
+        await stream.until("Booked here $50.75")
         await subscribed.delete("/v1/receipts")
-        after = await stream.until("Revenue booked $0.00")
+        after = await stream.until("Booked here $0.00")
 
     assert "Nothing has come in yet" in after.text
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from subscriber_app.keyring import fingerprint
-from subscriber_app.shop_client import ShopError, ShopUnreachable
+from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.subscription import Subscriptions
 from tests.integration.subscriber.conftest import Clock, Opening
 from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop

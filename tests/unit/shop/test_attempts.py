@@ -5,6 +5,8 @@ from shop.models import Attempt
 from shop.vocabulary import Trigger
 from shop.web.deliveries.attempts import AttemptView, view_attempts
 
+BODY = b'{"event":{}}'
+
 
 def row(**fields: Any) -> Attempt:
     standard: dict[str, Any] = {
@@ -26,14 +28,14 @@ def row(**fields: Any) -> Attempt:
 
 
 def view(**fields: Any) -> AttemptView:
-    [shown] = view_attempts([row(**fields)])
+    [shown] = view_attempts([row(**fields)], BODY)
     return shown
 
 
 def test_the_newest_attempt_comes_first() -> None:
     attempts = [row(number=number) for number in (1, 2, 3)]
 
-    assert [attempt.number for attempt in view_attempts(attempts)] == [3, 2, 1]
+    assert [attempt.number for attempt in view_attempts(attempts, BODY)] == [3, 2, 1]
 
 
 def test_an_answer_is_named_by_its_status() -> None:
@@ -45,7 +47,8 @@ def test_an_answer_is_named_by_its_status() -> None:
         False,
     )
     assert shown.response_body == "busy"
-    assert not shown.response_is_pretty
+    assert shown.response_pretty is None
+    assert shown.explanation == "The endpoint itself failed."
     assert shown.response_size == 4
 
 
@@ -53,8 +56,8 @@ def test_json_in_an_answer_is_made_pretty_and_its_size_stays_that_of_the_bytes()
     shown = view(response_status=200, response_body=b'{"ok":true}')
 
     assert shown.succeeded
-    assert shown.response_is_pretty
-    assert shown.response_body == '{\n  "ok": true\n}'
+    assert shown.response_pretty == '{\n  "ok": true\n}'
+    assert shown.response_body == '{"ok":true}'
     assert shown.response_size == 11
 
 
@@ -75,3 +78,50 @@ def test_nothing_hides_in_the_headers_of_an_answer() -> None:
     shown = view(response_status=200, response_headers={"x-a": "b\u202ec\x00", "x\u200by": "z"})
 
     assert shown.response_headers == [("x-a", "b⟨U+202E⟩c␀"), ("x⟨U+200B⟩y", "z")]
+
+
+def test_the_time_is_split_where_it_is_known() -> None:
+    shown = view(
+        duration_ms=10,
+        timings={
+            "connecting_ms": 1.0,
+            "lookup_ms": 0.5,
+            "waiting_ms": 8.0,
+            "reused_connection": False,
+        },
+    )
+
+    assert [
+        (phase.words, phase.milliseconds, phase.start, phase.width) for phase in shown.phases
+    ] == [
+        ("name lookup", "0.5", 0, 5),
+        ("connecting", "1", 5, 10),
+        ("waiting for the answer", "8", 15, 80),
+    ]
+    assert not shown.reused_connection
+
+
+def test_over_https_connecting_includes_tls() -> None:
+    timings = {"connecting_ms": 30.0, "reused_connection": False}
+
+    [phase] = view(request_url="https://hooks.example/", timings=timings).phases
+
+    assert phase.words == "connecting and TLS"
+
+
+def test_nothing_is_said_of_times_that_are_not_known() -> None:
+    assert view(timings=None).phases == []
+
+
+def test_what_was_never_sent_is_no_command() -> None:
+    assert view(request_headers={}, error="internal_error").curl == ""
+    assert "'webhook-id: msg_1'" in view().curl
+    assert """'{"event":{}}'""" in view().curl
+
+
+def test_the_endpoints_own_record_is_found_in_its_answer() -> None:
+    link = '<http://127.0.0.1:9001/receipts/1>; rel="describedby"'
+
+    assert view(response_headers={"link": link}).own_record == "http://127.0.0.1:9001/receipts/1"
+    assert view(response_headers={"link": link.replace("9001", "9002")}).own_record is None
+    assert view().own_record is None

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -7,6 +8,7 @@ from shop.web.deliveries.log_query import LogQuery
 from shop.web.errors import Problem
 from shop.webhooks.log import DeliveryFilter
 
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COUNTS = {
     DeliveryState.PENDING: 1,
     DeliveryState.SENDING: 0,
@@ -19,7 +21,7 @@ COUNTS = {
 def test_a_bare_address_asks_for_everything() -> None:
     query = LogQuery.read({})
 
-    assert query.filter == DeliveryFilter()
+    assert query.filter(NOW) == DeliveryFilter()
     assert query.address() == "/deliveries"
     assert not query.is_narrow
 
@@ -34,7 +36,7 @@ def test_an_address_is_read_and_written_again() -> None:
 
     query = LogQuery.read({**parameters, "cursor": "dlv_1"})
 
-    assert query.filter == DeliveryFilter(
+    assert query.filter(NOW) == DeliveryFilter(
         DeliveryState.FAILED, "ep_1", EventType.PURCHASE_REFUNDED, None, "a b&c=ü"
     )
     assert dict(parse_qsl(urlsplit(query.address()).query)) == parameters
@@ -47,7 +49,17 @@ def test_empty_and_unknown_parameters_are_ignored() -> None:
     assert query == LogQuery()
 
 
-@pytest.mark.parametrize("parameters", [{"state": "lost"}, {"event_type": "PURCHASE_CREATED"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"state": "lost"},
+        {"event_type": "PURCHASE_CREATED"},
+        {"period": "year"},
+        {"since": "yesterday"},
+        {"until": "2026-02-30T12:00"},
+        {"period": "between", "since": "2026-11-23"},
+    ],
+)
 def test_a_word_that_does_not_exist_is_refused(parameters: dict[str, str]) -> None:
     with pytest.raises(Problem) as caught:
         LogQuery.read(parameters)
@@ -74,3 +86,47 @@ def test_tabs_count_all_states_unless_another_filter_would_make_that_wrong() -> 
 
     assert [tab.count for tab in unfiltered] == [8, 1, 0, 5, 2, 0]
     assert [tab.count for tab in filtered] == [None] * 6
+
+
+def test_a_period_reaches_back_from_now_and_stands_still_when_told_to() -> None:
+    query = LogQuery.read({"period": "hour", "since": "2020-01-01T00:00", "until": ""})
+
+    assert query.filter(NOW).since == NOW - timedelta(hours=1)
+    assert query.address() == "/deliveries?period=hour"
+    assert query.standing_still(NOW).address() == "/deliveries?since=2026-11-23T11%3A00%3A00"
+
+
+def test_two_moments_are_a_range_in_utc() -> None:
+    typed = {"period": "between", "since": "2026-11-23T09:00", "until": "2026-11-23T10:30:15"}
+
+    query = LogQuery.read(typed)
+
+    wanted = query.filter(NOW)
+    assert wanted.since == datetime(2026, 11, 23, 9, tzinfo=UTC)
+    assert wanted.until == datetime(2026, 11, 23, 10, 30, 15, tzinfo=UTC)
+    assert query.chosen_period == "between"
+    assert LogQuery.parse(query.here) == query
+
+
+def test_moments_that_stand_in_the_form_do_not_count_when_any_time_is_chosen() -> None:
+    query = LogQuery.read({"period": "", "since": "2026-11-23T09:00", "until": "rubbish"})
+
+    assert query == LogQuery()
+
+
+def test_each_filter_can_be_left_out_alone() -> None:
+    query = LogQuery(state="failed", period="day", q="hook")
+
+    assert query.wider() == [
+        ("any state", "/deliveries?period=day&q=hook"),
+        ("any time", "/deliveries?state=failed&q=hook"),
+        ("without the search", "/deliveries?state=failed&period=day"),
+    ]
+
+
+def test_the_place_in_the_log_belongs_to_this_view_and_to_no_other() -> None:
+    query = LogQuery(state="failed", newest="dlv_1")
+
+    assert query.live_address() == "/deliveries/live?state=failed&newest=dlv_1"
+    assert query.row_address("dlv_0") == "/deliveries?state=failed&newest=dlv_1#row-dlv_0"
+    assert query.address() == "/deliveries?state=failed"

@@ -1,6 +1,6 @@
 import pytest
 
-from shop.webhooks.retries import JITTER, NAMED_SCHEDULES, RetrySchedule
+from shop.webhooks.retries import JITTER, NAMED_SCHEDULES, Delay, RetrySchedule
 
 
 def no_jitter() -> float:
@@ -12,7 +12,7 @@ def test_the_demo_schedule_makes_six_attempts_and_then_gives_up() -> None:
 
     delays = [schedule.delay_before(number, no_jitter) for number in range(1, 8)]
 
-    assert delays == [0, 2, 4, 8, 15, 30, None]
+    assert delays == [*(Delay(seconds) for seconds in (0, 2, 4, 8, 15, 30)), None]
 
 
 def test_the_standard_schedule_spreads_ten_attempts_over_about_three_days() -> None:
@@ -40,4 +40,28 @@ def test_jitter_stretches_or_shortens_a_delay_by_a_fifth_at_most(
 
     delay = schedule.delay_before(4, lambda: dice)
 
-    assert delay == pytest.approx(8 * factor)
+    assert delay
+    assert delay.schedule == 8
+    assert delay.jitter == pytest.approx(8 * factor - 8)
+    assert delay.seconds == pytest.approx(8 * factor)
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"), [(0, 9.5), (5, 9.5), (9, 9.5), (12, 12), (3600, 3600)]
+)
+def test_an_endpoint_can_ask_for_more_patience_and_never_for_less(
+    asked: float, waited: float
+) -> None:
+    assert Delay(schedule=8, jitter=1.5, retry_after=asked).seconds == waited
+
+
+def test_what_the_schedule_still_has_in_store_is_known() -> None:
+    schedule = RetrySchedule((0, 2, 4))
+
+    assert [schedule.delays_after(made) for made in range(5)] == [
+        (0, 2, 4),
+        (2, 4),
+        (4,),
+        (),
+        (),
+    ]

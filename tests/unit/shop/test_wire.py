@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.web.deliveries.wire import body_text, pretty_json, status_text
+from shop.web.deliveries.wire import body_text, pretty_json, status_meaning, status_text
 
 
 def test_json_is_shown_with_one_member_per_line() -> None:
@@ -107,3 +107,21 @@ def test_what_cannot_be_seen_is_made_visible(raw: bytes, shown: str) -> None:
 )
 def test_a_status_is_named_if_it_has_a_name(status: int, text: str) -> None:
     assert status_text(status) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (204, "has succeeded"),
+        (302, "not followed"),
+        (410, "disables it"),
+        (429, "refused"),
+        (503, "failed"),
+    ],
+)
+def test_a_status_is_explained_by_what_it_means_for_the_delivery(status: int, words: str) -> None:
+    assert words in status_meaning(status)
+
+
+def test_a_status_that_means_nothing_is_not_explained() -> None:
+    assert status_meaning(999) == ""

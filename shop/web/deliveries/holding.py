@@ -1,0 +1,26 @@
+"""Whether a delivery can be sent now, and what of its endpoint holds it back. Pure rules.
+
+Called for the log and for the page of a delivery.
+"""
+
+from shop.models import Delivery, Endpoint
+from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
+
+
+def may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
+    """Whether sending again would change anything: what waits for a paused endpoint goes on so."""
+    reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
+    waits_anyway = held_back_by(delivery, endpoint) == EndpointStatus.PAUSED
+    return reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
+
+
+def held_back_by(delivery: Delivery, endpoint: Endpoint) -> str:
+    """What of its endpoint makes a delivery wait longer than its own next try, or nothing."""
+    if delivery.state is not DeliveryState.PENDING:
+        return ""
+    if endpoint.status is not EndpointStatus.ACTIVE:
+        return endpoint.status.value
+    # What a person sends again does not wait for the circuit breaker.
+    if endpoint.probe_at and delivery.next_trigger is Trigger.AUTOMATIC:
+        return "breaker"
+    return ""

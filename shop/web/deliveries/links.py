@@ -1,0 +1,68 @@
+"""The link that an endpoint's answer may carry to its own record of the request.
+
+A stranger wrote it, and a person will follow it: it is shown only if it stays where the request
+went. Called by ``attempts``.
+"""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
+
+RELATION = "describedby"
+LONGEST_HEADER = 4000
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# RFC 8288, section 3: <target>; name=value; name="quoted value", <another target> …
+_TARGET = re.compile(r"[\s,]*<([^<>]*)>")
+_PARAMETER = re.compile(
+    r"""\s*;\s*([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?""", re.ASCII
+)
+# RFC 3986: nothing that browsers and we could read differently, such as a backslash.
+_URI_REFERENCE = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
+
+
+def own_record(link_header: str, request_url: str) -> str | None:
+    """The first link of this relation with the same origin as the request, or None.
+
+    ``link_header``: the value of ``Link``, several joined by commas.
+    """
+    for target, parameters in _links(link_header[:LONGEST_HEADER]):
+        relations = parameters.get("rel", "").lower().split()
+        # With an anchor, the link is about something else than this answer (RFC 8288, 3.2).
+        if RELATION in relations and "anchor" not in parameters:
+            address = _same_origin(target, request_url)
+            if address:
+                return address
+    return None
+
+
+def _links(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+    position = 0
+    while target := _TARGET.match(header, position):
+        position = target.end()
+        parameters: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, position):
+            position = parameter.end()
+            name, value = parameter[1].lower(), parameter[2] or ""
+            parameters.setdefault(name, value.strip('"'))  # the first of a name counts
+        yield target[1], parameters
+
+
+def _same_origin(target: str, request_url: str) -> str | None:
+    if not _URI_REFERENCE.fullmatch(target):
+        return None
+    try:
+        address = urljoin(request_url, target)
+        if _origin(address) == _origin(request_url) and "@" not in urlsplit(address).netloc:
+            return address
+    except ValueError:  # such as a port that is none
+        pass
+    return None
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port. Raises ``ValueError`` for what is not an http(s) URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise ValueError(url)
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme]

@@ -1,0 +1,126 @@
+"""A delivery as a row: of the log, and of the pages of an order and of an endpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.models import Attempt, Delivery
+from shop.vocabulary import DeliveryState
+from shop.web.deliveries.holding import held_back_by, may_resend
+from shop.webhooks.log import LogRow, newest_attempts
+from shop.webhooks.outcomes import Outcome, judge
+from shop.webhooks.retries import RetrySchedule
+
+MOST_MARKS = 12
+NEVER = RetrySchedule(())
+
+
+class Mark(StrEnum):
+    """How an attempt went, as a class of the style sheet: short, since a page has hundreds."""
+
+    SUCCEEDED = "ok"
+    REFUSED = "no"
+    UNANSWERED = "mute"
+    SENDING = "now"
+    TO_COME = "yet"
+
+
+_OUTSTANDING = {DeliveryState.PENDING, DeliveryState.SENDING}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a list of deliveries.
+
+    ``marks``: how each attempt went, in the order of their making, then those to come.
+    ``left_out``: how many were made before the first of them. ``story``: the same in words.
+    """
+
+    delivery: Delivery
+    webhook_url: str
+    order_id: str | None
+    value_cents: int | None
+    marks: Sequence[Mark]
+    left_out: int
+    story: str
+    last_outcome: str
+    held_back_by: str
+    may_send: bool
+
+    @property
+    def url_without_scheme(self) -> str:
+        """What tells endpoints apart."""
+        return self.webhook_url.partition("://")[2]
+
+
+async def read_rows(
+    session: AsyncSession, found: Sequence[LogRow], schedule: RetrySchedule = NEVER
+) -> list[Row]:
+    """Read what the rows need besides. Without a ``schedule``, attempts to come are not shown."""
+    ids = [row.delivery.id for row in found]
+    attempts = await newest_attempts(session, ids, most=MOST_MARKS)
+    return [view_row(row, attempts.get(row.delivery.id, ()), schedule) for row in found]
+
+
+def view_row(found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule) -> Row:
+    """One row. ``attempts``: the last ones, as far as there is room for a mark."""
+    delivery = found.delivery
+    coming = _to_come(delivery, schedule)
+    is_sending = delivery.state is DeliveryState.SENDING
+    marks = [_mark(attempt) for attempt in attempts] + [Mark.SENDING] * is_sending
+    # What has happened comes before what may happen, where there is no room for both.
+    shown = (marks + [Mark.TO_COME] * coming)[:MOST_MARKS] if len(marks) < MOST_MARKS else marks
+    return Row(
+        delivery,
+        found.webhook_url,
+        found.order_id,
+        found.value_cents,
+        marks=shown[-MOST_MARKS:],
+        left_out=max(0, delivery.attempt_count - len(marks[-MOST_MARKS:]) + is_sending),
+        story=_story(delivery, attempts, coming),
+        last_outcome=_outcome(attempts[-1]) if attempts else "",
+        held_back_by=held_back_by(delivery, found.endpoint),
+        # What has arrived is sent again from its own page, where one sees what one does.
+        may_send=may_resend(delivery, found.endpoint)
+        and delivery.state is not DeliveryState.SUCCEEDED,
+    )
+
+
+def _to_come(delivery: Delivery, schedule: RetrySchedule) -> int:
+    if delivery.state not in _OUTSTANDING:
+        return 0
+    made = delivery.attempt_count + (delivery.state is DeliveryState.SENDING)
+    return max(0, len(schedule.delays) - made)
+
+
+def _mark(attempt: Attempt) -> Mark:
+    if attempt.response_status is None:
+        return Mark.UNANSWERED
+    arrived = judge(attempt.response_status) is Outcome.SUCCEEDED
+    return Mark.SUCCEEDED if arrived else Mark.REFUSED
+
+
+def _outcome(attempt: Attempt) -> str:
+    return str(attempt.response_status or attempt.error)
+
+
+def _story(delivery: Delivery, attempts: Sequence[Attempt], coming: int) -> str:
+    lines = [
+        f"{attempt.number}: {_outcome(attempt)}, {_time(attempt.started_at, delivery.created_at)}"
+        for attempt in attempts
+    ]
+    if lines:
+        lines[-1] += " UTC"
+    if delivery.state is DeliveryState.SENDING:
+        lines.append(f"{delivery.attempt_count + 1}: sending now")
+    if coming:
+        lines.append(f"{coming} more to come" if lines else f"up to {coming} to come")
+    return "\n".join(lines)
+
+
+def _time(moment: datetime, beginning: datetime) -> str:
+    is_same_day = moment.date() == beginning.date()
+    return moment.strftime("%H:%M:%S" if is_same_day else "%d %b %H:%M:%S")

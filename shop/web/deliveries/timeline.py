@@ -1,0 +1,102 @@
+"""The timeline of a delivery: what was planned beside what happened, and the tries to come.
+
+Called by ``pages``, drawn by ``_timeline.html``.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shop.models import Attempt, Delivery
+from shop.vocabulary import DeliveryState, Trigger
+from shop.web.deliveries.spans import signed_span, span
+from shop.web.deliveries.waits import Bar, Wait
+from shop.web.deliveries.wire import outcome_text
+from shop.webhooks.outcomes import Outcome, judge
+from shop.webhooks.retries import Delay, RetrySchedule
+
+MOST_TO_COME = 12
+NOTABLY_LATE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One attempt on the timeline. ``standing``: made, sending, next or later.
+
+    ``at``: its start or, if it is still to come, the plan. ``after``: since the delivery began, as
+    in ``+4.6 s``. ``outcome``: ``200 OK`` or the error's name; empty as long as there is none.
+    """
+
+    number: int
+    standing: str
+    at: datetime
+    after: str
+    wait: Wait
+    due_at: datetime | None = None
+    outcome: str = ""
+    succeeded: bool = False
+    bar: Bar | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether so late that one asks why."""
+        return (self.wait.late or 0) >= NOTABLY_LATE_SECONDS
+
+
+def build_timeline(
+    delivery: Delivery, attempts: Sequence[Attempt], schedule: RetrySchedule
+) -> list[Step]:
+    """Every attempt in the order they were made, then the ones that are planned."""
+    begin = (attempts[0].due_at or attempts[0].started_at) if attempts else delivery.created_at
+    steps = [_made(attempt, begin) for attempt in attempts]
+    steps += _to_come(delivery, schedule, begin)
+    longest = max((step.wait.total for step in steps), default=0)
+    return [replace(step, bar=step.wait.bar(longest)) for step in steps]
+
+
+def _made(attempt: Attempt, begin: datetime) -> Step:
+    started_at, due_at = attempt.started_at, attempt.due_at
+    return Step(
+        attempt.number,
+        "made",
+        at=started_at,
+        after=_after(begin, started_at),
+        wait=Wait(
+            Delay(**attempt.delay) if attempt.delay else None,
+            late=(started_at - due_at).total_seconds() if due_at else None,
+            by_hand=attempt.trigger is Trigger.MANUAL,
+        ),
+        due_at=due_at,
+        outcome=outcome_text(attempt),
+        succeeded=judge(attempt.response_status) is Outcome.SUCCEEDED,
+    )
+
+
+def _to_come(delivery: Delivery, schedule: RetrySchedule, begin: datetime) -> Iterator[Step]:
+    """The attempt that is next or being sent, then what the schedule has in store after it."""
+    at, number = delivery.next_attempt_at, delivery.attempt_count + 1
+    if at is None or delivery.state not in {DeliveryState.PENDING, DeliveryState.SENDING}:
+        return
+    standing = "sending" if delivery.state is DeliveryState.SENDING else "next"
+    delay = Delay(**delivery.next_delay) if delivery.next_delay else None
+    by_hand = delivery.next_trigger is Trigger.MANUAL
+    yield Step(number, standing, at, _after(begin, at), Wait(delay, by_hand=by_hand), at)
+    for seconds in schedule.delays_after(number)[: MOST_TO_COME - 1]:
+        at += timedelta(seconds=seconds)
+        number += 1
+        yield Step(number, "later", at, _after(begin, at), Wait(Delay(seconds), is_decided=False))
+
+
+def summarise(delivery: Delivery, steps: Sequence[Step]) -> str:
+    """The timeline in one sentence."""
+    made = sum(step.standing == "made" for step in steps)
+    attempts = f"{made} attempt{'' if made == 1 else 's'}"
+    if delivery.completed_at:
+        took = span((delivery.completed_at - delivery.created_at).total_seconds())
+        return f"{delivery.state.capitalize()} after {attempts}, {took} after it was created."
+    to_come = len(steps) - made
+    return f"{attempts} made so far, at most {to_come} to come on the schedule."
+
+
+def _after(begin: datetime, at: datetime) -> str:
+    return signed_span((at - begin).total_seconds())

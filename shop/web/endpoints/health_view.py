@@ -1,0 +1,71 @@
+"""What an endpoint's page says of its health: figures as words, and charts. Pure."""
+
+from dataclasses import dataclass
+
+from shop.web.charts import Chart, Series, bar_chart
+from shop.web.figure_words import counted, milliseconds, percent, tone_of_rate
+from shop.webhooks.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """One window. ``sample``: what median and p95 were taken from, in words."""
+
+    key: str
+    words: str
+    total: int
+    rate: str
+    rate_tone: str
+    rate_words: str
+    median: str
+    p95: str
+    sample: str
+    attempts_chart: Chart
+    attempts_summary: str
+    latency_chart: Chart
+    latency_summary: str
+
+
+def view_health(key: str, health: Health) -> HealthView:
+    """Put one window's health into words and charts; ``key``: unique on the page."""
+    attempts, latency, window = health.attempts, health.latency, health.window
+    slots = health.by_slot
+    return HealthView(
+        key,
+        window.words,
+        attempts.total,
+        rate=percent(attempts.success_rate),
+        rate_tone=tone_of_rate(attempts.success_rate),
+        rate_words=_rate_words(health),
+        median=milliseconds(latency.median_ms if latency else None),
+        p95=milliseconds(latency.p95_ms if latency else None),
+        sample=_sample(health),
+        attempts_chart=bar_chart(
+            f"{key}-attempts",
+            "Attempts",
+            window,
+            Series("succeeded", "good", {slot: one.succeeded for slot, one in slots.items()}),
+            Series("failed", "bad", {slot: one.failed for slot, one in slots.items()}),
+        ),
+        attempts_summary=f"{attempts.succeeded:,} succeeded, {attempts.failed:,} failed.",
+        latency_chart=bar_chart(
+            f"{key}-latency",
+            "Average time until the answer, in ms",
+            window,
+            Series("ms", "busy", {slot: round(one.mean_ms or 0) for slot, one in slots.items()}),
+        ),
+        latency_summary=f"On average {milliseconds(attempts.mean_ms)}.",
+    )
+
+
+def _rate_words(health: Health) -> str:
+    if not health.attempts.total:
+        return "nothing was sent"
+    return f"of {counted(health.attempts.total, 'attempt', 'attempts')} answered with 2xx"
+
+
+def _sample(health: Health) -> str:
+    if health.latency is None:
+        return "nothing was answered"
+    newest = "the newest " if health.latency.is_partial else ""
+    return f"of {newest}{counted(health.latency.sample, 'answer', 'answers')}"

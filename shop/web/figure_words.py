@@ -1,0 +1,76 @@
+"""Figures as a person reads them: shares, durations, ages, and what a failure's name means.
+
+Pure; for the overview and an endpoint's page.
+"""
+
+import math
+from datetime import timedelta
+from http import HTTPStatus
+
+NOTHING = "–"
+GOOD_RATE, BAD_RATE = 0.99, 0.9
+A_SECOND = 1000  # in milliseconds
+
+_ERRORS = {
+    "dns_error": "its name could not be resolved",
+    "connection_refused": "nobody listens at its address",
+    "connection_reset": "it hung up",
+    "connection_timeout": "it did not take the connection in time",
+    "response_timeout": "it did not answer in time",
+    "tls_error": "no secure connection came about",
+    "protocol_error": "what it answered is not HTTP",
+    "blocked_address": "its name leads to an address that the shop must not call",
+    "internal_error": "a failure of the shop's own; the worker's log tells more",
+}
+
+
+def percent(share: float | None) -> str:
+    """Such as ``97.3 %``. Only all is 100 %, and only nothing is 0 %."""
+    if share is None:
+        return NOTHING
+    thousandths = math.floor(share * 1000)
+    if share > 0:
+        thousandths = max(thousandths, 1)
+    return f"{thousandths / 10:g} %"
+
+
+def tone_of_rate(share: float | None) -> str:
+    """``good`` from 99 % on, ``bad`` below 90 %, ``waiting`` between; empty when there is none."""
+    if share is None:
+        return ""
+    if share >= GOOD_RATE:
+        return "good"
+    return "waiting" if share >= BAD_RATE else "bad"
+
+
+def milliseconds(value: float | None) -> str:
+    """Such as ``32 ms`` or ``1.2 s``."""
+    if value is None:
+        return NOTHING
+    if value < A_SECOND:
+        return f"{value:.0f} ms"
+    return f"{value / A_SECOND:.1f} s"
+
+
+def age(passed: timedelta) -> str:
+    """Such as ``12 s``, ``3 min``, ``5 h`` or ``2 d``: one unit, rounded down."""
+    seconds = max(int(passed.total_seconds()), 0)
+    for length, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def meaning(reason: str) -> str:
+    """What a status or the name of an error says in words."""
+    if reason in _ERRORS:
+        return _ERRORS[reason]
+    try:
+        return HTTPStatus(int(reason)).phrase
+    except ValueError:  # a status that nobody has registered
+        return ""
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Such as ``1 order`` or ``1,200 orders``."""
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,230 @@
+"""Reads the facts for the picture: four queries, whatever the load, each held short by an index.
+
+Called by ``pages``, up to ten times a second for each viewer.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy import ScalarSelect, literal, or_
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from shop.heartbeats import BEAT_SECONDS, Heartbeats
+from shop.models import Delivery, Endpoint, Message, Order
+from shop.queue import DeliveryQueue
+from shop.redis_patience import RedisPatience
+from shop.vocabulary import DeliveryState, Trigger
+from shop.web.flow.facts import (
+    MOST_COUNTED,
+    DeliveryFacts,
+    EndpointFacts,
+    Facts,
+    OrderFacts,
+)
+from shop.webhooks.claims import SHARE_PER_ENDPOINT
+
+NEWEST = 24
+FIRST = 16  # of those under way
+NEWEST_FAILED = 10
+NEWEST_ORDERS = 5
+REDIS_ANSWERS_WITHIN_SECONDS = 0.25
+REDIS_REST_SECONDS = 0.5
+SIGNS_AFTER_SECONDS = 3 * BEAT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What drives deliveries. ``queue_length``: None when Redis does not answer.
+
+    ``workers``: how many are alive; None when nobody knows.
+    """
+
+    queue_length: int | None
+    workers: int | None
+
+
+class EngineGauge:
+    """Looks at queue and workers, without waiting for a silent Redis each time."""
+
+    def __init__(self, queue: DeliveryQueue, heartbeats: Heartbeats) -> None:
+        self._queue = queue
+        self._heartbeats = heartbeats
+        self._patience = RedisPatience(REDIS_ANSWERS_WITHIN_SECONDS, rest=REDIS_REST_SECONDS)
+        self._silent_until = 0.0
+
+    async def read(self) -> Engine:
+        """The engine as it is now. Never raises."""
+        clock = asyncio.get_running_loop().time
+        try:
+            async with self._patience.bounded():
+                queue_length = await self._queue.length()
+        except (RedisError, OSError, TimeoutError):
+            self._silent_until = clock() + SIGNS_AFTER_SECONDS
+            return Engine(None, None)
+        signs = await self._heartbeats.alive()
+        # A Redis that was away has forgotten the signs of life: no word of them is no bad news yet.
+        is_known = bool(signs) or (signs is not None and clock() >= self._silent_until)
+        return Engine(queue_length, len(signs or ()) if is_known else None)
+
+
+async def read_facts(session: AsyncSession, engine: Engine, *, now: datetime) -> Facts:
+    """All that the picture is drawn from."""
+    totals = await _totals(session, now)
+    return Facts(
+        now=now,
+        endpoints=await _endpoints(session, now),
+        deliveries=await _deliveries(session),
+        untold=await _untold(session),
+        orders=totals.orders,
+        orders_of_last_minute=totals.of_last_minute,
+        failed=totals.failed,
+        queue_length=engine.queue_length,
+        workers=engine.workers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    orders: int
+    of_last_minute: int
+    failed: int
+
+
+async def _totals(session: AsyncSession, now: datetime) -> _Totals:
+    a_minute_ago = now - timedelta(minutes=1)
+    query = select(
+        _counted(select(literal(1)).select_from(Order)),
+        _counted(select(literal(1)).where(Order.created_at > a_minute_ago)),
+        _counted(select(literal(1)).where(Delivery.state == DeliveryState.FAILED)),
+    )
+    return _Totals(*(await session.exec(query)).one())
+
+
+async def _endpoints(session: AsyncSession, now: datetime) -> list[EndpointFacts]:
+    """The oldest first, so that nobody's lane moves when another endpoint is registered."""
+    theirs = Delivery.endpoint_id == Endpoint.id
+    pending = select(literal(1)).where(theirs, Delivery.state == DeliveryState.PENDING)
+    first = select(func.min(Delivery.next_attempt_at)).where(
+        theirs, Delivery.state == DeliveryState.PENDING
+    )
+    query = (
+        select(
+            Endpoint,
+            first.correlate(Endpoint).scalar_subquery(),
+            _counted(pending.correlate(Endpoint)),
+            _counted(pending.where(col(Delivery.next_attempt_at) <= now).correlate(Endpoint)),
+            *(_counted(_of_state(state)) for state in _COUNTED_STATES),
+        )
+        .where(col(Endpoint.deleted_at).is_(None))
+        .order_by(col(Endpoint.id))
+    )
+    return [_endpoint_facts(*row) for row in await session.exec(query)]
+
+
+_COUNTED_STATES = (DeliveryState.SENDING, DeliveryState.SUCCEEDED, DeliveryState.FAILED)
+
+
+def _of_state(state: DeliveryState) -> SelectOfScalar[int]:
+    query = select(literal(1)).where(Delivery.endpoint_id == Endpoint.id, Delivery.state == state)
+    return query.correlate(Endpoint)
+
+
+def _endpoint_facts(
+    endpoint: Endpoint,
+    next_attempt_at: datetime | None,
+    *counts: int,
+) -> EndpointFacts:
+    pending, due, sending, succeeded, failed = counts
+    return EndpointFacts(
+        id=endpoint.id,
+        webhook_url=endpoint.webhook_url,
+        status=endpoint.status,
+        # One probe at a time while the circuit breaker is open, as ``webhooks.claims`` has it.
+        share=1 if endpoint.probe_at else SHARE_PER_ENDPOINT,
+        disabled_reason=endpoint.disabled_reason,
+        probe_at=endpoint.probe_at,
+        next_attempt_at=next_attempt_at,
+        pending=pending,
+        due=due,
+        sending=sending,
+        succeeded=succeeded,
+        failed=failed,
+    )
+
+
+async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
+    """The newest, those under way that come first, and some that failed; the newest first."""
+    newest = select(Delivery.id).order_by(col(Delivery.id).desc()).limit(NEWEST)
+    sending = select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(FIRST)
+    pending = (
+        select(Delivery.id)
+        .where(Delivery.state == DeliveryState.PENDING)
+        .order_by(col(Delivery.next_attempt_at))
+        .limit(FIRST)
+    )
+    failed = (
+        # No more time to come, so the index has them in the order of their rows.
+        select(Delivery.id)
+        .where(Delivery.state == DeliveryState.FAILED)
+        .order_by(col(Delivery.next_attempt_at).desc())
+        .limit(NEWEST_FAILED)
+    )
+    wanted = (col(Delivery.id).in_(each) for each in (newest, sending, pending, failed))
+    query = (
+        select(Delivery, Order.id, Order.total_cents)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .outerjoin(Order, col(Order.id) == Message.order_id)
+        .where(or_(*wanted))
+        .order_by(col(Delivery.id).desc())
+    )
+    return [_delivery_facts(*row) for row in await session.exec(query)]
+
+
+def _delivery_facts(
+    delivery: Delivery, order_id: str | None, total_cents: int | None
+) -> DeliveryFacts:
+    return DeliveryFacts(
+        id=delivery.id,
+        endpoint_id=delivery.endpoint_id,
+        event_type=delivery.event_type,
+        state=delivery.state,
+        waits_since=delivery.waits_since,
+        order_id=order_id,
+        total_cents=total_cents,
+        attempt_count=delivery.attempt_count,
+        next_attempt_at=delivery.next_attempt_at,
+        lease_expires_at=delivery.lease_expires_at,
+        by_hand=delivery.next_trigger is Trigger.MANUAL,
+        outcome=str(delivery.last_status or delivery.last_error or ""),
+    )
+
+
+async def _untold(session: AsyncSession) -> Sequence[OrderFacts]:
+    """Of the newest orders, those that no endpoint wanted to be told of."""
+    newest = (
+        select(Order.id, Order.total_cents)
+        .order_by(col(Order.id).desc())
+        .limit(NEWEST_ORDERS)
+        .subquery()
+    )
+    told = (
+        select(Delivery.id)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .where(Message.order_id == newest.c.id)
+    )
+    query = select(newest.c.id, newest.c.total_cents).where(~told.exists())
+    return [OrderFacts(*row) for row in await session.exec(query)]
+
+
+def _counted(rows: SelectOfScalar[int]) -> ScalarSelect[int]:
+    """How many rows there are, counted no further than ``MOST_COUNTED``.
+
+    The rows must be of nothing but ones: for an id, each row would be read besides the index.
+    """
+    counted = rows.limit(MOST_COUNTED).subquery()
+    return select(func.count()).select_from(counted).scalar_subquery()

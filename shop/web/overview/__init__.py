@@ -1,0 +1,7 @@
+"""The overview: how the shop as a whole does."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from shop.web.overview import pages
+
+handlers: list[HTTPRouteHandler] = [pages.show_overview, pages.stream_overview]

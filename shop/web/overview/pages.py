@@ -1,0 +1,87 @@
+"""The overview's page, live.
+
+What it shows is read in ``shop.figures`` and put into words and charts in ``view``.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Request, get
+from litestar.response import ServerSentEvent, Template
+
+from shop import figures
+from shop.database import Database
+from shop.heartbeats import Heartbeats
+from shop.queue import DeliveryQueue
+from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheQueue
+from shop.web.live import Region, live_stream
+from shop.web.overview.view import Reading, view
+from shop.webhooks import endpoints
+from shop.webhooks.health import by_reason, find_examples
+from shop.webhooks.log import read_stats
+from shop.windows import Window
+
+# Figures that jump ten times a second cannot be read; and each costs a look at the database.
+PAUSE_SECONDS = 0.5
+# Nobody announces that time passes, that a worker died, or that Redis went away.
+LOOK_EVERY_SECONDS = 2.0
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/overview", include_in_schema=False)
+async def show_overview(
+    database: TheDatabase, queue: TheQueue, heartbeats: TheHeartbeats
+) -> Template:
+    """Orders, deliveries, what waits, who works, who is slow, what fails."""
+    region = _region(database, queue, heartbeats)
+    return Template("shop/overview/overview.html", context=await region.read())
+
+
+@get("/overview/live", include_in_schema=False)
+async def stream_overview(
+    request: AnyRequest,
+    database: TheDatabase,
+    queue: TheQueue,
+    heartbeats: TheHeartbeats,
+    feed: TheFeed,
+) -> ServerSentEvent:
+    """The overview, kept up to date."""
+    return await live_stream(request, feed, _region(database, queue, heartbeats))
+
+
+def _region(database: Database, queue: DeliveryQueue, heartbeats: Heartbeats) -> Region:
+    async def read() -> dict[str, Any]:
+        return {"it": view(await _read(database, queue, heartbeats))}
+
+    return Region(
+        "overview",
+        "shop/overview/_overview.html",
+        read,
+        lambda _change: True,
+        look_every_seconds=LOOK_EVERY_SECONDS,
+        pause_seconds=PAUSE_SECONDS,
+    )
+
+
+async def _read(database: Database, queue: DeliveryQueue, heartbeats: Heartbeats) -> Reading:
+    now = datetime.now(UTC)
+    window = Window.last_hour(now)
+    async with database.reading() as session:
+        attempts = await figures.read_attempts(session, window)
+        failures = by_reason(attempts)
+        return Reading(
+            now=now,
+            window=window,
+            stats=await read_stats(session),
+            endpoints={one.id: one for one in await endpoints.list_all(session)},
+            orders=await figures.read_orders(session, window),
+            deliveries=await figures.read_deliveries(session, window),
+            attempts=attempts,
+            failures=failures,
+            examples=await find_examples(session, failures),
+            slowest=await figures.read_slowest(session, attempts, window),
+            waiting=await figures.read_waiting(session, now=now),
+            wake_ups=await queue.depth(),
+            workers=await heartbeats.alive(),
+        )

@@ -1,0 +1,142 @@
+"""What the overview says: figures as words, charts, and what is wrong at this moment. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shop.figures import Orders, Slots, SlowEndpoint, Waiting
+from shop.heartbeats import WorkerSign
+from shop.models import Endpoint
+from shop.tallies import AttemptTally
+from shop.vocabulary import DeliveryState
+from shop.web.charts import Chart, Series, bar_chart
+from shop.web.figure_words import NOTHING, age, counted, percent, tone_of_rate
+from shop.webhooks.health import Failures, sum_up
+from shop.webhooks.log import Stats
+from shop.windows import Window
+
+# From the foot of a column upwards: what is done stands firm, what is wrong is on top.
+STATES = (
+    (DeliveryState.SUCCEEDED, "good"),
+    (DeliveryState.SENDING, "busy"),
+    (DeliveryState.PENDING, "waiting"),
+    (DeliveryState.CANCELLED, "muted"),
+    (DeliveryState.FAILED, "bad"),
+)
+LONG_WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that was read for one look at the shop. ``wake_ups``, ``workers``: None without Redis."""
+
+    now: datetime
+    window: Window
+    stats: Stats
+    endpoints: Mapping[str, Endpoint]
+    orders: Orders
+    deliveries: Slots
+    attempts: Sequence[AttemptTally]
+    failures: Sequence[Failures]
+    examples: Mapping[str, str]
+    slowest: Sequence[SlowEndpoint]
+    waiting: Waiting
+    wake_ups: int | None
+    workers: Sequence[WorkerSign] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A large number. ``tone``: empty where there is neither good nor bad news."""
+
+    value: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the templates need. ``is_new``: nobody has ever ordered."""
+
+    reading: Reading
+    is_new: bool
+    success_rate: Figure
+    attempts: int
+    due: Figure
+    oldest: Figure
+    workers: Figure
+    in_flight: int
+    orders_chart: Chart
+    orders_summary: str
+    deliveries_chart: Chart
+    deliveries_summary: str
+
+
+def view(reading: Reading) -> Overview:
+    """Put one reading into words and charts."""
+    attempts = sum_up(reading.attempts)
+    return Overview(
+        reading,
+        is_new=reading.stats.orders == 0,
+        success_rate=Figure(percent(attempts.success_rate), tone_of_rate(attempts.success_rate)),
+        attempts=attempts.total,
+        due=_due(reading.waiting),
+        oldest=_oldest(reading),
+        workers=_workers(reading.workers),
+        in_flight=sum(worker.in_flight for worker in reading.workers or ()),
+        orders_chart=_orders_chart(reading),
+        orders_summary=_orders_summary(reading),
+        deliveries_chart=_deliveries_chart(reading),
+        deliveries_summary=_deliveries_summary(reading.deliveries),
+    )
+
+
+def _due(waiting: Waiting) -> Figure:
+    number = f"{waiting.due:,}{'+' if waiting.due_is_more else ''}"
+    return Figure(number, "waiting" if waiting.due else "")
+
+
+def _oldest(reading: Reading) -> Figure:
+    if reading.waiting.oldest_at is None:
+        return Figure(NOTHING)
+    passed = reading.now - reading.waiting.oldest_at
+    return Figure(age(passed), "bad" if passed.total_seconds() > LONG_WAIT_SECONDS else "waiting")
+
+
+def _workers(workers: Sequence[WorkerSign] | None) -> Figure:
+    if workers is None:
+        return Figure("?", "bad")
+    return Figure(f"{len(workers)}", "good" if workers else "bad")
+
+
+def _orders_chart(reading: Reading) -> Chart:
+    series = Series("orders", "accent", reading.orders.by_slot)
+    return bar_chart("orders", "Orders per minute", reading.window, series)
+
+
+def _orders_summary(reading: Reading) -> str:
+    slots = reading.orders.by_slot
+    if not slots:
+        return ""
+    busiest = max(slots, key=lambda slot: (slots[slot], slot))
+    total = counted(reading.orders.count, "order", "orders")
+    most = f"the most in one minute: {slots[busiest]:,}"
+    return f"{total} in the last hour; {most}, at {reading.window.name_of(busiest)} UTC."
+
+
+def _deliveries_chart(reading: Reading) -> Chart:
+    series = [
+        Series(
+            state.value,
+            tone,
+            {slot: amounts[state] for slot, amounts in reading.deliveries.items()},
+        )
+        for state, tone in STATES
+    ]
+    return bar_chart("made", "Deliveries per minute, by state", reading.window, *series)
+
+
+def _deliveries_summary(slots: Slots) -> str:
+    by_state = {state: sum(amounts[state] for amounts in slots.values()) for state, _tone in STATES}
+    total = counted(sum(by_state.values()), "delivery", "deliveries")
+    states = ", ".join(f"{amount:,} {state.value}" for state, amount in by_state.items() if amount)
+    return f"{total} made in the last hour; now {states}."

@@ -1,0 +1,68 @@
+"""The worker's way into the database: claims and records, many of them in one transaction.
+
+Called by ``delivery`` for one delivery at a time. What several ask for at the same moment is one
+commit, and the record of one attempt and the claim of the next are one step: that is most of what
+makes a worker fast.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import OperationalError
+
+from shop.announcements import Change, ChangeFeed
+from shop.batches import Batches
+from shop.database import Database
+from shop.webhooks.claims import Claim, Wish, claim_all
+from shop.webhooks.records import Finished, record_all
+from shop.webhooks.rules import DeliveryRules
+
+LARGEST_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a delivery asks for: to have an attempt written down, a claim, or both."""
+
+    finished: Finished | None = None
+    wish: Wish | None = None
+
+
+class Ledger:
+    """Hands out claims and takes records; announces both after the commit."""
+
+    def __init__(self, database: Database, feed: ChangeFeed, rules: DeliveryRules) -> None:
+        self._database = database
+        self._feed = feed
+        self._rules = rules
+        # When the database cannot be written to, that is so for all; nobody is tried alone.
+        self._steps = Batches(self._take, most=LARGEST_BATCH, fails_for_all=(OperationalError,))
+
+    async def claim(self, delivery_id: str) -> Claim | None:
+        """Claim a delivery; None when it is not due, or its endpoint has its share in flight."""
+        return await self._steps.submit(Step(wish=Wish(delivery_id=delivery_id)))
+
+    async def record(self, finished: Finished, *, go_on: bool) -> Claim | None:
+        """Write down an attempt and, to ``go_on``, claim what waits longest for its endpoint."""
+        wish = Wish(endpoint_id=finished.claim.endpoint.id) if go_on else None
+        return await self._steps.submit(Step(finished, wish))
+
+    async def _take(self, steps: Sequence[Step]) -> list[Claim | None]:
+        now = self._rules.now()
+        finished = [step.finished for step in steps if step.finished]
+        wishes = [step.wish for step in steps if step.wish]
+        async with self._database.writing() as session:
+            moved = await record_all(session, finished, self._rules, now=now)
+            claims = await claim_all(session, wishes, lease=self._rules.lease, now=now)
+        told = [each.claim for each in finished] + [claim for claim in claims if claim]
+        await self._announce(told, moved)
+        handed = iter(claims)
+        return [next(handed) if step.wish else None for step in steps]
+
+    async def _announce(self, claims: Sequence[Claim], endpoint_ids: set[str]) -> None:
+        changes = [
+            Change("delivery", claim.delivery.id, order_id=claim.message.order_id)
+            for claim in claims
+        ]
+        changes += [Change("endpoint", endpoint_id) for endpoint_id in endpoint_ids]
+        await self._feed.announce(*changes)

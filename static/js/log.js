@@ -1,0 +1,79 @@
+// A list that grows at its top, [data-log], without moving what the reader looks at.
+//
+// The list follows its stream (macro live_sign) as long as its first row can be seen. When the reader
+// has scrolled past it, or is about to use a row, and a message brings newer rows, that message is
+// dropped, and the stream is exchanged for one that ends at the first row (?newest=its-id): rows go
+// on changing in place, and a link says how many have come since. Without this script, every new row
+// appears at once.
+
+const RESTS_MS = 3000; // a pointer that has not moved for so long is not about to press anything
+
+let lastPointed = -RESTS_MS;
+
+const log = () => document.querySelector("[data-log]");
+const rows = (root) => root.querySelectorAll("tbody tr[id]");
+const sign = () => document.querySelector("[data-live]");
+const address = () => new URL(sign().getAttribute("hx-sse:connect"), location.href);
+const isHeld = () => address().searchParams.has("newest");
+const isGone = () => !log() || !sign(); // an error page has taken the place of the list
+
+// Ids sort by time, so a row is newer if its id comes later.
+const newestId = (root) => [...rows(root)].map((row) => row.id).reduce((a, b) => (a > b ? a : b), "");
+
+function isReading() {
+  const first = rows(log())[0];
+  if (!first) return false;
+  if (first.getBoundingClientRect().top < 0) return true;
+  if (log().querySelector("tbody :focus-visible")) return true;
+  return performance.now() - lastPointed < RESTS_MS;
+}
+
+// Closes the stream and opens another: htmx cleans up after an element that it replaces.
+function connect(change) {
+  const there = address();
+  change(there.searchParams);
+  const next = sign().cloneNode(true);
+  next.removeAttribute("data-htmx-powered");
+  next.setAttribute("hx-sse:connect", there.pathname + there.search);
+  htmx.swap({ text: next.outerHTML, target: sign(), sourceElement: sign(), swap: "outerHTML" });
+}
+
+const hold = (id) => connect((query) => query.set("newest", id.replace(/^row-/, "")));
+const follow = () => connect((query) => query.delete("newest"));
+
+document.addEventListener("htmx:sse:before:message", (event) => {
+  if (isGone()) return;
+  const message = new DOMParser().parseFromString(event.detail.message.data, "text/html");
+  const brought = message.getElementById(log().id);
+  if (!brought || isHeld() || !isReading()) return;
+  const shown = newestId(log());
+  if (newestId(brought) <= shown) return;
+  event.preventDefault();
+  hold(shown);
+});
+
+function reconsider() {
+  if (isGone()) return;
+  if (isHeld() && log().querySelector("[data-show-newer]") && !isReading()) follow();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-show-newer]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.replaceState(history.state, "", link.href);
+  lastPointed = -RESTS_MS;
+  log().focus({ preventScroll: true });
+  log().scrollIntoView({ block: "start" });
+  follow();
+});
+
+document.addEventListener("pointermove", (event) => {
+  if (event.pointerType === "mouse" && event.target.closest?.("[data-log] :is(tbody, .newer)")) {
+    lastPointed = performance.now();
+  }
+});
+
+addEventListener("scroll", reconsider, { passive: true });
+document.addEventListener("focusout", () => setTimeout(reconsider));
+setInterval(reconsider, RESTS_MS / 3);

@@ -1,0 +1,93 @@
+"""One message across both applications, on the subscriber's page; the shop tells by its API."""
+
+from urllib.parse import quote
+
+from shop.vocabulary import EventType
+from tests.contract.conftest import World, read
+from tests.pages import Visitor, opened
+
+
+def story_of(message_id: str) -> str:
+    return f"/story?message_id={quote(message_id)}"
+
+
+async def test_a_story_tells_both_halves_with_every_attempt(world: World) -> None:
+    await world.subscriber.put("/v1/faults", json={"mode": "script", "script": "503 drop"})
+    order = await world.buy(hook=1)
+    for _ in range(3):
+        delivery = await world.deliver(order)
+
+    page = await Visitor(world.subscriber).get(story_of(delivery["message_id"]))
+
+    assert page.status == 200
+    for told in (
+        "Order placed",
+        "Message and delivery stored",
+        "Attempt 1 sent",
+        "Answer 503",
+        "Attempt 2 sent",
+        "connection_reset",
+        "Attempt 3 sent",
+        "Verified: accepted",
+        "Booked $",
+        "Answer 200",
+    ):
+        assert told in page.text, told
+    assert page.text.count("Failed on purpose") == 2 * 3  # two pictures and the table
+    assert "not sent by the shop" not in page.text
+    assert f"{world.shop.base_url}/deliveries/{delivery['id']}" in page.links
+    assert f"{world.shop.base_url}/orders/{order['id']}" in page.links
+
+
+async def test_a_story_goes_on_while_one_watches_though_only_the_shop_has_news(
+    world: World,
+) -> None:
+    order = await world.buy(hook=1)
+    [delivery_id] = order["delivery_ids"]
+    message_id = (await read(world.shop, f"/v1/deliveries/{delivery_id}"))["message_id"]
+
+    async with opened(world.subscriber, f"/story/live?message_id={message_id}") as stream:
+        waiting = await stream.until("Next try")
+        await world.shop.post(f"/v1/deliveries/{delivery_id}/cancel", json={})
+        await stream.until("Cancelled")
+    assert "Request received" not in waiting.text
+
+
+async def test_a_replay_stands_out_in_the_story(world: World) -> None:
+    delivery = await world.deliver(await world.buy(hook=1))
+    [receipt] = await world.receipts()
+    sent = delivery["attempts"][0]["request"]
+    await world.subscriber.post(
+        "/v1/new-purchase", content=sent["body"], headers=dict(sent["headers"])
+    )
+
+    page = await Visitor(world.subscriber).get(story_of(receipt["message_id"]))
+
+    assert "not sent by the shop" in page.text
+    assert "Verified: duplicate" in page.text
+
+
+async def test_every_answer_links_to_the_page_of_its_receipt(world: World) -> None:
+    delivery = await world.deliver(await world.buy(hook=1))
+    [receipt] = await world.receipts()
+    refused = await world.subscriber.post("/v1/new-purchase", content=b"{}")
+
+    [attempt] = delivery["attempts"]
+    address = f"{world.subscriber.base_url}/receipts/{receipt['id']}"
+    assert attempt["response"]["headers"]["link"] == f'<{address}>; rel="describedby"'
+    assert refused.headers["link"].endswith(f'{refused.json()["receipt_id"]}>; rel="describedby"')
+
+
+async def test_the_story_of_an_event_that_books_nothing(world: World) -> None:
+    [endpoint] = (await read(world.shop, "/v1/webhooks"))["data"]
+    pinged = await world.shop.post(f"/v1/webhooks/{endpoint['id']}/ping", json={})
+    delivery_id = pinged.json()["delivery_id"]
+    await world.courier.deliver(delivery_id)
+    delivery = await read(world.shop, f"/v1/deliveries/{delivery_id}")
+    assert delivery["event_type"] == EventType.WEBHOOK_PING
+    assert delivery["order_id"] is None
+
+    page = await Visitor(world.subscriber).get(story_of(delivery["message_id"]))
+
+    assert "Ping asked for" in page.text
+    assert "Booked" not in page.text

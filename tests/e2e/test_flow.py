@@ -1,0 +1,259 @@
+"""The picture of the flow, watched in a browser while real processes work, stop and come back."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+from playwright.sync_api import BrowserContext, Locator, expect
+
+from tests.demo import Demo
+from tests.e2e.conftest import NewContext
+from tests.e2e.tabs import ShopTab
+from tests.programs import buy, set_fault, wait_until
+from tests.waiting import wait_for
+
+# What a ghost has passed, by traveller: static/js/flow.js tells by its data-at.
+WATCH_GHOSTS = """
+window.passed = {};
+new MutationObserver((changes) => {
+  for (const { target } of changes) {
+    for (const id of target.dataset.ghost?.split(" ") ?? []) {
+      (window.passed[id] ??= []).push(target.dataset.at);
+    }
+  }
+}).observe(document.getElementById("flow-sky"), { subtree: true, attributeFilter: ["data-at"] });
+"""
+ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "landed-lane-1"]
+
+
+@pytest.fixture
+def flow(shop: ShopTab) -> ShopTab:
+    """The page, live, with someone who writes down which stations are passed."""
+    return open_flow(shop)
+
+
+def open_flow(shop: ShopTab) -> ShopTab:
+    shop.open_live("/flow")
+    shop.page.evaluate(WATCH_GHOSTS)
+    return shop
+
+
+def passed(tab: ShopTab, delivery_id: str) -> list[str]:
+    """The stations that a traveller has passed so far."""
+    steps: list[str] = tab.page.evaluate("(id) => window.passed[id] ?? []", delivery_id)
+    return steps
+
+
+def traveller(tab: ShopTab, delivery_id: str) -> Locator:
+    return tab.page.locator(f"#dot-{delivery_id}")
+
+
+def verdict(tab: ShopTab) -> Locator:
+    return tab.page.get_by_role("status")
+
+
+def station(tab: ShopTab, name: str) -> Locator:
+    """A station by its heading."""
+    heading = tab.page.get_by_role("heading", name=name, exact=True)
+    return tab.page.get_by_role("listitem").filter(has=heading).last
+
+
+def newest_delivery(shop_api: httpx.Client) -> str:
+    newest = shop_api.get("/v1/deliveries?limit=1").json()["data"]
+    return str(newest[0]["id"]) if newest else ""
+
+
+def press_and_find(tab: ShopTab, shop_api: httpx.Client) -> str:
+    """Press "Buy 1"; returns the id of the delivery that tells of it."""
+    before = newest_delivery(shop_api)
+    tab.press("Buy 1")
+
+    def other() -> str | None:
+        newest = newest_delivery(shop_api)
+        return newest if newest != before else None
+
+    return wait_for(other, "the order's delivery")
+
+
+def test_an_order_that_took_milliseconds_travels_past_every_station(
+    flow: ShopTab, shop_api: httpx.Client
+) -> None:
+    expect(verdict(flow)).to_have_text("Everything flows.")
+
+    delivery_id = press_and_find(flow, shop_api)
+
+    wait_for(lambda: passed(flow, delivery_id)[-1:] == ON_THE_LINE[-1:], "it lands")
+    assert passed(flow, delivery_id) == ON_THE_LINE
+    expect(flow.page.locator(".ghost")).to_have_count(0)
+    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
+    expect(traveller(flow, delivery_id)).not_to_have_attribute("data-travelling", "")
+    flow.expect_not_reloaded()
+
+
+def test_many_orders_travel_together_and_none_is_lost(
+    flow: ShopTab, shop_api: httpx.Client
+) -> None:
+    before = shop_api.get("/v1/stats").json()["deliveries"]["succeeded"]
+
+    flow.press("Buy 20")
+
+    lane = flow.page.locator("#lane-1")
+    expect(lane).to_contain_text(f"{before + 20:,} succeeded")
+    expect(flow.page.locator(".ghost")).to_have_count(0)
+    expect(flow.page.locator("[data-travelling]")).to_have_count(0)
+    expect(lane.get_by_role("link", name="succeeded")).to_have_count(5)
+
+
+def test_a_refused_delivery_comes_back_and_waits_for_its_next_try(
+    flow: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 500)
+    delivery_id = press_and_find(flow, shop_api)
+
+    wait_for(lambda: "waiting" in passed(flow, delivery_id), "it is back in the waiting room")
+    assert passed(flow, delivery_id)[:7] == [*ON_THE_LINE[:5], "lane-1!", "waiting"]
+    expect(verdict(flow)).to_contain_text("refuses")
+    expect(station(flow, "Waiting room")).to_contain_text("1 wait")
+    expect(flow.page.locator("#lane-1 .countdown")).to_have_text(re.compile(r"in \d s|due now"))
+    waiting = traveller(flow, delivery_id).get_by_role("link")
+    expect(waiting).to_have_attribute("data-left", re.compile(r"\d"))
+    set_fault(subscriber_api, None)
+
+    wait_for(lambda: passed(flow, delivery_id)[-1:] == ["landed-lane-1"], "it lands in the end")
+    expect(verdict(flow)).to_have_text("Everything flows.")
+    expect(station(flow, "Waiting room")).to_contain_text("0 wait")
+
+
+def test_what_is_for_a_paused_endpoint_waits_until_it_goes_on(
+    flow: ShopTab, shop_api: httpx.Client
+) -> None:
+    [endpoint] = shop_api.get("/v1/webhooks").json()["data"]
+    shop_api.patch(f"/v1/webhooks/{endpoint['id']}", json={"status": "paused"})
+
+    delivery_id = press_and_find(flow, shop_api)
+
+    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "waiting")
+    expect(verdict(flow)).to_contain_text("paused")
+    shop_api.patch(f"/v1/webhooks/{endpoint['id']}", json={"status": "active"})
+    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
+
+
+@pytest.fixture
+def frozen() -> Iterator[list[psutil.Process]]:
+    """Processes that a test has stopped; they go on in the end."""
+    stopped: list[psutil.Process] = []
+    yield stopped
+    for process in stopped:
+        process.resume()
+
+
+def test_a_frozen_redis_is_stuck_and_orders_go_past_it(
+    flow: ShopTab, shop_api: httpx.Client, demo: Demo, frozen: list[psutil.Process]
+) -> None:
+    redis = demo.wait_for("redis")
+    redis.suspend()
+    frozen.append(redis)
+    expect(verdict(flow)).to_contain_text("Redis does not answer")
+    expect(station(flow, "Redis")).to_contain_text("away")
+
+    delivery_id = press_and_find(flow, shop_api)
+
+    wait_for(lambda: passed(flow, delivery_id)[-1:] == ["landed-lane-1"], "it lands")
+    assert "around" in passed(flow, delivery_id)
+    redis.resume()
+    frozen.clear()
+    expect(verdict(flow)).to_have_text("Everything flows.")
+
+
+def test_without_a_worker_orders_pile_up_before_it_until_it_is_back(
+    flow: ShopTab, shop_api: httpx.Client, demo: Demo, frozen: list[psutil.Process]
+) -> None:
+    worker = demo.wait_for("worker")
+    worker.suspend()
+    frozen.append(worker)
+    expect(verdict(flow)).to_contain_text("no worker is alive")
+    expect(station(flow, "Worker")).to_contain_text("gone")
+
+    delivery_id = press_and_find(flow, shop_api)
+
+    expect(traveller(flow, delivery_id)).to_have_attribute(
+        "data-place", re.compile("redis|database")
+    )
+    expect(flow.page.get_by_role("list", name="The way of an order")).to_contain_text("piling up")
+    worker.resume()
+    frozen.clear()
+    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
+    expect(verdict(flow)).to_have_text("Everything flows.")
+
+
+def test_buttons_and_travellers_can_be_reached_by_keyboard(
+    flow: ShopTab, shop_api: httpx.Client
+) -> None:
+    button = flow.page.get_by_role("button", name="Buy 1", exact=True)
+    button.focus()
+    before = newest_delivery(shop_api)
+    flow.page.keyboard.press("Enter")
+    delivery_id = wait_for(
+        lambda: (newest := newest_delivery(shop_api)) != before and newest, "the order is placed"
+    )
+    expect(button).to_be_focused()
+    link = traveller(flow, str(delivery_id)).get_by_role("link")
+    expect(link).to_be_visible()
+
+    for _ in range(60):
+        if link.evaluate("(link) => link === document.activeElement"):
+            break
+        flow.page.keyboard.press("Tab")
+    expect(link).to_be_focused()
+    flow.page.keyboard.press("Enter")
+
+    expect(flow.page).to_have_url(re.compile(f"/deliveries/{delivery_id}$"))
+
+
+class TestWithReducedMotion:
+    @pytest.fixture
+    def context(self, new_context: NewContext) -> BrowserContext:
+        return new_context(reduced_motion="reduce")
+
+    def test_everyone_is_in_place_at_once(self, flow: ShopTab, shop_api: httpx.Client) -> None:
+        delivery_id = press_and_find(flow, shop_api)
+
+        expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
+        expect(traveller(flow, delivery_id)).to_be_visible()
+        assert passed(flow, delivery_id) == []
+
+
+class TestWithoutJavaScript:
+    @pytest.fixture
+    def context(self, new_context: NewContext) -> BrowserContext:
+        return new_context(java_script_enabled=False)
+
+    def test_the_picture_is_as_of_now_and_one_can_buy(
+        self, shop: ShopTab, shop_api: httpx.Client
+    ) -> None:
+        delivery_id = buy(shop_api)
+        wait_until(shop_api, delivery_id, "succeeded")
+        shop.open("/flow")
+
+        expect(shop.page.get_by_text("Reload for news")).to_be_visible()
+        expect(traveller(shop, delivery_id)).to_be_visible()
+        bought = press_and_find(shop, shop_api)
+
+        expect(shop.page).to_have_url(f"{shop.url}/flow")
+        wait_until(shop_api, bought, "succeeded")
+        shop.page.reload()
+        expect(traveller(shop, bought)).to_have_attribute("data-place", "landed-lane-1")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_fits_a_telephone(scheme: str, new_context: NewContext, demo: Demo) -> None:
+    telephone = {"width": 390, "height": 844}
+    page = new_context(viewport=telephone, color_scheme=scheme).new_page()
+    tab = open_flow(ShopTab(page, demo.shop_url))
+
+    tab.press("Buy 20")
+
+    expect(page.locator(".ghost").first).to_be_visible()
+    assert not page.evaluate("document.scrollingElement.scrollWidth > window.innerWidth")

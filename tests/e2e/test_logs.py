@@ -1,0 +1,320 @@
+"""The logs of both applications: rows that hold still, marks, sending from a row, time ranges."""
+
+import re
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Locator, expect
+
+from tests.demo import Demo
+from tests.e2e.conftest import NewContext
+from tests.e2e.tabs import SOON_MS, ShopTab, SubscriberTab, Tab
+from tests.e2e.watch import Watch
+from tests.programs import buy, set_fault, wait_until
+
+Place = tuple[dict[str, float] | None, float]
+
+
+@pytest.fixture(params=["shop", "subscriber"])
+def log(request: pytest.FixtureRequest, shop: ShopTab, subscriber: SubscriberTab) -> Tab:
+    return shop if request.param == "shop" else subscriber
+
+
+def path(log: Tab) -> str:
+    return "/deliveries" if isinstance(log, ShopTab) else "/"
+
+
+def rows(log: Tab) -> Locator:
+    return log.page.locator("tbody tr")
+
+
+def place(log: Tab, row: Locator) -> Place:
+    """Where a row is on the screen, and how far the page is scrolled."""
+    return row.bounding_box(), log.page.evaluate("window.scrollY")  # type: ignore[return-value]
+
+
+def newer(log: Tab, count: int) -> Locator:
+    return log.page.get_by_role("link", name=f"{count} new, show", exact=True)
+
+
+def buy_and_deliver(shop_api: httpx.Client, count: int) -> list[str]:
+    bought = [buy(shop_api) for _ in range(count)]
+    for delivery_id in bought:
+        wait_until(shop_api, delivery_id, "succeeded")
+    return bought
+
+
+def scrolled_to(log: Tab, index: int) -> Locator:
+    """The row with this index, once the page is scrolled so far that it is in the middle."""
+    row = rows(log).nth(index)
+    row.evaluate("(row) => row.scrollIntoView({block: 'center'})")
+    return log.page.locator(f"[id='{row.get_attribute('id')}']")
+
+
+def test_rows_that_come_do_not_move_what_the_reader_looks_at(
+    log: Tab, shop_api: httpx.Client
+) -> None:
+    buy_and_deliver(shop_api, 14)
+    log.open_live(path(log))
+    expect(rows(log).nth(13)).to_be_attached()
+    first = rows(log).first.get_attribute("id")
+    row = scrolled_to(log, 11)
+    before = place(log, row)
+
+    buy_and_deliver(shop_api, 12)
+
+    expect(newer(log, 12)).to_be_visible(timeout=SOON_MS)
+    assert place(log, row) == before
+    newer(log, 12).click()
+    expect(newer(log, 12)).to_have_count(0)
+    expect(rows(log).nth(12)).to_have_id(str(first))
+    expect(rows(log).first).to_be_in_viewport()
+    log.expect_not_reloaded()
+    log.expect_live()
+
+
+def test_a_row_that_is_looked_at_goes_on_changing_while_new_ones_are_held_back(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 500)
+    watched = buy(shop_api)
+    set_fault_once_failed(shop_api, subscriber_api, watched)
+    buy_and_deliver(shop_api, 12)
+    shop.open_live("/deliveries")
+    row = shop.row(watched)
+    row.evaluate("(row) => row.scrollIntoView({block: 'center'})")
+    buy_and_deliver(shop_api, 1)
+    expect(newer(shop, 1)).to_be_visible()
+
+    shop_api.post(f"/v1/deliveries/{watched}/attempts", json={}).raise_for_status()
+
+    expect(row.locator("i.ok")).to_have_count(2)
+    expect(newer(shop, 1)).to_be_visible()
+
+
+def set_fault_once_failed(shop: httpx.Client, subscriber: httpx.Client, delivery_id: str) -> None:
+    """Let a delivery fail once, and then succeed."""
+    wait_until(shop, delivery_id, "pending", attempts=1)
+    set_fault(subscriber, None)
+    wait_until(shop, delivery_id, "succeeded")
+
+
+def test_while_the_reader_is_at_the_top_rows_simply_appear(
+    log: Tab, shop_api: httpx.Client
+) -> None:
+    log.open_live(path(log))
+
+    for _ in range(3):
+        before = str(rows(log).first.get_attribute("id")) if rows(log).count() else "none"
+        buy_and_deliver(shop_api, 1)
+        expect(rows(log).first).not_to_have_id(before)
+
+    expect(log.page.get_by_text("new, show")).to_have_count(0)
+
+
+def test_the_focus_in_a_row_holds_the_rows_until_it_leaves(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    [read] = buy_and_deliver(shop_api, 1)
+    shop.open_live("/deliveries")
+    link = shop.row(read).get_by_role("link", name="purchase.created")
+    shop.page.keyboard.press("Tab")  # from now on, focus is shown
+    link.focus()
+    before = place(shop, link)
+
+    [new] = buy_and_deliver(shop_api, 1)
+
+    expect(newer(shop, 1)).to_be_visible()
+    expect(link).to_be_focused()
+    assert place(shop, link) == before
+    link.blur()
+    expect(shop.row(new)).to_contain_text("succeeded")
+    expect(newer(shop, 1)).to_have_count(0)
+
+
+def test_a_pointer_that_is_about_to_press_something_holds_the_rows(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    buy_and_deliver(shop_api, 2)
+    shop.open_live("/deliveries")
+    row = rows(shop).first
+    row.hover()
+    name = row.get_attribute("id")
+
+    [new] = buy_and_deliver(shop_api, 1)
+
+    expect(newer(shop, 1)).to_be_visible()
+    expect(rows(shop).first).to_have_id(str(name))
+    shop.page.mouse.move(2, 2)
+    expect(shop.row(new)).to_be_visible()  # once the pointer has rested
+
+
+def test_without_javascript_a_view_that_holds_still_has_a_link_to_what_is_new(
+    new_context: NewContext, demo: Demo, shop_api: httpx.Client
+) -> None:
+    ids = buy_and_deliver(shop_api, 3)
+    tab = ShopTab(new_context(java_script_enabled=False).new_page(), demo.shop_url)
+
+    tab.open(f"/deliveries?newest={ids[0]}")
+
+    expect(rows(tab).first).to_have_id(f"row-{ids[0]}")
+    newer(tab, 2).click()
+    expect(rows(tab).first).to_have_id(f"row-{ids[2]}")
+
+
+def test_each_attempt_is_a_mark_and_focus_tells_what_came_of_it(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 503)
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "pending", attempts=2)
+    shop.open_live("/deliveries")
+    row = shop.row(delivery_id)
+    expect(row.locator("i.yet")).not_to_have_count(0)
+    story = row.get_by_text(re.compile(r"1: 503, \d\d:\d\d:\d\d"))
+    expect(story).not_to_be_in_viewport(ratio=0.9)
+
+    row.locator("[tabindex]").focus()
+
+    expect(story).to_be_in_viewport(ratio=0.9)
+    expect(story).to_contain_text("more to come")
+    set_fault(subscriber_api, None)
+    expect(row).to_contain_text("succeeded")
+    expect(row.locator("i.no")).not_to_have_count(0)
+    expect(row.locator("i.ok")).to_have_count(1)
+    expect(row.locator("i.yet")).to_have_count(0)
+    expect(row.locator("[tabindex]")).to_be_focused()
+
+
+def test_the_time_to_the_next_try_counts_down(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 503)
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "pending", attempts=1)
+
+    shop.open_live("/deliveries")
+
+    countdown = shop.row(delivery_id).locator("[data-moment=countdown]")
+    expect(countdown).to_have_text(re.compile(r"in 2 s"))
+    expect(countdown).to_have_text(re.compile(r"in 1 s"))
+
+
+@pytest.fixture
+def cancelled(shop_api: httpx.Client, subscriber_api: httpx.Client) -> str:
+    """A delivery that was given up, below a dozen that arrived."""
+    set_fault(subscriber_api, 503)
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "pending", attempts=1)
+    shop_api.post(f"/v1/deliveries/{delivery_id}/cancel", json={}).raise_for_status()
+    set_fault(subscriber_api, None)
+    buy_and_deliver(shop_api, 12)
+    return delivery_id
+
+
+def test_sending_from_a_row_with_the_keyboard_leaves_the_reader_where_she_is(
+    shop: ShopTab, cancelled: str
+) -> None:
+    shop.open_live("/deliveries")
+    row = shop.row(cancelled)
+    row.evaluate("(row) => row.scrollIntoView({block: 'center'})")
+    before = place(shop, row)
+    row.get_by_role("button", name="Send now").focus()
+
+    shop.page.keyboard.press("Enter")
+
+    expect(row).to_contain_text("succeeded", timeout=SOON_MS)
+    assert place(shop, row) == before
+    shop.expect_not_reloaded()
+
+
+def test_without_javascript_sending_from_a_row_leads_back_to_it(
+    new_context: NewContext, demo: Demo, shop_api: httpx.Client, cancelled: str
+) -> None:
+    tab = ShopTab(new_context(java_script_enabled=False).new_page(), demo.shop_url)
+    tab.open("/deliveries?event_type=purchase.created")
+
+    tab.row(cancelled).get_by_role("button", name="Send now").click()
+
+    wait_until(shop_api, cancelled, "succeeded")
+    assert tab.page.url.endswith(f"?event_type=purchase.created#row-{cancelled}")
+    expect(tab.row(cancelled)).to_be_in_viewport()
+
+
+def test_what_is_no_longer_there_is_not_sent_and_the_page_says_so(
+    shop: ShopTab, cancelled: str, watch: Watch
+) -> None:
+    watch.expect(r"status of 404")
+    shop.open_live("/deliveries")
+    button = shop.row(cancelled).get_by_role("button", name="Send now")
+    button.evaluate("(button) => (button.formAction = '/deliveries/dlv_gone/attempts')")
+
+    button.click()
+
+    expect(shop.page.get_by_role("heading", level=1)).to_contain_text("Not Found")
+
+
+@pytest.fixture
+def abroad(new_context: NewContext) -> BrowserContext:
+    """Somewhere where it is never the same time as in UTC, and summer time is half an hour."""
+    return new_context(timezone_id="Australia/Lord_Howe")
+
+
+def test_moments_are_typed_in_the_readers_time_and_shared_in_utc(
+    abroad: BrowserContext, demo: Demo, shop_api: httpx.Client, new_context: NewContext
+) -> None:
+    [delivery_id] = buy_and_deliver(shop_api, 1)
+    made = shop_api.get(f"/v1/deliveries/{delivery_id}").json()["created_at"]
+    minute = datetime.fromisoformat(made).replace(second=0, microsecond=0)
+    tab = ShopTab(abroad.new_page(), demo.shop_url)
+    tab.open("/deliveries")
+    tab.page.get_by_label("Time", exact=True).select_option("between")
+    local = tab.page.evaluate(LOCAL, minute.isoformat())
+
+    tab.page.get_by_label("From (your time)").fill(local)
+    tab.press("Filter")
+
+    expect(tab.row(delivery_id)).to_be_visible()
+    assert f"since={minute:%Y-%m-%dT%H}%3A{minute:%M}%3A00" in tab.page.url
+    expect(tab.page.get_by_label("From (your time)")).to_have_value(re.compile(re.escape(local)))
+    elsewhere = ShopTab(new_context().new_page(), demo.shop_url)
+    elsewhere.page.goto(tab.page.url)
+    expect(elsewhere.row(delivery_id)).to_be_visible()
+    earlier = (minute - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    elsewhere.open(f"/deliveries?until={earlier}&q={delivery_id}")
+    expect(elsewhere.page.get_by_text("Nothing matches")).to_be_visible()
+
+
+LOCAL = """(text) => {
+  const moment = new Date(text);
+  return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}"""
+
+
+def test_a_search_for_what_the_pages_show_finds_it_on_both_sides(
+    shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    wanted, _other = buy_and_deliver(shop_api, 2)
+    message_id = shop_api.get(f"/v1/deliveries/{wanted}").json()["message_id"]
+    tabs: list[tuple[Tab, str]] = [
+        (shop, "Id or part of the URL"),
+        (subscriber, "Id or part of the body"),
+    ]
+    for tab, label in tabs:
+        tab.open(path(tab))
+
+        tab.page.get_by_label(label).fill(message_id[-8:])
+        tab.page.get_by_label(label).press("Enter")
+
+        expect(rows(tab)).to_have_count(1)
+        assert f"q={message_id[-8:]}" in tab.page.url
+        expect(tab.page.get_by_role("link", name="Show all", exact=True)).to_be_visible()
+
+
+def test_a_narrowed_view_is_live(shop: ShopTab, shop_api: httpx.Client) -> None:
+    shop.open_live("/deliveries?period=hour&event_type=purchase.created&state=succeeded")
+
+    [delivery_id] = buy_and_deliver(shop_api, 1)
+
+    expect(shop.row(delivery_id)).to_contain_text("succeeded", timeout=SOON_MS)

@@ -1,0 +1,266 @@
+"""The page of the flow as a reader without JavaScript finds it, and its stream."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shop.config import Settings
+from shop.database import Database
+from shop.heartbeats import Heartbeats
+from shop.queue import DeliveryQueue
+from shop.web.flow.facts import MOST_COUNTED
+from shop.web.flow.reading import Engine, EngineGauge, read_facts
+from shop.webhooks.delivery import Courier
+from tests.integration.shop.browsing import (
+    HEAVIEST_PAGE,
+    Page,
+    Shop,
+    Visitor,
+    attempt,
+    fail_attempts,
+    first_load,
+    order,
+    order_count,
+    register,
+)
+from tests.integration.shop.conftest import Clock, StartWorker
+from tests.integration.shop.test_pages_live import opened
+from tests.integration.shop.test_pages_live import register as register_live
+from tests.integration.shop.test_pages_live import shop as live_shop
+from tests.receiver import Receiver
+from tests.waiting import eventually
+
+serving = live_shop  # the same fixture, over a real socket
+
+
+def travellers(page: Page) -> dict[str, str]:
+    """Where each stands, by id."""
+    found = re.findall(r'id="dot-(\w+)".*? data-place="([\w-]+)"', page.answer.text)
+    return dict(found)
+
+
+async def flow(shop: Shop) -> Page:
+    return await Visitor(shop).get("/flow")
+
+
+async def test_a_shop_without_redis_says_what_is_stuck_and_still_takes_orders(shop: Shop) -> None:
+    await register(shop)
+    [delivery_id] = (await order(shop))["delivery_ids"]
+
+    page = await flow(shop)
+
+    assert "Stuck: Redis does not answer" in page.text
+    assert "nothing is lost: all goes past it" in page.text
+    assert travellers(page) == {delivery_id: "database"}
+    assert page.links[f"/deliveries/{delivery_id}"] is not None
+
+
+async def test_an_order_lands_at_each_of_its_endpoints(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    await register(shop, receiver.url)
+    await register(shop, f"{receiver.url}/second")
+    ids = (await order(shop))["delivery_ids"]
+    for delivery_id in ids:
+        await attempt(courier, clock, delivery_id)
+
+    page = await flow(shop)
+
+    assert sorted(travellers(page).values()) == ["landed-lane-1", "landed-lane-2"]
+    assert page.text.count("1 succeeded") == 2
+
+
+async def test_a_refused_delivery_waits_in_the_waiting_room_and_ends_among_the_failed(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await register(shop, receiver.url)
+    [delivery_id] = (await order(shop))["delivery_ids"]
+    await attempt(courier, clock, delivery_id)
+    waiting = await flow(shop)
+    for _ in range(2):
+        await attempt(courier, clock, delivery_id)
+
+    failed = await flow(shop)
+
+    assert travellers(waiting) == {delivery_id: "waiting"}
+    assert "In the database: 1 for the next try." in waiting.text
+    assert 'data-until="' in waiting.answer.text
+    assert "refuses" in waiting.text
+    assert travellers(failed) == {delivery_id: "failed"}
+    assert "1 dead letter " in failed.text
+
+
+async def test_what_comes_for_a_paused_endpoint_waits(shop: Shop) -> None:
+    endpoint_id = await register(shop)
+    await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})
+    [delivery_id] = (await order(shop))["delivery_ids"]
+
+    page = await flow(shop)
+
+    assert travellers(page) == {delivery_id: "waiting"}
+    assert "1 for a paused endpoint" in page.text
+    assert ": paused" in page.text
+
+
+async def test_an_open_breaker_counts_down_to_its_probe(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await register(shop, receiver.url)
+    clock.pass_seconds(60)  # so that the breaker is open by the page's clock, too
+    await fail_attempts(shop, courier, clock, times=20)
+
+    page = await flow(shop)
+
+    assert "breaker open" in page.text
+    assert set(travellers(page).values()) == {"waiting"}
+
+
+async def test_an_order_that_nobody_wants_to_be_told_of_is_shown_all_the_same(shop: Shop) -> None:
+    order_id = (await order(shop))["id"]
+
+    page = await flow(shop)
+
+    assert travellers(page) == {order_id: "database"}
+    assert "Nobody wants to be told yet." in page.text
+
+
+async def test_a_deleted_endpoint_has_no_lane(shop: Shop) -> None:
+    endpoint_id = await register(shop)
+    await order(shop)
+    await shop.delete(f"/v1/webhooks/{endpoint_id}")
+
+    page = await flow(shop)
+
+    assert f"/endpoints/{endpoint_id}" not in page.links
+    assert "Nobody wants to be told yet." in page.text
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_a_button_places_orders_as_customers_do(count: int, shop: Shop) -> None:
+    await register(shop)
+
+    answer = await Visitor(shop).submit("/flow/orders", count=str(count))
+
+    assert answer.status == 303
+    assert answer.answer.headers["location"] == "/flow"
+    assert await order_count(shop) == count
+    deliveries = (await shop.get("/v1/deliveries", params={"limit": 100})).json()["data"]
+    assert len(deliveries) == count
+
+
+async def test_htmx_is_answered_without_a_page_so_that_travellers_travel_on(shop: Shop) -> None:
+    token = (await flow(shop)).values["_csrf_token"][0]
+
+    answer = await shop.post(
+        "/flow/orders",
+        data={"_csrf_token": token, "count": "1"},
+        headers={"HX-Request": "true"},
+        follow_redirects=False,
+    )
+
+    assert answer.status_code == 204
+    assert await order_count(shop) == 1
+
+
+@pytest.mark.parametrize("count", ["", "0", "2", "21", "-1", "1_0", "１", "many", "9" * 5000])
+async def test_no_other_number_of_orders_is_placed(count: str, shop: Shop) -> None:
+    answer = await Visitor(shop).submit("/flow/orders", count=count)
+
+    assert answer.status == 400
+    assert await order_count(shop) == 0
+
+
+async def test_the_first_load_is_light(shop: Shop) -> None:
+    for number in range(8):
+        await register(shop, f"http://127.0.0.1:9001/{number}")
+    await Visitor(shop).submit("/flow/orders", count="20")
+
+    page = await flow(shop)
+
+    assert first_load(page) < HEAVIEST_PAGE
+
+
+async def test_counting_ends_where_it_would_cost_too_much(
+    shop: Shop, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shop.web.flow.reading.MOST_COUNTED", 3)
+    await register(shop)
+    for _ in range(5):
+        await order(shop)
+    clock.pass_seconds(1)
+
+    async with database.reading() as session:
+        facts = await read_facts(session, Engine(0, 1), now=clock.now)
+
+    assert MOST_COUNTED > 3
+    [endpoint] = facts.endpoints
+    assert (facts.orders, facts.orders_of_last_minute, endpoint.pending, endpoint.due) == (3,) * 4
+
+
+class TestWithRedis:
+    @pytest.fixture
+    def settings(self, tmp_path: Path, redis_url: str) -> Settings:
+        return Settings(HOOKSHOP_VAR=tmp_path, redis_url=redis_url)  # type: ignore[call-arg]
+
+    async def test_the_stream_finds_out_by_itself_that_a_worker_came_and_went(
+        self, serving: httpx.AsyncClient, start_worker: StartWorker
+    ) -> None:
+        async with opened(serving, "/flow/live") as stream:
+            await stream.until("no worker is alive")
+            worker = start_worker()
+            await stream.until("Everything flows.")
+            worker.terminate()
+
+            gone = await stream.until("no worker is alive")
+
+        assert "all waits before it" in gone.text
+
+    async def test_the_stream_shows_an_order_on_its_way(
+        self, serving: httpx.AsyncClient, start_worker: StartWorker, receiver: Receiver
+    ) -> None:
+        await register_live(serving, receiver.url)
+        async with opened(serving, "/flow/live") as stream:
+            await stream.until("no worker is alive")
+            await serving.post(
+                "/v1/orders",
+                json={"items": [{"product_id": "mug", "quantity": 1}], "customer_name": "Ada"},
+            )
+            waiting = await stream.until("1 wake-up ")
+            start_worker()
+
+            landed = await stream.until("1 succeeded")
+
+        assert set(travellers(waiting).values()) == {"redis"}
+        assert set(travellers(landed).values()) == {"landed-lane-1"}
+
+    async def test_a_redis_that_is_back_has_forgotten_the_workers_which_is_no_bad_news_yet(
+        self, redis_url: str
+    ) -> None:
+        queue, absent = DeliveryQueue(redis_url), DeliveryQueue("unix:///nowhere")
+        heartbeats = Heartbeats(redis_url)
+        gauge = EngineGauge(absent, heartbeats)
+
+        away = await gauge.read()
+        gauge._queue = queue  # noqa: SLF001 – as if it came back
+        back = await eventually(lambda: _answer(gauge), "Redis answers again")
+        later = await eventually(lambda: _known(gauge), "the workers are known again")
+
+        assert away == Engine(None, None)
+        assert back == Engine(0, None)
+        assert later == Engine(0, 0)
+        await asyncio.gather(queue.close(), absent.close(), heartbeats.close())
+
+
+async def _answer(gauge: EngineGauge) -> Engine | None:
+    engine = await gauge.read()
+    return engine if engine.queue_length is not None else None
+
+
+async def _known(gauge: EngineGauge) -> Engine | None:
+    engine = await gauge.read()
+    return engine if engine.workers is not None else None

@@ -1,0 +1,125 @@
+"""What is recorded with each attempt: when it was due, why then, and where its time went."""
+
+from datetime import timedelta
+
+import pytest
+
+from shop.database import Database
+from shop.models import Attempt
+from shop.vocabulary import Trigger
+from shop.webhooks.by_hand import resend
+from shop.webhooks.delivery import Courier
+from shop.webhooks.log import find_delivery
+from shop.webhooks.vault import Vault
+from tests.integration.shop.conftest import Clock
+from tests.integration.shop.test_delivery import buy
+from tests.receiver import Receiver
+
+
+async def attempts_of(database: Database, delivery_id: str) -> list[Attempt]:
+    async with database.reading() as session:
+        found = await find_delivery(session, delivery_id)
+    assert found is not None
+    return list(found.attempts)
+
+
+async def test_the_first_attempt_is_due_at_once_and_need_not_say_why(
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, vault, receiver.url)
+    created_at = clock.now
+    clock.pass_seconds(3)  # no worker was free
+
+    await courier.deliver(delivery_id)
+
+    [first] = await attempts_of(database, delivery_id)
+    assert (first.decided_at, first.due_at, first.delay) == (created_at, created_at, None)
+    assert first.started_at == created_at + timedelta(seconds=3)
+
+
+async def test_a_retry_records_what_the_schedule_said_and_when_it_was_decided(
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    delivery_id = await buy(database, clock, vault, receiver.url)
+    await courier.deliver(delivery_id)
+    decided_at = clock.now
+
+    clock.pass_seconds(10.5)
+    await courier.deliver(delivery_id)
+
+    second = (await attempts_of(database, delivery_id))[1]
+    assert second.delay == {"schedule": 10, "jitter": 0, "retry_after": 0}
+    assert second.decided_at == decided_at
+    assert second.due_at == decided_at + timedelta(seconds=10)
+    assert second.started_at == decided_at + timedelta(seconds=10.5)
+    assert second.trigger == Trigger.AUTOMATIC
+
+
+@pytest.mark.parametrize(("asked", "kept"), [("30", 30), ("1", 1), ("99999", 3600), ("soon", 0)])
+async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_or_not(
+    asked: str,
+    kept: float,
+    courier: Courier,
+    database: Database,
+    clock: Clock,
+    vault: Vault,
+    receiver: Receiver,
+) -> None:
+    receiver.status, receiver.headers = 429, {"Retry-After": asked}
+    delivery_id = await buy(database, clock, vault, receiver.url)
+    await courier.deliver(delivery_id)
+    decided_at = clock.now
+
+    clock.pass_seconds(3600)
+    await courier.deliver(delivery_id)
+
+    second = (await attempts_of(database, delivery_id))[1]
+    assert second.delay == {"schedule": 10, "jitter": 0, "retry_after": kept}
+    assert second.due_at == decided_at + timedelta(seconds=max(10, kept))
+
+
+async def test_what_a_person_sends_again_is_due_at_that_moment_and_waits_for_nothing(
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    delivery_id = await buy(database, clock, vault, receiver.url)
+    await courier.deliver(delivery_id)
+    clock.pass_seconds(2)  # while the retry waits
+
+    async with database.writing() as session:
+        await resend(session, delivery_id, now=clock.now)
+    clicked_at = clock.now
+    await courier.deliver(delivery_id)
+
+    second = (await attempts_of(database, delivery_id))[1]
+    assert second.trigger == Trigger.MANUAL
+    assert (second.decided_at, second.due_at, second.delay) == (clicked_at, clicked_at, None)
+
+
+async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, vault, receiver.url)
+    due_at = clock.now
+    await courier.ledger.claim(delivery_id)
+    clock.pass_seconds(6)
+
+    await courier.deliver(delivery_id)
+
+    [first] = await attempts_of(database, delivery_id)
+    assert first.due_at == due_at
+    assert first.started_at == due_at + timedelta(seconds=6)
+
+
+async def test_where_the_time_went_is_kept(
+    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+) -> None:
+    delivery_id = await buy(database, clock, vault, receiver.url)
+
+    await courier.deliver(delivery_id)
+
+    [first] = await attempts_of(database, delivery_id)
+    assert first.timings
+    assert first.timings["reused_connection"] is False
+    assert first.timings["waiting_ms"] > 0

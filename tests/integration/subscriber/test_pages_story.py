@@ -1,0 +1,89 @@
+"""The story's pages where the shop is away or says what it should not; both halves: contract."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.subscriber.conftest import Client, Clock, reaching_itself
+from tests.integration.subscriber.requests import deliver
+from tests.integration.subscriber.shop_stand_in import ShopStandIn
+from tests.pages import Visitor
+
+
+@pytest.fixture
+async def subscriber(tmp_path: Path, clock: Clock, shop: ShopStandIn) -> AsyncIterator[Client]:
+    async with reaching_itself(tmp_path, clock, shop.url) as (client, _settings):
+        yield client
+
+
+async def newest_message(subscriber: Client) -> str:
+    receipts = (await subscriber.get("/v1/receipts")).json()["data"]
+    return str(receipts[0]["message_id"])
+
+
+async def test_an_empty_inbox_says_where_stories_come_from(subscriber: Client) -> None:
+    page = await Visitor(subscriber).get("/story")
+
+    assert "No message has come in yet" in page.text
+
+
+async def test_the_newest_messages_lead_to_their_stories(subscriber: Client) -> None:
+    await deliver(subscriber)
+    await deliver(subscriber)  # a duplicate: the same message
+    message_id = await newest_message(subscriber)
+
+    page = await Visitor(subscriber).get("/story")
+
+    addresses = [each for each in page.links if each.startswith("/story?message_id=")]
+    assert addresses == [f"/story?message_id={message_id}"]
+    assert "duplicate" in page.text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (503, b""),
+        (401, b'{"status": 401}'),
+        (200, b"[]"),
+        (200, b'{"data": 7}'),
+        (200, b'{"data": [{"id": 1, "endpoint_id": "ep_1"}]}'),
+        (200, b'{"data": [{"id": "../../x", "endpoint_id": "ep_1"}]}'),
+        (200, b'{"data": [' + b"[" * 100_000),
+    ],
+    ids=lambda answer: f"{answer[0]} {answer[1][:30]!r}",
+)
+async def test_whatever_the_shop_says_our_half_is_told(
+    answer: tuple[int, bytes], subscriber: Client, shop: ShopStandIn
+) -> None:
+    await deliver(subscriber)
+    shop.answers["GET"] = answer
+
+    page = await Visitor(subscriber).get("/story", message_id=await newest_message(subscriber))
+
+    assert page.status == 200
+    assert "The shop's half is missing" in page.text
+    assert "Verified: accepted" in page.text
+
+
+async def test_a_message_the_shop_does_not_know_is_said_to_be_so(
+    subscriber: Client, shop: ShopStandIn
+) -> None:
+    await deliver(subscriber)
+    shop.answers["GET"] = (200, b'{"data": [], "next_cursor": null}')
+
+    page = await Visitor(subscriber).get("/story", message_id=await newest_message(subscriber))
+
+    assert "The shop knows nothing of this message" in page.text
+
+
+@pytest.mark.parametrize("message_id", ["msg_nobody", "a/b?c#d", "\x00", "é" * 300, "<b>"])
+async def test_a_message_nobody_knows_is_a_page_of_its_own(
+    message_id: str, subscriber: Client, shop: ShopStandIn
+) -> None:
+    shop.answers["GET"] = (200, b'{"data": [], "next_cursor": null}')
+
+    page = await Visitor(subscriber).get("/story", message_id=message_id)
+
+    assert page.status == 404
+    assert "Nothing is known of this message" in page.text

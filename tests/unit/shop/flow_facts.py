@@ -1,0 +1,38 @@
+"""Facts for the tests of the picture: one endpoint, one delivery, and what a test changes."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType
+from shop.web.flow.facts import DeliveryFacts, EndpointFacts, Facts
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SOON = NOW + timedelta(seconds=5)
+JUST_NOW = NOW - timedelta(seconds=1)
+
+
+def endpoint(**changes: Any) -> EndpointFacts:
+    """All is well there."""
+    well = EndpointFacts("ep_1", "http://127.0.0.1:8001/hook", EndpointStatus.ACTIVE, share=20)
+    return replace(well, **changes)
+
+
+def delivery(state: DeliveryState = DeliveryState.PENDING, **changes: Any) -> DeliveryFacts:
+    """Due since a second ago."""
+    due = DeliveryFacts(
+        id="dlv_1",
+        endpoint_id="ep_1",
+        event_type=EventType.PURCHASE_CREATED,
+        state=state,
+        waits_since=JUST_NOW,
+        order_id="ord_1",
+        total_cents=5075,
+        next_attempt_at=JUST_NOW if state is DeliveryState.PENDING else None,
+    )
+    return replace(due, **changes)
+
+
+def facts(*deliveries: DeliveryFacts, **changes: Any) -> Facts:
+    """Redis answers, one worker is alive, and the one endpoint is well."""
+    return replace(Facts(now=NOW, endpoints=[endpoint()], deliveries=deliveries), **changes)

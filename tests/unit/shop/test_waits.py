@@ -1,0 +1,104 @@
+"""Schedule, jitter, Retry-After and lateness are told apart, in words and in the bar."""
+
+import pytest
+
+from shop.web.deliveries.waits import FULL_BAR, Bar, Wait
+from shop.webhooks.retries import Delay
+
+
+def words(wait: Wait) -> list[tuple[str, str]]:
+    return [(part.kind, part.text) for part in wait.parts]
+
+
+def drawn(wait: Wait, longest: float | None = None) -> Bar:
+    bar = wait.bar(longest or wait.total)
+    assert bar is not None
+    return bar
+
+
+def widths(bar: Bar) -> dict[str, float]:
+    """In shares of the whole bar."""
+    return {piece.kind: round(piece.width / FULL_BAR, 2) for piece in bar.segments}
+
+
+def test_jitter_that_stretches_stands_after_the_schedule() -> None:
+    wait = Wait(Delay(8, jitter=1.2), late=0.8)
+
+    assert wait.headline == "waited 10 s"
+    assert words(wait) == [
+        ("schedule", "schedule 8 s"),
+        ("jitter", "jitter +1.2 s"),
+        ("late", "started 0.8 s late"),
+    ]
+    assert widths(drawn(wait)) == {"schedule": 0.8, "jitter": 0.12, "late": 0.08}
+
+
+def test_jitter_that_shortens_is_an_empty_place_behind_the_plan() -> None:
+    wait = Wait(Delay(10, jitter=-2))
+
+    bar = drawn(wait)
+
+    assert wait.headline == "waits 8 s"
+    assert words(wait) == [("schedule", "schedule 10 s"), ("saved", "jitter −2 s")]
+    assert widths(bar) == {"schedule": 0.8, "saved": 0.2}
+    assert bar.due == pytest.approx(0.8 * FULL_BAR)
+    assert bar.started is None
+
+
+def test_a_retry_after_beyond_the_schedule_is_the_rest_of_the_bar() -> None:
+    wait = Wait(Delay(2, jitter=0.5, retry_after=5), late=0)
+
+    bar = drawn(wait)
+
+    assert ("retry-after", "Retry-After 5 s, so it waits longer") in words(wait)
+    assert widths(bar) == {"schedule": 0.4, "jitter": 0.1, "retry-after": 0.5}
+    assert bar.asked is None
+    assert bar.due == bar.started == pytest.approx(FULL_BAR)
+
+
+def test_a_retry_after_that_asks_for_less_is_only_a_mark() -> None:
+    wait = Wait(Delay(4, retry_after=1))
+
+    bar = drawn(wait)
+
+    assert ("retry-after", "Retry-After 1 s, which is less") in words(wait)
+    assert widths(bar) == {"schedule": 1}
+    assert bar.asked == pytest.approx(FULL_BAR / 4, abs=0.01)
+
+
+def test_what_is_due_at_once_needs_no_bar_unless_it_was_late() -> None:
+    assert words(Wait(None, late=0.03)) == [
+        ("at-once", "due at once"),
+        ("late", "started 30 ms late"),
+    ]
+    assert Wait(None, late=0.03).bar(100) is None
+    assert widths(drawn(Wait(None, late=13))) == {"late": 1}
+
+
+def test_what_was_sent_by_hand_says_so() -> None:
+    assert words(Wait(None, by_hand=True)) == [("by-hand", "sent by hand, due at once")]
+
+
+def test_a_start_before_the_plan_blames_the_clock() -> None:
+    wait = Wait(Delay(10), late=-3)
+
+    assert words(wait)[-1] == ("late", "started 3 s early: a clock was set back")
+    assert wait.headline == "waited 7 s"
+    assert drawn(wait).started == pytest.approx(0.7 * FULL_BAR)
+
+
+def test_a_try_that_is_not_decided_is_only_expected() -> None:
+    wait = Wait(Delay(15), is_decided=False)
+
+    assert wait.headline == "about 15 s"
+    assert words(wait) == [("expected", "schedule 15 s, jitter up to a fifth of it")]
+    assert widths(drawn(wait)) == {"expected": 1}
+
+
+@pytest.mark.parametrize("delays", [(2, 4, 8, 15, 30), (5, 300, 1800, 7200, 86400)])
+def test_longer_waits_have_longer_bars_that_all_fit(delays: tuple[float, ...]) -> None:
+    bars = [drawn(Wait(Delay(seconds)), longest=max(delays)).due for seconds in delays]
+
+    assert bars == sorted(bars)
+    assert len(set(bars)) == len(bars)
+    assert 6 <= bars[0] < bars[-1] == pytest.approx(FULL_BAR)

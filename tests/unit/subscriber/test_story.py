@@ -1,0 +1,218 @@
+from datetime import UTC, datetime, timedelta
+
+from subscriber_app.shop_log import ShopAttempt, ShopDelivery, ShopRequest, ShopResponse
+from subscriber_app.story import Kind, ReceivedRequest, Story, stamp_of, tell
+from subscriber_app.vocabulary import Result, Verdict
+from subscriber_app.web.story.drawing import NARROW, TOP, WIDE, draw
+from subscriber_app.web.story.words import lines_of
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def after(milliseconds: float) -> datetime:
+    return START + timedelta(milliseconds=milliseconds)
+
+
+def attempt(
+    number: int, began: float, *, took: int = 10, status: int | None = 200, receipt: str = ""
+) -> ShopAttempt:
+    body = f'{{"receipt_id": "{receipt}"}}' if receipt else "not ours"
+    return ShopAttempt(
+        number=number,
+        started_at=after(began),
+        duration_ms=took,
+        trigger="automatic",
+        enqueued_at=after(began - 2),
+        request=ShopRequest(
+            "http://127.0.0.1:8001/v1/new-purchase",
+            {"webhook-timestamp": str(number), "webhook-signature": f"v1,{number}"},
+        ),
+        response=ShopResponse(status, body) if status else None,
+        error=None if status else "connection_reset",
+    )
+
+
+def delivery(*attempts: ShopAttempt, state: str = "succeeded") -> ShopDelivery:
+    return ShopDelivery(
+        id="dlv_1",
+        message_id="msg_1",
+        endpoint_id="ep_1",
+        event_type="purchase.created",
+        state=state,
+        created_at=START,
+        order_id="ord_0123456789",
+        next_attempt_at=after(60_000) if state == "pending" else None,
+        completed_at=after(50) if state in ("failed", "cancelled", "succeeded") else None,
+        attempts=list(attempts),
+    )
+
+
+def received(
+    receipt_id: str, came: float, *, copy_of: int = 0, booked: bool = True
+) -> ReceivedRequest:
+    return ReceivedRequest(
+        receipt_id=receipt_id,
+        stamp=stamp_of(str(copy_of), f"v1,{copy_of}"),
+        received_at=after(came),
+        verified_at=after(came + 1),
+        booked_at=after(came + 2) if booked else None,
+        verdict=Verdict.ACCEPTED,
+        reason=None,
+        status=200,
+        value_cents=5075,
+        results=[Result.PASSED, Result.SKIPPED],
+    )
+
+
+def kinds(story: Story) -> list[str]:
+    return [happening.kind.value for happening in story.happenings]
+
+
+def pairs(story: Story) -> dict[str, int | None]:
+    """The attempt's number for each receipt."""
+    return {
+        happening.request.receipt_id: happening.attempt.number if happening.attempt else None
+        for happening in story.happenings
+        if happening.kind is Kind.RECEIVED and happening.request
+    }
+
+
+def test_a_delivery_that_arrives_at_once_is_told_from_the_order_to_the_answer() -> None:
+    told = tell(delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=after(99))
+
+    assert kinds(told) == [
+        "ordered",
+        "stored",
+        "enqueued",
+        "sent",
+        "received",
+        "verified",
+        "booked",
+        "answered",
+    ]
+    assert told.began_at == START
+    assert not told.clocks_differ
+
+
+def test_an_answer_names_the_receipt_it_belongs_to() -> None:
+    first, second = attempt(1, 5, receipt="rcp_b"), attempt(2, 100, receipt="rcp_a")
+
+    told = tell(delivery(first, second), [received("rcp_a", 105), received("rcp_b", 8)], now=START)
+
+    assert pairs(told) == {"rcp_b": 1, "rcp_a": 2}
+
+
+def test_without_an_answer_timestamp_and_signature_tell_which_attempt_a_request_was() -> None:
+    lost, arrived = attempt(1, 5, status=None), attempt(2, 100, receipt="rcp_2")
+
+    told = tell(
+        delivery(lost, arrived),
+        [received("rcp_2", 105, copy_of=2), received("rcp_1", 8, copy_of=1)],
+        now=START,
+    )
+
+    assert pairs(told) == {"rcp_1": 1, "rcp_2": 2}
+
+
+def test_a_replay_is_not_taken_for_an_attempt() -> None:
+    told = tell(
+        delivery(attempt(1, 5, receipt="rcp_1")),
+        [received("rcp_1", 8, copy_of=1), received("rcp_replay", 500, copy_of=1, booked=False)],
+        now=START,
+    )
+
+    assert pairs(told) == {"rcp_1": 1, "rcp_replay": None}
+    [replay] = [each for each in told.happenings if each.kind is Kind.RECEIVED and not each.attempt]
+    assert told.is_foreign(replay)
+
+
+def test_what_an_open_attempt_has_brought_is_not_called_foreign() -> None:
+    told = tell(
+        delivery(attempt(1, 5, status=None, took=20), state="sending"),
+        [received("rcp_1", 8, copy_of=1), received("rcp_2", 2000, copy_of=2, booked=False)],
+        now=after(3000),
+    )
+
+    assert not any(told.is_foreign(each) for each in told.happenings)
+    assert kinds(told)[-1] == "under_way"
+
+
+def test_clocks_that_differ_are_found_out_and_set_right() -> None:
+    behind = received("rcp_1", 8 - 700)
+
+    told = tell(delivery(attempt(1, 5, receipt="rcp_1")), [behind], now=START)
+
+    assert told.clocks_differ
+    assert told.clock_gap == timedelta(milliseconds=697)
+    assert kinds(told).index("sent") < kinds(told).index("received") < kinds(told).index("answered")
+
+
+def test_a_clock_that_is_ahead_is_moved_back() -> None:
+    told = tell(
+        delivery(attempt(1, 5, took=10, receipt="rcp_1")), [received("rcp_1", 4000)], now=START
+    )
+
+    assert told.clock_gap == timedelta(milliseconds=15 - 4000)
+
+
+def test_rounding_does_not_put_an_answer_before_what_it_answers() -> None:
+    told = tell(delivery(attempt(1, 5, took=4, receipt="rcp_1")), [received("rcp_1", 8)], now=START)
+
+    assert kinds(told)[-2:] == ["booked", "answered"]
+    assert not told.clocks_differ
+
+
+def test_the_next_try_comes_last_even_when_it_is_overdue() -> None:
+    told = tell(
+        delivery(attempt(1, 5, status=500), state="pending"),
+        [received("rcp_late", 999_999, booked=False)],
+        now=START,
+    )
+
+    assert kinds(told)[-1] == "next_try"
+
+
+def test_a_delivery_that_failed_ends_with_giving_up() -> None:
+    told = tell(delivery(attempt(1, 45, status=500, took=20), state="failed"), [], now=START)
+
+    assert kinds(told)[-2:] == ["answered", "given_up"]
+
+
+def test_without_the_shop_our_half_is_told_alone() -> None:
+    told = tell(None, [received("rcp_1", 8)], now=START)
+
+    assert kinds(told) == ["received", "verified", "booked"]
+    assert told.began_at == after(8)
+    assert not any(told.is_foreign(each) for each in told.happenings)
+
+
+def test_a_picture_runs_downwards_and_joins_what_belongs_together() -> None:
+    told = tell(
+        delivery(attempt(1, 5, status=None), attempt(2, 4000, receipt="rcp_2")),
+        [received("rcp_2", 4003, copy_of=2)],
+        now=START,
+    )
+    lines = lines_of(told, shop_url="http://127.0.0.1:8000")
+
+    for layout in (WIDE, NARROW):
+        picture = draw(lines, layout)
+        heights = [row.y for row in picture.rows]
+        assert heights[0] == TOP
+        assert heights == sorted(heights)
+        assert picture.height > heights[-1]
+        lost, out, back = picture.arrows
+        assert lost.is_lost
+        assert (out.x1, out.x2) == (layout.shop_x, layout.subscriber_x)
+        assert (back.x1, back.x2) == (layout.subscriber_x, layout.shop_x)
+        assert [pause.text for pause in picture.pauses] == ["4.0 s"]
+
+
+def test_lines_lead_to_the_pages_that_tell_more() -> None:
+    told = tell(delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=START)
+
+    lines = {line.happening.kind: line for line in lines_of(told, shop_url="http://127.0.0.1:8000")}
+
+    assert lines[Kind.SENT].address == "http://127.0.0.1:8000/deliveries/dlv_1"
+    assert lines[Kind.VERIFIED].address == "/receipts/rcp_1"
+    assert lines[Kind.BOOKED].title == "Booked $50.75"
+    assert lines[Kind.ANSWERED].elapsed == "+15 ms"
