@@ -28,6 +28,7 @@ from shop.queue import DeliveryQueue
 from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
+from shop.web.metrics import show_metrics
 from shop.web.pages import jinja_environment, page_handlers
 from shop.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 from shop.webhooks.vault import Vault
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Litestar:
     return Litestar(
         route_handlers=[
             healthz,
+            show_metrics,
             api_router,
             *page_handlers,
             create_static_files_router(

@@ -35,6 +35,7 @@ from subscriber_app.subscription import Subscriptions
 from subscriber_app.web.access import OPEN_TO_ALL, guards, sessions
 from subscriber_app.web.api import api_router
 from subscriber_app.web.errors import exception_handlers
+from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import jinja_environment, page_handlers
 from subscriber_app.web.receiver import receive_webhook
 from subscriber_app.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
@@ -79,6 +80,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     return Litestar(
         route_handlers=[
             healthz,
+            show_metrics,
             receive_webhook,
             api_router,
             *page_handlers,

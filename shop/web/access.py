@@ -22,6 +22,10 @@ OPEN_TO_ALL = {"open_to_all": True}
 SESSION_HOURS = 12
 LOGGED_IN = "logged_in"
 
+# Where programs ask: with the token, and they are answered with problem documents.
+METRICS = "/metrics"
+FOR_PROGRAMS = ("/v1/", METRICS)
+
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -40,7 +44,7 @@ def guards(settings: Settings) -> list[Guard]:
     def insist_on_admin(connection: Connection, handler: BaseRouteHandler) -> None:
         if handler.opt.get("open_to_all"):
             return
-        if connection.url.path.startswith("/v1/"):
+        if connection.url.path.startswith(FOR_PROGRAMS):
             scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
             if scheme.lower() == "bearer" and is_the_token(token, settings):
                 return

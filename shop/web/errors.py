@@ -1,4 +1,4 @@
-"""Turns every refusal and failure into an answer: problem documents under ``/v1``, pages elsewhere.
+"""Turns every refusal and failure into an answer: problem documents for programs, pages elsewhere.
 
 The handlers are wired in ``app``. Nothing of an exception's inside reaches a client; a failure of
 our own is logged once, here.
@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from shop.fulfilment import NotPossible
 from shop.idempotency import KeyReused
 from shop.orders import UnknownProduct
+from shop.web.access import FOR_PROGRAMS
 from shop.web.security import SECURITY_HEADERS
 from shop.webhooks.endpoints import AlreadyRegistered, NothingToPause
 from shop.webhooks.log import BadCursor
@@ -83,7 +84,7 @@ def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
 
 def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
     """A program is told what to send; a person is sent to the login, and on from there."""
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
     wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
@@ -127,7 +128,7 @@ def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
 
 
 def _answer(request: AnyRequest, problem: Problem) -> AnyResponse:
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _problem_document(problem)
     return _error_page(problem)
 

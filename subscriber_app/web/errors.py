@@ -1,4 +1,4 @@
-"""Turns every refusal and failure into an answer: problem documents under ``/v1``, pages elsewhere.
+"""Turns every refusal and failure into an answer: problem documents for programs, pages elsewhere.
 
 The handlers are wired in ``app``. What is wrong with a webhook is not an error but a receipt: see
 ``receiver``.
@@ -16,6 +16,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
 from subscriber_app.receipts import BadCursor
+from subscriber_app.web.access import FOR_PROGRAMS
 from subscriber_app.web.security import SECURITY_HEADERS
 
 RETRY_AFTER_SECONDS = 5
@@ -55,7 +56,7 @@ def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
 
 def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
     """A program is told what to send; a person is sent to the login, and on from there."""
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
     wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
@@ -92,7 +93,7 @@ def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
 
 
 def _answer(request: AnyRequest, problem: Problem) -> AnyResponse:
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _problem_document(problem)
     return _error_page(problem)
 
