@@ -30,6 +30,7 @@ from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import jinja_environment, page_handlers
+from shop.web.request_log import RequestLog
 from shop.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 from shop.webhooks.vault import Vault
 
@@ -57,7 +58,7 @@ def create_app(settings: Settings) -> Litestar:
             for part in (queue, feed, heartbeats, database):
                 await part.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             healthz,
             show_metrics,
@@ -95,6 +96,9 @@ def create_app(settings: Settings) -> Litestar:
         ),
         logging_config=None,  # the entry point has configured logging
     )
+    # Around everything, as no middleware is: an address that is not there has none.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
 
 
 def _provided(**parts: object) -> dict[str, Provide]:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shop.logs import LogFormat
 from shop.webhooks.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.url_policy import Network, UrlPolicy
 
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     endpoint_policy: Literal["local", "public"] = "local"
     admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
+    log_format: LogFormat = "text"
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     @model_validator(mode="after")

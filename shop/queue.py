@@ -16,6 +16,7 @@ from arq.constants import default_queue_name
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from shop.logs import request_id
 from shop.redis_patience import RedisPatience
 
 WAKE_TIMEOUT_SECONDS = 0.25  # an order never waits longer than this for Redis
@@ -58,9 +59,14 @@ class DeliveryQueue:
 
         Call it after the commit: a worker that is quicker than the commit would find nothing.
         """
+        ids = list(delivery_ids)
+        if request_id.get():  # somebody's wish; the scheduler would say it again and again
+            for delivery_id in ids:
+                facts = {"delivery_id": delivery_id}
+                logger.info("Delivery %s may go out now", delivery_id, extra=facts)
         try:
             async with self._patience.bounded():
-                for delivery_id in delivery_ids:
+                for delivery_id in ids:
                     await self._arq.enqueue_job(
                         DELIVER_JOB, delivery_id, _job_id=_job_id(delivery_id)
                     )

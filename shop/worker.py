@@ -44,9 +44,10 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; deliveries in flight are finished first."""
-    configure_logging()
     try:
-        asyncio.run(run(load_settings()))
+        settings = load_settings()
+        configure_logging(settings.log_format)
+        asyncio.run(run(settings))
     except ConfigurationError as error:
         sys.stderr.write(f"shop.worker: {error}\n")
         sys.exit(2)  # no restart will help

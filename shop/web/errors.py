@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from shop.fulfilment import NotPossible
 from shop.idempotency import KeyReused
+from shop.logs import request_id
 from shop.orders import UnknownProduct
 from shop.web.access import FOR_PROGRAMS
 from shop.web.security import SECURITY_HEADERS
@@ -140,6 +141,7 @@ def _problem_document(problem: Problem) -> AnyResponse:
             "title": HTTPStatus(problem.status_code).phrase,
             "status": problem.status_code,
             "detail": problem.detail,
+            "request_id": request_id.get(),
             **problem.members,
         },
         status_code=problem.status_code,
@@ -158,6 +160,7 @@ def _error_page(problem: Problem) -> AnyResponse:
             "status": status.value,
             "title": status.phrase,
             "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
+            "request_id": request_id.get(),
             "way_out": problem.way_out,
         },
         status_code=problem.status_code,

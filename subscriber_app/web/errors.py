@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
+from subscriber_app.logs import request_id
 from subscriber_app.receipts import BadCursor
 from subscriber_app.web.access import FOR_PROGRAMS
 from subscriber_app.web.security import SECURITY_HEADERS
@@ -105,6 +106,7 @@ def _problem_document(problem: Problem) -> AnyResponse:
             "title": HTTPStatus(problem.status_code).phrase,
             "status": problem.status_code,
             "detail": problem.detail,
+            "request_id": request_id.get(),
         },
         status_code=problem.status_code,
         headers=_headers(problem),
@@ -122,6 +124,7 @@ def _error_page(problem: Problem) -> AnyResponse:
             "status": status.value,
             "title": status.phrase,
             "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
+            "request_id": request_id.get(),
         },
         status_code=problem.status_code,
         headers=_headers(problem),
