@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
     log_format: LogFormat = "text"
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     @model_validator(mode="after")

@@ -174,6 +174,9 @@ _TRIGGERS = (
         UPDATE delivery_tally SET amount = amount - 1
             WHERE minute = strftime('%s', OLD.created_at) / 60
                 AND endpoint_id = OLD.endpoint_id AND state = OLD.state;
+        DELETE FROM delivery_tally
+            WHERE minute = strftime('%s', OLD.created_at) / 60
+                AND endpoint_id = OLD.endpoint_id AND amount = 0;
     END
     """,
 )

@@ -17,7 +17,7 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.announcements import ChangeFeed
+from shop.announcements import Change, ChangeFeed
 from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
@@ -26,6 +26,7 @@ from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_jo
 from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired
 from shop.webhooks.in_flight import InFlight
+from shop.webhooks.retention import prune
 from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
@@ -70,6 +71,7 @@ async def run(settings: Settings) -> None:
     worker = _arq_worker(settings, in_flight)
     scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
     tidying = asyncio.create_task(tidy(database))
+    pruning = asyncio.create_task(keep_pruned(database, feed, settings.retention_days))
     beating = asyncio.create_task(heartbeats.beat_on(_sign(), lambda: in_flight.count))
     try:
         logger.info("The worker looks for deliveries")
@@ -77,7 +79,7 @@ async def run(settings: Settings) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await worker.async_run()
     finally:
-        await _end(scheduler, tidying)
+        await _end(scheduler, tidying, pruning)
         await in_flight.finish(SHIFT + rules.request_timeout + STOP_MARGIN)
         await _end(beating)
         logger.info("The worker has finished what it had begun")
@@ -104,6 +106,19 @@ async def tidy(database: Database) -> None:
                 await forget_expired(session, now=datetime.now(UTC))
         except SQLAlchemyError as error:
             logger.warning("Tidying: %s", error)
+        await asyncio.sleep(TIDY_SECONDS)
+
+
+async def keep_pruned(database: Database, feed: ChangeFeed, days: int | None) -> None:
+    """Delete deliveries that succeeded so many days ago, for ever; None: nothing is deleted."""
+    while days:
+        before = datetime.now(UTC) - timedelta(days=days)
+        try:
+            if count := await prune(database, before=before):
+                logger.info("Pruned %d deliveries that succeeded before %s", count, before)
+                await feed.announce(Change.everything())
+        except SQLAlchemyError as error:
+            logger.warning("Pruning: %s", error)
         await asyncio.sleep(TIDY_SECONDS)
 
 
