@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> Litestar:
     queue = DeliveryQueue(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
-    vault = Vault.open(settings.vault_key_file)
+    vault = Vault.open(settings.vault_key_file, settings.secrets_key)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,
-        csrf_config=csrf_protection(settings.var),
+        csrf_config=csrf_protection(settings),
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(jinja_environment())
         ),

@@ -24,7 +24,7 @@ from shop.heartbeats import Heartbeats, WorkerSign
 from shop.logs import configure_logging
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
 from shop.webhooks.delivery import SHIFT, Courier
-from shop.webhooks.endpoint_secrets import forget_expired
+from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
 from shop.webhooks.in_flight import InFlight
 from shop.webhooks.retention import prune
 from shop.webhooks.rules import DeliveryRules
@@ -65,8 +65,10 @@ async def run(settings: Settings) -> None:
     heartbeats = Heartbeats(settings.resolved_redis_url)
     sender = Sender(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     rules = _rules(settings)
-    courier = Courier(database, sender, feed, Vault.open(settings.vault_key_file), rules)
+    vault = Vault.open(settings.vault_key_file, settings.secrets_key)
+    courier = Courier(database, sender, feed, vault, rules)
     await database.create_tables()
+    await _insist_on_the_key(database, vault)
     in_flight = InFlight(courier, most=MOST_IN_FLIGHT)
     worker = _arq_worker(settings, in_flight)
     scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
@@ -86,6 +88,16 @@ async def run(settings: Settings) -> None:
         await worker.close()
         for part in (sender, queue, feed, heartbeats, database):
             await part.close()
+
+
+async def _insist_on_the_key(database: Database, vault: Vault) -> None:
+    """With another machine's key each delivery would use up its schedule, and none would go out."""
+    async with database.reading() as session:
+        if await is_another_key(session, vault):
+            raise ConfigurationError(
+                "the key at hand is not the one that locked the endpoints' secrets: set "
+                "SHOP_SECRETS_KEY, or copy secrets.key from the first machine into HOOKSHOP_VAR"
+            )
 
 
 async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:

@@ -113,7 +113,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,
-        csrf_config=csrf_protection(settings.var),
+        csrf_config=csrf_protection(settings),
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(jinja_environment(faults, defences))
         ),

@@ -16,7 +16,7 @@ from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.types import Guard
 
 from subscriber_app.config import Settings
-from subscriber_app.web.security import persistent_key
+from subscriber_app.web.security import session_key
 
 OPEN_TO_ALL = {"open_to_all": True}
 SESSION_HOURS = 12
@@ -67,7 +67,7 @@ def sessions(settings: Settings) -> CookieBackendConfig:
     Their key depends on the token: whoever changes it logs everybody out.
     """
     token = settings.admin_token.get_secret_value() if settings.admin_token else ""
-    key = persistent_key(settings.var / "subscriber.key") + token
+    key = session_key(settings) + token
     return CookieBackendConfig(
         secret=hashlib.sha256(key.encode()).digest(),
         key=f"subscriber_session_{hashlib.sha256(key.encode()).hexdigest()[:8]}",
