@@ -26,6 +26,7 @@ from shop.webhooks.log import BadCursor
 from shop.webhooks.url_policy import UrlRefused
 
 RETRY_AFTER_SECONDS = 5
+_NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
 
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
@@ -152,8 +153,9 @@ def _problem_document(problem: Problem) -> AnyResponse:
 
 def _error_page(problem: Problem) -> AnyResponse:
     status = HTTPStatus(problem.status_code)
-    # Litestar has no words of its own for an address that is not there.
-    detail = status.description if problem.detail == status.phrase else problem.detail
+    detail = problem.detail
+    if detail == status.phrase:  # Litestar has no words of its own, as for an unknown address
+        detail = _NO_SUCH_PAGE if status == HTTPStatus.NOT_FOUND else status.description
     return Template(
         "shop/error.html",
         context={

@@ -8,6 +8,7 @@ from litestar.response import Redirect, Template
 from shop.web.access import LOGGED_IN, OPEN_TO_ALL, is_the_token
 from shop.web.dependencies import TheSettings
 from shop.web.forms import read_form
+from shop.web.security import own_path
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -29,7 +30,7 @@ async def log_in(request: AnyRequest, settings: TheSettings) -> AnyResponse:
     if not is_the_token(form.text("admin_token"), settings):
         return _page(wanted, problem="This is not the token that the shop was started with.")
     request.set_session({LOGGED_IN: True})
-    return Redirect(_own_page(wanted), status_code=303)
+    return Redirect(own_path(wanted, otherwise="/deliveries"), status_code=303)
 
 
 @post("/logout", include_in_schema=False)
@@ -45,9 +46,3 @@ def _page(wanted: str, problem: str = "") -> AnyResponse:
         context={"next": wanted, "problem": problem},
         status_code=422 if problem else 200,
     )
-
-
-def _own_page(wanted: str) -> str:
-    """A path of this shop: anything else could lead a visitor to a look-alike elsewhere."""
-    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    return wanted if is_path and wanted.isprintable() else "/deliveries"

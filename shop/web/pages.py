@@ -5,7 +5,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar.handlers import HTTPRouteHandler
 
-from shop.web import deliveries, endpoints, flow, login, orders, overview, storefront
+from shop.web import (
+    appearance,
+    deliveries,
+    endpoints,
+    flow,
+    login,
+    orders,
+    overview,
+    storefront,
+)
 from shop.web.access import is_logged_in
 from shop.web.figure_words import meaning, milliseconds, percent
 from shop.web.storefront.cart import read_cart
@@ -22,6 +31,7 @@ page_handlers: list[HTTPRouteHandler] = [
     login.show_login,
     login.log_in,
     login.log_out,
+    appearance.choose_appearance,
 ]
 
 
@@ -37,6 +47,8 @@ def jinja_environment() -> Environment:
     # For the header of every page, error pages included, whatever its handler knows of carts.
     environment.globals["read_cart"] = read_cart
     environment.globals["is_logged_in"] = is_logged_in
+    environment.globals["read_appearance"] = appearance.read_appearance
+    environment.globals["way_back"] = appearance.way_back
     for words in (percent, milliseconds, meaning):
         environment.filters[words.__name__] = words
     return environment

@@ -1,4 +1,4 @@
-"""Headers that tell browsers to distrust what is not ours, and the key behind CSRF tokens.
+"""What tells browsers to distrust what is not ours, and the key behind CSRF tokens.
 
 Wired in ``app``. Stored answers of strangers are shown on our pages, so a page must be unable to
 run what it shows: no inline script or style, nothing from another host, no framing.
@@ -47,6 +47,12 @@ def csrf_protection(settings: Settings) -> CSRFConfig:
         cookie_samesite="strict",
         exclude=["^/v1/"],
     )
+
+
+def own_path(wanted: str, *, otherwise: str) -> str:
+    """A path of this shop: anything else could lead a visitor to a look-alike elsewhere."""
+    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_path and wanted.isprintable() else otherwise
 
 
 def session_key(settings: Settings) -> str:

@@ -21,6 +21,7 @@ from subscriber_app.web.access import FOR_PROGRAMS
 from subscriber_app.web.security import SECURITY_HEADERS
 
 RETRY_AFTER_SECONDS = 5
+_NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
 
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
@@ -116,8 +117,9 @@ def _problem_document(problem: Problem) -> AnyResponse:
 
 def _error_page(problem: Problem) -> AnyResponse:
     status = HTTPStatus(problem.status_code)
-    # Litestar has no words of its own for an address that is not there.
-    detail = status.description if problem.detail == status.phrase else problem.detail
+    detail = problem.detail
+    if detail == status.phrase:  # Litestar has no words of its own, as for an unknown address
+        detail = _NO_SUCH_PAGE if status == HTTPStatus.NOT_FOUND else status.description
     return Template(
         "subscriber/error.html",
         context={

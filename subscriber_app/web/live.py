@@ -60,15 +60,18 @@ async def _messages(
 ) -> AsyncIterator[ServerSentEventMessage]:
     # Listening before the first reading, so that nothing falls between the two.
     with feed.listening() as listener:
-        shown: dict[str, str] = {}
+        shown: dict[Region, str] = {}  # the HTML that the page has of each
         while not listener.is_over:
-            for region in regions:
-                html = await _render(request, region)
-                if html is None:
-                    return
-                if html != shown.get(region.element_id):
-                    yield _message(region, html)
-                    shown[region.element_id] = html
+            try:
+                current = {region: await _render(request, region) for region in regions}
+            except SQLAlchemyError as error:
+                # The stream ends, and the browser connects again.
+                logger.warning("%s: database unavailable: %s", request.url.path, error)
+                return
+            changed = {it: html for it, html in current.items() if html != shown.get(it)}
+            if changed:
+                yield _message(changed)
+                shown = current
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
             while not await listener.hear(timeout=min(look_again_seconds, KEEP_ALIVE_SECONDS)):
                 if look_again_seconds <= KEEP_ALIVE_SECONDS:
@@ -76,18 +79,18 @@ async def _messages(
                 yield ServerSentEventMessage(data=None, comment="still here")
 
 
-async def _render(request: AnyRequest, region: Region) -> str | None:
-    """The region's HTML, or None when the database is away: the browser will connect again."""
-    try:
-        context = await region.read()
-    except SQLAlchemyError as error:
-        logger.warning("%s: stream ends, database unavailable: %s", request.url.path, error)
-        return None
-    answer = Template(region.template, context=context)
+async def _render(request: AnyRequest, region: Region) -> str:
+    """The region's HTML as it is now."""
+    answer = Template(region.template, context=await region.read())
     template = request.app.template_engine.get_template(region.template)  # type: ignore[union-attr]
     return str(template.render(**answer.create_template_context(request)))
 
 
-def _message(region: Region, html: str) -> ServerSentEventMessage:
+def _message(changed: dict[Region, str]) -> ServerSentEventMessage:
+    """All that has changed since the last one; so the pause between messages bounds updates."""
+    return ServerSentEventMessage(data="".join(map(_partial, changed, changed.values())))
+
+
+def _partial(region: Region, html: str) -> str:
     target = f'hx-target="#{region.element_id}" hx-swap="outerMorph"'
-    return ServerSentEventMessage(data=f"<hx-partial {target}>{html}</hx-partial>")
+    return f"<hx-partial {target}>{html}</hx-partial>"

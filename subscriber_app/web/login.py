@@ -7,6 +7,7 @@ from litestar.response import Redirect, Template
 
 from subscriber_app.web.access import LOGGED_IN, OPEN_TO_ALL, is_the_token
 from subscriber_app.web.dependencies import TheSettings
+from subscriber_app.web.security import own_path
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -28,7 +29,7 @@ async def log_in(request: AnyRequest, settings: TheSettings) -> AnyResponse:
     if not is_the_token(str(form.get("admin_token", "")).strip(), settings):
         return _page(wanted, problem="This is not the token that the subscriber was started with.")
     request.set_session({LOGGED_IN: True})
-    return Redirect(_own_page(wanted), status_code=303)
+    return Redirect(own_path(wanted, otherwise="/"), status_code=303)
 
 
 @post("/logout", include_in_schema=False)
@@ -44,9 +45,3 @@ def _page(wanted: str, problem: str = "") -> AnyResponse:
         context={"next": wanted, "problem": problem},
         status_code=422 if problem else 200,
     )
-
-
-def _own_page(wanted: str) -> str:
-    """A path of this subscriber: anything else could lead a visitor to a look-alike elsewhere."""
-    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    return wanted if is_path and wanted.isprintable() else "/"

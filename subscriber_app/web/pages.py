@@ -9,6 +9,7 @@ from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.defences import Defence
 from subscriber_app.faults import Faults
 from subscriber_app.web import (
+    appearance,
     attacks,
     controls,
     dashboard,
@@ -53,6 +54,7 @@ page_handlers: list[HTTPRouteHandler] = [
     login.show_login,
     login.log_in,
     login.log_out,
+    appearance.choose_appearance,
 ]
 
 
@@ -67,6 +69,8 @@ def jinja_environment(faults: Faults, switches: DefenceSwitches) -> Environment:
     )
     # For the header of every page, error pages included, whatever its handler knows of faults.
     environment.globals["is_logged_in"] = is_logged_in
+    environment.globals["read_appearance"] = appearance.read_appearance
+    environment.globals["way_back"] = appearance.way_back
     environment.globals["current_fault"] = lambda: faults.current
     environment.globals["fault_sentence"] = fault_sentence
     environment.globals["fault_chip"] = fault_chip

@@ -1,4 +1,4 @@
-"""Headers that tell browsers to distrust what is not ours, and the key behind CSRF tokens.
+"""What tells browsers to distrust what is not ours, and the key behind CSRF tokens.
 
 Wired in ``app``. Requests of strangers are shown on our pages, so a page must be unable to
 run what it shows: no inline script or style, nothing from another host, no framing.
@@ -48,6 +48,12 @@ def csrf_protection(settings: Settings) -> CSRFConfig:
         cookie_samesite="strict",
         exclude=["^/v1/"],
     )
+
+
+def own_path(wanted: str, *, otherwise: str) -> str:
+    """A path of this subscriber: anything else could lead a visitor to a look-alike elsewhere."""
+    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_path and wanted.isprintable() else otherwise
 
 
 def session_key(settings: Settings) -> str:

@@ -1,22 +1,25 @@
-"""Takes the README's two pictures: ``make screenshots``. Runs a demo of its own for them."""
+"""Takes the README's pictures, by day and by night: ``make screenshots``, in a demo of its own."""
 
 import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import httpx
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser import FLAGS, HOW_TO_GET_ONE, find_browser
-from tests.demo import Demo, running_demo
-from tests.programs import buy, client, set_fault, wait_until
+from tests.demo import Demo, is_free, running_demo
+from tests.programs import Document, buy, client, set_fault, wait_until
 
 FOLDER = Path(__file__).parents[2] / "static" / "screenshots"
-WIDTH = 1280
-# The newest order waits that long for its second try, which leaves time for both pictures.
-SCHEDULE = "0,30"
+WIDTH, TALLEST = 1280, 1000
+# The newest order waits that long for its second try, which leaves time for all pictures.
+SCHEDULE = "0,90,180"
+SECONDS_AFTER_THE_LAST_ORDER = 12  # is when the pictures say that they were taken
 ORDERS = (
     ("fishing-rod", 1, "Ada Lovelace"),
     ("mug", 4, "Grace Hopper"),
@@ -25,28 +28,70 @@ ORDERS = (
     ("clock", 1, "Edsger Dijkstra"),
 )
 
+Scheme = Literal["light", "dark"]
+
+
+class Picture(NamedTuple):
+    """``<name>.png`` and ``<name>-dark.png`` show this page; ``{message}``: the newest message."""
+
+    name: str
+    application: str
+    path: str
+
+
+PICTURES = [
+    Picture("shop", "shop", "/deliveries"),
+    Picture("subscriber", "subscriber", "/"),
+    Picture("flow", "shop", "/flow"),
+]
+
 
 def main() -> None:
-    """Put shop.png and subscriber.png into static/screenshots."""
+    """Put all pictures into static/screenshots."""
     FOLDER.mkdir(exist_ok=True)
-    with running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE) as demo, new_page() as page:
-        set_the_scene(demo)
-        take(page, f"{demo.shop_url}/deliveries", "shop.png")
-        take(page, f"{demo.subscriber_url}/", "subscriber.png")
+    with running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE, **_usual_ports()) as demo:
+        waiting = set_the_scene(demo)
+        urls = {"shop": demo.shop_url, "subscriber": demo.subscriber_url}
+        schemes: dict[Scheme, str] = {"light": "", "dark": "-dark"}
+        for scheme, ending in schemes.items():
+            with new_page(scheme, _moment_of(waiting)) as page:
+                for picture in PICTURES:
+                    path = picture.path.format(message=waiting["message_id"])
+                    take(page, urls[picture.application] + path, f"{picture.name}{ending}.png")
+
+
+def _usual_ports() -> dict[str, str]:
+    """As in the README, if nothing listens there right now."""
+    if not (is_free(8000) and is_free(8001)):
+        return {}
+    return {"SHOP_PORT": "8000", "SUBSCRIBER_PORT": "8001"}
+
+
+def _moment_of(delivery: Document) -> datetime:
+    made = datetime.fromisoformat(delivery["created_at"])
+    return made + timedelta(seconds=SECONDS_AFTER_THE_LAST_ORDER)
 
 
 @contextmanager
-def new_page() -> Iterator[Page]:
+def new_page(scheme: Scheme, now: datetime) -> Iterator[Page]:
+    """A page on which nothing moves and it is always ``now``."""
     browser_path = find_browser()
     assert browser_path, HOW_TO_GET_ONE
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        yield browser.new_page(viewport={"width": WIDTH, "height": 800}, color_scheme="light")
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        page.clock.set_fixed_time(now)
+        yield page
         browser.close()
 
 
-def set_the_scene(demo: Demo) -> None:
-    """Orders that were delivered, one sent twice, a forgery, and one that waits for its retry."""
+def set_the_scene(demo: Demo) -> Document:
+    """Orders that were delivered, one sent twice, a forgery, and the one that waits for its retry.
+
+    Returns that last one's delivery.
+    """
     with client(demo.shop_url) as shop, client(demo.subscriber_url) as subscriber:
         delivered = [deliver(shop, *order) for order in ORDERS]
         shop.post(f"/v1/deliveries/{delivered[1]}/attempts", json={}).raise_for_status()
@@ -54,8 +99,9 @@ def set_the_scene(demo: Demo) -> None:
         forge(subscriber)
         set_fault(subscriber, 500)
         waiting = buy(shop, "lantern", 1, "Margaret Hamilton")
-        wait_until(shop, waiting, "pending", attempts=1)
+        delivery = wait_until(shop, waiting, "pending", attempts=1)
         set_fault(subscriber, None)
+        return delivery
 
 
 def deliver(shop: httpx.Client, product_id: str, quantity: int, name: str) -> str:
@@ -79,12 +125,12 @@ def forge(subscriber: httpx.Client) -> None:
 
 
 def take(page: Page, address: str, name: str) -> None:
-    """The whole page down to the end of its content, without the footer."""
+    """The page down to the end of its content, without the footer, but not too much of it."""
     page.goto(address)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     main = page.get_by_role("main").bounding_box()
     assert main
-    height = main["y"] + main["height"]
+    height = min(main["y"] + main["height"], TALLEST)
     page.screenshot(
         path=FOLDER / name,
         full_page=True,

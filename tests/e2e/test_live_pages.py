@@ -13,6 +13,7 @@ from tests.programs import buy, set_fault, wait_until
 from tests.waiting import wait_for
 
 LATE_SCRIPTS = re.compile(r"/(hx-sse\.min|live)\.js$")
+STREAM = "**/deliveries/live"
 SERVER_AWAY = r"htmx:sse:error|ERR_CONNECTION_|ERR_INCOMPLETE_CHUNKED_ENCODING"
 
 
@@ -104,3 +105,87 @@ def test_live_pages_connect_again_after_a_restart_and_catch_up(
     expect(subscriber.receipts("accepted")).to_contain_text("$34.00")
     shop.expect_not_reloaded()
     subscriber.expect_not_reloaded()
+
+
+def test_what_happened_while_the_shop_could_not_be_reached_is_shown_when_it_can(
+    shop: ShopTab, shop_api: httpx.Client, demo: Demo, watch: Watch
+) -> None:
+    watch.expect(SERVER_AWAY)
+    watch.expect("ERR_FAILED")  # what the browser says of the cut line
+    shop.open_live("/deliveries")
+    news = shop.page.locator(".live__news")
+
+    shop.page.route(STREAM, cut)
+    killed = demo.kill("shop")
+    expect(shop.page.get_by_text("Reconnecting…")).to_be_visible()
+    demo.wait_for("shop", other_than=killed)
+    wait_for(lambda: serves(shop_api), "the shop serves again")
+    meanwhile = buy(shop_api, "anchor")
+    wait_until(shop_api, meanwhile, "succeeded")
+    expect(news).to_have_text("The connection is lost. Trying again.")
+    expect(shop.row(meanwhile)).to_have_count(0)
+    shop.page.unroute(STREAM, cut)
+
+    shop.expect_live()
+    expect(shop.row(meanwhile)).to_contain_text("succeeded")
+    expect(news).to_have_text("The page is live again.")
+    shop.expect_not_reloaded()
+
+
+def cut(stream: Route) -> None:
+    stream.abort()
+
+
+def serves(api: httpx.Client) -> bool:
+    try:
+        return api.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_page_that_the_reader_paused_stands_still_until_it_is_resumed(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    shop.open_live("/deliveries")
+    before = shop.page.get_by_role("row").count()
+    shop.page.get_by_role("button", name="Live: pause updates").press("Enter")
+    sign = shop.page.get_by_role("button", name="Paused: resume updates")
+    expect(sign).to_be_focused()
+
+    meanwhile = buy(shop_api)
+    wait_until(shop_api, meanwhile, "succeeded")
+    log = ShopTab(shop.page.context.new_page(), shop.url)
+    log.open_live("/deliveries")
+    expect(log.row(meanwhile)).to_contain_text("succeeded")
+
+    assert shop.page.get_by_role("row").count() == before
+    expect(sign).to_be_visible()
+    sign.press("Space")
+    shop.expect_live()
+    expect(shop.row(meanwhile)).to_contain_text("succeeded", timeout=SOON_MS)
+    shop.expect_not_reloaded()
+
+
+def test_pausing_and_resuming_in_haste_leaves_one_stream(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    shop.open_live("/deliveries")
+    sign = shop.page.locator(".live__button")
+
+    for _ in range(5):
+        sign.click()
+
+    expect(sign).to_have_text(re.compile("Paused"))
+    sign.click()
+    shop.expect_live()
+    new = buy(shop_api)
+    expect(shop.row(new)).to_contain_text("succeeded", timeout=SOON_MS)
+
+
+def test_the_sign_says_nothing_while_all_goes_well(shop: ShopTab, shop_api: httpx.Client) -> None:
+    shop.open_live("/deliveries")
+
+    new = buy(shop_api)
+
+    expect(shop.row(new)).to_contain_text("succeeded")
+    expect(shop.page.locator(".live__news")).to_be_empty()

@@ -196,7 +196,7 @@ def test_the_time_to_the_next_try_counts_down(
 
     shop.open_live("/deliveries")
 
-    countdown = shop.row(delivery_id).locator("[data-countdown]")
+    countdown = shop.row(delivery_id).locator("[data-moment=countdown]")
     expect(countdown).to_have_text(re.compile(r"in 2 s"))
     expect(countdown).to_have_text(re.compile(r"in 1 s"))
 

@@ -90,7 +90,7 @@ def buy_and_cancel(shop: ShopTab, shop_api: httpx.Client) -> str:
     wait_until(shop_api, delivery_id, "cancelled")
     shop.open_endpoint()
     shop.press("Resume")
-    expect(shop.page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(shop.page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
     return delivery_id
 
 

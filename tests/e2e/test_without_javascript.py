@@ -1,12 +1,64 @@
-"""Every page works without JavaScript; one only has to reload for news."""
+"""Every page works without JavaScript, and every form; one only has to reload for news."""
+
+import re
+from collections.abc import Iterable
 
 import httpx
 import pytest
+from litestar.handlers import HTTPRouteHandler
 from playwright.sync_api import BrowserContext, expect
 
+from shop.web.pages import page_handlers as shop_handlers
+from subscriber_app.web.pages import page_handlers as subscriber_handlers
 from tests.e2e.conftest import NewContext
-from tests.e2e.tabs import ShopTab, SubscriberTab
+from tests.e2e.every_page import SHOP, SUBSCRIBER, Scene, set_the_scene, with_an_attack
+from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import wait_until
+
+# Where each form is, its route, and what to type, by the names of its fields; in this order, for
+# what one does another may need. Logging in and out is test_login's.
+SHOP_FORMS = [
+    ("/", "/appearance", {}),
+    ("/", "/cart/items", {}),
+    ("/cart", "/cart/items/{product_id:str}", {"quantity": "2"}),
+    ("/cart", "/orders", {"customer_name": "Ada"}),
+    ("/flow", "/flow/orders", {}),
+    ("/orders/{order}", "/orders/{order_id:str}/ship", {}),
+    ("/orders/{order}/refund", "/orders/{order_id:str}/refund", {}),
+    ("/endpoints", "/endpoints", {"webhook_url": "http://127.0.0.1:9011/hook"}),
+    ("/endpoints/{endpoint}", "/endpoints/{endpoint_id:str}/ping", {}),
+    ("/endpoints/{endpoint}/edit", "/endpoints/{endpoint_id:str}/edit", {"description": "Ours"}),
+    (
+        "/endpoints/{paused_endpoint}/recover?period=day",
+        "/endpoints/{endpoint_id:str}/recover",
+        {},
+    ),
+    ("/deliveries/{waiting_delivery}", "/deliveries/{delivery_id:str}/cancel", {}),
+    ("/deliveries/retry", "/deliveries/retry", {}),
+    ("/deliveries/{delivery}", "/deliveries/{delivery_id:str}/attempts", {}),
+    (
+        "/endpoints/{paused_endpoint}/rotate-secret",
+        "/endpoints/{endpoint_id:str}/rotate-secret",
+        {},
+    ),
+    ("/endpoints/{paused_endpoint}", "/endpoints/{endpoint_id:str}/status", {}),
+    ("/endpoints/{paused_endpoint}/delete", "/endpoints/{endpoint_id:str}/delete", {}),
+]
+SUBSCRIBER_FORMS = [
+    ("/", "/appearance", {}),
+    ("/", "/faults", {"status": "503"}),
+    ("/purchases", "/faults", {}),
+    ("/defences", "/defences", {}),
+    ("/defences", "/defences", {}),
+    ("/receipts/{receipt}", "/receipts/{receipt_id:str}/attacks/{attack:str}", {}),
+    ("/receipts/{receipt}/editor", "/receipts/{receipt_id:str}/editor", {}),
+    ("/subscription", "/subscription/rotation", {}),
+    ("/subscription", "/subscription/secret", {"secret": "whsec_" + 43 * "A" + "="}),
+    ("/receipts/delete", "/receipts/delete", {}),
+    ("/subscription/delete", "/subscription/delete", {}),
+    ("/subscription", "/subscription", {}),
+]
+IN_TEST_LOGIN = {"/login", "/logout"}
 
 
 @pytest.fixture
@@ -53,3 +105,61 @@ def test_one_lets_the_subscriber_fail_and_sends_again(
     shop.page.reload()
     expect(shop.state()).to_contain_text("succeeded")
     expect(shop.page.get_by_text("manual", exact=True)).to_be_visible()
+
+
+@pytest.fixture
+def scene(shop_api: httpx.Client, subscriber_api: httpx.Client, subscriber: SubscriberTab) -> Scene:
+    scene = set_the_scene(shop_api, subscriber_api)
+    return with_an_attack(scene, subscriber.page, subscriber.url)
+
+
+def test_every_page_can_be_read(shop: ShopTab, subscriber: SubscriberTab, scene: Scene) -> None:
+    for tab, pages in ((shop, SHOP), (subscriber, SUBSCRIBER)):
+        for path in scene.addresses(pages):
+            tab.open(path)
+            expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
+            for time in tab.page.locator("time:visible").all_inner_texts():
+                assert time.endswith(" UTC"), path
+
+
+def test_every_form_of_the_shop_can_be_sent(shop: ShopTab, scene: Scene) -> None:
+    for where, route, fields in SHOP_FORMS:
+        send(shop, scene.address(where), route, fields)
+
+    assert {route for _where, route, _fields in SHOP_FORMS} == routes_of_forms(shop_handlers)
+
+
+def test_every_form_of_the_subscriber_can_be_sent(subscriber: SubscriberTab, scene: Scene) -> None:
+    for where, route, fields in SUBSCRIBER_FORMS:
+        send(subscriber, scene.address(where), route, fields)
+
+    routes = {route for _where, route, _fields in SUBSCRIBER_FORMS}
+    assert routes == routes_of_forms(subscriber_handlers)
+
+
+def routes_of_forms(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
+    return {
+        path for each in handlers for path in each.paths if "POST" in each.http_methods
+    } - IN_TEST_LOGIN
+
+
+def send(tab: Tab, where: str, route: str, fields: dict[str, str]) -> None:
+    """Open the page, fill in the form that posts to this route, and send it."""
+    tab.open(where)
+    form = tab.page.locator(f"form{that_posts_to(route)}").first
+    # Some are folded up.
+    for summary in form.locator("xpath=ancestor::details[not(@open)]/summary").all():
+        summary.click()
+    for name, value in fields.items():
+        form.locator(f"[name={name}]").fill(value)
+    with tab.page.expect_navigation() as answer:
+        form.get_by_role("button").first.click()
+    assert answer.value.ok, f"{route}: {answer.value.status}"
+    expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def that_posts_to(route: str) -> str:
+    """The action of a form, as a selector in which an id may be anything."""
+    beginning, *middle, end = re.split(r"\{.*?\}", route) if "{" in route else (route, route)
+    parts = [f'[action^="{beginning}"]', *(f'[action*="{part}"]' for part in middle)]
+    return "".join(parts) + (f'[action$="{end}"]' if end else "")

@@ -19,6 +19,10 @@ SHOP_FACTS = (
     "used_idempotency_key",
     "order_line",
     "shop_order",
+    "order_tally",
+    "state_tally",
+    "delivery_tally",
+    "attempt_tally",
 )
 SUBSCRIBER_FACTS = ("purchase", "handled_message", "receipt")
 COUNT_DELIVERIES = """
@@ -61,11 +65,9 @@ class Books:
             orders=self.of_shop("SELECT count(*) FROM shop_order")[0][0],
             messages=self.of_shop("SELECT count(*) FROM message WHERE order_id NOTNULL")[0][0],
             deliveries=dict(self.of_shop(COUNT_DELIVERIES, endpoint)),
-            attempts=self.of_shop(
-                "SELECT count(*) FROM attempt JOIN delivery ON delivery.id = delivery_id"
-                " WHERE endpoint_id = ?",
-                endpoint,
-            )[0][0],
+            attempts=self.of_shop("SELECT count(*) FROM attempt WHERE endpoint_id = ?", endpoint)[
+                0
+            ][0],
             requests=self.line.requests,
             purchases=self.of_subscriber("SELECT count(*) FROM purchase")[0][0],
         )
@@ -120,7 +122,7 @@ class Books:
             + [
                 ("DELETE FROM endpoint_secret WHERE endpoint_id <> ?", standing),
                 ("DELETE FROM endpoint WHERE id <> ?", standing),
-                ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL", ()),
+                ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL, places = 20", ()),
             ],
         )
         _write(self.subscriber, [(f"DELETE FROM {table}", ()) for table in SUBSCRIBER_FACTS])

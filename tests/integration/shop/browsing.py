@@ -1,8 +1,10 @@
 """A browser without JavaScript for tests of the pages: reads HTML, keeps cookies, submits forms."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 from httpx import Response
@@ -11,6 +13,9 @@ from litestar.testing import AsyncTestClient
 
 from shop.webhooks.delivery import Courier
 from tests.integration.shop.conftest import Clock
+
+STATIC = Path(__file__).parents[3] / "static"
+HEAVIEST_PAGE = 150_000  # bytes
 
 Shop = AsyncTestClient[Litestar]
 
@@ -90,6 +95,13 @@ class _Reader(HTMLParser):
         self.pieces.append(data)
         if self._link:
             self.page.links[self._link] += data
+
+
+def first_load(page: Page) -> int:
+    """Bytes of the page and of all that a browser fetches for it, uncompressed."""
+    parts = set(re.findall(r'(?:src|href)="/static/([^"]+)"', page.answer.text))
+    total: int = len(page.answer.content) + sum((STATIC / part).stat().st_size for part in parts)
+    return total
 
 
 async def register(shop: Shop, url: str = "http://127.0.0.1:9001/hook", **body: Any) -> str:

@@ -28,6 +28,7 @@ OPEN_PAGES = {
     ("GET", "/orders/{order_id:str}/live"),
     ("GET", "/login"),
     ("POST", "/login"),
+    ("POST", "/appearance"),
 }
 
 

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from shop.web.deliveries.pages import PAGE_SIZE
 from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     SCRIPT,
@@ -97,7 +98,7 @@ async def test_tabs_count_the_deliveries_of_each_state(
 
 async def test_the_log_is_read_page_by_page_with_the_filter_kept(shop: Shop) -> None:
     await register(shop, URL)
-    ids = [(await order(shop))["delivery_ids"][0] for _ in range(51)]
+    ids = [(await order(shop))["delivery_ids"][0] for _ in range(PAGE_SIZE + 1)]
     visitor = Visitor(shop)
 
     first = await visitor.get("/deliveries", state="pending", q="9001")

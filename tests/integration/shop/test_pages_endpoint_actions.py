@@ -226,7 +226,7 @@ async def test_an_open_circuit_breaker_is_explained_and_stands_in_the_list(
     assert "breaker" not in closed.text
     assert "The circuit breaker is open." in page.text
     assert "20 attempts in a row failed" in page.text
-    assert "data-countdown" in page.answer.text
+    assert 'data-moment="countdown"' in page.answer.text
     assert "active breaker open" in (await visitor.get("/endpoints")).text
 
 

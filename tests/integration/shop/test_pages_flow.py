@@ -15,11 +15,13 @@ from shop.web.flow.facts import MOST_COUNTED
 from shop.web.flow.reading import Engine, EngineGauge, read_facts
 from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
+    HEAVIEST_PAGE,
     Page,
     Shop,
     Visitor,
     attempt,
     fail_attempts,
+    first_load,
     order,
     order_count,
     register,
@@ -30,9 +32,6 @@ from tests.integration.shop.test_pages_live import register as register_live
 from tests.integration.shop.test_pages_live import shop as live_shop
 from tests.receiver import Receiver
 from tests.waiting import eventually
-
-STATIC = Path(__file__).parents[3] / "static"
-HEAVIEST_BYTES = 150_000
 
 serving = live_shop  # the same fixture, over a real socket
 
@@ -183,9 +182,7 @@ async def test_the_first_load_is_light(shop: Shop) -> None:
 
     page = await flow(shop)
 
-    parts = set(re.findall(r'(?:src|href)="/static/([^"]+)"', page.answer.text))
-    total = len(page.answer.content) + sum((STATIC / part).stat().st_size for part in parts)
-    assert total < HEAVIEST_BYTES
+    assert first_load(page) < HEAVIEST_PAGE
 
 
 async def test_counting_ends_where_it_would_cost_too_much(

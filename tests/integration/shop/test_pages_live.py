@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.receiver import Receiver
 from tests.waiting import eventually
 
 PATIENCE_SECONDS = 10.0
+BURST = 60  # more than fit into the updates of the time that they take
 URL = "http://127.0.0.1:9001/hook"
 
 
@@ -275,6 +277,27 @@ async def test_an_endpoint_that_a_worker_disabled_is_shown_so(
         await courier.deliver(delivery_id)
 
         await stream.until("disabled")
+
+
+async def test_a_burst_of_orders_is_at_most_ten_updates_a_second(shop: httpx.AsyncClient) -> None:
+    await register(shop)
+
+    async with opened(shop, "/deliveries/live") as stream:
+        await stream.until("No deliveries yet")
+        began = time.monotonic()
+        burst = asyncio.create_task(buy_one_after_the_other(shop, BURST))
+        messages = 0
+        while f"pending {BURST}" not in (await stream.next_message()).text:
+            messages += 1
+        seconds = time.monotonic() - began
+        await burst
+
+    assert messages <= 10 * seconds
+
+
+async def buy_one_after_the_other(shop: httpx.AsyncClient, count: int) -> None:
+    for _ in range(count):
+        await buy(shop)
 
 
 @pytest.mark.parametrize(

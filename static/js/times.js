@@ -1,0 +1,105 @@
+// Tells times as people do. Every <time> (macro moment) holds the exact time in UTC until this script
+// comes, and then, by its data-moment:
+//   none       "12 s ago", ticking
+//   countdown  "in 12 s", ticking down to "due now"
+//   exact      the exact time in the reader's own zone
+// What cannot be a <time>, such as text in a picture, counts down by data-countdown alone.
+// Beside what ticks, the exact time stays in the text, for screen readers, and in data-exact, for
+// static/js/tips.js.
+
+const TICK_MS = 500;
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const longAgo = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
+const rendered = new WeakMap(); // by element: the moment in it
+
+const twoDigits = (number) => String(number).padStart(2, "0");
+
+function offset(time) {
+  const minutes = -time.getTimezoneOffset();
+  if (minutes === 0) return "UTC";
+  const rest = Math.abs(minutes) % 60;
+  const hours = Math.floor(Math.abs(minutes) / 60);
+  return `UTC${minutes < 0 ? "−" : "+"}${hours}${rest ? `:${twoDigits(rest)}` : ""}`;
+}
+
+function exact(element) {
+  const time = new Date(element.dateTime);
+  const day = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map(twoDigits).join("-");
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits).join(":");
+  const fraction = "milliseconds" in element.dataset ? `.${element.dateTime.slice(-4, -1)}` : "";
+  return `${day} ${clock}${fraction} ${offset(time)}`;
+}
+
+function inUnits(seconds) {
+  if (seconds < MINUTE) return `${seconds} s`;
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min`;
+  return `${Math.floor(seconds / HOUR)} h`;
+}
+
+function calendarDaysSince(time) {
+  const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
+  return Math.round((midnight(new Date()) - midnight(time)) / (1000 * DAY));
+}
+
+function relative(time) {
+  const seconds = Math.floor((Date.now() - time) / 1000);
+  if (Math.abs(seconds) < 2) return "just now"; // clocks differ a little
+  if (seconds < 0) return -seconds < DAY ? `in ${inUnits(-seconds)}` : longAgo.format(time);
+  if (seconds < DAY) return `${inUnits(seconds)} ago`;
+  const days = calendarDaysSince(time);
+  if (days === 1) return "yesterday";
+  return days < 7 ? `${days} days ago` : longAgo.format(time);
+}
+
+function countdown(time) {
+  const seconds = Math.ceil((time - Date.now()) / 1000);
+  if (seconds <= 0) return "due now";
+  if (seconds < 2 * MINUTE) return `in ${seconds} s`;
+  if (seconds < 2 * HOUR) return `in ${Math.round(seconds / MINUTE)} min`;
+  return `in ${Math.round(seconds / HOUR)} h`;
+}
+
+function span(className, text) {
+  const element = document.createElement("span");
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+function render(element) {
+  rendered.set(element, element.dateTime);
+  const text = exact(element);
+  if (element.dataset.moment === "exact") {
+    element.textContent = text;
+    return;
+  }
+  const ticking = span("time__ticking", "");
+  ticking.setAttribute("aria-hidden", "true");
+  element.replaceChildren(ticking, span("time__exact visually-hidden", text));
+  element.dataset.exact = zone === "UTC" ? text : `${text}, ${zone}`;
+  // In a link, a heading to open or a row, the focus comes by anyhow; a log has a hundred times.
+  if (!element.closest("a, button, summary, label, tr")) element.tabIndex = 0;
+}
+
+function tick() {
+  for (const element of document.querySelectorAll("time")) {
+    if (rendered.get(element) !== element.dateTime) render(element);
+    const ticking = element.querySelector(".time__ticking");
+    if (!ticking) continue;
+    const tell = element.dataset.moment === "countdown" ? countdown : relative;
+    const words = tell(new Date(element.dateTime));
+    if (ticking.textContent !== words) ticking.textContent = words;
+  }
+  for (const element of document.querySelectorAll("[data-countdown]")) {
+    const words = countdown(new Date(element.dataset.countdown));
+    if (element.textContent !== words) element.textContent = words;
+  }
+}
+
+tick();
+setInterval(tick, TICK_MS);
+document.addEventListener("htmx:after:swap", tick); // before it is painted

@@ -1,0 +1,158 @@
+"""Every page of both applications, and the scene in which there is something on each of them.
+
+For ``test_every_page`` and ``test_without_javascript``. A new page is one more line in ``SHOP`` or
+``SUBSCRIBER``: its route, and the addresses at which to look at it. What stands in braces in an
+address is an id of the ``Scene``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+import httpx
+from litestar.handlers import HTTPRouteHandler
+from playwright.sync_api import Page, expect
+
+from tests.programs import Document, set_fault, wait_until
+
+LONG_NAME = "W" * 100
+FULL_LOG = 51  # rows: one more than a page of a log holds
+LONG_URL = "http://127.0.0.1:9009/" + "w" * 200
+
+SHOP = {
+    "/": ["/"],
+    "/cart": ["/cart"],
+    "/overview": ["/overview"],
+    "/flow": ["/flow"],
+    "/orders": ["/orders", "/orders?before=ord_00000000000000000000000000000000"],
+    "/orders/{order_id:str}": ["/orders/{order}", "/orders/{refunded_order}"],
+    "/orders/{order_id:str}/refund": ["/orders/{order}/refund"],
+    "/deliveries": ["/deliveries", "/deliveries?state=failed", "/deliveries?q=nowhere"],
+    "/deliveries/{delivery_id:str}": ["/deliveries/{delivery}", "/deliveries/{waiting_delivery}"],
+    "/deliveries/retry": ["/deliveries/retry"],
+    "/endpoints": ["/endpoints"],
+    "/endpoints/{endpoint_id:str}": ["/endpoints/{endpoint}", "/endpoints/{paused_endpoint}"],
+    "/endpoints/{endpoint_id:str}/edit": ["/endpoints/{paused_endpoint}/edit"],
+    "/endpoints/{endpoint_id:str}/delete": ["/endpoints/{paused_endpoint}/delete"],
+    "/endpoints/{endpoint_id:str}/recover": ["/endpoints/{endpoint}/recover?period=all"],
+    "/endpoints/{endpoint_id:str}/rotate-secret": ["/endpoints/{paused_endpoint}/rotate-secret"],
+    "/login": ["/login"],
+}
+SUBSCRIBER = {
+    "/": ["/", "/?verdict=rejected", "/?event_type=purchase.created&q=nowhere"],
+    "/receipts/{receipt_id:str}": ["/receipts/{receipt}", "/receipts/{rejected_receipt}"],
+    "/receipts/{receipt_id:str}/editor": [
+        "/receipts/{receipt}/editor",
+        "/receipts/{rejected_receipt}/editor",
+    ],
+    "/receipts/delete": ["/receipts/delete"],
+    "/purchases": ["/purchases"],
+    "/attacks/{attack_id:str}": ["/attacks/{attack}"],
+    "/defences": ["/defences"],
+    "/story": ["/story", "/story?message_id={message}"],
+    "/subscription": ["/subscription"],
+    "/subscription/delete": ["/subscription/delete"],
+    "/login": ["/login"],
+}
+# What is not there, and what is asked for wrongly.
+SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
+SUBSCRIBER_ERRORS = [
+    "/nowhere",
+    "/receipts/nope",
+    "/?verdict=nonsense",
+    "/story?message_id=msg_nope",
+]
+
+
+def routes_of_pages(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
+    """The routes that a person opens: no streams, no downloads."""
+    return {
+        path
+        for handler in handlers
+        for path in handler.paths
+        if "GET" in handler.http_methods and not path.endswith(("/live", "/har"))
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The ids of what there is to be seen."""
+
+    order: str
+    refunded_order: str
+    delivery: str
+    waiting_delivery: str
+    message: str
+    endpoint: str
+    paused_endpoint: str
+    receipt: str
+    rejected_receipt: str
+    attack: str = ""
+
+    def addresses(self, pages: dict[str, list[str]]) -> list[str]:
+        """All addresses of ``SHOP`` or of ``SUBSCRIBER``, with these ids in them."""
+        return [self.address(each) for some in pages.values() for each in some]
+
+    def address(self, path: str) -> str:
+        """``/orders/{order}`` with this order's id."""
+        return path.format(**asdict(self))
+
+
+def fill_the_logs(shop: httpx.Client) -> None:
+    """So many orders that a page of a log has all the rows that it may have."""
+    for _order_id, delivery in [_order(shop, "mug", 1) for _ in range(FULL_LOG)]:
+        wait_until(shop, delivery, "succeeded")
+
+
+def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
+    """Something of every kind, with the longest words that a page may have to show."""
+    [endpoint] = shop.get("/v1/webhooks").json()["data"]
+    wanted = {"webhook_url": LONG_URL, "event_types": ["purchase.shipped"]}
+    paused = _post(shop, "/v1/webhooks/register", {**wanted, "description": LONG_NAME})
+    shop.patch(f"/v1/webhooks/{paused['id']}", json={"status": "paused"}).raise_for_status()
+    set_fault(subscriber, 500)
+    order, delivery = _order(shop, "fishing-rod", 99)
+    wait_until(shop, delivery, "pending", attempts=1)
+    set_fault(subscriber, None)
+    _post(shop, f"/v1/deliveries/{delivery}/attempts")
+    refunded_order, _delivery = _order(shop, "teapot", 1)
+    for step in ("ship", "refund"):
+        _post(shop, f"/v1/orders/{refunded_order}/{step}")
+    subscriber.post("/v1/new-purchase", content=b"\x00" * 300, headers={"webhook-id": "w" * 90})
+    message = wait_until(shop, delivery, "succeeded")["message_id"]
+    return Scene(
+        order=order,
+        refunded_order=refunded_order,
+        delivery=delivery,
+        waiting_delivery=_first(shop, f"/v1/deliveries?endpoint_id={paused['id']}"),
+        message=message,
+        endpoint=endpoint["id"],
+        paused_endpoint=paused["id"],
+        receipt=_first(subscriber, "/v1/receipts?verdict=accepted"),
+        rejected_receipt=_first(subscriber, "/v1/receipts?verdict=rejected"),
+    )
+
+
+def with_an_attack(scene: Scene, page: Page, subscriber_url: str) -> Scene:
+    """The same and an attack, which only a person can launch."""
+    page.goto(f"{subscriber_url}/receipts/{scene.receipt}")
+    page.get_by_role("region", name="Attack desk").get_by_role("button").first.click()
+    expect(page.get_by_text("As predicted")).to_be_visible()
+    return replace(scene, attack=page.url.rpartition("/")[2])
+
+
+def _order(shop: httpx.Client, product_id: str, quantity: int) -> tuple[str, str]:
+    """The ids of a new order and of the delivery that tells about it."""
+    items = [{"product_id": product_id, "quantity": quantity}]
+    order = _post(shop, "/v1/orders", {"items": items, "customer_name": LONG_NAME})
+    return order["id"], order["delivery_ids"][0]
+
+
+def _post(api: httpx.Client, path: str, body: Document | None = None) -> Document:
+    answer = api.post(path, json=body or {})
+    assert answer.is_success, answer.text
+    document: Document = answer.json()
+    return document
+
+
+def _first(api: httpx.Client, path: str) -> str:
+    return str(api.get(path).raise_for_status().json()["data"][0]["id"])

@@ -1,0 +1,125 @@
+"""Light, dark, and a size for the back of the room: chosen once, for both applications."""
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.demo import Demo
+from tests.e2e.conftest import NewContext
+from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
+from tests.programs import buy, set_fault, wait_until
+
+# The lightness of the page's background, from 0 to 1: it is given in oklch.
+LIGHTNESS = """
+Number(getComputedStyle(document.documentElement).backgroundColor.match(/oklch\\(([0-9.]+)/)[1])
+"""
+TEXT_SIZE = "parseFloat(getComputedStyle(document.body).fontSize)"
+IS_TOO_WIDE = "document.scrollingElement.scrollWidth > window.innerWidth"
+FOR_THE_STAGE = ["/", "/overview", "/flow", "/orders", "/deliveries", "/endpoints"]
+MOVING = "document.getAnimations().length"
+
+
+def choose(tab: Tab, choice: str) -> None:
+    """Open the menu in the masthead and choose, as with a mouse."""
+    tab.page.locator("summary", has_text="Appearance").click()
+    tab.press(choice)
+
+
+def is_dark(tab: Tab) -> bool:
+    return bool(tab.page.evaluate(LIGHTNESS) < 0.5)
+
+
+def test_what_is_chosen_in_one_application_holds_in_both(
+    shop: ShopTab, subscriber: SubscriberTab
+) -> None:
+    shop.open("/")
+    assert not is_dark(shop)
+
+    choose(shop, "Dark")
+    expect(shop.page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert is_dark(shop)
+    shop.page.reload()
+    subscriber.open("/")
+
+    assert is_dark(shop)
+    assert is_dark(subscriber)
+
+
+def test_a_live_page_is_not_loaded_again_for_it(shop: ShopTab) -> None:
+    shop.open_live("/deliveries")
+    before = shop.page.evaluate(TEXT_SIZE)
+
+    choose(shop, "Presenter")
+
+    expect(shop.page.get_by_role("button", name="Presenter")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    assert shop.page.evaluate(TEXT_SIZE) >= 1.3 * before
+    shop.expect_not_reloaded()
+    shop.page.keyboard.press("Escape")
+    expect(shop.page.get_by_role("button", name="Presenter")).to_be_hidden()
+
+
+def test_without_javascript_one_chooses_and_stays_where_one_was(
+    new_context: NewContext, demo: Demo
+) -> None:
+    shop = ShopTab(new_context(java_script_enabled=False).new_page(), demo.shop_url)
+    shop.open("/deliveries?state=failed")
+
+    choose(shop, "Dark")
+
+    expect(shop.page.locator("html[data-theme=dark]")).to_be_visible()
+    assert shop.page.url == f"{demo.shop_url}/deliveries?state=failed"
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_in_presenter_mode_nothing_has_to_be_pushed_sideways(
+    width: int,
+    shop: ShopTab,
+    subscriber: SubscriberTab,
+    shop_api: httpx.Client,
+    subscriber_api: httpx.Client,
+) -> None:
+    wait_until(shop_api, buy(shop_api, "fishing-rod", 9, "Ada Lovelace"), "succeeded")
+    set_fault(subscriber_api, 503)
+    wait_until(shop_api, buy(shop_api), "pending", attempts=1)
+    shop.open("/")
+    choose(shop, "Presenter")
+    expect(shop.page.locator("html")).to_have_attribute("data-scale", "presenter")
+
+    for tab, paths in ((shop, FOR_THE_STAGE), (subscriber, ["/", "/purchases", "/story"])):
+        tab.page.set_viewport_size({"width": width, "height": 800})
+        for path in paths:
+            tab.open(path)
+            assert not tab.page.evaluate(IS_TOO_WIDE), path
+
+
+def test_on_paper_it_is_black_on_white_with_all_details_and_nothing_to_click(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "succeeded")
+    shop.open_delivery(delivery_id)
+    choose(shop, "Dark")
+    shop.page.keyboard.press("Escape")
+    request = shop.page.get_by_role("region", name="Request of attempt 1")
+    shop.page.get_by_role("heading", name="Attempt 1", exact=True).click()
+    expect(request).to_be_hidden()
+
+    shop.page.emulate_media(media="print")
+
+    assert shop.page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == (
+        "rgb(255, 255, 255)"
+    )
+    expect(request).to_be_visible()
+    expect(shop.page.get_by_role("button")).to_have_count(0)
+    expect(shop.page.get_by_role("navigation")).to_have_count(0)
+
+
+def test_nothing_moves_for_who_does_not_want_it(shop: ShopTab) -> None:
+    shop.open_live("/deliveries")
+    assert shop.page.evaluate(MOVING) > 0
+
+    shop.page.emulate_media(reduced_motion="reduce")
+
+    assert shop.page.evaluate(MOVING) == 0

@@ -1,0 +1,209 @@
+"""Every page of both applications, at three widths, by day and by night.
+
+None has to be pushed sideways, none complains on the console, asks another host or fails to get
+what it asks for (``watch``), none is heavy, and axe finds nothing on any that keeps somebody out.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from shop.web.pages import page_handlers as shop_handlers
+from subscriber_app.web.pages import page_handlers as subscriber_handlers
+from tests.demo import Demo, running_demo
+from tests.e2e.conftest import NewContext
+from tests.e2e.every_page import (
+    SHOP,
+    SHOP_ERRORS,
+    SUBSCRIBER,
+    SUBSCRIBER_ERRORS,
+    Scene,
+    fill_the_logs,
+    routes_of_pages,
+    set_the_scene,
+    with_an_attack,
+)
+from tests.e2e.watch import Watch
+from tests.programs import client
+
+SHOP_TOKEN = "the shop's own token"
+SUBSCRIBER_TOKEN = "the subscriber's token"
+TELEPHONE, LAPTOP, SCREEN = 390, 1280, 1920
+LARGEST_PAGE = 150_000  # bytes, with all that it loads, uncompressed
+# As browsers report what they do not take for success; on some pages it is what one came for.
+REFUSALS = r"status of 4\d\d"
+IS_TOO_WIDE = "document.scrollingElement.scrollWidth > window.innerWidth"
+WEIGHT = """
+["navigation", "resource"]
+  .flatMap((type) => performance.getEntriesByType(type))
+  .reduce((sum, entry) => sum + entry.decodedBodySize, 0)
+"""
+FORGET_TOKENS = """
+for (const field of document.querySelectorAll("[name=_csrf_token]")) field.value = "an old one";
+"""
+RUN_AXE = """
+axe.run({resultTypes: ["violations"]}).then(({violations}) => violations.flatMap(
+  ({id, nodes}) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`)))
+"""
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    """A demo of this file's own, in which one has to log in: the login is a page, too."""
+    with running_demo(SHOP_ADMIN_TOKEN=SHOP_TOKEN, SUBSCRIBER_ADMIN_TOKEN=SUBSCRIBER_TOKEN) as demo:
+        yield demo
+
+
+@pytest.fixture(autouse=True)
+def clean_slate() -> None:
+    """The scene is set once and stays."""
+
+
+@pytest.fixture(scope="module")
+def scene(demo: Demo, browser: Browser) -> Scene:
+    with api(demo.shop_url, SHOP_TOKEN) as shop, api(demo.subscriber_url, SUBSCRIBER_TOKEN) as sub:
+        fill_the_logs(shop)
+        scene = set_the_scene(shop, sub)
+    page = browser.new_page()
+    log_in(page, demo)
+    scene = with_an_attack(scene, page, demo.subscriber_url)
+    page.close()
+    return scene
+
+
+def api(url: str, token: str) -> httpx.Client:
+    program = client(url)
+    program.headers["Authorization"] = f"Bearer {token}"
+    return program
+
+
+def log_in(page: Page, demo: Demo) -> None:
+    for url, token in ((demo.shop_url, SHOP_TOKEN), (demo.subscriber_url, SUBSCRIBER_TOKEN)):
+        page.goto(f"{url}/login")
+        page.get_by_label("Admin token").fill(token)
+        page.get_by_role("button", name="Log in", exact=True).click()
+        expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: pytest.FixtureRequest, new_context: NewContext, demo: Demo) -> Page:
+    page = new_context(color_scheme=request.param, reduced_motion="reduce").new_page()
+    log_in(page, demo)
+    page.goto(demo.shop_url)
+    page.get_by_role("button", name="Add Carrier Pigeon to cart").click()
+    expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
+    return page
+
+
+@pytest.mark.parametrize(
+    ("pages", "handlers"), [(SHOP, shop_handlers), (SUBSCRIBER, subscriber_handlers)]
+)
+def test_no_page_is_missing_here(pages: dict[str, list[str]], handlers: list[Any]) -> None:
+    assert set(pages) == routes_of_pages(handlers)
+
+
+def test_every_page_is_fit_for_everyone(page: Page, demo: Demo, scene: Scene) -> None:
+    addresses = [
+        *(demo.shop_url + path for path in scene.addresses(SHOP)),
+        *(demo.subscriber_url + path for path in scene.addresses(SUBSCRIBER)),
+    ]
+
+    faults = {address: faults_of(page, opened(address)) for address in addresses}
+
+    assert {address: found for address, found in faults.items() if found} == {}
+
+
+def test_every_error_is_a_page_of_the_same_house(page: Page, demo: Demo, watch: Watch) -> None:
+    watch.expect(REFUSALS)
+    addresses = [
+        *(demo.shop_url + path for path in SHOP_ERRORS),
+        *(demo.subscriber_url + path for path in SUBSCRIBER_ERRORS),
+    ]
+
+    faults = {address: faults_of(page, opened(address)) for address in addresses}
+
+    assert {address: found for address, found in faults.items() if found} == {}
+
+
+def test_every_answer_to_a_form_is_fit_for_everyone(
+    page: Page, demo: Demo, scene: Scene, watch: Watch
+) -> None:
+    watch.expect(REFUSALS)
+    shop, sub = demo.shop_url, demo.subscriber_url
+    hook = f"http://127.0.0.1:9010/{page.evaluate('Math.random()')}"
+    forms: dict[str, Answered] = {
+        "no name": Answered(f"{shop}/cart", "Place order"),
+        "no address": Answered(f"{shop}/endpoints", "Register"),
+        "a new secret": Answered(f"{shop}/endpoints", "Register", {"Webhook URL": hook}),
+        "another secret": Answered(
+            f"{shop}/endpoints/{scene.paused_endpoint}/rotate-secret", "Rotate secret"
+        ),
+        "a wrong token": Answered(f"{shop}/login", "Log in", {"Admin token": "wrong"}),
+        "an old form": Answered(f"{shop}/endpoints", "Register", stale=True),
+        "a wrong status": Answered(sub, "Fail", {"Status": "99"}),
+        "another wrong token": Answered(f"{sub}/login", "Log in", {"Admin token": "wrong"}),
+        "another old form": Answered(sub, "Fail", stale=True),
+        "what is right": Answered(f"{sub}/receipts/{scene.receipt}/editor", "Compute"),
+    }
+
+    faults = {name: faults_of(page, form) for name, form in forms.items()}
+
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Leads to the answer to a form. ``fields``: what to type, by label; ``stale``: an old form."""
+
+    address: str
+    button: str
+    fields: dict[str, str] = field(default_factory=dict)
+    stale: bool = False
+
+    def __call__(self, page: Page) -> None:
+        page.goto(self.address)
+        for label, value in self.fields.items():
+            page.get_by_label(label, exact=True).fill(value)
+        if self.stale:
+            page.evaluate(FORGET_TOKENS)
+        with page.expect_navigation():
+            page.get_by_role("button", name=self.button, exact=True).click()
+
+
+def test_the_subscriber_says_it_when_the_shop_does_not_answer(page: Page, demo: Demo) -> None:
+    shop = demo.wait_for("shop")
+    shop.suspend()
+    try:
+        found = faults_of(page, opened(f"{demo.subscriber_url}/subscription"))
+        expect(page.get_by_text("The shop does not answer.")).to_be_visible()
+    finally:
+        shop.resume()
+
+    assert found == []
+
+
+def opened(address: str) -> Callable[[Page], object]:
+    return lambda page: page.goto(address)
+
+
+def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
+    """What is wrong with the page to which this leads."""
+    page.set_viewport_size({"width": LAPTOP, "height": 800})
+    get_there(page)
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    found = []
+    if (weight := page.evaluate(WEIGHT)) > LARGEST_PAGE:
+        found.append(f"weighs {weight} bytes")
+    page.evaluate(Axe().axe_script)
+    for width in (LAPTOP, SCREEN, TELEPHONE):
+        page.set_viewport_size({"width": width, "height": 800})
+        if page.evaluate(IS_TOO_WIDE):
+            found.append(f"has to be pushed sideways at {width}")
+        if width != SCREEN:  # where nothing is that is not on a laptop
+            found += [f"at {width}: {each}" for each in page.evaluate(RUN_AXE)]
+    return found

@@ -1,0 +1,115 @@
+"""With nothing but the keyboard one buys, sends again and pauses, and always sees where one is."""
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.tabs import ShopTab, SubscriberTab
+from tests.programs import buy, set_fault, wait_until
+
+MOST_STOPS = 120  # more than any page has
+# The frame around what has the focus, in pixels.
+FRAME = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
+IS_IN_VIEW = """
+(() => {
+  const { top, bottom } = document.activeElement.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+})()
+"""
+HAS_FOCUS = "(element) => element === document.activeElement"
+
+
+def go_to(target: Locator, key: str = "Tab") -> None:
+    """Press Tab until the target has the focus; every stop on the way there can be seen."""
+    page = target.page
+    for _ in range(MOST_STOPS):
+        page.keyboard.press(key)
+        assert page.evaluate(FRAME) > 0, page.evaluate("document.activeElement.outerHTML")
+        assert page.evaluate(IS_IN_VIEW), page.evaluate("document.activeElement.outerHTML")
+        if target.evaluate(HAS_FOCUS):
+            return
+    pytest.fail(f"Tab does not lead to {target}")
+
+
+def press(target: Locator, key: str = "Enter") -> None:
+    go_to(target)
+    target.page.keyboard.press(key)
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def test_the_first_stop_leads_past_the_header(shop: ShopTab) -> None:
+    shop.open("/deliveries")
+    skip = shop.page.get_by_role("link", name="Skip to the content")
+
+    shop.page.keyboard.press("Tab")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    shop.page.keyboard.press("Enter")
+
+    expect(shop.page.get_by_role("main")).to_be_focused()
+    shop.page.keyboard.press("Tab")
+    assert shop.page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_one_buys_with_the_keyboard(shop: ShopTab) -> None:
+    shop.open("/")
+    page = shop.page
+
+    press(button(page, "Add Pocket Compass to cart"), "Space")
+    cart = page.get_by_role("link", name="Cart 1", exact=True)
+    expect(cart).to_be_visible()
+    go_to(cart, "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Cart", level=1)).to_be_visible()
+    go_to(page.get_by_label("Your name"))
+    page.keyboard.type("Ada")
+    page.keyboard.press("Tab")
+    expect(button(page, "Place order")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Order $27.90")
+    expect(shop.row("purchase.created")).to_contain_text("succeeded")
+
+
+def test_one_sends_again_with_the_keyboard(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 500)
+    delivery_id = buy(shop_api, "bell")
+    wait_until(shop_api, delivery_id, "failed")
+    set_fault(subscriber_api, None)
+    shop.open("/deliveries?state=failed")
+    page = shop.page
+
+    press(shop.row(delivery_id).get_by_role("link", name="purchase.created"))
+    expect(page).to_have_url(f"{shop.url}/deliveries/{delivery_id}")
+    press(button(page, "Send again now"))
+
+    expect(shop.state()).to_contain_text("succeeded")
+    wait_until(shop_api, delivery_id, "succeeded")
+
+
+def test_one_chooses_how_it_looks_and_what_is_broken_with_the_keyboard(
+    subscriber: SubscriberTab,
+) -> None:
+    subscriber.open_live("/")
+    page = subscriber.page
+
+    press(page.locator("summary", has_text="Appearance"))
+    press(button(page, "Dark"), "Space")
+    expect(page.locator("html[data-theme=dark]")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("summary", has_text="Appearance")).to_be_focused()
+    press(button(page, "Live: pause updates"))
+    press(button(page, "Paused: resume updates"), "Space")
+    subscriber.expect_live()
+    go_to(page.get_by_label("Fail on purpose with"))
+    page.keyboard.press("ArrowDown")
+    press(button(page, "Fail"))
+
+    expect(page.get_by_role("status")).to_contain_text("Failing on purpose")
+    press(button(page, "Back to normal"))
+    expect(page.get_by_text("as they should be")).to_be_visible()

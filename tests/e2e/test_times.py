@@ -1,0 +1,129 @@
+"""Times are told as people do, with the exact one in the reader's zone on hover and focus."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.e2e.conftest import NewContext
+from tests.e2e.tabs import SOON_MS, ShopTab, SubscriberTab
+from tests.programs import buy, set_fault, wait_until
+
+ZONE = "America/New_York"  # behind UTC, with summer time
+# Notes, from frame to frame, whether a reader could have seen the server's text for a moment.
+WATCH_FOR_UTC = """
+window.sawUtc = [];
+const look = () => {
+  for (const time of document.querySelectorAll("time:not([data-moment])")) {
+    if (!time.firstElementChild) window.sawUtc.push(time.textContent);
+  }
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+
+
+@pytest.fixture
+def context(new_context: NewContext) -> BrowserContext:
+    return new_context(timezone_id=ZONE)
+
+
+def delivered(shop_api: httpx.Client) -> tuple[str, str]:
+    """A delivery's id, and when it was made, as a reader in New York writes it."""
+    delivery_id = buy(shop_api)
+    made = wait_until(shop_api, delivery_id, "succeeded")["created_at"]
+    there = datetime.fromisoformat(made).astimezone(ZoneInfo(ZONE))
+    hours = int(there.strftime("%z")[1:3])
+    return delivery_id, f"{there:%Y-%m-%d %H:%M:%S} UTC−{hours}, {ZONE}"
+
+
+def tip(page: Page) -> Locator:
+    return page.locator(".tip")
+
+
+def test_the_mouse_shows_when_exactly_it_was(shop: ShopTab, shop_api: httpx.Client) -> None:
+    delivery_id, exactly = delivered(shop_api)
+    shop.open_live("/deliveries")
+    when = shop.row(delivery_id).locator("time").first
+
+    expect(when).to_contain_text("ago")
+    when.hover()
+
+    expect(tip(shop.page)).to_have_text(exactly)
+    shop.page.keyboard.press("Escape")
+    expect(tip(shop.page)).to_be_hidden()
+
+
+def test_the_keyboard_shows_it_with_the_link_of_its_row(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    delivery_id, exactly = delivered(shop_api)
+    shop.open_live("/deliveries")
+    link = shop.row(delivery_id).get_by_role("link", name="purchase.created")
+
+    while not link.evaluate("(link) => link === document.activeElement"):
+        shop.page.keyboard.press("Tab")
+
+    expect(tip(shop.page)).to_have_text(exactly)
+
+
+def test_a_time_that_stands_alone_can_be_focused(
+    subscriber: SubscriberTab,
+) -> None:
+    subscriber.open("/subscription")
+    since = subscriber.page.locator("dd time")
+
+    since.focus()
+    subscriber.page.keyboard.press("Shift+Tab")
+    subscriber.page.keyboard.press("Tab")
+
+    expect(since).to_be_focused()
+    expect(tip(subscriber.page)).to_contain_text(ZONE)
+
+
+def test_it_ticks_for_the_eye_and_stands_still_for_the_ear(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    delivery_id, exactly = delivered(shop_api)
+    shop.page.clock.install()
+    shop.open_live("/deliveries")  # connecting, which has a deadline, is over before time flies
+    when = shop.row(delivery_id).locator("time").first
+    heard = when.locator(".time__exact")
+    expect(heard).to_have_text(exactly.partition(",")[0])
+
+    shop.page.clock.fast_forward("05:00")
+
+    expect(when).to_contain_text("5 min ago")
+    shop.page.clock.fast_forward("47:00:00")
+    expect(when).to_contain_text("days ago")
+    expect(heard).to_have_text(exactly.partition(",")[0])
+    expect(when.locator("[aria-hidden=true]")).to_have_count(1)
+
+
+def test_the_next_try_is_counted_down(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 500)
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "pending", attempts=1)
+    shop.open_live("/deliveries")
+
+    expect(shop.row(delivery_id)).to_contain_text("in 1 s")
+
+
+def test_a_live_update_never_brings_the_servers_text_back(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
+    delivered(shop_api)
+    shop.page.add_init_script(WATCH_FOR_UTC)
+    shop.open_live("/deliveries")
+    shop.page.evaluate("window.sawUtc = []")  # before the scripts came, it stood there rightly
+
+    for _ in range(3):
+        delivery_id, _exactly = delivered(shop_api)
+        expect(shop.row(delivery_id)).to_contain_text("succeeded", timeout=SOON_MS)
+
+    assert shop.page.evaluate("window.sawUtc") == []
+    expect(shop.row(delivery_id)).to_contain_text("ago")

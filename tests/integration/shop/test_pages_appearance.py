@@ -1,0 +1,86 @@
+"""Light, dark or as the system, normal or presenter size: chosen by a form, kept by a cookie."""
+
+import pytest
+
+from tests.integration.shop.browsing import Page, Shop, Visitor, register
+
+
+def look(page: Page) -> str:
+    """What stands in <html>, where the style sheets find it."""
+    return page.answer.text.partition("<html")[2].partition(">")[0]
+
+
+async def test_at_first_a_page_looks_as_the_system_does(shop: Shop) -> None:
+    page = await Visitor(shop).get("/")
+
+    assert 'data-theme="system" data-scale="normal"' in look(page)
+    assert '<meta name="color-scheme" content="light dark">' in page.answer.text
+
+
+async def test_what_was_chosen_holds_for_every_page_even_for_errors(shop: Shop) -> None:
+    visitor = Visitor(shop)
+
+    await visitor.submit("/appearance", theme="dark", back="/")
+    await visitor.submit("/appearance", scale="presenter", back="/")
+
+    for address in ("/", "/deliveries", "/nowhere"):
+        page = await visitor.get(address)
+        assert 'data-theme="dark" data-scale="presenter"' in look(page), address
+        assert '<meta name="color-scheme" content="dark">' in page.answer.text
+
+
+async def test_one_comes_back_to_the_page_on_which_one_chose(shop: Shop) -> None:
+    visitor = Visitor(shop)
+    page = await visitor.get("/deliveries", state="failed", q="a b")
+
+    [back] = page.values["back"]
+    chosen = await visitor.submit("/appearance", theme="light", back=back)
+
+    assert chosen.status == 303
+    assert chosen.answer.headers["location"] == "/deliveries?state=failed&q=a+b"
+
+
+@pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example", "/\\e", ""])
+async def test_nobody_is_led_elsewhere(back: str, shop: Shop) -> None:
+    chosen = await Visitor(shop).submit("/appearance", theme="dark", back=back)
+
+    assert chosen.answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize("cookie", ["", "dark", "dark.", '"><script>', "dark.huge", "x.y.z"])
+async def test_a_cookie_that_is_not_ours_changes_nothing_it_should_not(
+    cookie: str, shop: Shop
+) -> None:
+    shop.cookies.set("hookshop_appearance", cookie)
+
+    page = await Visitor(shop).get("/")
+
+    theme = "dark" if cookie.startswith("dark") else "system"
+    assert f'data-theme="{theme}" data-scale="normal"' in look(page)
+
+
+async def test_a_word_that_nobody_offers_changes_nothing(shop: Shop) -> None:
+    visitor = Visitor(shop)
+    await visitor.submit("/appearance", theme="dark")
+
+    await visitor.submit("/appearance", theme="purple", scale="enormous")
+
+    assert 'data-theme="dark" data-scale="normal"' in look(await visitor.get("/"))
+
+
+async def test_the_answer_to_a_form_is_not_left_for_another_look(shop: Shop) -> None:
+    """It may show a secret, which cannot be asked for again."""
+    endpoint = await Visitor(shop).submit(
+        "/endpoints", webhook_url="http://127.0.0.1:9001/hook", event_types="purchase.created"
+    )
+
+    assert "whsec_" in endpoint.text
+    assert "/appearance" not in endpoint.forms
+    assert "/appearance" in (await Visitor(shop).get("/endpoints")).forms
+
+
+async def test_a_page_without_a_token_for_forms_offers_no_form(shop: Shop) -> None:
+    await register(shop)
+
+    assert "/appearance" not in (await Visitor(shop).get("/nowhere")).forms
+    assert "/appearance" in (await Visitor(shop).get("/endpoints/nope")).forms
