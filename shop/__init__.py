@@ -11,7 +11,8 @@ Reading order, from the rules to the wiring:
    ``connections``, ``stopwatch``, ``sender``: wake-up, claim, send, record; ``heartbeats``: which
    workers are alive.
 5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it;
-   ``windows``, ``tallies``, ``webhooks/health``, ``figures``: how it goes on the whole.
+   ``windows``, ``tallies``, ``webhooks/health``, ``figures``, ``metrics``: how it goes on the
+   whole.
 6. ``web``: JSON API and dashboard; ``app``: the only place where everything is wired together.
 """
 

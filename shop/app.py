@@ -28,7 +28,9 @@ from shop.queue import DeliveryQueue
 from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
+from shop.web.metrics import show_metrics
 from shop.web.pages import jinja_environment, page_handlers
+from shop.web.request_log import RequestLog
 from shop.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 from shop.webhooks.vault import Vault
 
@@ -41,7 +43,7 @@ def create_app(settings: Settings) -> Litestar:
     queue = DeliveryQueue(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
-    vault = Vault.open(settings.vault_key_file)
+    vault = Vault.open(settings.vault_key_file, settings.secrets_key)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -56,9 +58,10 @@ def create_app(settings: Settings) -> Litestar:
             for part in (queue, feed, heartbeats, database):
                 await part.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             healthz,
+            show_metrics,
             api_router,
             *page_handlers,
             create_static_files_router(
@@ -83,7 +86,7 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,
-        csrf_config=csrf_protection(settings.var),
+        csrf_config=csrf_protection(settings),
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(jinja_environment())
         ),
@@ -93,6 +96,9 @@ def create_app(settings: Settings) -> Litestar:
         ),
         logging_config=None,  # the entry point has configured logging
     )
+    # Around everything, as no middleware is: an address that is not there has none.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
 
 
 def _provided(**parts: object) -> dict[str, Provide]:

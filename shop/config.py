@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from cryptography.fernet import Fernet
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -22,13 +23,21 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shop.logs import LogFormat
 from shop.webhooks.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.url_policy import Network, UrlPolicy
 
 # sun_path in the kernel's sockaddr_un holds 108 bytes, one of them the closing NUL.
 LONGEST_SOCKET_PATH = 107
 SHORTEST_ADMIN_TOKEN = 16  # characters; whoever can reach the login may guess
-_SECRET_FIELDS = {"admin_token", "database_url", "redis_url"}  # may hold passwords
+SHORTEST_KEY = 32  # characters; nobody has to type it
+_SECRET_FIELDS = {
+    "admin_token",
+    "database_url",
+    "redis_url",
+    "secrets_key",
+    "session_key",
+}  # may hold passwords
 
 
 class ConfigurationError(Exception):
@@ -60,6 +69,15 @@ def _place(url: str) -> tuple[str, int]:
     return (parsed.host or "").strip("[]").lower(), parsed.port or 0
 
 
+def _fernet_key(key: SecretStr) -> SecretStr:
+    try:
+        Fernet(key.get_secret_value())
+    except ValueError:
+        # Not the library's words: they would quote what was given.
+        raise ValueError("a key is 32 bytes in URL-safe base64, as in secrets.key") from None
+    return key
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(block.strip()) for block in text.split(",") if block.strip())
 
@@ -86,6 +104,10 @@ class Settings(BaseSettings):
     endpoint_policy: Literal["local", "public"] = "local"
     admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
+    log_format: LogFormat = "text"
+    session_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
+    secrets_key: Annotated[SecretStr, AfterValidator(_fernet_key)] | None = None
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     @model_validator(mode="after")

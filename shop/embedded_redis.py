@@ -33,9 +33,10 @@ class RedisUnavailableError(Exception):
 
 def main() -> None:
     """Become the server, or exit with 2 and one line that says why not."""
-    configure_logging()
     try:
-        run_server(load_settings())
+        settings = load_settings()
+        configure_logging(settings.log_format)
+        run_server(settings)
     except (ConfigurationError, RedisUnavailableError) as error:
         sys.stderr.write(f"shop.embedded_redis: {error}\n")
         sys.exit(2)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.catalog import Product, find_product
@@ -44,11 +44,15 @@ class PlacedOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrderDetail:
-    """An order with its lines and with the deliveries that tell about it, oldest first."""
+    """An order with its lines and with the deliveries that tell about it, oldest first.
+
+    ``messages``: how many tell about it; none are left when all was delivered and pruned.
+    """
 
     order: Order
     lines: Sequence[OrderLine]
     deliveries: Sequence[Delivery]
+    messages: int
 
 
 async def place_order(
@@ -90,8 +94,12 @@ async def find_order(session: AsyncSession, order_id: str) -> OrderDetail | None
         .where(Message.order_id == order_id)
         .order_by(col(Delivery.id))
     )
+    messages = select(func.count()).where(Message.order_id == order_id)
     return OrderDetail(
-        order, (await session.exec(lines)).all(), (await session.exec(deliveries)).all()
+        order,
+        (await session.exec(lines)).all(),
+        (await session.exec(deliveries)).all(),
+        (await session.exec(messages)).one(),
     )
 
 

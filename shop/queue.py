@@ -17,6 +17,7 @@ from arq.constants import default_queue_name
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from shop.logs import request_id
 from shop.redis_patience import RedisPatience
 
 WAKE_TIMEOUT_SECONDS = 0.25  # an order never waits longer than this for Redis
@@ -61,10 +62,15 @@ class DeliveryQueue:
 
         Call it after the commit: a worker that is quicker than the commit would find nothing.
         """
+        ids = list(delivery_ids)
+        if request_id.get():  # somebody's wish; the scheduler would say it again and again
+            for delivery_id in ids:
+                facts = {"delivery_id": delivery_id}
+                logger.info("Delivery %s may go out now", delivery_id, extra=facts)
         try:
             async with self._patience.bounded():
-                for ids in _chunks(list(delivery_ids)):
-                    await self._arq.enqueue_job(DELIVER_JOB, ids, _job_id=_job_id(ids))
+                for chunk in _chunks(ids):
+                    await self._arq.enqueue_job(DELIVER_JOB, chunk, _job_id=_job_id(chunk))
         except (RedisError, OSError, TimeoutError) as error:
             logger.warning(
                 "No wake-up, the scheduler will find it: %s", str(error) or "Redis does not answer"

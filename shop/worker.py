@@ -18,15 +18,16 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.announcements import ChangeFeed
+from shop.announcements import Change, ChangeFeed
 from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
 from shop.logs import configure_logging
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
 from shop.webhooks.delivery import SHIFT, Courier
-from shop.webhooks.endpoint_secrets import forget_expired
+from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
 from shop.webhooks.in_flight import InFlight
+from shop.webhooks.retention import prune
 from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
@@ -46,9 +47,10 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; deliveries in flight are finished first."""
-    configure_logging()
     try:
-        asyncio.run(run(load_settings()))
+        settings = load_settings()
+        configure_logging(settings.log_format)
+        asyncio.run(run(settings))
     except ConfigurationError as error:
         sys.stderr.write(f"shop.worker: {error}\n")
         sys.exit(2)  # no restart will help
@@ -65,12 +67,15 @@ async def run(settings: Settings) -> None:
     heartbeats = Heartbeats(settings.resolved_redis_url)
     sender = Sender(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     rules = _rules(settings)
-    courier = Courier(database, sender, feed, Vault.open(settings.vault_key_file), rules)
+    vault = Vault.open(settings.vault_key_file, settings.secrets_key)
+    courier = Courier(database, sender, feed, vault, rules)
     await database.create_tables()
+    await _insist_on_the_key(database, vault)
     in_flight = InFlight(courier, most=MOST_IN_FLIGHT)
     worker = _arq_worker(settings, in_flight)
     scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
     tidying = asyncio.create_task(tidy(database))
+    pruning = asyncio.create_task(keep_pruned(database, feed, settings.retention_days))
     beating = asyncio.create_task(heartbeats.beat_on(_sign(), lambda: in_flight.count))
     try:
         logger.info("The worker looks for deliveries")
@@ -78,13 +83,23 @@ async def run(settings: Settings) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await worker.async_run()
     finally:
-        await _end(scheduler, tidying)
+        await _end(scheduler, tidying, pruning)
         await in_flight.finish(SHIFT + rules.request_timeout + STOP_MARGIN)
         await _end(beating)
         logger.info("The worker has finished what it had begun")
         await worker.close()
         for part in (sender, queue, feed, heartbeats, database):
             await part.close()
+
+
+async def _insist_on_the_key(database: Database, vault: Vault) -> None:
+    """With another machine's key each delivery would use up its schedule, and none would go out."""
+    async with database.reading() as session:
+        if await is_another_key(session, vault):
+            raise ConfigurationError(
+                "the key at hand is not the one that locked the endpoints' secrets: set "
+                "SHOP_SECRETS_KEY, or copy secrets.key from the first machine into HOOKSHOP_VAR"
+            )
 
 
 async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
@@ -105,6 +120,19 @@ async def tidy(database: Database) -> None:
                 await forget_expired(session, now=datetime.now(UTC))
         except SQLAlchemyError as error:
             logger.warning("Tidying: %s", error)
+        await asyncio.sleep(TIDY_SECONDS)
+
+
+async def keep_pruned(database: Database, feed: ChangeFeed, days: int | None) -> None:
+    """Delete deliveries that succeeded so many days ago, for ever; None: nothing is deleted."""
+    while days:
+        before = datetime.now(UTC) - timedelta(days=days)
+        try:
+            if count := await prune(database, before=before):
+                logger.info("Pruned %d deliveries that succeeded before %s", count, before)
+                await feed.announce(Change.everything())
+        except SQLAlchemyError as error:
+            logger.warning("Pruning: %s", error)
         await asyncio.sleep(TIDY_SECONDS)
 
 

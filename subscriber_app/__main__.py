@@ -30,12 +30,12 @@ class Server(uvicorn.Server):
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    configure_logging()
     try:
         settings = load_settings()
     except ConfigurationError as error:
         sys.stderr.write(f"subscriber_app: {error}\n")
         sys.exit(2)  # no restart will help
+    configure_logging(settings.log_format)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -43,7 +43,7 @@ def main() -> None:
         port=settings.port,
         http=HangUpProtocol,
         log_config=None,  # configure_logging decides
-        access_log=False,
+        access_log=False,  # web.request_log has a line for each request
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = Server(config, app.state.feed)

@@ -35,8 +35,10 @@ from subscriber_app.subscription import Subscriptions
 from subscriber_app.web.access import OPEN_TO_ALL, guards, sessions
 from subscriber_app.web.api import api_router
 from subscriber_app.web.errors import exception_handlers
+from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import jinja_environment, page_handlers
 from subscriber_app.web.receiver import receive_webhook
+from subscriber_app.web.request_log import RequestLog
 from subscriber_app.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -76,9 +78,10 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             for part in (attack_desk, sales, shop, database):
                 await part.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             healthz,
+            show_metrics,
             receive_webhook,
             api_router,
             *page_handlers,
@@ -110,7 +113,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,
-        csrf_config=csrf_protection(settings.var),
+        csrf_config=csrf_protection(settings),
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(jinja_environment(faults, defences))
         ),
@@ -122,6 +125,9 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         ),
         logging_config=None,  # the entry point has configured logging
     )
+    # Around everything, as no middleware is: an address that is not there has none.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app
 
 
 def _provided(**parts: object) -> dict[str, Provide]:

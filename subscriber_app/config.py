@@ -18,9 +18,12 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from subscriber_app.logs import LogFormat
+
 RECEIVER_PATH = "/v1/new-purchase"
 SHORTEST_ADMIN_TOKEN = 16  # characters; whoever can reach the login may guess
-_SECRET_FIELDS = {"admin_token", "shop_token", "database_url"}  # may hold passwords
+SHORTEST_KEY = 32  # characters; nobody has to type it
+_SECRET_FIELDS = {"admin_token", "shop_token", "database_url", "session_key"}  # may hold passwords
 
 
 class ConfigurationError(Exception):
@@ -63,6 +66,8 @@ class Settings(BaseSettings):
     shop_url: Url = "http://127.0.0.1:8000"
     shop_token: SecretStr | None = None
     auto_register: bool = False
+    log_format: LogFormat = "text"
+    session_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
     admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
 
     @model_validator(mode="after")

@@ -196,4 +196,11 @@ def _log(receipt: Receipt) -> None:
         receipt.verdict,
         f" ({receipt.reason})" if receipt.reason else "",
         receipt.status or "no answer",
+        extra={
+            "receipt_id": receipt.id,
+            "message_id": receipt.message_id,
+            "verdict": receipt.verdict.value,
+            "reason": receipt.reason.value if receipt.reason else None,
+            "status": receipt.status,
+        },
     )

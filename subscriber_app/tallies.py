@@ -1,7 +1,8 @@
 """Totals that cost the same however many receipts there are: counted when a row is written.
 
 The database keeps them itself, by triggers, in the very transaction that adds or deletes a row: no
-code path can forget to. Installed by ``database``, read by ``receipts``.
+code path can forget to. Installed by ``database``, read by ``receipts`` and
+``metrics``.
 """
 
 from sqlalchemy import Connection, text
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, text
 from subscriber_app.vocabulary import Verdict
 
 PURCHASES, REVENUE_CENTS = "purchases", "revenue_cents"
+REASON = "reason:"  # then the name of the reason: receipts that were rejected for it
 
 # A comparison is 1 or 0 in SQLite: only sales count as purchases, refunds change the revenue alone.
 _TRIGGERS = (
@@ -20,6 +22,19 @@ _TRIGGERS = (
     """
     CREATE TRIGGER IF NOT EXISTS tally_receipt_deleted AFTER DELETE ON receipt BEGIN
         UPDATE tally SET amount = amount - 1 WHERE name = OLD.verdict;
+    END
+    """,
+    """
+    CREATE TRIGGER IF NOT EXISTS tally_reason_added AFTER INSERT ON receipt
+    WHEN NEW.reason IS NOT NULL BEGIN
+        INSERT INTO tally VALUES ('reason:' || NEW.reason, 1)
+            ON CONFLICT DO UPDATE SET amount = tally.amount + 1;
+    END
+    """,
+    """
+    CREATE TRIGGER IF NOT EXISTS tally_reason_deleted AFTER DELETE ON receipt
+    WHEN OLD.reason IS NOT NULL BEGIN
+        UPDATE tally SET amount = amount - 1 WHERE name = 'reason:' || OLD.reason;
     END
     """,
     """
@@ -41,6 +56,10 @@ _COUNT_VERDICT = """
     INSERT OR REPLACE INTO tally (name, amount)
     SELECT :verdict, count(*) FROM receipt WHERE verdict = :verdict
 """
+_COUNT_REASONS = """
+    INSERT OR REPLACE INTO tally (name, amount)
+    SELECT 'reason:' || reason, count(*) FROM receipt WHERE reason IS NOT NULL GROUP BY reason
+"""
 _COUNT_MONEY = """
     INSERT OR REPLACE INTO tally (name, amount)
     SELECT 'purchases', count(*) FROM purchase WHERE event_type = 'purchase.created'
@@ -54,4 +73,5 @@ def install_tallies(connection: Connection) -> None:
         connection.execute(text(trigger))
     for verdict in Verdict:
         connection.execute(text(_COUNT_VERDICT), {"verdict": verdict.value})
+    connection.execute(text(_COUNT_REASONS))
     connection.execute(text(_COUNT_MONEY))

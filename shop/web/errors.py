@@ -1,4 +1,4 @@
-"""Turns every refusal and failure into an answer: problem documents under ``/v1``, pages elsewhere.
+"""Turns every refusal and failure into an answer: problem documents for programs, pages elsewhere.
 
 The handlers are wired in ``app``. Nothing of an exception's inside reaches a client; a failure of
 our own is logged once, here.
@@ -17,7 +17,9 @@ from sqlalchemy.exc import OperationalError
 
 from shop.fulfilment import NotPossible
 from shop.idempotency import KeyReused
+from shop.logs import request_id
 from shop.orders import UnknownProduct
+from shop.web.access import FOR_PROGRAMS
 from shop.web.security import SECURITY_HEADERS
 from shop.webhooks.endpoints import AlreadyRegistered, NothingToPause
 from shop.webhooks.log import BadCursor
@@ -84,7 +86,7 @@ def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
 
 def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
     """A program is told what to send; a person is sent to the login, and on from there."""
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
     wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
@@ -128,7 +130,7 @@ def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
 
 
 def _answer(request: AnyRequest, problem: Problem) -> AnyResponse:
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _problem_document(problem)
     return _error_page(problem)
 
@@ -140,6 +142,7 @@ def _problem_document(problem: Problem) -> AnyResponse:
             "title": HTTPStatus(problem.status_code).phrase,
             "status": problem.status_code,
             "detail": problem.detail,
+            "request_id": request_id.get(),
             **problem.members,
         },
         status_code=problem.status_code,
@@ -159,6 +162,7 @@ def _error_page(problem: Problem) -> AnyResponse:
             "status": status.value,
             "title": status.phrase,
             "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
+            "request_id": request_id.get(),
             "way_out": problem.way_out,
         },
         status_code=problem.status_code,

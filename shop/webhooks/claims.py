@@ -50,6 +50,17 @@ class Claim:
         """Counts from 1."""
         return self.delivery.attempt_count + 1
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a line of the log about it should carry, as ``extra``."""
+        return {
+            "delivery_id": self.delivery.id,
+            "attempt": self.attempt_number,
+            "message_id": self.message.id,
+            "endpoint_id": self.endpoint.id,
+            "order_id": self.message.order_id,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:

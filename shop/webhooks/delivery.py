@@ -80,7 +80,7 @@ class Courier:
         try:
             answer = await self._sender.send(self._sign(claim, started_at))
         except Exception as error:
-            logger.exception("Delivery %s could not be sent", claim.delivery.id)
+            logger.exception("Delivery %s could not be sent", claim.delivery.id, extra=claim.facts)
             answer = Answer({}, error=INTERNAL_ERROR, error_detail=type(error).__name__)
         return Finished(claim, started_at, answer, enqueued_at)
 
@@ -102,6 +102,8 @@ class Courier:
             except OperationalError as error:
                 if self._rules.now() >= finished.started_at + self._rules.lease:
                     raise
-                delivery_id = finished.claim.delivery.id
-                logger.warning("Delivery %s: recording it again: %s", delivery_id, error.orig)
+                delivery_id, facts = finished.claim.delivery.id, finished.claim.facts
+                logger.warning(
+                    "Delivery %s: recording it again: %s", delivery_id, error.orig, extra=facts
+                )
             await asyncio.sleep(RECORD_PAUSE_SECONDS)

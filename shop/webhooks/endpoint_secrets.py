@@ -78,6 +78,16 @@ async def locked_secrets(
     return found
 
 
+async def is_another_key(session: AsyncSession, vault: Vault) -> bool:
+    """Whether there are secrets, but the vault's key unlocks none of the newest.
+
+    One alone that it does not unlock is damaged; the others' deliveries need not suffer from that.
+    """
+    newest = select(EndpointSecret.locked_secret).order_by(col(EndpointSecret.id).desc()).limit(10)
+    locked = (await session.exec(newest)).all()
+    return bool(locked) and not any(vault.fits(each) for each in locked)
+
+
 async def list_live(
     session: AsyncSession, endpoint_id: str, *, now: datetime
 ) -> list[tuple[str, datetime, datetime | None]]:

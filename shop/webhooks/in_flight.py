@@ -45,10 +45,13 @@ class InFlight:
 
     async def _work_off(self, delivery_id: str, enqueued_at: datetime | None) -> None:
         """Whatever goes wrong here, the database has the delivery, and its claim runs out."""
+        facts = {"delivery_id": delivery_id}
         try:
             await self._courier.work_off(delivery_id, enqueued_at=enqueued_at)
         except SQLAlchemyError as error:
             reason = str(error).partition("\n")[0]
-            logger.warning("Delivery %s has to wait for the database: %s", delivery_id, reason)
+            logger.warning(
+                "Delivery %s has to wait for the database: %s", delivery_id, reason, extra=facts
+            )
         except Exception:
-            logger.exception("Delivery %s has to be tried again", delivery_id)
+            logger.exception("Delivery %s has to be tried again", delivery_id, extra=facts)

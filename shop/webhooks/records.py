@@ -100,7 +100,10 @@ async def _not_taken_over(session: AsyncSession, finished: Sequence[Finished]) -
         if fences.get(each.claim.delivery.id) == each.claim.fence:
             current.append(each)
         else:
-            logger.warning("Delivery %s: another worker took over", each.claim.delivery.id)
+            facts = each.claim.facts
+            logger.warning(
+                "Delivery %s: another worker took over", each.claim.delivery.id, extra=facts
+            )
     return current
 
 
@@ -228,4 +231,9 @@ def _log(finished: Finished) -> None:
         finished.claim.attempt_number,
         finished.answer.status or finished.answer.error,
         finished.answer.duration_ms,
+        extra=finished.claim.facts
+        | {
+            "outcome": finished.answer.status or finished.answer.error,
+            "duration_ms": finished.answer.duration_ms,
+        },
     )

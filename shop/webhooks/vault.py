@@ -1,12 +1,13 @@
 """Keeps signing secrets unreadable in the database: a copy of its file gives none of them away.
 
-The key lies beside the database in a file of its own, made at the first start. Called by
-``endpoints``, the only module that reads or writes secrets.
+The key is ``SHOP_SECRETS_KEY``, or else lies beside the database in a file of its own, made at the
+first start. Called by ``endpoint_secrets``, the only module that reads or writes secrets.
 """
 
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
 
 from shop.key_files import read_or_make
 
@@ -22,13 +23,23 @@ class Vault:
         self._fernet = Fernet(key)
 
     @classmethod
-    def open(cls, key_file: Path) -> "Vault":
-        """With the key in this file, which is made when it is not there yet."""
+    def open(cls, key_file: Path, key: SecretStr | None = None) -> "Vault":
+        """With this key, or else with the one in this file, which is made if it is not there."""
+        if key:
+            return cls(key.get_secret_value().encode())
         return cls(read_or_make(key_file, Fernet.generate_key))
 
     def lock(self, secret: str) -> str:
         """What to store instead of the secret."""
         return self._fernet.encrypt(secret.encode()).decode()
+
+    def fits(self, stored: str) -> bool:
+        """Whether the key at hand is the one that locked it."""
+        try:
+            self.unlock(stored)
+        except KeyLost:
+            return False
+        return True
 
     def unlock(self, stored: str) -> str:
         """The secret. Raises ``KeyLost``."""

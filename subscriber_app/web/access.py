@@ -16,11 +16,15 @@ from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.types import Guard
 
 from subscriber_app.config import Settings
-from subscriber_app.web.security import persistent_key
+from subscriber_app.web.security import session_key
 
 OPEN_TO_ALL = {"open_to_all": True}
 SESSION_HOURS = 12
 LOGGED_IN = "logged_in"
+
+# Where programs ask: with the token, and they are answered with problem documents.
+METRICS = "/metrics"
+FOR_PROGRAMS = ("/v1/", METRICS)
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -40,7 +44,7 @@ def guards(settings: Settings) -> list[Guard]:
     def insist_on_admin(connection: Connection, handler: BaseRouteHandler) -> None:
         if handler.opt.get("open_to_all"):
             return
-        if connection.url.path.startswith("/v1/"):
+        if connection.url.path.startswith(FOR_PROGRAMS):
             scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
             if scheme.lower() == "bearer" and is_the_token(token, settings):
                 return
@@ -63,7 +67,7 @@ def sessions(settings: Settings) -> CookieBackendConfig:
     Their key depends on the token: whoever changes it logs everybody out.
     """
     token = settings.admin_token.get_secret_value() if settings.admin_token else ""
-    key = persistent_key(settings.var / "subscriber.key") + token
+    key = session_key(settings) + token
     return CookieBackendConfig(
         secret=hashlib.sha256(key.encode()).digest(),
         key=f"subscriber_session_{hashlib.sha256(key.encode()).hexdigest()[:8]}",

@@ -1,4 +1,4 @@
-"""Turns every refusal and failure into an answer: problem documents under ``/v1``, pages elsewhere.
+"""Turns every refusal and failure into an answer: problem documents for programs, pages elsewhere.
 
 The handlers are wired in ``app``. What is wrong with a webhook is not an error but a receipt: see
 ``receiver``.
@@ -15,7 +15,9 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
+from subscriber_app.logs import request_id
 from subscriber_app.receipts import BadCursor
+from subscriber_app.web.access import FOR_PROGRAMS
 from subscriber_app.web.security import SECURITY_HEADERS
 
 RETRY_AFTER_SECONDS = 5
@@ -56,7 +58,7 @@ def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
 
 def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
     """A program is told what to send; a person is sent to the login, and on from there."""
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
     wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
@@ -93,7 +95,7 @@ def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
 
 
 def _answer(request: AnyRequest, problem: Problem) -> AnyResponse:
-    if request.url.path.startswith("/v1/"):
+    if request.url.path.startswith(FOR_PROGRAMS):
         return _problem_document(problem)
     return _error_page(problem)
 
@@ -105,6 +107,7 @@ def _problem_document(problem: Problem) -> AnyResponse:
             "title": HTTPStatus(problem.status_code).phrase,
             "status": problem.status_code,
             "detail": problem.detail,
+            "request_id": request_id.get(),
         },
         status_code=problem.status_code,
         headers=_headers(problem),
@@ -123,6 +126,7 @@ def _error_page(problem: Problem) -> AnyResponse:
             "status": status.value,
             "title": status.phrase,
             "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
+            "request_id": request_id.get(),
         },
         status_code=problem.status_code,
         headers=_headers(problem),

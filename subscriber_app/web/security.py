@@ -6,13 +6,13 @@ run what it shows: no inline script or style, nothing from another host, no fram
 
 import hashlib
 import secrets
-from pathlib import Path
 from typing import Any
 
 from litestar import Response
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import ResponseHeader
 
+from subscriber_app.config import Settings
 from subscriber_app.key_files import read_or_make
 
 CONTENT_SECURITY_POLICY = (
@@ -34,14 +34,14 @@ async def add_security_headers(response: Response[Any]) -> Response[Any]:
     return response
 
 
-def csrf_protection(var: Path) -> CSRFConfig:
+def csrf_protection(settings: Settings) -> CSRFConfig:
     """Every form needs a token; ``/v1`` insists on JSON instead, which no form can send.
 
     The cookie is named after the key: all ports of a host share their cookies, and one that was
     made with another key (a second subscriber's, or this one's before ``make reset``) is never
     replaced.
     """
-    key = persistent_key(var / "subscriber.key")
+    key = session_key(settings)
     return CSRFConfig(
         secret=key,
         cookie_name=f"subscriber_csrf_{hashlib.sha256(key.encode()).hexdigest()[:8]}",
@@ -56,6 +56,9 @@ def own_path(wanted: str, *, otherwise: str) -> str:
     return wanted if is_path and wanted.isprintable() else otherwise
 
 
-def persistent_key(path: Path) -> str:
-    """A key that outlives a restart: a form opened before it stays valid."""
-    return read_or_make(path, lambda: secrets.token_hex().encode()).decode()
+def session_key(settings: Settings) -> str:
+    """The key behind sessions and forms, as set or from a file: both outlive a restart."""
+    if settings.session_key:
+        return settings.session_key.get_secret_value()
+    file = settings.var / "subscriber.key"
+    return read_or_make(file, lambda: secrets.token_hex().encode()).decode()

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
@@ -12,8 +11,9 @@ from shop.announcements import Change
 from shop.models import Delivery
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheSettings
 from shop.web.errors import Problem
+from shop.web.found import no_such_delivery
 from shop.webhooks.by_hand import cancel, resend
 from shop.webhooks.log import (
     LARGEST_PAGE,
@@ -90,12 +90,14 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
 
 
 @get("/deliveries/{delivery_id:str}")
-async def get_delivery(delivery_id: FromPath[str], database: TheDatabase) -> DeliveryWithAttempts:
+async def get_delivery(
+    delivery_id: FromPath[str], database: TheDatabase, settings: TheSettings
+) -> DeliveryWithAttempts:
     """One delivery with every request made for it and every answer."""
     async with database.reading() as session:
         found = await find_delivery(session, delivery_id)
     if found is None:
-        raise _no_such_delivery(delivery_id)
+        raise no_such_delivery(delivery_id, settings)
     attempts = [attempt_document(attempt, found.message) for attempt in found.attempts]
     return DeliveryWithAttempts(
         **_fields(found.delivery, found.message.order_id), attempts=attempts
@@ -104,14 +106,18 @@ async def get_delivery(delivery_id: FromPath[str], database: TheDatabase) -> Del
 
 @post("/deliveries/{delivery_id:str}/attempts", status_code=202)
 async def post_attempt(
-    delivery_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
+    delivery_id: FromPath[str],
+    database: TheDatabase,
+    queue: TheQueue,
+    feed: TheFeed,
+    settings: TheSettings,
 ) -> DeliveryDocument:
     """Send again now, whatever the state. 409: it is being sent, or its endpoint cannot be."""
     async with database.writing() as session:
         due = await resend(session, delivery_id, now=datetime.now(UTC))
         found = await find_delivery(session, delivery_id)
     if found is None:
-        raise _no_such_delivery(delivery_id)
+        raise no_such_delivery(delivery_id, settings)
     if not due:
         raise Problem(409, NOT_NOW)
     await queue.wake([delivery_id])
@@ -121,14 +127,14 @@ async def post_attempt(
 
 @post("/deliveries/{delivery_id:str}/cancel", status_code=200)
 async def cancel_delivery(
-    delivery_id: FromPath[str], database: TheDatabase, feed: TheFeed
+    delivery_id: FromPath[str], database: TheDatabase, feed: TheFeed, settings: TheSettings
 ) -> DeliveryDocument:
     """Give up a delivery that waits. 409: it does not wait."""
     async with database.writing() as session:
         cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
         found = await find_delivery(session, delivery_id)
     if found is None:
-        raise _no_such_delivery(delivery_id)
+        raise no_such_delivery(delivery_id, settings)
     if not cancelled:
         raise Problem(409, f"only what is pending can be cancelled; it is {found.delivery.state}")
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
@@ -142,10 +148,6 @@ async def get_stats(database: TheDatabase) -> StatsDocument:
         stats = await read_stats(session)
     deliveries = {state.value: count for state, count in stats.deliveries.items()}
     return StatsDocument(stats.orders, stats.revenue_cents, deliveries)
-
-
-def _no_such_delivery(delivery_id: str) -> NotFoundException:
-    return NotFoundException(f"there is no delivery {delivery_id!r}")
 
 
 def _document(delivery: Delivery, order_id: str | None) -> DeliveryDocument:

@@ -11,7 +11,7 @@ from litestar.response import Redirect
 from shop.announcements import Change
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.log_query import LogQuery
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheSettings
 from shop.web.errors import Problem
 from shop.web.forms import read_form
 from shop.web.found import no_such_delivery
@@ -20,8 +20,9 @@ from shop.webhooks.log import DeliveryDetail, find_delivery
 
 
 @post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)
-async def send_again(
+async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
     request: Request[Any, Any, Any],
+    settings: TheSettings,
     database: TheDatabase,
     queue: TheQueue,
     feed: TheFeed,
@@ -39,7 +40,7 @@ async def send_again(
         found = await find_delivery(session, delivery_id)
         due = await resend(session, delivery_id, now=datetime.now(UTC))
     if found is None:
-        raise no_such_delivery(delivery_id)
+        raise no_such_delivery(delivery_id, settings)
     if not due:
         raise _not_sent_again(found)
     change = Change("delivery", delivery_id, order_id=found.message.order_id)
@@ -49,14 +50,14 @@ async def send_again(
 
 @post("/deliveries/{delivery_id:str}/cancel", include_in_schema=False)
 async def cancel_waiting(
-    database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
+    settings: TheSettings, database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
 ) -> Redirect:
     """Give up a delivery that waits; sending it again undoes that."""
     async with database.writing() as session:
         cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
         found = await find_delivery(session, delivery_id)
     if found is None:
-        raise no_such_delivery(delivery_id)
+        raise no_such_delivery(delivery_id, settings)
     if not cancelled:
         raise Problem(
             409,

@@ -64,13 +64,17 @@ class _View:
     """What is to be shown."""
 
     delivery_id: str
-    schedule: RetrySchedule
+    settings: Settings
     wants_all: bool
 
     @classmethod
     def read(cls, request: AnyRequest, settings: Settings, delivery_id: str) -> "_View":
         wants_all = request.query_params.get("attempts") == ALL
-        return cls(delivery_id, settings.retry_schedule, wants_all)
+        return cls(delivery_id, settings, wants_all)
+
+    @property
+    def schedule(self) -> RetrySchedule:
+        return self.settings.retry_schedule
 
     @property
     def address(self) -> str:
@@ -86,7 +90,7 @@ def _region(database: Database, view: _View) -> Region:
         async with database.reading() as session:
             found = await find_delivery(session, view.delivery_id)
             if found is None:
-                raise no_such_delivery(view.delivery_id)
+                raise no_such_delivery(view.delivery_id, view.settings)
             of_message = DeliveryFilter(message_id=found.message.id)
             # Two more than shown: this delivery is among them, and one tells whether more follow.
             page = await list_deliveries(session, of_message, limit=MOST_SIBLINGS + 2)

@@ -216,7 +216,9 @@ async def _untold(session: AsyncSession) -> Sequence[OrderFacts]:
         .join(Message, col(Message.id) == Delivery.message_id)
         .where(Message.order_id == newest.c.id)
     )
-    query = select(newest.c.id, newest.c.total_cents).where(~told.exists())
+    # Of one whose deliveries were pruned, the message is gone, too.
+    has_message = select(Message.id).where(Message.order_id == newest.c.id).exists()
+    query = select(newest.c.id, newest.c.total_cents).where(~told.exists(), has_message)
     return [OrderFacts(*row) for row in await session.exec(query)]
 
 

@@ -106,6 +106,7 @@ def _order_region(
             "lines": found.lines,
             "messages": _messages(page.rows),
             "rows": rows,
+            "were_pruned": found.messages == 0,
             "more_rows": page.next_cursor is not None,
             "may_ship": manages and not found.order.shipped_at and not found.order.refunded_at,
             "may_refund": manages and not found.order.refunded_at,

@@ -1,0 +1,24 @@
+"""``GET /metrics``, for Prometheus. What it says: ``shop.metrics``."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from shop.metrics import as_text, of_redis, read_facts
+from shop.web.access import METRICS
+from shop.web.dependencies import TheDatabase, TheHeartbeats, TheQueue
+
+
+@get(METRICS, include_in_schema=False)
+async def show_metrics(
+    database: TheDatabase, queue: TheQueue, heartbeats: TheHeartbeats
+) -> Response[bytes]:
+    """All figures, from whichever web process is asked."""
+    depth, workers = await asyncio.gather(queue.depth(), heartbeats.alive())
+    async with database.reading() as session:
+        facts = await read_facts(session, now=datetime.now(UTC))
+    # Not as media_type: Litestar would name the charset a second time.
+    headers = {"Content-Type": CONTENT_TYPE_LATEST}
+    return Response(as_text([*facts, *of_redis(depth, workers)]), headers=headers)

@@ -1,0 +1,17 @@
+"""``GET /metrics``, for Prometheus. What it says: ``subscriber_app.metrics``."""
+
+from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from subscriber_app.metrics import read_metrics
+from subscriber_app.web.access import METRICS
+from subscriber_app.web.dependencies import TheDatabase
+
+
+@get(METRICS, include_in_schema=False)
+async def show_metrics(database: TheDatabase) -> Response[bytes]:
+    """Receipts, purchases, money."""
+    async with database.reading() as session:
+        text = await read_metrics(session)
+    # Not as media_type: Litestar would name the charset a second time.
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

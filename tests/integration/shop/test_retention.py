@@ -1,0 +1,303 @@
+"""What has succeeded is deleted after a while, if so wished, and nothing else ever."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from litestar.testing import AsyncTestClient
+from sqlalchemy import insert, text
+from sqlmodel import func, select
+
+from shop.app import create_app
+from shop.config import Settings
+from shop.database import Database
+from shop.ids import new_id
+from shop.models import Attempt, Delivery, Message, Order, ShopTable
+from shop.orders import Item, place_order
+from shop.tallies import AttemptTally, DeliveryTally
+from shop.vocabulary import DeliveryState
+from shop.webhooks import endpoints, retention
+from shop.webhooks.by_hand import cancel, resend
+from shop.webhooks.delivery import Courier
+from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.log import count_by_state, read_stats
+from shop.webhooks.retention import STEP, prune
+from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
+from tests.integration.shop.browsing import Visitor
+from tests.integration.shop.conftest import Clock, StartWorker
+from tests.receiver import Receiver
+from tests.waiting import eventually
+
+DAYS = 30
+NOBODY = "http://127.0.0.1:1025/nobody"
+
+
+class World:
+    """A shop 40 days ago, on real SQLite."""
+
+    def __init__(self, database: Database, clock: Clock, vault: Vault, courier: Courier) -> None:
+        self.database, self.clock, self.vault, self.courier = database, clock, vault, courier
+        clock.now = datetime.now(UTC) - timedelta(days=40)
+
+    async def register(self, url: str) -> str:
+        async with self.database.writing() as session:
+            new = NewEndpoint(url)
+            registered = await endpoints.register(
+                session, new, policy=UrlPolicy(), vault=self.vault, now=self.clock.now
+            )
+        return registered.endpoint.id
+
+    async def buy(self) -> tuple[str, list[str]]:
+        async with self.database.writing() as session:
+            placed = await place_order(session, [Item("mug", 2)], "Ada", now=self.clock.now)
+        return placed.order.id, list(placed.delivery_ids)
+
+    async def deliver(self, *delivery_ids: str) -> None:
+        for delivery_id in delivery_ids:
+            await self.courier.deliver(delivery_id)
+
+    async def prune(self) -> int:
+        return await prune(self.database, before=datetime.now(UTC) - timedelta(days=DAYS))
+
+    async def count(self, table: type[ShopTable]) -> int:
+        async with self.database.reading() as session:
+            return (await session.exec(select(func.count()).select_from(table))).one()
+
+    async def ids(self) -> set[str]:
+        async with self.database.reading() as session:
+            return set((await session.exec(select(Delivery.id))).all())
+
+
+@pytest.fixture
+def world(database: Database, clock: Clock, vault: Vault, courier: Courier) -> World:
+    return World(database, clock, vault, courier)
+
+
+async def test_only_what_is_old_and_has_succeeded_goes(world: World, receiver: Receiver) -> None:
+    await world.register(receiver.url)
+    _order, succeeded = await world.buy()
+    await world.deliver(*succeeded)
+    receiver.status = 410
+    await world.deliver(*(failed := (await world.buy())[1]))
+    await enable_again(world.database)
+    receiver.status = 200
+    [cancelled] = (await world.buy())[1]
+    [waiting] = (await world.buy())[1]
+    async with world.database.writing() as session:
+        assert await cancel(session, cancelled, now=world.clock.now)
+    world.clock.pass_seconds(11 * 24 * 3600)
+    await world.deliver(*(recent := (await world.buy())[1]))
+
+    assert await world.prune() == 1
+
+    assert await world.ids() == {*failed, cancelled, waiting, *recent}
+    assert await world.count(Attempt) == 2
+    assert await world.count(Message) == 4
+    assert await world.count(Order) == 5
+
+
+async def enable_again(database: Database) -> None:
+    async with database.writing() as session:
+        connection = await session.connection()
+        await connection.execute(text("UPDATE endpoint SET status = 'active'"))
+
+
+async def test_a_message_stays_as_long_as_a_delivery_refers_to_it(
+    world: World, receiver: Receiver
+) -> None:
+    await world.register(receiver.url)
+    await world.register(NOBODY)
+    await world.deliver(*(await world.buy())[1])  # succeeds here, waits for a retry there
+
+    assert await world.prune() == 1
+
+    assert await world.count(Delivery) == await world.count(Message) == 1
+
+
+async def test_what_was_made_long_ago_and_sent_again_since_is_kept(
+    world: World, receiver: Receiver
+) -> None:
+    await world.register(receiver.url)
+    [delivery_id] = (await world.buy())[1]
+    await world.deliver(delivery_id)
+    world.clock.pass_seconds(39 * 24 * 3600)
+    async with world.database.writing() as session:
+        assert await resend(session, delivery_id, now=world.clock.now)
+    await world.deliver(delivery_id)
+
+    assert await world.prune() == 0
+
+    assert await world.count(Attempt) == 2
+
+
+async def test_totals_of_all_time_stay_and_counts_of_what_is_there_follow(
+    world: World, receiver: Receiver
+) -> None:
+    endpoint_id = await world.register(receiver.url)
+    for _ in range(3):
+        await world.deliver(*(await world.buy())[1])
+        world.clock.pass_seconds(61)
+    async with world.database.reading() as session:
+        stats = await read_stats(session)
+
+    assert await world.prune() == 3
+
+    async with world.database.reading() as session:
+        afterwards = await read_stats(session)
+        assert await count_by_state(session, endpoint_id) == dict.fromkeys(DeliveryState, 0)
+        attempts = (await session.exec(text("SELECT sum(amount) FROM attempt_total"))).one()  # type: ignore[call-overload]
+    assert (afterwards.orders, afterwards.revenue_cents) == (stats.orders, stats.revenue_cents)
+    assert stats.deliveries[DeliveryState.SUCCEEDED] == 3
+    assert set(afterwards.deliveries.values()) == {0}
+    assert attempts == (3,)
+    assert await world.count(DeliveryTally) == await world.count(AttemptTally) == 0
+
+
+async def test_ten_thousand_go_in_small_steps_while_others_write(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.register(receiver.url)
+    order_id, [template] = await world.buy()
+    await world.deliver(template)
+    await copy_many(world.database, template, 10_000 - 1)
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.001)
+    world.clock.now = datetime.now(UTC)
+    pruning = asyncio.create_task(world.prune())
+    delivered = 0
+    while not pruning.done():
+        await world.deliver(*(await world.buy())[1])
+        delivered += 1
+
+    assert await pruning == 10_000
+    assert delivered >= 10  # and none of them waited for the end
+    assert len(receiver.requests) == 1 + delivered
+    async with world.database.reading() as session:
+        assert await session.get(Order, order_id) is not None
+        counts = await count_by_state(session)
+    assert counts[DeliveryState.SUCCEEDED] == await world.count(Delivery) == delivered
+
+
+async def copy_many(database: Database, delivery_id: str, count: int) -> None:
+    """So many more deliveries, each with an attempt and a message, like this one."""
+    async with database.writing() as session:
+        delivery = await session.get_one(Delivery, delivery_id)
+        message = await session.get_one(Message, delivery.message_id)
+        attempt = await session.get_one(Attempt, (delivery_id, 1))
+        made_at = delivery.created_at
+        copies = [(new_id("msg", made_at), new_id("dlv", made_at)) for _ in range(count)]
+        connection = await session.connection()
+        for table, row, names in (
+            (Message, message, [{"id": m} for m, _d in copies]),
+            (Delivery, delivery, [{"id": d, "message_id": m} for m, d in copies]),
+            (Attempt, attempt, [{"delivery_id": d} for _m, d in copies]),
+        ):
+            rows = [row.model_dump() | each for each in names]
+            await connection.execute(insert(table), rows)
+
+
+async def test_no_transaction_deletes_more_than_a_step(world: World, receiver: Receiver) -> None:
+    await world.register(receiver.url)
+    _order, [template] = await world.buy()
+    await world.deliver(template)
+    await copy_many(world.database, template, 2 * STEP)
+    steps: list[int] = []
+
+    async def watch() -> None:
+        while not pruning.done():
+            steps.append(await world.count(Delivery))
+            await asyncio.sleep(0)
+
+    pruning = asyncio.create_task(world.prune())
+    await watch()
+
+    assert await pruning == 2 * STEP + 1
+    assert {STEP + 1, 1} <= set(steps) <= {2 * STEP + 1, STEP + 1, 1, 0}
+
+
+async def test_two_workers_at_once_do_no_harm(world: World, receiver: Receiver) -> None:
+    await world.register(receiver.url)
+    _order, [template] = await world.buy()
+    await world.deliver(template)
+    await copy_many(world.database, template, 3 * STEP)
+
+    counts = await asyncio.gather(world.prune(), world.prune())
+
+    assert sum(counts) == 3 * STEP + 1
+    assert await world.count(Delivery) == await world.count(Attempt) == 0
+    assert await world.count(Message) == 0
+
+
+async def test_what_was_pruned_cannot_be_sent_again_and_the_page_says_why(
+    world: World, receiver: Receiver, settings: Settings
+) -> None:
+    await world.register(receiver.url)
+    order_id, [delivery_id] = await world.buy()
+    await world.deliver(delivery_id)
+    await world.prune()
+    keeping = settings.model_copy(update={"retention_days": DAYS})
+    async with AsyncTestClient(create_app(keeping)) as shop:
+        visitor = Visitor(shop)
+        pages = [
+            await visitor.submit(f"/deliveries/{delivery_id}/attempts"),
+            await visitor.get(f"/deliveries/{delivery_id}"),
+        ]
+        refusal = await shop.post(f"/v1/deliveries/{delivery_id}/attempts", json={})
+        never_was = await visitor.get(f"/deliveries/{new_id('dlv', datetime.now(UTC))}")
+        order = await visitor.get(f"/orders/{order_id}")
+        log = await visitor.get("/deliveries")
+        overview = await visitor.get("/overview")
+
+    for page in pages:
+        assert page.status == 404
+        assert f"what has succeeded is deleted after {DAYS} days" in page.text
+    assert refusal.status_code == 404
+    assert f"deleted after {DAYS} days" in refusal.json()["detail"]
+    assert never_was.status == 404
+    assert "deleted" not in never_was.text
+    assert order.status == 200
+    assert "Told, and deleted since" in order.text
+    assert log.status == overview.status == 200
+    assert delivery_id not in log.text
+
+
+async def test_an_order_that_nobody_was_told_of_is_not_taken_for_a_pruned_one(
+    world: World, settings: Settings
+) -> None:
+    order_id, delivery_ids = await world.buy()
+    async with AsyncTestClient(create_app(settings)) as shop:
+        page = await Visitor(shop).get(f"/orders/{order_id}")
+
+    assert not delivery_ids
+    assert "Nobody was told" in page.text
+
+
+@pytest.mark.parametrize("days", [DAYS, None])
+async def test_the_worker_prunes_only_if_so_wished(
+    world: World,
+    receiver: Receiver,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int | None,
+) -> None:
+    await world.register(receiver.url)
+    await world.deliver(*(await world.buy())[1])
+    if days:
+        monkeypatch.setenv("SHOP_RETENTION_DAYS", str(days))
+    world.clock.now = datetime.now(UTC)
+    [fresh] = (await world.buy())[1]
+    start_worker()
+
+    async def is_sent() -> bool:
+        async with world.database.reading() as session:
+            delivery = await session.get_one(Delivery, fresh)
+            return delivery.state is DeliveryState.SUCCEEDED
+
+    async def is_alone() -> bool:
+        return await world.ids() == {fresh}
+
+    await eventually(is_sent, "the new one is sent")
+    if days:
+        await eventually(is_alone, "the old one is pruned")
+    else:
+        assert await world.count(Delivery) == 2

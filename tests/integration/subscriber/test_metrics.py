@@ -1,0 +1,85 @@
+"""What Prometheus is told of the inbox."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from subscriber_app.app import create_app
+from subscriber_app.config import Settings
+from tests.integration.subscriber.conftest import Client, Clock, running
+from tests.integration.subscriber.requests import deliver
+from tests.integration.subscriber.signer import Delivery, purchase
+from tests.integration.subscriber.test_tallies import execute
+from tests.metrics import Scrape
+
+TOKEN = "correct horse battery"
+MALFORMED = "hookshop_subscriber_receipts{reason=malformed_id,verdict=rejected}"
+ACCEPTED = "hookshop_subscriber_receipts{reason=,verdict=accepted}"
+
+
+async def scrape(subscriber: Client) -> Scrape:
+    return Scrape(await subscriber.get("/metrics"))
+
+
+async def test_an_empty_inbox_is_all_zeros_each_explained(subscriber: Client) -> None:
+    told = await scrape(subscriber)
+
+    assert set(told.samples.values()) == {0}
+    assert told.undocumented == []
+    assert set(told.types) == {
+        "hookshop_subscriber_receipts",
+        "hookshop_subscriber_purchases",
+        "hookshop_subscriber_revenue_cents",
+    }
+
+
+async def test_receipts_are_told_by_verdict_and_reason(subscribed: Client) -> None:
+    await deliver(subscribed)
+    await deliver(subscribed)
+    refund = purchase(-20, type_="purchase.refunded")
+    await deliver(subscribed, Delivery(message_id="msg_2", body=refund))
+    for _ in range(2):
+        await deliver(subscribed, Delivery(message_id="no id"))
+
+    told = await scrape(subscribed)
+
+    assert told[ACCEPTED] == 2
+    assert told["hookshop_subscriber_receipts{reason=,verdict=duplicate}"] == 1
+    assert told[MALFORMED] == 2
+    assert told["hookshop_subscriber_purchases"] == 1
+    assert told["hookshop_subscriber_revenue_cents"] == 3075
+
+
+async def test_what_was_forgotten_is_not_told(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(message_id="no id"))
+
+    await subscribed.delete("/v1/receipts")
+
+    assert (await scrape(subscribed))[MALFORMED] == 0
+
+
+async def test_reasons_from_before_are_counted_at_the_start(
+    subscribed: Client, settings: Settings, clock: Clock
+) -> None:
+    await deliver(subscribed, Delivery(message_id="no id"))
+    await execute(settings, "DELETE FROM tally WHERE name LIKE 'reason:%'")
+
+    async with running(create_app(settings, now=clock)) as restarted:
+        assert (await scrape(restarted))[MALFORMED] == 1
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Client]:
+    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg]
+    async with running(create_app(settings)) as client:
+        yield client
+
+
+async def test_where_a_token_is_set_it_is_asked_for(guarded: Client) -> None:
+    stranger = await guarded.get("/metrics")
+    right = await guarded.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+
+    assert stranger.status_code == 401
+    assert "SUBSCRIBER_ADMIN_TOKEN" in stranger.json()["detail"]
+    assert Scrape(right)[ACCEPTED] == 0

@@ -1,0 +1,93 @@
+"""The examples of units and of a Compose file in the README are checked, as far as they can be."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.test_documentation import README, ROOT, SETTINGS
+
+SECTION = README.split("\n## On many machines\n")[1].split("\n## ")[0]
+VARIABLE = re.compile(r"\b(?:HOOKSHOP|SHOP|SUBSCRIBER)_[A-Z_]+\b")
+PYTHON = "/opt/hookshop/.venv/bin/python"
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(rf"^```{language}\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
+    assert found
+    return found
+
+
+def units() -> dict[str, str]:
+    """Each unit by its file's name, which stands in its first line."""
+    return {block.splitlines()[0].rpartition("/")[2]: block for block in blocks("ini")}
+
+
+def services() -> dict[str, Any]:
+    [block] = blocks("yaml")
+    found: dict[str, Any] = yaml.safe_load(block)["services"]
+    return found
+
+
+def test_every_variable_is_a_setting() -> None:
+    assert set(VARIABLE.findall(SECTION)) <= SETTINGS
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
+@pytest.mark.parametrize("name", units())
+def test_systemd_finds_nothing_wrong_with_a_unit(name: str, tmp_path: Path) -> None:
+    unit = tmp_path / name.replace("@.", "@8000.")  # a template has to be verified as an instance
+    unit.write_text(units()[name].replace(PYTHON, sys.executable))
+
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", units())
+def test_a_unit_runs_one_of_our_processes_and_gives_up_on_wrong_settings(name: str) -> None:
+    unit = units()[name]
+
+    [module] = re.findall(rf"^ExecStart={PYTHON} -m (\S+)$", unit, flags=re.MULTILINE)
+    assert module in {"shop", "shop.worker"}
+    assert "RestartPreventExitStatus=2\n" in unit
+
+
+def test_compose_runs_two_of_each_on_one_database_and_one_redis() -> None:
+    shop, worker = services()["shop"], services()["worker"]
+
+    assert shop["command"] == "python -m shop"
+    assert worker["command"] == "python -m shop.worker"
+    for service in (shop, worker):
+        assert service["deploy"]["replicas"] == 2
+        assert set(service["environment"]) <= SETTINGS
+        assert set(service["depends_on"]) <= set(services())
+    assert shop["environment"] == worker["environment"]
+
+
+def test_both_examples_share_the_keys_between_machines() -> None:
+    [keys, environment] = blocks("sh")
+    for variable in ("SHOP_SECRETS_KEY", "SHOP_SESSION_KEY"):
+        assert variable in keys
+        assert f"{variable}=" in environment
+        assert variable in services()["shop"]["environment"]
+
+
+def test_every_metric_that_is_named_exists() -> None:
+    told = (ROOT / "shop" / "metrics.py").read_text()
+    told += (ROOT / "subscriber_app" / "metrics.py").read_text()
+
+    for name in re.findall(
+        r"`hookshop_(?:subscriber_)?([a-z_]+?)(?:_total)?(?:\{[a-z,]+\})?`", SECTION
+    ):
+        assert name in told
