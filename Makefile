@@ -14,6 +14,11 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e --ignore=tests/faults --numprocesses auto
 FAULT_TESTS = $(RUN) -m pytest tests/faults
 E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
+# One server for all of them, on which each test has a database of its own.
+POSTGRES_TESTS = \
+	$(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto; parts=$$?; \
+	$(RUN) -m pytest tests/faults -m "not long"; faults=$$?; \
+	$(RUN) -m pytest tests/e2e/test_story.py && exit $$((parts + faults))
 
 .PHONY: help
 help: ## List the targets
@@ -39,6 +44,14 @@ test-e2e: ready-to-develop ## Run only those over real processes and in a real b
 .PHONY: test-faults
 test-faults: ready-to-develop ## Kill, freeze and fill up real processes, for twelve minutes or so
 	@$(FAULT_TESTS)
+
+.PHONY: test-postgres
+test-postgres: ready-to-develop ## Run the shop's tests on PostgreSQL instead of SQLite
+	@$(RUN) -m tests.browser && $(RUN) -m tests.postgres sh -c '$(POSTGRES_TESTS)'
+
+.PHONY: migrate
+migrate: ready-to-run ## Bring the tables of the shop's PostgreSQL up to this version
+	@$(RUN) -m shop.migrations
 
 .PHONY: lint
 lint: ready-to-develop ## Check style, formatting and types
