@@ -59,11 +59,9 @@ class Books:
             orders=self.of_shop("SELECT count(*) FROM shop_order")[0][0],
             messages=self.of_shop("SELECT count(*) FROM message WHERE order_id NOTNULL")[0][0],
             deliveries=dict(self.of_shop(COUNT_DELIVERIES, endpoint)),
-            attempts=self.of_shop(
-                "SELECT count(*) FROM attempt JOIN delivery ON delivery.id = delivery_id"
-                " WHERE endpoint_id = ?",
-                endpoint,
-            )[0][0],
+            attempts=self.of_shop("SELECT count(*) FROM attempt WHERE endpoint_id = ?", endpoint)[
+                0
+            ][0],
             requests=self.line.requests,
             purchases=self.of_subscriber("SELECT count(*) FROM purchase")[0][0],
         )

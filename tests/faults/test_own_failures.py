@@ -10,7 +10,7 @@ from tests.waiting import wait_for
 
 SETTINGS = {"SHOP_RETRY_SCHEDULE": "0,0.5,0.5", "SHOP_DISABLE_AFTER_FAILURES": "1"}
 ORDERS = 5
-OF_ENDPOINT = "FROM attempt JOIN delivery ON delivery.id = delivery_id WHERE endpoint_id = ?"
+OF_ENDPOINT = "FROM attempt WHERE endpoint_id = ?"
 SWAP_SECRET = "UPDATE endpoint_secret SET locked_secret = ? WHERE endpoint_id = ?"
 
 
