@@ -13,6 +13,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+from shop.webhooks.places import FEWEST_PLACES
 
 
 class ShopTable(SQLModel, registry=registry()):
@@ -90,6 +91,7 @@ class Endpoint(ShopTable, table=True):
     failed_deliveries: int = 0
     # See ``webhooks.breaker``: attempts in a row that failed, and when to try again.
     failed_attempts: int = 0
+    places: int = FEWEST_PLACES  # see ``webhooks.places``
     probe_at: datetime | None = None
     created_at: datetime
     deleted_at: datetime | None = None

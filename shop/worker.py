@@ -10,6 +10,7 @@ import logging
 import random
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from arq.connections import RedisSettings
@@ -36,6 +37,7 @@ MOST_JOBS = 100  # wake-ups at a time
 MOST_IN_FLIGHT = 400  # deliveries at a time
 POLL_SECONDS = 0.02  # arq's own 0.5 s would be most of a webhook's latency
 SCHEDULER_SECONDS = 0.25
+THOROUGH_EVERY = 20  # looks: every five seconds
 TIDY_SECONDS = 60
 LONGEST_QUEUE = 1000  # a backlog waits in the database, not in Redis
 JOB_SECONDS = 5  # more than enough: a job only begins a delivery
@@ -104,9 +106,9 @@ async def _open_database(settings: Settings) -> Database:
 
 async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
     """Wake workers for whatever the database says is due, for ever."""
-    while True:
+    for look in count():
         try:
-            await _wake_due(courier, queue, in_flight)
+            await _wake_due(courier, queue, in_flight, is_thorough=look % THOROUGH_EVERY == 0)
         except SQLAlchemyError as error:
             logger.warning("Scheduler: %s", error)
         await asyncio.sleep(SCHEDULER_SECONDS)
@@ -131,16 +133,19 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
             await task
 
 
-async def _wake_due(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
+async def _wake_due(
+    courier: Courier, queue: DeliveryQueue, in_flight: InFlight, *, is_thorough: bool
+) -> None:
     try:
         room = LONGEST_QUEUE - await queue.length()
     except (RedisError, OSError) as error:
         logger.warning("Scheduler: going on without Redis (%s)", error)
-        for delivery_id in await courier.find_due(limit=MOST_IN_FLIGHT):
+        due = await courier.find_due(limit=MOST_IN_FLIGHT, is_thorough=is_thorough)
+        for delivery_id in due:
             in_flight.begin(delivery_id)
         return
     if room > 0:
-        await queue.wake(await courier.find_due(limit=room))
+        await queue.wake(await courier.find_due(limit=room, is_thorough=is_thorough))
 
 
 def _sign() -> WorkerSign:
@@ -159,8 +164,9 @@ def _rules(settings: Settings) -> DeliveryRules:
 
 
 def _arq_worker(settings: Settings, in_flight: InFlight) -> Worker:
-    async def deliver(context: dict[str, Any], delivery_id: str) -> None:
-        in_flight.begin(delivery_id, enqueued_at=context["enqueue_time"])
+    async def deliver(context: dict[str, Any], delivery_ids: list[str]) -> None:
+        for delivery_id in delivery_ids:
+            in_flight.begin(delivery_id, enqueued_at=context["enqueue_time"])
 
     return Worker(
         # arq's type asks for *args and **kwargs, which would hide what the job takes.

@@ -7,9 +7,9 @@ in case that worker dies, and a fencing number, in case it comes back to life.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, not_, or_
+from sqlalchemy import ColumnElement, exists, not_, or_
 from sqlmodel import and_, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
@@ -25,13 +25,10 @@ GIVEN_UP = {
     "next_delay": None,
     "lease_expires_at": None,
 }
-# How many deliveries of one endpoint may be in flight: one that hangs must not hold all places.
-SHARE_PER_ENDPOINT = 20
 # Clocks of several machines differ a little; more than this is a clock that was set back.
 CLOCK_TOLERANCE = timedelta(seconds=5)
 
-# An endpoint's share as SQL: one probe at a time while its breaker is open.
-_SHARE = case((col(Endpoint.probe_at).is_(None), SHARE_PER_ENDPOINT), else_=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ async def claim_all(
         if endpoint_id:
             # As many more as were named: those may be the ones that have waited longest.
             limit = count + len(found)
-            found += await _longest_waiting(session, endpoint_id, limit, lease, now)
+            found += await _longest_waiting(session, endpoint_id, limit, now)
     taken = await _with_place(session, await _without_deleted(session, found, now), lease, now)
     await _take(session, taken, lease, now)
     secrets = await locked_secrets(
@@ -97,33 +94,41 @@ async def _named(
     ids = [each.delivery_id for each in wishes if each.delivery_id]
     if not ids:
         return []
-    query = _due_rows(now, lease).where(col(Delivery.id).in_(ids))
+    query = _rows().where(col(Delivery.id).in_(ids), is_due(now, longest_lease=lease))
     return [
         (delivery, message, endpoint) for delivery, message, endpoint in await session.exec(query)
     ]
 
 
 async def _longest_waiting(
-    session: AsyncSession, endpoint_id: str, count: int, lease: timedelta, now: datetime
+    session: AsyncSession, endpoint_id: str, limit: int, now: datetime
 ) -> list[Row]:
+    endpoint = await session.get(Endpoint, endpoint_id)
+    if endpoint is None or not _may_be_sent_to(endpoint, now):
+        return []
     query = (
-        _due_rows(now, lease)
-        .where(Delivery.endpoint_id == endpoint_id)
+        _rows()
+        .where(Delivery.endpoint_id == endpoint_id, _has_waited(now))
         .order_by(col(Delivery.next_attempt_at))
-        .limit(count)
+        .limit(limit)
     )
     return [
         (delivery, message, endpoint) for delivery, message, endpoint in await session.exec(query)
     ]
 
 
-def _due_rows(now: datetime, lease: timedelta) -> Select[Delivery, Message, Endpoint]:
-    """What is due and what goes with it; locked, where several can write at once."""
+def _may_be_sent_to(endpoint: Endpoint, now: datetime) -> bool:
+    """Whether what waits for it is due; by hand, one delivery may be in spite of the breaker."""
+    is_closed = endpoint.probe_at is None or endpoint.probe_at <= now
+    return endpoint.status is EndpointStatus.ACTIVE and is_closed
+
+
+def _rows() -> Select[Delivery, Message, Endpoint]:
+    """Deliveries and what goes with them; locked, where several can write at once."""
     return (
         select(Delivery, Message, Endpoint)
         .join(Message, col(Message.id) == Delivery.message_id)
         .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
-        .where(is_due(now, longest_lease=lease))
         .with_for_update(of=Delivery, skip_locked=True)  # SQLite has no such thing, nor needs it
     )
 
@@ -167,7 +172,7 @@ async def _room(
     )
     in_flight = dict((await session.exec(busy)).all())
     return {
-        id_: (1 if endpoint.probe_at else SHARE_PER_ENDPOINT) - in_flight.get(id_, 0)
+        id_: (1 if endpoint.probe_at else endpoint.places) - in_flight.get(id_, 0)
         for id_, endpoint in endpoints.items()
     }
 
@@ -231,44 +236,99 @@ def is_due(now: datetime, *, longest_lease: timedelta) -> ColumnElement[bool]:
                 ),
             ),
         ),
-        and_(
-            col(Delivery.state) == DeliveryState.SENDING,
-            not_(_is_leased(Delivery, now, longest_lease)),
-        ),
+        _is_abandoned(now, longest_lease),
     )
 
 
 async def find_due(
-    session: AsyncSession, *, now: datetime, longest_lease: timedelta, limit: int
+    session: AsyncSession,
+    *,
+    now: datetime,
+    longest_lease: timedelta,
+    limit: int,
+    is_thorough: bool = True,
 ) -> list[str]:
     """Ids of deliveries that may be claimed, the longest waiting first, each endpoint its share.
 
     What an endpoint has in flight counts: waking workers for more than its share would only have
-    them ask the database in vain.
+    them ask the database in vain. Every query here is answered from an index and takes no longer
+    when a million deliveries wait, but the one for clocks that were set back: ``is_thorough``.
     """
-    place = func.row_number().over(
-        partition_by=col(Delivery.endpoint_id), order_by=col(Delivery.next_attempt_at)
-    )
-    due = (
-        select(Delivery.id, Delivery.endpoint_id, Delivery.next_attempt_at, place.label("place"))
-        .where(is_due(now, longest_lease=longest_lease))
-        .subquery()
-    )
-    busy = (
-        select(Delivery.endpoint_id, func.count().label("in_flight"))
-        .where(Delivery.state == DeliveryState.SENDING, _is_leased(Delivery, now, longest_lease))
-        .group_by(col(Delivery.endpoint_id))
-        .subquery()
-    )
+    due = await _due_by_endpoint(session, now, longest_lease)
+    due += await _select_due(session, _is_by_hand(now), limit)
+    due += await _select_due(session, _is_abandoned(now, longest_lease), limit)
+    if is_thorough:
+        due += await _select_due(session, _is_misdated(now), limit)
+    return list(dict.fromkeys(delivery_id for _moment, delivery_id in sorted(due)))[:limit]
+
+
+DueAt = tuple[datetime, str]  # a moment and the delivery that is due at it
+
+
+async def _due_by_endpoint(
+    session: AsyncSession, now: datetime, longest_lease: timedelta
+) -> list[DueAt]:
+    waits = exists().where(col(Delivery.endpoint_id) == col(Endpoint.id), _has_waited(now))
+    found = (await session.exec(select(Endpoint).where(waits))).all()
+    endpoints = {each.id: each for each in found if _may_be_sent_to(each, now)}
+    room = await _room(session, endpoints, longest_lease, now)
+    due: list[DueAt] = []
+    for endpoint_id in endpoints:
+        if room[endpoint_id] > 0:
+            of_endpoint = and_(col(Delivery.endpoint_id) == endpoint_id, _has_waited(now))
+            due += await _select_due(session, of_endpoint, room[endpoint_id])
+    return due
+
+
+async def _select_due(
+    session: AsyncSession, condition: ColumnElement[bool], limit: int
+) -> list[DueAt]:
     query = (
-        select(due.c.id)
-        .join(Endpoint, col(Endpoint.id) == due.c.endpoint_id)
-        .outerjoin(busy, busy.c.endpoint_id == due.c.endpoint_id)
-        .where(due.c.place <= _SHARE - func.coalesce(busy.c.in_flight, 0))
-        .order_by(due.c.next_attempt_at)
+        select(Delivery.next_attempt_at, Delivery.id)
+        .where(condition)
+        .order_by(col(Delivery.next_attempt_at))
         .limit(limit)
     )
-    return list((await session.exec(query)).all())
+    return [(moment or _LONG_AGO, delivery_id) for moment, delivery_id in await session.exec(query)]
+
+
+def _has_waited(now: datetime) -> ColumnElement[bool]:
+    return and_(col(Delivery.state) == DeliveryState.PENDING, col(Delivery.next_attempt_at) <= now)
+
+
+def _is_by_hand(now: datetime) -> ColumnElement[bool]:
+    """What a person wants to know now, although the circuit breaker is open."""
+    behind_breaker = select(Endpoint.id).where(
+        Endpoint.status == EndpointStatus.ACTIVE, col(Endpoint.probe_at) > now
+    )
+    return and_(
+        _has_waited(now),
+        col(Delivery.endpoint_id).in_(behind_breaker),
+        col(Delivery.next_trigger) == Trigger.MANUAL,
+    )
+
+
+def _is_abandoned(now: datetime, longest_lease: timedelta) -> ColumnElement[bool]:
+    """What a worker had claimed that is gone."""
+    return and_(
+        col(Delivery.state) == DeliveryState.SENDING,
+        not_(_is_leased(Delivery, now, longest_lease)),
+    )
+
+
+def _is_misdated(now: datetime) -> ColumnElement[bool]:
+    """A wait that began in the future: the clock was set back, and it could last for ever."""
+    return and_(
+        col(Delivery.state) == DeliveryState.PENDING,
+        col(Delivery.next_attempt_at) > now,
+        col(Delivery.waits_since) > now + CLOCK_TOLERANCE,
+        col(Delivery.endpoint_id).in_(
+            select(Endpoint.id).where(
+                Endpoint.status == EndpointStatus.ACTIVE,
+                or_(col(Endpoint.probe_at).is_(None), col(Endpoint.probe_at) <= now),
+            )
+        ),
+    )
 
 
 def _is_leased(

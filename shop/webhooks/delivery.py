@@ -63,11 +63,15 @@ class Courier:
         if claim:
             await self._record(await self._attempt(claim), go_on=False)
 
-    async def find_due(self, *, limit: int) -> list[str]:
-        """Ids of deliveries to wake workers for."""
+    async def find_due(self, *, limit: int, is_thorough: bool = True) -> list[str]:
+        """Ids of deliveries to wake workers for; ``is_thorough``: see ``claims.find_due``."""
         async with self._database.reading() as session:
             return await find_due(
-                session, now=self._rules.now(), longest_lease=self._rules.lease, limit=limit
+                session,
+                now=self._rules.now(),
+                longest_lease=self._rules.lease,
+                limit=limit,
+                is_thorough=is_thorough,
             )
 
     async def _attempt(self, claim: Claim, enqueued_at: datetime | None = None) -> Finished:

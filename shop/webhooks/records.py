@@ -20,6 +20,7 @@ from shop.webhooks.breaker import Breaker
 from shop.webhooks.claims import GIVEN_UP, Claim
 from shop.webhooks.endpoints import disable
 from shop.webhooks.outcomes import Outcome, judge, retry_after_seconds
+from shop.webhooks.places import places_after
 from shop.webhooks.rules import DeliveryRules
 from shop.webhooks.sender import Answer
 
@@ -185,6 +186,11 @@ async def _keep_accounts(  # noqa: PLR0913, PLR0917 – what the transaction has
             continue  # our own failures are no account of the endpoint's
         endpoint = endpoints[each.claim.endpoint.id]
         gave_up = value["new_state"] is DeliveryState.FAILED
+        endpoint.places = places_after(
+            endpoint.places,
+            succeeded=each.outcome is Outcome.SUCCEEDED,
+            duration_ms=each.answer.duration_ms,
+        )
         if _note(endpoint, each.outcome, gave_up=gave_up, now=now):
             moved.add(endpoint.id)
         reason = _end_of(endpoint, each.outcome, rules)

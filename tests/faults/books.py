@@ -17,6 +17,10 @@ SHOP_FACTS = (
     "used_idempotency_key",
     "order_line",
     "shop_order",
+    "order_tally",
+    "state_tally",
+    "delivery_tally",
+    "attempt_tally",
 )
 SUBSCRIBER_FACTS = ("purchase", "handled_message", "receipt")
 COUNT_DELIVERIES = """
@@ -114,6 +118,6 @@ class Books:
             *((f"DELETE FROM {table}", ()) for table in SHOP_FACTS),
             ("DELETE FROM endpoint_secret WHERE endpoint_id <> ?", standing),
             ("DELETE FROM endpoint WHERE id <> ?", standing),
-            ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL", ()),
+            ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL, places = 20", ()),
         )
         self.subscriber.write(*((f"DELETE FROM {table}", ()) for table in SUBSCRIBER_FACTS))

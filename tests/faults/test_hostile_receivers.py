@@ -92,7 +92,7 @@ def test_an_answer_of(
 def attempt_at(world: World, endpoint_id: str) -> tuple[Any, ...] | None:
     found = world.books.of_shop(
         "SELECT state, response_status, error, response_truncated"
-        " FROM attempt JOIN delivery ON delivery.id = delivery_id WHERE delivery.endpoint_id = ?",
+        " FROM attempt JOIN delivery ON delivery.id = delivery_id WHERE attempt.endpoint_id = ?",
         endpoint_id,
     )
     return found[0] if found else None

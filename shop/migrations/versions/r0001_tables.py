@@ -69,6 +69,7 @@ def _create_endpoints() -> None:
         sa.Column("disabled_reason", sa.String(), nullable=True),
         sa.Column("failed_deliveries", sa.Integer(), nullable=False),
         sa.Column("failed_attempts", sa.Integer(), nullable=False),
+        sa.Column("places", sa.Integer(), nullable=False),
         sa.Column("probe_at", MOMENT, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("deleted_at", MOMENT, nullable=True),

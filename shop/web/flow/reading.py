@@ -26,7 +26,6 @@ from shop.web.flow.facts import (
     Facts,
     OrderFacts,
 )
-from shop.webhooks.claims import SHARE_PER_ENDPOINT
 
 NEWEST = 32
 FIRST = 24  # of those under way
@@ -145,7 +144,7 @@ def _endpoint_facts(
         webhook_url=endpoint.webhook_url,
         status=endpoint.status,
         # One probe at a time while the circuit breaker is open, as ``webhooks.claims`` has it.
-        share=1 if endpoint.probe_at else SHARE_PER_ENDPOINT,
+        share=1 if endpoint.probe_at else endpoint.places,
         disabled_reason=endpoint.disabled_reason,
         probe_at=endpoint.probe_at,
         next_attempt_at=next_attempt_at,

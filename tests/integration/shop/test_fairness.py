@@ -12,11 +12,11 @@ from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import endpoints
 from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
 from shop.webhooks.by_hand import ping, resend
-from shop.webhooks.claims import SHARE_PER_ENDPOINT
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import EndpointChange, NewEndpoint
 from shop.webhooks.in_flight import InFlight
 from shop.webhooks.log import find_delivery, read_stats
+from shop.webhooks.places import FEWEST_PLACES
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from tests.integration.shop.conftest import Clock
@@ -96,25 +96,25 @@ async def fail(courier: Courier, world: World, clock: Clock, times: int) -> None
 
 async def test_an_endpoint_has_only_its_share_in_flight(courier: Courier, world: World) -> None:
     await world.register(NOBODY)
-    ids = await world.buy_many(SHARE_PER_ENDPOINT + 5)
+    ids = await world.buy_many(FEWEST_PLACES + 5)
 
     claims = [await courier.ledger.claim(delivery_id) for delivery_id in ids]  # in flight
 
-    assert [claim is not None for claim in claims] == [True] * SHARE_PER_ENDPOINT + [False] * 5
+    assert [claim is not None for claim in claims] == [True] * FEWEST_PLACES + [False] * 5
 
 
 async def test_the_scheduler_wakes_each_endpoints_share_and_not_all_of_one(
     courier: Courier, world: World
 ) -> None:
     await world.register(NOBODY)
-    hanging = await world.buy_many(3 * SHARE_PER_ENDPOINT)
+    hanging = await world.buy_many(3 * FEWEST_PLACES)
     await world.register(f"{NOBODY}2")
     both = await world.buy()
 
     due = await courier.find_due(limit=1000)
 
-    assert len(due) == SHARE_PER_ENDPOINT + 1
-    assert len(set(due) & set(hanging)) == SHARE_PER_ENDPOINT
+    assert len(due) == FEWEST_PLACES + 1
+    assert len(set(due) & set(hanging)) == FEWEST_PLACES
     assert len(set(due) & set(both)) == 1
 
 
@@ -176,8 +176,8 @@ async def test_nobody_is_woken_for_an_endpoint_whose_share_is_in_use(
     courier: Courier, world: World
 ) -> None:
     await world.register(NOBODY)
-    ids = await world.buy_many(SHARE_PER_ENDPOINT + 5)
-    for delivery_id in ids[: SHARE_PER_ENDPOINT - 1]:
+    ids = await world.buy_many(FEWEST_PLACES + 5)
+    for delivery_id in ids[: FEWEST_PLACES - 1]:
         await courier.ledger.claim(delivery_id)  # in flight
 
     almost = await courier.find_due(limit=100)

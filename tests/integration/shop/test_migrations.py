@@ -34,8 +34,9 @@ ORDER = """
 """
 ENDPOINT = """
     INSERT INTO endpoint (id, webhook_url, description, event_types, status, failed_deliveries,
-        failed_attempts, created_at)
-    VALUES ('ep_1', 'http://127.0.0.1:9001/', '', '[]', 'active', 0, 0, '2026-11-23 12:00:00+00:00')
+        failed_attempts, places, created_at)
+    VALUES ('ep_1', 'http://127.0.0.1:9001/', '', '[]', 'active', 0, 0, 20,
+        '2026-11-23 12:00:00+00:00')
 """
 MESSAGE = """
     INSERT INTO message (id, event_type, order_id, body, created_at)
