@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop import migrations, on_postgres
-from shop.turns import one_at_a_time
 
 BUSY_TIMEOUT_SECONDS = 5
 
@@ -26,22 +25,13 @@ class Database:
     """The engine and two ways into it: ``reading()`` and ``writing()``."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        options = {} if self._is_sqlite else on_postgres.engine_options()
-        # An error's text goes into the log, where a row's values, such as a secret, must not.
-        self._engine = create_async_engine(url, hide_parameters=True, **options)
-        # The same pool; the option tells _begin below which kind of transaction to open.
-        self._writer = self._engine.execution_options(writes=True)
+        open_engines = _open_sqlite if self._is_sqlite else on_postgres.open_engines
+        self._reader, self._writer = open_engines(url)
         # SQLite lets one writer in at a time. Within a process they queue up here, which costs
         # nothing; left to the database, each would ask again and again whether it is its turn.
-        self._turn: asyncio.Lock | None = None
-        if self._is_sqlite:
-            _prepare_sqlite(self._engine)
-            self._reader = self._engine
-            self._turn = asyncio.Lock()
-        else:
-            on_postgres.prepare(self._engine)
-            self._reader = self._engine.execution_options(**on_postgres.reading_options())
+        self._turn = asyncio.Lock() if self._is_sqlite else None
 
     async def create_tables(self) -> None:
         """See to it that the tables are those of this version; called when a process starts.
@@ -58,11 +48,12 @@ class Database:
 
     async def migrate(self) -> None:
         """Create or upgrade the tables, or raise ``WrongSchema``; safe for several at once."""
-        path = self._engine.url.database
-        if self._is_sqlite and path:
+        if not self._is_sqlite:
+            await on_postgres.migrate(self._url)
+            return
+        if path := self._writer.url.database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         async with self.writing() as session:
-            await one_at_a_time(session, "migrate")
             await (await session.connection()).run_sync(migrations.upgrade)
 
     @asynccontextmanager
@@ -94,7 +85,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections; the database is not usable afterwards."""
-        await self._engine.dispose()
+        for engine in {self._reader, self._writer}:
+            await engine.dispose()
 
 
 @asynccontextmanager
@@ -115,9 +107,14 @@ async def _waiting_for(turn: asyncio.Lock | None) -> AsyncIterator[None]:
         turn.release()
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+def _open_sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
+    """For reading and for writing: the same pool of connections."""
+    # An error's text goes into the log, where a row's values, such as a secret, must not.
+    engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _configure_connection)
     event.listen(engine.sync_engine, "begin", _begin)
+    # The option tells _begin below which kind of transaction to open.
+    return engine, engine.execution_options(writes=True)
 
 
 def _configure_connection(connection: Any, _record: Any) -> None:

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shop import migrations
 
 PATIENCE_SECONDS = 5  # for a connection, and for a row that another transaction holds
+POOL_SIZE = 5  # connections that are kept, of each pool; when there is much to do, twice as many
 LONGEST_STATEMENT_SECONDS = 60  # a server that does not answer must not hold us for ever
 
 # Classes of SQLSTATE that say "not now" (the PostgreSQL manual, "Error Codes"): the connection is
@@ -22,13 +25,27 @@ LONGEST_STATEMENT_SECONDS = 60  # a server that does not answer must not hold us
 _NOT_NOW = ("08", "40", "53", "55", "57", "58", "25006")
 
 
-def engine_options() -> dict[str, Any]:
-    """For ``create_engine``."""
-    return {
+def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
+    """One for reading and one for writing, each with a pool of its own.
+
+    Were it one pool, writers that wait for each other could hold all of it, and no page be shown.
+    A reader sees one consistent state, whatever is committed meanwhile.
+    """
+    reader, writer = _open_engine(url), _open_engine(url)
+    consistent = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return reader.execution_options(**consistent), writer
+
+
+def _open_engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,  # an error's text goes into the log, where no secret may
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_SIZE,
+        pool_timeout=PATIENCE_SECONDS,
         # Ask first whether a connection is still alive: after a restart of the server none is.
-        "pool_pre_ping": True,
-        "pool_timeout": PATIENCE_SECONDS,
-        "connect_args": {
+        pool_pre_ping=True,
+        connect_args={
             "timeout": PATIENCE_SECONDS,
             "command_timeout": LONGEST_STATEMENT_SECONDS,
             "server_settings": {
@@ -37,17 +54,24 @@ def engine_options() -> dict[str, Any]:
                 "jit": "off",  # compiling takes longer than any of our queries
             },
         },
-    }
-
-
-def reading_options() -> dict[str, Any]:
-    """For transactions that see one consistent state, whatever is committed meanwhile."""
-    return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-
-
-def prepare(engine: AsyncEngine) -> None:
-    """See to it that any text can be stored and looked for."""
+    )
     event.listen(engine.sync_engine, "before_cursor_execute", _without_nul, retval=True)
+    return engine
+
+
+async def migrate(url: str) -> None:
+    """Create or upgrade the tables, one process at a time, however long it takes."""
+    engine = create_async_engine(
+        url, hide_parameters=True, connect_args={"timeout": PATIENCE_SECONDS}
+    )
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended('hookshop migrate', 0))")
+    try:
+        with one_error_for_not_now():
+            async with engine.begin() as connection:
+                await connection.execute(lock)
+                await connection.run_sync(migrations.upgrade)
+    finally:
+        await engine.dispose()
 
 
 def _without_nul(
