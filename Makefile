@@ -14,11 +14,11 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e --ignore=tests/faults --numprocesses auto
 FAULT_TESTS = $(RUN) -m pytest tests/faults
 E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
-# One server for all of them, on which each test has a database of its own.
-POSTGRES_TESTS = \
-	$(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto; parts=$$?; \
-	$(RUN) -m pytest tests/faults -m "not long"; faults=$$?; \
-	$(RUN) -m pytest tests/e2e/test_story.py && exit $$((parts + faults))
+# One server for all of them, on which each test has a database of its own. QUICKLY=1 leaves out
+# what runs real processes.
+POSTGRES_TESTS = $(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto
+POSTGRES_PROCESSES = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e/test_story.py; e2e=$$?; \
+	$(RUN) -m pytest tests/faults -m "not long" && exit $$((parts + e2e))
 
 .PHONY: help
 help: ## List the targets
@@ -47,7 +47,7 @@ test-faults: ready-to-develop ## Kill, freeze and fill up real processes, for tw
 
 .PHONY: test-postgres
 test-postgres: ready-to-develop ## Run the shop's tests on PostgreSQL instead of SQLite
-	@$(RUN) -m tests.browser && $(RUN) -m tests.postgres sh -c '$(POSTGRES_TESTS)'
+	@$(RUN) -m tests.postgres sh -c '$(POSTGRES_TESTS)$(if $(QUICKLY),,; parts=$$?; $(POSTGRES_PROCESSES))'
 
 .PHONY: migrate
 migrate: ready-to-run ## Bring the tables of the shop's PostgreSQL up to this version
