@@ -14,10 +14,15 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e --ignore=tests/faults --numprocesses auto
 FAULT_TESTS = $(RUN) -m pytest tests/faults
 E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
+# One server for all of them, on which each test has a database of its own. QUICKLY=1 leaves out
+# what runs real processes.
+POSTGRES_TESTS = $(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto
+POSTGRES_PROCESSES = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e/test_story.py; e2e=$$?; \
+	$(RUN) -m pytest tests/faults -m "not long" && exit $$((parts + e2e))
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: ready-to-run ## Run shop, worker, subscriber and a private Redis until Ctrl-C
@@ -39,6 +44,14 @@ test-e2e: ready-to-develop ## Run only those over real processes and in a real b
 .PHONY: test-faults
 test-faults: ready-to-develop ## Kill, freeze and fill up real processes, for twelve minutes or so
 	@$(FAULT_TESTS)
+
+.PHONY: test-postgres
+test-postgres: ready-to-develop ## Run the shop's tests on PostgreSQL instead of SQLite
+	@$(RUN) -m tests.postgres sh -c '$(POSTGRES_TESTS)$(if $(QUICKLY),,; parts=$$?; $(POSTGRES_PROCESSES))'
+
+.PHONY: migrate
+migrate: ready-to-run ## Bring the tables of the shop's PostgreSQL up to this version
+	@$(RUN) -m shop.migrations
 
 .PHONY: lint
 lint: ready-to-develop ## Check style, formatting and types

@@ -1,15 +1,19 @@
 """Serves the shop: ``python -m shop``."""
 
+import asyncio
 import contextlib
 import socket
 import sys
 
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from shop.announcements import ChangeFeed
 from shop.app import create_app
-from shop.config import ConfigurationError, load_settings
+from shop.config import ConfigurationError, Settings, load_settings
+from shop.database import Database
 from shop.logs import configure_logging
+from shop.migrations import WrongSchema
 
 SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
 
@@ -31,9 +35,12 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings()
-    except ConfigurationError as error:
+        asyncio.run(_look_at_database(settings))
+    except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"shop: {error}\n")
         sys.exit(2)  # no restart will help
+    except OperationalError as error:
+        sys.exit(f"shop: the database cannot be reached ({error.orig}); start me again")
     configure_logging(settings.log_format)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -49,6 +56,15 @@ def main() -> None:
         server.run()
     if not server.started:
         sys.exit(1)
+
+
+async def _look_at_database(settings: Settings) -> None:
+    """Before anything is served: what is wrong with it is said in one line."""
+    database = Database(settings.resolved_database_url)
+    try:
+        await database.create_tables()
+    finally:
+        await database.close()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ or open one with ``reading()`` or ``writing()``. No transaction is ever open acr
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.models import ShopTable
-from shop.tallies import install_tallies
+from shop import migrations, on_postgres
 
 BUSY_TIMEOUT_SECONDS = 5
 
@@ -26,49 +25,68 @@ class Database:
     """The engine and two ways into it: ``reading()`` and ``writing()``."""
 
     def __init__(self, url: str) -> None:
-        # An error's text goes into the log, where a row's values, such as a secret, must not.
-        self._engine = create_async_engine(url, hide_parameters=True)
-        # The same pool; the option tells _begin below which kind of transaction to open.
-        self._writer = self._engine.execution_options(writes=True)
+        self._url = url
+        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        open_engines = _open_sqlite if self._is_sqlite else on_postgres.open_engines
+        self._reader, self._writer = open_engines(url)
         # SQLite lets one writer in at a time. Within a process they queue up here, which costs
         # nothing; left to the database, each would ask again and again whether it is its turn.
-        self._turn: asyncio.Lock | None = None
-        if self._engine.dialect.name == "sqlite":
-            _prepare_sqlite(self._engine)
-            self._turn = asyncio.Lock()
+        self._turn = asyncio.Lock() if self._is_sqlite else None
 
     async def create_tables(self) -> None:
-        """Create what does not exist yet; safe when several processes start at once."""
-        path = make_url(self._engine.url).database
-        if self._engine.dialect.name == "sqlite" and path:
+        """See to it that the tables are those of this version; called when a process starts.
+
+        A file of SQLite is made or upgraded. PostgreSQL is only looked at: other processes, of the
+        version before, may be at work there; ``migrate`` is for whoever looks after all of them.
+        Raises ``WrongSchema`` when this version cannot work with what is there.
+        """
+        if self._is_sqlite:
+            await self.migrate()
+            return
+        async with self.reading() as session:
+            await (await session.connection()).run_sync(migrations.check)
+
+    async def migrate(self) -> None:
+        """Create or upgrade the tables, or raise ``WrongSchema``; safe for several at once."""
+        if not self._is_sqlite:
+            await on_postgres.migrate(self._url)
+            return
+        if path := self._writer.url.database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        async with self._writer.begin() as connection:
-            await connection.run_sync(ShopTable.metadata.create_all)
-            if self._engine.dialect.name == "sqlite":
-                await connection.run_sync(install_tallies)
+        async with self.writing() as session:
+            await (await session.connection()).run_sync(migrations.upgrade)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Open a session that sees one consistent state and writes nothing."""
-        async with AsyncSession(self._engine, expire_on_commit=False) as session:
-            yield session
+        """Open a session that sees one consistent state and writes nothing.
+
+        Raises ``OperationalError`` when the database cannot be read now.
+        """
+        with self._one_error():
+            async with AsyncSession(self._reader, expire_on_commit=False) as session:
+                yield session
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """Open a session that commits when the block ends and rolls back when it raises.
 
-        Raises ``OperationalError`` when others keep the database from being written to.
+        Raises ``OperationalError`` when the database cannot be written to now.
         """
-        async with (
-            _waiting_for(self._turn),
-            AsyncSession(self._writer, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+        with self._one_error():
+            async with (
+                _waiting_for(self._turn),
+                AsyncSession(self._writer, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+
+    def _one_error(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._is_sqlite else on_postgres.one_error_for_not_now()
 
     async def close(self) -> None:
         """Close all connections; the database is not usable afterwards."""
-        await self._engine.dispose()
+        for engine in {self._reader, self._writer}:
+            await engine.dispose()
 
 
 @asynccontextmanager
@@ -89,9 +107,14 @@ async def _waiting_for(turn: asyncio.Lock | None) -> AsyncIterator[None]:
         turn.release()
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+def _open_sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
+    """For reading and for writing: the same pool of connections."""
+    # An error's text goes into the log, where a row's values, such as a secret, must not.
+    engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _configure_connection)
     event.listen(engine.sync_engine, "begin", _begin)
+    # The option tells _begin below which kind of transaction to open.
+    return engine, engine.execution_options(writes=True)
 
 
 def _configure_connection(connection: Any, _record: Any) -> None:

@@ -14,7 +14,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Delivery, Endpoint
-from shop.tallies import AttemptTally, DeliveryTally, OrderTally, StateTally
+from shop.tallies import AttemptTally, DeliveryTally, OrderTally, StateTally, total
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.health import Attempts, Latency, latency_of, newest_answers, sum_up
 from shop.windows import Window
@@ -87,9 +87,10 @@ async def read_orders(session: AsyncSession, window: Window) -> Orders:
 async def read_deliveries(session: AsyncSession, window: Window) -> Slots:
     """By slot in which they were made, and by the state that they are in now."""
     query = (
-        select(DeliveryTally.minute, DeliveryTally.state, func.sum(DeliveryTally.amount))
-        .where(DeliveryTally.minute >= window.first_minute, DeliveryTally.amount > 0)
+        select(DeliveryTally.minute, DeliveryTally.state, total(DeliveryTally.amount))
+        .where(DeliveryTally.minute >= window.first_minute, DeliveryTally.amount != 0)
         .group_by(col(DeliveryTally.minute), col(DeliveryTally.state))
+        .having(total(DeliveryTally.amount) > 0)
     )
     slots: Slots = defaultdict(lambda: dict.fromkeys(DeliveryState, 0))
     for minute, state, amount in await session.exec(query):
@@ -104,8 +105,8 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptTa
         select(  # type: ignore[call-overload]
             AttemptTally.endpoint_id,
             AttemptTally.reason,
-            func.sum(AttemptTally.amount),
-            func.sum(AttemptTally.total_ms),
+            total(AttemptTally.amount),
+            total(AttemptTally.total_ms),
             func.max(AttemptTally.last_at),
         )
         .where(AttemptTally.minute >= window.first_minute)
@@ -126,15 +127,14 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptTa
 
 async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
     """What is not finished yet, each endpoint asked through its own indexes."""
-    amounts = {
-        (tally.endpoint_id, tally.state): tally.amount
-        for tally in (await session.exec(select(StateTally))).all()
-    }
+    amounts: dict[tuple[str, DeliveryState], int] = defaultdict(int)
+    for tally in (await session.exec(select(StateTally))).all():
+        amounts[tally.endpoint_id, tally.state] += tally.amount
     query = select(Endpoint, _due(now), _oldest()).where(col(Endpoint.deleted_at).is_(None))
     waiting = Waiting()
     for endpoint, due, oldest_at in (await session.exec(query)).all():
-        pending = amounts.get((endpoint.id, DeliveryState.PENDING), 0)
-        waiting.sending += amounts.get((endpoint.id, DeliveryState.SENDING), 0)
+        pending = amounts[endpoint.id, DeliveryState.PENDING]
+        waiting.sending += amounts[endpoint.id, DeliveryState.SENDING]
         if endpoint.status is not EndpointStatus.ACTIVE or (endpoint.probe_at or now) > now:
             waiting.held_back += pending
             continue

@@ -31,7 +31,7 @@ async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> Told |
 
     Raises ``NotPossible`` for one that was shipped or refunded before.
     """
-    order = await session.get(Order, order_id)
+    order = await session.get(Order, order_id, with_for_update=True)  # it happens once
     if order is None:
         return None
     if order.shipped_at:
@@ -48,7 +48,7 @@ async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> Told
 
     Raises ``NotPossible`` for one that was refunded before.
     """
-    order = await session.get(Order, order_id)
+    order = await session.get(Order, order_id, with_for_update=True)  # it happens once
     if order is None:
         return None
     if order.refunded_at:

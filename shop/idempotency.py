@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import UsedIdempotencyKey
+from shop.turns import one_at_a_time
 
 
 class KeyReused(Exception):  # noqa: N818 – the name says what happened
@@ -25,7 +26,11 @@ class IdempotencyKey:
 
 
 async def find_earlier(session: AsyncSession, wanted: IdempotencyKey) -> str | None:
-    """The id of the order that was placed under this key, if any. Raises ``KeyReused``."""
+    """The id of the order that was placed under this key, if any. Raises ``KeyReused``.
+
+    Whoever asks for the same at the same moment waits until this transaction ends.
+    """
+    await one_at_a_time(session, f"key {wanted.key}")
     used = await session.get(UsedIdempotencyKey, wanted.key)
     if used and used.fingerprint != wanted.fingerprint:
         raise KeyReused("this Idempotency-Key was used for another order")

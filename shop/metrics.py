@@ -23,7 +23,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from shop.figures import MOST_DUE, Waiting, read_waiting
 from shop.heartbeats import WorkerSign
 from shop.models import Endpoint
-from shop.tallies import BUCKETS_MS, NO_BOUND_MS, AttemptTotal
+from shop.tallies import BUCKETS_MS, NO_BOUND_MS, AttemptTotal, total
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.log import Stats, read_stats
 
@@ -125,8 +125,8 @@ async def _read_totals(session: AsyncSession) -> list[AttemptTotal]:
     query = select(
         AttemptTotal.outcome,
         AttemptTotal.up_to_ms,
-        func.sum(AttemptTotal.amount),
-        func.sum(AttemptTotal.total_ms),
+        total(AttemptTotal.amount),
+        total(AttemptTotal.total_ms),
     ).group_by(col(AttemptTotal.outcome), col(AttemptTotal.up_to_ms))
     return [
         AttemptTotal(
@@ -138,8 +138,8 @@ async def _read_totals(session: AsyncSession) -> list[AttemptTotal]:
 
 def _attempts(totals: Iterable[AttemptTotal]) -> Metric:
     amounts: Counter[str] = Counter()
-    for total in totals:
-        amounts[total.outcome] += total.amount
+    for each in totals:
+        amounts[each.outcome] += each.amount
     attempts = CounterMetricFamily(
         "hookshop_attempts",
         "Attempts, ever, by outcome: succeeded, a class of statuses, or the name of an error.",
@@ -153,9 +153,9 @@ def _attempts(totals: Iterable[AttemptTotal]) -> Metric:
 def _durations(totals: Iterable[AttemptTotal]) -> Metric:
     amounts: Counter[int] = Counter()
     total_ms = 0
-    for total in totals:
-        amounts[total.up_to_ms] += total.amount
-        total_ms += total.total_ms
+    for each in totals:
+        amounts[each.up_to_ms] += each.amount
+        total_ms += each.total_ms
     buckets, so_far = [], 0
     for bound in (*BUCKETS_MS, NO_BOUND_MS):
         so_far += amounts[bound]  # Prometheus wants each bucket to hold those before it, too

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Enum, Index, func, literal_column, text
+from sqlalchemy import JSON, ColumnElement, Enum, Index, String, func, literal_column, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
@@ -25,12 +25,17 @@ def by_value(values: type[StrEnum]) -> Enum:
     return Enum(values, values_callable=list, native_enum=False, length=32)
 
 
+# Ids are compared byte by byte, since pages follow each other by them. SQLite does so anyhow; for
+# PostgreSQL, in a Danish database, ``aa`` would come after ``z``.
+Id = String().with_variant(String(collation="C"), "postgresql")
+
+
 class Order(ShopTable, table=True):
     """A purchase. ``total_cents`` is the sum of its lines, at the prices of that moment."""
 
     __tablename__ = "shop_order"  # ORDER is a word of SQL
 
-    id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True, sa_type=Id)
     customer_name: str
     total_cents: int
     created_at: datetime = Field(index=True)
@@ -45,7 +50,7 @@ class UsedIdempotencyKey(ShopTable, table=True):
 
     key: str = Field(primary_key=True)
     fingerprint: str  # of what was ordered: the same key with another order is a mistake
-    order_id: str = Field(foreign_key="shop_order.id")
+    order_id: str = Field(sa_type=Id, foreign_key="shop_order.id")
     created_at: datetime
 
 
@@ -54,7 +59,7 @@ class OrderLine(ShopTable, table=True):
 
     __tablename__ = "order_line"
 
-    order_id: str = Field(primary_key=True, foreign_key="shop_order.id")
+    order_id: str = Field(primary_key=True, sa_type=Id, foreign_key="shop_order.id")
     position: int = Field(primary_key=True)
     product_id: str
     product_name: str
@@ -76,7 +81,7 @@ class Endpoint(ShopTable, table=True):
         ),
     )
 
-    id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True, sa_type=Id)
     webhook_url: str
     description: str
     event_types: list[str] = Field(sa_type=JSON)  # values of EventType
@@ -97,8 +102,8 @@ class EndpointSecret(ShopTable, table=True):
 
     __tablename__ = "endpoint_secret"
 
-    id: str = Field(primary_key=True)  # its public name, sent as ``kid``
-    endpoint_id: str = Field(foreign_key="endpoint.id", index=True)
+    id: str = Field(primary_key=True, sa_type=Id)  # its public name, sent as ``kid``
+    endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id", index=True)
     locked_secret: str  # see ``webhooks.vault``
     created_at: datetime
     expires_at: datetime | None = None  # set when a newer one takes its place
@@ -107,9 +112,9 @@ class EndpointSecret(ShopTable, table=True):
 class Message(ShopTable, table=True):
     """An event with the exact bytes of its body; the id is sent as ``webhook-id``."""
 
-    id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True, sa_type=Id)
     event_type: EventType = Field(sa_type=by_value(EventType))
-    order_id: str | None = Field(foreign_key="shop_order.id", index=True)
+    order_id: str | None = Field(sa_type=Id, foreign_key="shop_order.id", index=True)
     body: bytes
     created_at: datetime
 
@@ -135,9 +140,9 @@ class Delivery(ShopTable, table=True):
         Index("deliveries_by_event_type", "event_type", "id"),
     )
 
-    id: str = Field(primary_key=True)
-    message_id: str = Field(foreign_key="message.id", index=True)
-    endpoint_id: str = Field(foreign_key="endpoint.id")
+    id: str = Field(primary_key=True, sa_type=Id)
+    message_id: str = Field(sa_type=Id, foreign_key="message.id", index=True)
+    endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
     # Copied from the message, so that the log filters without a join.
     event_type: EventType = Field(sa_type=by_value(EventType))
     state: DeliveryState = Field(sa_type=by_value(DeliveryState))
@@ -169,10 +174,10 @@ class Attempt(ShopTable, table=True):
         ),
     )
 
-    delivery_id: str = Field(primary_key=True, foreign_key="delivery.id")
+    delivery_id: str = Field(primary_key=True, sa_type=Id, foreign_key="delivery.id")
     number: int = Field(primary_key=True)
     # Copied from the delivery, for the endpoint's health.
-    endpoint_id: str = Field(foreign_key="endpoint.id")
+    endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
     trigger: Trigger = Field(sa_type=by_value(Trigger))
     # The plan, copied from the delivery: made when, due when, and why then (``retries.Delay``).
     decided_at: datetime | None = None

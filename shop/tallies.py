@@ -1,20 +1,24 @@
 """Figures that cost the same however much has happened: counted when a row is written.
 
 The database keeps them itself, by triggers, in the very transaction that adds or moves a row: no
-code path can forget to. All but orders are kept for each endpoint by itself, since whoever records
-an attempt holds that endpoint's row anyway: nobody waits for a row that all have in common.
-Installed by ``database``, read by ``figures``, ``metrics``, ``webhooks.health`` and
-``webhooks.log``.
+code path can forget to. The triggers stand in ``migrations``; read by ``figures``, ``metrics``,
+``webhooks.health`` and ``webhooks.log``, which add up what belongs together.
 
-A minute is a number: the minutes since 1970 (see ``windows``). ``amount``: how many rows there are.
+A minute is a number: the minutes since 1970 (see ``windows``). ``amount``: how many rows there are;
+of a single ``writer`` it may be negative. ``writer``: on PostgreSQL the process that serves the
+connection, so that no transaction ever waits for a row in which another one is counting, nor two
+of them for each other. On SQLite, where one writes at a time, it is 0.
 """
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Index, text
-from sqlmodel import Field
+from sqlalchemy import BigInteger, ColumnElement, Index, cast, text
+from sqlmodel import Field, func
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.models import ShopTable, by_value
+from shop.models import Id, ShopTable, by_value
+from shop.turns import has_many_writers
 from shop.vocabulary import DeliveryState
 
 SUCCEEDED = ""  # in the place of a reason to have failed
@@ -30,8 +34,9 @@ class OrderTally(ShopTable, table=True):
     __table_args__ = _BY_KEY_ALONE
 
     minute: int = Field(primary_key=True)
-    amount: int
-    total_cents: int
+    writer: int = Field(primary_key=True, default=0)
+    amount: int = Field(sa_type=BigInteger)
+    total_cents: int = Field(sa_type=BigInteger)
 
 
 ALL_TIME = -1
@@ -43,9 +48,10 @@ class StateTally(ShopTable, table=True):
     __tablename__ = "state_tally"
     __table_args__ = _BY_KEY_ALONE
 
-    endpoint_id: str = Field(primary_key=True)
+    endpoint_id: str = Field(primary_key=True, sa_type=Id)
     state: DeliveryState = Field(primary_key=True, sa_type=by_value(DeliveryState))
-    amount: int
+    writer: int = Field(primary_key=True, default=0)
+    amount: int = Field(sa_type=BigInteger)
 
 
 class DeliveryTally(ShopTable, table=True):
@@ -55,9 +61,10 @@ class DeliveryTally(ShopTable, table=True):
     __table_args__ = _BY_KEY_ALONE
 
     minute: int = Field(primary_key=True)
-    endpoint_id: str = Field(primary_key=True)
+    endpoint_id: str = Field(primary_key=True, sa_type=Id)
     state: DeliveryState = Field(primary_key=True, sa_type=by_value(DeliveryState))
-    amount: int
+    writer: int = Field(primary_key=True, default=0)
+    amount: int = Field(sa_type=BigInteger)
 
 
 class AttemptTally(ShopTable, table=True):
@@ -70,11 +77,12 @@ class AttemptTally(ShopTable, table=True):
     __tablename__ = "attempt_tally"
     __table_args__ = (Index("attempts_by_minute", "minute"), _BY_KEY_ALONE)
 
-    endpoint_id: str = Field(primary_key=True)
+    endpoint_id: str = Field(primary_key=True, sa_type=Id)
     minute: int = Field(primary_key=True)
     reason: str = Field(primary_key=True)
-    amount: int
-    total_ms: int
+    writer: int = Field(primary_key=True, default=0)
+    amount: int = Field(sa_type=BigInteger)
+    total_ms: int = Field(sa_type=BigInteger)
     last_at: datetime
 
 
@@ -94,95 +102,54 @@ class AttemptTotal(ShopTable, table=True):
     __tablename__ = "attempt_total"
     __table_args__ = _BY_KEY_ALONE
 
-    endpoint_id: str = Field(primary_key=True)
+    endpoint_id: str = Field(primary_key=True, sa_type=Id)
     outcome: str = Field(primary_key=True)
     up_to_ms: int = Field(primary_key=True)
-    amount: int
-    total_ms: int
+    writer: int = Field(primary_key=True, default=0)
+    amount: int = Field(sa_type=BigInteger)
+    total_ms: int = Field(sa_type=BigInteger)
 
 
-_BUCKET = " ".join(f"WHEN NEW.duration_ms <= {bound} THEN {bound}" for bound in BUCKETS_MS)
+def total(column: Any) -> ColumnElement[int]:
+    """The sum of a column as SQL. A whole number: PostgreSQL would make it a decimal one."""
+    return cast(func.sum(column), BigInteger)
 
-# strftime('%s', …): seconds since 1970; divided by a whole number, the result is a whole one.
-_TRIGGERS = (
+
+async def merge_tallies(session: AsyncSession) -> None:
+    """Put what all writers have counted into one row each; called by the worker now and then.
+
+    Rows in use are left for the next time. So whoever counts may wait for this, but never this for
+    whoever counts.
     """
-    CREATE TRIGGER IF NOT EXISTS tally_order_added AFTER INSERT ON shop_order BEGIN
-        INSERT INTO order_tally
-            VALUES (strftime('%s', NEW.created_at) / 60, 1, NEW.total_cents),
-                   (-1, 1, NEW.total_cents)
-            ON CONFLICT DO UPDATE SET
-                amount = amount + 1, total_cents = total_cents + excluded.total_cents;
-    END
-    """,
-    """
-    CREATE TRIGGER IF NOT EXISTS tally_delivery_added AFTER INSERT ON delivery BEGIN
-        INSERT INTO state_tally VALUES (NEW.endpoint_id, NEW.state, 1)
-            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount;
-        INSERT INTO delivery_tally
-            VALUES (strftime('%s', NEW.created_at) / 60, NEW.endpoint_id, NEW.state, 1)
-            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount;
-    END
-    """,
-    """
-    CREATE TRIGGER IF NOT EXISTS tally_delivery_moved AFTER UPDATE OF state ON delivery
-    WHEN NEW.state <> OLD.state BEGIN
-        INSERT INTO state_tally VALUES (OLD.endpoint_id, OLD.state, -1)
-            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount;
-        INSERT INTO delivery_tally
-            VALUES (strftime('%s', OLD.created_at) / 60, OLD.endpoint_id, OLD.state, -1)
-            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount;
-        INSERT INTO state_tally VALUES (NEW.endpoint_id, NEW.state, 1)
-            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount;
-        INSERT INTO delivery_tally
-            VALUES (strftime('%s', NEW.created_at) / 60, NEW.endpoint_id, NEW.state, 1)
-            ON CONFLICT DO UPDATE SET amount = amount + excluded.amount;
-    END
-    """,
-    """
-    CREATE TRIGGER IF NOT EXISTS tally_attempt_added AFTER INSERT ON attempt BEGIN
-        INSERT INTO attempt_tally VALUES (
-                NEW.endpoint_id,
-                strftime('%s', NEW.started_at) / 60,
-                CASE WHEN NEW.response_status BETWEEN 200 AND 299 THEN ''
-                     ELSE coalesce(NEW.response_status, NEW.error, 'internal_error') END,
-                1, NEW.duration_ms, NEW.started_at)
-            ON CONFLICT DO UPDATE SET
-                amount = amount + 1,
-                total_ms = total_ms + excluded.total_ms,
-                last_at = max(last_at, excluded.last_at);
-    END
-    """,
-    f"""
-    CREATE TRIGGER IF NOT EXISTS total_attempt_added AFTER INSERT ON attempt BEGIN
-        INSERT INTO attempt_total VALUES (
-                NEW.endpoint_id,
-                CASE WHEN NEW.response_status BETWEEN 200 AND 299 THEN 'succeeded'
-                     WHEN NEW.response_status IS NOT NULL THEN (NEW.response_status / 100) || 'xx'
-                     ELSE coalesce(NEW.error, 'internal_error') END,
-                CASE {_BUCKET} ELSE {NO_BOUND_MS} END,
-                1, NEW.duration_ms)
-            ON CONFLICT DO UPDATE SET
-                amount = attempt_total.amount + 1,
-                total_ms = attempt_total.total_ms + excluded.total_ms;
-    END
-    """,  # noqa: S608 – numbers of our own
-    # What is pruned is not there any more; what was ordered and attempted has been, for ever.
-    """
-    CREATE TRIGGER IF NOT EXISTS tally_delivery_removed AFTER DELETE ON delivery BEGIN
-        UPDATE state_tally SET amount = amount - 1
-            WHERE endpoint_id = OLD.endpoint_id AND state = OLD.state;
-        UPDATE delivery_tally SET amount = amount - 1
-            WHERE minute = strftime('%s', OLD.created_at) / 60
-                AND endpoint_id = OLD.endpoint_id AND state = OLD.state;
-        DELETE FROM delivery_tally
-            WHERE minute = strftime('%s', OLD.created_at) / 60
-                AND endpoint_id = OLD.endpoint_id AND amount = 0;
-    END
-    """,
+    if not await has_many_writers(session):
+        return
+    for table, key, sums, newest in _MERGED:
+        await session.exec(text(_merge(table, key, sums, newest)))  # type: ignore[call-overload]
+
+
+# Table, key without the writer, columns to add up, columns of which the greatest counts.
+_MERGED = (
+    ("order_tally", "minute", ("amount", "total_cents"), ()),
+    ("state_tally", "endpoint_id, state", ("amount",), ()),
+    ("delivery_tally", "minute, endpoint_id, state", ("amount",), ()),
+    ("attempt_tally", "endpoint_id, minute, reason", ("amount", "total_ms"), ("last_at",)),
+    ("attempt_total", "endpoint_id, outcome, up_to_ms", ("amount", "total_ms"), ()),
 )
+_MOST_AT_ONCE = 10_000
 
 
-def install_tallies(connection: Connection) -> None:
-    """Create the triggers; safe to run again. Only SQLite's dialect is spoken here."""
-    for trigger in _TRIGGERS:
-        connection.execute(text(trigger))
+def _merge(table: str, key: str, sums: tuple[str, ...], newest: tuple[str, ...]) -> str:
+    values = [f"sum({name})" for name in sums] + [f"max({name})" for name in newest]
+    changes = [f"{name} = {table}.{name} + excluded.{name}" for name in sums]
+    changes += [f"{name} = greatest({table}.{name}, excluded.{name})" for name in newest]
+    return f"""
+        WITH counted AS (
+            DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM {table} WHERE writer <> 0
+                LIMIT {_MOST_AT_ONCE} FOR UPDATE SKIP LOCKED
+            )) RETURNING *
+        )
+        INSERT INTO {table} ({key}, writer, {", ".join((*sums, *newest))})
+        SELECT {key}, 0, {", ".join(values)} FROM counted GROUP BY {key}
+        ON CONFLICT ({key}, writer) DO UPDATE SET {", ".join(changes)}
+    """  # noqa: S608 – names from above

@@ -16,14 +16,16 @@ from typing import Any
 from arq.connections import RedisSettings
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from shop.announcements import Change, ChangeFeed
 from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
 from shop.logs import configure_logging
+from shop.migrations import WrongSchema
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
+from shop.tallies import merge_tallies
 from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
 from shop.webhooks.in_flight import InFlight
@@ -51,17 +53,23 @@ def main() -> None:
         settings = load_settings()
         configure_logging(settings.log_format)
         asyncio.run(run(settings))
-    except ConfigurationError as error:
+    except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"shop.worker: {error}\n")
         sys.exit(2)  # no restart will help
+    except OperationalError as error:
+        sys.exit(f"shop.worker: the database cannot be reached ({error.orig}); start me again")
     except RedisError as error:
         # arq cannot go on without its connection; whoever supervises the process restarts it.
         sys.exit(f"shop.worker: Redis went away ({error}); nothing is lost, start me again")
 
 
 async def run(settings: Settings) -> None:
-    """Deliver until a signal comes. Raises ``RedisError`` when Redis goes away."""
-    database = Database(settings.resolved_database_url)
+    """Deliver until a signal comes.
+
+    Raises ``RedisError`` when Redis goes away, ``OperationalError`` when the database cannot be
+    reached at the start, and ``WrongSchema`` when it is not one for this version.
+    """
+    database = await _open_database(settings)
     feed = ChangeFeed(settings.resolved_redis_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
@@ -69,7 +77,6 @@ async def run(settings: Settings) -> None:
     rules = _rules(settings)
     vault = Vault.open(settings.vault_key_file, settings.secrets_key)
     courier = Courier(database, sender, feed, vault, rules)
-    await database.create_tables()
     await _insist_on_the_key(database, vault)
     in_flight = InFlight(courier, most=MOST_IN_FLIGHT)
     worker = _arq_worker(settings, in_flight)
@@ -102,6 +109,16 @@ async def _insist_on_the_key(database: Database, vault: Vault) -> None:
             )
 
 
+async def _open_database(settings: Settings) -> Database:
+    database = Database(settings.resolved_database_url)
+    try:
+        await database.create_tables()
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
 async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
     """Wake workers for whatever the database says is due, for ever."""
     for look in count():
@@ -113,11 +130,12 @@ async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) 
 
 
 async def tidy(database: Database) -> None:
-    """Delete the secrets that have outlived their grace, for ever."""
+    """Delete the secrets that have outlived their grace, and keep the tallies short, for ever."""
     while True:
         try:
             async with database.writing() as session:
                 await forget_expired(session, now=datetime.now(UTC))
+                await merge_tallies(session)
         except SQLAlchemyError as error:
             logger.warning("Tidying: %s", error)
         await asyncio.sleep(TIDY_SECONDS)

@@ -72,7 +72,7 @@ def _do_nothing() -> None:
 
 
 def _download() -> None:
-    _attempt(
+    attempt(
         "Downloading a browser with Playwright",
         [sys.executable, "-m", "playwright", "install", "--no-shell", "chromium"],
         DOWNLOAD_SECONDS,
@@ -81,14 +81,14 @@ def _download() -> None:
 
 def _install_with_apt() -> None:
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        _attempt(
+        attempt(
             "Installing Debian's Chromium",
             ["sh", "-c", "apt-get update -q && apt-get install -qy chromium"],
             INSTALL_SECONDS,
         )
 
 
-def _attempt(doing: str, command: list[str], patience: float) -> None:
+def attempt(doing: str, command: list[str], patience: float) -> None:
     """Run a command that may fail: what counts is whether a browser is found afterwards."""
     sys.stderr.write(f"{doing} …\n")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

@@ -12,8 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_uuid
 from shop.models import Delivery, Endpoint, Message
+from shop.turns import AGAINST_CHANGES, lock_endpoints
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
-from shop.webhooks.endpoints import find
+from shop.webhooks.endpoints import find, list_all
 from shop.webhooks.events import Event
 from shop.webhooks.log import DeliveryFilter, conditions
 from shop.webhooks.outbox import write_message_for
@@ -27,6 +28,7 @@ async def resend(session: AsyncSession, delivery_id: str, *, now: datetime) -> b
     False when nothing was changed: the delivery is being sent right now, or its endpoint is
     disabled or deleted.
     """
+    await lock_endpoints(session, of_deliveries=[delivery_id])
     make_due = _make_due(
         col(Delivery.id) == delivery_id, col(Delivery.state) != DeliveryState.SENDING, now=now
     )
@@ -59,6 +61,7 @@ async def resend_undelivered(
     session: AsyncSession, wanted: DeliveryFilter, *, now: datetime
 ) -> int:
     """Make everything due at once that matches and has not succeeded; answers how many."""
+    await lock_endpoints(session, ids=[each.id for each in await list_all(session)])
     result = await session.exec(_make_due(*await _undelivered(session, wanted), now=now))
     return result.rowcount
 
@@ -68,7 +71,7 @@ async def ping(session: AsyncSession, endpoint_id: str, *, now: datetime) -> str
 
     Answers the id of the delivery, or None when there is no such endpoint or it is disabled.
     """
-    endpoint = await find(session, endpoint_id)
+    endpoint = await find(session, endpoint_id, locked=AGAINST_CHANGES)
     if endpoint is None or endpoint.status is EndpointStatus.DISABLED:
         return None
     event = Event(new_uuid(now), EventType.WEBHOOK_PING, now, value_cents=0, order_id=None)

@@ -75,7 +75,8 @@ async def claim_all(
 ) -> list[Claim | None]:
     """A claim for each wish, in their order; None where nothing is due, or no place is free.
 
-    ``session``: of a writing transaction, in which nobody else claims.
+    ``session``: of a writing transaction that holds the endpoints locked (``turns``), so that
+    nobody else claims for them meanwhile: an endpoint's share is exact.
     """
     found = await _named(session, wishes, lease, now)
     for endpoint_id, count in Counter(each.endpoint_id for each in wishes).items():

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
 from shop.models import EndpointSecret
+from shop.turns import lock_endpoints
 from shop.webhooks.signing import LiveSecret, generate_secret
 from shop.webhooks.vault import Vault
 
@@ -38,6 +39,7 @@ async def rotate(
 
     One that was rotated out earlier keeps its earlier end.
     """
+    await lock_endpoints(session, ids=[endpoint_id])
     until = now + grace
     await session.exec(
         update(EndpointSecret)

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
 from shop.models import Delivery, Endpoint
+from shop.turns import AGAINST_CHANGES, AGAINST_USE, Lock, one_at_a_time
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType
 from shop.webhooks.endpoint_secrets import add_secret
 from shop.webhooks.url_policy import UrlPolicy
@@ -70,6 +71,7 @@ async def register(
     Raises ``UrlRefused`` or ``AlreadyRegistered``; then nothing is written.
     """
     policy.check(wanted.webhook_url)
+    await one_at_a_time(session, f"url {wanted.webhook_url}")
     standing = await _find_by_url(session, wanted.webhook_url)
     if standing:
         raise AlreadyRegistered(standing.id)
@@ -86,9 +88,14 @@ async def register(
     return Registered(endpoint, add_secret(session, endpoint.id, vault=vault, now=now))
 
 
-async def find(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
-    """The endpoint, unless it never was or has been deleted."""
-    endpoint = await session.get(Endpoint, endpoint_id)
+async def find(
+    session: AsyncSession, endpoint_id: str, *, locked: Lock | None = None
+) -> Endpoint | None:
+    """The endpoint, unless it never was or has been deleted.
+
+    ``locked``: what nobody else may do with it until this transaction ends.
+    """
+    endpoint = await session.get(Endpoint, endpoint_id, with_for_update=locked)
     return endpoint if endpoint and endpoint.deleted_at is None else None
 
 
@@ -106,7 +113,7 @@ async def change(
     Making it ``active`` also enables one that the shop disabled: what waits for it goes out, and
     its run of failures is forgotten. Raises ``NothingToPause`` for one that is disabled.
     """
-    endpoint = await find(session, endpoint_id)
+    endpoint = await find(session, endpoint_id, locked=AGAINST_CHANGES)
     if endpoint is None:
         return None
     if wanted.description is not None:
@@ -147,7 +154,8 @@ async def delete(session: AsyncSession, endpoint_id: str, *, now: datetime) -> l
 
     Returns the ids of the deliveries that were cancelled, or None when there is no such endpoint.
     """
-    endpoint = await find(session, endpoint_id)
+    # Not even an order may point at it now.
+    endpoint = await find(session, endpoint_id, locked=AGAINST_USE)
     if endpoint is None:
         return None
     endpoint.deleted_at = now

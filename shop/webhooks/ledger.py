@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from shop.announcements import Change, ChangeFeed
 from shop.batches import Batches
 from shop.database import Database
+from shop.turns import lock_endpoints
 from shop.webhooks.claims import Claim, Wish, claim_all
 from shop.webhooks.records import Finished, record_all
 from shop.webhooks.rules import DeliveryRules
@@ -52,6 +53,11 @@ class Ledger:
         finished = [step.finished for step in steps if step.finished]
         wishes = [step.wish for step in steps if step.wish]
         async with self._database.writing() as session:
+            await lock_endpoints(
+                session,
+                ids=_endpoint_ids(finished, wishes),
+                of_deliveries=[each.delivery_id for each in wishes if each.delivery_id],
+            )
             moved = await record_all(session, finished, self._rules, now=now)
             claims = await claim_all(session, wishes, lease=self._rules.lease, now=now)
         told = [each.claim for each in finished] + [claim for claim in claims if claim]
@@ -66,3 +72,8 @@ class Ledger:
         ]
         changes += [Change("endpoint", endpoint_id) for endpoint_id in endpoint_ids]
         await self._feed.announce(*changes)
+
+
+def _endpoint_ids(finished: Sequence[Finished], wishes: Sequence[Wish]) -> set[str]:
+    recorded = {each.claim.endpoint.id for each in finished}
+    return recorded | {each.endpoint_id for each in wishes if each.endpoint_id}

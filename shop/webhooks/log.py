@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import first_id
 from shop.models import Attempt, Delivery, Endpoint, Message, Order
-from shop.tallies import ALL_TIME, OrderTally, StateTally
+from shop.tallies import ALL_TIME, OrderTally, StateTally, total
 from shop.vocabulary import DeliveryState, EventType
 from shop.webhooks.log_search import matches, searchable
 
@@ -192,17 +192,18 @@ class Stats:
 
 async def read_stats(session: AsyncSession) -> Stats:
     """Orders, money and deliveries by state, as ``tallies`` keeps them."""
-    total = await session.get(OrderTally, ALL_TIME)
-    orders, revenue = (total.amount, total.total_cents) if total else (0, 0)
-    return Stats(orders, revenue, await count_by_state(session))
+    query = select(total(OrderTally.amount), total(OrderTally.total_cents)).where(
+        OrderTally.minute == ALL_TIME
+    )
+    orders, revenue = (await session.exec(query)).one()
+    return Stats(orders or 0, revenue or 0, await count_by_state(session))
 
 
 async def count_by_state(
     session: AsyncSession, endpoint_id: str | None = None
 ) -> dict[DeliveryState, int]:
     """How many deliveries are in each state, of one endpoint or of all."""
-    amount = func.sum(StateTally.amount)
-    query = select(StateTally.state, amount).group_by(col(StateTally.state))
+    query = select(StateTally.state, total(StateTally.amount)).group_by(col(StateTally.state))
     if endpoint_id is not None:
         query = query.where(StateTally.endpoint_id == endpoint_id)
     counts: dict[DeliveryState, int] = dict.fromkeys(DeliveryState, 0)

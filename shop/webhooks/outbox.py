@@ -53,8 +53,12 @@ async def write_message_for(
 
 
 async def _endpoints_wanting(session: AsyncSession, event_type: EventType) -> Sequence[Endpoint]:
-    query = select(Endpoint).where(
-        col(Endpoint.deleted_at).is_(None), col(Endpoint.status) != EndpointStatus.DISABLED
+    query = (
+        select(Endpoint)
+        .where(col(Endpoint.deleted_at).is_(None), col(Endpoint.status) != EndpointStatus.DISABLED)
+        .order_by(col(Endpoint.id))
+        # None of them is deleted before this is committed: deleting cancels what waits.
+        .with_for_update(read=True, key_share=True)
     )
     endpoints = (await session.exec(query)).all()
     return [endpoint for endpoint in endpoints if event_type in endpoint.event_types]

@@ -49,14 +49,14 @@ async def record_all(
 ) -> set[str]:
     """Write down attempts; the ids of endpoints whose breaker moved or that were disabled.
 
-    What another worker has taken over meanwhile is left out.
+    What another worker has taken over meanwhile is left out. ``session``: of a transaction that
+    holds the endpoints locked (``turns.lock_endpoints``).
     """
     current = await _not_taken_over(session, finished)
     if not current:
         return set()
-    # In one order for all workers, so that no two of them wait for each other.
-    ids = sorted({each.claim.endpoint.id for each in current})
-    endpoints = {id_: await session.get_one(Endpoint, id_, with_for_update=True) for id_ in ids}
+    ids = {each.claim.endpoint.id for each in current}
+    endpoints = {id_: await session.get_one(Endpoint, id_) for id_ in ids}
     values = [_next_state(each, endpoints, rules, now) for each in current]
     connection = await session.connection()
     await connection.execute(_MOVE_ON, values)

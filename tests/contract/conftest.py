@@ -77,9 +77,15 @@ def patience() -> int:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, sockets: ExitStack, patience: int) -> AsyncIterator[World]:
+async def world(
+    tmp_path: Path, sockets: ExitStack, patience: int, shop_database_url: str | None
+) -> AsyncIterator[World]:
     shop_socket, subscriber_socket = (sockets.enter_context(free_port()) for _ in range(2))
-    shop_settings = ShopSettings(HOOKSHOP_VAR=tmp_path, port=port_of(shop_socket))  # type: ignore[call-arg]
+    shop_settings = ShopSettings(
+        HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
+        port=port_of(shop_socket),
+        database_url=shop_database_url,
+    )
     subscriber_settings = SubscriberSettings(
         HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
         port=port_of(subscriber_socket),

@@ -5,6 +5,7 @@ with them its options, such as ``--headed``, ``--slowmo`` and ``--tracing retain
 """
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from tests.browser import FLAGS, HOW_TO_GET_ONE, find_browser
 from tests.demo import Demo, running_demo
 from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.e2e.watch import Watch
+from tests.postgres import copy_of
 from tests.programs import client, set_fault
 from tests.waiting import wait_for
 
@@ -27,9 +29,12 @@ expect.set_options(timeout=10_000)  # Playwright's 5 s are little on a machine t
 
 
 @pytest.fixture(scope="session")
-def demo() -> Iterator[Demo]:
+def demo(shop_template: str | None) -> Iterator[Demo]:
     """One demo for all tests; ``clean_slate`` takes away what the test before has left."""
-    with running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE) as demo:
+    with (
+        copy_of(shop_template) if shop_template else nullcontext("") as url,
+        running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE, SHOP_DATABASE_URL=url) as demo,
+    ):
         yield demo
 
 

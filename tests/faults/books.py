@@ -1,14 +1,12 @@
 """Counts what both databases hold and what passed the line, and compares the two companies' books.
 
-Reads the SQLite files directly: what the applications say of themselves is not proof enough.
+Reads the databases directly: what the applications say of themselves is not proof enough.
 """
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from tests.faults.databases import Book
 from tests.faults.line import Line
 from tests.waiting import wait_for
 
@@ -27,7 +25,7 @@ SHOP_FACTS = (
 SUBSCRIBER_FACTS = ("purchase", "handled_message", "receipt")
 COUNT_DELIVERIES = """
     SELECT state, count(*) FROM delivery
-    WHERE endpoint_id = ifnull(?, endpoint_id) GROUP BY state ORDER BY state
+    WHERE endpoint_id = coalesce(?, endpoint_id) GROUP BY state ORDER BY state
 """
 
 
@@ -54,8 +52,8 @@ class Count:
 class Books:
     """The databases of the shop and of the subscriber, and the line between them."""
 
-    shop: Path
-    subscriber: Path
+    shop: Book
+    subscriber: Book
     line: Line
 
     def count(self) -> Count:
@@ -104,36 +102,22 @@ class Books:
         return str(self.of_subscriber("SELECT endpoint_id FROM subscription")[0][0])
 
     def of_shop(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return _read(self.shop, query, values)
+        return self.shop.read(query, *values)
 
     def of_subscriber(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return _read(self.subscriber, query, values)
+        return self.subscriber.read(query, *values)
 
     def change_shop(self, statement: str, *values: Any) -> None:
         """What a person with a database tool would do."""
-        _write(self.shop, [(statement, values)])
+        self.shop.write((statement, values))
 
     def forget_all(self) -> None:
         """Delete orders, receipts and all endpoints but the subscriber's, which is well again."""
         standing = (self.subscriber_endpoint(),)
-        _write(
-            self.shop,
-            [(f"DELETE FROM {table}", ()) for table in SHOP_FACTS]
-            + [
-                ("DELETE FROM endpoint_secret WHERE endpoint_id <> ?", standing),
-                ("DELETE FROM endpoint WHERE id <> ?", standing),
-                ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL, places = 20", ()),
-            ],
+        self.shop.write(
+            *((f"DELETE FROM {table}", ()) for table in SHOP_FACTS),
+            ("DELETE FROM endpoint_secret WHERE endpoint_id <> ?", standing),
+            ("DELETE FROM endpoint WHERE id <> ?", standing),
+            ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL, places = 20", ()),
         )
-        _write(self.subscriber, [(f"DELETE FROM {table}", ()) for table in SUBSCRIBER_FACTS])
-
-
-def _read(path: Path, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
-        return database.execute(query, values).fetchall()
-
-
-def _write(path: Path, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
-    with closing(sqlite3.connect(path, timeout=30)) as database, database:
-        for statement, values in statements:
-            database.execute(statement, values)
+        self.subscriber.write(*((f"DELETE FROM {table}", ()) for table in SUBSCRIBER_FACTS))

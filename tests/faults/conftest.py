@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.faults.world import World, running_world
+from tests.postgres import copy_of
 
 REPORTS = pytest.StashKey[list[str]]()
 Report = Callable[..., None]
@@ -16,10 +18,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="module")
-def _world(request: pytest.FixtureRequest) -> Iterator[World]:
+def _world(request: pytest.FixtureRequest, shop_template: str | None) -> Iterator[World]:
     """One world for the tests of a module, with the settings that the module names."""
-    with running_world(**getattr(request.module, "SETTINGS", {})) as world:
-        yield world
+    settings = getattr(request.module, "SETTINGS", {})
+    with ExitStack() as running:
+        url = running.enter_context(copy_of(shop_template)) if shop_template else None
+        yield running.enter_context(running_world(url, **settings))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.conftest import Report
 from tests.faults.line import nothing
-from tests.faults.world import World, WriteLock
+from tests.faults.world import World
 from tests.programs import client
 from tests.waiting import wait_for
 
@@ -25,7 +25,7 @@ PAGES = ("/", "/orders", "/deliveries", "/endpoints", "/v1/deliveries", "/v1/web
 
 
 def test_a_database_locked_for_3_seconds(world: World, report: Report) -> None:
-    with WriteLock(world.books.shop) as lock:
+    with world.books.shop.write_lock() as lock:
         lock.take()
         threading.Timer(3, lock.release).start()
         answer = world.order()
@@ -36,7 +36,7 @@ def test_a_database_locked_for_3_seconds(world: World, report: Report) -> None:
 
 
 def test_a_database_locked_for_longer_than_orders_wait(world: World, report: Report) -> None:
-    with WriteLock(world.books.shop) as lock:
+    with world.books.shop.write_lock() as lock:
         lock.take()
         refused = orders_are_refused_but_pages_are_shown(world, 40)
     assert_orders_are_taken_again(world)
@@ -44,7 +44,7 @@ def test_a_database_locked_for_longer_than_orders_wait(world: World, report: Rep
 
 
 def test_a_database_locked_when_the_worker_has_its_2xx(world: World, report: Report) -> None:
-    with WriteLock(world.books.shop) as lock:
+    with world.books.shop.write_lock() as lock:
         world.line.on_answer = lock.take
         world.order()
         wait_for(lambda: "wait for the database" in world.log("worker"), "the worker gives up")
@@ -56,6 +56,7 @@ def test_a_database_locked_when_the_worker_has_its_2xx(world: World, report: Rep
     report()
 
 
+@pytest.mark.sqlite("the disk of a server is not the shop's to fill")
 def test_a_full_disk(world: World, report: Report) -> None:
     with full_disk(world.process("shop")):
         refused = orders_are_refused_but_pages_are_shown(world, 4)
@@ -63,6 +64,7 @@ def test_a_full_disk(world: World, report: Report) -> None:
     report(f"before that {refused}")
 
 
+@pytest.mark.sqlite("a server's files are not the shop's")
 @pytest.mark.parametrize("when", ["while the shop runs", "before it starts"])
 def test_a_database_that_is_read_only(when: str, world: World, report: Report) -> None:
     if when == "before it starts":
@@ -78,7 +80,7 @@ def test_a_database_that_is_read_only(when: str, world: World, report: Report) -
 
 
 def files_of(world: World) -> tuple[Path, Path]:
-    return world.books.shop, Path(f"{world.books.shop}-wal")
+    return world.var / "shop.db", world.var / "shop.db-wal"
 
 
 def orders_are_refused_but_pages_are_shown(world: World, count: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.conftest import Report
 from tests.faults.line import gate_to_redis, nothing
-from tests.faults.world import World, WriteLock
+from tests.faults.world import World
 from tests.waiting import wait_for
 
 # An abandoned claim is taken over after this and three seconds more.
@@ -32,7 +32,7 @@ def test_a_worker_killed_in_mid_request(world: World, report: Report) -> None:
 
 
 def test_a_worker_killed_between_the_2xx_and_its_record(world: World, report: Report) -> None:
-    with WriteLock(world.books.shop) as lock:
+    with world.books.shop.write_lock() as lock:
         world.line.on_answer = lock.take
         world.line.on_answer_read = lambda: world.kill("worker")
         world.order()
@@ -87,7 +87,7 @@ def test_a_shop_killed_between_commit_and_wake_up(world: World, report: Report) 
 def test_a_subscriber_killed_before_its_commit(world: World, report: Report) -> None:
     handed_over = threading.Event()
     world.line.on_handed_over = handed_over.set
-    with WriteLock(world.books.subscriber) as lock:
+    with world.books.subscriber.write_lock() as lock:
         lock.take()
         world.order()
         assert handed_over.wait(RECOVERY_SECONDS)

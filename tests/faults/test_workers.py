@@ -5,7 +5,7 @@ import pytest
 from shop.webhooks.places import FEWEST_PLACES
 from tests.faults.conftest import Report
 from tests.faults.line import nothing
-from tests.faults.world import World, WriteLock
+from tests.faults.world import World
 from tests.waiting import wait_for
 
 RECOVERY_SECONDS = 15
@@ -30,7 +30,7 @@ def test_a_worker_killed_with_its_hands_full(world: World, report: Report) -> No
 def test_a_database_locked_for_5_seconds_when_the_worker_has_its_2xx(
     world: World, report: Report
 ) -> None:
-    with WriteLock(world.books.shop) as lock:
+    with world.books.shop.write_lock() as lock:
         world.line.on_answer = lock.take
         world.order()
         wait_for(lambda: "recording it again" in world.log("worker"), "a first try fails")

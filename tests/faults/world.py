@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import psutil
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 from shop.config import private_redis_socket
 from tests.demo import ROOT, clean_environment, free_ports
 from tests.faults.books import Books
+from tests.faults.databases import PostgresBook, SqliteBook
 from tests.faults.line import Line, running_line
 from tests.programs import client
 from tests.waiting import wait_for
@@ -27,6 +27,7 @@ from tests.waiting import wait_for
 MODULES = {
     "redis": "shop.embedded_redis",
     "shop": "shop",
+    "second shop": "shop",
     "worker": "shop.worker",
     "second worker": "shop.worker",
     "subscriber": "subscriber_app",
@@ -39,14 +40,18 @@ ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}
 class World:
     """Shop, workers, subscriber and Redis on ports and in a folder of their own."""
 
-    def __init__(self, folder: Path, line: Line, settings: dict[str, str]) -> None:
-        shop_port, subscriber_port = free_ports(2)
+    def __init__(
+        self, folder: Path, line: Line, settings: dict[str, str], *, database_url: str | None = None
+    ) -> None:
+        shop_port, subscriber_port, second_port = free_ports(3)
         line.to = f"127.0.0.1:{subscriber_port}"
         self.line = line
         self.var = folder / "var"
         self.redis_socket = private_redis_socket(self.var)
-        self.books = Books(self.var / "shop.db", self.var / "subscriber.db", line)
+        shop = PostgresBook(database_url) if database_url else SqliteBook(self.var / "shop.db")
+        self.books = Books(shop, SqliteBook(self.var / "subscriber.db"), line)
         self.shop_url = f"http://127.0.0.1:{shop_port}"
+        self.second_shop_url = f"http://127.0.0.1:{second_port}"
         self.subscriber_url = f"http://{line.to}"
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -54,6 +59,7 @@ class World:
         self._logs: dict[str, Path] = {}
         self._environment = clean_environment() | {
             "HOOKSHOP_VAR": str(self.var),
+            "SHOP_DATABASE_URL": database_url or "",
             "SHOP_PORT": str(shop_port),
             "SHOP_RETRY_SCHEDULE": "0" + ",1" * 20,
             "SHOP_DISABLE_AFTER_FAILURES": "0",
@@ -76,13 +82,21 @@ class World:
                 self._running[name] = subprocess.Popen(
                     [sys.executable, "-m", MODULES[name]],
                     cwd=ROOT,
-                    env=self._environment | settings,
+                    env=self._environment | self._own_settings(name) | settings,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )
         for name in names:
             wait_for(lambda name=name: self._is_at_work(name), f"{name} is at work", START_SECONDS)  # type: ignore[misc]
+
+    def _own_settings(self, name: str) -> dict[str, str]:
+        if name != "second shop":
+            return {}
+        return {
+            "SHOP_PORT": self.second_shop_url.rpartition(":")[2],
+            "SHOP_PUBLIC_URL": self.shop_url,
+        }
 
     def log(self, name: str) -> str:
         """What the program has said since its last start."""
@@ -145,8 +159,9 @@ class World:
             return False
         if "worker" in name:
             return "looks for deliveries" in self.log(name)
-        subscribed = name == "shop" or "Subscribed as" in self.log(name)
-        return subscribed and _serves(self.shop_url if name == "shop" else self.subscriber_url)
+        if name == "subscriber":
+            return "Subscribed as" in self.log(name) and _serves(self.subscriber_url)
+        return _serves(self.shop_url if name == "shop" else self.second_shop_url)
 
     # Orders
 
@@ -193,35 +208,18 @@ class World:
 
 
 @contextmanager
-def running_world(**settings: str) -> Iterator[World]:
-    """A world with nothing running in it yet. ``settings``: environment of all its programs."""
+def running_world(database_url: str | None = None, **settings: str) -> Iterator[World]:
+    """A world with nothing running in it yet. ``settings``: environment of all its programs.
+
+    ``database_url``: of the shop's database; None: its own file of SQLite.
+    """
     with ExitStack() as cleaning:
         # Not pytest's tmp_path: its name is too long for the path of a socket.
         folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="hookshop-")))
-        world = World(folder, cleaning.enter_context(running_line()), settings)
+        line = cleaning.enter_context(running_line())
+        world = World(folder, line, settings, database_url=database_url)
         cleaning.callback(world.end)
         yield world
-
-
-class WriteLock:
-    """While it is taken, nobody else can write to this SQLite database. Threads may share it."""
-
-    def __init__(self, database: Path) -> None:
-        self._other = sqlite3.connect(
-            database, isolation_level=None, timeout=30, check_same_thread=False
-        )
-
-    def take(self) -> None:
-        self._other.execute("BEGIN IMMEDIATE")
-
-    def release(self) -> None:
-        self._other.execute("ROLLBACK")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._other.close()
 
 
 def slowest(seconds: Sequence[float]) -> str:

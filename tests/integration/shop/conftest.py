@@ -29,9 +29,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, shop_database_url: str | None) -> Settings:
     """Defaults, below a folder of the test's own; no Redis is running there."""
-    return Settings(HOOKSHOP_VAR=tmp_path)  # type: ignore[call-arg]
+    return Settings(HOOKSHOP_VAR=tmp_path, database_url=shop_database_url)  # type: ignore[call-arg]
 
 
 @pytest.fixture
@@ -117,6 +117,7 @@ def start_worker(settings: Settings, redis_url: str) -> Iterator[StartWorker]:
                 process(
                     "shop.worker",
                     HOOKSHOP_VAR=str(settings.var),
+                    SHOP_DATABASE_URL=settings.database_url or "",
                     SHOP_REDIS_URL=redis_url,
                     SHOP_RETRY_SCHEDULE="0,0.2,0.2",
                 )

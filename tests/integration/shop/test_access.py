@@ -1,13 +1,13 @@
 """With SHOP_ADMIN_TOKEN set: customers may buy, all else is for who knows the token."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.testing import AsyncTestClient
+from pydantic import SecretStr
 
 from shop.app import create_app
 from shop.config import Settings
@@ -33,8 +33,8 @@ OPEN_PAGES = {
 
 
 @pytest.fixture
-async def guarded(tmp_path: Path) -> AsyncIterator[Shop]:
-    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg]
+async def guarded(settings: Settings) -> AsyncIterator[Shop]:
+    settings = settings.model_copy(update={"admin_token": SecretStr(TOKEN)})
     async with AsyncTestClient(create_app(settings)) as client:
         client.follow_redirects = False
         yield client
@@ -187,9 +187,9 @@ async def test_a_session_does_not_open_the_api(guarded: Shop) -> None:
     assert (await guarded.get("/v1/deliveries")).status_code == 401
 
 
-async def test_another_token_logs_everybody_out(tmp_path: Path, guarded: Shop) -> None:
+async def test_another_token_logs_everybody_out(settings: Settings, guarded: Shop) -> None:
     await log_in(guarded)
-    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token="another long token")  # type: ignore[call-arg]
+    settings = settings.model_copy(update={"admin_token": SecretStr("another long token")})
 
     async with AsyncTestClient(create_app(settings)) as after:
         after.follow_redirects = False

@@ -204,8 +204,12 @@ async def test_counting_ends_where_it_would_cost_too_much(
 
 class TestWithRedis:
     @pytest.fixture
-    def settings(self, tmp_path: Path, redis_url: str) -> Settings:
-        return Settings(HOOKSHOP_VAR=tmp_path, redis_url=redis_url)  # type: ignore[call-arg]
+    def settings(self, tmp_path: Path, redis_url: str, shop_database_url: str | None) -> Settings:
+        return Settings(
+            HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
+            redis_url=redis_url,
+            database_url=shop_database_url,
+        )
 
     async def test_the_stream_finds_out_by_itself_that_a_worker_came_and_went(
         self, serving: httpx.AsyncClient, start_worker: StartWorker

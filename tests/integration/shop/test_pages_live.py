@@ -26,9 +26,13 @@ URL = "http://127.0.0.1:9001/hook"
 
 
 @pytest.fixture
-def settings(tmp_path: Path, redis_url: str) -> Settings:
+def settings(tmp_path: Path, redis_url: str, shop_database_url: str | None) -> Settings:
     """With a Redis, by which the courier's announcements reach the web process."""
-    return Settings(HOOKSHOP_VAR=tmp_path, redis_url=redis_url)  # type: ignore[call-arg]
+    return Settings(
+        HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
+        redis_url=redis_url,
+        database_url=shop_database_url,
+    )
 
 
 @pytest.fixture

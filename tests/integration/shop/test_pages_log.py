@@ -162,6 +162,7 @@ async def test_a_search_that_several_endpoints_match_shows_the_deliveries_of_all
     assert len(listed(await visitor.get("/deliveries", q="hook/two"))) == 1
 
 
+@pytest.mark.sqlite("plans are told in the words of SQLite")
 async def test_every_search_goes_by_an_index(shop: Shop, database: Database) -> None:
     await register(shop, URL)
     plans = {

@@ -1,0 +1,214 @@
+"""Several processes write at once: what is right one after the other is right side by side.
+
+On SQLite they take turns by themselves; on PostgreSQL they do so only where they must.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import col, func, select, text
+
+from shop.config import Settings
+from shop.database import Database
+from shop.fulfilment import NotPossible, refund, ship
+from shop.models import Delivery, Message, Order
+from shop.orders import Item, place_order
+from shop.tallies import merge_tallies
+from shop.turns import lock_endpoints
+from shop.vocabulary import DeliveryState
+from shop.webhooks import by_hand, endpoints
+from shop.webhooks.claims import Wish, claim_all
+from shop.webhooks.endpoint_secrets import list_live, rotate
+from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
+from shop.webhooks.places import FEWEST_PLACES
+from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture
+async def machines(database: Database, settings: Settings) -> AsyncIterator[list[Database]]:
+    """Connections as from three machines; ``database`` is the first."""
+    others = [Database(settings.resolved_database_url) for _ in range(2)]
+    yield [database, *others]
+    for other in others:
+        await other.close()
+
+
+class Shops:
+    """What people and workers do, each time on the next machine."""
+
+    def __init__(self, machines: Sequence[Database], vault: Vault) -> None:
+        self._machines = machines
+        self._vault = vault
+        self._next = 0
+
+    def machine(self) -> Database:
+        self._next += 1
+        return self._machines[self._next % len(self._machines)]
+
+    async def register(self, path: str) -> str:
+        async with self.machine().writing() as session:
+            new = NewEndpoint(f"http://127.0.0.1:9001/{path}")
+            registered = await endpoints.register(
+                session, new, policy=UrlPolicy(), vault=self._vault, now=now()
+            )
+        return registered.endpoint.id
+
+    async def order(self) -> str:
+        async with self.machine().writing() as session:
+            placed = await place_order(session, [Item("mug", 1)], "Ada", now=now())
+        return placed.order.id
+
+    async def claim(self, endpoint_id: str, count: int) -> int:
+        async with self.machine().writing() as session:
+            await lock_endpoints(session, ids=[endpoint_id])
+            wishes = [Wish(endpoint_id=endpoint_id)] * count
+            claims = await claim_all(session, wishes, lease=LEASE, now=now())
+        return len([claim for claim in claims if claim])
+
+    async def delete(self, endpoint_id: str) -> None:
+        async with self.machine().writing() as session:
+            await endpoints.delete(session, endpoint_id, now=now())
+
+    async def rotate(self, endpoint_id: str) -> None:
+        async with self.machine().writing() as session:
+            await rotate(
+                session, endpoint_id, grace=timedelta(hours=1), vault=self._vault, now=now()
+            )
+
+    async def resend_all(self) -> None:
+        async with self.machine().writing() as session:
+            await by_hand.resend_undelivered(session, DeliveryFilter(), now=now())
+
+    async def cancel(self, delivery_id: str) -> None:
+        async with self.machine().writing() as session:
+            await by_hand.cancel(session, delivery_id, now=now())
+
+    async def merge(self) -> None:
+        async with self.machine().writing() as session:
+            await merge_tallies(session)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def shops(machines: list[Database], vault: Vault) -> Shops:
+    return Shops(machines, vault)
+
+
+async def all_of(*work: Awaitable[Any]) -> list[Any]:
+    return await asyncio.gather(*work)
+
+
+async def test_workers_that_claim_at_once_keep_to_the_endpoints_share(shops: Shops) -> None:
+    endpoint_id = await shops.register("one")
+    for _ in range(3 * FEWEST_PLACES):
+        await shops.order()
+
+    claimed = await all_of(*(shops.claim(endpoint_id, 15) for _ in range(6)))
+
+    assert sum(claimed) == FEWEST_PLACES
+
+
+async def test_an_order_shipped_and_refunded_by_many_at_once_is_so_once(shops: Shops) -> None:
+    await shops.register("one")
+    order_id = await shops.order()
+
+    async def act(action: Any) -> str:
+        try:
+            async with shops.machine().writing() as session:
+                await action(session, order_id, now=now())
+        except NotPossible:
+            return "refused"
+        return str(action.__name__)
+
+    done = Counter(await all_of(*(act(action) for action in [ship, refund] * 5)))
+
+    assert done["refund"] == 1
+    assert done["ship"] <= 1
+    async with shops.machine().reading() as session:
+        messages = (await session.exec(select(Message.event_type))).all()
+    assert len(messages) == 1 + done["refund"] + done["ship"]
+
+
+async def test_nothing_waits_for_an_endpoint_that_was_deleted_while_orders_came(
+    shops: Shops,
+) -> None:
+    ids = [await shops.register(str(number)) for number in range(4)]
+
+    await all_of(
+        *(shops.order() for _ in range(30)),
+        *(shops.delete(endpoint_id) for endpoint_id in ids),
+        *(shops.order() for _ in range(30)),
+    )
+
+    async with shops.machine().reading() as session:
+        assert (await count_by_state(session))[DeliveryState.PENDING] == 0
+
+
+async def test_a_secret_rotated_twice_at_once_leaves_one_without_an_end(shops: Shops) -> None:
+    endpoint_id = await shops.register("one")
+
+    await all_of(*(shops.rotate(endpoint_id) for _ in range(6)))
+
+    async with shops.machine().reading() as session:
+        live = await list_live(session, endpoint_id, now=now())
+    assert [ends for _name, _begins, ends in live].count(None) == 1
+
+
+async def test_whatever_is_done_at_once_nobody_is_in_the_way_and_the_tallies_are_right(
+    shops: Shops,
+) -> None:
+    ids = [await shops.register(str(number)) for number in range(3)]
+    for _ in range(10):
+        await shops.order()
+    async with shops.machine().reading() as session:
+        waiting = (await session.exec(select(Delivery.id).limit(10))).all()
+
+    await all_of(
+        *(
+            work
+            for number in range(10)
+            for work in (
+                shops.order(),
+                shops.claim(ids[number % 3], 3),
+                shops.cancel(waiting[number]),
+                shops.resend_all(),
+                shops.merge(),
+                shops.rotate(ids[number % 2]),
+            )
+        ),
+        shops.delete(ids[2]),
+    )
+
+    await shops.merge()
+    async with shops.machine().reading() as session:
+        query = select(Delivery.state, func.count()).group_by(col(Delivery.state))
+        counted = dict((await session.exec(query)).all())
+        stats = await read_stats(session)
+        orders = (await session.exec(select(func.count()).select_from(Order))).one()
+        writers = await session.exec(text("SELECT DISTINCT writer FROM state_tally"))  # type: ignore[call-overload]
+    assert {state: count for state, count in stats.deliveries.items() if count} == counted
+    assert stats.orders == orders == 20
+    assert [row[0] for row in writers] == [0]
+
+
+async def test_any_text_may_be_asked_for_and_stored(shops: Shops) -> None:
+    hostile = "\x00'; DROP TABLE delivery --"
+
+    async with shops.machine().writing() as session:
+        assert not await by_hand.cancel(session, hostile, now=now())
+        await place_order(session, [Item("mug", 1)], hostile, now=now())
+
+    async with shops.machine().reading() as session:
+        [name] = (await session.exec(select(Order.customer_name))).all()
+    assert name.endswith("'; DROP TABLE delivery --")

@@ -1,0 +1,227 @@
+"""An old database is brought up to date; one that this version cannot work with is refused."""
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, text
+
+from shop import migrations, tallies
+from shop.config import Settings
+from shop.database import Database
+from shop.migrations import NEWEST, WrongSchema
+from shop.models import ShopTable
+from shop.vocabulary import DeliveryState
+from shop.webhooks.log import read_stats
+from tests import postgres
+from tests.conftest import ON_POSTGRES
+from tests.integration.shop.conftest import ROOT
+
+Result = TypeVar("Result")
+PATIENCE_SECONDS = 60
+ORDER = """
+    INSERT INTO shop_order (id, customer_name, total_cents, created_at)
+    VALUES ('ord_1', 'Ada', 1250, '2026-11-23 12:00:30+00:00')
+"""
+ENDPOINT = """
+    INSERT INTO endpoint (id, webhook_url, description, event_types, status, failed_deliveries,
+        failed_attempts, places, created_at)
+    VALUES ('ep_1', 'http://127.0.0.1:9001/', '', '[]', 'active', 0, 0, 20,
+        '2026-11-23 12:00:00+00:00')
+"""
+MESSAGE = """
+    INSERT INTO message (id, event_type, order_id, body, created_at)
+    VALUES ('msg_1', 'purchase.created', 'ord_1', '', '2026-11-23 12:00:30+00:00')
+"""
+DELIVERY = """
+    INSERT INTO delivery (id, message_id, endpoint_id, event_type, state, attempt_count,
+        waits_since, next_trigger, fence, created_at)
+    VALUES ('dlv_1', 'msg_1', 'ep_1', 'purchase.created', 'succeeded', 1,
+        '2026-11-23 12:00:30+00:00', 'automatic', 1, '2026-11-23 12:00:30+00:00')
+"""
+ATTEMPT = """
+    INSERT INTO attempt (delivery_id, number, endpoint_id, trigger, started_at, duration_ms,
+        request_url, request_headers, response_status, response_truncated)
+    VALUES ('dlv_1', 1, 'ep_1', 'automatic', '2026-11-23 12:01:10+00:00', 7,
+        'http://127.0.0.1:9001/', '{}', 204, false)
+"""
+
+
+@pytest.fixture
+def empty_url(tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if not ON_POSTGRES:
+        yield f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+        return
+    with postgres.empty_database() as url:
+        yield url
+
+
+@pytest.fixture
+async def empty(empty_url: str) -> AsyncIterator[Database]:
+    database = Database(empty_url)
+    yield database
+    await database.close()
+
+
+async def run(database: Database, work: Callable[[Connection], Result]) -> Result:
+    async with database.writing() as session:
+        return await (await session.connection()).run_sync(work)
+
+
+async def test_the_steps_lead_to_what_the_models_say(empty: Database) -> None:
+    await empty.migrate()
+
+    assert await run(empty, differences) == []
+
+
+def differences(connection: Connection) -> list[Any]:
+    assert tallies.OrderTally.metadata is ShopTable.metadata
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    with warnings.catch_warnings():
+        # Of indexes on expressions; their names are compared below.
+        warnings.filterwarnings("ignore", ".*expression-based index", Warning)
+        found = [*compare_metadata(context, ShopTable.metadata)]
+    return found + sorted(names_of_indexes(ShopTable.metadata) - stored_names(connection))
+
+
+def names_of_indexes(metadata: MetaData) -> set[str]:
+    return {str(index.name) for table in metadata.tables.values() for index in table.indexes}
+
+
+def stored_names(connection: Connection) -> set[str]:
+    query = "SELECT indexname FROM pg_indexes" if ON_POSTGRES else "SELECT name FROM sqlite_master"
+    return set(connection.execute(text(query)).scalars())
+
+
+def test_the_last_step_is_the_newest_version() -> None:
+    steps = ScriptDirectory(str(Path(migrations.__file__).parent))
+
+    assert steps.get_heads() == [NEWEST]
+
+
+async def test_a_database_of_the_first_version_is_upgraded_and_keeps_what_it_holds(
+    empty: Database,
+) -> None:
+    def fill(connection: Connection) -> None:
+        migrations.upgrade(connection, to="r0001")
+        for statement in (ORDER, ENDPOINT, MESSAGE, DELIVERY, ATTEMPT):
+            connection.execute(text(statement))
+
+    await run(empty, fill)
+
+    await empty.migrate()
+
+    async with empty.reading() as session:
+        stats = await read_stats(session)
+        minutes = await session.exec(text("SELECT minute, reason, amount FROM attempt_tally"))  # type: ignore[call-overload]
+        attempts = [tuple(row) for row in minutes]
+    assert (stats.orders, stats.revenue_cents, stats.deliveries[DeliveryState.SUCCEEDED]) == (
+        1,
+        1250,
+        1,
+    )
+    minute = int(datetime(2026, 11, 23, 12, 1, tzinfo=UTC).timestamp()) // 60
+    assert attempts == [(minute, "", 1)]
+    assert await run(empty, migrations.read_version) == NEWEST
+
+
+async def test_migrating_twice_changes_nothing(empty: Database) -> None:
+    await empty.migrate()
+    await run(empty, lambda connection: connection.execute(text(ORDER)))
+    await empty.migrate()
+
+    async with empty.reading() as session:
+        assert (await read_stats(session)).orders == 1
+
+
+async def test_processes_that_start_at_once_do_not_get_in_each_others_way(empty_url: str) -> None:
+    programs = [start("shop.migrations", empty_url) for _ in range(3)]
+
+    assert [program.wait(timeout=PATIENCE_SECONDS) for program in programs] == [0, 0, 0]
+    for program in programs:
+        assert "up to date" in program.communicate()[0]
+
+
+@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations"])
+async def test_a_database_of_a_newer_version_is_refused_in_one_line(
+    module: str, empty: Database, empty_url: str
+) -> None:
+    await empty.migrate()
+    await run(empty, set_version("r9999"))
+
+    assert refusal(module, empty_url) == (
+        f"{module}: the database is of a newer version (r9999) than this program ({NEWEST}): "
+        "start the newer program"
+    )
+
+
+@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations"])
+async def test_a_database_from_before_the_first_release_is_refused_in_one_line(
+    module: str, empty: Database, empty_url: str
+) -> None:
+    await empty.migrate()
+    await run(empty, lambda connection: connection.execute(text("DROP TABLE alembic_version")))
+
+    assert "before the first release" in refusal(module, empty_url)
+    with pytest.raises(WrongSchema):
+        await empty.create_tables()
+
+
+@pytest.mark.postgres("files of SQLite are upgraded when a process starts")
+@pytest.mark.parametrize("module", ["shop", "shop.worker"])
+@pytest.mark.parametrize("version", [None, "r0001"])
+async def test_an_older_database_is_left_to_whoever_looks_after_it(
+    module: str, version: str | None, empty: Database, empty_url: str
+) -> None:
+    if version:
+        await run(empty, lambda connection: migrations.upgrade(connection, to=version))
+
+    assert refusal(module, empty_url).endswith("run make migrate")
+    assert await run(empty, migrations.read_version) == version
+
+
+@pytest.mark.sqlite("on PostgreSQL make migrate does it")
+async def test_an_older_file_is_upgraded_when_a_process_starts(
+    empty: Database, settings: Settings
+) -> None:
+    await run(empty, lambda connection: migrations.upgrade(connection, to="r0001"))
+
+    await empty.create_tables()
+
+    assert await run(empty, migrations.read_version) == NEWEST
+    assert settings.database_url is None
+
+
+def set_version(version: str) -> Callable[[Connection], Any]:
+    statement = text(f"UPDATE alembic_version SET version_num = '{version}'")
+    return lambda connection: connection.execute(statement)
+
+
+def refusal(module: str, url: str) -> str:
+    """The one line that a program says which does not even start."""
+    program = start(module, url)
+    output, _ = program.communicate(timeout=PATIENCE_SECONDS)
+    assert program.returncode == 2, output
+    [line] = output.splitlines()
+    return line
+
+
+def start(module: str, url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env={**os.environ, "SHOP_DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
