@@ -1,15 +1,11 @@
-"""``make bench``: how long from an order's answer to the subscriber's committed receipt?
+"""Latency at rest: how long from an order's answer to the subscriber's committed receipt?
 
-Everything runs on this machine, at rest: one order at a time. The yardstick, taken in turns in the
-same run, is a plain httpx POST of a signed webhook to the same receiver, until its receipt is
+Everything runs on this machine, one order at a time. The yardstick, taken in turns in the same
+run, is a plain httpx POST of a signed webhook to the same receiver, until its receipt is
 committed: what no shop in between could beat.
 """
 
-import math
 import random
-import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -17,40 +13,71 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.figures import Comparison, Figure, Report, percentile
+from benchmarks.progress import show
+from benchmarks.sizes import Sizes
 from benchmarks.stack import Stack, running_stack
 from shop.ids import new_uuid
 from shop.vocabulary import EventType
 from shop.webhooks.events import Event, serialise
 from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
 
-ROUNDS = 300
 WARM_UP = 20
 # Between two measurements, so that each one meets a system at rest; up to twice as long by chance,
 # or else the rounds would fall into step with the worker, which looks into Redis every 20 ms.
 REST_SECONDS = 0.02
 LOOK_SECONDS = 0.0005  # between two looks into the database: the resolution of the result
 ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}
+PERCENTILES = (50, 95, 99)
+MOST_TIMES = 10  # what is aimed at, for p99
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="hookshop-bench-") as var:
-        print("Starting shop, worker, subscriber and Redis …")
-        with running_stack(Path(var)) as stack, httpx.Client() as client:
-            ordered, posted = measure(stack, client)
-    report(ordered, posted)
+def measure(sizes: Sizes, var: Path) -> Report:
+    """Percentiles in milliseconds, of each round; ``sizes.latency_orders`` orders in a round."""
+    rounds = []
+    with running_stack(var / "latency") as stack, httpx.Client(trust_env=False) as client:
+        for number in range(WARM_UP + sizes.rounds * sizes.latency_orders):
+            sample = (order_to_receipt(stack, client), post_to_receipt(stack, client))
+            if number >= WARM_UP:
+                rounds.append(sample)
+                show(f"latency: {len(rounds)} of {sizes.rounds * sizes.latency_orders}")
+    ordered, posted = zip(*rounds, strict=True)
+    return Report(
+        f"Latency at rest: {len(rounds)} orders, one at a time; from the order's answer until the"
+        " receipt is committed",
+        [
+            figure
+            for percent in PERCENTILES
+            for figure in _figures(percent, ordered, posted, sizes.rounds)
+        ],
+    )
 
 
-def measure(stack: Stack, client: httpx.Client) -> tuple[list[float], list[float]]:
-    """Milliseconds for each order and for each plain POST, taken in turns."""
-    ordered, posted = [], []
-    for number in range(WARM_UP + ROUNDS):
-        samples = (order_to_receipt(stack, client), post_to_receipt(stack, client))
-        if number >= WARM_UP:
-            ordered.append(samples[0])
-            posted.append(samples[1])
-        if sys.stdout.isatty():
-            print(f"\r{max(0, number + 1 - WARM_UP)} of {ROUNDS}", end="", flush=True)
-    return ordered, posted
+def _figures(
+    percent: int, ordered: Sequence[float], posted: Sequence[float], rounds: int
+) -> list[Figure]:
+    yardstick = f"a direct POST, p{percent}"
+    at_most = MOST_TIMES if percent == max(PERCENTILES) else None
+    return [
+        Figure(
+            f"p{percent}",
+            "ms",
+            [percentile(part, percent) for part in parts(ordered, rounds)],
+            (Comparison(yardstick, at_most=at_most),),
+        ),
+        Figure(
+            yardstick,
+            "ms",
+            [percentile(part, percent) for part in parts(posted, rounds)],
+            in_passing=True,
+        ),
+    ]
+
+
+def parts(samples: Sequence[float], count: int) -> list[Sequence[float]]:
+    """The samples cut into so many rounds of the same length."""
+    length = len(samples) // count
+    return [samples[start : start + length] for start in range(0, length * count, length)]
 
 
 def order_to_receipt(stack: Stack, client: httpx.Client) -> float:
@@ -97,30 +124,3 @@ def _signed_webhook(stack: Stack) -> tuple[dict[str, str], bytes]:
         audience=stack.webhook_url,
     )
     return {"Content-Type": "application/json", **signed}, body
-
-
-def report(ordered: Sequence[float], posted: Sequence[float]) -> None:
-    print(f"\r{ROUNDS} orders, one at a time; milliseconds until the receipt is committed\n")
-    print(f"{'':<34}{'median':>9}{'p95':>9}{'p99':>9}{'max':>9}")
-    for name, samples in (
-        ("order answered → receipt", ordered),
-        ("plain httpx POST → receipt", posted),
-    ):
-        row = "".join(f"{value:9.1f}" for value in _summary(samples))
-        print(f"{name:<34}{row}")
-    ratios = zip(_summary(ordered), _summary(posted), strict=True)
-    print(f"{'times the plain POST':<34}" + "".join(f"{a / b:8.1f}×" for a, b in ratios))
-
-
-def _summary(samples: Sequence[float]) -> tuple[float, float, float, float]:
-    ranked = sorted(samples)
-    return statistics.median(ranked), _percentile(ranked, 95), _percentile(ranked, 99), ranked[-1]
-
-
-def _percentile(ranked: Sequence[float], percent: int) -> float:
-    """Nearest rank: the smallest sample that at least ``percent`` of all do not exceed."""
-    return ranked[math.ceil(len(ranked) * percent / 100) - 1]
-
-
-if __name__ == "__main__":
-    main()
