@@ -16,6 +16,7 @@ from sqlmodel import col, delete, false, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from subscriber_app.database import Database
 from subscriber_app.models import (
     AttackResult,
     HandledMessage,
@@ -30,6 +31,7 @@ from subscriber_app.tallies import PURCHASES, REVENUE_CENTS
 from subscriber_app.vocabulary import Reason, Verdict
 
 LARGEST_PAGE = 100
+FORGOTTEN_AT_ONCE = 1000  # receipts: a step of some hundredths of a second
 MOST_SEARCHED = 2000  # receipts whose bodies one page looks into for a text
 # A body may have 256 KiB, and a list shows none of these.
 _HEAVY: tuple[Any, ...] = (col(Receipt.body), col(Receipt.headers), col(Receipt.steps))
@@ -208,10 +210,43 @@ async def read_stats(session: AsyncSession) -> Stats:
     )
 
 
-async def forget_all(session: AsyncSession) -> None:
-    """Delete every receipt, purchase and memory of handled messages.
+async def forget_all(database: Database) -> None:
+    """Delete all receipts that there are now, what was booked for them, and which were handled.
 
-    All or nothing: a receipt forgotten alone would let its message be booked twice.
+    In steps, the oldest first, between which others get to write: it may take a minute, but no
+    sender waits for it. A receipt and what belongs to it go together: forgotten alone, its message
+    would be booked twice.
     """
-    for table in (AttackResult, PurchaseState, Purchase, HandledMessage, Receipt):
-        await session.exec(delete(table))
+    async with database.reading() as session:
+        newest = (await session.exec(select(func.max(Receipt.id)))).one()
+    while newest and await _forget_some(database, newest):
+        pass
+
+
+async def _forget_some(database: Database, newest: str) -> bool:
+    """One step; False once there is nothing left up to ``newest``."""
+    async with database.writing() as session:
+        oldest = (
+            select(Receipt.id)
+            .where(Receipt.id <= newest)
+            .order_by(col(Receipt.id))
+            .limit(FORGOTTEN_AT_ONCE)
+        )
+        last = (await session.exec(select(func.max(oldest.subquery().c.id)))).one()
+        if last is None:
+            return False
+        theirs = select(Receipt.message_id).where(Receipt.id <= last)
+        # Not what a later receipt was accepted for, of which there was a forgery before.
+        handled = (col(HandledMessage.id).in_(theirs)) & (col(HandledMessage.receipt_id) <= last)
+        for table, condition in (
+            (AttackResult, col(AttackResult.receipt_id) <= last),
+            (PurchaseState, col(PurchaseState.first_receipt_id) <= last),
+            # With de-duplication off, a later receipt may have booked one of these messages, too.
+            (Purchase, col(Purchase.message_id).in_(select(HandledMessage.id).where(handled))),
+            (HandledMessage, handled),
+            (Receipt, col(Receipt.id) <= last),
+        ):
+            await session.exec(
+                delete(table).where(condition).execution_options(synchronize_session=False)
+            )
+        return True

@@ -6,6 +6,8 @@ import sys
 import time
 from datetime import timedelta
 
+from sqlalchemy.exc import OperationalError
+
 from benchmarks.seed.filling import AlreadyFilled, DatabaseInUse
 from benchmarks.seed.shop import seed_shop
 from benchmarks.seed.subscriber import seed_subscriber
@@ -19,7 +21,7 @@ def main() -> None:
         asyncio.run(_seed(chosen))
     except AlreadyFilled as refusal:
         sys.exit(f"Not seeded: {refusal}. FORCE=1 adds to them, make reset forgets them.")
-    except DatabaseInUse as refusal:
+    except (DatabaseInUse, OperationalError) as refusal:
         sys.exit(f"Not seeded: somebody has the database open ({refusal}). Stop the demo first.")
 
 
