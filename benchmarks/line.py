@@ -33,7 +33,7 @@ from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.vault import Vault
 
 ORDERS_AT_ONCE = 100  # in a transaction, where nobody watches
-WAKE_UPS_AT_ONCE = 50  # few enough for the queue's patience
+WAKE_UPS_AT_ONCE = 20  # few enough for the queue's patience
 SETTLE_SECONDS = 1.0  # after the first sign of life: until a worker has really nothing to do
 LOOK_SECONDS = 0.005
 DONE_SECONDS = 600
@@ -169,9 +169,10 @@ class Line:
     async def _wake_all(self) -> None:
         queue, ids = self._queue(), self._stock.delivery_ids
         for start in range(0, len(ids), WAKE_UPS_AT_ONCE):
-            await queue.wake(ids[start : start + WAKE_UPS_AT_ONCE])
-        if await queue.length() < len(ids):
-            raise SystemExit("not all wake-ups have reached Redis")
+            chunk = ids[start : start + WAKE_UPS_AT_ONCE]
+            # The queue does not wait long for Redis, which may be slow on a busy machine.
+            while await queue.length() < start + len(chunk):
+                await queue.wake(chunk)
         await queue.close()
 
     def _queue(self) -> DeliveryQueue:
