@@ -60,8 +60,12 @@ lint: ready-to-develop ## Check style, formatting and types
 	@$(RUN) -m mypy
 
 .PHONY: bench
-bench: ready-to-develop ## Measure how long an order takes to reach the subscriber
-	@$(RUN) -m benchmarks
+bench: ready-to-develop ready-to-bench ## Measure everything beside its yardsticks (ONLY="burst rest" …)
+	@$(RUN) -m benchmarks $(ONLY)
+
+.PHONY: seed
+seed: ready-to-develop ## Fill the shop with N=1000000 deliveries (SUBSCRIBER=1: the inbox, too)
+	@$(RUN) -m benchmarks.seed $(or $(N),1000000) $(if $(SUBSCRIBER),--subscriber) $(if $(FORCE),--force)
 
 .PHONY: screenshots
 screenshots: ready-to-develop ## Take the README's pictures anew
@@ -76,6 +80,7 @@ COMPILE = $(RUN) -m uv pip compile pyproject.toml $(UPGRADE) --quiet --universal
 lock: ready-to-develop ## Pin what pyproject.toml asks for (UPGRADE=--upgrade: the newest)
 	@$(COMPILE) --extra dev --output-file requirements-dev.txt
 	@$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt
+	@$(subst pyproject.toml,--group bench,$(COMPILE)) --output-file requirements-bench.txt
 
 .PHONY: reset
 reset: ## Forget all orders and receipts (removes var)
@@ -83,7 +88,7 @@ reset: ## Forget all orders and receipts (removes var)
 
 .PHONY: clean
 clean: reset ## Remove everything that was generated, .venv too
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: ready-to-run
@@ -93,6 +98,12 @@ ready-to-run:
 .PHONY: ready-to-develop
 ready-to-develop:
 	@$(call install,requirements-dev.txt)
+
+# Celery, for the yardstick: in an environment of its own, since it brings much along.
+.PHONY: ready-to-bench
+ready-to-bench: VENV = .venv-bench
+ready-to-bench:
+	@$(call install,requirements-bench.txt)
 
 # $(call install,FILE) sees to it that .venv holds what FILE lists. Copies of the files in .venv
 # tell what it holds. They are made last: an interrupted installation is begun again from scratch.

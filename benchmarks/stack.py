@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.processes import free_port
 from shop.webhooks.vault import Vault
 
 START_SECONDS = 30
@@ -37,7 +37,7 @@ class Stack:
 @contextmanager
 def running_stack(var: Path) -> Iterator[Stack]:
     """Run the demo below ``var`` on free ports until the block ends."""
-    shop_port, subscriber_port = _free_port(), _free_port()
+    shop_port, subscriber_port = free_port(), free_port()
     environment = os.environ | {
         "HOOKSHOP_VAR": str(var),
         "SHOP_PORT": str(shop_port),
@@ -53,12 +53,6 @@ def running_stack(var: Path) -> Iterator[Stack]:
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_subscribed(shop_url: str) -> str:

@@ -134,10 +134,12 @@ class Delivery(ShopTable, table=True):
             postgresql_where=text("state IN ('pending', 'sending')"),
         ),
         # Each filter of the log finds its newest rows in one of these, however many there are.
-        Index("deliveries_by_state", "state", "id"),
+        # Those with the state end with the event type: to filter by it, too, no row is fetched.
+        Index("deliveries_by_state", "state", "id", "event_type"),
         Index("deliveries_by_endpoint", "endpoint_id", "id"),
-        Index("deliveries_by_endpoint_and_state", "endpoint_id", "state", "id"),
+        Index("deliveries_by_endpoint_and_state", "endpoint_id", "state", "id", "event_type"),
         Index("deliveries_by_event_type", "event_type", "id"),
+        Index("deliveries_by_endpoint_and_event_type", "endpoint_id", "event_type", "id"),
     )
 
     id: str = Field(primary_key=True, sa_type=Id)

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import defer
-from sqlmodel import col, delete, func, or_, select
+from sqlmodel import col, delete, false, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from subscriber_app.database import Database
 from subscriber_app.models import (
     AttackResult,
     HandledMessage,
@@ -30,6 +31,7 @@ from subscriber_app.tallies import PURCHASES, REVENUE_CENTS
 from subscriber_app.vocabulary import Reason, Verdict
 
 LARGEST_PAGE = 100
+FORGOTTEN_AT_ONCE = 1000  # receipts: a step of some hundredths of a second
 MOST_SEARCHED = 2000  # receipts whose bodies one page looks into for a text
 # A body may have 256 KiB, and a list shows none of these.
 _HEAVY: tuple[Any, ...] = (col(Receipt.body), col(Receipt.headers), col(Receipt.steps))
@@ -126,17 +128,33 @@ def _checked(cursor: str) -> str:
 
 def _conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
     """All of the filter but its text."""
-    chosen = {
-        col(Receipt.verdict): wanted.verdict,
-        col(Receipt.reason): wanted.reason,
-        col(Receipt.event_type): wanted.event_type,
-        col(Receipt.message_id): wanted.message_id,
-    }
-    found = [column == value for column, value in chosen.items() if value]
+    found = _by_reason(wanted) if wanted.reason else _by_verdict_and_event_type(wanted)
+    if wanted.message_id:
+        found.append(col(Receipt.message_id) == wanted.message_id)
     if wanted.since:
         found.append(col(Receipt.id) >= first_id(wanted.since))
     if wanted.until:
         found.append(col(Receipt.id) < first_id(wanted.until + timedelta(seconds=1)))
+    return found
+
+
+def _by_reason(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
+    """Only what was rejected has a reason, so the verdict has nothing to add to it."""
+    if wanted.verdict not in {None, Verdict.REJECTED}:
+        return [false()]
+    found = [col(Receipt.reason) == wanted.reason]
+    if wanted.event_type:
+        # Appending nothing hides the index of event types, of which far more receipts have each.
+        found.append(col(Receipt.event_type).concat("") == wanted.event_type)
+    return found
+
+
+def _by_verdict_and_event_type(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
+    found = []
+    if wanted.verdict:
+        found.append(col(Receipt.verdict) == wanted.verdict)
+    if wanted.event_type:
+        found.append(col(Receipt.event_type) == wanted.event_type)
     return found
 
 
@@ -192,10 +210,43 @@ async def read_stats(session: AsyncSession) -> Stats:
     )
 
 
-async def forget_all(session: AsyncSession) -> None:
-    """Delete every receipt, purchase and memory of handled messages.
+async def forget_all(database: Database) -> None:
+    """Delete all receipts that there are now, what was booked for them, and which were handled.
 
-    All or nothing: a receipt forgotten alone would let its message be booked twice.
+    In steps, the oldest first, between which others get to write: it may take a minute, but no
+    sender waits for it. A receipt and what belongs to it go together: forgotten alone, its message
+    would be booked twice.
     """
-    for table in (AttackResult, PurchaseState, Purchase, HandledMessage, Receipt):
-        await session.exec(delete(table))
+    async with database.reading() as session:
+        newest = (await session.exec(select(func.max(Receipt.id)))).one()
+    while newest and await _forget_some(database, newest):
+        pass
+
+
+async def _forget_some(database: Database, newest: str) -> bool:
+    """One step; False once there is nothing left up to ``newest``."""
+    async with database.writing() as session:
+        oldest = (
+            select(Receipt.id)
+            .where(Receipt.id <= newest)
+            .order_by(col(Receipt.id))
+            .limit(FORGOTTEN_AT_ONCE)
+        )
+        last = (await session.exec(select(func.max(oldest.subquery().c.id)))).one()
+        if last is None:
+            return False
+        theirs = select(Receipt.message_id).where(Receipt.id <= last)
+        # Not what a later receipt was accepted for, of which there was a forgery before.
+        handled = (col(HandledMessage.id).in_(theirs)) & (col(HandledMessage.receipt_id) <= last)
+        for table, condition in (
+            (AttackResult, col(AttackResult.receipt_id) <= last),
+            (PurchaseState, col(PurchaseState.first_receipt_id) <= last),
+            # With de-duplication off, a later receipt may have booked one of these messages, too.
+            (Purchase, col(Purchase.message_id).in_(select(HandledMessage.id).where(handled))),
+            (HandledMessage, handled),
+            (Receipt, col(Receipt.id) <= last),
+        ):
+            await session.exec(
+                delete(table).where(condition).execution_options(synchronize_session=False)
+            )
+        return True

@@ -152,8 +152,7 @@ async def get_receipt(receipt_id: FromPath[str], database: TheDatabase) -> Recei
 @delete("/receipts")
 async def delete_receipts(database: TheDatabase, feed: TheFeed) -> None:
     """Forget all receipts and everything that was booked."""
-    async with database.writing() as session:
-        await forget_all(session)
+    await forget_all(database)
     feed.announce()
 
 

@@ -149,8 +149,7 @@ async def confirm_forgetting(database: TheDatabase) -> Template:
 @post("/receipts/delete", include_in_schema=False)
 async def forget_everything(database: TheDatabase, feed: TheFeed) -> Redirect:
     """Forget all receipts and everything that was booked."""
-    async with database.writing() as session:
-        await forget_all(session)
+    await forget_all(database)
     feed.announce()
     return Redirect("/", status_code=303)
 

@@ -134,9 +134,14 @@ def _create_deliveries() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("deliveries_by_endpoint", "delivery", ["endpoint_id", "id"])
-    op.create_index("deliveries_by_endpoint_and_state", "delivery", ["endpoint_id", "state", "id"])
+    op.create_index(
+        "deliveries_by_endpoint_and_state", "delivery", ["endpoint_id", "state", "id", "event_type"]
+    )
+    op.create_index(
+        "deliveries_by_endpoint_and_event_type", "delivery", ["endpoint_id", "event_type", "id"]
+    )
     op.create_index("deliveries_by_event_type", "delivery", ["event_type", "id"])
-    op.create_index("deliveries_by_state", "delivery", ["state", "id"])
+    op.create_index("deliveries_by_state", "delivery", ["state", "id", "event_type"])
     op.create_index(
         "deliveries_of_endpoint", "delivery", ["endpoint_id", "state", "next_attempt_at"]
     )

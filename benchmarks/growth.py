@@ -1,0 +1,189 @@
+"""Is a page as fast after a thousand hours as after the first? 1,000 rows beside 1,000,000.
+
+Both shops are equally busy, and one has been so for a thousand times as long: so their pages show
+the same amount, and only what lies behind them differs. Asked by turns, over HTTP. A few pages find
+much less in the smaller shop, or nothing, so that only their time says something, not the ratio.
+"""
+
+import asyncio
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+
+from benchmarks.figures import Comparison, Figure, Report
+from benchmarks.processes import free_port, memory_mb, running, wait_until_serving
+from benchmarks.progress import show
+from benchmarks.seed.shop import seed_shop
+from benchmarks.seed.subscriber import seed_subscriber
+from benchmarks.sizes import Sizes
+from shop.config import Settings as ShopSettings
+from subscriber_app.config import Settings as SubscriberSettings
+
+SPAN = timedelta(hours=1000)  # of the larger one
+RARE = "rare: "  # how the names of those pages begin
+WARM_UP = 3
+# What is aimed at, for every page.
+MOST_TIMES, MOST_MS = 1.5, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A shop and a subscriber of one size. ``pages``: addresses by the names of what they show."""
+
+    rows: int
+    processes: dict[str, subprocess.Popen[bytes]]
+    pages: dict[str, str]
+
+
+def measure(sizes: Sizes, var: Path) -> Report:
+    """Time of each page, memory of each process. Databases that are below ``var`` are used."""
+    report = Report(
+        f"Growth: {sizes.many:,} rows beside {sizes.few:,}, equally busy;"
+        f" median of {sizes.requests} requests",
+        [],
+    )
+    with ExitStack() as stack:
+        few, many = [
+            stack.enter_context(serving(rows, filled(var, rows, SPAN * rows / sizes.many)))
+            for rows in (sizes.few, sizes.many)
+        ]
+        client = stack.enter_context(httpx.Client(trust_env=False, timeout=60))
+        for name in few.pages:
+            show(f"growth: {name}")
+            times = _times(client, few.pages[name], many.pages[name], sizes.requests)
+            report.figures += _figures(few.rows, name, "ms", *times)
+        for name in few.processes:
+            megabytes = ([memory_mb(pair.processes[name].pid)] for pair in (few, many))
+            report.figures += _figures(few.rows, f"memory of the {name}", "MB", *megabytes)
+    return report
+
+
+def _figures(
+    few: int, name: str, unit: str, at_few: list[float], at_many: list[float]
+) -> list[Figure]:
+    beside = f"{name} at {few:,}"
+    compared = (Comparison(beside, at_most=None if name.startswith(RARE) else MOST_TIMES),)
+    at_most = MOST_MS if unit == "ms" else None
+    return [
+        Figure(name, unit, at_many, compared, at_most),
+        Figure(beside, unit, at_few, in_passing=True),
+    ]
+
+
+def _times(client: httpx.Client, few: str, many: str, requests: int) -> tuple[list[float], ...]:
+    """Milliseconds of each request, the warm-up left out."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(WARM_UP + requests):
+        for url, times in zip((few, many), taken, strict=True):
+            started = time.perf_counter()
+            client.get(url).raise_for_status()
+            times.append((time.perf_counter() - started) * 1000)
+    return tuple(times[WARM_UP:] for times in taken)
+
+
+def filled(var: Path, rows: int, span: timedelta) -> Path:
+    """A folder with databases of this size, filled unless they are there."""
+    folder = var / f"seeded-{rows}"
+    finished = folder / "finished"
+    if not finished.exists():
+        shop = ShopSettings(HOOKSHOP_VAR=folder)  # type: ignore[call-arg]
+        subscriber = SubscriberSettings(HOOKSHOP_VAR=folder)  # type: ignore[call-arg]
+        asyncio.run(seed_shop(shop, rows, span=span, force=True))
+        asyncio.run(seed_subscriber(subscriber, rows, span=span, force=True))
+        finished.touch()
+    return folder
+
+
+@contextmanager
+def serving(rows: int, var: Path) -> Iterator[Pair]:
+    """Both applications, without a worker: nothing shall change meanwhile."""
+    shop_port, subscriber_port = free_port(), free_port()
+    shop, subscriber = (f"http://127.0.0.1:{port}" for port in (shop_port, subscriber_port))
+    environment = {
+        "HOOKSHOP_VAR": str(var),
+        "SHOP_PORT": str(shop_port),
+        "SUBSCRIBER_PORT": str(subscriber_port),
+        "SUBSCRIBER_SHOP_URL": shop,
+    }
+    with (
+        running("shop.embedded_redis", **environment),
+        running("shop", **environment) as shop_process,
+        running("subscriber_app", **environment) as subscriber_process,
+    ):
+        for url in (shop, subscriber):
+            wait_until_serving(url)
+        processes = {"shop": shop_process, "subscriber": subscriber_process}
+        yield Pair(
+            rows, processes, {**_shop_pages(shop, var), **_subscriber_pages(subscriber, var)}
+        )
+
+
+def _shop_pages(url: str, var: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(f"file:{var / 'shop.db'}?mode=ro", uri=True)) as database:
+        [delivery, message, endpoint] = database.execute(
+            "SELECT id, message_id, endpoint_id FROM delivery"
+            " WHERE state = 'failed' ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        [order] = database.execute("SELECT max(id) FROM shop_order").fetchone()
+    before = f"{datetime.now(UTC) - timedelta(minutes=10):%Y-%m-%dT%H:%M}"
+    log, theirs = f"{url}/deliveries", f"{url}/deliveries?endpoint_id={endpoint}"
+    return {
+        "log": log,
+        "log, one state": f"{log}?state=succeeded",
+        "log, one endpoint": theirs,
+        "log, event type": f"{log}?event_type=purchase.shipped",
+        "log, endpoint and state": f"{theirs}&state=succeeded",
+        "log, state and event type": f"{log}?state=succeeded&event_type=purchase.shipped",
+        "log, all three": f"{theirs}&state=succeeded&event_type=purchase.created",
+        f"{RARE}log, one state": f"{log}?state=failed",
+        f"{RARE}log, no such state": f"{log}?state=sending",
+        f"{RARE}log, no such pair": f"{log}?state=pending&event_type=purchase.created",
+        f"{RARE}log, none of this endpoint": f"{theirs}&event_type=webhook.ping",
+        f"{RARE}log, all three": f"{theirs}&state=failed&event_type=purchase.created",
+        "log, the last hour": f"{log}?period=hour",
+        "log, until ten minutes ago": f"{log}?until={before}",
+        "log, id of a delivery": f"{log}?q={delivery}",
+        "log, id of an order": f"{log}?q={order}",
+        "log, end of an id": f"{log}?q={quote('…')}{message[-8:]}",
+        "log, part of a URL": f"{log}?q=ledger",
+        "log, found nowhere": f"{log}?q=nowhere",
+        "overview": f"{url}/overview",
+        "flow": f"{url}/flow",
+        "endpoint": f"{url}/endpoints/{endpoint}",
+        "delivery": f"{log}/{delivery}",
+        "orders": f"{url}/orders",
+        "JSON: deliveries": f"{url}/v1/deliveries?limit=50",
+        "JSON: totals": f"{url}/v1/stats",
+    }
+
+
+def _subscriber_pages(url: str, var: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(f"file:{var / 'subscriber.db'}?mode=ro", uri=True)) as database:
+        [receipt, message] = database.execute(
+            "SELECT id, message_id FROM receipt WHERE verdict = 'accepted' ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    return {
+        "inbox": f"{url}/",
+        "inbox, one verdict": f"{url}/?verdict=rejected",
+        "inbox, event type": f"{url}/?event_type=purchase.shipped",
+        "inbox, verdict and event type": f"{url}/?verdict=duplicate&event_type=purchase.created",
+        f"{RARE}inbox, verdict and type": f"{url}/?verdict=duplicate&event_type=purchase.refunded",
+        f"{RARE}inbox, reason": f"{url}/?reason=token_expired",
+        f"{RARE}inbox, reason and type": f"{url}/?reason=token_expired&event_type=purchase.created",
+        "inbox, the last hour": f"{url}/?period=hour",
+        "inbox, id of a message": f"{url}/?q={message}",
+        "inbox, text": f"{url}/?q=ord_",
+        "inbox, text found nowhere": f"{url}/?q=nowhere",
+        "receipt": f"{url}/receipts/{receipt}",
+        "purchases": f"{url}/purchases",
+        "JSON: receipts": f"{url}/v1/receipts?limit=50",
+        "JSON: the subscriber's totals": f"{url}/v1/stats",
+    }

@@ -1,0 +1,241 @@
+"""The delivery line without its web side: orders in a database, wake-ups in Redis, workers.
+
+Everything is made ready first and released then, so that the clock measures the workers alone.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.processes import (
+    answers,
+    free_port,
+    freeze,
+    running,
+    thaw,
+    wait_until,
+)
+from benchmarks.yardsticks import Task, Webhook
+from shop.config import Settings, private_redis_socket
+from shop.database import Database
+from shop.heartbeats import Heartbeats
+from shop.orders import Item, place_order
+from shop.queue import DeliveryQueue
+from shop.webhooks import endpoints
+from shop.webhooks.breaker import FAILURES_TO_OPEN
+from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.vault import Vault
+
+ORDERS_AT_ONCE = 100  # in a transaction, where nobody watches
+WAKE_UPS_AT_ONCE = 20  # few enough for the queue's patience
+SETTLE_SECONDS = 1.0  # after the first sign of life: until a worker has really nothing to do
+LOOK_SECONDS = 0.005
+DONE_SECONDS = 600
+# Deliveries on their way; every attempt that is not in here is recorded and committed.
+_UNFINISHED = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('pending', 'sending'))"
+
+
+@contextmanager
+def running_sink() -> Iterator[str]:
+    """The bare receiver; its address without a path."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with running("benchmarks.sink", str(port)):
+        wait_until(lambda: answers(f"{url}/count"), "the receiver answers")
+        yield url
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A database with orders that wait for their webhooks; it is copied for each round."""
+
+    var: Path
+    secret: str
+    delivery_ids: Sequence[str]
+    webhooks: Sequence[Webhook] = field(repr=False)
+
+    def task(self) -> Task:
+        """The same work for a yardstick."""
+        return Task(self.webhooks, self.secret)
+
+
+def stock_up(var: Path, urls: Sequence[str], orders: int) -> Stock:
+    """Register endpoints at ``urls``, and place orders that are told to each."""
+    settings = _settings(var)
+    secret = asyncio.run(_fill(settings, urls, orders))
+    with closing(_connect(var)) as database:
+        webhooks = [
+            Webhook(url, message_id, body.decode())
+            for url, message_id, body in database.execute(
+                "SELECT webhook_url, message.id, body FROM delivery"
+                " JOIN message ON message.id = message_id"
+                " JOIN endpoint ON endpoint.id = endpoint_id ORDER BY delivery.id"
+            )
+        ]
+        ids = [id_ for [id_] in database.execute("SELECT id FROM delivery ORDER BY id")]
+    return Stock(var, secret, ids, webhooks)
+
+
+async def _fill(settings: Settings, urls: Sequence[str], orders: int) -> str:
+    """Answers the secret of the last endpoint; the yardsticks sign with that."""
+    database, vault = Database(settings.resolved_database_url), Vault.open(settings.vault_key_file)
+    await database.create_tables()
+    secret = ""
+    async with database.writing() as session:
+        for url in urls:
+            registered = await endpoints.register(
+                session,
+                NewEndpoint(url),
+                policy=settings.url_policy,
+                vault=vault,
+                now=datetime.now(UTC),
+            )
+            secret = registered.secret
+    for start in range(0, orders, ORDERS_AT_ONCE):
+        async with database.writing() as session:
+            for _ in range(min(ORDERS_AT_ONCE, orders - start)):
+                await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
+    await database.close()
+    return secret
+
+
+def suffer_outage(stock: Stock) -> None:
+    """Let each delivery have failed once, so often in a row that the circuit breaker is open."""
+    with closing(_connect(stock.var)) as database:
+        database.executescript(
+            f"""
+            BEGIN;
+            INSERT INTO attempt
+                (delivery_id, number, endpoint_id, "trigger", started_at, duration_ms,
+                 request_url, request_headers, response_truncated, error)
+                SELECT id, 1, endpoint_id, 'automatic', created_at, 1,
+                       '{stock.webhooks[0].url}', '{{}}', 0, 'connection_refused' FROM delivery;
+            UPDATE delivery SET attempt_count = 1, last_error = 'connection_refused';
+            UPDATE endpoint SET failed_attempts = {FAILURES_TO_OPEN}, probe_at = created_at;
+            COMMIT;
+            """
+        )
+
+
+class Line:
+    """A copy of a stock with Redis and workers that have nothing to do yet."""
+
+    def __init__(self, var: Path, stock: Stock, workers: Sequence[int]) -> None:
+        self.var = var
+        self._stock = stock
+        self._workers = workers
+        self._database = _connect(var)
+
+    def release_burst(self) -> float:
+        """Seconds to send all, from wake-ups that lie in Redis to the last attempt recorded."""
+        freeze(self._workers)
+        asyncio.run(self._wake_all())
+        self._open()
+        started = time.perf_counter()
+        thaw(self._workers)
+        return self._until_done(started)
+
+    def release_backlog(self) -> float:
+        """The same without any wake-up: the workers have to find it in the database."""
+        started = time.perf_counter()
+        self._open()
+        return self._until_done(started)
+
+    async def order_and_wait(self) -> float:
+        """Place one order, wake the workers: seconds from its commit to the last attempt."""
+        database, queue = Database(f"sqlite+aiosqlite:///{self.var / 'shop.db'}"), self._queue()
+        async with database.writing() as session:
+            placed = await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
+        started = time.perf_counter()
+        await queue.wake(placed.delivery_ids)
+        elapsed = self._until_done(started)
+        await queue.close()
+        await database.close()
+        return elapsed
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def _open(self) -> None:
+        self._database.execute("UPDATE endpoint SET status = 'active'")
+
+    async def _wake_all(self) -> None:
+        queue, ids = self._queue(), self._stock.delivery_ids
+        for start in range(0, len(ids), WAKE_UPS_AT_ONCE):
+            chunk = ids[start : start + WAKE_UPS_AT_ONCE]
+            # The queue does not wait long for Redis, which may be slow on a busy machine.
+            while await queue.length() < start + len(chunk):
+                await queue.wake(chunk)
+        await queue.close()
+
+    def _queue(self) -> DeliveryQueue:
+        return DeliveryQueue(_settings(self.var).resolved_redis_url)
+
+    def _until_done(self, started: float) -> float:
+        deadline = started + DONE_SECONDS
+        while self._database.execute(_UNFINISHED).fetchone() != (0,):
+            if time.perf_counter() > deadline:
+                raise SystemExit(f"not everything was sent within {DONE_SECONDS} s")
+            time.sleep(LOOK_SECONDS)
+        elapsed = time.perf_counter() - started
+        self._check()
+        return elapsed
+
+    def _check(self) -> None:
+        """Every delivery has succeeded, and every attempt is on record."""
+        [wanted] = self._database.execute("SELECT count(*) FROM delivery").fetchone()
+        states = self._database.execute(
+            "SELECT state, count(*) FROM delivery GROUP BY 1"
+        ).fetchall()
+        [attempts] = self._database.execute(
+            "SELECT count(*) FROM attempt WHERE response_status = 200"
+        ).fetchone()
+        if states != [("succeeded", wanted)] or attempts < wanted:
+            raise SystemExit(f"expected {wanted} sent, but: {states}, {attempts} attempts")
+
+
+@contextmanager
+def ready_line(stock: Stock, var: Path, *, workers: int, is_open: bool = False) -> Iterator[Line]:
+    """A line in the folder ``var``; its endpoints are paused until it is released, or open."""
+    shutil.copytree(stock.var, var)
+    if not is_open:
+        with closing(_connect(var)) as database:
+            database.execute("UPDATE endpoint SET status = 'paused'")
+    environment = {"HOOKSHOP_VAR": str(var)}
+    with ExitStack() as stack:
+        stack.enter_context(running("shop.embedded_redis", **environment))
+        wait_until(private_redis_socket(var).exists, "Redis listens")
+        pids = [
+            stack.enter_context(running("shop.worker", **environment)).pid for _ in range(workers)
+        ]
+        _wait_for_workers(_settings(var).resolved_redis_url, workers)
+        line = Line(var, stock, pids)
+        yield line
+        line.close()
+    shutil.rmtree(var)
+
+
+def _wait_for_workers(redis_url: str, workers: int) -> None:
+    async def alive() -> int:
+        heartbeats = Heartbeats(redis_url)
+        signs = await heartbeats.alive()
+        await heartbeats.close()
+        return len(signs or ())
+
+    wait_until(lambda: asyncio.run(alive()) >= workers, "the workers are up")
+    time.sleep(SETTLE_SECONDS)
+
+
+def _settings(var: Path) -> Settings:
+    return Settings(HOOKSHOP_VAR=var)  # type: ignore[call-arg]
+
+
+def _connect(var: Path) -> sqlite3.Connection:
+    return sqlite3.connect(var / "shop.db", isolation_level=None, timeout=10)

@@ -1,0 +1,52 @@
+"""Seeds the subscriber's inbox."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from benchmarks.seed.filling import AlreadyFilled, bulk_loading, shown, write
+from benchmarks.seed.subscriber_rows import InboxHistory
+from shop.webhooks.signing import LiveSecret, generate_secret
+from subscriber_app.config import Settings
+from subscriber_app.database import Database
+from subscriber_app.models import FormerSecret
+from subscriber_app.receipts import read_stats
+
+
+async def seed_subscriber(
+    settings: Settings, receipts: int, *, span: timedelta, force: bool, seed: int = 1
+) -> None:
+    """Fill the subscriber's database. Raises ``AlreadyFilled`` or ``DatabaseInUse``."""
+    now, secret = datetime.now(UTC), generate_secret()
+    database = Database(settings.resolved_database_url)
+    try:
+        await database.create_tables()
+        await _refuse_if_used(database, force=force)
+        await _remember(database, secret, since=now - span, until=now)
+    finally:
+        await database.close()
+    history = InboxHistory(
+        settings.webhook_url,
+        settings.shop_url,
+        LiveSecret("sec_seeded", secret),
+        now,
+        span,
+        random.Random(seed),
+    )
+    path = Path(settings.resolved_database_url.partition(":///")[2])
+    with bulk_loading(path) as connection:
+        write(connection, shown(history.rows(receipts), "receipt", receipts))
+
+
+async def _refuse_if_used(database: Database, *, force: bool) -> None:
+    async with database.reading() as session:
+        receipts = sum((await read_stats(session)).receipts.values())
+    if receipts and not force:
+        raise AlreadyFilled(f"the subscriber has {receipts:,} receipts already")
+
+
+async def _remember(database: Database, secret: str, *, since: datetime, until: datetime) -> None:
+    """As one that was replaced: nothing is accepted for it, but the pages can explain with it."""
+    former = FormerSecret(secret=secret, since=since, replaced_at=until, until=until)
+    async with database.writing() as session:
+        session.add(former)

@@ -1,0 +1,48 @@
+"""How much of everything is measured; ``--quick`` shows that it runs, and no more."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """``requests``: for each page of ``growth``, at each size. ``idle_seconds``: of ``rest``."""
+
+    rounds: int
+    latency_orders: int
+    burst: int
+    backlog: int
+    fan_out: int
+    fan_out_orders: int
+    orders: int
+    few: int
+    many: int
+    requests: int
+    idle_seconds: float
+
+
+FULL = Sizes(
+    rounds=3,
+    latency_orders=300,
+    burst=3_000,
+    backlog=10_000,
+    fan_out=100,
+    fan_out_orders=10,
+    orders=1_000,
+    few=1_000,
+    many=1_000_000,
+    requests=25,
+    idle_seconds=15,
+)
+QUICK = Sizes(
+    rounds=1,
+    latency_orders=5,
+    burst=60,
+    backlog=60,
+    fan_out=5,
+    fan_out_orders=2,
+    orders=20,
+    few=50,
+    many=500,
+    requests=2,
+    idle_seconds=1,
+)

@@ -1,0 +1,113 @@
+"""What the worker is measured by: programs that sign and post the same bytes and record nothing.
+
+None of them could lose its machine, its receiver or its patience without losing webhooks; that is
+what makes them fast, and a fair thing to be measured by.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+from httpx_aiohttp import HttpxAiohttpClient
+
+from benchmarks.processes import ROOT, running, wait_until
+from shop.config import private_redis_socket
+from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
+
+IN_FLIGHT = 50
+TIMEOUT_SECONDS = 60
+CELERY_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+CELERY_PROCESSES = 2
+HTTPX, AIOHTTP, CELERY = (
+    f"bare httpx, {IN_FLIGHT} in flight",
+    "the same over aiohttp",
+    f"Celery and requests, {CELERY_PROCESSES} processes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One to send. ``body``: the bytes of the message that the shop has stored, as text."""
+
+    url: str
+    message_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a yardstick has to do."""
+
+    webhooks: Sequence[Webhook]
+    secret: str
+
+
+def run_httpx(task: Task) -> float:
+    """Seconds."""
+    return asyncio.run(_with_httpx(task))
+
+
+def run_aiohttp(task: Task) -> float:
+    """Seconds."""
+    return asyncio.run(_with_aiohttp(task))
+
+
+async def _with_httpx(task: Task) -> float:
+    # As many connections kept as are used: the default would close and open some all the time.
+    limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
+    async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=TIMEOUT_SECONDS) as client:
+        return await _post_all(client, task)
+
+
+async def _with_aiohttp(task: Task) -> float:
+    async with HttpxAiohttpClient(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
+        return await _post_all(client, task)
+
+
+async def _post_all(client: httpx.AsyncClient, task: Task) -> float:
+    waiting = iter(task.webhooks)
+    secrets = [LiveSecret("sec_bench", task.secret)]
+
+    async def post_on() -> None:
+        for webhook in waiting:  # shared by all, so each webhook is posted once
+            body = webhook.body.encode()
+            content = SignedContent(webhook.message_id, int(time.time()), body)
+            headers = signing_headers(
+                content, secrets, issuer="http://shop.example", audience=webhook.url
+            )
+            headers["Content-Type"] = "application/json"
+            answer = await client.post(webhook.url, headers=headers, content=body)
+            answer.raise_for_status()
+
+    started = time.perf_counter()
+    await asyncio.gather(*(post_on() for _ in range(IN_FLIGHT)))
+    return time.perf_counter() - started
+
+
+def has_celery() -> bool:
+    """Whether its environment has been set up; ``make bench`` does."""
+    return CELERY_PYTHON.exists()
+
+
+def run_celery(task: Task, var: Path) -> float:
+    """Seconds. It lives in an environment of its own, so that it brings nothing into ours.
+
+    ``var``: a folder for its Redis.
+    """
+    var.mkdir(parents=True, exist_ok=True)
+    file, socket = var / "task.json", private_redis_socket(var)
+    file.write_text(json.dumps(asdict(task)))
+    command = [str(CELERY_PYTHON), "-m", "benchmarks.celery_run", str(file)]
+    environment = os.environ | {"BENCH_REDIS_URL": f"redis+socket://{socket}"}
+    with running("shop.embedded_redis", HOOKSHOP_VAR=str(var)):
+        wait_until(socket.exists, "Redis listens")
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True
+        )
+    return float(done.stdout)

@@ -1,0 +1,41 @@
+"""Each measurement runs through with tiny numbers. How quick anything was is nobody's business."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import MEASUREMENTS, main
+
+FIGURES = {
+    "rest": {"first start", "second start", "memory: all together", "processor, all together"},
+    "latency": {"p50", "p95", "p99", "a direct POST, p99"},
+    "orders": {"1 at a time", "50 at a time"},
+    "fan-out": {"one worker", "bare httpx, 50 in flight", "the same over aiohttp"},
+    "burst": {"one worker", "two workers", "bare httpx, 50 in flight", "the same over aiohttp"},
+    "backlog": {"one worker", "time to drain", "bare httpx, 50 in flight"},
+    "growth": {"log", "overview", "inbox, text", "memory of the shop", "log at 50"},
+}
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_a_measurement_runs_through_and_leaves_its_figures(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "result" / "figures.json"
+
+    main([name, "--quick", "--json", str(result)])
+
+    document = json.loads(result.read_text())
+    assert document["quick"]
+    assert document["machine"]["cores"]
+    [(measured, found)] = document["measurements"].items()
+    assert measured == name
+    assert {figure["label"] for figure in found["figures"]} >= FIGURES[name]
+    assert all(
+        sample > 0
+        for figure in found["figures"]
+        for sample in figure["samples"]
+        if "processor" not in figure["label"]
+    )
+    assert found["title"] in capsys.readouterr().out
