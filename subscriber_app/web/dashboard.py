@@ -44,7 +44,7 @@ from subscriber_app.web.live import Region, live_stream
 from subscriber_app.web.money import money_region
 from subscriber_app.web.receipt_view import order_of, receipt_context
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30  # light, as the shop's log is
 MOST_COUNTED = 1000  # newer receipts: beyond it, nobody cares how many exactly
 
 AnyRequest = Request[Any, Any, Any]

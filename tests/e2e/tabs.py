@@ -95,6 +95,10 @@ class SubscriberTab(Tab):
         cell = self.page.get_by_role("cell", name=verdict)
         return self.page.get_by_role("row").filter(has=cell)
 
+    def open_receipt(self, verdict: str) -> None:
+        """From the inbox: the page of the newest receipt with this verdict."""
+        self.receipts(verdict).first.get_by_role("link").first.click()
+
     def total(self, name: str) -> Locator:
         """In the inbox: a number at its top, such as "Purchases booked"."""
         term = self.page.get_by_role("term").filter(has_text=name)

@@ -77,7 +77,7 @@ def test_a_filter_stays_while_more_comes_in(
 
 
 def open_receipt(subscriber: SubscriberTab, verdict: str) -> None:
-    subscriber.receipts(verdict).get_by_role("link").click()
+    subscriber.open_receipt(verdict)
 
 
 def step(subscriber: SubscriberTab, name: str) -> Locator:

@@ -25,7 +25,7 @@ def test_a_tampered_amount_is_refused_with_the_reason_on_screen(
     assert answer.status_code == 401
     expect(subscriber.receipts("rejected")).to_contain_text("signature_mismatch", timeout=SOON_MS)
     subscriber.expect_not_reloaded()
-    subscriber.receipts("rejected").get_by_role("link").click()
+    subscriber.open_receipt("rejected")
     assert results(subscriber) == {
         "Size": "passed",
         "Content type": "passed",

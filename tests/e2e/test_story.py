@@ -52,7 +52,7 @@ def test_a_receipt_leads_to_the_story_of_its_message(
     misbehave(subscriber_api, "script", script="drop")
     wait_until(shop_api, buy(shop_api), "succeeded", attempts=2)
     subscriber.open("/")
-    subscriber.receipts("accepted").get_by_role("link").first.click()
+    subscriber.open_receipt("accepted")
 
     subscriber.follow("its whole story")
 

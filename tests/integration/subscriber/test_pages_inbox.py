@@ -8,7 +8,7 @@ from tests.integration.subscriber.requests import deliver, receipts, stats, tota
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.pages import Page, Visitor
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30
 
 
 @pytest.fixture
