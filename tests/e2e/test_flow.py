@@ -113,7 +113,9 @@ def test_a_refused_delivery_comes_back_and_waits_for_its_next_try(
     delivery_id = press_and_find(flow, shop_api)
 
     wait_for(lambda: "waiting" in passed(flow, delivery_id), "it is back in the waiting room")
-    assert passed(flow, delivery_id)[:7] == [*ON_THE_LINE[:5], "lane-1!", "waiting"]
+    *way, lane, waiting_room = passed(flow, delivery_id)[:7]
+    assert (way, waiting_room) == (list(ON_THE_LINE[:5]), "waiting")
+    assert lane in {"lane-1!", "lane-1"}  # the latter if it was seen there before it was refused
     expect(verdict(flow)).to_contain_text("refuses")
     expect(station(flow, "Waiting room")).to_contain_text("1 wait")
     expect(flow.page.locator("#lane-1 .countdown")).to_have_text(re.compile(r"in \d s|due now"))

@@ -28,7 +28,7 @@ from shop.web.flow.facts import (
 )
 
 NEWEST = 24
-FIRST = 16  # of those under way
+FIRST = 12  # of those under way
 NEWEST_FAILED = 10
 NEWEST_ORDERS = 5
 REDIS_ANSWERS_WITHIN_SECONDS = 0.25
