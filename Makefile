@@ -11,7 +11,8 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 # Calls of their own: the faults want the machine for themselves, and the event loops of Playwright
 # and of pytest-asyncio exclude each other.
-UNIT_TESTS = $(RUN) -m pytest --ignore=tests/e2e --ignore=tests/faults --numprocesses auto
+NOT_HERE = --ignore=tests/e2e --ignore=tests/faults --ignore=tests/benchmarks
+UNIT_TESTS = $(RUN) -m pytest $(NOT_HERE) --numprocesses auto
 FAULT_TESTS = $(RUN) -m pytest tests/faults
 E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
 # One server for all of them, on which each test has a database of its own. QUICKLY=1 leaves out
@@ -52,6 +53,10 @@ test-postgres: ready-to-develop ## Run the shop's tests on PostgreSQL instead of
 .PHONY: migrate
 migrate: ready-to-run ## Bring the tables of the shop's PostgreSQL up to this version
 	@$(RUN) -m shop.migrations
+
+.PHONY: test-bench
+test-bench: ready-to-develop ## Run each benchmark once with tiny numbers
+	@$(RUN) -m pytest tests/benchmarks
 
 .PHONY: lint
 lint: ready-to-develop ## Check style, formatting and types
