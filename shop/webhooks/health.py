@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Attempt
-from shop.tallies import SUCCEEDED, AttemptTally
+from shop.tallies import SUCCEEDED, AttemptTally, total
 from shop.windows import Window
 
 SAMPLE = 1000
@@ -115,18 +116,19 @@ async def _read_tallies(
     session: AsyncSession, endpoint_id: str, window: Window
 ) -> list[AttemptTally]:
     """One for each slot and reason, added up by the database: a day has 1440 minutes."""
-    slot = col(AttemptTally.minute) // window.slot_minutes * window.slot_minutes
+    # By its label: PostgreSQL would not see that two parameters of one value are one expression.
+    slot = (col(AttemptTally.minute) // window.slot_minutes * window.slot_minutes).label("slot")
     query = (
         # SQLModel's types end at four columns.
         select(  # type: ignore[call-overload]
             slot,
             AttemptTally.reason,
-            func.sum(AttemptTally.amount),
-            func.sum(AttemptTally.total_ms),
+            total(AttemptTally.amount),
+            total(AttemptTally.total_ms),
             func.max(AttemptTally.last_at),
         )
         .where(AttemptTally.endpoint_id == endpoint_id, AttemptTally.minute >= window.first_minute)
-        .group_by(slot, AttemptTally.reason)
+        .group_by(text("slot"), AttemptTally.reason)
     )
     return [
         AttemptTally(
