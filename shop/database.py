@@ -5,6 +5,7 @@ or open one with ``reading()`` or ``writing()``. No transaction is ever open acr
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -19,6 +20,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from shop import migrations, on_postgres
 
 BUSY_TIMEOUT_SECONDS = 5
+SWITCH_AGAIN_SECONDS = 0.02
+
+# A transaction that reads first and writes later fails at once with "database is locked" when
+# another one wrote in between; the busy timeout does not help there. So writers say so up front.
+TO_WRITE = {"begin": "BEGIN IMMEDIATE"}
 
 
 class Database:
@@ -53,6 +59,7 @@ class Database:
             return
         if path := self._writer.url.database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+        await _use_write_ahead_log(self._reader)
         async with self.writing() as session:
             await (await session.connection()).run_sync(migrations.upgrade)
 
@@ -113,22 +120,40 @@ def _open_sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _configure_connection)
     event.listen(engine.sync_engine, "begin", _begin)
-    # The option tells _begin below which kind of transaction to open.
-    return engine, engine.execution_options(writes=True)
+    # The option tells _begin below how to open a transaction.
+    return engine, engine.execution_options(**TO_WRITE)
 
 
 def _configure_connection(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: _begin does.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers and one writer do not block each other
     cursor.execute("PRAGMA foreign_keys = ON")  # off by default in SQLite
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
     cursor.close()
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later fails at once with "database is locked" when
-    # another one wrote in between; busy_timeout does not help there. So writers say so up front.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if begin := connection.get_execution_options().get("begin", "BEGIN"):
+        connection.exec_driver_sql(begin)
+
+
+async def _use_write_ahead_log(engine: AsyncEngine) -> None:
+    """Let readers and the one writer not block each other; the file itself remembers it.
+
+    Programs that start at once and switch a new file at the same moment refuse each other, without
+    waiting for the busy timeout. So each asks again for as long.
+    Raises ``OperationalError`` when the file is not to be had.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            # It cannot be switched inside a transaction.
+            async with engine.execution_options(begin=None).connect() as connection:
+                await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(SWITCH_AGAIN_SECONDS)

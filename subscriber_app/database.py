@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,11 @@ from subscriber_app.models import SubscriberTable
 from subscriber_app.tallies import install_tallies
 
 BUSY_TIMEOUT_SECONDS = 5
+SWITCH_AGAIN_SECONDS = 0.02
+
+# A transaction that reads first and writes later fails at once with "database is locked" when
+# another one wrote in between; the busy timeout does not help there. So writers say so up front.
+TO_WRITE = {"begin": "BEGIN IMMEDIATE"}
 
 
 class Database:
@@ -29,8 +35,8 @@ class Database:
     def __init__(self, url: str) -> None:
         # An error's text goes into the log, where a row's values, such as a secret, must not.
         self._engine = create_async_engine(url, hide_parameters=True)
-        # The same pool; the option tells _begin below which kind of transaction to open.
-        self._writer = self._engine.execution_options(writes=True)
+        # The same pool; the option tells _begin below how to open a transaction.
+        self._writer = self._engine.execution_options(**TO_WRITE)
         # SQLite lets one writer in at a time. Within a process they queue up here, which costs
         # nothing; left to the database, each would ask again and again whether it is its turn.
         self._turn: asyncio.Lock | None = None
@@ -41,8 +47,10 @@ class Database:
     async def create_tables(self) -> None:
         """Create what does not exist yet; safe when several processes start at once."""
         path = make_url(self._engine.url).database
-        if self._engine.dialect.name == "sqlite" and path:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if self._engine.dialect.name == "sqlite":
+            if path:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            await _use_write_ahead_log(self._engine)
         async with self._writer.begin() as connection:
             await connection.run_sync(SubscriberTable.metadata.create_all)
             await connection.run_sync(_create_indexes)
@@ -107,14 +115,32 @@ def _configure_connection(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: _begin does.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers and one writer do not block each other
     cursor.execute("PRAGMA foreign_keys = ON")  # off by default in SQLite
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
     cursor.close()
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later fails at once with "database is locked" when
-    # another one wrote in between; busy_timeout does not help there. So writers say so up front.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if begin := connection.get_execution_options().get("begin", "BEGIN"):
+        connection.exec_driver_sql(begin)
+
+
+async def _use_write_ahead_log(engine: AsyncEngine) -> None:
+    """Let readers and the one writer not block each other; the file itself remembers it.
+
+    Programs that start at once and switch a new file at the same moment refuse each other, without
+    waiting for the busy timeout. So each asks again for as long.
+    Raises ``OperationalError`` when the file is not to be had.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            # It cannot be switched inside a transaction.
+            async with engine.execution_options(begin=None).connect() as connection:
+                await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(SWITCH_AGAIN_SECONDS)

@@ -1,6 +1,8 @@
 """An old database is brought up to date; one that this version cannot work with is refused."""
 
+import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -150,6 +152,22 @@ async def test_processes_that_start_at_once_do_not_get_in_each_others_way(empty_
     assert [program.wait(timeout=PATIENCE_SECONDS) for program in programs] == [0, 0, 0]
     for program in programs:
         assert "up to date" in program.communicate()[0]
+
+
+@pytest.mark.sqlite("the file's journal is switched, which two cannot do at a time")
+async def test_a_new_file_that_another_process_writes_to_is_waited_for(
+    empty: Database, empty_url: str
+) -> None:
+    other = sqlite3.connect(empty_url.removeprefix("sqlite+aiosqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # for this the busy timeout does not wait
+
+    starting = asyncio.create_task(empty.create_tables())
+    done, _ = await asyncio.wait([starting], timeout=0.1)
+    assert not done
+    other.close()
+
+    await starting
+    assert await run(empty, migrations.read_version) == NEWEST
 
 
 @pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations"])

@@ -98,6 +98,7 @@ async def test_a_worker_with_another_key_does_not_start(
     await register(shop)
     environment = {
         "HOOKSHOP_VAR": str(settings.var),
+        "SHOP_DATABASE_URL": settings.resolved_database_url,
         "SHOP_REDIS_URL": redis_url,
         "SHOP_SECRETS_KEY": SECRETS_KEY,
     }
