@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from shop.announcements import ChangeFeed
 from shop.database import Database
-from shop.webhooks.claims import Claim, find_due
+from shop.webhooks.claims import Claim
+from shop.webhooks.due import find_due
 from shop.webhooks.ledger import Ledger
 from shop.webhooks.records import INTERNAL_ERROR, Finished
 from shop.webhooks.rules import DeliveryRules
@@ -64,7 +65,7 @@ class Courier:
             await self._record(await self._attempt(claim), go_on=False)
 
     async def find_due(self, *, limit: int, is_thorough: bool = True) -> list[str]:
-        """Ids of deliveries to wake workers for; ``is_thorough``: see ``claims.find_due``."""
+        """Ids of deliveries to wake workers for; ``is_thorough``: see ``due.find_due``."""
         async with self._database.reading() as session:
             return await find_due(
                 session,

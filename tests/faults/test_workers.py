@@ -50,7 +50,7 @@ def test_a_worker_told_to_stop_finishes_what_it_has_begun(world: World, report: 
     world.ask_to_stop("worker")
     world.line.release()
 
-    assert world.wait_for_end("worker") == 0
+    assert world.wait_for_end("worker") == 0, world.log("worker")
     world.start("worker")
     world.books.wait_until_delivered()
     assert set(world.line.seen.values()) == {1}

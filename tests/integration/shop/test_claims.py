@@ -1,0 +1,53 @@
+"""What is claimed is handed to somebody who sends it; nothing waits for a lease to run out."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from shop.database import Database
+from shop.models import Delivery
+from shop.orders import Item, place_order
+from shop.vocabulary import DeliveryState
+from shop.webhooks import endpoints
+from shop.webhooks.claims import Wish, claim_all
+from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+async def endpoint_id(database: Database, vault: Vault) -> str:
+    """An endpoint with a few deliveries that are due."""
+    async with database.writing() as session:
+        new = NewEndpoint("http://127.0.0.1:1025/nobody")
+        registered = await endpoints.register(
+            session, new, policy=UrlPolicy(), vault=vault, now=NOW
+        )
+        for _ in range(6):
+            await place_order(session, [Item("mug", 1)], "Ada", now=NOW)
+    return registered.endpoint.id
+
+
+async def deliveries(database: Database, *states: DeliveryState) -> list[str]:
+    query = select(Delivery.id).where(col(Delivery.state).in_(states)).order_by(col(Delivery.id))
+    async with database.reading() as session:
+        return list((await session.exec(query)).all())
+
+
+@pytest.mark.parametrize("position", range(6))
+async def test_whoever_names_a_delivery_and_whoever_takes_the_next_one_get_one_each(
+    position: int, database: Database, endpoint_id: str
+) -> None:
+    named = (await deliveries(database, DeliveryState.PENDING))[position]
+    wishes = [Wish(endpoint_id=endpoint_id), Wish(delivery_id=named), Wish(endpoint_id=endpoint_id)]
+
+    async with database.writing() as session:
+        claims = await claim_all(session, wishes, lease=timedelta(seconds=30), now=NOW)
+
+    handed_out = [claim.delivery.id for claim in claims if claim]
+    assert len(handed_out) == len(set(handed_out)) == 3
+    assert handed_out[1] == named
+    assert await deliveries(database, DeliveryState.SENDING) == sorted(handed_out)
