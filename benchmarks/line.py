@@ -33,7 +33,7 @@ from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.vault import Vault
 
 ORDERS_AT_ONCE = 100  # in a transaction, where nobody watches
-WAKE_UPS_AT_ONCE = 20  # few enough for the queue's patience
+ORDERS_AT_THE_DOOR = 50  # at once, each of which wakes the workers
 SETTLE_SECONDS = 1.0  # after the first sign of life: until a worker has really nothing to do
 LOOK_SECONDS = 0.005
 DONE_SECONDS = 600
@@ -168,11 +168,10 @@ class Line:
 
     async def _wake_all(self) -> None:
         queue, ids = self._queue(), self._stock.delivery_ids
-        for start in range(0, len(ids), WAKE_UPS_AT_ONCE):
-            chunk = ids[start : start + WAKE_UPS_AT_ONCE]
-            # The queue does not wait long for Redis, which may be slow on a busy machine.
-            while await queue.length() < start + len(chunk):
-                await queue.wake(chunk)
+        for start in range(0, len(ids), ORDERS_AT_THE_DOOR):
+            await asyncio.gather(
+                *(queue.wake([id_]) for id_ in ids[start : start + ORDERS_AT_THE_DOOR])
+            )
         await queue.close()
 
     def _queue(self) -> DeliveryQueue:

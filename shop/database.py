@@ -4,27 +4,17 @@ Every process builds one ``Database`` at start (``app``, ``worker``); services a
 or open one with ``reading()`` or ``writing()``. No transaction is ever open across a network call.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from pathlib import Path
-from typing import Any
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+)
 
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop import migrations, on_postgres
-
-BUSY_TIMEOUT_SECONDS = 5
-SWITCH_AGAIN_SECONDS = 0.02
-
-# A transaction that reads first and writes later fails at once with "database is locked" when
-# another one wrote in between; the busy timeout does not help there. So writers say so up front.
-TO_WRITE = {"begin": "BEGIN IMMEDIATE"}
+from shop import migrations, on_postgres, on_sqlite
 
 
 class Database:
@@ -32,12 +22,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        open_engines = _open_sqlite if self._is_sqlite else on_postgres.open_engines
+        self._file = on_sqlite.file_of(url)  # None: PostgreSQL
+        open_engines = on_sqlite.open_engines if self._file else on_postgres.open_engines
         self._reader, self._writer = open_engines(url)
-        # SQLite lets one writer in at a time. Within a process they queue up here, which costs
-        # nothing; left to the database, each would ask again and again whether it is its turn.
-        self._turn = asyncio.Lock() if self._is_sqlite else None
+        self._turn = on_sqlite.WriteTurn(self._file) if self._file else None
 
     async def create_tables(self) -> None:
         """See to it that the tables are those of this version; called when a process starts.
@@ -46,7 +34,7 @@ class Database:
         version before, may be at work there; ``migrate`` is for whoever looks after all of them.
         Raises ``WrongSchema`` when this version cannot work with what is there.
         """
-        if self._is_sqlite:
+        if self._file:
             await self.migrate()
             return
         async with self.reading() as session:
@@ -54,12 +42,11 @@ class Database:
 
     async def migrate(self) -> None:
         """Create or upgrade the tables, or raise ``WrongSchema``; safe for several at once."""
-        if not self._is_sqlite:
+        if not self._file:
             await on_postgres.migrate(self._url)
             return
-        if path := self._writer.url.database:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        await _use_write_ahead_log(self._reader)
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        await on_sqlite.use_write_ahead_log(self._reader)
         async with self.writing() as session:
             await (await session.connection()).run_sync(migrations.upgrade)
 
@@ -81,79 +68,21 @@ class Database:
         """
         with self._one_error():
             async with (
-                _waiting_for(self._turn),
+                self._writers_turn(),
                 AsyncSession(self._writer, expire_on_commit=False) as session,
                 session.begin(),
             ):
                 yield session
 
+    def _writers_turn(self) -> AbstractAsyncContextManager[None]:
+        return self._turn.taken() if self._turn else nullcontext()
+
     def _one_error(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._is_sqlite else on_postgres.one_error_for_not_now()
+        return nullcontext() if self._file else on_postgres.one_error_for_not_now()
 
     async def close(self) -> None:
         """Close all connections; the database is not usable afterwards."""
         for engine in {self._reader, self._writer}:
             await engine.dispose()
-
-
-@asynccontextmanager
-async def _waiting_for(turn: asyncio.Lock | None) -> AsyncIterator[None]:
-    if turn is None:
-        yield
-        return
-    try:
-        async with asyncio.timeout(BUSY_TIMEOUT_SECONDS):
-            await turn.acquire()
-    except TimeoutError:
-        # As the database itself would say it.
-        reason = TimeoutError("too many others wait to write")
-        raise OperationalError("BEGIN IMMEDIATE", None, reason) from None
-    try:
-        yield
-    finally:
-        turn.release()
-
-
-def _open_sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
-    """For reading and for writing: the same pool of connections."""
-    # An error's text goes into the log, where a row's values, such as a secret, must not.
-    engine = create_async_engine(url, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _configure_connection)
-    event.listen(engine.sync_engine, "begin", _begin)
-    # The option tells _begin below how to open a transaction.
-    return engine, engine.execution_options(**TO_WRITE)
-
-
-def _configure_connection(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: _begin does.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")  # off by default in SQLite
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    if begin := connection.get_execution_options().get("begin", "BEGIN"):
-        connection.exec_driver_sql(begin)
-
-
-async def _use_write_ahead_log(engine: AsyncEngine) -> None:
-    """Let readers and the one writer not block each other; the file itself remembers it.
-
-    Programs that start at once and switch a new file at the same moment refuse each other, without
-    waiting for the busy timeout. So each asks again for as long.
-    Raises ``OperationalError`` when the file is not to be had.
-    """
-    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
-    while True:
-        try:
-            # It cannot be switched inside a transaction.
-            async with engine.execution_options(begin=None).connect() as connection:
-                await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        except OperationalError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return
-        await asyncio.sleep(SWITCH_AGAIN_SECONDS)
+        if self._turn:
+            self._turn.close()

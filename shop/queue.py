@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from arq.connections import ArqRedis
@@ -17,6 +17,7 @@ from arq.constants import default_queue_name
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from shop.batches import Batches
 from shop.logs import request_id
 from shop.redis_patience import RedisPatience
 
@@ -27,6 +28,8 @@ LARGEST_WAKE_UP = 50
 # Two wake-ups for the same deliveries in the same window are one job. The window is short, since
 # the mark of a job whose worker was killed outlives that worker and would keep new wake-ups out.
 DEDUPLICATION_WINDOW_SECONDS = 5
+
+_NO_REDIS = (RedisError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +59,9 @@ class DeliveryQueue:
             job_deserializer=deserialise_job,
         )
         self._patience = RedisPatience(WAKE_TIMEOUT_SECONDS)
+        # Orders that come at the same moment share a job: in a burst, jobs would be most of the
+        # workers' work.
+        self._wake_ups = Batches(self._enqueue, most=LARGEST_WAKE_UP, fails_for_all=_NO_REDIS)
 
     async def wake(self, delivery_ids: Iterable[str]) -> None:
         """Ask the workers to look at these deliveries. Never raises.
@@ -69,12 +75,17 @@ class DeliveryQueue:
                 logger.info("Delivery %s may go out now", delivery_id, extra=facts)
         try:
             async with self._patience.bounded():
-                for chunk in _chunks(ids):
-                    await self._arq.enqueue_job(DELIVER_JOB, chunk, _job_id=_job_id(chunk))
-        except (RedisError, OSError, TimeoutError) as error:
+                await self._wake_ups.submit(ids)
+        except _NO_REDIS as error:
             logger.warning(
                 "No wake-up, the scheduler will find it: %s", str(error) or "Redis does not answer"
             )
+
+    async def _enqueue(self, tell: Callable[[], Sequence[list[str]]]) -> list[None]:
+        wake_ups = tell()
+        for chunk in _chunks([id_ for ids in wake_ups for id_ in ids]):
+            await self._arq.enqueue_job(DELIVER_JOB, chunk, _job_id=_job_id(chunk))
+        return [None] * len(wake_ups)
 
     async def length(self) -> int:
         """How many jobs wait or run. Raises ``RedisError`` or ``OSError``."""
@@ -85,7 +96,7 @@ class DeliveryQueue:
         try:
             async with self._patience.bounded():
                 return await self.length()
-        except (RedisError, OSError, TimeoutError):
+        except _NO_REDIS:
             return None
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ commit, and the record of one attempt and the claim of the next are one step: th
 makes a worker fast.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import OperationalError
@@ -18,7 +18,7 @@ from shop.webhooks.claims import Claim, Wish, claim_all
 from shop.webhooks.records import Finished, record_all
 from shop.webhooks.rules import DeliveryRules
 
-LARGEST_BATCH = 100
+LARGEST_BATCH = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,12 @@ class Ledger:
         wish = Wish(endpoint_id=finished.claim.endpoint.id) if go_on else None
         return await self._steps.submit(Step(finished, wish))
 
-    async def _take(self, steps: Sequence[Step]) -> list[Claim | None]:
-        now = self._rules.now()
-        finished = [step.finished for step in steps if step.finished]
-        wishes = [step.wish for step in steps if step.wish]
+    async def _take(self, tell: Callable[[], Sequence[Step]]) -> list[Claim | None]:
         async with self._database.writing() as session:
+            steps = tell()  # now that it is our turn to write
+            now = self._rules.now()
+            finished = [step.finished for step in steps if step.finished]
+            wishes = [step.wish for step in steps if step.wish]
             await lock_endpoints(
                 session,
                 ids=_endpoint_ids(finished, wishes),

@@ -1,15 +1,18 @@
 """Transactions that never lose an update, however many want to write."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlmodel import select
 
-from shop import database as module
+from shop import on_sqlite
 from shop.config import Settings
 from shop.database import Database
 from shop.models import Order
+from tests.integration.shop.conftest import ROOT
 
 
 async def count_up(database: Database) -> None:
@@ -53,6 +56,61 @@ async def test_writers_of_several_processes_lose_no_update(
     assert await total(counted) == 100
 
 
+@pytest.mark.sqlite("on PostgreSQL writers wait for rows, not for each other")
+async def test_who_writes_all_the_time_lets_other_processes_have_their_turn(
+    counted: Database, settings: Settings
+) -> None:
+    greedy, its_writes = Database(settings.resolved_database_url), 0
+
+    async def write_all_the_time() -> None:
+        nonlocal its_writes
+        while True:
+            async with greedy.writing() as session:
+                for _ in range(20):
+                    await session.exec(select(Order))
+            its_writes += 1
+
+    busy = asyncio.create_task(write_all_the_time())
+    for _ in range(20):
+        await count_up(counted)
+    busy.cancel()
+    await asyncio.wait([busy])
+
+    await greedy.close()
+    assert its_writes <= 2 * 20
+
+
+@pytest.mark.sqlite("on PostgreSQL nobody but the server holds locks")
+async def test_whoever_dies_while_it_is_their_turn_holds_up_nobody(
+    counted: Database, settings: Settings
+) -> None:
+    code = f"""
+import asyncio
+from shop.database import Database
+
+async def main():
+    async with Database({settings.resolved_database_url!r}).writing():
+        print("my turn", flush=True)
+        await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    assert other.stdout
+    assert await other.stdout.readline() == b"my turn\n"
+    waiting = asyncio.create_task(count_up(counted))
+    done, _ = await asyncio.wait([waiting], timeout=0.1)
+    assert not done
+
+    other.kill()
+    await other.wait()
+
+    await waiting
+    assert await total(counted) == 1
+
+
 async def test_a_writer_that_fails_changes_nothing_and_lets_the_next_one_in(
     counted: Database,
 ) -> None:
@@ -73,7 +131,7 @@ async def test_a_writer_that_fails_changes_nothing_and_lets_the_next_one_in(
 async def test_whoever_waits_too_long_is_told_so_and_spoils_nothing(
     counted: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(on_sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)
 
     async with counted.writing():
         with pytest.raises(OperationalError):

@@ -1,5 +1,6 @@
 """The worker as a process of its own, with a real Redis."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -63,6 +64,12 @@ async def test_a_wake_up_makes_the_worker_deliver(
 
     await eventually(delivered, "the delivery succeeds")
     assert len(receiver.requests) == 1
+
+
+async def test_orders_of_the_same_moment_share_a_wake_up(queue: DeliveryQueue) -> None:
+    await asyncio.gather(*(queue.wake([f"dlv_{number}"]) for number in range(40)))
+
+    assert await queue.length() == 1
 
 
 async def test_an_attempt_tells_when_its_worker_was_woken(

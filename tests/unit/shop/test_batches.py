@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -15,7 +15,8 @@ class Doubler:
         self.has_begun = asyncio.Event()
         self.seen: list[list[int]] = []
 
-    async def __call__(self, items: Sequence[int]) -> list[int]:
+    async def __call__(self, tell: Callable[[], Sequence[int]]) -> list[int]:
+        items = tell()
         self.seen.append(list(items))
         self.has_begun.set()
         await self.gate.wait()
@@ -48,6 +49,37 @@ async def test_what_comes_meanwhile_is_handled_together() -> None:
 
     assert await asyncio.gather(first, *others) == [2, 4, 6, 8, 10]
     assert double.seen == [[1], [2, 3, 4], [5]]
+
+
+async def test_what_comes_while_a_batch_waits_for_its_turn_is_in_it() -> None:
+    turn, is_waiting = asyncio.Event(), asyncio.Event()
+
+    async def double(tell: Callable[[], Sequence[int]]) -> list[int]:
+        is_waiting.set()
+        await turn.wait()
+        return [2 * item for item in tell()]
+
+    batches = Batches(double, most=10)
+    first = asyncio.create_task(batches.submit(1))
+    await is_waiting.wait()
+    second = asyncio.create_task(batches.submit(2))
+    await asyncio.sleep(0)
+    is_waiting.clear()
+    turn.set()
+
+    assert [await first, await second] == [2, 4]
+    assert not is_waiting.is_set()
+
+
+async def test_who_fails_before_it_knows_what_to_do_fails_for_all_that_wait() -> None:
+    async def never_ready(_tell: Callable[[], Sequence[int]]) -> list[int]:
+        raise OSError
+
+    batches = Batches(never_ready, most=10, fails_for_all=(OSError,))
+
+    results = await asyncio.gather(*map(batches.submit, (1, 2)), return_exceptions=True)
+
+    assert [type(result) for result in results] == [OSError, OSError]
 
 
 async def test_an_item_that_cannot_be_handled_harms_none_but_itself() -> None:
