@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats
 from shop.queue import DeliveryQueue
+from shop.tasks import end_tasks
 from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
@@ -52,9 +52,7 @@ def create_app(settings: Settings) -> Litestar:
         try:
             yield
         finally:
-            listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listening
+            await end_tasks(listening)
             for part in (queue, feed, heartbeats, database):
                 await part.close()
 

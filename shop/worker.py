@@ -26,6 +26,7 @@ from shop.logs import configure_logging
 from shop.migrations import WrongSchema
 from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
 from shop.tallies import merge_tallies
+from shop.tasks import end_tasks
 from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
 from shop.webhooks.in_flight import InFlight
@@ -90,13 +91,23 @@ async def run(settings: Settings) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await worker.async_run()
     finally:
-        await _end(scheduler, tidying, pruning)
+        await end_tasks(scheduler, tidying, pruning)
         await in_flight.finish(SHIFT + rules.request_timeout + STOP_MARGIN)
-        await _end(beating)
+        await end_tasks(beating)
         logger.info("The worker has finished what it had begun")
-        await worker.close()
+        await _close(worker)
         for part in (sender, queue, feed, heartbeats, database):
             await part.close()
+
+
+async def _close(worker: Worker) -> None:
+    """Close it; arq cancels jobs on a signal, and its ``close`` alone would raise that they were.
+
+    A job is only a wake-up. One that is cut off while arq puts it away is done once more.
+    """
+    await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+    worker.tasks.clear()
+    await worker.close()
 
 
 async def _insist_on_the_key(database: Database, vault: Vault) -> None:
@@ -152,13 +163,6 @@ async def keep_pruned(database: Database, feed: ChangeFeed, days: int | None) ->
         except SQLAlchemyError as error:
             logger.warning("Pruning: %s", error)
         await asyncio.sleep(TIDY_SECONDS)
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _wake_due(

@@ -153,3 +153,21 @@ async def test_a_worker_told_to_stop_exits_cleanly(
     worker.send_signal(signal.SIGTERM)
 
     assert worker.wait(timeout=15) == 0
+
+
+@pytest.mark.usefixtures("database")
+async def test_workers_told_to_stop_among_many_wake_ups_end_in_peace(
+    queue: DeliveryQueue, start_worker: StartWorker
+) -> None:
+    for number in range(1000):
+        await queue.wake([f"dlv_{number}"])  # of no delivery: the wake-ups alone are at stake
+    workers = [start_worker() for _ in range(3)]  # each is likely to be caught in an awkward moment
+
+    async def have_begun() -> bool:
+        return await queue.length() < 700
+
+    await eventually(have_begun, "some wake-ups are done")
+    for worker in workers:
+        worker.terminate()
+
+    assert [await asyncio.to_thread(worker.wait, 20) for worker in workers] == [0, 0, 0]

@@ -1,0 +1,33 @@
+import asyncio
+import contextlib
+
+from shop.tasks import end_tasks
+
+
+async def test_a_task_that_swallows_its_cancellation_is_ended_all_the_same() -> None:
+    has_begun = asyncio.Event()
+
+    async def stubborn() -> None:
+        has_begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(stubborn())
+    await has_begun.wait()
+
+    await end_tasks(task)
+
+    assert task.cancelled()
+
+
+async def test_ending_what_is_over_does_nothing() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+
+    await end_tasks(task)
+
+    assert isinstance(task.exception(), ZeroDivisionError)
