@@ -118,10 +118,11 @@ def _answer_already_registered(request: AnyRequest, error: AlreadyRegistered) ->
 def _answer_database_away(request: AnyRequest, error: OperationalError) -> AnyResponse:
     logger.error("%s %s: database unavailable: %s", request.method, request.url.path, error.orig)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return _answer(
-        request,
-        Problem(503, "the database is busy; nothing was written, try again", headers=headers),
+    # Not "nothing was written": a server that goes away in the middle of a commit may have done it.
+    detail = (
+        "the database is busy or away; try again, with an Idempotency-Key if nothing may happen twice"
     )
+    return _answer(request, Problem(503, detail, headers=headers))
 
 
 def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:

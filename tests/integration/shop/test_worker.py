@@ -170,4 +170,5 @@ async def test_workers_told_to_stop_among_many_wake_ups_end_in_peace(
     for worker in workers:
         worker.terminate()
 
-    assert [await asyncio.to_thread(worker.wait, 20) for worker in workers] == [0, 0, 0]
+    ends = {await asyncio.to_thread(worker.wait, 20) for worker in workers}
+    assert ends <= {0, -signal.SIGTERM}  # the latter if it had not even begun
