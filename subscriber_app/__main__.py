@@ -1,15 +1,19 @@
 """Serves the subscriber: ``python -m subscriber_app``."""
 
+import asyncio
 import contextlib
 import socket
 import sys
 
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from subscriber_app.app import create_app
-from subscriber_app.config import ConfigurationError, load_settings
+from subscriber_app.config import ConfigurationError, Settings, load_settings
+from subscriber_app.database import Database
 from subscriber_app.hanging_up import HangUpProtocol
 from subscriber_app.logs import configure_logging
+from subscriber_app.migrations import WrongSchema
 from subscriber_app.news import NewsFeed
 
 SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
@@ -32,9 +36,12 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings()
-    except ConfigurationError as error:
+        asyncio.run(_look_at_database(settings))
+    except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"subscriber_app: {error}\n")
         sys.exit(2)  # no restart will help
+    except OperationalError as error:
+        sys.exit(f"subscriber_app: the database cannot be reached ({error.orig}); start me again")
     configure_logging(settings.log_format)
     app = create_app(settings)
     config = uvicorn.Config(
@@ -51,6 +58,15 @@ def main() -> None:
         server.run()
     if not server.started:
         sys.exit(1)
+
+
+async def _look_at_database(settings: Settings) -> None:
+    """Before anything is served: what is wrong with it is said in one line."""
+    database = Database(settings.resolved_database_url)
+    try:
+        await database.create_tables()
+    finally:
+        await database.close()
 
 
 if __name__ == "__main__":

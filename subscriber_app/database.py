@@ -15,11 +15,9 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.schema import CreateIndex
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from subscriber_app.models import SubscriberTable
-from subscriber_app.tallies import install_tallies
+from subscriber_app import migrations
 
 BUSY_TIMEOUT_SECONDS = 5
 SWITCH_AGAIN_SECONDS = 0.02
@@ -45,16 +43,17 @@ class Database:
             self._turn = asyncio.Lock()
 
     async def create_tables(self) -> None:
-        """Create what does not exist yet; safe when several processes start at once."""
+        """Create or upgrade the tables; safe when several processes start at once.
+
+        Raises ``WrongSchema`` when this version cannot work with what is there.
+        """
         path = make_url(self._engine.url).database
         if self._engine.dialect.name == "sqlite":
             if path:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             await _use_write_ahead_log(self._engine)
         async with self._writer.begin() as connection:
-            await connection.run_sync(SubscriberTable.metadata.create_all)
-            await connection.run_sync(_create_indexes)
-            await connection.run_sync(install_tallies)
+            await connection.run_sync(migrations.upgrade)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -78,14 +77,6 @@ class Database:
     async def close(self) -> None:
         """Close all connections; the database is not usable afterwards."""
         await self._engine.dispose()
-
-
-def _create_indexes(connection: Connection) -> None:
-    """A table that an earlier version has created lacks what was added since."""
-    for table in SubscriberTable.metadata.sorted_tables:
-        for index in table.indexes:
-            # Not checkfirst: it overlooks an index of an expression, and creates it again.
-            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import pytest
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
+from subscriber_app.database import Database
 from subscriber_app.models import Subscription
 from tests.integration.subscriber.conftest import Client, running
 from tests.integration.subscriber.requests import deliver, stats, totals
@@ -31,8 +32,12 @@ def database(settings: Settings) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def broken_subscriptions(database: sqlite3.Connection) -> None:
+async def broken_subscriptions(settings: Settings, database: sqlite3.Connection) -> None:
     """The table is there, but no row fits in."""
+    before = Database(settings.resolved_database_url)
+    await before.create_tables()
+    await before.close()
+    database.execute("DROP TABLE subscription")
     columns = ", ".join(f"{name} TEXT" for name in Subscription.model_fields)
     database.execute(f"CREATE TABLE subscription ({columns}, more TEXT NOT NULL)")
 

@@ -7,10 +7,9 @@ import pytest
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from tests.integration.subscriber.conftest import Client, Clock, running
+from tests.integration.subscriber.conftest import Client, running
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import Delivery, purchase
-from tests.integration.subscriber.test_tallies import execute
 from tests.metrics import Scrape
 
 TOKEN = "correct horse battery"
@@ -57,16 +56,6 @@ async def test_what_was_forgotten_is_not_told(subscribed: Client) -> None:
     await subscribed.delete("/v1/receipts")
 
     assert (await scrape(subscribed))[MALFORMED] == 0
-
-
-async def test_reasons_from_before_are_counted_at_the_start(
-    subscribed: Client, settings: Settings, clock: Clock
-) -> None:
-    await deliver(subscribed, Delivery(message_id="no id"))
-    await execute(settings, "DELETE FROM tally WHERE name LIKE 'reason:%'")
-
-    async with running(create_app(settings, now=clock)) as restarted:
-        assert (await scrape(restarted))[MALFORMED] == 1
 
 
 @pytest.fixture

@@ -1,0 +1,133 @@
+"""An old database is brought up to date; one that this version cannot work with is refused."""
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from subscriber_app import migrations
+from subscriber_app.config import Settings
+from subscriber_app.database import Database
+from subscriber_app.migrations import NEWEST
+from subscriber_app.models import SubscriberTable
+
+Result = TypeVar("Result")
+ROOT = Path(__file__).parents[3]
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+async def empty(settings: Settings) -> AsyncIterator[Database]:
+    """A database without any table, until something is done with it."""
+    database = Database(settings.resolved_database_url)
+    yield database
+    await database.close()
+
+
+async def run(database: Database, work: Callable[[Connection], Result]) -> Result:
+    async with database.writing() as session:
+        return await (await session.connection()).run_sync(work)
+
+
+def do(statement: str) -> Callable[[Connection], Any]:
+    return lambda connection: connection.execute(text(statement))
+
+
+async def test_the_steps_lead_to_what_the_models_say(empty: Database) -> None:
+    await empty.create_tables()
+
+    def differences(connection: Connection) -> list[Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # indexes of expressions are compared below
+            context = MigrationContext.configure(connection, opts={"compare_type": False})
+            return list(compare_metadata(context, SubscriberTable.metadata))
+
+    assert await run(empty, differences) == []
+    stored = await run(empty, lambda connection: names(connection, "index"))
+    modelled = {
+        str(index.name)
+        for table in SubscriberTable.metadata.tables.values()
+        for index in table.indexes
+    }
+    assert modelled <= stored
+
+
+async def test_all_that_keeps_the_totals_is_there(empty: Database) -> None:
+    await empty.create_tables()
+
+    triggers = await run(empty, lambda connection: names(connection, "trigger"))
+
+    assert triggers == {
+        f"tally_{what}_{how}"
+        for what in ("receipt", "reason", "purchase")
+        for how in ("added", "deleted")
+    }
+
+
+def names(connection: Connection, kind: str) -> set[str]:
+    query = text("SELECT name FROM sqlite_master WHERE type = :kind")
+    return set(connection.execute(query, {"kind": kind}).scalars())
+
+
+def test_the_last_step_is_the_newest_version() -> None:
+    steps = ScriptDirectory(str(Path(migrations.__file__).parent))
+
+    assert steps.get_heads() == [NEWEST]
+
+
+async def test_starting_again_changes_nothing(empty: Database) -> None:
+    await empty.create_tables()
+    await run(empty, do("INSERT INTO switched_off_defence VALUES ('signature')"))
+
+    await empty.create_tables()
+
+    kept = await run(
+        empty, lambda connection: connection.execute(text("SELECT * FROM switched_off_defence"))
+    )
+    assert [tuple(row) for row in kept] == [("signature",)]
+
+
+async def test_a_database_of_a_newer_version_is_refused_in_one_line(
+    empty: Database, settings: Settings
+) -> None:
+    await empty.create_tables()
+    await run(empty, do("UPDATE alembic_version SET version_num = 'r9999'"))
+
+    assert refusal(settings) == (
+        f"subscriber_app: the database is of a newer version (r9999) than this program ({NEWEST}): "
+        "start the newer program"
+    )
+
+
+async def test_a_database_from_before_the_first_release_is_refused_in_one_line(
+    empty: Database, settings: Settings
+) -> None:
+    await empty.create_tables()
+    await run(empty, do("DROP TABLE alembic_version"))
+
+    assert refusal(settings).endswith("cannot be upgraded: start anew with make reset")
+
+
+def refusal(settings: Settings) -> str:
+    """The one line that the subscriber says which does not even start."""
+    program = subprocess.run(
+        [sys.executable, "-m", "subscriber_app"],
+        cwd=ROOT,
+        env={**os.environ, "HOOKSHOP_VAR": str(settings.var)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert program.returncode == 2, program.stderr
+    [line] = program.stderr.splitlines()
+    return line
