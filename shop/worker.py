@@ -36,7 +36,7 @@ from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 
 MOST_JOBS = 100  # wake-ups at a time
-MOST_IN_FLIGHT = 400  # deliveries at a time
+MOST_IN_FLIGHT = 600  # deliveries at a time; most systems let a process open 1,024 files
 POLL_SECONDS = 0.02  # arq's own 0.5 s would be most of a webhook's latency
 SCHEDULER_SECONDS = 0.25
 THOROUGH_EVERY = 20  # looks: every five seconds

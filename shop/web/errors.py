@@ -119,9 +119,7 @@ def _answer_database_away(request: AnyRequest, error: OperationalError) -> AnyRe
     logger.error("%s %s: database unavailable: %s", request.method, request.url.path, error.orig)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     # Not "nothing was written": a server that goes away in the middle of a commit may have done it.
-    detail = (
-        "the database is busy or away; try again, with an Idempotency-Key if nothing may happen twice"
-    )
+    detail = "the database is busy or away; try again, with an Idempotency-Key to be safe"
     return _answer(request, Problem(503, detail, headers=headers))
 
 

@@ -20,7 +20,7 @@ from httpx_aiohttp import AiohttpTransport
 from shop.webhooks import stopwatch
 from shop.webhooks.url_policy import UrlPolicy, UrlRefused
 
-MOST_CONNECTIONS = 500  # more than deliveries in flight: waiting for one would look like a failure
+MOST_CONNECTIONS = 700  # more than deliveries in flight: waiting for one would look like a failure
 # Shorter than common servers wait (5 s): a request on a connection that is just being closed fails.
 KEEP_ALIVE_SECONDS = 4
 

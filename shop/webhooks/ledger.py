@@ -18,7 +18,7 @@ from shop.webhooks.claims import Claim, Wish, claim_all
 from shop.webhooks.records import Finished, record_all
 from shop.webhooks.rules import DeliveryRules
 
-LARGEST_BATCH = 30
+LARGEST_BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ TCP feels out what a network can take. Called by ``records`` after each attempt.
 """
 
 FEWEST_PLACES = 20
-MOST_PLACES = 60
+MOST_PLACES = 100
 QUICK_MS = 1000
 
 

@@ -135,4 +135,7 @@ def process(module: str, **environment: str) -> Iterator[subprocess.Popen[bytes]
         yield running
     finally:
         running.terminate()
-        running.wait(timeout=15)
+        try:
+            running.wait(timeout=15)
+        finally:
+            running.kill()  # nothing, if it has ended
