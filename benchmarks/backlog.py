@@ -20,7 +20,7 @@ from benchmarks.racing import (
 from benchmarks.sizes import Sizes
 from benchmarks.yardsticks import AIOHTTP, CELERY, HTTPX
 
-ONE = "one worker"
+ONE, TWO = "one worker", "two workers"
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
@@ -31,6 +31,7 @@ def measure(sizes: Sizes, var: Path) -> Report:
         suffer_outage(stock)
         runs: dict[str, Run] = {
             ONE: lambda: workers_run(stock, var, Line.release_backlog, workers=1),
+            TWO: lambda: workers_run(stock, var, Line.release_backlog, workers=2),
             **yardstick_runs(stock, var),
         }
         rates = race("backlog", runs, rounds=sizes.rounds, webhooks=len(stock.webhooks))
@@ -39,7 +40,12 @@ def measure(sizes: Sizes, var: Path) -> Report:
     report = Report(
         f"Backlog: {sizes.backlog:,} deliveries due after an outage; webhooks a second;"
         f" median of {sizes.rounds}",
-        [Figure(ONE, "/s", rates[ONE], beside), drained, *yardstick_figures(rates)],
+        [
+            Figure(ONE, "/s", rates[ONE], beside),
+            drained,
+            Figure(TWO, "/s", rates[TWO], (Comparison(ONE), Comparison(HTTPX))),
+            *yardstick_figures(rates),
+        ],
     )
     note_absence(report)
     return report

@@ -23,8 +23,9 @@ from shop.redis_patience import RedisPatience
 
 WAKE_TIMEOUT_SECONDS = 0.25  # an order never waits longer than this for Redis
 DELIVER_JOB = "deliver"
-# Deliveries in one job: a job costs half a millisecond, whatever it names, and goes to one worker.
-LARGEST_WAKE_UP = 50
+# Deliveries in one job. It costs half a millisecond, whatever it names, so they should be several;
+# and it goes to one worker, so they should not be all.
+LARGEST_WAKE_UP = 10
 # Two wake-ups for the same deliveries in the same window are one job. The window is short, since
 # the mark of a job whose worker was killed outlives that worker and would keep new wake-ups out.
 DEDUPLICATION_WINDOW_SECONDS = 5

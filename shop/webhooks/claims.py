@@ -5,7 +5,7 @@ in case that worker dies, and a fencing number, in case it comes back to life.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,10 +60,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to claim: this delivery, or the one that waits longest for this endpoint."""
+    """What to claim: this delivery, or the one that waits longest for this endpoint.
+
+    ``or_next``: where somebody else has the delivery by now, the next one of its endpoint will do.
+    """
 
     delivery_id: str | None = None
     endpoint_id: str | None = None
+    or_next: bool = False
 
 
 async def claim_all(
@@ -76,7 +80,8 @@ async def claim_all(
     """
     found = await _named(session, wishes, lease, now)
     named = {delivery.id for delivery, _message, _endpoint in found}
-    for endpoint_id, count in Counter(each.endpoint_id for each in wishes).items():
+    wanted = await _endpoints_wanted(session, wishes, named)
+    for endpoint_id, count in Counter(wanted).items():
         if endpoint_id:
             # As many more as were named: those may be the ones that have waited longest.
             waiting = await _longest_waiting(session, endpoint_id, count + len(named), now)
@@ -91,7 +96,7 @@ async def claim_all(
         Claim(delivery, message, endpoint, delivery.fence + 1, secrets[endpoint.id])
         for delivery, message, endpoint in taken
     ]
-    return _handed_out(wishes, claims)
+    return _handed_out(wishes, wanted, claims)
 
 
 Row = tuple[Delivery, Message, Endpoint]
@@ -106,6 +111,21 @@ async def _named(
     query = _rows().where(col(Delivery.id).in_(ids), is_due(now, longest_lease=lease))
     return [
         (delivery, message, endpoint) for delivery, message, endpoint in await session.exec(query)
+    ]
+
+
+async def _endpoints_wanted(
+    session: AsyncSession, wishes: Sequence[Wish], named: Collection[str]
+) -> list[str | None]:
+    """For each wish the endpoint whose next delivery will do; None: this delivery or none."""
+    gone = {each.delivery_id for each in wishes if each.or_next} - {None, *named}
+    endpoints: dict[str, str] = {}
+    if gone:
+        query = select(Delivery.id, Delivery.endpoint_id).where(col(Delivery.id).in_(gone))
+        endpoints = dict((await session.exec(query)).all())
+    return [
+        endpoints.get(each.delivery_id or "") if each.or_next else each.endpoint_id
+        for each in wishes
     ]
 
 
@@ -174,7 +194,9 @@ async def _take(
     await session.exec(take)
 
 
-def _handed_out(wishes: Sequence[Wish], claims: Sequence[Claim]) -> list[Claim | None]:
+def _handed_out(
+    wishes: Sequence[Wish], wanted: Sequence[str | None], claims: Sequence[Claim]
+) -> list[Claim | None]:
     """Each claim to the wish that named it, or else to one for its endpoint."""
     left = {claim.delivery.id: claim for claim in claims}
     named = {
@@ -184,10 +206,9 @@ def _handed_out(wishes: Sequence[Wish], claims: Sequence[Claim]) -> list[Claim |
     for claim in reversed(left.values()):
         of_endpoint[claim.endpoint.id].append(claim)
     handed: list[Claim | None] = []
-    for each in wishes:
-        if each.delivery_id:
-            handed.append(named.pop(each.delivery_id, None))
-        else:
-            rest = of_endpoint[each.endpoint_id or ""]
-            handed.append(rest.pop() if rest else None)
+    for each, endpoint_id in zip(wishes, wanted, strict=True):
+        claimed = named.pop(each.delivery_id or "", None)
+        if claimed is None and endpoint_id and of_endpoint[endpoint_id]:
+            claimed = of_endpoint[endpoint_id].pop()
+        handed.append(claimed)
     return handed

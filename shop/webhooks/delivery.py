@@ -48,11 +48,12 @@ class Courier:
     async def work_off(self, delivery_id: str, *, enqueued_at: datetime | None = None) -> None:
         """Deliver, then go on with what else waits for the same endpoint, for a while.
 
-        A wake-up may find the endpoint's share in use and do nothing; whoever uses it goes on.
+        A wake-up may find the endpoint's share in use and do nothing; whoever uses it goes on. Or
+        it comes too late for this very delivery: then there is room for another one.
         ``enqueued_at``: of the wake-up that led here, if there was one.
         """
         until = self._rules.now() + SHIFT
-        claim = await self.ledger.claim(delivery_id)
+        claim = await self.ledger.claim(delivery_id, or_next=True)
         while claim:
             finished = await self._attempt(claim, enqueued_at)
             claim = await self._record(finished, go_on=self._rules.now() < until)

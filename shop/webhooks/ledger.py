@@ -39,9 +39,12 @@ class Ledger:
         # When the database cannot be written to, that is so for all; nobody is tried alone.
         self._steps = Batches(self._take, most=LARGEST_BATCH, fails_for_all=(OperationalError,))
 
-    async def claim(self, delivery_id: str) -> Claim | None:
-        """Claim a delivery; None when it is not due, or its endpoint has its share in flight."""
-        return await self._steps.submit(Step(wish=Wish(delivery_id=delivery_id)))
+    async def claim(self, delivery_id: str, *, or_next: bool = False) -> Claim | None:
+        """Claim a delivery; None when it is not due, or its endpoint has its share in flight.
+
+        ``or_next``: when it is not due any more, another one that waits for its endpoint will do.
+        """
+        return await self._steps.submit(Step(wish=Wish(delivery_id, or_next=or_next)))
 
     async def record(self, finished: Finished, *, go_on: bool) -> Claim | None:
         """Write down an attempt and, to ``go_on``, claim what waits longest for its endpoint."""

@@ -51,3 +51,25 @@ async def test_whoever_names_a_delivery_and_whoever_takes_the_next_one_get_one_e
     assert len(handed_out) == len(set(handed_out)) == 3
     assert handed_out[1] == named
     assert await deliveries(database, DeliveryState.SENDING) == sorted(handed_out)
+
+
+@pytest.mark.usefixtures("endpoint_id")
+async def test_who_comes_too_late_for_a_delivery_is_content_with_the_next_one_if_so_wished(
+    database: Database,
+) -> None:
+    first, *others = await deliveries(database, DeliveryState.PENDING)
+    early = Wish(first)
+    late, content, lost = Wish(first), Wish(first, or_next=True), Wish("dlv_0", or_next=True)
+
+    async with database.writing() as session:
+        await claim_all(session, [early], lease=timedelta(seconds=30), now=NOW)
+    async with database.writing() as session:
+        claims = await claim_all(
+            session, [late, content, lost], lease=timedelta(seconds=30), now=NOW
+        )
+
+    [none, next_one, nothing] = claims
+    assert none is nothing is None
+    assert next_one
+    assert next_one.delivery.id in others
+    assert await deliveries(database, DeliveryState.SENDING) == [first, next_one.delivery.id]

@@ -129,16 +129,19 @@ async def test_whoever_holds_a_place_goes_on_with_what_waits_for_the_endpoint(
     assert len(receiver.requests) == 30
 
 
-async def test_a_wake_up_for_what_another_worker_has_ends_at_once(
+async def test_a_wake_up_for_what_another_worker_has_goes_on_with_what_waits(
     courier: Courier, world: World, receiver: Receiver
 ) -> None:
     await world.register(receiver.url)
-    first, _second = await world.buy_many(2)
+    first, second = await world.buy_many(2)
     await courier.ledger.claim(first)  # as another worker
 
     await courier.work_off(first)
+    await courier.work_off(first)  # nothing waits any more
 
-    assert receiver.requests == []
+    assert len(receiver.requests) == 1
+    assert await world.state(first) is DeliveryState.SENDING
+    assert await world.state(second) is DeliveryState.SUCCEEDED
 
 
 async def test_a_wake_up_for_which_a_worker_has_no_room_is_left_to_the_scheduler(

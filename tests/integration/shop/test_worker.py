@@ -10,7 +10,7 @@ import pytest
 from shop.config import Settings
 from shop.database import Database
 from shop.orders import Item, place_order
-from shop.queue import DeliveryQueue
+from shop.queue import LARGEST_WAKE_UP, DeliveryQueue
 from shop.vocabulary import DeliveryState
 from shop.webhooks import endpoints
 from shop.webhooks.endpoints import NewEndpoint
@@ -67,9 +67,10 @@ async def test_a_wake_up_makes_the_worker_deliver(
 
 
 async def test_orders_of_the_same_moment_share_a_wake_up(queue: DeliveryQueue) -> None:
-    await asyncio.gather(*(queue.wake([f"dlv_{number}"]) for number in range(40)))
+    orders = range(2 * LARGEST_WAKE_UP)
+    await asyncio.gather(*(queue.wake([f"dlv_{number}"]) for number in orders))
 
-    assert await queue.length() == 1
+    assert await queue.length() == 2
 
 
 async def test_an_attempt_tells_when_its_worker_was_woken(
