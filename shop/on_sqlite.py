@@ -14,6 +14,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from shop import sqlite_driver
+
 BUSY_TIMEOUT_SECONDS = 5
 SWITCH_AGAIN_SECONDS = 0.02
 LOOK_AGAIN_SECONDS = 0.001  # for the turn of another process; a transaction takes longer
@@ -33,7 +35,9 @@ def file_of(url: str) -> Path | None:
 def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     """For reading and for writing: the same pool of connections."""
     # An error's text goes into the log, where a row's values, such as a secret, must not.
-    engine = create_async_engine(url, hide_parameters=True)
+    engine = create_async_engine(
+        url, hide_parameters=True, connect_args={"async_creator_fn": sqlite_driver.connect}
+    )
     event.listen(engine.sync_engine, "connect", _configure_connection)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine, engine.execution_options(**_TO_WRITE)
