@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from redis.asyncio import Redis
@@ -124,7 +124,8 @@ class ChangeFeed:
 
     async def _publish(self, changes: Iterable[Change]) -> None:
         async with self._patience.bounded():
-            await self._redis.publish(CHANNEL, json.dumps([asdict(each) for each in changes]))
+            told = [(each.kind, each.id, each.order_id) for each in changes]
+            await self._redis.publish(CHANNEL, json.dumps(told))
 
     async def _catch_up(self) -> None:
         """Have the others read all again, as soon as Redis answers: they may have missed a lot."""
@@ -142,7 +143,7 @@ class ChangeFeed:
             # Whatever was announced while there was no connection is lost: read all again.
             self._hand_out([Change.everything()])
             async for message in pubsub.listen():
-                self._hand_out(Change(**fields) for fields in json.loads(message["data"]))
+                self._hand_out(Change(*fields) for fields in json.loads(message["data"]))
 
     def _hand_out(self, changes: Iterable[Change]) -> None:
         changes = tuple(changes)

@@ -7,6 +7,7 @@ resolves to, and the very one that is connected to. What is refused here costs n
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -15,7 +16,6 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
-from httpx_aiohttp import AiohttpTransport
 
 from shop.webhooks import stopwatch
 from shop.webhooks.url_policy import UrlPolicy, UrlRefused
@@ -29,27 +29,60 @@ class BlockedAddress(OSError):  # noqa: N818 – the name says what happened
     """The policy forbids the address that a connection would go to."""
 
 
-def guarded_transport(policy: UrlPolicy) -> httpx.AsyncBaseTransport:
-    """A transport for ``httpx.AsyncClient``; make it inside a running event loop.
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """Carries httpx's requests over aiohttp's connections; make it inside a running event loop.
 
-    It is aiohttp's rather than httpx's own, for the two hooks that a guard needs, and because it
-    sends several times as many requests a second.
+    aiohttp's have the two hooks that a guard needs, and carry several times as many requests a
+    second as httpx's own. Raises aiohttp's errors as they are: ``describe_failure`` knows them.
     """
-    guard = _Guard(policy)
-    connector = _TimedConnector(
-        limit=MOST_CONNECTIONS,
-        keepalive_timeout=KEEP_ALIVE_SECONDS,
-        ssl=httpx.create_ssl_context(trust_env=False),
-        resolver=guard,
-        use_dns_cache=False,  # a name is trusted for one connection
-        socket_factory=guard.open_socket,
-    )
-    session = aiohttp.ClientSession(
-        connector=connector,
-        trust_env=False,  # no proxies, no .netrc from whoever started the process
-        cookie_jar=aiohttp.DummyCookieJar(),  # one endpoint's cookies are no other's business
-    )
-    return AiohttpTransport(client=session)
+
+    def __init__(self, policy: UrlPolicy, *, connect_seconds: float) -> None:
+        guard = _Guard(policy)
+        connector = _TimedConnector(
+            limit=MOST_CONNECTIONS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            ssl=httpx.create_ssl_context(trust_env=False),
+            resolver=guard,
+            use_dns_cache=False,  # a name is trusted for one connection
+            socket_factory=guard.open_socket,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(sock_connect=connect_seconds),
+            trust_env=False,  # no proxies, no .netrc from whoever started the process
+            cookie_jar=aiohttp.DummyCookieJar(),  # one endpoint's cookies are no other's business
+            auto_decompress=False,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it, and answer when the response's headers have come; its body is still to come."""
+        response = await self._session.request(
+            request.method,
+            str(request.url),
+            headers=request.headers.multi_items(),
+            data=request.content,
+            allow_redirects=False,
+        )
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    """What of a response has not been read yet."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._response.content.iter_any()
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it when something of the body is still to come."""
+        self._response.release()
+        await self._response.wait_for_close()
 
 
 class _TimedConnector(aiohttp.TCPConnector):
@@ -124,8 +157,8 @@ _NAMES: tuple[tuple[str, Kinds], ...] = (
     ("connection_refused", ConnectionRefusedError),
     ("connection_timeout", aiohttp.ConnectionTimeoutError),
     ("connection_reset", (ConnectionError, aiohttp.ServerDisconnectedError)),
-    ("protocol_error", (aiohttp.ClientResponseError, aiohttp.InvalidURL, httpx.InvalidURL)),
-    ("response_timeout", (asyncio.TimeoutError, httpx.TimeoutException)),
+    ("protocol_error", (aiohttp.ClientResponseError, aiohttp.InvalidURL)),
+    ("response_timeout", asyncio.TimeoutError),
 )
 
 

@@ -8,13 +8,14 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import aiohttp
 import httpx
 
 from shop import __version__
 from shop.webhooks import stopwatch
-from shop.webhooks.connections import describe_failure, guarded_transport
+from shop.webhooks.connections import GuardedTransport, describe_failure
 from shop.webhooks.stopwatch import Phase, Stopwatch, Timings
 from shop.webhooks.url_policy import UrlPolicy
 
@@ -61,8 +62,7 @@ class Answer:
     timings: Timings | None = None
 
 
-# The transport passes some of aiohttp's errors on as they are.
-_FAILURES = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, TimeoutError)
+_FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Sender:
@@ -75,20 +75,17 @@ class Sender:
         self._timeout_seconds = timeout_seconds
         # Without a client around it, which would follow redirects, keep cookies and know passwords:
         # a webhook wants none of that, and it is a third of the way from here to the network.
-        self._transport = guarded_transport(policy)
-        # One deadline covers the whole exchange, below; only connecting has its own bound.
-        self._extensions = {"timeout": {"connect": timeout_seconds * CONNECT_SHARE}}
+        self._transport = GuardedTransport(policy, connect_seconds=timeout_seconds * CONNECT_SHARE)
 
     async def send(self, outgoing: OutgoingRequest) -> Answer:
         """Post the request within the total deadline. Never raises for what the receiver does."""
         request = httpx.Request(
             "POST",
-            outgoing.url,
+            _parsed(outgoing.url),
             headers={**_HEADERS, **outgoing.headers},
             content=outgoing.body,
-            extensions=self._extensions,
         )
-        answer = Answer(request_headers=dict(request.headers))
+        answer = Answer(request_headers=dict(request.headers.multi_items()))
         started, watch = time.perf_counter(), Stopwatch()
         stopwatch.current.set(watch)  # each delivery is a task, and has a context, of its own
         try:
@@ -120,6 +117,10 @@ class Sender:
                     break
         finally:
             await response.aclose()
+
+
+# As long as reading the answer to it: most requests go where others went just before.
+_parsed = lru_cache(maxsize=1000)(httpx.URL)
 
 
 def _note_error(answer: Answer, error: BaseException) -> None:

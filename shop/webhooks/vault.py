@@ -4,12 +4,15 @@ The key is ``SHOP_SECRETS_KEY``, or else lies beside the database in a file of i
 first start. Called by ``endpoint_secrets``, the only module that reads or writes secrets.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
 from shop.key_files import read_or_make
+
+MOST_REMEMBERED = 1000
 
 
 class KeyLost(Exception):  # noqa: N818 – the name says what happened
@@ -21,6 +24,8 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
+        # A busy worker signs again and again with the same few secrets.
+        self._unlock = lru_cache(maxsize=MOST_REMEMBERED)(self._decrypt)
 
     @classmethod
     def open(cls, key_file: Path, key: SecretStr | None = None) -> "Vault":
@@ -43,6 +48,9 @@ class Vault:
 
     def unlock(self, stored: str) -> str:
         """The secret. Raises ``KeyLost``."""
+        return self._unlock(stored)
+
+    def _decrypt(self, stored: str) -> str:
         try:
             return self._fernet.decrypt(stored.encode()).decode()
         except InvalidToken:
