@@ -5,16 +5,18 @@ in case that worker dies, and a fencing number, in case it comes back to life.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
+from sqlalchemy import Select, and_
+from sqlalchemy import select as sa_select
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import Select
 
 from shop.models import Delivery, Endpoint, Message
-from shop.vocabulary import DeliveryState
+from shop.vocabulary import DeliveryState, Trigger
 from shop.webhooks.due import free_places, has_waited, is_due, may_be_sent_to
 from shop.webhooks.endpoint_secrets import LockedSecret, locked_secrets
 
@@ -27,6 +29,39 @@ GIVEN_UP = {
 }
 
 
+class Candidate(NamedTuple):
+    """What an attempt has to know of a delivery and its message; a row, which is quick to load."""
+
+    id: str
+    endpoint_id: str
+    message_id: str
+    order_id: str | None
+    body: bytes
+    attempt_count: int
+    trigger: Trigger
+    waits_since: datetime
+    due_at: datetime | None
+    delay: dict[str, float] | None
+    fence: int
+    completed_at: datetime | None
+
+
+_COLUMNS: tuple[Any, ...] = (  # in the order of ``Candidate``
+    Delivery.id,
+    Delivery.endpoint_id,
+    Message.id,
+    Message.order_id,
+    Message.body,
+    Delivery.attempt_count,
+    Delivery.next_trigger,
+    Delivery.waits_since,
+    Delivery.next_attempt_at,
+    Delivery.next_delay,
+    Delivery.fence,
+    Delivery.completed_at,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to make the next attempt, as long as ``fence`` is the delivery's newest.
@@ -35,11 +70,14 @@ class Claim:
     locked.
     """
 
-    delivery: Delivery
-    message: Message
-    endpoint: Endpoint
-    fence: int
+    delivery: Candidate
+    webhook_url: str
     secrets: Sequence[LockedSecret]
+
+    @property
+    def fence(self) -> int:
+        """The number of this claim."""
+        return self.delivery.fence + 1
 
     @property
     def attempt_number(self) -> int:
@@ -52,9 +90,9 @@ class Claim:
         return {
             "delivery_id": self.delivery.id,
             "attempt": self.attempt_number,
-            "message_id": self.message.id,
-            "endpoint_id": self.endpoint.id,
-            "order_id": self.message.order_id,
+            "message_id": self.delivery.message_id,
+            "endpoint_id": self.delivery.endpoint_id,
+            "order_id": self.delivery.order_id,
         }
 
 
@@ -79,39 +117,35 @@ async def claim_all(
     nobody else claims for them meanwhile: an endpoint's share is exact.
     """
     found = await _named(session, wishes, lease, now)
-    named = {delivery.id for delivery, _message, _endpoint in found}
+    named = {each.id for each in found}
     wanted = await _endpoints_wanted(session, wishes, named)
-    for endpoint_id, count in Counter(wanted).items():
-        if endpoint_id:
+    wanted_ids = [endpoint_id for endpoint_id in wanted if endpoint_id]
+    endpoints = await _endpoints(session, {each.endpoint_id for each in found} | {*wanted_ids})
+    for endpoint_id, count in Counter(wanted_ids).items():
+        if endpoint_id in endpoints and may_be_sent_to(endpoints[endpoint_id], now):
             # As many more as were named: those may be the ones that have waited longest.
             waiting = await _longest_waiting(session, endpoint_id, count + len(named), now)
             # No more than are wished for: what nobody is handed would stay claimed in vain.
-            found += [row for row in waiting if row[0].id not in named][:count]
-    taken = await _with_place(session, await _without_deleted(session, found, now), lease, now)
+            found += [each for each in waiting if each.id not in named][:count]
+    remaining = await _without_deleted(session, found, endpoints, now)
+    taken = await _with_place(session, remaining, endpoints, lease, now)
     await _take(session, taken, lease, now)
-    secrets = await locked_secrets(
-        session, {endpoint.id for _delivery, _message, endpoint in taken}, now=now
-    )
+    secrets = await locked_secrets(session, {each.endpoint_id for each in taken}, now=now)
     claims = [
-        Claim(delivery, message, endpoint, delivery.fence + 1, secrets[endpoint.id])
-        for delivery, message, endpoint in taken
+        Claim(each, endpoints[each.endpoint_id].webhook_url, secrets[each.endpoint_id])
+        for each in taken
     ]
     return _handed_out(wishes, wanted, claims)
 
 
-Row = tuple[Delivery, Message, Endpoint]
-
-
 async def _named(
     session: AsyncSession, wishes: Sequence[Wish], lease: timedelta, now: datetime
-) -> list[Row]:
+) -> list[Candidate]:
     ids = [each.delivery_id for each in wishes if each.delivery_id]
     if not ids:
         return []
-    query = _rows().where(col(Delivery.id).in_(ids), is_due(now, longest_lease=lease))
-    return [
-        (delivery, message, endpoint) for delivery, message, endpoint in await session.exec(query)
-    ]
+    due = and_(col(Delivery.id).in_(ids), is_due(now, longest_lease=lease))
+    return await _select(session, _candidates().where(due))
 
 
 async def _endpoints_wanted(
@@ -129,69 +163,79 @@ async def _endpoints_wanted(
     ]
 
 
+async def _endpoints(session: AsyncSession, ids: Collection[str]) -> dict[str, Endpoint]:
+    if not ids:
+        return {}
+    query = select(Endpoint).where(col(Endpoint.id).in_(ids))
+    return {endpoint.id: endpoint for endpoint in await session.exec(query)}
+
+
 async def _longest_waiting(
     session: AsyncSession, endpoint_id: str, limit: int, now: datetime
-) -> list[Row]:
-    endpoint = await session.get(Endpoint, endpoint_id)
-    if endpoint is None or not may_be_sent_to(endpoint, now):
-        return []
-    query = (
-        _rows()
-        .where(Delivery.endpoint_id == endpoint_id, has_waited(now))
-        .order_by(col(Delivery.next_attempt_at))
-        .limit(limit)
-    )
-    return [
-        (delivery, message, endpoint) for delivery, message, endpoint in await session.exec(query)
-    ]
+) -> list[Candidate]:
+    waiting = and_(col(Delivery.endpoint_id) == endpoint_id, has_waited(now))
+    longest_first = _candidates().where(waiting).order_by(col(Delivery.next_attempt_at))
+    return await _select(session, longest_first.limit(limit))
 
 
-def _rows() -> Select[Delivery, Message, Endpoint]:
+def _candidates() -> Select[Any]:
     """Deliveries and what goes with them; locked, where several can write at once."""
     return (
-        select(Delivery, Message, Endpoint)
+        sa_select(*_COLUMNS)
         .join(Message, col(Message.id) == Delivery.message_id)
-        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
         .with_for_update(of=Delivery, skip_locked=True)  # SQLite has no such thing, nor needs it
     )
 
 
-async def _without_deleted(session: AsyncSession, rows: Sequence[Row], now: datetime) -> list[Row]:
+async def _select(session: AsyncSession, query: Select[Any]) -> list[Candidate]:
+    connection = await session.connection()
+    return [Candidate._make(row) for row in await connection.execute(query)]
+
+
+async def _without_deleted(
+    session: AsyncSession,
+    candidates: Sequence[Candidate],
+    endpoints: Mapping[str, Endpoint],
+    now: datetime,
+) -> list[Candidate]:
     """Give up what a worker has left behind that died, if the endpoint was deleted meanwhile."""
-    left_behind = [delivery.id for delivery, _message, endpoint in rows if endpoint.deleted_at]
+    deleted = {id_ for id_, endpoint in endpoints.items() if endpoint.deleted_at}
+    left_behind = [each.id for each in candidates if each.endpoint_id in deleted]
     if left_behind:
         give_up = update(Delivery).where(col(Delivery.id).in_(left_behind))
         await session.exec(give_up.values(**GIVEN_UP, completed_at=now))
-    return [row for row in rows if row[2].deleted_at is None]
+    return [each for each in candidates if each.endpoint_id not in deleted]
 
 
 async def _with_place(
-    session: AsyncSession, rows: Sequence[Row], lease: timedelta, now: datetime
-) -> list[Row]:
+    session: AsyncSession,
+    candidates: Sequence[Candidate],
+    endpoints: Mapping[str, Endpoint],
+    lease: timedelta,
+    now: datetime,
+) -> list[Candidate]:
     """Those for which their endpoint's share has room, each delivery once."""
-    endpoints = {endpoint.id: endpoint for _delivery, _message, endpoint in rows}
-    room = await free_places(session, endpoints, lease, now)
-    taken: dict[str, Row] = {}
-    for row in rows:
-        delivery, _message, endpoint = row
-        if delivery.id not in taken and room[endpoint.id] > 0:
-            taken[delivery.id] = row
-            room[endpoint.id] -= 1
+    asked = {each.endpoint_id: endpoints[each.endpoint_id] for each in candidates}
+    room = await free_places(session, asked, lease, now)
+    taken: dict[str, Candidate] = {}
+    for each in candidates:
+        if each.id not in taken and room[each.endpoint_id] > 0:
+            taken[each.id] = each
+            room[each.endpoint_id] -= 1
     return list(taken.values())
 
 
 async def _take(
-    session: AsyncSession, rows: Sequence[Row], lease: timedelta, now: datetime
+    session: AsyncSession, candidates: Sequence[Candidate], lease: timedelta, now: datetime
 ) -> None:
-    if not rows:
+    if not candidates:
         return
     take = (
         update(Delivery)
-        .where(col(Delivery.id).in_([delivery.id for delivery, _message, _endpoint in rows]))
+        .where(col(Delivery.id).in_([each.id for each in candidates]))
         .values(state=DeliveryState.SENDING, fence=Delivery.fence + 1, lease_expires_at=now + lease)
-        .execution_options(synchronize_session=False)
     )
-    await session.exec(take)
+    await (await session.connection()).execute(take)
 
 
 def _handed_out(
@@ -204,7 +248,7 @@ def _handed_out(
     }
     of_endpoint: dict[str, list[Claim]] = defaultdict(list)
     for claim in reversed(left.values()):
-        of_endpoint[claim.endpoint.id].append(claim)
+        of_endpoint[claim.delivery.endpoint_id].append(claim)
     handed: list[Claim | None] = []
     for each, endpoint_id in zip(wishes, wanted, strict=True):
         claimed = named.pop(each.delivery_id or "", None)

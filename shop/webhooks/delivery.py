@@ -87,9 +87,9 @@ class Courier:
         return Finished(claim, started_at, answer, enqueued_at)
 
     def _sign(self, claim: Claim, started_at: datetime) -> OutgoingRequest:
-        url, body = claim.endpoint.webhook_url, claim.message.body
+        url, body = claim.webhook_url, claim.delivery.body
         secrets = [secret.unlock(self._vault) for secret in claim.secrets]
-        content = SignedContent(claim.message.id, int(started_at.timestamp()), body)
+        content = SignedContent(claim.delivery.message_id, int(started_at.timestamp()), body)
         signed = signing_headers(content, secrets, issuer=self._rules.issuer, audience=url)
         return OutgoingRequest(url, {"Content-Type": "application/json", **signed}, body)
 

@@ -48,7 +48,7 @@ class Ledger:
 
     async def record(self, finished: Finished, *, go_on: bool) -> Claim | None:
         """Write down an attempt and, to ``go_on``, claim what waits longest for its endpoint."""
-        wish = Wish(endpoint_id=finished.claim.endpoint.id) if go_on else None
+        wish = Wish(endpoint_id=finished.claim.delivery.endpoint_id) if go_on else None
         return await self._steps.submit(Step(finished, wish))
 
     async def _take(self, tell: Callable[[], Sequence[Step]]) -> list[Claim | None]:
@@ -71,7 +71,7 @@ class Ledger:
 
     async def _announce(self, claims: Sequence[Claim], endpoint_ids: set[str]) -> None:
         changes = [
-            Change("delivery", claim.delivery.id, order_id=claim.message.order_id)
+            Change("delivery", claim.delivery.id, order_id=claim.delivery.order_id)
             for claim in claims
         ]
         changes += [Change("endpoint", endpoint_id) for endpoint_id in endpoint_ids]
@@ -79,5 +79,5 @@ class Ledger:
 
 
 def _endpoint_ids(finished: Sequence[Finished], wishes: Sequence[Wish]) -> set[str]:
-    recorded = {each.claim.endpoint.id for each in finished}
+    recorded = {each.claim.delivery.endpoint_id for each in finished}
     return recorded | {each.endpoint_id for each in wishes if each.endpoint_id}

@@ -55,8 +55,9 @@ async def record_all(
     current = await _not_taken_over(session, finished)
     if not current:
         return set()
-    ids = {each.claim.endpoint.id for each in current}
-    endpoints = {id_: await session.get_one(Endpoint, id_) for id_ in ids}
+    ids = {each.claim.delivery.endpoint_id for each in current}
+    found = await session.exec(select(Endpoint).where(col(Endpoint.id).in_(ids)))
+    endpoints = {endpoint.id: endpoint for endpoint in found}
     values = [_next_state(each, endpoints, rules, now) for each in current]
     connection = await session.connection()
     await connection.execute(_MOVE_ON, values)
@@ -102,7 +103,9 @@ async def _not_taken_over(session: AsyncSession, finished: Sequence[Finished]) -
         else:
             facts = each.claim.facts
             logger.warning(
-                "Delivery %s: another worker took over", each.claim.delivery.id, extra=facts
+                "Delivery %s: another worker took over",
+                each.claim.delivery.id,
+                extra=facts,
             )
     return current
 
@@ -127,7 +130,7 @@ def _next_state(
     if finished.outcome is not Outcome.SUCCEEDED:
         values |= _after_failure(finished, rules, now)
         # Deleted while the request was out: nobody is there to try it again for.
-        is_deleted = endpoints[finished.claim.endpoint.id].deleted_at is not None
+        is_deleted = endpoints[finished.claim.delivery.endpoint_id].deleted_at is not None
         if is_deleted and values["state"] is DeliveryState.PENDING:
             values |= GIVEN_UP | {"completed_at": now}
     return {"delivery_id": delivery.id} | {f"new_{name}": values[name] for name in _NEXT_STATE}
@@ -155,15 +158,15 @@ def _attempt_row(finished: Finished) -> dict[str, Any]:
         "delivery_id": delivery.id,
         "number": finished.claim.attempt_number,
         "endpoint_id": delivery.endpoint_id,
-        "trigger": delivery.next_trigger,
+        "trigger": delivery.trigger,
         "decided_at": delivery.waits_since,
-        "due_at": delivery.next_attempt_at,
-        "delay": delivery.next_delay,
+        "due_at": delivery.due_at,
+        "delay": delivery.delay,
         "enqueued_at": finished.enqueued_at,
         "started_at": finished.started_at,
         "duration_ms": answer.duration_ms,
         "timings": answer.timings,
-        "request_url": finished.claim.endpoint.webhook_url,
+        "request_url": finished.claim.webhook_url,
         "request_headers": answer.request_headers,
         "response_status": answer.status,
         "response_headers": answer.headers,
@@ -187,13 +190,14 @@ async def _keep_accounts(  # noqa: PLR0913, PLR0917 – what the transaction has
     for each, value in zip(recorded, values, strict=True):
         if each.answer.error == INTERNAL_ERROR:
             continue  # our own failures are no account of the endpoint's
-        endpoint = endpoints[each.claim.endpoint.id]
+        endpoint = endpoints[each.claim.delivery.endpoint_id]
         gave_up = value["new_state"] is DeliveryState.FAILED
-        endpoint.places = places_after(
+        places = places_after(
             endpoint.places,
             succeeded=each.outcome is Outcome.SUCCEEDED,
             duration_ms=each.answer.duration_ms,
         )
+        _set(endpoint, "places", places)
         if _note(endpoint, each.outcome, gave_up=gave_up, now=now):
             moved.add(endpoint.id)
         reason = _end_of(endpoint, each.outcome, rules)
@@ -201,20 +205,29 @@ async def _keep_accounts(  # noqa: PLR0913, PLR0917 – what the transaction has
             await session.flush()
             await disable(session, endpoint.id, reason=reason)
             moved.add(endpoint.id)
+    await session.flush()  # what may be claimed depends on it
     return moved
 
 
 def _note(endpoint: Endpoint, outcome: Outcome, *, gave_up: bool, now: datetime) -> bool:
     """Put an outcome down to an endpoint; whether its breaker opened or closed."""
-    breaker = Breaker(endpoint.failed_attempts, endpoint.probe_at)
+    before = Breaker(endpoint.failed_attempts, endpoint.probe_at)
+    failed_deliveries = 0
     if outcome is Outcome.SUCCEEDED:
-        breaker, endpoint.failed_deliveries = breaker.after_success(), 0
+        after = before.after_success()
     else:
-        breaker = breaker.after_failure(now)
-        endpoint.failed_deliveries += gave_up
-    has_moved = breaker.probe_at != endpoint.probe_at
-    endpoint.failed_attempts, endpoint.probe_at = breaker.failures, breaker.probe_at
-    return has_moved
+        after = before.after_failure(now)
+        failed_deliveries = endpoint.failed_deliveries + gave_up
+    _set(endpoint, "failed_attempts", after.failures)
+    _set(endpoint, "probe_at", after.probe_at)
+    _set(endpoint, "failed_deliveries", failed_deliveries)
+    return after.probe_at != before.probe_at
+
+
+def _set(endpoint: Endpoint, column: str, value: object) -> None:
+    """Unless it has the value: of a thousand attempts few change anything, and setting is slow."""
+    if getattr(endpoint, column) != value:
+        setattr(endpoint, column, value)
 
 
 def _end_of(endpoint: Endpoint, outcome: Outcome, rules: DeliveryRules) -> str:

@@ -6,16 +6,29 @@ import pytest
 from sqlmodel import col, select
 
 from shop.database import Database
-from shop.models import Delivery
+from shop.models import Delivery, Endpoint
 from shop.orders import Item, place_order
 from shop.vocabulary import DeliveryState
 from shop.webhooks import endpoints
+from shop.webhooks.breaker import FAILURES_TO_OPEN
 from shop.webhooks.claims import Wish, claim_all
 from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.records import Finished, record_all
+from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules import DeliveryRules
+from shop.webhooks.sender import Answer
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 
 NOW = datetime.now(UTC)
+LEASE = timedelta(seconds=30)
+RULES = DeliveryRules(
+    schedule=RetrySchedule((0, 60)),
+    request_timeout=timedelta(seconds=2),
+    issuer="http://shop.example",
+    now=lambda: NOW,
+    random=lambda: 0.5,
+)
 
 
 @pytest.fixture
@@ -45,7 +58,7 @@ async def test_whoever_names_a_delivery_and_whoever_takes_the_next_one_get_one_e
     wishes = [Wish(endpoint_id=endpoint_id), Wish(delivery_id=named), Wish(endpoint_id=endpoint_id)]
 
     async with database.writing() as session:
-        claims = await claim_all(session, wishes, lease=timedelta(seconds=30), now=NOW)
+        claims = await claim_all(session, wishes, lease=LEASE, now=NOW)
 
     handed_out = [claim.delivery.id for claim in claims if claim]
     assert len(handed_out) == len(set(handed_out)) == 3
@@ -62,14 +75,32 @@ async def test_who_comes_too_late_for_a_delivery_is_content_with_the_next_one_if
     late, content, lost = Wish(first), Wish(first, or_next=True), Wish("dlv_0", or_next=True)
 
     async with database.writing() as session:
-        await claim_all(session, [early], lease=timedelta(seconds=30), now=NOW)
+        await claim_all(session, [early], lease=LEASE, now=NOW)
     async with database.writing() as session:
-        claims = await claim_all(
-            session, [late, content, lost], lease=timedelta(seconds=30), now=NOW
-        )
+        claims = await claim_all(session, [late, content, lost], lease=LEASE, now=NOW)
 
     [none, next_one, nothing] = claims
     assert none is nothing is None
     assert next_one
     assert next_one.delivery.id in others
     assert await deliveries(database, DeliveryState.SENDING) == [first, next_one.delivery.id]
+
+
+async def test_a_breaker_that_opens_with_a_record_lets_nothing_be_claimed_in_the_same_step(
+    database: Database, endpoint_id: str
+) -> None:
+    first, second, *_others = await deliveries(database, DeliveryState.PENDING)
+    async with database.writing() as session:
+        endpoint = await session.get_one(Endpoint, endpoint_id)
+        endpoint.failed_attempts = FAILURES_TO_OPEN - 1
+        [claim] = await claim_all(session, [Wish(first)], lease=LEASE, now=NOW)
+    assert claim
+    refused = Finished(claim, NOW, Answer({}, error="connection_refused"))
+
+    async with database.writing() as session:
+        moved = await record_all(session, [refused], RULES, now=NOW)
+        wishes = [Wish(second), Wish(endpoint_id=endpoint_id)]
+        claims = await claim_all(session, wishes, lease=LEASE, now=NOW)
+
+    assert moved == {endpoint_id}
+    assert claims == [None, None]
