@@ -58,7 +58,8 @@ class TextLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 – the base class's name
         """The line without a traceback, which follows on lines of its own."""
-        record.message = record.message.translate(_VISIBLE)
+        if not record.message.isprintable():
+            record.message = record.message.translate(_VISIBLE)
         ids = [str(value) for name, value in _facts(record).items() if name.endswith("_id")]
         unnamed = [id_ for id_ in ids if id_ not in record.message]
         line = super().formatMessage(record)
@@ -84,6 +85,5 @@ class JsonLines(logging.Formatter):
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:
-    return {
-        name: getattr(record, name) for name in FACTS if getattr(record, name, None) is not None
-    }
+    known = vars(record)
+    return {name: known[name] for name in FACTS if known.get(name) is not None}

@@ -137,7 +137,7 @@ async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) 
             await _wake_due(courier, queue, in_flight, is_thorough=look % THOROUGH_EVERY == 0)
         except SQLAlchemyError as error:
             logger.warning("Scheduler: %s", error)
-        await asyncio.sleep(SCHEDULER_SECONDS)
+        await courier.ledger.endpoint_is_back(within=SCHEDULER_SECONDS)
 
 
 async def tidy(database: Database) -> None:

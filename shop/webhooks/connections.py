@@ -60,7 +60,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             request.method,
             str(request.url),
             headers=request.headers.multi_items(),
-            data=request.content,
+            data=await request.aread(),
             allow_redirects=False,
         )
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))

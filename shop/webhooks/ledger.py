@@ -5,7 +5,9 @@ commit, and the record of one attempt and the claim of the next are one step: th
 makes a worker fast.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import OperationalError
@@ -36,6 +38,7 @@ class Ledger:
         self._database = database
         self._feed = feed
         self._rules = rules
+        self._endpoint_is_back = asyncio.Event()
         # When the database cannot be written to, that is so for all; nobody is tried alone.
         self._steps = Batches(self._take, most=LARGEST_BATCH, fails_for_all=(OperationalError,))
 
@@ -50,6 +53,13 @@ class Ledger:
         """Write down an attempt and, to ``go_on``, claim what waits longest for its endpoint."""
         wish = Wish(endpoint_id=finished.claim.delivery.endpoint_id) if go_on else None
         return await self._steps.submit(Step(finished, wish))
+
+    async def endpoint_is_back(self, *, within: float) -> None:
+        """Wait until what an open circuit breaker held back may go out, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._endpoint_is_back.wait()
+        self._endpoint_is_back.clear()
 
     async def _take(self, tell: Callable[[], Sequence[Step]]) -> list[Claim | None]:
         async with self._database.writing() as session:
@@ -66,10 +76,12 @@ class Ledger:
             claims = await claim_all(session, wishes, lease=self._rules.lease, now=now)
         told = [each.claim for each in finished] + [claim for claim in claims if claim]
         await self._announce(told, moved)
+        if any(moved.values()):
+            self._endpoint_is_back.set()
         handed = iter(claims)
         return [next(handed) if step.wish else None for step in steps]
 
-    async def _announce(self, claims: Sequence[Claim], endpoint_ids: set[str]) -> None:
+    async def _announce(self, claims: Sequence[Claim], endpoint_ids: Iterable[str]) -> None:
         changes = [
             Change("delivery", claim.delivery.id, order_id=claim.delivery.order_id)
             for claim in claims

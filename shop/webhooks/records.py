@@ -18,6 +18,7 @@ from shop.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, Trigger
 from shop.webhooks.breaker import Breaker
 from shop.webhooks.claims import GIVEN_UP, Claim
+from shop.webhooks.due import may_be_sent_to
 from shop.webhooks.endpoints import disable
 from shop.webhooks.outcomes import Outcome, judge, retry_after_seconds
 from shop.webhooks.places import places_after
@@ -44,17 +45,21 @@ class Finished:
         return judge(self.answer.status)
 
 
+# By the endpoint's id: whether what waits for it may be sent now.
+Moved = dict[str, bool]
+
+
 async def record_all(
     session: AsyncSession, finished: Sequence[Finished], rules: DeliveryRules, *, now: datetime
-) -> set[str]:
-    """Write down attempts; the ids of endpoints whose breaker moved or that were disabled.
+) -> Moved:
+    """Write down attempts; answers the endpoints whose breaker moved or that were disabled.
 
     What another worker has taken over meanwhile is left out. ``session``: of a transaction that
     holds the endpoints locked (``turns.lock_endpoints``).
     """
     current = await _not_taken_over(session, finished)
     if not current:
-        return set()
+        return {}
     ids = {each.claim.delivery.endpoint_id for each in current}
     found = await session.exec(select(Endpoint).where(col(Endpoint.id).in_(ids)))
     endpoints = {endpoint.id: endpoint for endpoint in found}
@@ -184,9 +189,9 @@ async def _keep_accounts(  # noqa: PLR0913, PLR0917 – what the transaction has
     endpoints: Mapping[str, Endpoint],
     rules: DeliveryRules,
     now: datetime,
-) -> set[str]:
+) -> Moved:
     """Of each endpoint: its breaker, its run of failed deliveries, its end."""
-    moved = set()
+    moved: Moved = {}
     for each, value in zip(recorded, values, strict=True):
         if each.answer.error == INTERNAL_ERROR:
             continue  # our own failures are no account of the endpoint's
@@ -199,12 +204,12 @@ async def _keep_accounts(  # noqa: PLR0913, PLR0917 – what the transaction has
         )
         _set(endpoint, "places", places)
         if _note(endpoint, each.outcome, gave_up=gave_up, now=now):
-            moved.add(endpoint.id)
+            moved[endpoint.id] = may_be_sent_to(endpoint, now)
         reason = _end_of(endpoint, each.outcome, rules)
         if reason:
             await session.flush()
             await disable(session, endpoint.id, reason=reason)
-            moved.add(endpoint.id)
+            moved[endpoint.id] = False
     await session.flush()  # what may be claimed depends on it
     return moved
 

@@ -79,12 +79,7 @@ class Sender:
 
     async def send(self, outgoing: OutgoingRequest) -> Answer:
         """Post the request within the total deadline. Never raises for what the receiver does."""
-        request = httpx.Request(
-            "POST",
-            _parsed(outgoing.url),
-            headers={**_HEADERS, **outgoing.headers},
-            content=outgoing.body,
-        )
+        request = _request(outgoing)
         answer = Answer(request_headers=dict(request.headers.multi_items()))
         started, watch = time.perf_counter(), Stopwatch()
         stopwatch.current.set(watch)  # each delivery is a task, and has a context, of its own
@@ -119,7 +114,19 @@ class Sender:
             await response.aclose()
 
 
-# As long as reading the answer to it: most requests go where others went just before.
+def _request(outgoing: OutgoingRequest) -> httpx.Request:
+    """With all of its headers: those that httpx would add take it as long as all else does."""
+    url = _parsed(outgoing.url)
+    headers = {
+        "Host": url.netloc.decode(),
+        **_HEADERS,
+        **outgoing.headers,
+        "Content-Length": str(len(outgoing.body)),
+    }
+    return httpx.Request("POST", url, headers=headers, stream=httpx.ByteStream(outgoing.body))
+
+
+# Takes as long as reading the answer; and most requests go where others went just before.
 _parsed = lru_cache(maxsize=1000)(httpx.URL)
 
 

@@ -109,7 +109,10 @@ def _key(secret: str) -> bytes:
 
 
 def _base64url_json(document: Mapping[str, object]) -> str:
-    return _base64url(json.dumps(document, separators=(",", ":")).encode())
+    return _base64url(_COMPACT.encode(document).encode())
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 def _base64url(raw: bytes) -> str:

@@ -102,5 +102,5 @@ async def test_a_breaker_that_opens_with_a_record_lets_nothing_be_claimed_in_the
         wishes = [Wish(second), Wish(endpoint_id=endpoint_id)]
         claims = await claim_all(session, wishes, lease=LEASE, now=NOW)
 
-    assert moved == {endpoint_id}
+    assert moved == {endpoint_id: False}
     assert claims == [None, None]

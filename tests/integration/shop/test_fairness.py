@@ -1,13 +1,16 @@
 """One endpoint that hangs or fails does not hold up the others; clocks that jump stall nobody."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from shop.config import Settings
 from shop.database import Database
 from shop.models import Endpoint
 from shop.orders import Item, place_order
+from shop.queue import DeliveryQueue
+from shop.tasks import end_tasks
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import endpoints
 from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
@@ -19,6 +22,7 @@ from shop.webhooks.log import find_delivery, read_stats
 from shop.webhooks.places import FEWEST_PLACES
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
+from shop.worker import schedule
 from tests.integration.shop.conftest import Clock
 from tests.receiver import Receiver, running_receiver
 
@@ -235,6 +239,45 @@ async def test_a_probe_that_succeeds_lets_everything_go_out(
 
     assert await world.count(DeliveryState.SUCCEEDED) == FAILURES_TO_OPEN
     assert (await world.endpoint(endpoint_id)).probe_at is None
+
+
+async def test_when_a_probe_has_succeeded_the_scheduler_looks_for_the_others_at_once(
+    courier: Courier,
+    world: World,
+    clock: Clock,
+    receiver: Receiver,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shop.worker.SCHEDULER_SECONDS", 3600)
+    receiver.status = 500
+    await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    receiver.status = 200
+    clock.pass_seconds(60)
+    queue = DeliveryQueue(settings.resolved_redis_url)  # no Redis: the scheduler sends by itself
+
+    in_flight = OneByOne(courier)
+    scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
+    async with asyncio.timeout(10):
+        for _ in range(FAILURES_TO_OPEN):
+            await in_flight.ended.get()
+    await end_tasks(scheduler)
+    await queue.close()
+
+    assert await world.count(DeliveryState.SUCCEEDED) == FAILURES_TO_OPEN
+
+
+class OneByOne(InFlight):
+    """Makes one attempt each time it is told to, and does not go on with what else waits."""
+
+    def __init__(self, courier: Courier) -> None:
+        super().__init__(courier, most=FAILURES_TO_OPEN)
+        self.ended = asyncio.Queue[str]()
+
+    async def _work_off(self, delivery_id: str, enqueued_at: datetime | None) -> None:  # noqa: ARG002 – the base class's
+        await self._courier.deliver(delivery_id)
+        self.ended.put_nowait(delivery_id)
 
 
 async def test_sending_again_by_hand_does_not_wait_for_the_breaker(
