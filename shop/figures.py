@@ -14,7 +14,14 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Delivery, Endpoint
-from shop.tallies import AttemptTally, DeliveryTally, OrderTally, StateTally, total
+from shop.tallies import (
+    AttemptTally,
+    DeliveryTally,
+    OrderTally,
+    StateTally,
+    TalliedAttempts,
+    total,
+)
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.health import Attempts, Latency, latency_of, newest_answers, sum_up
 from shop.windows import Window
@@ -101,7 +108,7 @@ async def read_deliveries(session: AsyncSession, window: Window) -> Slots:
     return dict(slots)
 
 
-async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptTally]:
+async def read_attempts(session: AsyncSession, window: Window) -> list[TalliedAttempts]:
     """All endpoints' attempts since the window begins, by endpoint and reason."""
     query = (
         # SQLModel's types end at four columns.
@@ -116,7 +123,7 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptTa
         .group_by(col(AttemptTally.endpoint_id), col(AttemptTally.reason))
     )
     return [
-        AttemptTally(
+        TalliedAttempts(
             endpoint_id=endpoint_id,
             minute=window.first_minute,
             reason=reason,
@@ -150,13 +157,13 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
 
 
 async def read_slowest(
-    session: AsyncSession, tallies: list[AttemptTally], window: Window
+    session: AsyncSession, tallies: list[TalliedAttempts], window: Window
 ) -> list[SlowEndpoint]:
     """The endpoints that take longest to answer, the slowest first.
 
     Those with the highest mean are looked at closely; ``tallies``: from ``read_attempts``.
     """
-    by_endpoint: dict[str, list[AttemptTally]] = defaultdict(list)
+    by_endpoint: dict[str, list[TalliedAttempts]] = defaultdict(list)
     for tally in tallies:
         by_endpoint[tally.endpoint_id].append(tally)
     attempts = {id_: sum_up(group) for id_, group in by_endpoint.items()}

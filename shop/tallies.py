@@ -11,7 +11,7 @@ of them for each other. On SQLite, where one writes at a time, it is 0.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Index, cast, text
 from sqlmodel import Field, col, delete, func
@@ -83,6 +83,20 @@ class AttemptTally(ShopTable, table=True):
     writer: int = Field(primary_key=True, default=0)
     amount: int = Field(sa_type=BigInteger)
     total_ms: int = Field(sa_type=BigInteger)
+    last_at: datetime
+
+
+class TalliedAttempts(NamedTuple):
+    """What several rows of ``AttemptTally`` say together; no row itself, and much quicker to make.
+
+    ``minute``: the first of those that it stands for.
+    """
+
+    endpoint_id: str
+    minute: int
+    reason: str
+    amount: int
+    total_ms: int
     last_at: datetime
 
 

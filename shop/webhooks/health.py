@@ -16,7 +16,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Attempt
-from shop.tallies import SUCCEEDED, AttemptTally, total
+from shop.tallies import SUCCEEDED, AttemptTally, TalliedAttempts, total
 from shop.windows import Window
 
 SAMPLE = 1000
@@ -49,7 +49,7 @@ class Attempts:
         """How long an answer took on average; None without an answer."""
         return self.answered_ms / self.answered if self.answered else None
 
-    def add(self, tally: AttemptTally) -> None:
+    def add(self, tally: TalliedAttempts) -> None:
         """Count these, too."""
         if tally.reason == SUCCEEDED:
             self.succeeded += tally.amount
@@ -114,7 +114,7 @@ async def read_health(session: AsyncSession, endpoint_id: str, window: Window) -
 
 async def _read_tallies(
     session: AsyncSession, endpoint_id: str, window: Window
-) -> list[AttemptTally]:
+) -> list[TalliedAttempts]:
     """One for each slot and reason, added up by the database: a day has 1440 minutes."""
     # By its label: PostgreSQL would not see that two parameters of one value are one expression.
     slot = (col(AttemptTally.minute) // window.slot_minutes * window.slot_minutes).label("slot")
@@ -130,17 +130,8 @@ async def _read_tallies(
         .where(AttemptTally.endpoint_id == endpoint_id, AttemptTally.minute >= window.first_minute)
         .group_by(text("slot"), AttemptTally.reason)
     )
-    return [
-        AttemptTally(
-            endpoint_id=endpoint_id,
-            minute=minute,
-            reason=reason,
-            amount=amount,
-            total_ms=total_ms,
-            last_at=last_at,
-        )
-        for minute, reason, amount, total_ms, last_at in await session.exec(query)
-    ]
+    found = await session.exec(query)
+    return [TalliedAttempts(endpoint_id, *row) for row in found]
 
 
 async def newest_answers(
@@ -160,7 +151,7 @@ async def newest_answers(
     return (await session.exec(query)).all()
 
 
-def sum_up(tallies: Iterable[AttemptTally]) -> Attempts:
+def sum_up(tallies: Iterable[TalliedAttempts]) -> Attempts:
     """All of them together."""
     together = Attempts()
     for tally in tallies:
@@ -168,7 +159,7 @@ def sum_up(tallies: Iterable[AttemptTally]) -> Attempts:
     return together
 
 
-def by_slot(tallies: Iterable[AttemptTally], window: Window) -> dict[int, Attempts]:
+def by_slot(tallies: Iterable[TalliedAttempts], window: Window) -> dict[int, Attempts]:
     """The same for each slot of the window; slots without attempts are left out."""
     slots: dict[int, Attempts] = defaultdict(Attempts)
     for tally in tallies:
@@ -178,9 +169,9 @@ def by_slot(tallies: Iterable[AttemptTally], window: Window) -> dict[int, Attemp
     return dict(slots)
 
 
-def by_reason(tallies: Iterable[AttemptTally]) -> list[Failures]:
+def by_reason(tallies: Iterable[TalliedAttempts]) -> list[Failures]:
     """What failed, the most frequent reason first."""
-    groups: dict[str, list[AttemptTally]] = defaultdict(list)
+    groups: dict[str, list[TalliedAttempts]] = defaultdict(list)
     for tally in tallies:
         if tally.reason != SUCCEEDED:
             groups[tally.reason].append(tally)
@@ -188,7 +179,7 @@ def by_reason(tallies: Iterable[AttemptTally]) -> list[Failures]:
     return sorted(found, key=lambda failures: (-failures.count, failures.reason))
 
 
-def _failures(reason: str, tallies: Sequence[AttemptTally]) -> Failures:
+def _failures(reason: str, tallies: Sequence[TalliedAttempts]) -> Failures:
     newest = max(tallies, key=lambda tally: tally.last_at)
     return Failures(
         reason,

@@ -7,7 +7,7 @@ from datetime import datetime
 from shop.figures import Orders, Slots, SlowEndpoint, Waiting
 from shop.heartbeats import WorkerSign
 from shop.models import Endpoint
-from shop.tallies import AttemptTally
+from shop.tallies import TalliedAttempts
 from shop.vocabulary import DeliveryState
 from shop.web.charts import Chart, Series, bar_chart
 from shop.web.figure_words import NOTHING, age, counted, percent, tone_of_rate
@@ -36,7 +36,7 @@ class Reading:
     endpoints: Mapping[str, Endpoint]
     orders: Orders
     deliveries: Slots
-    attempts: Sequence[AttemptTally]
+    attempts: Sequence[TalliedAttempts]
     failures: Sequence[Failures]
     examples: Mapping[str, str]
     slowest: Sequence[SlowEndpoint]

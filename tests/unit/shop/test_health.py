@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shop.tallies import SUCCEEDED, AttemptTally
+from shop.tallies import SUCCEEDED, TalliedAttempts
 from shop.webhooks.health import SAMPLE, by_reason, by_slot, latency_of, percentile, sum_up
 from shop.windows import Window, minute_of
 
@@ -11,9 +11,9 @@ NOW = datetime(2026, 11, 24, 10, 14, tzinfo=UTC)
 
 def tally(
     reason: str, amount: int, total_ms: int = 0, *, minutes_ago: int = 0, endpoint_id: str = "ep_1"
-) -> AttemptTally:
+) -> TalliedAttempts:
     at = NOW - timedelta(minutes=minutes_ago)
-    return AttemptTally(
+    return TalliedAttempts(
         endpoint_id=endpoint_id,
         minute=minute_of(at),
         reason=reason,
