@@ -10,6 +10,7 @@ import gc
 import logging
 import random
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -137,22 +138,18 @@ async def _open_database(settings: Settings) -> Database:
 async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) -> None:
     """Wake workers for whatever the database says is due, for ever."""
     for look in count():
-        try:
+        with _going_on("Scheduler"):
             await _wake_due(courier, queue, in_flight, is_thorough=look % THOROUGH_EVERY == 0)
-        except SQLAlchemyError as error:
-            logger.warning("Scheduler: %s", error)
         await courier.ledger.endpoint_is_back(within=SCHEDULER_SECONDS)
 
 
 async def tidy(database: Database) -> None:
     """Delete the secrets that have outlived their grace, and keep the tallies short, for ever."""
     while True:
-        try:
+        with _going_on("Tidying"):
             async with database.writing() as session:
                 await forget_expired(session, now=datetime.now(UTC))
                 await merge_tallies(session)
-        except SQLAlchemyError as error:
-            logger.warning("Tidying: %s", error)
         await asyncio.sleep(TIDY_SECONDS)
 
 
@@ -160,13 +157,22 @@ async def keep_pruned(database: Database, feed: ChangeFeed, days: int | None) ->
     """Delete deliveries that succeeded so many days ago, for ever; None: nothing is deleted."""
     while days:
         before = datetime.now(UTC) - timedelta(days=days)
-        try:
+        with _going_on("Pruning"):
             if count := await prune(database, before=before):
                 logger.info("Pruned %d deliveries that succeeded before %s", count, before)
                 await feed.announce(Change.everything())
-        except SQLAlchemyError as error:
-            logger.warning("Pruning: %s", error)
         await asyncio.sleep(TIDY_SECONDS)
+
+
+@contextlib.contextmanager
+def _going_on(name: str) -> Iterator[None]:
+    """Whatever one round fails of, the next one comes: nobody would notice that there is none."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        logger.warning("%s: %s", name, error)
+    except Exception:
+        logger.exception("%s: going on in spite of this", name)
 
 
 async def _wake_due(

@@ -30,7 +30,7 @@ class Receiver:
 @contextmanager
 def running_receiver() -> Iterator[Receiver]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     server.receiver = Receiver(url=f"http://127.0.0.1:{server.server_port}/hook")  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -40,6 +40,10 @@ def running_receiver() -> Iterator[Receiver]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 100  # the default, 5, would let some of twenty that call at once wait
 
 
 class _Handler(BaseHTTPRequestHandler):

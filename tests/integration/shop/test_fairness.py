@@ -268,6 +268,33 @@ async def test_when_a_probe_has_succeeded_the_scheduler_looks_for_the_others_at_
     assert await world.count(DeliveryState.SUCCEEDED) == FAILURES_TO_OPEN
 
 
+async def test_a_scheduler_that_fails_in_whatever_way_looks_again(
+    courier: Courier,
+    world: World,
+    receiver: Receiver,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[bool] = []
+
+    async def fail_once(*, limit: int, is_thorough: bool) -> list[str]:
+        looks.append(is_thorough)
+        if len(looks) == 1:
+            raise RuntimeError("not the database's")
+        return await Courier.find_due(courier, limit=limit, is_thorough=is_thorough)
+
+    monkeypatch.setattr(courier, "find_due", fail_once)
+    await world.register(receiver.url)
+    [delivery_id] = await world.buy()
+    queue, in_flight = DeliveryQueue(settings.resolved_redis_url), OneByOne(courier)
+
+    scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
+    async with asyncio.timeout(10):
+        assert await in_flight.ended.get() == delivery_id
+    await end_tasks(scheduler)
+    await queue.close()
+
+
 class OneByOne(InFlight):
     """Makes one attempt each time it is told to, and does not go on with what else waits."""
 
