@@ -9,9 +9,6 @@ from typing import Any
 from litestar import Request
 from litestar.datastructures import FormMultiDict
 
-LONGEST_NAME = 100
-LONGEST_DESCRIPTION = 200
-
 
 class Form:
     """The fields of one submitted form."""
@@ -23,21 +20,22 @@ class Form:
         """What was typed, without the white space around it."""
         return next(iter(self.texts(name)), "")
 
+    def line(self, name: str) -> str:
+        """A line of text for people, without the blanks around it.
+
+        Anything else around it stays, so that ``text_problem`` sees what the API would see.
+        """
+        return next((value.strip(" \t") for value in self._values(name)), "")
+
     def texts(self, name: str) -> list[str]:
         """All values of a field that may be there several times, such as boxes to tick."""
+        return [value.strip() for value in self._values(name)]
+
+    def _values(self, name: str) -> list[str]:
         # An uploaded file is not text; a form of ours has none.
-        return [value.strip() for value in self._fields.getall(name, []) if isinstance(value, str)]
+        return [value for value in self._fields.getall(name, []) if isinstance(value, str)]
 
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:
     """The form that the request carries, possibly an empty one."""
     return Form(await request.form())
-
-
-def text_problem(text: str, *, longest: int) -> str:
-    """What is wrong with a line of text for people, or an empty string."""
-    if len(text) > longest:
-        return f"Use at most {longest} characters; these are {len(text)}."
-    if not text.isprintable():
-        return "Use printable characters only."
-    return ""

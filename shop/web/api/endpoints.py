@@ -16,11 +16,11 @@ from shop.vocabulary import EndpointStatus, EventType
 from shop.web.api.bodies import StrictJson
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
 from shop.web.errors import Problem
+from shop.web.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
 from shop.webhooks import endpoints
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 
-# A database text cannot hold NUL everywhere, and no description needs control characters.
-Description = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION_LENGTH)]
 
 EventTypes = Annotated[list[EventType], Meta(min_length=1, max_length=10)]
 
@@ -31,6 +31,9 @@ class RegisterEndpoint(Struct, forbid_unknown_fields=True):
     webhook_url: str
     event_types: EventTypes = field(default_factory=lambda: [EventType.PURCHASE_CREATED])
     description: Description = ""
+
+    def __post_init__(self) -> None:
+        insist_on_line("description", self.description, longest=MAX_DESCRIPTION_LENGTH)
 
 
 class RegisteredEndpoint(Struct):
@@ -47,10 +50,14 @@ class RegisteredEndpoint(Struct):
 class ChangeEndpoint(Struct, forbid_unknown_fields=True):
     """Body of ``PATCH /v1/webhooks/{id}``: what is not there stays as it is."""
 
-    # Bounds are checked in ``_checked``: on what may be absent they break Litestar's OpenAPI.
+    # Bounds are checked by hand: on what may be absent they break Litestar's OpenAPI.
     event_types: list[EventType] | UnsetType = UNSET
     description: str | UnsetType = UNSET
     status: Literal["active", "paused"] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.description is not UNSET:
+            insist_on_line("description", self.description, longest=MAX_DESCRIPTION_LENGTH)
 
 
 class EndpointDocument(Struct):
@@ -126,7 +133,7 @@ async def change_endpoint(
     """Change description, event types or status; ``active`` also enables a disabled endpoint."""
     types = _checked(data.event_types, EventTypes)
     wanted = EndpointChange(
-        description=_checked(data.description, Description),
+        description=None if data.description is UNSET else data.description,
         event_types=types and _subscribable(types),
         status=None if data.status is UNSET else EndpointStatus(data.status),
     )

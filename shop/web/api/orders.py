@@ -24,14 +24,18 @@ from shop.times import rfc3339_ms
 from shop.web.access import OPEN_TO_ALL
 from shop.web.api.bodies import StrictJson
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.plain_text import MAX_NAME_LENGTH, insist_on_line
 
 LARGEST_ORDER = 50  # lines
 Quantity = Annotated[int, Meta(ge=SMALLEST_QUANTITY, le=LARGEST_QUANTITY)]
-CustomerName = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+CustomerName = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 
 ClientsKey = Annotated[
     str | None,
-    HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+$"),
+    # Not "$", which matches before a line feed at the end, too.
+    HeaderParameter(
+        name="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+(?![\s\S])"
+    ),
 ]
 
 
@@ -47,6 +51,9 @@ class NewOrder(Struct, forbid_unknown_fields=True):
 
     items: Annotated[list[OrderItem], Meta(min_length=1, max_length=LARGEST_ORDER)]
     customer_name: CustomerName = ""
+
+    def __post_init__(self) -> None:
+        insist_on_line("customer_name", self.customer_name, longest=MAX_NAME_LENGTH)
 
 
 class ProductDocument(Struct):

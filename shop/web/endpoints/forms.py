@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from shop.models import Endpoint
 from shop.vocabulary import EventType
-from shop.web.forms import LONGEST_DESCRIPTION, Form, text_problem
+from shop.web.forms import Form
+from shop.web.plain_text import MAX_DESCRIPTION_LENGTH, text_problem
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 
 EVENT_TYPE_CHOICES = [(one.value, one.value) for one in SUBSCRIBABLE_EVENT_TYPES]
@@ -26,7 +27,7 @@ class Registration:
     @classmethod
     def read(cls, form: Form) -> "Registration":
         """Read and check what needs no database."""
-        typed = cls(form.text("webhook_url"), form.text("description"), form.texts("event_types"))
+        typed = cls(form.text("webhook_url"), form.line("description"), form.texts("event_types"))
         typed.errors = _problems(
             webhook_url="" if typed.webhook_url else "Type the address of your receiver.",
             description=_description_problem(typed.description),
@@ -64,7 +65,7 @@ class Edit:
     @classmethod
     def read(cls, form: Form) -> "Edit":
         """Read and check."""
-        typed = cls(form.text("description"), form.texts("event_types"))
+        typed = cls(form.line("description"), form.texts("event_types"))
         typed.errors = _problems(
             description=_description_problem(typed.description),
             event_types=_event_types_problem(typed.event_types),
@@ -83,7 +84,7 @@ def _problems(**by_field: str) -> dict[str, str]:
 
 
 def _description_problem(text: str) -> str:
-    return text_problem(text, longest=LONGEST_DESCRIPTION)
+    return text_problem(text, longest=MAX_DESCRIPTION_LENGTH)
 
 
 def _event_types_problem(values: list[str]) -> str:

@@ -14,7 +14,8 @@ from shop.catalog import CATALOG, find_product
 from shop.orders import LARGEST_QUANTITY, place_order
 from shop.web.access import OPEN_TO_ALL
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
-from shop.web.forms import LONGEST_NAME, read_form, text_problem
+from shop.web.forms import read_form
+from shop.web.plain_text import MAX_NAME_LENGTH, text_problem
 from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 
 AnyRequest = Request[Any, Any, Any]
@@ -67,7 +68,7 @@ async def check_out(
     request: AnyRequest, database: TheDatabase, queue: TheQueue, feed: TheFeed
 ) -> AnyResponse:
     """Order what is in the cart, for ``customer_name``."""
-    name = (await read_form(request)).text("customer_name")
+    name = (await read_form(request)).line("customer_name")
     cart = read_cart(request)
     errors = _checkout_errors(cart, name)
     if errors:
@@ -120,6 +121,8 @@ def _remember(cart: Cart, address: str) -> Redirect:
 def _checkout_errors(cart: Cart, name: str) -> dict[str, str]:
     problems = {
         "cart": "" if cart.lines else "There is nothing in the cart to order.",
-        "customer_name": text_problem(name, longest=LONGEST_NAME) if name else "Tell us a name.",
+        "customer_name": (
+            text_problem(name, longest=MAX_NAME_LENGTH) if name.strip() else "Tell us a name."
+        ),
     }
     return {field: problem for field, problem in problems.items() if problem}
