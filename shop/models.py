@@ -140,6 +140,14 @@ class Delivery(ShopTable, table=True):
         Index("deliveries_by_endpoint_and_state", "endpoint_id", "state", "id", "event_type"),
         Index("deliveries_by_event_type", "event_type", "id"),
         Index("deliveries_by_endpoint_and_event_type", "endpoint_id", "event_type", "id"),
+        # Few rows at any time, however large a backlog an open circuit breaker holds back.
+        Index(
+            "deliveries_that_pass_breakers",
+            "state",
+            "next_attempt_at",
+            sqlite_where=text("passes_breaker = 1"),
+            postgresql_where=text("passes_breaker"),
+        ),
     )
 
     id: str = Field(primary_key=True, sa_type=Id)
@@ -152,6 +160,8 @@ class Delivery(ShopTable, table=True):
     next_attempt_at: datetime | None
     waits_since: datetime  # when next_attempt_at was set
     next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))
+    # A person sends this one delivery again, so its next attempt ignores an open circuit breaker.
+    passes_breaker: bool = False
     # Why then: the fields of ``retries.Delay``; None where nothing had to be waited for.
     next_delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
     # Counts claims. A worker that outlived its lease holds an old number and is refused.

@@ -1,7 +1,8 @@
 """What a person or a client does to deliveries: send again, give up, recover. Called by the web.
 
 Sending again only makes a delivery due: workers do the rest, each endpoint at its own pace. The
-attempt gets the next number, and whatever the delivery was waiting for is off.
+attempt gets the next number, and whatever the delivery was waiting for is off. A delivery that is
+sent again singly also passes an open circuit breaker; a bulk of them does not.
 """
 
 from datetime import datetime
@@ -30,7 +31,10 @@ async def resend(session: AsyncSession, delivery_id: str, *, now: datetime) -> b
     """
     await lock_endpoints(session, of_deliveries=[delivery_id])
     make_due = _make_due(
-        col(Delivery.id) == delivery_id, col(Delivery.state) != DeliveryState.SENDING, now=now
+        col(Delivery.id) == delivery_id,
+        col(Delivery.state) != DeliveryState.SENDING,
+        passes_breaker=True,
+        now=now,
     )
     return (await session.exec(make_due)).rowcount == 1
 
@@ -62,7 +66,8 @@ async def resend_undelivered(
 ) -> int:
     """Make everything due at once that matches and has not succeeded; answers how many."""
     await lock_endpoints(session, ids=[each.id for each in await list_all(session)])
-    result = await session.exec(_make_due(*await _undelivered(session, wanted), now=now))
+    undelivered = await _undelivered(session, wanted)
+    result = await session.exec(_make_due(*undelivered, passes_breaker=False, now=now))
     return result.rowcount
 
 
@@ -75,13 +80,11 @@ async def ping(session: AsyncSession, endpoint_id: str, *, now: datetime) -> str
     if endpoint is None or endpoint.status is EndpointStatus.DISABLED:
         return None
     event = Event(new_uuid(now), EventType.WEBHOOK_PING, now, value_cents=0, order_id=None)
-    [delivery_id] = await write_message_for(
-        session, event, [endpoint], trigger=Trigger.MANUAL, now=now
-    )
+    [delivery_id] = await write_message_for(session, event, [endpoint], by_hand=True, now=now)
     return delivery_id
 
 
-def _make_due(*where: ColumnElement[bool], now: datetime) -> Update:
+def _make_due(*where: ColumnElement[bool], passes_breaker: bool, now: datetime) -> Update:
     return (
         update(Delivery)
         .where(*where, _reachable())
@@ -91,6 +94,7 @@ def _make_due(*where: ColumnElement[bool], now: datetime) -> Update:
             next_delay=None,
             waits_since=now,
             next_trigger=Trigger.MANUAL,
+            passes_breaker=passes_breaker,
             completed_at=None,
         )
         .execution_options(synchronize_session=False)

@@ -12,7 +12,7 @@ from sqlmodel import and_, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Delivery, Endpoint
-from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
+from shop.vocabulary import DeliveryState, EndpointStatus
 
 # Clocks of several machines differ a little; more than this is a clock that was set back.
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -35,7 +35,7 @@ async def find_due(
     when a million deliveries wait, but the one for clocks that were set back: ``is_thorough``.
     """
     due = await _due_by_endpoint(session, now, longest_lease)
-    due += await _select_due(session, _is_by_hand(now), limit)
+    due += await _select_due(session, _passes_breaker(now), limit)
     due += await _select_due(session, _is_abandoned(now, longest_lease), limit)
     if is_thorough:
         due += await _select_due(session, _is_misdated(now), limit)
@@ -90,7 +90,7 @@ def is_due(now: datetime, *, longest_lease: timedelta) -> ColumnElement[bool]:
                 select(Endpoint.id).where(Endpoint.status == EndpointStatus.ACTIVE)
             ),
             or_(
-                col(Delivery.next_trigger) == Trigger.MANUAL,  # a person wants to know now
+                col(Delivery.passes_breaker),
                 col(Delivery.endpoint_id).in_(
                     select(Endpoint.id).where(
                         or_(col(Endpoint.probe_at).is_(None), col(Endpoint.probe_at) <= now)
@@ -103,7 +103,7 @@ def is_due(now: datetime, *, longest_lease: timedelta) -> ColumnElement[bool]:
 
 
 def may_be_sent_to(endpoint: Endpoint, now: datetime) -> bool:
-    """Whether what waits for it is due; by hand, one delivery may be in spite of the breaker."""
+    """Whether what waits for it is due; a delivery that passes the breaker is due anyhow."""
     is_closed = endpoint.probe_at is None or endpoint.probe_at <= now
     return endpoint.status is EndpointStatus.ACTIVE and is_closed
 
@@ -133,15 +133,15 @@ def has_waited(now: datetime) -> ColumnElement[bool]:
     return and_(col(Delivery.state) == DeliveryState.PENDING, col(Delivery.next_attempt_at) <= now)
 
 
-def _is_by_hand(now: datetime) -> ColumnElement[bool]:
-    """What a person wants to know now, although the circuit breaker is open."""
+def _passes_breaker(now: datetime) -> ColumnElement[bool]:
+    """What a person sends again singly, although the circuit breaker is open."""
     behind_breaker = select(Endpoint.id).where(
         Endpoint.status == EndpointStatus.ACTIVE, col(Endpoint.probe_at) > now
     )
     return and_(
         has_waited(now),
         col(Delivery.endpoint_id).in_(behind_breaker),
-        col(Delivery.next_trigger) == Trigger.MANUAL,
+        col(Delivery.passes_breaker),
     )
 
 

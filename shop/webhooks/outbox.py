@@ -31,12 +31,12 @@ async def write_message_for(
     event: Event,
     endpoints: Sequence[Endpoint],
     *,
-    trigger: Trigger = Trigger.AUTOMATIC,
+    by_hand: bool = False,
     now: datetime,
 ) -> list[str]:
     """The same for these endpoints, whether they want it or not.
 
-    ``trigger``: of the first attempt; one by hand does not wait for a circuit breaker.
+    ``by_hand``: a person waits for it, so the first attempt ignores an open circuit breaker.
     """
     message = Message(
         id=event.message_id,
@@ -47,7 +47,7 @@ async def write_message_for(
     )
     session.add(message)
     await session.flush()  # the deliveries' foreign keys need the message's row
-    deliveries = [_pending_delivery(message, endpoint, trigger, now) for endpoint in endpoints]
+    deliveries = [_pending_delivery(message, endpoint, by_hand, now) for endpoint in endpoints]
     session.add_all(deliveries)
     return [delivery.id for delivery in deliveries]
 
@@ -65,7 +65,7 @@ async def _endpoints_wanting(session: AsyncSession, event_type: EventType) -> Se
 
 
 def _pending_delivery(
-    message: Message, endpoint: Endpoint, trigger: Trigger, now: datetime
+    message: Message, endpoint: Endpoint, by_hand: bool, now: datetime
 ) -> Delivery:
     return Delivery(
         id=new_id("dlv", now),
@@ -75,6 +75,7 @@ def _pending_delivery(
         state=DeliveryState.PENDING,
         next_attempt_at=now,
         waits_since=now,
-        next_trigger=trigger,
+        next_trigger=Trigger.MANUAL if by_hand else Trigger.AUTOMATIC,
+        passes_breaker=by_hand,
         created_at=now,
     )

@@ -4,7 +4,7 @@ Called for the log and for the page of a delivery.
 """
 
 from shop.models import Delivery, Endpoint
-from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
+from shop.vocabulary import DeliveryState, EndpointStatus
 
 
 def may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
@@ -20,7 +20,6 @@ def held_back_by(delivery: Delivery, endpoint: Endpoint) -> str:
         return ""
     if endpoint.status is not EndpointStatus.ACTIVE:
         return endpoint.status.value
-    # What a person sends again does not wait for the circuit breaker.
-    if endpoint.probe_at and delivery.next_trigger is Trigger.AUTOMATIC:
+    if endpoint.probe_at and not delivery.passes_breaker:
         return "breaker"
     return ""

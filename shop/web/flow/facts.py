@@ -36,7 +36,7 @@ class EndpointFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFacts:
-    """A delivery. ``by_hand``: a person wants its next attempt now.
+    """A delivery. ``passes_breaker``: its next attempt ignores an open breaker.
 
     ``outcome``: what the last attempt came to, such as ``500`` or ``response_timeout``.
     """
@@ -51,7 +51,7 @@ class DeliveryFacts:
     attempt_count: int = 0
     next_attempt_at: datetime | None = None
     lease_expires_at: datetime | None = None
-    by_hand: bool = False
+    passes_breaker: bool = False
     outcome: str = ""
 
 

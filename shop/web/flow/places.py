@@ -77,8 +77,8 @@ def _where_sending(delivery: DeliveryFacts, facts: Facts) -> Where:
 
 def _where_pending(delivery: DeliveryFacts, endpoint: EndpointFacts | None, facts: Facts) -> Where:
     hold = hold_of(endpoint, facts.now) if endpoint else None
-    if hold is Hold.BREAKER and delivery.by_hand:
-        hold = None  # what a person sends again does not wait for the circuit breaker
+    if hold is Hold.BREAKER and delivery.passes_breaker:
+        hold = None
     if hold in {Hold.PAUSED, Hold.DISABLED}:
         return Where(Place.WAITING, hold)
     due_at = delivery.next_attempt_at

@@ -18,7 +18,7 @@ from shop.heartbeats import BEAT_SECONDS, Heartbeats
 from shop.models import Delivery, Endpoint, Message, Order
 from shop.queue import DeliveryQueue
 from shop.redis_patience import RedisPatience
-from shop.vocabulary import DeliveryState, Trigger
+from shop.vocabulary import DeliveryState
 from shop.web.flow.facts import (
     MOST_COUNTED,
     DeliveryFacts,
@@ -198,7 +198,7 @@ def _delivery_facts(
         attempt_count=delivery.attempt_count,
         next_attempt_at=delivery.next_attempt_at,
         lease_expires_at=delivery.lease_expires_at,
-        by_hand=delivery.next_trigger is Trigger.MANUAL,
+        passes_breaker=delivery.passes_breaker,
         outcome=str(delivery.last_status or delivery.last_error or ""),
     )
 

@@ -4,21 +4,22 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from shop.config import Settings
 from shop.database import Database
-from shop.models import Endpoint
+from shop.models import Delivery, Endpoint
 from shop.orders import Item, place_order
 from shop.queue import DeliveryQueue
 from shop.tasks import end_tasks
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import endpoints
 from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
-from shop.webhooks.by_hand import ping, resend
+from shop.webhooks.by_hand import ping, resend, resend_undelivered
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import EndpointChange, NewEndpoint
 from shop.webhooks.in_flight import InFlight
-from shop.webhooks.log import find_delivery, read_stats
+from shop.webhooks.log import DeliveryFilter, find_delivery, read_stats
 from shop.webhooks.places import FEWEST_PLACES
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
@@ -80,6 +81,14 @@ class World:
             await endpoints.change(
                 session, endpoint_id, EndpointChange(status=EndpointStatus.ACTIVE)
             )
+
+    async def ids(self) -> list[str]:
+        async with self._database.reading() as session:
+            return list(await session.exec(select(Delivery.id)))
+
+    async def resend_all(self) -> int:
+        async with self._database.writing() as session:
+            return await resend_undelivered(session, DeliveryFilter(), now=self._clock.now)
 
     async def resend(self, delivery_id: str) -> bool:
         async with self._database.writing() as session:
@@ -333,6 +342,40 @@ async def test_a_test_event_does_not_wait_for_the_breaker_either(
     await courier.deliver(await world.ping(endpoint_id))
 
     assert b"webhook.ping" in receiver.requests[-1].body
+
+
+async def test_a_bulk_resend_waits_for_an_open_breaker(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    receiver.status = 200
+
+    assert await world.resend_all() == FAILURES_TO_OPEN
+    assert await courier.find_due(limit=100) == []
+    for delivery_id in await world.ids():
+        await courier.deliver(delivery_id)
+
+    assert len(receiver.requests) == FAILURES_TO_OPEN
+
+
+async def test_a_delivery_sent_again_singly_passes_the_breaker_only_once(
+    courier: Courier, world: World, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await world.register(receiver.url)
+    await fail(courier, world, clock, FAILURES_TO_OPEN)
+    [delivery_id] = await world.buy()
+    await world.resend(delivery_id)
+    assert await courier.find_due(limit=100) == [delivery_id]
+    await courier.deliver(delivery_id)
+
+    await world.resend_all()
+    await courier.deliver(delivery_id)
+
+    assert await courier.find_due(limit=100) == []
+    assert len(receiver.requests) == FAILURES_TO_OPEN + 1
 
 
 async def test_making_an_endpoint_active_again_closes_its_breaker(

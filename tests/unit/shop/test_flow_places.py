@@ -68,7 +68,7 @@ def test_a_refused_delivery_waits_for_its_next_try() -> None:
     ("status", "hold"),
     [(EndpointStatus.PAUSED, Hold.PAUSED), (EndpointStatus.DISABLED, Hold.DISABLED)],
 )
-@pytest.mark.parametrize("waiting", [delivery(), RETRY, delivery(by_hand=True)])
+@pytest.mark.parametrize("waiting", [delivery(), RETRY, delivery(passes_breaker=True)])
 def test_nothing_goes_to_an_endpoint_that_is_paused_or_disabled(
     status: EndpointStatus, hold: Hold, waiting: DeliveryFacts
 ) -> None:
@@ -81,10 +81,10 @@ def test_what_is_due_waits_for_the_probe_of_an_open_breaker() -> None:
     assert where_is(delivery(), broken, facts()) == Where(Place.WAITING, Hold.BREAKER, until=SOON)
 
 
-def test_what_a_person_sends_does_not_wait_for_the_breaker() -> None:
+def test_what_a_person_sends_again_singly_does_not_wait_for_the_breaker() -> None:
     broken = endpoint(probe_at=SOON, share=1)
 
-    assert where_is(delivery(by_hand=True), broken, facts()) == Where(Place.DATABASE)
+    assert where_is(delivery(passes_breaker=True), broken, facts()) == Where(Place.DATABASE)
 
 
 def test_a_next_try_after_the_probe_counts_down_to_the_try() -> None:
