@@ -18,6 +18,7 @@ from shop.tallies import (
     AttemptTally,
     DeliveryTally,
     OrderTally,
+    RefundTally,
     StateTally,
     TalliedAttempts,
     total,
@@ -41,11 +42,20 @@ Slots = dict[int, dict[DeliveryState, int]]
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Orders of a window. ``by_slot``: how many, for the slots in which there were any."""
+    """Orders of a window, and refunds given in it, whenever their orders were placed.
+
+    ``by_slot``: how many orders, for the slots in which there were any.
+    """
 
     count: int
-    total_cents: int
+    gross_cents: int
+    refunded_cents: int
     by_slot: dict[int, int]
+
+    @property
+    def revenue_cents(self) -> int:
+        """Net: gross minus refunds."""
+        return self.gross_cents - self.refunded_cents
 
 
 @dataclass(slots=True)
@@ -81,15 +91,20 @@ class SlowEndpoint:
 
 
 async def read_orders(session: AsyncSession, window: Window) -> Orders:
-    """Orders since the window begins."""
+    """Orders and refunds since the window begins."""
     query = select(OrderTally).where(OrderTally.minute >= window.first_minute)
     tallies = (await session.exec(query)).all()
+    refunds = select(total(RefundTally.total_cents)).where(
+        RefundTally.minute >= window.first_minute
+    )
+    refunded_cents = (await session.exec(refunds)).one()
     slots: dict[int, int] = defaultdict(int)
     for tally in tallies:
         slots[window.slot_of(tally.minute) or 0] += tally.amount
     return Orders(
         sum(tally.amount for tally in tallies),
         sum(tally.total_cents for tally in tallies),
+        refunded_cents or 0,
         dict(slots),
     )
 

@@ -39,7 +39,7 @@ async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> Told |
     if order.refunded_at:
         raise NotPossible("this order was refunded, so it is not shipped")
     order.shipped_at = now
-    event = order_event(order, EventType.PURCHASE_SHIPPED, order.total_cents, now=now)
+    event = order_event(order, EventType.PURCHASE_SHIPPED, now=now)
     return Told(order, await write_message(session, event, now=now))
 
 
@@ -54,5 +54,5 @@ async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> Told
     if order.refunded_at:
         raise NotPossible("this order was refunded before")
     order.refunded_at = now
-    event = order_event(order, EventType.PURCHASE_REFUNDED, -order.total_cents, now=now)
+    event = order_event(order, EventType.PURCHASE_REFUNDED, now=now)
     return Told(order, await write_message(session, event, now=now))

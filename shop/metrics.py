@@ -74,7 +74,14 @@ class _Collected(Collector):
 
 
 def _of_stats(stats: Stats) -> Iterator[Metric]:
-    yield CounterMetricFamily("hookshop_orders", "Orders, ever.", value=stats.orders)
+    sales = stats.sales
+    yield CounterMetricFamily("hookshop_orders", "Orders, ever.", value=sales.orders)
+    yield CounterMetricFamily(
+        "hookshop_gross_cents", "Money from all orders, before refunds.", value=sales.gross_cents
+    )
+    yield CounterMetricFamily(
+        "hookshop_refunded_cents", "Money that was refunded.", value=sales.refunded_cents
+    )
     deliveries = GaugeMetricFamily(
         "hookshop_deliveries", "Deliveries by the state that they are in now.", labels=["state"]
     )

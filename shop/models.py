@@ -34,6 +34,14 @@ class Order(ShopTable, table=True):
     """A purchase. ``total_cents`` is the sum of its lines, at the prices of that moment."""
 
     __tablename__ = "shop_order"  # ORDER is a word of SQL
+    __table_args__ = (
+        Index(
+            "refunds_by_time",
+            "refunded_at",
+            sqlite_where=text("refunded_at IS NOT NULL"),
+            postgresql_where=text("refunded_at IS NOT NULL"),
+        ),
+    )
 
     id: str = Field(primary_key=True, sa_type=Id)
     customer_name: str

@@ -11,7 +11,7 @@ from shop.catalog import Product, find_product
 from shop.ids import new_id, new_uuid
 from shop.models import Delivery, Message, Order, OrderLine
 from shop.vocabulary import EventType
-from shop.webhooks.events import Event
+from shop.webhooks.events import Event, value_of
 from shop.webhooks.outbox import write_message
 
 SMALLEST_QUANTITY, LARGEST_QUANTITY = 1, 99
@@ -76,7 +76,7 @@ async def place_order(
         for position, (product, quantity) in enumerate(priced, start=1)
     ]
     session.add_all(lines)
-    event = order_event(order, EventType.PURCHASE_CREATED, order.total_cents, now=now)
+    event = order_event(order, EventType.PURCHASE_CREATED, now=now)
     return PlacedOrder(order, lines, await write_message(session, event, now=now))
 
 
@@ -113,8 +113,9 @@ async def list_orders(
     return (await session.exec(query)).all()
 
 
-def order_event(order: Order, event_type: EventType, value_cents: int, *, now: datetime) -> Event:
-    """What to tell the endpoints about an order. ``value_cents``: negative for a refund."""
+def order_event(order: Order, event_type: EventType, *, now: datetime) -> Event:
+    """Return the event that tells the endpoints what happened to an order."""
+    value_cents = value_of(event_type, order.total_cents)
     return Event(new_uuid(now), event_type, now, value_cents, order.id)
 
 

@@ -42,6 +42,18 @@ class OrderTally(ShopTable, table=True):
 ALL_TIME = -1
 
 
+class RefundTally(ShopTable, table=True):
+    """Refunds given in one minute; in the row of ``ALL_TIME``, all refunds. Cents are positive."""
+
+    __tablename__ = "refund_tally"
+    __table_args__ = _BY_KEY_ALONE
+
+    minute: int = Field(primary_key=True)
+    writer: int = Field(primary_key=True, default=0)
+    amount: int = Field(sa_type=BigInteger)
+    total_cents: int = Field(sa_type=BigInteger)
+
+
 class StateTally(ShopTable, table=True):
     """Deliveries of one endpoint that are in a state now."""
 
@@ -148,6 +160,7 @@ async def merge_tallies(session: AsyncSession) -> None:
 # Table, key without the writer, columns to add up, columns of which the greatest counts.
 _MERGED = (
     ("order_tally", "minute", ("amount", "total_cents"), ()),
+    ("refund_tally", "minute", ("amount", "total_cents"), ()),
     ("state_tally", "endpoint_id, state", ("amount",), ()),
     ("delivery_tally", "minute, endpoint_id, state", ("amount",), ()),
     ("attempt_tally", "endpoint_id, minute, reason", ("amount", "total_ms"), ("last_at",)),

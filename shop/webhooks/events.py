@@ -32,6 +32,11 @@ class Event:
         return f"msg_{self.id.hex}"
 
 
+def value_of(event_type: EventType, order_total_cents: int) -> int:
+    """Return the ``value_cents`` of an event about an order of this total."""
+    return -order_total_cents if event_type is EventType.PURCHASE_REFUNDED else order_total_cents
+
+
 def serialise(event: Event) -> bytes:
     """The body: compact JSON in UTF-8, money as a number in whole currency units."""
     document = {

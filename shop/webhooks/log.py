@@ -18,8 +18,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import first_id
 from shop.models import Attempt, Delivery, Endpoint, Message, Order
-from shop.tallies import ALL_TIME, OrderTally, StateTally, total
+from shop.sales import Sales, read_sales
+from shop.tallies import StateTally, total
 from shop.vocabulary import DeliveryState, EventType
+from shop.webhooks.events import value_of
 from shop.webhooks.log_search import matches, searchable
 
 LARGEST_PAGE = 100
@@ -74,8 +76,7 @@ class LogRow:
         """The money that the event tells about, negative for a refund; None without an order."""
         if self.order_total_cents is None:
             return None
-        is_refund = self.delivery.event_type is EventType.PURCHASE_REFUNDED
-        return -self.order_total_cents if is_refund else self.order_total_cents
+        return value_of(self.delivery.event_type, self.order_total_cents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,18 +186,23 @@ async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDeta
 class Stats:
     """Totals for ``GET /v1/stats`` and the overview; every delivery state is present."""
 
-    orders: int
-    revenue_cents: int
+    sales: Sales
     deliveries: dict[DeliveryState, int]
+
+    @property
+    def orders(self) -> int:
+        """How many orders were placed."""
+        return self.sales.orders
+
+    @property
+    def revenue_cents(self) -> int:
+        """What was sold, minus refunds."""
+        return self.sales.revenue_cents
 
 
 async def read_stats(session: AsyncSession) -> Stats:
     """Orders, money and deliveries by state, as ``tallies`` keeps them."""
-    query = select(total(OrderTally.amount), total(OrderTally.total_cents)).where(
-        OrderTally.minute == ALL_TIME
-    )
-    orders, revenue = (await session.exec(query)).one()
-    return Stats(orders or 0, revenue or 0, await count_by_state(session))
+    return Stats(await read_sales(session), await count_by_state(session))
 
 
 async def count_by_state(

@@ -9,11 +9,14 @@ from msgspec import Struct
 
 from shop.announcements import Change
 from shop.models import Delivery
+from shop.sales import counted_from, read_sales
+from shop.times import rfc3339
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheSettings
 from shop.web.errors import Problem
 from shop.web.found import no_such_delivery
+from shop.web.moments import in_utc
 from shop.webhooks.by_hand import cancel, resend
 from shop.webhooks.log import (
     LARGEST_PAGE,
@@ -61,10 +64,19 @@ class DeliveryList(Struct):
 
 
 class StatsDocument(Struct):
-    """Totals; each delivery state is present."""
+    """Totals; each delivery state is present.
+
+    Orders and money are those since ``since``, or all. ``revenue_cents`` is net: ``gross_cents``
+    minus ``refunded_cents``. ``earlier_cents``: the net revenue before ``since``. ``deliveries``:
+    all there are, whatever ``since`` is.
+    """
 
     orders: int
+    gross_cents: int
+    refunded_cents: int
     revenue_cents: int
+    since: str | None
+    earlier_cents: int
     deliveries: dict[str, int]
 
 
@@ -142,12 +154,27 @@ async def cancel_delivery(
 
 
 @get("/stats")
-async def get_stats(database: TheDatabase) -> StatsDocument:
-    """Count orders, money and deliveries by state."""
+async def get_stats(
+    database: TheDatabase, since: FromQuery[datetime | None] = None
+) -> StatsDocument:
+    """Count orders, money and deliveries by state.
+
+    ``since``: count only orders and refunds whose event has a ``date`` at or after this time, such
+    as ``2026-11-23T12:00:00Z``. It is rounded up to the next whole second.
+    """
+    counted_since = None if since is None else counted_from(in_utc(since))
     async with database.reading() as session:
         stats = await read_stats(session)
-    deliveries = {state.value: count for state, count in stats.deliveries.items()}
-    return StatsDocument(stats.orders, stats.revenue_cents, deliveries)
+        sales = await read_sales(session, since=counted_since) if counted_since else stats.sales
+    return StatsDocument(
+        orders=sales.orders,
+        gross_cents=sales.gross_cents,
+        refunded_cents=sales.refunded_cents,
+        revenue_cents=sales.revenue_cents,
+        since=rfc3339(counted_since) if counted_since else None,
+        earlier_cents=stats.revenue_cents - sales.revenue_cents,
+        deliveries={state.value: count for state, count in stats.deliveries.items()},
+    )
 
 
 def _document(delivery: Delivery, order_id: str | None) -> DeliveryDocument:

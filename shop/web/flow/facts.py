@@ -38,6 +38,8 @@ class EndpointFacts:
 class DeliveryFacts:
     """A delivery. ``passes_breaker``: its next attempt ignores an open breaker.
 
+    ``value_cents``: the amount in its event, negative for a refund; None without an order.
+
     ``outcome``: what the last attempt came to, such as ``500`` or ``response_timeout``.
     """
 
@@ -47,7 +49,7 @@ class DeliveryFacts:
     state: DeliveryState
     waits_since: datetime
     order_id: str | None = None
-    total_cents: int | None = None
+    value_cents: int | None = None
     attempt_count: int = 0
     next_attempt_at: datetime | None = None
     lease_expires_at: datetime | None = None

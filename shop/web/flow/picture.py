@@ -112,7 +112,7 @@ def _travellers(facts: Facts) -> Iterator[Traveller]:
 def _traveller(
     delivery: DeliveryFacts, where: Where, lane: str, url: str, redis_answers: bool
 ) -> Traveller:
-    amount = money(delivery.total_cents) if delivery.total_cents is not None else "No order"
+    amount = money(delivery.value_cents) if delivery.value_cents is not None else "No order"
     return Traveller(
         id=delivery.id,
         address=f"/deliveries/{delivery.id}",

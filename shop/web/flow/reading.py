@@ -26,6 +26,7 @@ from shop.web.flow.facts import (
     Facts,
     OrderFacts,
 )
+from shop.webhooks.events import value_of
 
 NEWEST = 24
 FIRST = 12  # of those under way
@@ -194,7 +195,7 @@ def _delivery_facts(
         state=delivery.state,
         waits_since=delivery.waits_since,
         order_id=order_id,
-        total_cents=total_cents,
+        value_cents=None if total_cents is None else value_of(delivery.event_type, total_cents),
         attempt_count=delivery.attempt_count,
         next_attempt_at=delivery.next_attempt_at,
         lease_expires_at=delivery.lease_expires_at,

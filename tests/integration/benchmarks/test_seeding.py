@@ -90,6 +90,10 @@ async def test_the_tallies_say_what_counting_all_rows_would_say(
     assert rows(shop_db, "SELECT amount, total_cents FROM order_tally WHERE minute = -1") == rows(
         shop_db, "SELECT count(*), sum(total_cents) FROM shop_order"
     )
+    assert rows(shop_db, "SELECT amount, total_cents FROM refund_tally WHERE minute = -1") == rows(
+        shop_db,
+        "SELECT count(*), sum(total_cents) FROM shop_order WHERE refunded_at IS NOT NULL",
+    )
     assert rows(shop_db, "SELECT sum(amount), sum(total_ms) FROM attempt_tally") == rows(
         shop_db, "SELECT count(*), sum(duration_ms) FROM attempt"
     )

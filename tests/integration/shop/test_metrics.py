@@ -35,6 +35,8 @@ async def test_an_empty_shop_is_all_zeros_each_explained(shop: Shop) -> None:
     assert told.undocumented == []
     assert told.types == {
         "hookshop_orders": "counter",
+        "hookshop_gross_cents": "counter",
+        "hookshop_refunded_cents": "counter",
         "hookshop_deliveries": "gauge",
         "hookshop_attempts": "counter",
         "hookshop_attempt_duration_seconds": "histogram",
@@ -67,6 +69,16 @@ async def test_orders_deliveries_and_attempts_are_told_as_they_went(
     assert told["hookshop_attempts_total{outcome=connection_refused}"] == 2
     assert told["hookshop_attempt_duration_seconds_count"] == 4
     assert told["hookshop_endpoints{status=active}"] == 2
+
+
+async def test_money_is_told_before_refunds_and_refunds_apart(shop: Shop) -> None:
+    refunded, kept = await order(shop), await order(shop)
+    await shop.post(f"/v1/orders/{refunded['id']}/refund", json={})
+
+    told = await scrape(shop)
+
+    assert told["hookshop_gross_cents_total"] == refunded["total_cents"] + kept["total_cents"]
+    assert told["hookshop_refunded_cents_total"] == refunded["total_cents"]
 
 
 async def test_no_address_and_no_id_is_told(shop: Shop, receiver: Receiver) -> None:

@@ -22,6 +22,7 @@ from shop.config import Settings
 from shop.database import Database
 from shop.migrations import NEWEST, WrongSchema
 from shop.models import ShopTable
+from shop.sales import Sales, read_sales
 from shop.vocabulary import DeliveryState
 from shop.webhooks.log import read_stats
 from tests import postgres
@@ -33,6 +34,10 @@ PATIENCE_SECONDS = 60
 ORDER = """
     INSERT INTO shop_order (id, customer_name, total_cents, created_at)
     VALUES ('ord_1', 'Ada', 1250, '2026-11-23 12:00:30+00:00')
+"""
+REFUNDED_ORDER = """
+    INSERT INTO shop_order (id, customer_name, total_cents, created_at, refunded_at)
+    VALUES ('ord_2', 'Bob', 400, '2026-11-23 12:00:30+00:00', '2026-11-23 12:03:20+00:00')
 """
 ENDPOINT = """
     INSERT INTO endpoint (id, webhook_url, description, event_types, status, failed_deliveries,
@@ -116,7 +121,7 @@ async def test_a_database_of_the_first_version_is_upgraded_and_keeps_what_it_hol
 ) -> None:
     def fill(connection: Connection) -> None:
         migrations.upgrade(connection, to="r0001")
-        for statement in (ORDER, ENDPOINT, MESSAGE, DELIVERY, ATTEMPT):
+        for statement in (ORDER, REFUNDED_ORDER, ENDPOINT, MESSAGE, DELIVERY, ATTEMPT):
             connection.execute(text(statement))
 
     await run(empty, fill)
@@ -127,11 +132,10 @@ async def test_a_database_of_the_first_version_is_upgraded_and_keeps_what_it_hol
         stats = await read_stats(session)
         minutes = await session.exec(text("SELECT minute, reason, amount FROM attempt_tally"))  # type: ignore[call-overload]
         attempts = [tuple(row) for row in minutes]
-    assert (stats.orders, stats.revenue_cents, stats.deliveries[DeliveryState.SUCCEEDED]) == (
-        1,
-        1250,
-        1,
-    )
+        refunded_later = await read_sales(session, since=datetime(2026, 11, 23, 12, 1, tzinfo=UTC))
+    assert stats.sales == Sales(orders=2, gross_cents=1650, refunded_cents=400)
+    assert refunded_later == Sales(orders=0, gross_cents=0, refunded_cents=400)
+    assert stats.deliveries[DeliveryState.SUCCEEDED] == 1
     minute = int(datetime(2026, 11, 23, 12, 1, tzinfo=UTC).timestamp()) // 60
     assert attempts == [(minute, "", 1)]
     assert await run(empty, migrations.read_version) == NEWEST

@@ -46,6 +46,16 @@ async def flow(shop: Shop) -> Page:
     return await Visitor(shop).get("/flow")
 
 
+async def test_a_refund_travels_with_the_amount_that_it_takes_back(shop: Shop) -> None:
+    await register(shop, event_types=["purchase.refunded"])
+    refunded = await order(shop)
+    await shop.post(f"/v1/orders/{refunded['id']}/refund", json={})
+
+    page = await flow(shop)
+
+    assert f"−${refunded['total_cents'] / 100:.2f}, purchase.refunded for" in page.answer.text
+
+
 async def test_a_shop_without_redis_says_what_is_stuck_and_still_takes_orders(shop: Shop) -> None:
     await register(shop)
     [delivery_id] = (await order(shop))["delivery_ids"]

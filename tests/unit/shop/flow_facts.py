@@ -27,7 +27,7 @@ def delivery(state: DeliveryState = DeliveryState.PENDING, **changes: Any) -> De
         state=state,
         waits_since=JUST_NOW,
         order_id="ord_1",
-        total_cents=5075,
+        value_cents=5075,
         next_attempt_at=JUST_NOW if state is DeliveryState.PENDING else None,
     )
     return replace(due, **changes)

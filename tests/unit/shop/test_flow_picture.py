@@ -120,7 +120,7 @@ def test_a_traveller_says_all_of_itself_in_words() -> None:
 
 
 def test_a_ping_has_no_order_and_travels_by_itself() -> None:
-    ping = delivery(event_type=EventType.WEBHOOK_PING, order_id=None, total_cents=None)
+    ping = delivery(event_type=EventType.WEBHOOK_PING, order_id=None, value_cents=None)
 
     [one] = draw(facts(ping)).tray("database")
 
