@@ -93,7 +93,7 @@ reset: ## Forget all orders and receipts (removes var)
 
 .PHONY: clean
 clean: reset ## Remove everything that was generated, .venv too
-	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	rm -rf $(VENV) .venv-bench $(NODE_PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: ready-to-run
@@ -107,8 +107,21 @@ ready-to-develop:
 # Celery, for the yardstick: in an environment of its own, since it brings much along.
 .PHONY: ready-to-bench
 ready-to-bench: VENV = .venv-bench
-ready-to-bench:
+ready-to-bench: ready-for-node
 	@$(call install,requirements-bench.txt)
+
+# BullMQ, for another one, where Node is there. The lock file has no addresses: npm takes the
+# packages from the registry that it is set to, and compares their checksums.
+NODE_PACKAGES = benchmarks/node/node_modules
+
+.PHONY: ready-for-node
+ready-for-node:
+	@if ! command -v npm >/dev/null; then exit; fi; \
+	cmp -s benchmarks/node/package-lock.json $(NODE_PACKAGES)/installed.json && exit; \
+	echo 'Setting up $(NODE_PACKAGES) ...'; \
+	npm --prefix benchmarks/node ci --ignore-scripts --no-audit --no-fund --silent && \
+	cp benchmarks/node/package-lock.json $(NODE_PACKAGES)/installed.json || \
+	echo 'npm could not install them: the benchmarks run without Node' >&2
 
 # $(call install,FILE) sees to it that .venv holds what FILE lists. Copies of the files in .venv
 # tell what it holds. They are made last: an interrupted installation is begun again from scratch.

@@ -18,7 +18,7 @@ from benchmarks.racing import (
     yardstick_runs,
 )
 from benchmarks.sizes import Sizes
-from benchmarks.yardsticks import AIOHTTP, CELERY, HTTPX
+from benchmarks.yardsticks import AIOHTTP, CELERY, HTTPX, NODE
 
 ONE, TWO = "one worker", "two workers"
 
@@ -35,7 +35,12 @@ def measure(sizes: Sizes, var: Path) -> Report:
             **yardstick_runs(stock, var),
         }
         rates = race("backlog", runs, rounds=sizes.rounds, webhooks=len(stock.webhooks))
-    beside = (Comparison(HTTPX, at_least=3), Comparison(AIOHTTP), Comparison(CELERY))
+    beside = (
+        Comparison(HTTPX, at_least=4),
+        Comparison(AIOHTTP),
+        Comparison(CELERY),
+        Comparison(NODE, at_least=0.45),
+    )
     drained = Figure("time to drain", "s", [sizes.backlog / rate for rate in rates[ONE]])
     report = Report(
         f"Backlog: {sizes.backlog:,} deliveries due after an outage; webhooks a second;"

@@ -18,7 +18,7 @@ from benchmarks.racing import (
     yardstick_runs,
 )
 from benchmarks.sizes import Sizes
-from benchmarks.yardsticks import AIOHTTP, CELERY, HTTPX
+from benchmarks.yardsticks import AIOHTTP, CELERY, HTTPX, NODE
 
 ONE, TWO = "one worker", "two workers"
 
@@ -35,9 +35,10 @@ def measure(sizes: Sizes, var: Path) -> Report:
         }
         rates = race("burst", runs, rounds=sizes.rounds, webhooks=len(stock.webhooks))
     beside = (
-        Comparison(HTTPX, at_least=1.5),
+        Comparison(HTTPX, at_least=4),
         Comparison(AIOHTTP),
         Comparison(CELERY, at_least=1),
+        Comparison(NODE, at_least=0.45),
     )
     report = Report(
         f"Burst: {sizes.burst:,} orders, one endpoint; webhooks a second, every attempt recorded;"

@@ -10,10 +10,13 @@ from benchmarks.yardsticks import (
     AIOHTTP,
     CELERY,
     HTTPX,
+    NODE,
     has_celery,
+    has_node,
     run_aiohttp,
     run_celery,
     run_httpx,
+    run_node,
 )
 
 Run = Callable[[], float]  # answers the seconds that it took
@@ -40,7 +43,7 @@ def workers_run(
 
 
 def yardstick_runs(stock: Stock, var: Path) -> dict[str, Run]:
-    """The yardsticks on the same webhooks; Celery where it is installed."""
+    """The yardsticks on the same webhooks; Celery and Node where they are installed."""
     task = stock.task()
     runs: dict[str, Run] = {
         HTTPX: lambda: run_httpx(task),
@@ -48,17 +51,20 @@ def yardstick_runs(stock: Stock, var: Path) -> dict[str, Run]:
     }
     if has_celery():
         runs[CELERY] = lambda: run_celery(task, var / "celery")
+    if has_node():
+        runs[NODE] = lambda: run_node(task, var / "node")
     return runs
 
 
 def yardstick_figures(rates: Mapping[str, list[float]]) -> list[Figure]:
     """Those of the yardsticks that were taken."""
-    return [
-        Figure(label, "/s", rates[label]) for label in (HTTPX, AIOHTTP, CELERY) if label in rates
-    ]
+    labels = (HTTPX, AIOHTTP, CELERY, NODE)
+    return [Figure(label, "/s", rates[label]) for label in labels if label in rates]
 
 
 def note_absence(report: Report) -> None:
     """Say so if a yardstick is missing."""
     if not has_celery():
         report.notes.append("Without Celery: make bench would set up .venv-bench for it.")
+    if not has_node():
+        report.notes.append("Without Node: install node and npm, and make bench adds BullMQ.")

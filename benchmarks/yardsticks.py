@@ -7,9 +7,11 @@ what makes them fast, and a fair thing to be measured by.
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,12 +24,15 @@ from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
 
 IN_FLIGHT = 50
 TIMEOUT_SECONDS = 60
+RUN_SECONDS = 600  # a yardstick that hangs shall not hang the benchmark
 CELERY_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 CELERY_PROCESSES = 2
-HTTPX, AIOHTTP, CELERY = (
+NODE_FOLDER = ROOT / "benchmarks" / "node"
+HTTPX, AIOHTTP, CELERY, NODE = (
     f"bare httpx, {IN_FLIGHT} in flight",
     "the same over aiohttp",
     f"Celery and requests, {CELERY_PROCESSES} processes",
+    f"Node: BullMQ and undici, {IN_FLIGHT} in flight",
 )
 
 
@@ -96,18 +101,46 @@ def has_celery() -> bool:
 
 
 def run_celery(task: Task, var: Path) -> float:
-    """Seconds. It lives in an environment of its own, so that it brings nothing into ours.
+    """Return the seconds. It lives in an environment of its own, so it brings nothing into ours.
 
     ``var``: a folder for its Redis.
     """
+    with _redis_and_task_file(task, var) as (socket, file):
+        return _seconds_of(
+            [str(CELERY_PYTHON), "-m", "benchmarks.celery_run", str(file)],
+            BENCH_REDIS_URL=f"redis+socket://{socket}",
+        )
+
+
+def has_node() -> bool:
+    """Return whether there are Node and its packages; ``make bench`` installs the packages."""
+    return shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "bullmq").exists()
+
+
+def run_node(task: Task, var: Path) -> float:
+    """Return the seconds. ``var``: a folder for its Redis."""
+    with _redis_and_task_file(task, var) as (socket, file):
+        return _seconds_of(["node", str(NODE_FOLDER / "run.mjs"), str(file), str(socket)])
+
+
+@contextmanager
+def _redis_and_task_file(task: Task, var: Path) -> Iterator[tuple[Path, Path]]:
+    """Run a Redis of its own for a program that is not Python, and write down its task."""
     var.mkdir(parents=True, exist_ok=True)
     file, socket = var / "task.json", private_redis_socket(var)
     file.write_text(json.dumps(asdict(task)))
-    command = [str(CELERY_PYTHON), "-m", "benchmarks.celery_run", str(file)]
-    environment = os.environ | {"BENCH_REDIS_URL": f"redis+socket://{socket}"}
     with running("shop.embedded_redis", HOOKSHOP_VAR=str(var)):
         wait_until(socket.exists, "Redis listens")
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True
-        )
+        yield socket, file
+
+
+def _seconds_of(command: Sequence[str], **environment: str) -> float:
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        timeout=RUN_SECONDS,
+        check=True,
+    )
     return float(done.stdout)
