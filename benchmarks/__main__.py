@@ -17,7 +17,18 @@ from typing import Any
 
 import psutil
 
-from benchmarks import backlog, burst, fan_out, growth, latency, orders, rest
+from benchmarks import (
+    backlog,
+    burst,
+    comeback,
+    fan_out,
+    growth,
+    latency,
+    orders,
+    receipts,
+    rest,
+    whole_path,
+)
 from benchmarks.figures import Report
 from benchmarks.progress import show
 from benchmarks.sizes import FULL, QUICK, Sizes
@@ -25,10 +36,13 @@ from benchmarks.sizes import FULL, QUICK, Sizes
 MEASUREMENTS: dict[str, Callable[[Sizes, Path], Report]] = {
     "rest": rest.measure,
     "latency": latency.measure,
+    "whole-path": whole_path.measure,
     "orders": orders.measure,
+    "receipts": receipts.measure,
     "fan-out": fan_out.measure,
     "burst": burst.measure,
     "backlog": backlog.measure,
+    "comeback": comeback.measure,
     "growth": growth.measure,
 }
 RESULT = Path("var") / "benchmarks.json"

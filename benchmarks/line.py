@@ -124,21 +124,21 @@ def suffer_outage(stock: Stock) -> None:
 
 
 class Line:
-    """A copy of a stock with Redis and workers that have nothing to do yet."""
+    """A copy of a stock with Redis, and with workers that have nothing to do yet."""
 
-    def __init__(self, var: Path, stock: Stock, workers: Sequence[int]) -> None:
+    def __init__(self, var: Path, stock: Stock) -> None:
         self.var = var
+        self.workers: Sequence[int] = ()  # their process ids
         self._stock = stock
-        self._workers = workers
         self._database = _connect(var)
 
     def release_burst(self) -> float:
         """Seconds to send all, from wake-ups that lie in Redis to the last attempt recorded."""
-        freeze(self._workers)
+        freeze(self.workers)
         asyncio.run(self._wake_all())
         self._open()
         started = time.perf_counter()
-        thaw(self._workers)
+        thaw(self.workers)
         return self._until_done(started)
 
     def release_backlog(self) -> float:
@@ -159,9 +159,40 @@ class Line:
         await database.close()
         return elapsed
 
+    async def wake_one_by_one(self, delivery_ids: Sequence[str]) -> None:
+        """Leave a wake-up for each delivery in Redis, as orders do that come one by one."""
+        queue = self._queue()
+        for id_ in delivery_ids:
+            await queue.wake([id_])
+        await queue.close()
+
+    def postpone(self, delivery_ids: Sequence[str]) -> None:
+        """Let these deliveries not be due until ``make_due``."""
+        self._database.executemany(
+            "UPDATE delivery SET next_attempt_at = '2999-01-01 00:00:00.000000' WHERE id = ?",
+            [(id_,) for id_ in delivery_ids],
+        )
+
+    def make_due(self) -> None:
+        """Let all deliveries be due that wait, without a wake-up."""
+        self._database.execute(
+            "UPDATE delivery SET next_attempt_at = created_at WHERE state = 'pending'"
+        )
+
+    def delivered(self) -> int:
+        """Return how many deliveries have succeeded and are recorded."""
+        [count] = self._database.execute(
+            "SELECT count(*) FROM delivery WHERE state = 'succeeded'"
+        ).fetchone()
+        return int(count)
+
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
+
+    def pause(self) -> None:
+        """Pause all endpoints, so that the workers find nothing to do."""
+        self._database.execute("UPDATE endpoint SET status = 'paused'")
 
     def _open(self) -> None:
         self._database.execute("UPDATE endpoint SET status = 'active'")
@@ -201,27 +232,45 @@ class Line:
 
 
 @contextmanager
-def ready_line(stock: Stock, var: Path, *, workers: int, is_open: bool = False) -> Iterator[Line]:
-    """A line in the folder ``var``; its endpoints are paused until it is released, or open."""
-    shutil.copytree(stock.var, var)
-    if not is_open:
-        with closing(_connect(var)) as database:
-            database.execute("UPDATE endpoint SET status = 'paused'")
-    environment = {"HOOKSHOP_VAR": str(var)}
-    with ExitStack() as stack:
-        stack.enter_context(running("shop.embedded_redis", **environment))
-        wait_until(private_redis_socket(var).exists, "Redis listens")
-        pids = [
-            stack.enter_context(running("shop.worker", **environment)).pid for _ in range(workers)
+def ready_line(
+    stock: Stock,
+    var: Path,
+    *,
+    workers: int,
+    is_open: bool = False,
+    worker: Sequence[str] = ("shop.worker",),
+) -> Iterator[Line]:
+    """A line in the folder ``var``; its endpoints are paused until it is released, or open.
+
+    ``worker``: the module of a worker with its arguments.
+    """
+    with stopped_line(stock, var) as line, ExitStack() as stack:
+        if not is_open:
+            line.pause()
+        line.workers = [
+            stack.enter_context(running(*worker, HOOKSHOP_VAR=str(var))).pid for _ in range(workers)
         ]
-        _wait_for_workers(_settings(var).resolved_redis_url, workers)
-        line = Line(var, stock, pids)
+        wait_for_workers(var, workers)
+        time.sleep(SETTLE_SECONDS)
+        yield line
+
+
+@contextmanager
+def stopped_line(stock: Stock, var: Path) -> Iterator[Line]:
+    """A line in the folder ``var`` that has no worker yet; its endpoints are open."""
+    shutil.copytree(stock.var, var)
+    with running("shop.embedded_redis", HOOKSHOP_VAR=str(var)):
+        wait_until(private_redis_socket(var).exists, "Redis listens")
+        line = Line(var, stock)
         yield line
         line.close()
     shutil.rmtree(var)
 
 
-def _wait_for_workers(redis_url: str, workers: int) -> None:
+def wait_for_workers(var: Path, workers: int) -> None:
+    """Wait for the first sign of life of so many workers."""
+    redis_url = _settings(var).resolved_redis_url
+
     async def alive() -> int:
         heartbeats = Heartbeats(redis_url)
         signs = await heartbeats.alive()
@@ -229,7 +278,6 @@ def _wait_for_workers(redis_url: str, workers: int) -> None:
         return len(signs or ())
 
     wait_until(lambda: asyncio.run(alive()) >= workers, "the workers are up")
-    time.sleep(SETTLE_SECONDS)
 
 
 def _settings(var: Path) -> Settings:

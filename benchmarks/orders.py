@@ -1,85 +1,70 @@
-"""Orders a second that the shop accepts over HTTP, with everything else at work.
+"""Orders a second that the shop accepts over HTTP, while a worker delivers them as on any day.
 
-A worker delivers what is ordered meanwhile, as on any day. The yardstick is the same POST by the
-same client to the bare receiver: what no web application could beat.
+The webhooks go to the bare receiver, so the subscriber takes nothing of the machine. One yardstick
+is the textbook's shop, with its worker; the other is the same POST to the bare receiver, which no
+web application could beat.
 """
 
-import asyncio
-import time
-from contextlib import ExitStack
+import shutil
 from pathlib import Path
-
-import httpx
-from httpx_aiohttp import HttpxAiohttpClient
 
 from benchmarks.figures import Comparison, Figure, Report
 from benchmarks.line import running_sink
-from benchmarks.processes import free_port, running, wait_until_serving
+from benchmarks.load import ORDER, post_all
 from benchmarks.progress import show
 from benchmarks.sizes import Sizes
+from benchmarks.systems import HOOKSHOP, TEXTBOOK, running_system
 
-ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}
 AT_ONCE = (1, 50)
+WARM_UP = 50
+BARE = "the bare receiver"
+
+Rates = dict[str, list[float]]  # requests a second by who answered, one for each round
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
     """Orders a second, 1 and 50 at a time."""
-    figures = []
-    with ExitStack() as stack:
-        sink = stack.enter_context(running_sink())
-        shop = _start_shop(stack, var / "orders", f"{sink}/hook")
-        for at_once in AT_ONCE:
-            ours, bare = [], []
-            for number in range(sizes.rounds):
-                show(f"orders: round {number + 1} of {sizes.rounds}, {at_once} at a time")
-                ours.append(asyncio.run(_rate(f"{shop}/v1/orders", sizes.orders, at_once)))
-                _wait_until_delivered(shop)
-                bare.append(asyncio.run(_rate(f"{sink}/orders", sizes.orders, at_once)))
-            beside = f"the bare receiver, {at_once} at a time"
-            figures += [
-                Figure(f"{at_once} at a time", "/s", ours, (Comparison(beside),)),
-                Figure(beside, "/s", bare, in_passing=True),
-            ]
+    rates: dict[int, Rates] = {
+        at_once: {HOOKSHOP: [], TEXTBOOK: [], BARE: []} for at_once in AT_ONCE
+    }
+    with running_sink() as sink:
+        for number in range(sizes.rounds):
+            show(f"orders: round {number + 1} of {sizes.rounds}")
+            for name in (HOOKSHOP, TEXTBOOK):
+                for at_once, rate in _rates(name, f"{sink}/hook", sizes.orders, var).items():
+                    rates[at_once][name].append(rate)
+            for at_once in AT_ONCE:
+                seconds = post_all(f"{sink}/orders", [ORDER] * sizes.orders, at_once=at_once)
+                rates[at_once][BARE].append(sizes.orders / seconds)
     return Report(
         f"Orders accepted a second: {sizes.orders:,} orders while a worker delivers them;"
         f" median of {sizes.rounds}",
-        figures,
+        [figure for at_once in AT_ONCE for figure in _figures(at_once, rates[at_once])],
     )
 
 
-def _start_shop(stack: ExitStack, var: Path, webhook_url: str) -> str:
-    port = free_port()
-    environment = {"HOOKSHOP_VAR": str(var), "SHOP_PORT": str(port)}
-    for module in ("shop.embedded_redis", "shop", "shop.worker"):
-        stack.enter_context(running(module, **environment))
-    url = f"http://127.0.0.1:{port}"
-    wait_until_serving(url)
-    registration = {"webhook_url": webhook_url}
-    httpx.post(f"{url}/v1/webhooks/register", json=registration, trust_env=False).raise_for_status()
-    return url
+def _rates(name: str, receiver_url: str, orders: int, var: Path) -> dict[int, float]:
+    """Return the orders a second of a system that is started for it, by how many come at once."""
+    rates = {}
+    with running_system(name, var / "orders", receiver_url=receiver_url) as system:
+        post_all(system.orders_url, [ORDER] * WARM_UP, at_once=min(AT_ONCE))
+        for at_once in AT_ONCE:
+            system.wait_until_delivered()
+            seconds = post_all(system.orders_url, [ORDER] * orders, at_once=at_once)
+            rates[at_once] = orders / seconds
+        system.wait_until_delivered()
+    shutil.rmtree(var / "orders")
+    return rates
 
 
-async def _rate(url: str, orders: int, at_once: int) -> float:
-    """Requests a second."""
-    numbers = iter(range(orders))
-    async with HttpxAiohttpClient(trust_env=False, timeout=60) as client:
-
-        async def order_on() -> None:
-            for _ in numbers:  # shared by all
-                answer = await client.post(url, json=ORDER)
-                answer.raise_for_status()
-
-        started = time.perf_counter()
-        await asyncio.gather(*(order_on() for _ in range(at_once)))
-        return orders / (time.perf_counter() - started)
-
-
-def _wait_until_delivered(shop: str) -> None:
-    """So that the next measurement has the machine to itself."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        states = httpx.get(f"{shop}/v1/stats", trust_env=False).json()["deliveries"]
-        if not states["pending"] and not states["sending"]:
-            return
-        time.sleep(0.1)
-    raise SystemExit("the worker has not kept up with the orders")
+def _figures(at_once: int, rates: Rates) -> list[Figure]:
+    yardsticks = {name: f"{name}, {at_once} at a time" for name in (TEXTBOOK, BARE)}
+    return [
+        Figure(
+            f"{at_once} at a time",
+            "/s",
+            rates[HOOKSHOP],
+            [Comparison(label) for label in yardsticks.values()],
+        ),
+        *(Figure(label, "/s", rates[name], in_passing=True) for name, label in yardsticks.items()),
+    ]

@@ -47,15 +47,16 @@ def running_stack(var: Path) -> Iterator[Stack]:
     demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         shop_url = f"http://127.0.0.1:{shop_port}"
-        webhook_url = _wait_until_subscribed(shop_url)
-        with closing(_read_only(var / "subscriber.db")) as receipts:
-            yield Stack(shop_url, webhook_url, _secret(var), receipts)
+        webhook_url = wait_until_subscribed(shop_url)
+        with closing(read_only(var / "subscriber.db")) as receipts:
+            yield Stack(shop_url, webhook_url, secret_of(var), receipts)
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait()
 
 
-def _wait_until_subscribed(shop_url: str) -> str:
+def wait_until_subscribed(shop_url: str) -> str:
+    """Wait until the subscriber has registered, and return its URL."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -68,12 +69,13 @@ def _wait_until_subscribed(shop_url: str) -> str:
     raise SystemExit(f"The subscriber has not registered within {START_SECONDS} s.")
 
 
-def _secret(var: Path) -> str:
+def secret_of(var: Path) -> str:
     """The secret that shop and subscriber share; a benchmark may look into the database."""
-    with closing(_read_only(var / "shop.db")) as database:
+    with closing(read_only(var / "shop.db")) as database:
         [locked] = database.execute("SELECT locked_secret FROM endpoint_secret").fetchone()
     return Vault.open(var / "secrets.key").unlock(locked)
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a database, and see what is committed at each statement."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)

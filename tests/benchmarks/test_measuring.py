@@ -10,10 +10,18 @@ from benchmarks.__main__ import MEASUREMENTS, main
 FIGURES = {
     "rest": {"first start", "second start", "memory: all together", "processor, all together"},
     "latency": {"p50", "p95", "p99", "a direct POST, p99"},
-    "orders": {"1 at a time", "50 at a time"},
+    "whole-path": {
+        "16 customers: orders",
+        "50 customers: booked",
+        "16 customers: processor, worker",
+        "the textbook, 16 customers: booked",
+    },
+    "orders": {"1 at a time", "the textbook, 50 at a time", "the bare receiver, 50 at a time"},
+    "receipts": {"receipts", "the textbook, receipts", "processor for one"},
     "fan-out": {"one worker", "bare httpx, 50 in flight", "the same over aiohttp"},
     "burst": {"one worker", "two workers", "bare httpx, 50 in flight", "the same over aiohttp"},
     "backlog": {"one worker", "time to drain", "bare httpx, 50 in flight"},
+    "comeback": {"0.0 to 0.5 s", "the first second", "full speed"},
     "growth": {"log", "overview", "inbox, text", "memory of the shop", "log at 50"},
 }
 

@@ -1,0 +1,61 @@
+"""Webhooks a second that the subscriber verifies and books, with no shop in the way.
+
+They are signed before the clock starts, and each is another message. The yardstick is the
+textbook's subscriber: it checks the signature alone, and keeps no record of the single checks.
+"""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.figures import Comparison, Figure, Report
+from benchmarks.load import Post, post_all
+from benchmarks.progress import show
+from benchmarks.sizes import Sizes
+from benchmarks.systems import CLOCK_TICK_SECONDS, HOOKSHOP, TEXTBOOK, System, running_system
+from benchmarks.webhooks import signed_webhook
+
+AT_ONCE = 50
+WARM_UP = 50
+
+
+def measure(sizes: Sizes, var: Path) -> Report:
+    """Receipts a second, and the processor milliseconds for one."""
+    rates: dict[str, list[float]] = {HOOKSHOP: [], TEXTBOOK: []}
+    costs: dict[str, list[float]] = {HOOKSHOP: [], TEXTBOOK: []}
+    for number in range(sizes.rounds):
+        for name in (HOOKSHOP, TEXTBOOK):
+            show(f"receipts: round {number + 1} of {sizes.rounds}, {name}")
+            with running_system(name, var / "receipts") as system:
+                _deliver(system, WARM_UP)
+                rate, cost = _deliver(system, sizes.receipts)
+            rates[name].append(rate)
+            costs[name].append(cost)
+            shutil.rmtree(var / "receipts")
+    return Report(
+        f"Receipts: {sizes.receipts:,} signed requests, {AT_ONCE} at a time, into the subscriber;"
+        f" median of {sizes.rounds}",
+        [
+            Figure("receipts", "/s", rates[HOOKSHOP], (Comparison(f"{TEXTBOOK}, receipts"),)),
+            Figure(f"{TEXTBOOK}, receipts", "/s", rates[TEXTBOOK], in_passing=True),
+            Figure(
+                "processor for one", "ms", costs[HOOKSHOP], (Comparison(f"{TEXTBOOK}, processor"),)
+            ),
+            Figure(f"{TEXTBOOK}, processor", "ms", costs[TEXTBOOK], in_passing=True),
+        ],
+    )
+
+
+def _deliver(system: System, count: int) -> tuple[float, float]:
+    """Return the receipts a second and the processor milliseconds of the subscriber for one."""
+    now = datetime.now(UTC)
+    posts = [
+        Post(*signed_webhook(system.secret, system.webhook_url, issuer=system.issuer, now=now))
+        for _ in range(count)
+    ]
+    booked, used = system.booked(), system.processor_seconds()["subscriber"]
+    seconds = post_all(system.webhook_url, posts, at_once=AT_ONCE)
+    used = max(system.processor_seconds()["subscriber"] - used, CLOCK_TICK_SECONDS)
+    if system.booked() != booked + count:
+        raise SystemExit(f"{system.booked() - booked} of {count} webhooks were booked")
+    return count / seconds, used / count * 1000

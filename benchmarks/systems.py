@@ -1,0 +1,172 @@
+"""Shop, worker, subscriber and Redis as processes of their own: Hookshop's, or the textbook's."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.processes import free_port, running, wait_until, wait_until_serving
+from benchmarks.stack import read_only, secret_of, wait_until_subscribed
+from shop.config import private_redis_socket
+from shop.webhooks.signing import generate_secret
+
+HOOKSHOP, TEXTBOOK = "Hookshop", "the textbook"
+DONE_SECONDS = 300
+CLOCK_TICK_SECONDS = 0.01  # the resolution of a process's processor time
+_IS_DELIVERING = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('pending', 'sending'))"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One that runs. Both have the tables that are asked for here.
+
+    ``orders_url``, ``webhook_url``: where to post orders and signed webhooks.
+    ``secret``: what the subscriber verifies with. ``issuer``: the shop's URL, as tokens name it.
+    ``processes``: ``redis``, ``shop``, ``worker`` and ``subscriber``.
+    """
+
+    orders_url: str
+    webhook_url: str
+    secret: str
+    issuer: str
+    processes: Mapping[str, psutil.Process]
+    shop_database: sqlite3.Connection
+    subscriber_database: sqlite3.Connection
+
+    def booked(self) -> int:
+        """Return how many purchases are committed to the subscriber's books."""
+        [count] = self.subscriber_database.execute("SELECT count(*) FROM purchase").fetchone()
+        return int(count)
+
+    def wait_until_booked(self, count: int) -> None:
+        """Wait until so many purchases are booked."""
+        wait_until(lambda: self.booked() >= count, f"{count} booked", seconds=DONE_SECONDS)
+
+    def wait_until_delivered(self) -> None:
+        """Wait until the last attempt is recorded, too."""
+        wait_until(lambda: not self._is_delivering(), "all is delivered", seconds=DONE_SECONDS)
+
+    def _is_delivering(self) -> bool:
+        [is_so] = self.shop_database.execute(_IS_DELIVERING).fetchone()
+        return bool(is_so)
+
+    def processor_seconds(self) -> dict[str, float]:
+        """Return the processor time that each process has used since it started."""
+        return {name: _processor_seconds(process) for name, process in self.processes.items()}
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    family = [process, *process.children(recursive=True)]
+    return sum(sum(each.cpu_times()[:2]) for each in family)
+
+
+@contextmanager
+def running_system(
+    name: str,
+    var: Path,
+    *,
+    receiver_url: str | None = None,
+    worker: Sequence[str] = ("shop.worker",),
+) -> Iterator[System]:
+    """Run one of the two below ``var`` until the block ends.
+
+    ``receiver_url``: where webhooks go instead of to the subscriber, which then has nothing to do.
+    ``worker``: the module of Hookshop's worker with its arguments.
+    """
+    starting = (
+        _textbook(var, receiver_url) if name == TEXTBOOK else _hookshop(var, receiver_url, worker)
+    )
+    with starting as system:
+        yield system
+
+
+@contextmanager
+def _hookshop(var: Path, receiver_url: str | None, worker: Sequence[str]) -> Iterator[System]:
+    shop_port, subscriber_port = free_port(), free_port()
+    shop_url, subscriber_url = (f"http://127.0.0.1:{p}" for p in (shop_port, subscriber_port))
+    environment = {
+        "HOOKSHOP_VAR": str(var),
+        "SHOP_PORT": str(shop_port),
+        "SUBSCRIBER_PORT": str(subscriber_port),
+        "SUBSCRIBER_SHOP_URL": shop_url,
+        "SUBSCRIBER_AUTO_REGISTER": "0" if receiver_url else "1",
+    }
+    with ExitStack() as stack:
+        processes = _Processes(stack, environment)
+        processes.start_redis(var)
+        processes.start("shop", "shop")
+        processes.start("worker", *worker)
+        processes.start("subscriber", "subscriber_app")
+        for url in (shop_url, subscriber_url):
+            wait_until_serving(url)
+        if receiver_url:
+            _register(shop_url, receiver_url)
+        yield System(
+            orders_url=f"{shop_url}/v1/orders",
+            webhook_url=wait_until_subscribed(shop_url),
+            secret=secret_of(var),
+            issuer=shop_url,
+            processes=processes.by_name,
+            shop_database=_opened(stack, var / "shop.db"),
+            subscriber_database=_opened(stack, var / "subscriber.db"),
+        )
+
+
+def _register(shop_url: str, receiver_url: str) -> None:
+    url, body = f"{shop_url}/v1/webhooks/register", {"webhook_url": receiver_url}
+    httpx.post(url, json=body, trust_env=False).raise_for_status()
+
+
+@contextmanager
+def _textbook(var: Path, receiver_url: str | None) -> Iterator[System]:
+    shop_port, subscriber_port, secret = free_port(), free_port(), generate_secret()
+    shop_url, subscriber_url = (f"http://127.0.0.1:{p}" for p in (shop_port, subscriber_port))
+    webhook_url = f"{subscriber_url}/v1/new-purchase"
+    environment = {
+        "TEXTBOOK_SHOP_DATABASE": str(var / "shop.db"),
+        "TEXTBOOK_SUBSCRIBER_DATABASE": str(var / "subscriber.db"),
+        "TEXTBOOK_REDIS": str(private_redis_socket(var)),
+        "TEXTBOOK_WEBHOOK_URL": receiver_url or webhook_url,
+        "TEXTBOOK_SECRET": secret,
+    }
+    with ExitStack() as stack:
+        processes = _Processes(stack, environment)
+        processes.start_redis(var)
+        processes.start("shop", "benchmarks.textbook.shop", str(shop_port))
+        processes.start("subscriber", "benchmarks.textbook.subscriber", str(subscriber_port))
+        for url in (shop_url, subscriber_url):
+            wait_until_serving(url)
+        processes.start("worker", "benchmarks.textbook.worker")
+        yield System(
+            orders_url=f"{shop_url}/v1/orders",
+            webhook_url=webhook_url,
+            secret=secret,
+            issuer=shop_url,
+            processes=processes.by_name,
+            shop_database=_opened(stack, var / "shop.db"),
+            subscriber_database=_opened(stack, var / "subscriber.db"),
+        )
+
+
+class _Processes:
+    def __init__(self, stack: ExitStack, environment: Mapping[str, str]) -> None:
+        self._stack = stack
+        self._environment = environment
+        self.by_name: dict[str, psutil.Process] = {}
+
+    def start(self, name: str, *module_and_arguments: str) -> None:
+        process = self._stack.enter_context(running(*module_and_arguments, **self._environment))
+        self.by_name[name] = psutil.Process(process.pid)
+
+    def start_redis(self, var: Path) -> None:
+        redis = self._stack.enter_context(running("shop.embedded_redis", HOOKSHOP_VAR=str(var)))
+        self.by_name["redis"] = psutil.Process(redis.pid)
+        wait_until(private_redis_socket(var).exists, "Redis listens")
+
+
+def _opened(stack: ExitStack, path: Path) -> sqlite3.Connection:
+    return stack.enter_context(closing(read_only(path)))
