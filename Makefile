@@ -68,6 +68,10 @@ lint: ready-to-develop ## Check style, formatting and types
 bench: ready-to-develop ready-to-bench ## Measure everything beside its yardsticks (ONLY="burst rest" …)
 	@$(RUN) -m benchmarks $(ONLY)
 
+.PHONY: profile
+profile: ready-to-develop ## Show what one delivery costs the worker, by parts
+	@$(RUN) -m benchmarks.delivery_profile
+
 .PHONY: seed
 seed: ready-to-develop ## Fill the shop with N=1000000 deliveries (SUBSCRIBER=1: the inbox, too)
 	@$(RUN) -m benchmarks.seed $(or $(N),1000000) $(if $(SUBSCRIBER),--subscriber) $(if $(FORCE),--force)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import delivery_profile
 from benchmarks.__main__ import MEASUREMENTS, main
+from benchmarks.profiled_worker import PARTS
 
 FIGURES = {
     "rest": {"first start", "second start", "memory: all together", "processor, all together"},
@@ -47,3 +49,11 @@ def test_a_measurement_runs_through_and_leaves_its_figures(
         if "processor" not in figure["label"]
     )
     assert found["title"] in capsys.readouterr().out
+
+
+def test_the_profile_names_each_part_of_a_delivery(capsys: pytest.CaptureFixture[str]) -> None:
+    delivery_profile.main(["--quick"])
+
+    said = capsys.readouterr().out
+    assert all(part in said for part in PARTS)
+    assert said.count("100 %") == 2  # both situations had something to sample

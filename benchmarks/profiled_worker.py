@@ -1,0 +1,218 @@
+"""The shop's worker with a sampling profiler: where does the processor time of a delivery go?
+
+``python -m benchmarks.profiled_worker RESULT.json`` does what ``python -m shop.worker`` does. The
+signal SIGUSR2 starts the profiler and stops it again; the result maps each part to its seconds.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, CoroutineType, FrameType
+
+import greenlet
+
+from shop import worker
+
+# The parts of a delivery, by modules with their submodules. ``module:name`` is a function, or a
+# class with its methods, and comes before its module. The innermost frame that is named here
+# decides about a sample; one in a library that is not named belongs to whoever called it.
+PARTS: dict[str, tuple[str, ...]] = {
+    "queue": (
+        "arq",
+        "shop.queue",
+        "shop.redis.wake_ups",
+    ),
+    "dispatch": (
+        "shop.worker",
+        "shop.webhooks.delivery",
+        "shop.webhooks.in_flight",
+        "shop.webhooks.engine.dispatcher",
+    ),
+    "claim": (
+        "shop.webhooks.claims",
+        "shop.webhooks.due",
+        "shop.webhooks.engine.claiming",
+    ),
+    "sign": (
+        "shop.webhooks.delivery:Courier._sign",
+        "shop.webhooks.rules.signing",
+        "shop.webhooks.signing",
+        "shop.webhooks.vault",
+    ),
+    "send": (
+        "aiohttp",
+        "httpx",
+        "shop.webhooks.connections",
+        "shop.webhooks.engine.http_client",
+        "shop.webhooks.sender",
+        "shop.webhooks.stopwatch",
+    ),
+    "record": (
+        "shop.webhooks.breaker",
+        "shop.webhooks.engine.recording",
+        "shop.webhooks.health",
+        "shop.webhooks.outcomes",
+        "shop.webhooks.places",
+        "shop.webhooks.records",
+        "shop.webhooks.retries",
+        "shop.webhooks.states",
+    ),
+    "begin and commit": (
+        "shop.batches",
+        "shop.database",
+        "shop.on_postgres",
+        "shop.on_sqlite",
+        "shop.turns",
+        "shop.webhooks.ledger",
+    ),
+    "announce": (
+        "shop.announcements",
+        "shop.redis.change_feed",
+    ),
+    "log": (
+        "logging",
+        "shop.logs",
+    ),
+    "housekeeping": (
+        "shop.heartbeats",
+        "shop.redis.heartbeats",
+        "shop.tallies",
+        "shop.webhooks.retention",
+    ),
+}
+EVENT_LOOP, ELSEWHERE = "event loop", "everything else"
+
+SAMPLE_SECONDS = 0.001  # of processor time; many systems look only every 4 ms
+# Where the main thread sleeps; and where a task waits for another thread. What is behind an async
+# generator, as in a context manager, cannot be seen.
+_SLEEPS = "selectors"
+_HANDS_OVER = ("aiosqlite", "asyncio.threads", "contextlib")
+_PART_BY_NAME = {name: part for part, names in PARTS.items() for name in names}
+
+Call = tuple[str, CodeType]  # the module and the code of a frame
+Stack = list[Call]  # the innermost call first
+
+
+class Profiler:
+    """Adds up the processor time of all threads, by parts.
+
+    A sample is taken after so much processor time. What a thread has used since the last sample is
+    charged to what it is doing now.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._is_running = False
+        self._main = threading.main_thread().ident
+        self._clocks: dict[int, float] = {}  # of each thread, at the last sample
+
+    def toggle(self, *_signal: object) -> None:
+        """Start to take samples, or stop."""
+        self._is_running = not self._is_running
+        interval = SAMPLE_SECONDS if self._is_running else 0
+        self._clocks = {thread: _used_by(thread) for thread in _threads()}
+        signal.setitimer(signal.ITIMER_PROF, interval, interval)
+
+    def take_sample(self, _signal: int, frame: FrameType | None) -> None:
+        """Charge each thread; for the interpreter, which calls it in the main thread."""
+        if not self._is_running:
+            return  # a last signal, after the stop
+        began = time.thread_time()
+        for thread in _threads():
+            used = _used_by(thread)
+            since_last = used - self._clocks.setdefault(thread, used)
+            stacks = self._stacks_of(thread, frame) if since_last else []
+            for stack in stacks:
+                self.seconds[part_of(stack)] += since_last / len(stacks)
+            if stacks:
+                self._clocks[thread] = used
+        if self._main in self._clocks:  # the sample itself is nobody's
+            self._clocks[self._main] += time.thread_time() - began
+
+    def _stacks_of(self, thread: int, frame: FrameType | None) -> list[Stack]:
+        """Return what a thread works for; nothing while the main thread sleeps.
+
+        What that one has used is charged to what it does next. Another thread works for a task that
+        waits, and it is not known which: all that do are charged with a share.
+        """
+        if thread == self._main:
+            stack = list(calls_from(frame))
+            return [] if stack and _is_in(stack[0][0], (_SLEEPS,)) else [stack]
+        stacks = [awaited_by(task) for task in asyncio.all_tasks()]
+        waiting = [stack for stack in stacks if stack and _is_in(stack[0][0], _HANDS_OVER)]
+        return waiting or [[]]
+
+
+def _threads() -> list[int]:
+    return [thread.ident for thread in threading.enumerate() if thread.ident]
+
+
+def _used_by(thread: int) -> float:
+    return time.clock_gettime(time.pthread_getcpuclockid(thread))
+
+
+def calls_from(frame: FrameType | None) -> Iterator[Call]:
+    """Go outwards from this frame, and from a greenlet of SQLAlchemy to the one that awaits it."""
+    current = greenlet.getcurrent()
+    while frame:
+        yield _module_of(frame), frame.f_code
+        frame = frame.f_back
+        if frame is None and current.parent:
+            current = current.parent
+            frame = current.gr_frame
+
+
+def awaited_by(task: asyncio.Task[object]) -> Stack:
+    """Return where a suspended task waits."""
+    outermost_first: Stack = []
+    coroutine: object = task.get_coro()
+    while isinstance(coroutine, CoroutineType) and coroutine.cr_frame:
+        outermost_first.append((_module_of(coroutine.cr_frame), coroutine.cr_code))
+        coroutine = coroutine.cr_await
+    return outermost_first[::-1]
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def part_of(stack: Stack) -> str:
+    """Return the part whose work this is."""
+    for module, code in stack:
+        for name in (*_prefixes(f"{module}:{code.co_qualname}"), *_prefixes(module)):
+            if part := _PART_BY_NAME.get(name):
+                return part
+    return EVENT_LOOP if stack and _is_in(stack[0][0], ("asyncio",)) else ELSEWHERE
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """The name, and what is left of it without its last word, and the last two, and so on."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def _is_in(module: str, packages: tuple[str, ...]) -> bool:
+    return any(name in packages for name in _prefixes(module))
+
+
+def main() -> None:
+    """Run the worker, and leave the result when it has ended."""
+    result = Path(sys.argv[1])
+    profiler = Profiler()
+    signal.signal(signal.SIGPROF, profiler.take_sample)
+    signal.signal(signal.SIGUSR2, profiler.toggle)
+    try:
+        worker.main()
+    finally:
+        result.write_text(json.dumps(profiler.seconds))
+
+
+if __name__ == "__main__":
+    main()
