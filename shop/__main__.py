@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import sys
 
@@ -52,6 +53,9 @@ def main() -> None:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = Server(config, app.state.feed)
+    # What is there by now stays to the end. Python would look through it for garbage while it reads
+    # a large JSON body, and nobody else would be served for 0.2 s instead of 0.02 s.
+    gc.freeze()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

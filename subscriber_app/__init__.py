@@ -8,7 +8,7 @@ It shares no code with the shop: two companies, one contract. Reading order:
 4. ``inbox``: from a request to a receipt, a purchase and an answer, in one commit; ``purchases``:
    their state, in whatever order events come; ``tallies``: totals that nobody has to count.
 5. ``explanation``, ``diagnosis``: the work behind the checks, and what a sender did wrong, from
-   ``keyring``, ``rewriting`` and ``comparison``. Pure again; for the page of a receipt.
+   ``keyring``, ``rewriting``, ``json_limits`` and ``comparison``. Pure again, for a receipt's page.
 6. ``faults``, ``hanging_up``: what it does wrong on purpose.
 7. ``subscription``, ``shop_client``: how the secret comes here.
 8. ``web``: receiver, JSON API and dashboard; ``app``: the only place where all is wired together.

@@ -37,6 +37,7 @@ from subscriber_app.web.api import api_router
 from subscriber_app.web.errors import exception_handlers
 from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import jinja_environment, page_handlers
+from subscriber_app.web.receipt_view import ReceiptViews
 from subscriber_app.web.receiver import receive_webhook
 from subscriber_app.web.request_log import RequestLog
 from subscriber_app.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
@@ -66,6 +67,8 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
     storyteller = Storyteller(database, shop, webhook_url=settings.webhook_url, now=now)
 
+    receipt_views = ReceiptViews()
+
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         await database.create_tables()
@@ -75,7 +78,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             async with _kept(subscriptions) if settings.auto_register else nullcontext():
                 yield
         finally:
-            for part in (attack_desk, sales, shop, database):
+            for part in (receipt_views, attack_desk, sales, shop, database):
                 await part.close()
 
     app = Litestar(
@@ -100,6 +103,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             faults=faults,
             attack_desk=attack_desk,
             defences=defences,
+            receipt_views=receipt_views,
             sales=sales,
             storyteller=storyteller,
             subscriptions=subscriptions,

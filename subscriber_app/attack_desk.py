@@ -51,6 +51,32 @@ class Keys:
     audience: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """``known``: the situation of requests with the receipt's message id, ``unknown`` of others."""
+
+    target: Target
+    known: Situation
+    unknown: Situation
+
+    def offers(self) -> dict[Attack, Prediction | ImpossibleAttack]:
+        """Return for every attack what must come of it, or why it cannot be made.
+
+        Pure, but slow for a large body, which is signed and read several times for each.
+        """
+        own_id = message_id_of(self.target.request)
+        found: dict[Attack, Prediction | ImpossibleAttack] = {}
+        for attack in Attack:
+            try:
+                sent = make(attack, self.target)
+            except ImpossibleAttack as error:
+                found[attack] = error
+                continue
+            is_known = message_id_of(sent) == own_id
+            found[attack] = predict(sent, self.known if is_known else self.unknown)
+        return found
+
+
 class AttackDesk:
     """The desk. ``local_url``: where we listen. ``webhook_url``: who we are before subscribing."""
 
@@ -73,21 +99,14 @@ class AttackDesk:
             base_url=local_url, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
         )
 
-    async def offers(self, receipt: Receipt) -> dict[Attack, Prediction | ImpossibleAttack]:
-        """Every attack on a receipt's request: what must come of it, or why it cannot be made."""
+    async def outlook(self, receipt: Receipt) -> "Outlook":
+        """What the attacks on a receipt's request depend on, as of now."""
         keys, original = await self.keys(), request_of(receipt)
-        target = self._target(original, keys)
-        handled = await self._handled(original)
-        found: dict[Attack, Prediction | ImpossibleAttack] = {}
-        for attack in Attack:
-            try:
-                sent = make(attack, target)
-            except ImpossibleAttack as error:
-                found[attack] = error
-                continue
-            is_known = message_id_of(sent) == message_id_of(original)
-            found[attack] = predict(sent, self._situation(keys, handled if is_known else None))
-        return found
+        return Outlook(
+            target=self._target(original, keys),
+            known=self._situation(keys, await self._handled(original)),
+            unknown=self._situation(keys, None),
+        )
 
     async def attack(self, receipt: Receipt, attack: Attack) -> str:
         """Send this variant of a receipt's request; the id of the new receipt.

@@ -3,6 +3,9 @@
 A check can only say that a signature does not fit. This tries the usual mistakes and sees with
 which of them it would: then that is what happened, beyond doubt. For the page of a receipt; what
 comes in is never accepted because of a diagnosis.
+
+Anyone can send a request, so the work for one is bounded, whatever its bytes are. What is beyond
+the bounds is not tried, and ``Diagnosis.untried`` says so.
 """
 
 import base64
@@ -11,7 +14,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +26,14 @@ from subscriber_app.explanation import (
     signed_content,
     token_is_signed_by,
 )
-from subscriber_app.keyring import Keyring, KnownSecret, good_at
-from subscriber_app.rewriting import guesses
+from subscriber_app.keyring import Keyring, KnownSecret, good_at, worth_trying
+from subscriber_app.rewriting import Guess, guesses, not_guessed
 from subscriber_app.verification import MOST_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
 from subscriber_app.vocabulary import Reason
 
 _RAW_BYTES = "Sign and send the same bytes, and verify the raw body before anything parses it."
+# Digests of guessed bodies, together: about a tenth of a second.
+MAX_DIGESTED_BYTES = 32 * 1024 * 1024
 _UNITS = ((10**3, "milliseconds"), (10**6, "microseconds"), (10**9, "nanoseconds"))
 
 
@@ -36,41 +41,49 @@ _UNITS = ((10**3, "milliseconds"), (10**6, "microseconds"), (10**9, "nanoseconds
 class Diagnosis:
     """``finding``: what happened, one sentence. ``advice``: what to do about it.
 
-    ``sides``: the bytes that were signed and those that came, where both are known.
+    ``sides``: the bytes that were signed and those that came, where both are known. ``untried``:
+    what was left out because the request is beyond the bounds, in words.
     """
 
     finding: str
     advice: str
     sides: Sides | None = None
+    untried: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A refused request as of the moment when it came."""
+    """A refused request as of the moment when it came.
+
+    ``keyring``: the secrets that are tried. ``given``: the signatures of the header. ``claims``:
+    those of the token if it is signed with a secret of ours, else nothing.
+    """
 
     request: IncomingRequest
     received_at: datetime
     audience: str
     keyring: Keyring
+    given: Sequence[str]
+    claims: dict[str, Any]
+    untried: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, request: IncomingRequest, received_at: datetime, audience: str, known: Keyring
+    ) -> "Case":
+        """``known``: every secret."""
+        keyring = worth_trying(known, received_at)
+        header = request.header("webhook-signature")
+        given = header.split(" ")[:MOST_SIGNATURES] if header else []
+        case = cls(request, received_at, audience, keyring, given, _own_claims(request, keyring))
+        if len(keyring) < len(known):
+            case.untried.append(f"{len(known) - len(keyring)} other secrets")
+        return case
 
     @property
     def good(self) -> Sequence[KnownSecret]:
         """The secrets that counted then."""
         return good_at(self.keyring, self.received_at)
-
-    @property
-    def given(self) -> list[str]:
-        """The signatures of the header."""
-        header = self.request.header("webhook-signature")
-        return header.split(" ")[:MOST_SIGNATURES] if header else []
-
-    @property
-    def claims(self) -> dict[str, Any]:
-        """The claims of the token if it is signed with a secret of ours, else nothing."""
-        parts = bearer_parts(self.request)
-        if parts and any(token_is_signed_by(parts, known) for known in self.keyring):
-            return decoded_json(parts[1]) or {}
-        return {}
 
     def has_signature(self, content: bytes, keyring: Keyring | None = None) -> bool:
         """Whether a signature of the header is right for this content."""
@@ -85,6 +98,13 @@ class Case:
         )
 
 
+def _own_claims(request: IncomingRequest, keyring: Keyring) -> dict[str, Any]:
+    parts = bearer_parts(request)
+    if parts and any(token_is_signed_by(parts, known) for known in keyring):
+        return decoded_json(parts[1]) or {}
+    return {}
+
+
 def diagnose(
     request: IncomingRequest,
     reason: Reason,
@@ -97,12 +117,14 @@ def diagnose(
 
     ``keyring``: every secret that is known, those that have expired, too.
     """
-    case = Case(request, received_at, audience, keyring)
-    for look in _LOOKS.get(reason, ()):
-        found = look(case)
-        if found:
-            return found
-    return None
+    looks = _LOOKS.get(reason)
+    if looks is None:
+        return None
+    case = Case.of(request, received_at, audience, keyring)
+    found = next(filter(None, (look(case) for look in looks)), None)
+    if found is None and case.untried:
+        found = _NOTHING_FOUND
+    return found and replace(found, untried=tuple(case.untried))
 
 
 def _unit_of_timestamp(case: Case) -> Diagnosis | None:
@@ -242,16 +264,25 @@ def _other_body(case: Case) -> Diagnosis | None:
     if not case.given and not case.claims:
         return None
     came = case.request.body
+    digested = 0
     for guess in guesses(came):
+        digested += len(guess.original) * (1 + len(case.keyring))
+        if digested > MAX_DIGESTED_BYTES:
+            case.untried.append("some of the re-serialised bodies: they are too large together")
+            return None
         if guess.original != came and case.is_for(guess.original):
-            what = f"was re-serialised: {guess.change}" if guess.is_rewritten else "was changed"
-            change = "" if guess.is_rewritten else f": {guess.change}"
-            return Diagnosis(
-                f"After signing, the body {what}{change}.",
-                _RAW_BYTES,
-                compare(guess.original, came),
-            )
+            return _changed(guess, came)
+    if left_out := not_guessed(came):
+        case.untried.append(left_out)
     return None
+
+
+def _changed(guess: Guess, came: bytes) -> Diagnosis:
+    what = f"was re-serialised: {guess.change}" if guess.is_rewritten else "was changed"
+    change = "" if guess.is_rewritten else f": {guess.change}"
+    return Diagnosis(
+        f"After signing, the body {what}{change}.", _RAW_BYTES, compare(guess.original, came)
+    )
 
 
 def _token_tells(case: Case) -> Diagnosis | None:
@@ -345,6 +376,11 @@ def _unsigned_token(case: Case) -> Diagnosis | None:
         )
     return None
 
+
+_NOTHING_FOUND = Diagnosis(
+    "None of the usual mistakes was found.",
+    "Compare what was signed with what came, byte by byte, on both sides.",
+)
 
 Look = Callable[[Case], Diagnosis | None]
 

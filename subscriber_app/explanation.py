@@ -2,7 +2,7 @@
 
 ``verification`` decides, and stops at the first thing that is wrong; this looks at everything, for
 the page of a receipt, from the request as it was stored. No secret is in what it returns, only
-fingerprints.
+fingerprints. A stranger's texts are cut to what a person reads.
 """
 
 import base64
@@ -14,9 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from subscriber_app.keyring import Keyring, KnownSecret
+from subscriber_app.json_limits import is_within
+from subscriber_app.keyring import Keyring, KnownSecret, worth_trying
 from subscriber_app.tokens import LARGEST_TOKEN, LONGEST_LIFETIME_SECONDS, PARTS
 from subscriber_app.verification import MOST_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
+
+MAX_SHOWN_LENGTH = 300  # characters of a value: a few lines
+# Of a token's parts. Indented, deeper ones would fill the page with blanks.
+MAX_TOKEN_DEPTH = 12
+MAX_TOKEN_VALUES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,16 @@ class SecretTried:
 
 @dataclass(frozen=True, slots=True)
 class SignatureWork:
-    """``signed``: the bytes ``id.timestamp.body``. ``given``: the signatures of the header."""
+    """``signed``: the bytes ``id.timestamp.body``.
+
+    ``given``: the signatures of the header, cut to what is shown. ``untried``: how many other
+    secrets were left out.
+    """
 
     signed: bytes
     given: Sequence[str]
     tried: Sequence[SecretTried]
+    untried: int = 0
 
     @property
     def fits(self) -> bool:
@@ -110,13 +121,17 @@ def bearer_parts(request: IncomingRequest) -> list[str] | None:
 
 
 def decoded_json(part: str) -> dict[str, Any] | None:
-    """The object in a part of a token, read leniently, since it is only to be shown."""
+    """The object in a part of a token, read leniently, since it is only to be shown.
+
+    None, too, for one that is nested too deeply or has too many values to be shown.
+    """
     try:
         raw = base64.urlsafe_b64decode(part.encode("ascii") + b"==")
         document = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None
+    is_readable = is_within(document, max_depth=MAX_TOKEN_DEPTH, max_values=MAX_TOKEN_VALUES)
+    return document if isinstance(document, dict) and is_readable else None
 
 
 def token_is_signed_by(parts: Sequence[str], known: KnownSecret) -> bool:
@@ -166,7 +181,8 @@ def _try_signatures(
     given = header.split(" ")[:MOST_SIGNATURES]
     content = signed_content(request)
     tried = []
-    for known in keyring:
+    secrets = worth_trying(keyring, received_at)
+    for known in secrets:
         right = signature_of(content, known)
         matches = [_is_same(right, each) for each in given]
         tried.append(
@@ -178,7 +194,8 @@ def _try_signatures(
                 matches=matches,
             )
         )
-    return SignatureWork(content, given, tried)
+    shown = [cut(each) for each in given]
+    return SignatureWork(content, shown, tried, untried=len(keyring) - len(secrets))
 
 
 def _standing(known: KnownSecret, received_at: datetime) -> str:
@@ -208,7 +225,7 @@ def _decode_token(
         ],
         claims=[
             *_judge_header(header or {}),
-            _judge_token_signature(parts, received_at, keyring),
+            _judge_token_signature(parts, received_at, worth_trying(keyring, received_at)),
             *_judge_claims(claims or {}, request, received_at, audience),
         ],
     )
@@ -216,7 +233,7 @@ def _decode_token(
 
 def _pretty(document: dict[str, Any] | None) -> str:
     if document is None:
-        return "Not a JSON object in base64url"
+        return "Not a JSON object in base64url, or one too large or too deep to be shown"
     return json.dumps(document, indent=2)
 
 
@@ -249,7 +266,7 @@ def _judge_claims(
         _compared("jti", request.header("webhook-id"), claims.get("jti")),
         Judgement(
             "iat",
-            f"{timestamp}, as webhook-timestamp",
+            f"{cut(timestamp)}, as webhook-timestamp",
             _shown(issued),
             type(issued) is int and str(issued) == timestamp.lstrip("0"),
         ),
@@ -276,7 +293,7 @@ def _judge_expiry(issued: Any, expires: Any, received_at: datetime) -> Judgement
 
 
 def _compared(name: str, expected: str | None, came: Any) -> Judgement:
-    return Judgement(name, expected or "", _shown(came), came == expected)
+    return Judgement(name, cut(expected or ""), _shown(came), came == expected)
 
 
 def _shown(value: Any) -> str:
@@ -284,5 +301,9 @@ def _shown(value: Any) -> str:
         return "not there"
     text = value if isinstance(value, str) else json.dumps(value)
     # JSON may hold halves of characters, which no page can.
-    text = text.encode("utf-8", errors="backslashreplace").decode()
-    return text if len(text) <= 300 else f"{text[:300]}…"  # noqa: PLR2004 – a few lines
+    return cut(text.encode("utf-8", errors="backslashreplace").decode())
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a stranger's text, as much as is shown of it."""
+    return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"

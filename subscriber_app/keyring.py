@@ -13,6 +13,7 @@ from datetime import datetime
 from subscriber_app.verification import secret_key
 
 FINGERPRINT_LENGTH = 16
+MAX_TRIED = 20  # secrets, for one request: each costs a digest of its body
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,15 @@ Keyring = Sequence[KnownSecret]  # newest first
 def good_at(keyring: Keyring, moment: datetime) -> list[KnownSecret]:
     """The secrets that counted at this moment, newest first."""
     return [known for known in keyring if known.is_good_at(moment)]
+
+
+def worth_trying(keyring: Keyring, moment: datetime) -> list[KnownSecret]:
+    """Return at most ``MAX_TRIED`` secrets, newest first.
+
+    They are those that counted at this moment, and the newest of the others.
+    """
+    places = sorted(range(len(keyring)), key=lambda place: not keyring[place].is_good_at(moment))
+    return [keyring[place] for place in sorted(places[:MAX_TRIED])]
 
 
 def fingerprint(secret: str) -> str:

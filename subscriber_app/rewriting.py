@@ -1,7 +1,8 @@
 """What a body may have been before somebody parsed it and wrote it again. Pure.
 
 Most signatures that do not fit are right for other bytes of the same meaning. ``diagnosis`` tries
-these and sees which one was signed.
+these and sees which one was signed. Anyone can send a body, so the work is bounded: what is larger,
+deeper or of more parts than an event ever is, is not written again; ``not_guessed`` says so.
 """
 
 import json
@@ -10,9 +11,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-# Each guess costs a digest of the whole body for every secret.
-LARGEST_TRIED = 16 * 1024
+from subscriber_app.json_limits import is_within
 
+# Each guess costs a digest of the whole body for every secret.
+MAX_BODY_BYTES = 16 * 1024
+# An event has some ten values, two levels deep. Each of these is written in 90 ways.
+MAX_DEPTH = 12
+MAX_VALUES = 300
+# JavaScript writes whole numbers below this without an exponent.
+MAX_WHOLE_NUMBER = 10**21
+
+_TOO_DEEP = f"re-serialised bodies: the JSON is nested deeper than {MAX_DEPTH} levels"
 _CONTRACT_ORDER = ("event", "id", "type", "value", "order_id", "date")
 _FORMATS: dict[str, dict[str, Any]] = {
     "compact": {"separators": (",", ":")},
@@ -34,10 +43,27 @@ class Guess:
 
 def guesses(came: bytes) -> Iterator[Guess]:
     """Every guess at what ``came`` was before, the simplest first. Never raises."""
-    if len(came) <= LARGEST_TRIED:
+    if len(came) <= MAX_BODY_BYTES:
         yield from _edges(came)
         yield from _encodings(came)
         yield from _rewritten(came)
+
+
+def not_guessed(came: bytes) -> str:
+    """Return which guesses are not made at this body, and why; an empty string if all are."""
+    if len(came) > MAX_BODY_BYTES:
+        return f"changes to the body: it has more than {MAX_BODY_BYTES} bytes"
+    try:
+        document = json.loads(came)
+    except ValueError:
+        return ""  # there is nothing to write again
+    except RecursionError:
+        return _TOO_DEEP
+    if not is_within(document, max_depth=MAX_DEPTH, max_values=len(came)):
+        return _TOO_DEEP
+    if not is_within(document, max_depth=MAX_DEPTH, max_values=MAX_VALUES):
+        return f"re-serialised bodies: the JSON has more than {MAX_VALUES} values"
+    return ""
 
 
 def _edges(came: bytes) -> Iterator[Guess]:
@@ -68,6 +94,8 @@ def _encodings(came: bytes) -> Iterator[Guess]:
 def _rewritten(came: bytes) -> Iterator[Guess]:
     try:
         document = json.loads(came)
+        if not is_within(document, max_depth=MAX_DEPTH, max_values=MAX_VALUES):
+            return
         came_as = _format_of(document, came)
         for order, numbers in product(_ORDERS.items(), _NUMBERS.items()):
             arranged = numbers[1](order[1](document))
@@ -130,7 +158,8 @@ def _to_float(value: Any) -> Any:
 
 
 def _to_int(value: Any) -> Any:
-    return int(value) if type(value) is float and value.is_integer() else value
+    is_whole = type(value) is float and value.is_integer() and abs(value) < MAX_WHOLE_NUMBER
+    return int(value) if is_whole else value
 
 
 _ORDERS: dict[str, Callable[[Any], Any]] = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,6 +25,8 @@ from subscriber_app.vocabulary import Result
 PATIENCE_SECONDS = 1.5  # of a page; the shop is near, or it is away
 MOST_RECEIPTS = 100  # somebody may have sent the same id a million times
 MOST_CANDIDATES = 5  # deliveries of which one may be for us
+# A story has no use for bodies, of which a stranger may have sent a hundred times 256 KiB.
+_WITHOUT_BODY = defer(col(Receipt.body), raiseload=True)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Storyteller:
             .where(col(Receipt.message_id).is_not(None))
             .order_by(col(Receipt.id).desc())
             .limit(limit * 5)  # a message comes a few times at most, as a rule
+            .options(_WITHOUT_BODY)
         )
         async with self._database.reading() as session:
             receipts = (await session.exec(newest)).all()
@@ -111,12 +115,13 @@ async def _receipts_of(session: AsyncSession, message_id: str) -> Sequence[Recei
         .where(Receipt.message_id == message_id)
         .order_by(col(Receipt.id).desc())
         .limit(MOST_RECEIPTS + 1)
+        .options(_WITHOUT_BODY)
     )
     return (await session.exec(query)).all()
 
 
 def _received(receipt: Receipt) -> ReceivedRequest:
-    request = IncomingRequest([(name, value) for name, value in receipt.headers], receipt.body)
+    request = IncomingRequest([(name, value) for name, value in receipt.headers], b"")
     return ReceivedRequest(
         receipt_id=receipt.id,
         stamp=stamp_of(request.header("webhook-timestamp"), request.header("webhook-signature")),

@@ -34,6 +34,7 @@ PURE = {
     "subscriber_app.comparison",
     "subscriber_app.diagnosis",
     "subscriber_app.explanation",
+    "subscriber_app.json_limits",
     "subscriber_app.keyring",
     "subscriber_app.rewriting",
     "subscriber_app.events",

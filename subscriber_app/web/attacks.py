@@ -7,7 +7,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from subscriber_app.attack_desk import AttackDesk, NoReceipt, Unsendable
+from subscriber_app.attack_desk import NoReceipt, Outlook, Unsendable
 from subscriber_app.attacks import Attack, ImpossibleAttack, Prediction
 from subscriber_app.database import Database
 from subscriber_app.defences import Defence
@@ -34,17 +34,17 @@ class Offer:
     why: str = ""
 
 
-async def offers(desk: AttackDesk, receipt: Receipt) -> list[Offer]:
-    """Every attack on this receipt, each with what the rules say will come of it."""
+def offers(outlook: Outlook) -> list[Offer]:
+    """Every attack on a receipt, each with what the rules say will come of it."""
     return [
         Offer(
             attack.value,
             ATTACKS[attack].label,
             ATTACKS[attack].story,
-            prediction=None if isinstance(outlook, ImpossibleAttack) else outlook,
-            why=str(outlook) if isinstance(outlook, ImpossibleAttack) else "",
+            prediction=None if isinstance(expected, ImpossibleAttack) else expected,
+            why=str(expected) if isinstance(expected, ImpossibleAttack) else "",
         )
-        for attack, outlook in (await desk.offers(receipt)).items()
+        for attack, expected in outlook.offers().items()
     ]
 
 

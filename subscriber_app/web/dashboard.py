@@ -30,6 +30,7 @@ from subscriber_app.web.dependencies import (
     TheDatabase,
     TheFaults,
     TheFeed,
+    TheReceiptViews,
     TheSales,
     TheSubscriptions,
 )
@@ -42,7 +43,6 @@ from subscriber_app.web.inbox_query import (
 )
 from subscriber_app.web.live import Region, live_stream
 from subscriber_app.web.money import money_region
-from subscriber_app.web.receipt_view import order_of, receipt_context
 
 PAGE_SIZE = 30  # light, as the shop's log is
 MOST_COUNTED = 1000  # newer receipts: beyond it, nobody cares how many exactly
@@ -99,22 +99,28 @@ async def show_receipt(
     database: TheDatabase,
     subscriptions: TheSubscriptions,
     attack_desk: TheAttackDesk,
+    receipt_views: TheReceiptViews,
     receipt_id: FromPath[str],
 ) -> Template:
     """One request, the work behind each check, what went wrong, and its raw bytes."""
     async with database.reading() as session:
         receipt = await _existing(session, receipt_id)
         keyring = await read_keyring(session)
-        purchase = await find_purchase(session, order_of(receipt))
     standing = await subscriptions.current()
-    context = receipt_context(
+    context = await receipt_views.context(
         receipt,
         url=subscriptions.webhook_url,
         audience=standing.webhook_url if standing else subscriptions.webhook_url,
         keyring=keyring,
     )
-    context |= {"purchase": purchase, "attacks": await offers(attack_desk, receipt)}
-    return Template("subscriber/inbox/receipt.html", context=context)
+    outlook = await attack_desk.outlook(receipt)
+    attacks = await receipt_views.apart(lambda: offers(outlook))
+    async with database.reading() as session:
+        purchase = await find_purchase(session, context["order_id"])
+    return Template(
+        "subscriber/inbox/receipt.html",
+        context={**context, "purchase": purchase, "attacks": attacks},
+    )
 
 
 @get("/receipts/{receipt_id:str}/har", include_in_schema=False)

@@ -15,6 +15,7 @@ from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
 from subscriber_app.storyteller import Storyteller
 from subscriber_app.subscription import Subscriptions
+from subscriber_app.web.receipt_view import ReceiptViews
 
 TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
@@ -23,6 +24,7 @@ TheInbox = NamedDependency[Inbox]
 TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]
+TheReceiptViews = NamedDependency[ReceiptViews]
 TheSales = NamedDependency[SalesWatch]
 TheStoryteller = NamedDependency[Storyteller]
 TheSubscriptions = NamedDependency[Subscriptions]

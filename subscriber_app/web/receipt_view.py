@@ -1,17 +1,21 @@
 """What the page of a receipt shows, made from the stored request when the page is opened.
 
-Called by ``dashboard``. The rules are in ``explanation`` and ``diagnosis``; here their bytes and
-texts are made readable.
+The rules are in ``explanation`` and ``diagnosis``; here their bytes and texts are made readable.
+``ReceiptViews`` does it apart from the event loop, since the bytes are a stranger's.
 """
 
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from subscriber_app.checklist import VerificationError
 from subscriber_app.comparison import Piece
 from subscriber_app.diagnosis import Diagnosis, diagnose
 from subscriber_app.events import parse_event
-from subscriber_app.explanation import Explanation, explain, signed_content
+from subscriber_app.explanation import Explanation, cut, explain, signed_content
 from subscriber_app.keyring import Keyring
 from subscriber_app.models import Receipt
 from subscriber_app.verification import IncomingRequest
@@ -22,6 +26,9 @@ from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
 
 MOST_SIGNED_SHOWN = 4 * 1024  # bytes of the body; the whole body is further down the page
 LARGEST_PRETTY = 64 * 1024
+MAX_KEPT = 8  # receipts; what is shown of one may take some MB
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,46 @@ class StepView:
         return self.result == Result.FAILED
 
 
+class ReceiptViews:
+    """Works out what pages compute from a stranger's bytes, and keeps what was last asked for.
+
+    In a thread of its own, one receipt after the other: neither the receiver nor other pages wait.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+        self._kept: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
+
+    async def context(
+        self, receipt: Receipt, *, url: str, audience: str, keyring: Keyring
+    ) -> dict[str, Any]:
+        """Return what ``receipt_context`` returns."""
+
+        def read() -> dict[str, Any]:
+            return receipt_context(receipt, url=url, audience=audience, keyring=keyring)
+
+        # A receipt never changes; what is known of the secrets does.
+        secrets = tuple((known.fingerprint, known.since, known.until) for known in keyring)
+        return await self.apart(lambda: self._once((receipt.id, url, audience, secrets), read))
+
+    async def apart(self, work: Callable[[], Made]) -> Made:
+        """Do this in the thread, after what it was given before."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def close(self) -> None:
+        """Begin nothing more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _once(self, key: Hashable, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """In the thread, so of two who ask for the same receipt the second finds it done."""
+        if key not in self._kept:
+            self._kept[key] = work()
+        self._kept.move_to_end(key)
+        while len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+
 def receipt_context(
     receipt: Receipt, *, url: str, audience: str, keyring: Keyring
 ) -> dict[str, Any]:
@@ -47,6 +94,7 @@ def receipt_context(
     found = explain(request, received_at=receipt.received_at, audience=audience, keyring=keyring)
     return {
         "receipt": receipt,
+        "order_id": _order_of(receipt),
         "meaning": REASON_MEANINGS[Reason(receipt.reason)] if receipt.reason else "",
         "diagnosis": _diagnosis(receipt, request, audience, keyring),
         "steps": [_step(step, found) for step in receipt.steps],
@@ -62,16 +110,6 @@ def receipt_context(
     }
 
 
-def order_of(receipt: Receipt) -> str | None:
-    """The order that a believed request tells of."""
-    if receipt.verdict not in (Verdict.ACCEPTED, Verdict.DUPLICATE):
-        return None
-    try:
-        return parse_event(receipt.body).order_id
-    except VerificationError:  # accepted by an earlier version with other rules
-        return None
-
-
 def stored_request(receipt: Receipt) -> IncomingRequest:
     """The request as the receiver saw it."""
     return IncomingRequest(
@@ -80,6 +118,16 @@ def stored_request(receipt: Receipt) -> IncomingRequest:
         is_too_large=receipt.reason == Reason.TOO_LARGE,
         is_incomplete=receipt.reason == Reason.INCOMPLETE,
     )
+
+
+def _order_of(receipt: Receipt) -> str | None:
+    """The order that a believed request tells of."""
+    if receipt.verdict not in (Verdict.ACCEPTED, Verdict.DUPLICATE):
+        return None
+    try:
+        return parse_event(receipt.body).order_id
+    except VerificationError:  # accepted by an earlier version with other rules
+        return None
 
 
 def _diagnosis(
@@ -96,7 +144,12 @@ def _diagnosis(
     )
     if found is None:
         return None
-    return {"finding": found.finding, "advice": found.advice, "sides": _sides(found)}
+    return {
+        "finding": found.finding,
+        "advice": found.advice,
+        "sides": _sides(found),
+        "untried": found.untried,
+    }
 
 
 def _sides(found: Diagnosis) -> list[tuple[str, int, list[tuple[str, bool]]]]:
@@ -146,12 +199,12 @@ def _signed(request: IncomingRequest) -> dict[str, Any]:
     """The signed content, its three parts apart so that the page can colour them."""
     shown = request.body[:MOST_SIGNED_SHOWN]
     return {
-        "id": visible_text(request.header("webhook-id") or ""),
-        "timestamp": visible_text(request.header("webhook-timestamp") or ""),
+        "id": visible_text(cut(request.header("webhook-id") or "")),
+        "timestamp": visible_text(cut(request.header("webhook-timestamp") or "")),
         "body": _text(shown),
         "is_cut": len(shown) < len(request.body),
         "size": len(signed_content(request)),
-        "hex": hex_dump(signed_content(request, shown)),
+        "hex": hex_dump(signed_content(request, shown)[:MOST_SIGNED_SHOWN]),
     }
 
 

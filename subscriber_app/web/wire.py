@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from functools import lru_cache
 
 BYTES_A_LINE = 16
 DEEPEST_NESTING = 20  # beyond it, indented lines are mostly blank
@@ -23,7 +24,9 @@ def body_text(raw: bytes) -> str | None:
 
 def visible_text(text: str) -> str:
     """The text, with characters that cannot be seen replaced by visible signs."""
-    return "".join(_visible(character) for character in text)
+    if text.isprintable():  # which is stricter than we are, and a hundred times as fast
+        return text
+    return "".join(map(_visible, text))
 
 
 def hex_dump(raw: bytes) -> str:
@@ -64,6 +67,7 @@ def _indented(parts: list[str]) -> str | None:
     return "".join(pieces)
 
 
+@lru_cache(maxsize=1024)
 def _visible(character: str) -> str:
     if character == "\n":
         return "␊\n"  # a line feed at the end is one byte more, and breaks a signature

@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from subscriber_app.comparison import Piece, compare
+from tests.steps import steps_of
 
 
 def test_what_differs_is_marked_on_both_sides() -> None:
@@ -20,6 +22,22 @@ def test_very_long_texts_differ_as_a_whole_between_their_common_ends() -> None:
 
     assert [piece.differs for piece in one] == [False, True, False]
     assert [piece.differs for piece in other] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b",;" * 500, b",,;;" * 250),
+        (b"[" + b"1," * 498 + b"]", b"{" + b"1," * 497 + b"}"),
+        (b"x" + b"a,b," * 240 + b"y", b"z" + b"b,a," * 240 + b"w"),
+    ],
+)
+def test_parts_that_come_again_and_again_are_compared_in_a_bounded_number_of_steps(
+    one: bytes, other: bytes
+) -> None:
+    steps = steps_of(lambda: compare(one, other))
+
+    assert steps < 1_000_000
 
 
 @given(one=st.binary(max_size=60), other=st.binary(max_size=60))

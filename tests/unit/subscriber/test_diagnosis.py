@@ -27,6 +27,7 @@ from tests.integration.subscriber.signer import (
     key_of,
     purchase,
 )
+from tests.steps import steps_of
 
 RECEIVED_AT = datetime.fromtimestamp(NOW, UTC)
 A_DAY = timedelta(days=1)
@@ -328,6 +329,83 @@ def test_whatever_came_in_a_diagnosis_never_raises_and_never_shows_a_secret(
 
     for known in (OURS, EXPIRED):
         assert known.secret.removeprefix("whsec_") not in repr(found)
+
+
+NESTED = b"[" * 400 + b"1," * 7000 + b"1" + b"]" * 400
+HOSTILE_BODIES = {
+    "deep": b"[" * 900 + b"]" * 900,
+    "deep and wide": NESTED,
+    "wide": b"[" + b"1," * 8190 + b"1]",
+    "of empty objects": b"[" + b"{}," * 5000 + b"{}]",
+    "of large numbers": b"[" + b"1.5e300," * 2000 + b"1]",
+    "too deep to be parsed": b"[" * 16_000,
+    "of line feeds": b"\n" * 16_384,
+    "as large as can be received": b" " * 256 * 1024,
+    "just within the limits": b"[" * 12 + b"1.0," * 280 + b"1" + b"]" * 12,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
+@pytest.mark.parametrize("keyring", [[OURS], [OURS, *[EXPIRED] * 150]], ids=["one", "many"])
+def test_a_forged_request_is_diagnosed_in_a_bounded_number_of_steps(
+    body: bytes, keyring: Sequence[KnownSecret]
+) -> None:
+    request = incoming(
+        Delivery(body=body, secret=OTHER_SECRET),
+        webhook_signature=" ".join(["v1,forged"] * 20),
+    )
+
+    def diagnose_it() -> Diagnosis | None:
+        return diagnose(
+            request,
+            Reason.SIGNATURE_MISMATCH,
+            received_at=RECEIVED_AT,
+            audience=OUR_URL,
+            keyring=keyring,
+        )
+
+    assert steps_of(diagnose_it) < 500_000
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (NESTED, "re-serialised bodies: the JSON is nested deeper than 12 levels"),
+        (b"[" * 10_000, "re-serialised bodies: the JSON is nested deeper than 12 levels"),
+        (b"[" + b"1," * 300 + b"1]", "re-serialised bodies: the JSON has more than 300 values"),
+        (b" " * 20_000, "changes to the body: it has more than 16384 bytes"),
+    ],
+)
+def test_what_was_not_tried_is_said(body: bytes, said: str) -> None:
+    found = diagnosed(incoming(Delivery(body=body, secret=OTHER_SECRET)))
+
+    assert found
+    assert found.untried == (said,)
+
+
+def test_everything_is_tried_at_a_body_like_an_event() -> None:
+    found = diagnosed(incoming(Delivery(secret=OTHER_SECRET)))
+
+    assert found
+    assert found.untried == ()
+
+
+def test_the_secrets_that_counted_are_tried_before_all_others_however_many_there_are() -> None:
+    first = KnownSecret(SECRET, RECEIVED_AT - A_DAY, RECEIVED_AT + A_DAY)
+    later = [
+        KnownSecret(secret_number(number), RECEIVED_AT + number * A_DAY) for number in range(1, 31)
+    ]
+    request = replace(incoming(Delivery()), body=COMPACT + b"\n")
+
+    found = diagnosed(request, [*later[::-1], first])
+
+    assert found
+    assert "a line feed was added at the end" in found.finding
+    assert found.untried == ("11 other secrets",)
+
+
+def secret_number(number: int) -> str:
+    return "whsec_" + base64.b64encode(number.to_bytes(32)).decode()
 
 
 def test_a_body_too_large_to_be_tried_costs_nothing() -> None:

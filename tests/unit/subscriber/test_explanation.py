@@ -1,14 +1,16 @@
 """The work behind the checks agrees with the checks, and gives no secret away."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.explanation import Explanation, Judgement, explain
+from subscriber_app.explanation import MAX_SHOWN_LENGTH, Explanation, Judgement, explain
 from subscriber_app.keyring import KnownSecret
 from subscriber_app.verification import IncomingRequest
 from tests.integration.subscriber.signer import (
@@ -18,6 +20,7 @@ from tests.integration.subscriber.signer import (
     SECRET,
     SHOP_URL,
     Delivery,
+    base64url,
     incoming,
     key_of,
     purchase,
@@ -39,8 +42,10 @@ headers = st.lists(
 )
 
 
-def explained(request: IncomingRequest) -> Explanation:
-    return explain(request, received_at=RECEIVED_AT, audience=OUR_URL, keyring=[OURS, EXPIRED])
+def explained(
+    request: IncomingRequest, keyring: Sequence[KnownSecret] = (OURS, EXPIRED)
+) -> Explanation:
+    return explain(request, received_at=RECEIVED_AT, audience=OUR_URL, keyring=keyring)
 
 
 def wrong(judgements: Any) -> list[str]:
@@ -124,6 +129,48 @@ def test_half_a_character_in_a_claim_breaks_no_page() -> None:
     found = explained(incoming(Delivery(claims={"aud": "\ud800"})))
 
     assert claim(found, "aud").came.encode()
+
+
+@pytest.mark.parametrize("depth", [13, 400, 900, 1200])
+def test_a_deeply_nested_token_neither_breaks_nor_fills_the_page(depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    token = ".".join(map(base64url, [b"{}", nested.encode()])) + ".forged"
+
+    found = explained(incoming(Delivery(), authorization=f"Bearer {token}"))
+
+    if found.token:  # or it is too long to be looked at
+        name, _sent, decoded = found.token.parts[1]
+        assert name == "Claims"
+        assert "too deep to be shown" in decoded
+
+
+@pytest.mark.parametrize("claim_name", ["iss", "aud", "jti", "iat", "exp", "payload_hash"])
+def test_a_claim_of_any_kind_is_cut_to_what_is_shown(claim_name: str) -> None:
+    for strange in (list(range(250)), "x" * 2000, 10**2000, {"a": [1]}, -1e308, True):
+        found = explained(incoming(Delivery(claims={claim_name: strange})))
+
+        assert len(claim(found, claim_name).came) <= MAX_SHOWN_LENGTH + 1
+
+
+def test_long_headers_are_cut_to_what_is_shown() -> None:
+    long = "x" * 60_000
+
+    found = explained(incoming(Delivery(), webhook_signature=long, webhook_id=long))
+
+    assert found.signature
+    assert [len(given) for given in found.signature.given] == [MAX_SHOWN_LENGTH + 1]
+    assert len(claim(found, "jti").expected) == MAX_SHOWN_LENGTH + 1
+
+
+def test_of_many_secrets_those_that_counted_and_the_newest_are_tried() -> None:
+    others = [replace(EXPIRED, since=EXPIRED.since - timedelta(days=n)) for n in range(150)]
+
+    found = explained(incoming(Delivery()), [*others, OURS])
+
+    assert found.signature
+    assert found.signature.fits
+    assert len(found.signature.tried) == 20
+    assert found.signature.untried == 131
 
 
 @given(headers=headers, body=st.binary(max_size=40))

@@ -1,0 +1,127 @@
+"""What a page computes from a stranger's bytes is bounded, kept, and apart from the event loop."""
+
+import asyncio
+import threading
+from datetime import timedelta
+
+from sqlmodel import select
+
+from subscriber_app.config import Settings
+from subscriber_app.database import Database
+from subscriber_app.keyring import KnownSecret
+from subscriber_app.models import Receipt, Subscription
+from subscriber_app.web.receipt_view import MAX_KEPT, ReceiptViews
+from tests.integration.subscriber.conftest import Client, Clock
+from tests.integration.subscriber.requests import send, the_receipt
+from tests.integration.subscriber.signer import OTHER_SECRET, OUR_URL, SECRET, Delivery
+from tests.pages import Page, Visitor
+
+# Ten to thirty seconds' work, before there were bounds.
+DEEP_AND_WIDE = b"[" * 400 + b"1," * 7000 + b"1" + b"]" * 400
+
+
+async def page_of(subscriber: Client) -> Page:
+    """The page of the only receipt there is."""
+    return await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
+
+
+async def stored_receipt(settings: Settings) -> Receipt:
+    database = Database(settings.resolved_database_url)
+    async with database.reading() as session:
+        receipt = (await session.exec(select(Receipt))).one()
+    await database.close()
+    return receipt
+
+
+async def test_the_page_of_a_hostile_request_says_what_was_not_tried(subscribed: Client) -> None:
+    await send(subscribed, Delivery(secret=OTHER_SECRET).headers(), DEEP_AND_WIDE)
+
+    page = await page_of(subscribed)
+
+    assert page.status == 200
+    assert "Not tried: re-serialised bodies: the JSON is nested deeper than 12 levels." in page.text
+
+
+async def test_a_token_nested_too_deeply_to_be_written_does_not_break_the_page(
+    subscribed: Client,
+) -> None:
+    claims = {"iss": _nested(900)}
+    await send(subscribed, Delivery(claims=claims).headers(webhook_signature=None), b"{}")
+
+    assert (await page_of(subscribed)).status == 200
+
+
+def _nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+async def test_the_work_is_done_in_one_thread_that_is_not_the_event_loops(
+    subscribed: Client,
+) -> None:
+    assert subscribed
+    views = ReceiptViews()
+
+    threads = await asyncio.gather(*(views.apart(threading.current_thread) for _ in range(10)))
+
+    assert len(set(threads)) == 1
+    assert threads[0] is not threading.current_thread()
+    await views.close()
+
+
+async def test_the_result_is_kept_until_other_secrets_are_known(
+    subscribed: Client, settings: Settings, clock: Clock
+) -> None:
+    await send(subscribed, Delivery(secret=OTHER_SECRET).headers(), DEEP_AND_WIDE)
+    receipt = await stored_receipt(settings)
+    ours = KnownSecret(SECRET, clock() - timedelta(days=1))
+    views = ReceiptViews()
+
+    async def seen(*keyring: KnownSecret) -> object:
+        return await views.context(receipt, url=OUR_URL, audience=OUR_URL, keyring=keyring)
+
+    first, again, both = await asyncio.gather(
+        seen(ours), seen(ours), seen(ours, KnownSecret(OTHER_SECRET, clock()))
+    )
+
+    assert again is first
+    assert both is not first
+    await views.close()
+
+
+async def test_only_so_many_results_are_kept(
+    subscribed: Client, settings: Settings, clock: Clock
+) -> None:
+    await send(subscribed, Delivery().headers(), b"{}")
+    receipt = await stored_receipt(settings)
+    ours = KnownSecret(SECRET, clock())
+    views = ReceiptViews()
+
+    async def seen(url: str) -> object:
+        return await views.context(receipt, url=url, audience=OUR_URL, keyring=[ours])
+
+    first = await seen("http://0.example")
+    for number in range(1, MAX_KEPT + 1):
+        await seen(f"http://{number}.example")
+
+    assert await seen(f"http://{MAX_KEPT}.example") is not None
+    assert await seen("http://0.example") is not first
+    await views.close()
+
+
+async def test_a_page_follows_the_secrets_that_are_known(
+    subscribed: Client, settings: Settings
+) -> None:
+    await send(subscribed, Delivery(secret=OTHER_SECRET).headers(), b"{}")
+    assert "From outside, the two look the same" in (await page_of(subscribed)).text
+
+    database = Database(settings.resolved_database_url)
+    async with database.writing() as session:
+        standing = (await session.exec(select(Subscription))).one()
+        standing.secret = OTHER_SECRET
+        session.add(standing)
+    await database.close()
+
+    assert "From outside, the two look the same" not in (await page_of(subscribed)).text
