@@ -50,8 +50,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         "httpx",
         "shop.webhooks.connections",
         "shop.webhooks.engine.http_client",
-        "shop.webhooks.sender",
+        "shop.webhooks.http_client",
         "shop.webhooks.stopwatch",
+        "shop.webhooks.urls",
     ),
     "record": (
         "shop.webhooks.breaker",

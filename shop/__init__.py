@@ -2,15 +2,15 @@
 
 Reading order, from the rules to the wiring:
 
-1. ``webhooks/events``, ``signing``, ``outcomes``, ``retries``, ``breaker``, ``url_policy``: pure
-   rules, no I/O.
+1. ``webhooks/events``, ``signing``, ``outcomes``, ``retries``, ``breaker``, ``urls``,
+   ``url_policy``: pure rules, no I/O.
 2. ``models``, ``database``, ``on_sqlite``, ``on_postgres``: what is stored, and how a transaction
    is opened.
 3. ``orders``, ``fulfilment``, ``webhooks/endpoints``, ``webhooks/outbox``: a fact and the messages
    that tell about it, one commit.
 4. ``queue``, ``worker``, ``webhooks/delivery``, ``ledger``, ``due``, ``claims``, ``records``,
-   ``connections``, ``stopwatch``, ``sender``: wake-up, claim, send, record; ``heartbeats``: which
-   workers are alive.
+   ``http_client``, ``connections``, ``stopwatch``: wake-up, claim, send, record; ``heartbeats``:
+   which workers are alive.
 5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it;
    ``windows``, ``tallies``, ``webhooks/health``, ``figures``, ``metrics``: how it goes on the
    whole.

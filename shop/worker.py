@@ -31,10 +31,10 @@ from shop.tallies import merge_tallies
 from shop.tasks import end_tasks
 from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
+from shop.webhooks.http_client import HttpClient
 from shop.webhooks.in_flight import InFlight
 from shop.webhooks.retention import prune
 from shop.webhooks.rules import DeliveryRules
-from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 
 MOST_JOBS = 100  # wake-ups at a time
@@ -76,7 +76,7 @@ async def run(settings: Settings) -> None:
     feed = ChangeFeed(settings.resolved_redis_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
-    sender = Sender(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
+    sender = HttpClient(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     rules = _rules(settings)
     vault = Vault.open(settings.vault_key_file, settings.secrets_key)
     courier = Courier(database, sender, feed, vault, rules)

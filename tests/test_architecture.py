@@ -24,6 +24,7 @@ PURE = {
     "shop.webhooks.retries",
     "shop.webhooks.signing",
     "shop.webhooks.url_policy",
+    "shop.webhooks.urls",
     "shop.web.flow.facts",
     "shop.web.flow.places",
     "shop.web.flow.trails",

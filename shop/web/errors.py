@@ -23,7 +23,7 @@ from shop.web.access import FOR_PROGRAMS
 from shop.web.security import SECURITY_HEADERS
 from shop.webhooks.endpoints import AlreadyRegistered, NothingToPause
 from shop.webhooks.log import BadCursor
-from shop.webhooks.url_policy import UrlRefused
+from shop.webhooks.urls import UrlRefused
 
 RETRY_AFTER_SECONDS = 5
 _NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"

@@ -1,1 +1,1 @@
-"""Everything about sending webhooks: rules first, then endpoints, outbox, sender, delivery."""
+"""Everything about sending webhooks: rules first, then endpoints, outbox, HTTP client, delivery."""

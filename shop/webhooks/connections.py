@@ -1,15 +1,20 @@
-"""Opens connections for ``sender``, and only to addresses that the URL policy allows.
+"""Connections to endpoints: opened to allowed addresses only, and reused only while untouched.
 
-A URL is checked when it is registered, but a name may lead elsewhere by the time it is called, or
-to several addresses at once. So every address is checked again at the last moment: all that a name
-resolves to, and the very one that is connected to. What is refused here costs no packet.
+A URL is checked when it is registered, but its name may resolve to other addresses later, or to
+several at once. So each address is checked again at the last moment: all that a name resolves to,
+and the one that is connected to. A forbidden address gets no packet.
+
+An HTTP/1.1 answer does not say which request it belongs to. Whatever arrives on an idle connection
+would be taken as the answer to the next request, so such a connection is closed instead.
 """
 
 import asyncio
+import select
 import socket
-from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import httpx
@@ -17,76 +22,62 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from shop.webhooks import stopwatch
-from shop.webhooks.url_policy import UrlPolicy, UrlRefused
+from shop.webhooks.stopwatch import Stopwatch
+from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.urls import UrlRefused
 
-MOST_CONNECTIONS = 700  # more than deliveries in flight: waiting for one would look like a failure
+MAX_CONNECTIONS = 700  # more than deliveries in flight: waiting for one would look like a failure
 # Shorter than common servers wait (5 s): a request on a connection that is just being closed fails.
-KEEP_ALIVE_SECONDS = 4
+MAX_IDLE_SECONDS = 4
+
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class BlockedAddress(OSError):  # noqa: N818 – the name says what happened
     """The policy forbids the address that a connection would go to."""
 
 
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """Carries httpx's requests over aiohttp's connections; make it inside a running event loop.
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way through the connector.
 
-    aiohttp's have the two hooks that a guard needs, and carry several times as many requests a
-    second as httpx's own. Raises aiohttp's errors as they are: ``describe_failure`` knows them.
+    ``fresh_connection``: it must not go out on a pooled connection. ``connection``: the one that
+    carries it, once there is one.
     """
 
-    def __init__(self, policy: UrlPolicy, *, connect_seconds: float) -> None:
+    fresh_connection: bool = False
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    connection: "WatchedConnection | None" = None
+
+    def was_lost_on_reuse(self, error: BaseException) -> bool:
+        """Return whether a reused connection was closed or reset before a byte of the answer."""
+        watched = self.connection
+        if watched is None or not watched.is_reused or watched.has_received:
+            return False
+        return any(isinstance(cause, _CLOSED_OR_RESET) for cause in _causes(error))
+
+
+# The exchange of the running task: aiohttp passes nothing of our own on to its connector.
+current_exchange: ContextVar[Exchange] = ContextVar("current_exchange")
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """A pool of connections, each to an address that the policy allows.
+
+    Make it inside a running event loop. Raise ``BlockedAddress`` (wrapped in an error of aiohttp)
+    for an address that the policy forbids.
+    """
+
+    def __init__(self, policy: UrlPolicy) -> None:
         guard = _Guard(policy)
-        connector = _TimedConnector(
-            limit=MOST_CONNECTIONS,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
+        super().__init__(
+            limit=MAX_CONNECTIONS,
+            keepalive_timeout=MAX_IDLE_SECONDS,
             ssl=httpx.create_ssl_context(trust_env=False),
             resolver=guard,
             use_dns_cache=False,  # a name is trusted for one connection
             socket_factory=guard.open_socket,
         )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(sock_connect=connect_seconds),
-            trust_env=False,  # no proxies, no .netrc from whoever started the process
-            cookie_jar=aiohttp.DummyCookieJar(),  # one endpoint's cookies are no other's business
-            auto_decompress=False,
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it, and answer when the response's headers have come; its body is still to come."""
-        response = await self._session.request(
-            request.method,
-            str(request.url),
-            headers=request.headers.multi_items(),
-            data=await request.aread(),
-            allow_redirects=False,
-        )
-        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._session.close()
-
-
-class _Body(httpx.AsyncByteStream):
-    """What of a response has not been read yet."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._response.content.iter_any()
-
-    async def aclose(self) -> None:
-        """Give the connection back, or close it when something of the body is still to come."""
-        self._response.release()
-        await self._response.wait_for_close()
-
-
-class _TimedConnector(aiohttp.TCPConnector):
-    """Tells the stopwatch when a request has its connection."""
 
     async def connect(
         self,
@@ -94,10 +85,115 @@ class _TimedConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 – the base class's name
     ) -> Connection:
-        """An open connection to the request's host, or else a new one."""
-        connection = await super().connect(req, traces, timeout)
-        stopwatch.current.get().use_connection()
+        """Return a connection to the request's host: an untouched one of the pool, or a new one."""
+        exchange = current_exchange.get()
+        connection, watched = await self._take(req, traces, timeout)
+        # Where the request needs a fresh connection, the idle ones to this host are closed: one of
+        # them was just found dead, and the others are as old.
+        while watched.is_reused and (exchange.fresh_connection or watched.is_touched()):
+            connection.close()
+            connection, watched = await self._take(req, traces, timeout)
+        connection.add_callback(watched.begin_idling)
+        watched.begin_exchange()
+        exchange.connection = watched
+        exchange.stopwatch.use_connection()
         return connection
+
+    async def _take(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 – the base class's name
+    ) -> tuple[Connection, "WatchedConnection"]:
+        connection = await super().connect(req, traces, timeout)
+        # aiohttp gives out connected ones only.
+        transport = cast(asyncio.Transport, connection.transport)
+        protocol = transport.get_protocol()
+        if isinstance(protocol, WatchedConnection):
+            protocol.is_reused = True
+            return connection, protocol
+        watched = WatchedConnection(transport, cast(asyncio.Protocol, protocol))
+        transport.set_protocol(watched)
+        return connection, watched
+
+
+class WatchedConnection(asyncio.Protocol):
+    """Stands between a transport and aiohttp's parser, and notes when bytes arrive."""
+
+    def __init__(self, transport: asyncio.Transport, parser: asyncio.Protocol) -> None:
+        self._transport = transport
+        self._parser = parser
+        self._is_idle = False
+        self._received_while_idle = False
+        self._expects_head = True
+        self._body: aiohttp.StreamReader | None = None
+        self.is_reused = False
+        self.has_received = False  # a byte of the answer to the request under way
+
+    def begin_exchange(self) -> None:
+        """Expect the answer to a request that is about to be sent."""
+        self._is_idle = False
+        self._expects_head = True
+        self._body = None
+        self.has_received = False
+
+    def begin_body(self, body: aiohttp.StreamReader) -> None:
+        """Let the reader of this body know when the connection ends."""
+        self._body = body
+
+    def begin_idling(self) -> None:
+        """Expect nothing: the answer is complete, and the connection goes back to the pool."""
+        self._is_idle = True
+
+    def is_touched(self) -> bool:
+        """Return whether anything arrived, or the other side hung up, since it became idle.
+
+        Look without waiting, also at what the event loop has not read yet.
+        """
+        if self._received_while_idle:
+            return True
+        # Not ``select``: it cannot watch file descriptors above 1,023.
+        poller = select.poll()
+        poller.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return bool(poller.poll(0))
+
+    def data_received(self, data: bytes) -> None:
+        """Note that bytes came, and pass them on: each head by itself, then the body.
+
+        aiohttp forgets a complete head when it cannot parse what arrives together with it. But a
+        status line that was received counts, whatever becomes of the body.
+        """
+        self.has_received = True
+        self._received_while_idle |= self._is_idle
+        start = 0
+        while self._expects_head and (end := data.find(_END_OF_HEAD, start)) >= 0:
+            head = data[start : end + len(_END_OF_HEAD)]
+            self._expects_head = head.startswith(b"HTTP/1.1 1")  # an interim one: 100 Continue
+            start += len(head)
+            self._parser.data_received(head)
+        if start < len(data):
+            self._parser.data_received(data[start:] if start else data)
+
+    def eof_received(self) -> bool | None:
+        """Pass it on."""
+        return self._parser.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass it on, also to a body that is not complete.
+
+        aiohttp hangs up when it cannot parse a body, but leaves its reader waiting.
+        """
+        self._parser.connection_lost(exc)
+        if self._body is not None and not self._body.is_eof():
+            self._body.set_exception(aiohttp.ClientPayloadError("the body broke off"))
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        self._parser.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        self._parser.resume_writing()
 
 
 class _Guard(AbstractResolver):
@@ -110,11 +206,11 @@ class _Guard(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """All addresses of a name. Raises ``BlockedAddress`` if even one of them is forbidden.
+        """Return all addresses of a name. Raise ``BlockedAddress`` if one of them is forbidden.
 
         Taking the others would be a lottery that an attacker may play as often as he likes.
         """
-        stopwatch.current.get().look_up()
+        current_exchange.get().stopwatch.look_up()
         found = await self._resolver.resolve(host, port, family)
         for each in found:
             self._check(each["host"], each["port"])
@@ -125,8 +221,8 @@ class _Guard(AbstractResolver):
         await self._resolver.close()
 
     def open_socket(self, address_info: tuple[Any, ...]) -> socket.socket:
-        """Called by aiohttp with the final address, just before it connects."""
-        stopwatch.current.get().open_connection()
+        """Return a socket for the final address, if it is allowed."""
+        current_exchange.get().stopwatch.open_connection()
         family, kind, protocol, _name, address = address_info
         self._check(address[0], address[1])
         return socket.socket(family, kind, protocol)
@@ -139,8 +235,11 @@ class _Guard(AbstractResolver):
 
 
 def describe_failure(error: BaseException) -> tuple[str, str]:
-    """For an exchange that brought no answer: its name in the README's table, and what was said."""
-    causes = list(_causes(error))
+    """Return the name of an exchange without an answer, and what the network library said.
+
+    The name is one of the README's table "What an answer means".
+    """
+    causes = _causes(error)
     for name, kinds in _NAMES:
         for cause in causes:
             if isinstance(cause, kinds):
@@ -149,21 +248,23 @@ def describe_failure(error: BaseException) -> tuple[str, str]:
 
 
 Kinds = type[BaseException] | tuple[type[BaseException], ...]
+_CLOSED_OR_RESET = (ConnectionError, aiohttp.ServerDisconnectedError)
 _NAMES: tuple[tuple[str, Kinds], ...] = (
     # In this order: the libraries wrap one error in another, and the most telling one counts.
-    ("blocked_address", BlockedAddress),
-    ("dns_error", (socket.gaierror, aiohttp.ClientConnectorDNSError)),
+    ("blocked_address", (BlockedAddress, UrlRefused)),
+    # UnicodeError: a name that cannot even be encoded to be looked up.
+    ("dns_error", (socket.gaierror, aiohttp.ClientConnectorDNSError, UnicodeError)),
     ("tls_error", (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)),
     ("connection_refused", ConnectionRefusedError),
     ("connection_timeout", aiohttp.ConnectionTimeoutError),
-    ("connection_reset", (ConnectionError, aiohttp.ServerDisconnectedError)),
+    ("connection_reset", _CLOSED_OR_RESET),
     ("protocol_error", (aiohttp.ClientResponseError, aiohttp.InvalidURL)),
     ("response_timeout", asyncio.TimeoutError),
 )
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and everything that it says it was caused by."""
+    """Return the error and everything that it says it was caused by."""
     found: list[BaseException] = []
     inner: BaseException | None = error
     while inner is not None and inner not in found:

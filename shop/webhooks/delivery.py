@@ -14,10 +14,10 @@ from shop.announcements import ChangeFeed
 from shop.database import Database
 from shop.webhooks.claims import Claim
 from shop.webhooks.due import find_due
+from shop.webhooks.http_client import Answer, HttpClient, OutgoingRequest
 from shop.webhooks.ledger import Ledger
 from shop.webhooks.records import INTERNAL_ERROR, Finished
 from shop.webhooks.rules import DeliveryRules
-from shop.webhooks.sender import Answer, OutgoingRequest, Sender
 from shop.webhooks.signing import SignedContent, signing_headers
 from shop.webhooks.vault import Vault
 
@@ -34,7 +34,7 @@ class Courier:
     def __init__(
         self,
         database: Database,
-        sender: Sender,
+        sender: HttpClient,
         feed: ChangeFeed,
         vault: Vault,
         rules: DeliveryRules,

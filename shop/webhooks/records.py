@@ -20,10 +20,10 @@ from shop.webhooks.breaker import Breaker
 from shop.webhooks.claims import GIVEN_UP, Claim
 from shop.webhooks.due import may_be_sent_to
 from shop.webhooks.endpoints import disable
+from shop.webhooks.http_client import Answer
 from shop.webhooks.outcomes import Outcome, judge, retry_after_seconds
 from shop.webhooks.places import places_after
 from shop.webhooks.rules import DeliveryRules
-from shop.webhooks.sender import Answer
 
 INTERNAL_ERROR = "internal_error"
 

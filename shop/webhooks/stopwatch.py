@@ -1,12 +1,10 @@
 """Where the time of one request goes: to the name, the connection, the endpoint, its answer.
 
-``sender`` starts one for each request and reads it off; ``connections`` turns it to the next
-phase. What was not seen to happen is not in the result. (aiohttp could trace its requests by
-itself, at nearly a tenth of the sender's speed; this takes a third of that.)
+What was not seen to happen is not in the result. (aiohttp can trace its requests by itself, at
+nearly a tenth of the client's speed; this takes a third of that.)
 """
 
 import time
-from contextvars import ContextVar
 from enum import StrEnum
 
 
@@ -62,7 +60,3 @@ class Stopwatch:
             return None
         spent = {f"{phase}_ms": round(s * 1000, 1) for phase, s in self._spent.items()}
         return {**spent, "reused_connection": self._reused_connection}
-
-
-# Of the request that the running task makes: httpx passes nothing of our own on to aiohttp.
-current: ContextVar[Stopwatch] = ContextVar("current")

@@ -2,17 +2,17 @@
 
 A sender that posts wherever it is told is a door into its own network (server-side request
 forgery), so everything is refused that is not plainly a public address or, under the ``local``
-policy, a program on this machine. Called by ``webhooks.endpoints`` before anything is written.
+policy, a program on this machine.
 """
 
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 
-LONGEST_URL = 2048
-LOWEST_LOOPBACK_PORT = 1024  # below live mail, DNS, SSH …: never a learner's receiver
+from shop.webhooks.urls import UrlRefused, parse_url
+
+MIN_LOOPBACK_PORT = 1024  # below live mail, DNS, SSH …: never a learner's receiver
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -53,16 +53,6 @@ _LOOKS_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 _INTERNAL_SUFFIXES = (".internal", ".local", ".localhost", ".localdomain", ".lan", ".home.arpa")
 
 
-class UrlRefused(Exception):  # noqa: N818 – the name says what happened
-    """The policy refuses a URL; the message is a reason that a person understands.
-
-    ``setting``: the environment variable, with its value, that would allow the URL.
-    """
-
-    def __init__(self, reason: str, *, setting: str | None = None) -> None:
-        super().__init__(f"{reason}; {setting} would allow it" if setting else reason)
-
-
 @dataclass(frozen=True, slots=True)
 class UrlPolicy:
     """What ``SHOP_ENDPOINT_POLICY`` and ``SHOP_ALLOWED_NETWORKS`` allow.
@@ -78,20 +68,18 @@ class UrlPolicy:
 
     def check(self, url: str) -> None:
         """Raise ``UrlRefused`` unless webhooks may be sent to this URL."""
-        _check_characters(url)
-        parts = _split(url)
+        parts = parse_url(url)
         if parts.scheme == "http" and self.name == "public":
             raise UrlRefused("only https is allowed", setting="SHOP_ENDPOINT_POLICY=local")
-        host = (parts.hostname or "").rstrip(".")
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        self._refuse_own(host, port)
-        address = _literal_address(host, bracketed="[" in parts.netloc)
+        name = parts.host.removesuffix(".")
+        self._refuse_own(name, parts.port)
+        address = _literal_address(parts.host)
         if address:
-            self.check_address(address, port)
-        elif host == "localhost":
-            self.check_address(IPv4Address("127.0.0.1"), port)
+            self.check_address(address, parts.port)
+        elif name == "localhost":
+            self.check_address(IPv4Address("127.0.0.1"), parts.port)
         else:
-            _check_name(host)
+            _check_name(name)
 
     def check_address(self, address: Address, port: int) -> None:
         """Raise ``UrlRefused`` unless a connection to this very address and port is allowed."""
@@ -114,9 +102,9 @@ class UrlPolicy:
         if self.name == "public":
             setting = "SHOP_ENDPOINT_POLICY=local"
             raise UrlRefused(f"{address} is this machine itself", setting=setting)
-        if port < LOWEST_LOOPBACK_PORT:
+        if port < MIN_LOOPBACK_PORT:
             raise UrlRefused(
-                f"on this machine only ports from {LOWEST_LOOPBACK_PORT} are allowed, not {port}"
+                f"on this machine only ports from {MIN_LOOPBACK_PORT} are allowed, not {port}"
             )
 
 
@@ -131,45 +119,16 @@ def _inside(address: Address, networks: tuple[Network, ...]) -> bool:
     return any(address in network for network in networks)
 
 
-def _check_characters(url: str) -> None:
-    if len(url) > LONGEST_URL:
-        raise UrlRefused(f"the URL is longer than {LONGEST_URL} characters")
-    # Parsers disagree about these, and what one skips another one follows.
-    if any(character <= " " or character == "\x7f" for character in url):
-        raise UrlRefused("the URL contains white space or control characters")
-    if not url.isascii():
-        raise UrlRefused("the URL contains non-ASCII characters: write names in punycode (xn--…)")
-    if "\\" in url:
-        raise UrlRefused("the URL contains a backslash")
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise UrlRefused(f"not a valid URL: {error}") from None
-    if parts.scheme not in {"http", "https"}:
-        raise UrlRefused("not an absolute URL beginning with http:// or https://")
-    if "@" in parts.netloc:
-        raise UrlRefused("the URL contains user information (user:password@)")
-    if not parts.hostname:
-        raise UrlRefused("the URL has no host")
-    if port == 0 or parts.netloc.endswith(":"):
-        raise UrlRefused("the port must be from 1 to 65535")
-    return parts
-
-
-def _literal_address(host: str, *, bracketed: bool) -> Address | None:
-    """The address that is spelled out in the host, or None when the host is a name."""
-    if not bracketed and not _LOOKS_NUMERIC.fullmatch(host.rpartition(".")[2]):
+def _literal_address(host: str) -> Address | None:
+    """Return the address that is spelled out in the host, or None when the host is a name."""
+    last_label = host.removesuffix(".").rpartition(".")[2]
+    if ":" not in host and not _LOOKS_NUMERIC.fullmatch(last_label):
         return None
-    if "%" in host:
-        raise UrlRefused("the host contains a percent sign")
     try:
         return ip_address(host)
     except ValueError:
-        # 0x7f.1, 2130706433, 017700000001: many resolvers read these as addresses.
+        # 0x7f.1, 2130706433, 017700000001: many resolvers read these as addresses. 127.0.0.1. with
+        # a dot at its end is looked up as a name, and never found.
         raise UrlRefused(f"{host} is not an IP address in its plain form") from None
 
 

@@ -16,9 +16,9 @@ from shop.app import create_app as create_shop
 from shop.config import Settings as ShopSettings
 from shop.database import Database
 from shop.webhooks.delivery import Courier
+from shop.webhooks.http_client import HttpClient
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.rules import DeliveryRules
-from shop.webhooks.sender import Sender
 from shop.webhooks.vault import Vault
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
@@ -93,7 +93,7 @@ async def world(
         auto_register=True,
     )
     database = Database(shop_settings.resolved_database_url)
-    sender = Sender(shop_settings.url_policy, timeout_seconds=patience)
+    sender = HttpClient(shop_settings.url_policy, timeout_seconds=patience)
     feed = ChangeFeed(shop_settings.resolved_redis_url)
     vault = Vault.open(shop_settings.vault_key_file)
     rules = DeliveryRules(

@@ -1,4 +1,4 @@
-"""An attempt as a command that sends the same bytes again. Called by ``attempts``.
+"""Show an attempt as a command that sends the same bytes again.
 
 Somebody will paste it into a shell: nothing in it is left for the shell or for curl to interpret.
 """
@@ -12,7 +12,11 @@ _NOT_REPEATED = {"host", "content-length", "connection"}
 
 
 def as_curl(url: str, headers: Mapping[str, str], body: bytes) -> str:
-    """A command for any POSIX shell. ``headers``: as sent, names in lower case."""
+    """Return a command for any POSIX shell.
+
+    ``url``: as registered, of which the command keeps every byte of path and query. ``headers``: as
+    sent, names in lower case.
+    """
     lines = [
         # Brackets and dots in a path would mean something to curl.
         f"curl --include --globoff --path-as-is --request POST {shlex.quote(url)}",

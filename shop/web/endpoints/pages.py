@@ -27,7 +27,7 @@ from shop.webhooks.endpoint_secrets import list_live
 from shop.webhooks.endpoints import AlreadyRegistered
 from shop.webhooks.health import find_examples, read_health
 from shop.webhooks.log import DeliveryFilter, count_by_state, list_deliveries
-from shop.webhooks.url_policy import UrlRefused
+from shop.webhooks.urls import UrlRefused
 from shop.windows import Window
 
 NEWEST_DELIVERIES = 10

@@ -17,9 +17,9 @@ from shop.app import create_app
 from shop.config import Settings, private_redis_socket
 from shop.database import Database
 from shop.webhooks.delivery import Courier
+from shop.webhooks.http_client import HttpClient
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.rules import DeliveryRules
-from shop.webhooks.sender import Sender
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from tests.receiver import Receiver, running_receiver
@@ -73,7 +73,7 @@ def clock() -> Clock:
 async def courier(
     database: Database, settings: Settings, clock: Clock, vault: Vault
 ) -> AsyncIterator[Courier]:
-    sender = Sender(UrlPolicy(), timeout_seconds=2)
+    sender = HttpClient(UrlPolicy(), timeout_seconds=2)
     feed = ChangeFeed(settings.resolved_redis_url)
     rules = DeliveryRules(
         schedule=RetrySchedule((0, 10, 60)),

@@ -13,10 +13,10 @@ from shop.webhooks import endpoints
 from shop.webhooks.breaker import FAILURES_TO_OPEN
 from shop.webhooks.claims import Wish, claim_all
 from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.http_client import Answer
 from shop.webhooks.records import Finished, record_all
 from shop.webhooks.retries import RetrySchedule
 from shop.webhooks.rules import DeliveryRules
-from shop.webhooks.sender import Answer
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shop.webhooks.sender import OutgoingRequest, Sender
+from shop.webhooks.http_client import HttpClient, OutgoingRequest
 from shop.webhooks.url_policy import UrlPolicy
 from tests.receiver import Receiver
 
@@ -18,10 +18,10 @@ Resolve = Callable[[str, list[str]], None]
 
 
 @asynccontextmanager
-async def sending(policy: UrlPolicy) -> AsyncIterator[Sender]:
-    sender = Sender(policy, timeout_seconds=2)
-    yield sender
-    await sender.close()
+async def sending(policy: UrlPolicy) -> AsyncIterator[HttpClient]:
+    client = HttpClient(policy, timeout_seconds=2)
+    yield client
+    await client.close()
 
 
 def request(url: str) -> OutgoingRequest:
@@ -60,8 +60,8 @@ async def test_a_name_that_leads_inside_is_blocked(
 ) -> None:
     resolve("shop.example.com", addresses)
 
-    async with sending(UrlPolicy("public")) as sender:
-        answer = await sender.send(request(f"http://shop.example.com:{port_of(receiver)}/hook"))
+    async with sending(UrlPolicy("public")) as client:
+        answer = await client.send(request(f"http://shop.example.com:{port_of(receiver)}/hook"))
 
     assert answer.error == "blocked_address"
     assert addresses[-1] in str(answer.error_detail)
@@ -73,11 +73,11 @@ async def test_a_name_that_turns_from_allowed_to_forbidden_is_blocked(
 ) -> None:
     url = f"http://shop.example.com:{port_of(receiver)}/hook"
 
-    async with sending(ONLY_THIS_ADDRESS) as sender:
+    async with sending(ONLY_THIS_ADDRESS) as client:
         resolve("shop.example.com", ["127.0.0.1"])
-        first = await sender.send(request(url))
+        first = await client.send(request(url))
         resolve("shop.example.com", ["127.0.0.2"])
-        second = await sender.send(request(url))
+        second = await client.send(request(url))
 
     assert first.status == 200
     assert second.error == "blocked_address"
@@ -87,16 +87,16 @@ async def test_a_name_that_turns_from_allowed_to_forbidden_is_blocked(
 async def test_an_address_that_was_registered_under_another_policy_is_blocked(
     receiver: Receiver,
 ) -> None:
-    async with sending(UrlPolicy("public")) as sender:
-        answer = await sender.send(request(receiver.url))
+    async with sending(UrlPolicy("public")) as client:
+        answer = await client.send(request(receiver.url))
 
     assert answer.error == "blocked_address"
     assert receiver.requests == []
 
 
 async def test_the_shop_does_not_call_itself(receiver: Receiver) -> None:
-    async with sending(UrlPolicy(own_ports=(int(port_of(receiver)),))) as sender:
-        answer = await sender.send(request(receiver.url))
+    async with sending(UrlPolicy(own_ports=(int(port_of(receiver)),))) as client:
+        answer = await client.send(request(receiver.url))
 
     assert answer.error == "blocked_address"
     assert receiver.requests == []
@@ -105,7 +105,7 @@ async def test_the_shop_does_not_call_itself(receiver: Receiver) -> None:
 async def test_a_redirect_inside_is_not_followed(receiver: Receiver) -> None:
     receiver.status, receiver.headers = 307, {"Location": "http://169.254.169.254/latest"}
 
-    async with sending(UrlPolicy()) as sender:
-        answer = await sender.send(request(receiver.url))
+    async with sending(UrlPolicy()) as client:
+        answer = await client.send(request(receiver.url))
 
     assert answer.status == 307

@@ -15,9 +15,9 @@ from shop.webhooks import endpoints
 from shop.webhooks.by_hand import resend
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.http_client import Answer
 from shop.webhooks.log import DeliveryDetail, find_delivery
 from shop.webhooks.records import Finished
-from shop.webhooks.sender import Answer
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from tests.integration.shop.conftest import Clock

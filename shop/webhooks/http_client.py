@@ -1,0 +1,187 @@
+"""Send one signed request and return what came back.
+
+A receiver that fails is data, not an exception. This module knows HTTP, but neither deliveries nor
+the database; no transaction may be open while it sends.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import aiohttp
+from yarl import URL
+
+from shop import __version__
+from shop.webhooks.connections import (
+    Exchange,
+    GuardedConnector,
+    current_exchange,
+    describe_failure,
+)
+from shop.webhooks.stopwatch import Phase, Timings
+from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.urls import UrlRefused, parse_url
+
+# The answer's body is kept for people to look at; nobody reads more of an error page than this.
+MAX_RESPONSE_BODY_BYTES = 16 * 1024
+# Share of the deadline that connecting may use: who does not connect by then will not answer.
+CONNECT_SHARE = 0.5
+
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",  # nothing to decompress, so no bomb either
+    "Connection": "keep-alive",
+    "User-Agent": f"Hookshop/{__version__}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """What to send.
+
+    ``url``: as registered; the bytes of its path and query are sent as they are. ``body``: the
+    stored bytes, never re-serialized. ``fresh_connection``: send it on a new connection, not on one
+    of the pool.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    fresh_connection: bool = False
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of a request. ``status`` or ``error`` is set, never both.
+
+    ``request_headers`` and ``headers``: names in lower case. ``body``: raw bytes, at most 16 KiB;
+    ``truncated``: there was more. ``error``: a name of the README's table "What an answer means";
+    ``error_detail``: what the network library said. ``timings``: where the duration went, as far as
+    it was seen. ``connection_lost_on_reuse``: a reused connection was closed or reset before a byte
+    of the answer came; never so for a time-out or on a fresh connection.
+    """
+
+    request_headers: dict[str, str]
+    status: int | None = None
+    headers: dict[str, str] | None = None
+    body: bytes | None = None
+    truncated: bool = False
+    error: str | None = None
+    error_detail: str | None = None
+    duration_ms: int = 0
+    timings: Timings | None = None
+    connection_lost_on_reuse: bool = False
+
+
+# The last two: an earlier version registered URLs that cannot be called.
+_FAILURES = (aiohttp.ClientError, OSError, TimeoutError, UrlRefused, UnicodeError)
+
+
+class HttpClient:
+    """Sends to all endpoints, with connections kept open between deliveries.
+
+    aiohttp carries the requests, not httpx: an ``httpx.AsyncClient`` over the same connections
+    takes two and a half times the processor time for a request, a fifth of a burst.
+
+    Make it inside a running event loop.
+    """
+
+    def __init__(self, policy: UrlPolicy, *, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._session = aiohttp.ClientSession(
+            connector=GuardedConnector(policy),
+            # The deadline of the whole exchange is our own, in ``send``.
+            timeout=aiohttp.ClientTimeout(sock_connect=timeout_seconds * CONNECT_SHARE),
+            trust_env=False,  # no proxies and no .netrc from the environment
+            cookie_jar=aiohttp.DummyCookieJar(),  # an endpoint's cookies are not for the others
+            auto_decompress=False,
+        )
+
+    async def send(self, outgoing: OutgoingRequest) -> Answer:
+        """Post the request within the total deadline. Never raise for what the receiver does."""
+        answer = Answer({})
+        started, exchange = time.perf_counter(), Exchange(outgoing.fresh_connection)
+        current_exchange.set(exchange)  # each delivery is a task, and has a context, of its own
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._exchange(outgoing, answer, exchange)
+        except _FAILURES as error:
+            _note_failure(answer, exchange, error)
+        exchange.stopwatch.turn_to(None)
+        answer.timings = exchange.stopwatch.read_off()
+        answer.duration_ms = round((time.perf_counter() - started) * 1000)
+        return answer
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def _exchange(
+        self, outgoing: OutgoingRequest, answer: Answer, exchange: Exchange
+    ) -> None:
+        url, host = _address(outgoing.url)
+        length = str(len(outgoing.body))
+        headers = {"Host": host, **_HEADERS, **outgoing.headers, "Content-Length": length}
+        answer.request_headers = {name.lower(): value for name, value in headers.items()}
+        async with self._session.post(
+            url, headers=headers, data=outgoing.body, allow_redirects=False
+        ) as response:
+            exchange.stopwatch.turn_to(Phase.READING)
+            answer.status = response.status
+            answer.headers = _response_headers(response)
+            if exchange.connection:
+                exchange.connection.begin_body(response.content)
+            await _read_body(response.content, answer)
+
+
+# Cached: most requests go where others went just before.
+@lru_cache(maxsize=1000)
+def _address(url: str) -> tuple[URL, str]:
+    """Return where to send a request, and its ``Host`` header.
+
+    yarl changes even a URL that it is told to leave alone: it drops a ``?`` with nothing after it.
+    As a path it leaves the whole target untouched.
+    """
+    parts = parse_url(url)
+    # ``localhost.`` is localhost (RFC 6761, section 6.3), but not to every resolver.
+    host = "localhost" if parts.host == "localhost." else parts.host
+    authority = f"[{host}]:{parts.port}" if ":" in host else f"{host}:{parts.port}"
+    address = URL.build(scheme=parts.scheme, authority=authority, path=parts.target, encoded=True)
+    return address, parts.host_header
+
+
+def _response_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Return them with names in lower case; values of a repeated one are joined by commas."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.raw_headers:
+        name, value = _decode(raw_name).lower(), _decode(raw_value)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+async def _read_body(body: aiohttp.StreamReader, answer: Answer) -> None:
+    """Keep as much of the body as is kept; what is left unread closes the connection."""
+    answer.body = b""
+    async for chunk in body.iter_any():
+        answer.body += chunk
+        if len(answer.body) > MAX_RESPONSE_BODY_BYTES:
+            answer.body = answer.body[:MAX_RESPONSE_BODY_BYTES]
+            answer.truncated = True
+            return
+
+
+def _note_failure(answer: Answer, exchange: Exchange, error: BaseException) -> None:
+    if answer.status is not None:
+        answer.truncated = True  # the status line arrived and counts; only the body is incomplete
+        return
+    answer.error, answer.error_detail = describe_failure(error)
+    answer.connection_lost_on_reuse = exchange.was_lost_on_reuse(error)

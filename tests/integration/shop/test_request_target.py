@@ -1,0 +1,83 @@
+"""The bytes of path and query that were registered are the bytes on the request line."""
+
+import asyncio
+import string
+import subprocess
+from collections.abc import Iterator
+from shutil import which
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shop.web.deliveries.curl import as_curl
+from shop.webhooks.http_client import HttpClient, OutgoingRequest
+from shop.webhooks.url_policy import UrlPolicy
+from tests.raw_receiver import RawReceiver, running_raw_receiver
+
+# All that may be registered: no white space, no backslash; "#" would end the target.
+CHARACTERS = "".join(set(string.printable) - set(string.whitespace) - set("\\#"))
+PIECES = st.sampled_from(["%7E", "%2F", "%2f", "%3A", "%zz", "/", "//", "/../", "/./", "?", "&&"])
+PATHS = st.lists(st.one_of(PIECES, st.text(CHARACTERS, max_size=8)), max_size=8).map("".join)
+TARGETS = [
+    "/a%3Ab?sig=x%2Fy%3Az%2C%7E",
+    "/b/../c",
+    "/%7Euser",
+    "/x?",
+    "/x??",
+    "/?",
+    "//x//..",
+    "/[a]{b}|c^`d`\"<e>'f'$(id)!*;",
+    "/?a=1&&b=%20+;",
+]
+
+
+class Line:
+    """A client and a receiver that stay for all examples."""
+
+    def __init__(self, runner: asyncio.Runner, client: HttpClient, raw: RawReceiver) -> None:
+        self._runner, self._client, self._raw = runner, client, raw
+
+    def send_to(self, target: str) -> str:
+        """Return the request line that arrives."""
+        url = f"{self._raw.url}{target}"
+        answer = self._runner.run(self._client.send(OutgoingRequest(url, {}, b"{}")))
+        assert answer.status == 200, answer.error_detail
+        return self._raw.request_lines()[-1]
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[Line]:
+    async def make() -> HttpClient:
+        return HttpClient(UrlPolicy(), timeout_seconds=5)
+
+    with asyncio.Runner() as runner, running_raw_receiver() as raw:
+        client = runner.run(make())
+        yield Line(runner, client, raw)
+        runner.run(client.close())
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nothing_is_decoded_collapsed_or_dropped(target: str, line: Line) -> None:
+    assert line.send_to(target) == f"POST {target} HTTP/1.1"
+
+
+@given(path=PATHS, fragment=st.sampled_from(["", "#", "#part?of/the%20page"]))
+@example(path="", fragment="#")
+def test_every_target_arrives_as_it_was_registered(path: str, fragment: str, line: Line) -> None:
+    assert line.send_to(f"/{path}{fragment}") == f"POST /{path} HTTP/1.1"
+
+
+@pytest.mark.parametrize(("registered", "sent"), [("", "/"), ("?q", "/?q"), ("#top", "/")])
+def test_a_url_without_a_path_is_sent_to_the_root(registered: str, sent: str, line: Line) -> None:
+    assert line.send_to(registered) == f"POST {sent} HTTP/1.1"
+
+
+@pytest.mark.skipif(not which("curl"), reason="there is no curl here")
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_copied_curl_command_sends_the_same_request_line(target: str) -> None:
+    with running_raw_receiver() as raw:
+        command = as_curl(f"{raw.url}{target}", {"content-type": "application/json"}, b"{}")
+        subprocess.run(["sh"], input=command.encode(), capture_output=True, check=True)
+
+    assert raw.request_lines() == [f"POST {target} HTTP/1.1"]
