@@ -15,6 +15,7 @@ from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
 from shop.logs import configure_logging
 from shop.migrations import WrongSchema
+from shop.starting import check_listening, naming_the_setting, unreachable
 
 SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
 
@@ -36,14 +37,16 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings()
-        asyncio.run(_look_at_database(settings))
+        configure_logging(settings.log_format)
+        with naming_the_setting(settings):
+            check_listening(settings)
+            asyncio.run(_look_at_database(settings))
+            app = create_app(settings)
     except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"shop: {error}\n")
         sys.exit(2)  # no restart will help
     except OperationalError as error:
-        sys.exit(f"shop: the database cannot be reached ({error.orig}); start me again")
-    configure_logging(settings.log_format)
-    app = create_app(settings)
+        sys.exit(f"shop: {unreachable(error)}; start me again")
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -9,6 +9,7 @@ import tempfile
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from cryptography.fernet import Fernet
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -27,8 +29,8 @@ from shop.logs import LogFormat
 from shop.webhooks.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.url_policy import Network, UrlPolicy
 
-# sun_path in the kernel's sockaddr_un holds 108 bytes, one of them the closing NUL.
-LONGEST_SOCKET_PATH = 107
+# The kernel's sun_path holds 108 bytes on Linux and 104 on macOS, one of them the closing NUL.
+MAX_SOCKET_PATH_BYTES = 103
 SHORTEST_ADMIN_TOKEN = 16  # characters; whoever can reach the login may guess
 SHORTEST_KEY = 32  # characters; nobody has to type it
 _SECRET_FIELDS = {
@@ -46,7 +48,23 @@ class ConfigurationError(Exception):
 
 def _absolute_url(text: str) -> str:
     TypeAdapter(HttpUrl).validate_python(text)
-    return text.rstrip("/")
+    if "?" in text or "#" in text:
+        raise ValueError("must not have a query (?…) or a fragment (#…): paths are added to it")
+    return text.strip().rstrip("/")
+
+
+# The libraries behind these two are imported only where an address is set: the demo's own process
+# runs as long as all the others, and needs neither.
+def _database_url(text: str) -> str:
+    from shop.database_url import normalize  # noqa: PLC0415 – as above
+
+    return normalize(text)
+
+
+def _redis_url(text: str) -> str:
+    from shop.redis_address import check  # noqa: PLC0415 – as above
+
+    return check(text)
 
 
 def host_in_urls(host: str) -> str:
@@ -67,6 +85,16 @@ def _place(url: str) -> tuple[str, int]:
     """Host and port of a URL."""
     parsed = HttpUrl(url)
     return (parsed.host or "").strip("[]").lower(), parsed.port or 0
+
+
+def _header_value(token: SecretStr) -> SecretStr:
+    text = token.get_secret_value()
+    if not (text.isascii() and text.isprintable()) or text != text.strip():
+        raise ValueError(
+            "a token is sent in a header: use letters, digits and signs of ASCII, "
+            "and no blank at either end"
+        )
+    return token
 
 
 def _fernet_key(key: SecretStr) -> SecretStr:
@@ -94,21 +122,35 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     public_url: Annotated[str, AfterValidator(_absolute_url)] | None = None
-    database_url: str | None = None
-    redis_url: str | None = None
+    database_url: Annotated[str, AfterValidator(_database_url)] | None = None
+    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = None
     # NoDecode: pydantic would read a list from the environment as JSON.
     retry_schedule: Annotated[RetrySchedule, NoDecode, BeforeValidator(RetrySchedule.parse)] = (
         RetrySchedule(NAMED_SCHEDULES["demo"])
     )
     request_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     endpoint_policy: Literal["local", "public"] = "local"
-    admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
+    admin_token: (
+        Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN), AfterValidator(_header_value)]
+        | None
+    ) = None
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
     log_format: LogFormat = "text"
     session_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
     secrets_key: Annotated[SecretStr, AfterValidator(_fernet_key)] | None = None
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _insist_on_utf_8(cls, value: object) -> object:
+        # Python stands in a lone surrogate for each byte that could not be decoded.
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError("must be UTF-8") from None
+        return value
 
     @model_validator(mode="after")
     def _insist_on_token_when_open_to_others(self) -> Self:
@@ -142,12 +184,13 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         """SQLAlchemy URL of the shop's database."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.var.absolute() / 'shop.db'}"
+        file = quote(str(self.var.absolute() / "shop.db"))
+        return self.database_url or f"sqlite+aiosqlite:///{file}"
 
     @property
     def resolved_redis_url(self) -> str:
         """``redis://…`` as set, or the private server's ``unix://…`` socket."""
-        return self.redis_url or f"unix://{private_redis_socket(self.var)}"
+        return self.redis_url or f"unix://{quote(str(private_redis_socket(self.var)))}"
 
 
 def private_redis_socket(var: Path) -> Path:
@@ -156,7 +199,7 @@ def private_redis_socket(var: Path) -> Path:
     Every process computes the same path from ``HOOKSHOP_VAR``, so none has to be told.
     """
     socket = var.absolute() / "redis.sock"
-    if len(bytes(socket)) <= LONGEST_SOCKET_PATH:
+    if len(bytes(socket)) <= MAX_SOCKET_PATH_BYTES:
         return socket
     fingerprint = hashlib.sha256(bytes(socket)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"hookshop-{fingerprint}" / "redis.sock"
@@ -181,6 +224,13 @@ def _one_line(error: ValidationError) -> str:
             continue
         field = str(problem["loc"][0])
         variable = field if field.isupper() else f"SHOP_{field.upper()}"
-        shown = "…" if field in _SECRET_FIELDS else problem["input"]
-        problems.append(f"{variable}={shown}: {problem['msg']}")
+        shown = "…" if field in _SECRET_FIELDS else _printable(str(problem["input"]))
+        problems.append(f"{variable}={shown}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(problems)
+
+
+def _printable(text: str) -> str:
+    """Return the text with an escape in place of what would break the line."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

@@ -5,6 +5,7 @@ the database says is due. Jobs are wake-ups, not truth: losing one delays a deli
 twice does nothing. Besides ``worker``, this is the only module that knows arq.
 """
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -14,14 +15,18 @@ from typing import Any
 
 from arq.connections import ArqRedis
 from arq.constants import default_queue_name
-from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from shop.batches import Batches
 from shop.logs import request_id
+from shop.redis_address import connection_pool
 from shop.redis_patience import RedisPatience
 
 WAKE_TIMEOUT_SECONDS = 0.25  # an order never waits longer than this for Redis
+CONNECT_TIMEOUT_SECONDS = 1
+# A worker is often started together with its Redis.
+START_ATTEMPTS = 6
+START_PAUSE_SECONDS = 1
 DELIVER_JOB = "deliver"
 # Deliveries in one job. It costs half a millisecond, whatever it names, so they should be several;
 # and it goes to one worker, so they should not be all.
@@ -46,12 +51,43 @@ def deserialise_job(raw: bytes) -> dict[str, Any]:
     return job
 
 
+async def connect(redis_url: str) -> ArqRedis:
+    """Return a worker's connection, as soon as Redis answers.
+
+    Raises ``RedisError`` when it does not at any of ``START_ATTEMPTS`` attempts.
+    """
+    redis = ArqRedis(
+        connection_pool(redis_url, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS),
+        job_serializer=serialise_job,
+        job_deserializer=deserialise_job,
+    )
+    try:
+        await _wait_until_it_answers(redis)
+    except BaseException:
+        await redis.aclose(close_connection_pool=True)
+        raise
+    return redis
+
+
+async def _wait_until_it_answers(redis: ArqRedis) -> None:
+    for attempts_left in reversed(range(START_ATTEMPTS)):
+        try:
+            await redis.ping()
+        except RedisError as error:
+            if not attempts_left:
+                raise
+            logger.warning("Waiting for Redis: %s", error)
+            await asyncio.sleep(START_PAUSE_SECONDS)
+        else:
+            return
+
+
 class DeliveryQueue:
     """The sending end of the queue."""
 
     def __init__(self, redis_url: str) -> None:
         self._arq = ArqRedis(
-            ConnectionPool.from_url(
+            connection_pool(
                 redis_url,
                 socket_connect_timeout=WAKE_TIMEOUT_SECONDS,
                 socket_timeout=WAKE_TIMEOUT_SECONDS,

@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from arq.connections import RedisSettings
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -26,7 +25,8 @@ from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
 from shop.logs import configure_logging
 from shop.migrations import WrongSchema
-from shop.queue import DELIVER_JOB, DeliveryQueue, deserialise_job, serialise_job
+from shop.queue import DELIVER_JOB, DeliveryQueue, connect, deserialise_job, serialise_job
+from shop.starting import naming_the_setting, unreachable
 from shop.tallies import merge_tallies
 from shop.tasks import end_tasks
 from shop.webhooks.delivery import SHIFT, Courier
@@ -60,7 +60,7 @@ def main() -> None:
         sys.stderr.write(f"shop.worker: {error}\n")
         sys.exit(2)  # no restart will help
     except OperationalError as error:
-        sys.exit(f"shop.worker: the database cannot be reached ({error.orig}); start me again")
+        sys.exit(f"shop.worker: {unreachable(error)}; start me again")
     except RedisError as error:
         # arq cannot go on without its connection; whoever supervises the process restarts it.
         sys.exit(f"shop.worker: Redis went away ({error}); nothing is lost, start me again")
@@ -72,13 +72,14 @@ async def run(settings: Settings) -> None:
     Raises ``RedisError`` when Redis goes away, ``OperationalError`` when the database cannot be
     reached at the start, and ``WrongSchema`` when it is not one for this version.
     """
-    database = await _open_database(settings)
+    with naming_the_setting(settings):
+        database = await _open_database(settings)
+        vault = Vault.open(settings.vault_key_file, settings.secrets_key)
     feed = ChangeFeed(settings.resolved_redis_url)
     queue = DeliveryQueue(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
     sender = HttpClient(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     rules = _rules(settings)
-    vault = Vault.open(settings.vault_key_file, settings.secrets_key)
     courier = Courier(database, sender, feed, vault, rules)
     await _insist_on_the_key(database, vault)
     in_flight = InFlight(courier, most=MOST_IN_FLIGHT)
@@ -190,6 +191,19 @@ async def _wake_due(
         await queue.wake(await courier.find_due(limit=room, is_thorough=is_thorough))
 
 
+class RedisWorker(Worker):
+    """arq's worker on a connection of ours: arq itself reads addresses in a way of its own."""
+
+    def __init__(self, redis_url: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._redis_url = redis_url
+
+    async def main(self) -> None:
+        """Wait for Redis, then work."""
+        self._pool = await connect(self._redis_url)
+        await super().main()
+
+
 def _sign() -> WorkerSign:
     return WorkerSign.of_this_process(most_in_flight=MOST_IN_FLIGHT, now=datetime.now(UTC))
 
@@ -210,10 +224,10 @@ def _arq_worker(settings: Settings, in_flight: InFlight) -> Worker:
         for delivery_id in delivery_ids:
             in_flight.begin(delivery_id, enqueued_at=context["enqueue_time"])
 
-    return Worker(
+    return RedisWorker(
+        settings.resolved_redis_url,
         # arq's type asks for *args and **kwargs, which would hide what the job takes.
         functions=[func(deliver, name=DELIVER_JOB, timeout=JOB_SECONDS, keep_result=0)],  # type: ignore[arg-type]
-        redis_settings=RedisSettings.from_dsn(settings.resolved_redis_url),
         max_jobs=MOST_JOBS,
         poll_delay=POLL_SECONDS,
         job_serializer=serialise_job,

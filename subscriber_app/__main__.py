@@ -16,6 +16,7 @@ from subscriber_app.hanging_up import HangUpProtocol
 from subscriber_app.logs import configure_logging
 from subscriber_app.migrations import WrongSchema
 from subscriber_app.news import NewsFeed
+from subscriber_app.starting import check_listening, naming_the_setting, unreachable
 
 SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
 
@@ -37,14 +38,16 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings()
-        asyncio.run(_look_at_database(settings))
+        configure_logging(settings.log_format)
+        with naming_the_setting(settings):
+            check_listening(settings)
+            asyncio.run(_look_at_database(settings))
+            app = create_app(settings)
     except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"subscriber_app: {error}\n")
         sys.exit(2)  # no restart will help
     except OperationalError as error:
-        sys.exit(f"subscriber_app: the database cannot be reached ({error.orig}); start me again")
-    configure_logging(settings.log_format)
-    app = create_app(settings)
+        sys.exit(f"subscriber_app: {unreachable(error)}; start me again")
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -6,6 +6,7 @@ Used by the entry point; everything else is handed a finished ``Settings`` objec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -14,10 +15,12 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from subscriber_app.database_url import normalize
 from subscriber_app.logs import LogFormat
 
 RECEIVER_PATH = "/v1/new-purchase"
@@ -32,7 +35,19 @@ class ConfigurationError(Exception):
 
 def _absolute_url(text: str) -> str:
     TypeAdapter(HttpUrl).validate_python(text)
-    return text.rstrip("/")
+    if "?" in text or "#" in text:
+        raise ValueError("must not have a query (?…) or a fragment (#…): paths are added to it")
+    return text.strip().rstrip("/")
+
+
+def _header_value(token: SecretStr) -> SecretStr:
+    text = token.get_secret_value()
+    if not (text.isascii() and text.isprintable()) or text != text.strip():
+        raise ValueError(
+            "a token is sent in a header: use letters, digits and signs of ASCII, "
+            "and no blank at either end"
+        )
+    return token
 
 
 def host_in_urls(host: str) -> str:
@@ -62,13 +77,27 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8001
     public_url: Url | None = None
-    database_url: str | None = None
+    database_url: Annotated[str, AfterValidator(normalize)] | None = None
     shop_url: Url = "http://127.0.0.1:8000"
-    shop_token: SecretStr | None = None
+    shop_token: Annotated[SecretStr, AfterValidator(_header_value)] | None = None
     auto_register: bool = False
     log_format: LogFormat = "text"
     session_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
-    admin_token: Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN)] | None = None
+    admin_token: (
+        Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN), AfterValidator(_header_value)]
+        | None
+    ) = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _insist_on_utf_8(cls, value: object) -> object:
+        # Python stands in a lone surrogate for each byte that could not be decoded.
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError("must be UTF-8") from None
+        return value
 
     @model_validator(mode="after")
     def _insist_on_token_when_open_to_others(self) -> Self:
@@ -98,7 +127,8 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         """SQLAlchemy URL of the subscriber's database."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.var.absolute() / 'subscriber.db'}"
+        file = quote(str(self.var.absolute() / "subscriber.db"))
+        return self.database_url or f"sqlite+aiosqlite:///{file}"
 
 
 def load_settings() -> Settings:
@@ -120,6 +150,13 @@ def _one_line(error: ValidationError) -> str:
             continue
         field = str(problem["loc"][0])
         variable = field if field.isupper() else f"SUBSCRIBER_{field.upper()}"
-        shown = "…" if field in _SECRET_FIELDS else problem["input"]
-        problems.append(f"{variable}={shown}: {problem['msg']}")
+        shown = "…" if field in _SECRET_FIELDS else _printable(str(problem["input"]))
+        problems.append(f"{variable}={shown}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(problems)
+
+
+def _printable(text: str) -> str:
+    """Return the text with an escape in place of what would break the line."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

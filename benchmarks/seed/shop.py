@@ -4,6 +4,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from benchmarks.seed.filling import AlreadyFilled, bulk_loading, shown, write
 from benchmarks.seed.shop_rows import History, Target
 from shop.config import Settings
@@ -44,7 +46,7 @@ async def seed_shop(
 
 
 def _path(settings: Settings) -> Path:
-    return Path(settings.resolved_database_url.partition(":///")[2])
+    return Path(str(make_url(settings.resolved_database_url).database))
 
 
 async def _refuse_if_used(database: Database, *, force: bool) -> None:

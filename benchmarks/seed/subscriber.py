@@ -4,6 +4,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from benchmarks.seed.filling import AlreadyFilled, bulk_loading, shown, write
 from benchmarks.seed.subscriber_rows import InboxHistory
 from shop.webhooks.signing import LiveSecret, generate_secret
@@ -33,7 +35,7 @@ async def seed_subscriber(
         span,
         random.Random(seed),
     )
-    path = Path(settings.resolved_database_url.partition(":///")[2])
+    path = Path(str(make_url(settings.resolved_database_url).database))
     with bulk_loading(path) as connection:
         write(connection, shown(history.rows(receipts), "receipt", receipts))
 

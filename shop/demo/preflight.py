@@ -5,13 +5,13 @@ Each check that fails raises ``StartError``, so that a newcomer reads one line a
 
 import errno
 import fcntl
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from shop.demo.programs import HIGHEST_PORT, Application, Plan
+from shop.demo.programs import Application, Plan
+from shop.hosts import MAX_PORT, bind_once
 
 PORT_STEP = 10  # how far away from a taken port a free one is looked for
 
@@ -58,27 +58,23 @@ def check_ports(plan: Plan) -> None:
 def _check_port(application: Application, spoken_for: set[int]) -> None:
     host, port = application.host, application.port
     try:
-        _bind(host, port)
+        bind_once(host, port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            line = f"The {application.name} cannot use {host}:{port}: {error.strerror}"
+            host_variable = application.port_variable.replace("PORT", "HOST")
+            line = (
+                f"{host_variable}={host}, {application.port_variable}={port}: "
+                f"the {application.name} cannot listen there: {error.strerror}"
+            )
             raise StartError(line) from error
         other = f"{application.port_variable}={_free_port(host, port, spoken_for)}"
         raise StartError(f"Port {port} is taken. Choose another: make demo {other}") from error
 
 
 def _free_port(host: str, taken: int, spoken_for: set[int]) -> int:
-    for port in range(taken + PORT_STEP, HIGHEST_PORT, PORT_STEP):
+    for port in range(taken + PORT_STEP, MAX_PORT, PORT_STEP):
         with suppress(OSError):
             if port not in spoken_for:
-                _bind(host, port)
+                bind_once(host, port)
                 return port
     return taken - PORT_STEP
-
-
-def _bind(host: str, port: int) -> None:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        # As the servers do: connections of a demo that has just ended are no obstacle.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)

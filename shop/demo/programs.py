@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from shop.config import ConfigurationError, Settings, host_in_urls
-
-HIGHEST_PORT = 65535
+from shop.hosts import MAX_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +76,8 @@ def _admin_token(settings: Settings) -> str:
 def _subscriber(given: Mapping[str, str]) -> Application:
     host = given.get("SUBSCRIBER_HOST", "127.0.0.1")
     port = given.get("SUBSCRIBER_PORT", "8001")
-    if not port.isdecimal() or not 1 <= int(port) <= HIGHEST_PORT:
-        raise ConfigurationError(
-            f"SUBSCRIBER_PORT={port}: a port is a number from 1 to {HIGHEST_PORT}"
-        )
+    if not port.isdecimal() or not 1 <= int(port) <= MAX_PORT:
+        raise ConfigurationError(f"SUBSCRIBER_PORT={port}: a port is a number from 1 to {MAX_PORT}")
     public_url = given.get("SUBSCRIBER_PUBLIC_URL", f"http://{host_in_urls(host)}:{port}").rstrip(
         "/"
     )

@@ -8,17 +8,20 @@ from sqlalchemy.exc import OperationalError
 from shop.config import ConfigurationError, load_settings
 from shop.database import Database
 from shop.migrations import NEWEST, WrongSchema
+from shop.starting import naming_the_setting, unreachable
 
 
 def main() -> None:
     """Exit with 0 when the database is up to date, otherwise with one line that says why not."""
     try:
-        asyncio.run(_migrate(load_settings().resolved_database_url))
+        settings = load_settings()
+        with naming_the_setting(settings):
+            asyncio.run(_migrate(settings.resolved_database_url))
     except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"shop.migrations: {error}\n")
         sys.exit(2)
     except OperationalError as error:
-        sys.exit(f"shop.migrations: the database cannot be reached ({error.orig})")
+        sys.exit(f"shop.migrations: {unreachable(error)}")
     sys.stdout.write(f"The shop's database is up to date ({NEWEST}).\n")
 
 

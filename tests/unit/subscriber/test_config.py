@@ -53,6 +53,9 @@ def test_it_registers_by_itself_when_told_to(on: str, monkeypatch: pytest.Monkey
         ("SUBSCRIBER_PUBLIC_URL", "subscriber.example"),
         ("SUBSCRIBER_SHOP_URL", "ftp://shop.example"),
         ("SUBSCRIBER_AUTO_REGISTER", "perhaps"),
+        ("SUBSCRIBER_SHOP_URL", "http://shop.example/?a=b"),
+        ("SUBSCRIBER_PUBLIC_URL", "http://subscriber.example/#top"),
+        ("SUBSCRIBER_LOG_FORMAT", "xml"),
     ],
 )
 def test_a_wrong_setting_is_reported_in_one_line_that_names_it(
@@ -65,6 +68,51 @@ def test_a_wrong_setting_is_reported_in_one_line_that_names_it(
 
     assert str(caught.value).startswith(f"{variable}={value}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("foo", "must name a file of SQLite"),
+        ("sqlite+aiosqlite://", "must name a file of SQLite"),
+        ("sqlite:///:memory:", "must name a file of SQLite"),
+        ("postgresql://u:hunter2@db/subscriber", "must name a file of SQLite"),
+        ("postgresql://u:hunter2@db:port/subscriber", "must name a file of SQLite"),
+        ("sqlite:///subscriber.db?sslmode=require", "must not have options"),
+        ("sqlite://subscriber.db", "needs three slashes"),
+        ("sqlite:////tmp", "names a folder"),
+        ("sqlite:///a%00b", "must not contain %00"),
+    ],
+)
+def test_a_database_that_is_no_file_of_sqlite_is_refused_with_the_reason(
+    url: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUBSCRIBER_DATABASE_URL", url)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    line = str(caught.value)
+    assert line.startswith("SUBSCRIBER_DATABASE_URL=…: ")
+    assert reason in line
+    assert "hunter2" not in line
+
+
+def test_both_spellings_of_a_file_of_sqlite_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme in ("sqlite", "sqlite+aiosqlite"):
+        monkeypatch.setenv("SUBSCRIBER_DATABASE_URL", f"{scheme}:////srv/books.db")
+
+        assert load_settings().resolved_database_url == "sqlite+aiosqlite:////srv/books.db"
+
+
+@pytest.mark.parametrize("variable", ["SUBSCRIBER_ADMIN_TOKEN", "SUBSCRIBER_SHOP_TOKEN"])
+def test_a_token_that_no_header_can_carry_is_refused(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "pässword of some length")
+
+    with pytest.raises(ConfigurationError, match=f"^{variable}=…: .*ASCII"):
+        load_settings()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])
