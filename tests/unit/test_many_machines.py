@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
+from sqlalchemy.pool import QueuePool
 
+from shop import on_postgres
 from tests.unit.test_documentation import README, ROOT, SETTINGS
 
 SECTION = README.split("\n## On many machines\n")[1].split("\n## ")[0]
@@ -32,6 +34,16 @@ def services() -> dict[str, Any]:
     [block] = blocks("yaml")
     found: dict[str, Any] = yaml.safe_load(block)["services"]
     return found
+
+
+def test_the_number_of_connections_is_given_once_and_as_it_is() -> None:
+    pools = {
+        engine.sync_engine: cast(QueuePool, engine.sync_engine.pool)
+        for engine in on_postgres.open_engines("postgresql+asyncpg://db/shop")
+    }
+    most = sum(pool.size() + pool._max_overflow for pool in pools.values())  # noqa: SLF001
+
+    assert re.findall(r"(\d+)\s+connections\b", README) == [str(most)]
 
 
 def test_every_variable_is_a_setting() -> None:
