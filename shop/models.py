@@ -82,7 +82,7 @@ class Endpoint(ShopTable, table=True):
         # A URL is registered once, but may be registered anew after it was deleted.
         Index(
             "one_live_endpoint_per_url",
-            "webhook_url",
+            "url_key",
             unique=True,
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
@@ -91,6 +91,9 @@ class Endpoint(ShopTable, table=True):
 
     id: str = Field(primary_key=True, sa_type=Id)
     webhook_url: str
+    # See ``webhooks.urls``: the same for all spellings of the URL. None where a database held
+    # another spelling of it before there were keys.
+    url_key: str | None = None
     description: str
     event_types: list[str] = Field(sa_type=JSON)  # values of EventType
     status: EndpointStatus = Field(sa_type=by_value(EndpointStatus))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import col, select, update
+from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
@@ -16,6 +16,7 @@ from shop.turns import AGAINST_CHANGES, AGAINST_USE, Lock, one_at_a_time
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType
 from shop.webhooks.endpoint_secrets import add_secret
 from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.urls import UrlRefused, parse_url
 from shop.webhooks.vault import Vault
 
 SUBSCRIBABLE_EVENT_TYPES = (
@@ -26,7 +27,7 @@ SUBSCRIBABLE_EVENT_TYPES = (
 
 
 class AlreadyRegistered(Exception):  # noqa: N818 – the name says what happened
-    """The URL belongs to a standing endpoint, whose id is ``endpoint_id``."""
+    """The URL, perhaps in another spelling, is that of the standing endpoint ``endpoint_id``."""
 
     def __init__(self, endpoint_id: str) -> None:
         super().__init__(f"this URL is already registered as {endpoint_id}")
@@ -68,16 +69,19 @@ async def register(
 ) -> Registered:
     """Add an endpoint and make its secret.
 
-    Raises ``UrlRefused`` or ``AlreadyRegistered``; then nothing is written.
+    Raise ``UrlRefused``, or ``AlreadyRegistered`` for any spelling of a URL that is registered;
+    then nothing is written.
     """
     policy.check(wanted.webhook_url)
-    await one_at_a_time(session, f"url {wanted.webhook_url}")
-    standing = await _find_by_url(session, wanted.webhook_url)
-    if standing:
-        raise AlreadyRegistered(standing.id)
+    key = parse_url(wanted.webhook_url).key
+    await one_at_a_time(session, f"url {key}")
+    standing_id = await _find_by_url(session, wanted.webhook_url, key)
+    if standing_id:
+        raise AlreadyRegistered(standing_id)
     endpoint = Endpoint(
         id=new_id("ep", now),
         webhook_url=wanted.webhook_url,
+        url_key=key,
         description=wanted.description,
         event_types=list(dict.fromkeys(wanted.event_types)),
         status=EndpointStatus.ACTIVE,
@@ -163,11 +167,33 @@ async def delete(session: AsyncSession, endpoint_id: str, *, now: datetime) -> l
     return await _cancel_waiting(session, endpoint_id, now)
 
 
-async def _find_by_url(session: AsyncSession, webhook_url: str) -> Endpoint | None:
-    query = select(Endpoint).where(
-        Endpoint.webhook_url == webhook_url, col(Endpoint.deleted_at).is_(None)
+async def _find_by_url(session: AsyncSession, webhook_url: str, key: str) -> str | None:
+    """Return the id of the endpoint that is registered at this URL, preferably in this spelling.
+
+    ``key``: of the URL. Endpoints without a key are the later spellings of an older database; they
+    are few.
+    """
+    query = (
+        select(Endpoint.id, Endpoint.webhook_url, Endpoint.url_key)
+        .where(
+            col(Endpoint.deleted_at).is_(None),
+            or_(col(Endpoint.url_key) == key, col(Endpoint.url_key).is_(None)),
+        )
+        .order_by(col(Endpoint.url_key).is_(None), Endpoint.id)
     )
-    return (await session.exec(query)).first()
+    standing = {
+        spelling: endpoint_id
+        for endpoint_id, spelling, its_key in await session.exec(query)
+        if key == (its_key or _key_of(spelling))
+    }
+    return standing.get(webhook_url) or next(iter(standing.values()), None)
+
+
+def _key_of(webhook_url: str) -> str | None:
+    try:
+        return parse_url(webhook_url).key
+    except UrlRefused:  # registered by an older version
+        return None
 
 
 async def _cancel_waiting(session: AsyncSession, endpoint_id: str, now: datetime) -> list[str]:

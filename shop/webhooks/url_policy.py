@@ -127,8 +127,7 @@ def _literal_address(host: str) -> Address | None:
     try:
         return ip_address(host)
     except ValueError:
-        # 0x7f.1, 2130706433, 017700000001: many resolvers read these as addresses. 127.0.0.1. with
-        # a dot at its end is looked up as a name, and never found.
+        # 0x7f.1, 2130706433, 017700000001: many resolvers read these as addresses.
         raise UrlRefused(f"{host} is not an IP address in its plain form") from None
 
 

@@ -13,6 +13,7 @@ MAX_PORT = 65535
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"(https?)://([^/?#]*)([^#]*)(?:#.*)?", re.ASCII | re.IGNORECASE)
+_ADDRESS_WITH_DOT = re.compile(r"[0-9.]*\.", re.ASCII)
 _AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([0-9]+))?", re.ASCII)
 
 
@@ -95,6 +96,8 @@ def _split_authority(authority: str) -> tuple[str, int | None]:
     host = name.lower() if bracketed is None else _ipv6(bracketed)
     if not host:
         raise UrlRefused("the URL has no host")
+    if _ADDRESS_WITH_DOT.fullmatch(host):  # would be looked up as a name, and never found
+        raise UrlRefused(f"{host} is an IP address with a dot at its end; write it without")
     return host, port
 
 

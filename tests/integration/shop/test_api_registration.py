@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,98 @@ async def test_the_same_url_again_conflicts_with_the_standing_endpoint(shop: Sho
     assert_problem(again, 409)
     assert again.json()["endpoint_id"] == document["id"]
     assert await endpoint_count(shop) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "other_spelling"),
+    [
+        (URL, "HTTP://127.0.0.1:8001/v1/new-purchase"),
+        (URL, "http://127.0.0.1:08001/v1/new-purchase"),
+        (URL, "http://127.0.0.1:8001/v1/new-purchase#"),
+        (URL, "http://127.0.0.1:8001/v1/new-purchase#top?x"),
+        ("http://localhost:9001/", "http://LocalHost:9001/"),
+        ("http://localhost:9001/", "http://localhost.:9001/"),
+        ("http://localhost:9001/", "http://localhost:9001"),
+        ("http://localhost:9001/?a", "http://localhost:9001?a"),
+        ("https://shop.example.com/", "https://shop.example.com:443/"),
+        ("http://shop.example.com/", "http://shop.example.com:0080/"),
+        ("http://[::1]:9001/", "http://[0:0:0:0:0:0:0:1]:9001/"),
+    ],
+)
+async def test_another_spelling_of_a_url_conflicts_with_the_standing_endpoint(
+    url: str, other_spelling: str, shop: Shop
+) -> None:
+    document = await registered(shop, webhook_url=url)
+
+    again = await shop.post(REGISTER, json={"webhook_url": other_spelling})
+
+    assert_problem(again, 409)
+    assert again.json()["endpoint_id"] == document["id"]
+    assert await endpoint_count(shop) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://127.0.0.1:8001/v1/new-purchase?",
+        "http://127.0.0.1:8001/v1/new-purchase/",
+        "http://127.0.0.1:8001/V1/new-purchase",
+        "http://127.0.0.1:8001/v1/new%2Dpurchase",
+        "http://127.0.0.1:8001/v1/./new-purchase",
+        "http://localhost:8001/v1/new-purchase",
+    ],
+)
+async def test_a_url_that_makes_another_request_may_be_registered_as_well(
+    other: str, shop: Shop
+) -> None:
+    await registered(shop)
+
+    document = await registered(shop, webhook_url=other)
+
+    assert document["webhook_url"] == other
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1.:9001/",
+        "http://localhost..:9001/",
+        "http://example.com..:9001/",
+        "http://.:9001/",
+        "http://127.0.0.1:65536/",
+        "http://127.0.0.1:99999999999999999999/",
+        "http://127.0.0.1:-1/",
+        "http://127.0.0.1:/",
+        "http://127.0.0.1:9001:9001/",
+        "http://[::1]x:9001/",
+        "http://[::1].:9001/",
+        "http://[::1]]:9001/",
+        "http://[::1:9001/",
+        "http://[v1.x]:9001/",
+        "http://::1:9001/",
+        "http://xn--/",
+        "http://xn--.example.com/",
+        "http://a_.example.com-/",
+        "http://127.0.0.1%2e:9001/",
+        "http:/127.0.0.1:9001/",
+        "http:127.0.0.1:9001/",
+    ],
+)
+async def test_a_url_that_cannot_be_called_is_refused(url: str, shop: Shop) -> None:
+    answer = await shop.post(REGISTER, json={"webhook_url": url})
+
+    assert_problem(answer, 422)
+    assert await endpoint_count(shop) == 0
+
+
+async def test_of_several_spellings_at_once_one_is_registered(shop: Shop) -> None:
+    spellings = [URL, URL.replace("http", "HTTP"), f"{URL}#", URL.replace(":8001", ":08001")]
+
+    answers = await asyncio.gather(
+        *(shop.post(REGISTER, json={"webhook_url": spelling}) for spelling in spellings)
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
 
 
 async def test_a_deleted_endpoint_is_gone_and_its_url_may_be_registered_anew(shop: Shop) -> None:

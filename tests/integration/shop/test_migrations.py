@@ -15,16 +15,24 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, text
+from sqlmodel import select
 
 from shop import migrations, tallies
 from shop.config import Settings
 from shop.database import Database
 from shop.migrations import NEWEST, WrongSchema
-from shop.models import ShopTable
+from shop.migrations.versions import r0006_url_keys
+from shop.models import Endpoint, ShopTable
 from shop.sales import Sales, read_sales
 from shop.vocabulary import DeliveryState
+from shop.webhooks import endpoints as endpoints_registry
+from shop.webhooks.endpoints import AlreadyRegistered, NewEndpoint
 from shop.webhooks.log import read_stats
+from shop.webhooks.urls import parse_url
+from shop.webhooks.vault import Vault
 from tests import postgres
 from tests.conftest import ON_POSTGRES
 from tests.integration.shop.conftest import ROOT
@@ -139,6 +147,94 @@ async def test_a_database_of_the_first_version_is_upgraded_and_keeps_what_it_hol
     minute = int(datetime(2026, 11, 23, 12, 1, tzinfo=UTC).timestamp()) // 60
     assert attempts == [(minute, "", 1)]
     assert await run(empty, migrations.read_version) == NEWEST
+
+
+SPELLINGS = [  # with the only one that names another receiver last
+    "http://LOCALHOST:9001/hook",
+    "http://localhost:9001/hook",
+    "HTTP://localhost:9001/hook",
+    "http://localhost.:9001/hook",
+    "http://localhost:09001/hook",
+    "http://localhost:9001/hook#",
+    "http://localhost:9001/hook#top",
+    "http://localhost:9001/hook?",
+]
+
+
+async def test_of_the_spellings_that_an_old_database_holds_the_first_one_stands_for_all(
+    empty: Database, settings: Settings
+) -> None:
+    await run(empty, lambda connection: migrations.upgrade(connection, to="r0005"))
+    await run(empty, hold_endpoints(["http://127.0.0.1.:9001/hook", *SPELLINGS]))
+
+    await empty.migrate()
+
+    async with empty.reading() as session:
+        endpoints = {one.id: one for one in (await session.exec(select(Endpoint))).all()}
+    first, *later, other = [endpoints[f"ep_{number}"] for number in range(1, 9)]
+    assert endpoints["ep_0"].url_key is None  # was never called, and stands for nothing
+    assert first.url_key == "http://localhost:9001/hook"
+    assert [endpoint.url_key for endpoint in later] == [None] * 6
+    assert other.url_key == "http://localhost:9001/hook?"
+    assert await conflict(empty, settings, "http://localhost:9001/hook") == "ep_2"
+    assert await conflict(empty, settings, "http://localhost:009001/hook") == "ep_1"
+
+
+async def test_a_later_spelling_still_conflicts_when_the_first_one_is_deleted(
+    empty: Database, settings: Settings
+) -> None:
+    await run(empty, lambda connection: migrations.upgrade(connection, to="r0005"))
+    await run(empty, hold_endpoints(SPELLINGS[:2]))
+    await empty.migrate()
+    await run(empty, lambda connection: connection.execute(text(DELETE_FIRST_ENDPOINT)))
+
+    assert await conflict(empty, settings, "http://localhost.:9001/hook") == "ep_1"
+
+
+@given(
+    scheme=st.sampled_from(["http", "HTTPS", "hTTp"]),
+    host=st.sampled_from(["localhost", "LOCALHOST.", "a.example", "[::1]", "[0::1]", "8.8.8.8"]),
+    port=st.sampled_from(["", ":80", ":0443", ":9001", ":009001"]),
+    target=st.sampled_from(["", "/", "?", "/?", "?a#", "/%7E/../x?y=%2F", "/x#y?z", "#", "/@:"]),
+)
+def test_the_migration_makes_the_keys_that_registration_makes(
+    scheme: str, host: str, port: str, target: str
+) -> None:
+    url = f"{scheme}://{host}{port}{target}"
+
+    assert r0006_url_keys.url_key(url) == parse_url(url).key
+
+
+DELETE_FIRST_ENDPOINT = """
+    UPDATE endpoint SET deleted_at = '2026-11-23 13:00:00+00:00' WHERE id = 'ep_0'
+"""
+
+
+def hold_endpoints(urls: list[str]) -> Callable[[Connection], None]:
+    """Give an old database an endpoint at each URL: ep_0, ep_1 …, in this order."""
+
+    def insert(connection: Connection) -> None:
+        statement = text(
+            ENDPOINT.replace("'ep_1'", ":id").replace("'http://127.0.0.1:9001/'", ":url")
+        )
+        for number, url in enumerate(urls):
+            connection.execute(statement, {"id": f"ep_{number}", "url": url})
+
+    return insert
+
+
+async def conflict(database: Database, settings: Settings, url: str) -> str:
+    """Return the id of the endpoint that is in the way of a registration."""
+    with pytest.raises(AlreadyRegistered) as refused:
+        async with database.writing() as session:
+            await endpoints_registry.register(
+                session,
+                NewEndpoint(url),
+                policy=settings.url_policy,
+                vault=Vault.open(settings.vault_key_file),
+                now=datetime.now(UTC),
+            )
+    return refused.value.endpoint_id
 
 
 async def test_migrating_twice_changes_nothing(empty: Database) -> None:
