@@ -21,13 +21,16 @@ from typing import Any
 from subscriber_app.comparison import Sides, compare
 from subscriber_app.explanation import (
     bearer_parts,
+    cut,
     decoded_json,
+    other_spelling,
     signature_of,
     signed_content,
     token_is_signed_by,
 )
 from subscriber_app.keyring import Keyring, KnownSecret, good_at, worth_trying
 from subscriber_app.rewriting import Guess, guesses, not_guessed
+from subscriber_app.spellings import is_other_spelling
 from subscriber_app.verification import MOST_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
 from subscriber_app.vocabulary import Reason
 
@@ -318,6 +321,17 @@ def _signature_tells(case: Case) -> Diagnosis | None:
     return None
 
 
+def _other_spelling(case: Case) -> Diagnosis | None:
+    meant = other_spelling(case.request, case.audience)
+    if meant is None:
+        return None
+    return Diagnosis(
+        "This copy is for another endpoint of the shop, whose URL is another spelling of ours. "
+        "Each endpoint has a secret of its own, so this one is not signed with ours.",
+        f"In the shop, delete the endpoint {cut(meant)}.",
+    )
+
+
 def _nothing_fits(case: Case) -> Diagnosis | None:
     if not case.keyring:
         return None
@@ -332,7 +346,7 @@ def _other_endpoint(case: Case) -> Diagnosis | None:
     meant = case.claims.get("aud")
     if not isinstance(meant, str):
         return None
-    near = meant.rstrip("/").lower() == case.audience.rstrip("/").lower()
+    near = is_other_spelling(meant, case.audience)
     return Diagnosis(
         "The token names our address, but not letter by letter as it was registered."
         if near
@@ -396,11 +410,12 @@ _LOOKS: dict[Reason, tuple[Look, ...]] = {
         _undecoded_key,
         _other_body,
         _token_tells,
+        _other_spelling,
         _nothing_fits,
     ),
     Reason.MALFORMED_TOKEN: (_form_of_token, _signature_tells),
     Reason.TOKEN_ALGORITHM: (_unsigned_token,),
-    Reason.TOKEN_SIGNATURE: (_old_secret, _signature_tells, _nothing_fits),
+    Reason.TOKEN_SIGNATURE: (_old_secret, _signature_tells, _other_spelling, _nothing_fits),
     Reason.TOKEN_LIFETIME: (_unit_of_claims,),
     Reason.TOKEN_TIMESTAMP: (_unit_of_claims, *_BY_TOKEN),
     Reason.TOKEN_EXPIRED: (_signature_tells,),

@@ -16,6 +16,7 @@ from typing import Any
 
 from subscriber_app.json_limits import is_within
 from subscriber_app.keyring import Keyring, KnownSecret, worth_trying
+from subscriber_app.spellings import is_other_spelling
 from subscriber_app.tokens import LARGEST_TOKEN, LONGEST_LIFETIME_SECONDS, PARTS
 from subscriber_app.verification import MOST_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
 
@@ -78,11 +79,15 @@ class TokenWork:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The work behind each step; None where the request has nothing to work on."""
+    """The work behind each step; None where the request has nothing to work on.
+
+    ``other_spelling``: the URL that the token names, if it is our own in another spelling.
+    """
 
     timestamp: Sequence[Judgement]
     signature: SignatureWork | None
     token: TokenWork | None
+    other_spelling: str | None
 
 
 def explain(
@@ -96,6 +101,7 @@ def explain(
         timestamp=_judge_timestamp(request, received_at),
         signature=_try_signatures(request, received_at, keyring),
         token=_decode_token(request, received_at, audience, keyring),
+        other_spelling=other_spelling(request, audience),
     )
 
 
@@ -118,6 +124,16 @@ def bearer_parts(request: IncomingRequest) -> list[str] | None:
     if scheme.lower() != "bearer" or len(parts) != PARTS or len(token) > LARGEST_TOKEN:
         return None
     return parts
+
+
+def other_spelling(request: IncomingRequest, audience: str) -> str | None:
+    """Return the ``aud`` of the token if it is another spelling of our URL, whoever signed it.
+
+    A shop that knows several spellings has an endpoint, and a secret, for each of them.
+    """
+    parts = bearer_parts(request)
+    meant = (decoded_json(parts[1]) or {}).get("aud") if parts else None
+    return meant if isinstance(meant, str) and is_other_spelling(meant, audience) else None
 
 
 def decoded_json(part: str) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ SUBSCRIBABLE = (
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # between tries to reach a shop that is not up yet
 GRACE = timedelta(days=1)  # how long the secret before the newest still counts
 FORMER_SECRETS_KEPT = 5
+MAX_REPLACED_ENDPOINTS = 20  # a shop of an older version may hold our address in several spellings
 
 logger = logging.getLogger(__name__)
 
@@ -151,13 +152,16 @@ class Subscriptions:
         logger.info("Subscribed as %s", registration.endpoint_id)
 
     async def _register(self, event_types: Sequence[str]) -> Registration:
-        try:
-            return await self._shop.register(self.webhook_url, event_types)
-        except AlreadyRegistered as standing:
-            # Our own address, from before our database was lost, and with it the secret.
-            logger.warning("Replacing the endpoint %s, whose secret is lost", standing.endpoint_id)
-            await self._shop.delete(standing.endpoint_id)
-            return await self._shop.register(self.webhook_url, event_types)
+        for _ in range(MAX_REPLACED_ENDPOINTS):
+            try:
+                return await self._shop.register(self.webhook_url, event_types)
+            except AlreadyRegistered as standing:
+                # Our own address, from before our database was lost, and with it the secret.
+                logger.warning(
+                    "Replacing the endpoint %s, whose secret is lost", standing.endpoint_id
+                )
+                await self._shop.delete(standing.endpoint_id)
+        return await self._shop.register(self.webhook_url, event_types)
 
     async def _replace_secret(self, secret: str) -> None:
         async with self._database.writing() as session:

@@ -46,6 +46,7 @@ PURE = {
     "subscriber_app.forging",
     "subscriber_app.rulings",
     "subscriber_app.shop_errors",
+    "subscriber_app.spellings",
     "subscriber_app.shop_log",
     "subscriber_app.story",
     "subscriber_app.tokens",

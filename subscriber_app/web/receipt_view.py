@@ -99,6 +99,7 @@ def receipt_context(
         "diagnosis": _diagnosis(receipt, request, audience, keyring),
         "steps": [_step(step, found) for step in receipt.steps],
         "work": found,
+        "audience": audience,
         "signed": _signed(request),
         "secrets_notice": _secrets_notice(receipt, found, keyring),
         "headers": [(name, visible_text(value)) for name, value in receipt.headers],

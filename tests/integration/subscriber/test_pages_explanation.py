@@ -14,6 +14,7 @@ from tests.integration.subscriber.requests import deliver, send, the_receipt
 from tests.integration.subscriber.signer import (
     NOW,
     OTHER_SECRET,
+    OUR_URL,
     SECRET,
     Delivery,
     purchase,
@@ -115,3 +116,22 @@ async def test_a_token_full_of_hostile_things_is_shown_as_text(subscribed: Clien
     assert page.status == 200
     assert "<script>alert(1)</script>⟨U+202E⟩" in page.text
     assert "<script>alert" not in page.answer.text
+
+
+async def test_a_copy_for_another_spelling_of_our_address_says_so(subscribed: Client) -> None:
+    spelling = f"{OUR_URL}#again"
+    await deliver(subscribed, Delivery(audience=spelling, secret=OTHER_SECRET))
+
+    page = await receipt_page(subscribed)
+
+    assert "signature_mismatch" in page.text
+    assert f"The token names {spelling}; we are subscribed as {OUR_URL}." in page.text
+    assert f"delete the endpoint {spelling}" in page.text
+
+
+async def test_a_copy_for_our_own_address_says_nothing_of_spellings(subscribed: Client) -> None:
+    await deliver(subscribed, Delivery(secret=OTHER_SECRET))
+
+    page = await receipt_page(subscribed)
+
+    assert "spelling" not in page.text

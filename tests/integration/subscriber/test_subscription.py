@@ -54,6 +54,17 @@ async def test_an_endpoint_whose_secret_is_lost_is_replaced(
     assert "Replacing the endpoint ep_lost" in caplog.text
 
 
+async def test_all_endpoints_of_an_older_shop_that_are_in_the_way_are_replaced(
+    subscriptions: Subscriptions, shop: ShopStandIn
+) -> None:
+    for number in range(7):
+        shop.endpoints[f"ep_{number}"] = {"webhook_url": OUR_URL, "secret": SECRET}
+
+    await subscriptions.subscribe()
+
+    assert [await secret_of(subscriptions)] == shop.secrets
+
+
 async def test_unsubscribing_deletes_the_endpoint_and_forgets_the_secret(
     subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:

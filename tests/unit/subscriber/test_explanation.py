@@ -187,3 +187,14 @@ def test_whatever_came_in_an_explanation_never_raises_and_never_shows_a_secret(
 
 def test_a_known_secret_does_not_show_itself() -> None:
     assert SECRET.removeprefix("whsec_") not in f"{OURS} {OURS!r}"
+
+
+def test_a_token_for_another_spelling_of_our_url_is_told_apart_whoever_signed_it() -> None:
+    spelling = OUR_URL.replace("http", "HTTP")
+    for_us = explained(incoming(Delivery()))
+    for_another = explained(incoming(Delivery(audience="http://elsewhere.example/")))
+    for_the_spelling = explained(incoming(Delivery(audience=spelling, secret=OTHER_SECRET)))
+
+    assert for_us.other_spelling is None
+    assert for_another.other_spelling is None
+    assert for_the_spelling.other_spelling == spelling
