@@ -21,6 +21,7 @@ from shop.logs import request_id
 from shop.orders import UnknownProduct
 from shop.web.access import FOR_PROGRAMS
 from shop.web.security import SECURITY_HEADERS
+from shop.webhooks.endpoint_secrets import TooManySecrets
 from shop.webhooks.endpoints import AlreadyRegistered, NothingToPause
 from shop.webhooks.log import BadCursor
 from shop.webhooks.urls import UrlRefused
@@ -66,6 +67,7 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyRespons
         NotPossible: _answers(409),
         KeyReused: _answers(422),
         NothingToPause: _answers(409),
+        TooManySecrets: _answers(409),
         AlreadyRegistered: _answer_already_registered,
         OperationalError: _answer_database_away,
         Exception: _answer_failure,

@@ -17,30 +17,57 @@ from shop.turns import lock_endpoints
 from shop.webhooks.signing import LiveSecret, generate_secret
 from shop.webhooks.vault import Vault
 
+# Each one adds a signature to every request, and receivers try only so many.
+MAX_LIVE_SECRETS = 5
 
-def add_secret(session: AsyncSession, endpoint_id: str, *, vault: Vault, now: datetime) -> str:
-    """Make a secret; the answer is its one and only showing."""
-    secret = generate_secret()
+
+class TooManySecrets(Exception):  # noqa: N818 – the name says what happened
+    """An endpoint has ``MAX_LIVE_SECRETS`` live secrets. ``oldest``: the public name of one."""
+
+    def __init__(self, oldest: str) -> None:
+        super().__init__(
+            f"{MAX_LIVE_SECRETS} secrets of this endpoint are live, and there may be no more: wait "
+            'until one expires, or send "replace_oldest": true to end the oldest, '
+            f"{oldest}, at once"
+        )
+        self.oldest = oldest
+
+
+def add_secret(
+    session: AsyncSession, endpoint_id: str, *, vault: Vault, now: datetime
+) -> LiveSecret:
+    """Add a new secret to an endpoint and return it, for its one and only showing."""
+    new = LiveSecret(new_id("sec", now), generate_secret())
     session.add(
         EndpointSecret(
-            id=new_id("sec", now),
+            id=new.id,
             endpoint_id=endpoint_id,
-            locked_secret=vault.lock(secret),
+            locked_secret=vault.lock(new.secret),
             created_at=now,
         )
     )
-    return secret
+    return new
 
 
-async def rotate(
-    session: AsyncSession, endpoint_id: str, *, grace: timedelta, vault: Vault, now: datetime
-) -> str:
-    """Make a new secret; those before it go on signing beside it until ``grace`` is over.
+async def rotate(  # noqa: PLR0913 – a rotation depends on all of these
+    session: AsyncSession,
+    endpoint_id: str,
+    *,
+    grace: timedelta,
+    vault: Vault,
+    now: datetime,
+    replace_oldest: bool = False,
+) -> LiveSecret:
+    """Add a new secret and return it; those before it sign beside it until ``grace`` is over.
 
-    One that was rotated out earlier keeps its earlier end.
+    One that was rotated out earlier keeps its earlier end. If the endpoint would then have more
+    than ``MAX_LIVE_SECRETS``, raise ``TooManySecrets``, or end the oldest at once if
+    ``replace_oldest`` says so.
     """
     await lock_endpoints(session, ids=[endpoint_id])
     until = now + grace
+    if until > now:
+        await _make_room(session, endpoint_id, now, replace_oldest=replace_oldest)
     await session.exec(
         update(EndpointSecret)
         .where(
@@ -50,6 +77,26 @@ async def rotate(
         .values(expires_at=until)
     )
     return add_secret(session, endpoint_id, vault=vault, now=now)
+
+
+async def _make_room(
+    session: AsyncSession, endpoint_id: str, now: datetime, *, replace_oldest: bool
+) -> None:
+    """See to it that one more secret may be live."""
+    names = [name for name, _since, _until in await list_live(session, endpoint_id, now=now)]
+    if len(names) < MAX_LIVE_SECRETS:
+        return
+    if not replace_oldest:
+        raise TooManySecrets(names[-1])
+    await session.exec(
+        update(EndpointSecret)
+        .where(
+            col(EndpointSecret.endpoint_id) == endpoint_id,
+            _is_unexpired(now),
+            col(EndpointSecret.id).not_in(names[: MAX_LIVE_SECRETS - 1]),
+        )
+        .values(expires_at=now)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +119,12 @@ async def locked_secrets(
     if found:
         query = (
             select(EndpointSecret.endpoint_id, EndpointSecret.id, EndpointSecret.locked_secret)
-            .where(col(EndpointSecret.endpoint_id).in_(found), _is_live(now))
-            .order_by(col(EndpointSecret.id).desc())
+            .where(col(EndpointSecret.endpoint_id).in_(found), _is_unexpired(now))
+            .order_by(*_NEWEST_FIRST)
         )
         for endpoint_id, id_, locked in await session.exec(query):
-            found[endpoint_id].append(LockedSecret(id_, locked))
+            if len(found[endpoint_id]) < MAX_LIVE_SECRETS:
+                found[endpoint_id].append(LockedSecret(id_, locked))
     return found
 
 
@@ -96,8 +144,9 @@ async def list_live(
     """Public name, beginning and end of each live secret, newest first; for people."""
     query = (
         select(EndpointSecret.id, EndpointSecret.created_at, EndpointSecret.expires_at)
-        .where(EndpointSecret.endpoint_id == endpoint_id, _is_live(now))
-        .order_by(col(EndpointSecret.id).desc())
+        .where(EndpointSecret.endpoint_id == endpoint_id, _is_unexpired(now))
+        .order_by(*_NEWEST_FIRST)
+        .limit(MAX_LIVE_SECRETS)
     )
     return list((await session.exec(query)).all())
 
@@ -107,5 +156,15 @@ async def forget_expired(session: AsyncSession, *, now: datetime) -> None:
     await session.exec(delete(EndpointSecret).where(col(EndpointSecret.expires_at) <= now))
 
 
-def _is_live(now: datetime) -> ColumnElement[bool]:
+# The current secret has no end, and older ones end earlier. Ids alone would not do: they follow the
+# clock, which may be set back. Of more than ``MAX_LIVE_SECRETS`` that have not expired, which only
+# databases from before that limit hold, the newest are live.
+_NEWEST_FIRST = (
+    col(EndpointSecret.expires_at).is_not(None),
+    col(EndpointSecret.expires_at).desc(),
+    col(EndpointSecret.id).desc(),
+)
+
+
+def _is_unexpired(now: datetime) -> ColumnElement[bool]:
     return or_(col(EndpointSecret.expires_at).is_(None), col(EndpointSecret.expires_at) > now)

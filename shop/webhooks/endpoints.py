@@ -58,10 +58,14 @@ class EndpointChange:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A new endpoint, with its secret in plain text for its one and only showing."""
+    """A new endpoint, with its secret in plain text for its one and only showing.
+
+    ``secret_id``: the secret's public name.
+    """
 
     endpoint: Endpoint
     secret: str
+    secret_id: str
 
 
 async def register(
@@ -89,7 +93,8 @@ async def register(
     )
     session.add(endpoint)
     await session.flush()  # the secret's foreign key needs the endpoint's row
-    return Registered(endpoint, add_secret(session, endpoint.id, vault=vault, now=now))
+    new = add_secret(session, endpoint.id, vault=vault, now=now)
+    return Registered(endpoint, new.secret, new.id)
 
 
 async def find(

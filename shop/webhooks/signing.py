@@ -46,18 +46,13 @@ def signing_headers(
 ) -> dict[str, str]:
     """The four headers that let the receiver check origin, age and integrity.
 
-    ``live_secrets``: newest first, at least one; each signs, the newest also makes the token. Only
-    while there are several does the token name its secret, as ``kid``.
+    ``live_secrets``: newest first, at least one. Each makes a signature.
     ``issuer``: the shop's public URL. ``audience``: the endpoint's URL.
     """
-    newest = live_secrets[0]
-    token = bearer_token(
-        content,
-        newest.secret,
-        issuer=issuer,
-        audience=audience,
-        key_id=newest.id if len(live_secrets) > 1 else None,
-    )
+    # A token carries one signature only. The oldest secret makes it, so that a receiver of the
+    # token has the whole grace period to add the new secret.
+    oldest = live_secrets[-1]
+    token = bearer_token(content, oldest.secret, issuer=issuer, audience=audience, key_id=oldest.id)
     return {
         "webhook-id": content.message_id,
         "webhook-timestamp": str(content.timestamp),
@@ -81,7 +76,8 @@ def bearer_token(
     """A JSON Web Token (RFC 7519, compact, HS256) that is bound to this very request.
 
     ``payload_hash`` ties it to the body, ``jti`` to the message, ``aud`` to the endpoint, ``iat``
-    to the attempt: stolen, it opens nothing else.
+    to the attempt: stolen, it opens nothing else. ``key_id``: the public name of the secret, sent
+    as ``kid``: a hint for the receiver.
     """
     header = {"alg": "HS256", "typ": "webhook+jwt", **({"kid": key_id} if key_id else {})}
     claims = {

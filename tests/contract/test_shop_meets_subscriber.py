@@ -138,15 +138,30 @@ async def test_a_secret_renewed_by_the_subscriber_interrupts_nothing(world: Worl
     assert len(sent["webhook-signature"].split(" ")) == 2
 
 
-async def test_a_secret_renewed_in_the_shop_is_good_once_the_subscriber_has_it(
+async def test_a_secret_renewed_in_the_shop_interrupts_nothing_during_its_grace(
     world: World,
 ) -> None:
     [endpoint] = (await read(world.shop, "/v1/webhooks"))["data"]
     renewed = await world.shop.post(f"/v1/webhooks/{endpoint['id']}/rotate-secret", json={})
+    before = await world.deliver(await world.buy(hook=1))
+
+    await _submit(world, "/subscription/secret", {"secret": renewed.json()["secret"]})
+    after = await world.deliver(await world.buy(hook=1))
+
+    assert [before["state"], after["state"]] == ["succeeded", "succeeded"]
+
+
+async def test_a_secret_renewed_without_grace_is_good_once_the_subscriber_has_it(
+    world: World,
+) -> None:
+    [endpoint] = (await read(world.shop, "/v1/webhooks"))["data"]
+    renewed = await world.shop.post(
+        f"/v1/webhooks/{endpoint['id']}/rotate-secret", json={"grace_seconds": 0}
+    )
     order = await world.buy(hook=1)
     refused = await world.deliver(order)
 
-    await _submit(world, "/subscription/secret", renewed.json())
+    await _submit(world, "/subscription/secret", {"secret": renewed.json()["secret"]})
     delivered = await world.deliver(order)
 
     assert refused["last_status"] == 401

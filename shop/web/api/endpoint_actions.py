@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from shop.announcements import Change
 from shop.database import Database
 from shop.models import Endpoint
+from shop.times import rfc3339_ms
 from shop.vocabulary import EndpointStatus
 from shop.web.api.bodies import StrictJson
 from shop.web.api.endpoints import no_such_endpoint
@@ -25,15 +26,24 @@ LONGEST_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
 
 
 class RotateSecret(Struct, forbid_unknown_fields=True):
-    """Body of ``POST …/rotate-secret``. ``grace_seconds``: how long the old secret signs, too."""
+    """Body of ``POST …/rotate-secret``. ``grace_seconds``: how long the old secret signs, too.
+
+    ``replace_oldest``: where five secrets are live, end the oldest at once.
+    """
 
     grace_seconds: Annotated[int, Meta(ge=0, le=LONGEST_GRACE_SECONDS)] = ONE_DAY_SECONDS
+    replace_oldest: bool = False
 
 
 class RotatedSecret(Struct):
-    """The only answer that ever holds the new secret."""
+    """The only answer that ever holds the new secret.
+
+    ``expires_at``: when the secret before it stops signing.
+    """
 
     secret: str
+    secret_id: str
+    expires_at: str
 
 
 class Recover(Struct, forbid_unknown_fields=True):
@@ -82,13 +92,23 @@ async def rotate_secret(
     vault: TheVault,
     feed: TheFeed,
 ) -> RotatedSecret:
-    """Make a new secret. Both sign until the grace is over; the token is signed by the new one."""
+    """Make a new secret. Until the grace is over both sign, and the oldest signs the token.
+
+    409: five secrets are live, and the body does not say which one shall make room.
+    """
     await _existing(database, endpoint_id)
-    grace = timedelta(seconds=data.grace_seconds)
+    grace, now = timedelta(seconds=data.grace_seconds), datetime.now(UTC)
     async with database.writing() as session:
-        secret = await rotate(session, endpoint_id, grace=grace, vault=vault, now=datetime.now(UTC))
+        new = await rotate(
+            session,
+            endpoint_id,
+            grace=grace,
+            vault=vault,
+            now=now,
+            replace_oldest=data.replace_oldest,
+        )
     await feed.announce(Change("endpoint", endpoint_id))
-    return RotatedSecret(secret)
+    return RotatedSecret(new.secret, new.id, rfc3339_ms(now + grace))
 
 
 @post(

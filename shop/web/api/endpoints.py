@@ -8,16 +8,18 @@ from litestar import delete, get, patch, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType, field
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.announcements import Change
 from shop.models import Endpoint
-from shop.times import rfc3339
+from shop.times import rfc3339, rfc3339_ms
 from shop.vocabulary import EndpointStatus, EventType
 from shop.web.api.bodies import StrictJson
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
 from shop.web.errors import Problem
 from shop.web.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
 from shop.webhooks import endpoints
+from shop.webhooks.endpoint_secrets import list_live
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 
 Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION_LENGTH)]
@@ -37,13 +39,15 @@ class RegisterEndpoint(Struct, forbid_unknown_fields=True):
 
 
 class RegisteredEndpoint(Struct):
-    """The only answer that ever holds a secret."""
+    """The only answer that ever holds a secret. ``issuer``: what the shop's tokens name as it."""
 
     id: str
     webhook_url: str
     event_types: list[str]
     status: str
     secret: str
+    secret_id: str
+    issuer: str
     created_at: str
 
 
@@ -70,6 +74,24 @@ class EndpointDocument(Struct):
     status: str
     disabled_reason: str | None
     created_at: str
+
+
+class SecretDocument(Struct):
+    """A live secret's public name, beginning and end. ``expires_at``: null for the current one."""
+
+    id: str
+    created_at: str
+    expires_at: str | None
+
+
+class EndpointDetails(EndpointDocument):
+    """An endpoint with its live secrets, newest first, though not what they are.
+
+    ``issuer``: what the shop calls itself in tokens, as ``iss``.
+    """
+
+    issuer: str
+    secrets: list[SecretDocument]
 
 
 class EndpointList(Struct):
@@ -101,6 +123,8 @@ async def register_endpoint(
         event_types=endpoint.event_types,
         status=endpoint.status,
         secret=registered.secret,
+        secret_id=registered.secret_id,
+        issuer=settings.base_url,
         created_at=rfc3339(endpoint.created_at),
     )
 
@@ -114,22 +138,25 @@ async def list_endpoints(database: TheDatabase) -> EndpointList:
 
 
 @get("/webhooks/{endpoint_id:str}")
-async def get_endpoint(endpoint_id: FromPath[str], database: TheDatabase) -> EndpointDocument:
-    """One endpoint, without its secret."""
+async def get_endpoint(
+    endpoint_id: FromPath[str], settings: TheSettings, database: TheDatabase
+) -> EndpointDetails:
+    """One endpoint; of its secrets the public names, and until when each signs."""
     async with database.reading() as session:
         endpoint = await endpoints.find(session, endpoint_id)
-    if endpoint is None:
-        raise no_such_endpoint(endpoint_id)
-    return _document(endpoint)
+        if endpoint is None:
+            raise no_such_endpoint(endpoint_id)
+        return await _details(session, endpoint, issuer=settings.base_url)
 
 
 @patch("/webhooks/{endpoint_id:str}", dto=StrictJson[ChangeEndpoint], return_dto=None)
 async def change_endpoint(
     endpoint_id: FromPath[str],
     data: JSONBody[ChangeEndpoint],
+    settings: TheSettings,
     database: TheDatabase,
     feed: TheFeed,
-) -> EndpointDocument:
+) -> EndpointDetails:
     """Change description, event types or status; ``active`` also enables a disabled endpoint."""
     types = _checked(data.event_types, EventTypes)
     wanted = EndpointChange(
@@ -139,10 +166,11 @@ async def change_endpoint(
     )
     async with database.writing() as session:
         endpoint = await endpoints.change(session, endpoint_id, wanted)
-    if endpoint is None:
-        raise no_such_endpoint(endpoint_id)
+        if endpoint is None:
+            raise no_such_endpoint(endpoint_id)
+        details = await _details(session, endpoint, issuer=settings.base_url)
     await feed.announce(Change("endpoint", endpoint_id))
-    return _document(endpoint)
+    return details
 
 
 @delete("/webhooks/{endpoint_id:str}")
@@ -188,4 +216,16 @@ def _document(endpoint: Endpoint) -> EndpointDocument:
         status=endpoint.status,
         disabled_reason=endpoint.disabled_reason,
         created_at=rfc3339(endpoint.created_at),
+    )
+
+
+async def _details(session: AsyncSession, endpoint: Endpoint, *, issuer: str) -> EndpointDetails:
+    live = await list_live(session, endpoint.id, now=datetime.now(UTC))
+    return EndpointDetails(
+        **msgspec.structs.asdict(_document(endpoint)),
+        issuer=issuer,
+        secrets=[
+            SecretDocument(name, rfc3339(since), rfc3339_ms(until) if until else None)
+            for name, since, until in live
+        ],
     )

@@ -84,7 +84,11 @@ async def register(
     await feed.announce(Change("endpoint", registered.endpoint.id))
     return Template(
         "shop/endpoints/registered.html",
-        context={"endpoint": registered.endpoint, "secret": registered.secret},
+        context={
+            "endpoint": registered.endpoint,
+            "secret": registered.secret,
+            "secret_id": registered.secret_id,
+        },
         status_code=201,
         headers={"Cache-Control": "no-store"},  # no copy of the secret stays in the browser
     )

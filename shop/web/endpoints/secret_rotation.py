@@ -3,9 +3,10 @@
 Reached from the endpoint's page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from litestar import Request, Response, get, post
@@ -19,7 +20,12 @@ from shop.web.dependencies import TheDatabase, TheFeed, TheVault
 from shop.web.figure_words import age
 from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
-from shop.webhooks.endpoint_secrets import list_live, rotate
+from shop.webhooks.endpoint_secrets import (
+    MAX_LIVE_SECRETS,
+    TooManySecrets,
+    list_live,
+    rotate,
+)
 
 # By the value of the form's field.
 GRACES = {
@@ -67,23 +73,47 @@ async def rotate_secret(
 ) -> AnyResponse:
     """Make a new secret; this answer is the only page that ever shows it."""
     endpoint = await existing_endpoint(database, endpoint_id)
-    chosen = (await read_form(request)).text("grace")
+    form = await read_form(request)
+    chosen, replace_oldest = form.text("grace"), form.text("replace_oldest") == "yes"
     if chosen not in GRACES:
-        return await _page(database, endpoint, problem="Choose one of these.")
+        return await _page(database, endpoint, errors={"grace": "Choose one of these."})
     _label, grace = GRACES[chosen]
     now = datetime.now(UTC)
-    async with database.writing() as session:
-        secret = await rotate(session, endpoint_id, grace=grace, vault=vault, now=now)
+    try:
+        async with database.writing() as session:
+            new = await rotate(
+                session,
+                endpoint_id,
+                grace=grace,
+                vault=vault,
+                now=now,
+                replace_oldest=replace_oldest,
+            )
+    except TooManySecrets:
+        errors = {"replace_oldest": "Tick this box, or choose no grace."}
+        return await _page(database, endpoint, grace=chosen, errors=errors, status=409)
     await feed.announce(Change("endpoint", endpoint_id))
     return Template(
         "shop/endpoints/rotated.html",
-        context={"endpoint": endpoint, "secret": secret, "until": now + grace if grace else None},
+        context={
+            "endpoint": endpoint,
+            "secret": new.secret,
+            "secret_id": new.id,
+            "until": now + grace if grace else None,
+        },
         status_code=201,
         headers={"Cache-Control": "no-store"},  # no copy of the secret stays in the browser
     )
 
 
-async def _page(database: Database, endpoint: Endpoint, *, problem: str = "") -> Template:
+async def _page(
+    database: Database,
+    endpoint: Endpoint,
+    *,
+    grace: str = USUAL_GRACE,
+    errors: Mapping[str, str] = MappingProxyType({}),
+    status: int = 422,
+) -> Template:
     now = datetime.now(UTC)
     async with database.reading() as session:
         secrets = describe(await list_live(session, endpoint.id, now=now), now=now)
@@ -93,8 +123,9 @@ async def _page(database: Database, endpoint: Endpoint, *, problem: str = "") ->
             "endpoint": endpoint,
             "secrets": secrets,
             "grace_choices": [(value, label) for value, (label, _grace) in GRACES.items()],
-            "grace": USUAL_GRACE,
-            "problem": problem,
+            "grace": grace,
+            "is_full": len(secrets) >= MAX_LIVE_SECRETS,
+            "errors": errors,
         },
-        status_code=422 if problem else 200,
+        status_code=status if errors else 200,
     )

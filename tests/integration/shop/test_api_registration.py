@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ async def test_a_registration_is_answered_exactly_as_designed(shop: Shop) -> Non
         "event_types",
         "status",
         "secret",
+        "secret_id",
+        "issuer",
         "created_at",
     ]
     assert document["id"].startswith("ep_")
@@ -54,6 +57,8 @@ async def test_a_registration_is_answered_exactly_as_designed(shop: Shop) -> Non
     assert document["event_types"] == ["purchase.created"]
     assert document["status"] == "active"
     assert document["secret"].startswith("whsec_")
+    assert re.fullmatch(r"sec_[0-9a-f]{32}", document["secret_id"])
+    assert document["issuer"] == "http://127.0.0.1:8000"
     assert document["created_at"].endswith("Z")
 
 
@@ -65,6 +70,21 @@ async def test_a_secret_is_never_shown_again(shop: Shop) -> None:
 
     assert document["secret"] not in listed.text + read.text
     assert "secret" not in read.json()
+
+
+async def test_an_endpoint_names_its_issuer_and_its_secrets_but_shows_none(shop: Shop) -> None:
+    document = await registered(shop)
+
+    read = (await shop.get(f"/v1/webhooks/{document['id']}")).json()
+
+    assert read["issuer"] == document["issuer"]
+    assert read["secrets"] == [
+        {
+            "id": document["secret_id"],
+            "created_at": document["created_at"],
+            "expires_at": None,
+        }
+    ]
 
 
 async def test_event_types_and_description_are_kept(shop: Shop) -> None:

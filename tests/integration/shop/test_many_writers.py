@@ -22,7 +22,7 @@ from shop.turns import lock_endpoints
 from shop.vocabulary import DeliveryState
 from shop.webhooks import by_hand, endpoints
 from shop.webhooks.claims import Wish, claim_all
-from shop.webhooks.endpoint_secrets import list_live, rotate
+from shop.webhooks.endpoint_secrets import MAX_LIVE_SECRETS, list_live, rotate
 from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
 from shop.webhooks.places import FEWEST_PLACES
@@ -80,7 +80,12 @@ class Shops:
     async def rotate(self, endpoint_id: str) -> None:
         async with self.machine().writing() as session:
             await rotate(
-                session, endpoint_id, grace=timedelta(hours=1), vault=self._vault, now=now()
+                session,
+                endpoint_id,
+                grace=timedelta(hours=1),
+                vault=self._vault,
+                now=now(),
+                replace_oldest=True,
             )
 
     async def resend_all(self) -> None:
@@ -163,6 +168,7 @@ async def test_a_secret_rotated_twice_at_once_leaves_one_without_an_end(shops: S
     async with shops.machine().reading() as session:
         live = await list_live(session, endpoint_id, now=now())
     assert [ends for _name, _begins, ends in live].count(None) == 1
+    assert len(live) == MAX_LIVE_SECRETS
 
 
 async def test_whatever_is_done_at_once_nobody_is_in_the_way_and_the_tallies_are_right(

@@ -87,6 +87,59 @@ async def test_each_live_secret_is_listed_with_its_end(shop: Shop) -> None:
     assert newest not in {first, ""}
 
 
+async def rotate_to_five(shop: Shop, endpoint_id: str) -> list[str]:
+    """The public names of five live secrets, newest first."""
+    for _ in range(4):
+        await Visitor(shop).submit(f"/endpoints/{endpoint_id}/rotate-secret", grace="day")
+    return await names(shop, endpoint_id)
+
+
+async def test_with_five_live_secrets_the_page_offers_to_end_the_oldest_and_says_what_follows(
+    shop: Shop,
+) -> None:
+    endpoint_id, _secret = await register(shop)
+    assert (
+        "Five secrets"
+        not in (await Visitor(shop).get(f"/endpoints/{endpoint_id}/rotate-secret")).text
+    )
+    live = await rotate_to_five(shop, endpoint_id)
+
+    page = await Visitor(shop).get(f"/endpoints/{endpoint_id}/rotate-secret")
+
+    assert len(live) == 5
+    assert "Five secrets are live, and there may be no more." in page.text
+    assert "a receiver that knows no other secret rejects every delivery" in page.text
+    assert f"End the oldest secret, {live[-1]}, at once" in page.text
+    assert page.values["replace_oldest"] == ["yes"]
+    assert page.ticked == ["day"]
+
+
+async def test_a_sixth_live_secret_needs_the_tick_and_keeps_the_chosen_grace(shop: Shop) -> None:
+    endpoint_id, _secret = await register(shop)
+    live = await rotate_to_five(shop, endpoint_id)
+
+    page = await Visitor(shop).submit(f"/endpoints/{endpoint_id}/rotate-secret", grace="hour")
+
+    assert page.status == 409
+    assert "Nothing was rotated yet." in page.text
+    assert "Tick this box, or choose no grace." in page.text
+    assert page.ticked == ["hour"]
+    assert await names(shop, endpoint_id) == live
+
+
+async def test_the_tick_ends_the_oldest_secret(shop: Shop) -> None:
+    endpoint_id, _secret = await register(shop)
+    live = await rotate_to_five(shop, endpoint_id)
+
+    page = await Visitor(shop).submit(
+        f"/endpoints/{endpoint_id}/rotate-secret", grace="day", replace_oldest="yes"
+    )
+
+    assert page.status == 201
+    assert (await names(shop, endpoint_id))[1:] == live[:-1]
+    assert NAME.findall(page.text) == (await names(shop, endpoint_id))[:1]
+
+
 @pytest.mark.parametrize("grace", ["", "3600", "-1", "forever", SCRIPT, "\x00", "NONE"])
 async def test_a_grace_that_is_not_offered_rotates_nothing(grace: str, shop: Shop) -> None:
     endpoint_id, _secret = await register(shop)

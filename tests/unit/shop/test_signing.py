@@ -43,7 +43,13 @@ def test_tokens_match_the_known_answers(vector: dict[str, Any]) -> None:
     body = base64.b64decode(vector["body_base64"])
     content = SignedContent(claims["jti"], claims["iat"], body)
 
-    token = bearer_token(content, vector["secret"], issuer=claims["iss"], audience=claims["aud"])
+    token = bearer_token(
+        content,
+        vector["secret"],
+        issuer=claims["iss"],
+        audience=claims["aud"],
+        key_id=vector.get("kid"),
+    )
 
     assert token == vector["token"]
 
@@ -64,7 +70,19 @@ def test_the_reference_library_and_pyjwt_accept_what_we_sign() -> None:
     assert claims["exp"] - claims["iat"] == 300
 
 
-def test_every_live_secret_signs_and_the_newest_makes_the_token() -> None:
+@pytest.mark.parametrize("vector", [each for each in TOKENS if "kid" in each], ids=name_of)
+def test_a_token_names_its_secret_also_while_there_is_only_one(vector: dict[str, Any]) -> None:
+    claims = vector["claims"]
+    body = base64.b64decode(vector["body_base64"])
+    content = SignedContent(claims["jti"], claims["iat"], body)
+    live = [LiveSecret(vector["kid"], vector["secret"])]
+
+    headers = signing_headers(content, live, issuer=claims["iss"], audience=claims["aud"])
+
+    assert headers["Authorization"] == f"Bearer {vector['token']}"
+
+
+def test_every_live_secret_signs_and_the_oldest_makes_the_token() -> None:
     newest, oldest = generate_secret(), generate_secret()
     content = SignedContent("msg_1", 1_700_000_000, b"{}")
 
@@ -76,9 +94,9 @@ def test_every_live_secret_signs_and_the_newest_makes_the_token() -> None:
         signature(content, newest),
         signature(content, oldest),
     ]
-    token = bearer_token(content, newest, issuer=SHOP, audience=ENDPOINT, key_id="sec_2")
+    token = bearer_token(content, oldest, issuer=SHOP, audience=ENDPOINT, key_id="sec_1")
     assert headers["Authorization"] == f"Bearer {token}"
-    assert jwt.get_unverified_header(token)["kid"] == "sec_2"
+    assert jwt.get_unverified_header(token)["kid"] == "sec_1"
 
 
 def test_a_new_secret_is_32_random_bytes_in_base64() -> None:
