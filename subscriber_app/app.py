@@ -76,9 +76,11 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         await defences.load()
         try:
             async with _kept(subscriptions) if settings.auto_register else nullcontext():
+                if not settings.auto_register:
+                    subscriptions.ask_again()
                 yield
         finally:
-            for part in (receipt_views, attack_desk, sales, shop, database):
+            for part in (receipt_views, subscriptions, attack_desk, sales, shop, database):
                 await part.close()
 
     app = Litestar(
@@ -113,7 +115,9 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         guards=guards(settings),
         middleware=[sessions(settings).middleware],
         # For the entry point, which ends the streams, and for the receiver.
-        state=State({"feed": feed, "public_url": settings.base_url}),
+        state=State(
+            {"feed": feed, "public_url": settings.base_url, "subscriptions": subscriptions}
+        ),
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers(),
         response_headers=SECURITY_HEADERS,

@@ -27,12 +27,14 @@ from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.database import Database
 from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.faults import Faults
-from subscriber_app.models import AttackResult, HandledMessage, Receipt, Subscription
+from subscriber_app.held_secrets import Trust, read_trust
+from subscriber_app.models import AttackResult, HandledMessage, Receipt
 from subscriber_app.rulings import Handled
 from subscriber_app.verification import Expectation, IncomingRequest
 from subscriber_app.vocabulary import Reason
 
 TIMEOUT_SECONDS = 10.0
+UNKNOWN_ISSUER = "the attack desk"  # in our tokens, while the shop's own name does not count yet
 
 
 class NoReceipt(Exception):  # noqa: N818 – the name says what happened
@@ -41,14 +43,6 @@ class NoReceipt(Exception):  # noqa: N818 – the name says what happened
 
 class Unsendable(Exception):  # noqa: N818 – the name says what happened
     """No HTTP client would send such a request; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What is needed to sign for ourselves. ``secrets``: newest first; empty before subscribing."""
-
-    secrets: tuple[str, ...]
-    audience: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +95,11 @@ class AttackDesk:
 
     async def outlook(self, receipt: Receipt) -> "Outlook":
         """What the attacks on a receipt's request depend on, as of now."""
-        keys, original = await self.keys(), request_of(receipt)
+        trust, original = await self.trust(), request_of(receipt)
         return Outlook(
-            target=self._target(original, keys),
-            known=self._situation(keys, await self._handled(original)),
-            unknown=self._situation(keys, None),
+            target=self._target(original, trust),
+            known=self._situation(trust, await self._handled(original)),
+            unknown=self._situation(trust, None),
         )
 
     async def attack(self, receipt: Receipt, attack: Attack) -> str:
@@ -113,7 +107,7 @@ class AttackDesk:
 
         Raises ``ImpossibleAttack``, ``Unsendable`` or ``NoReceipt``.
         """
-        sent = make(attack, self._target(request_of(receipt), await self.keys()))
+        sent = make(attack, self._target(request_of(receipt), await self.trust()))
         return await self._send(receipt, sent, attack)
 
     async def send(self, receipt: Receipt, request: IncomingRequest) -> str:
@@ -122,15 +116,12 @@ class AttackDesk:
 
     async def predict(self, sent: Forgery | IncomingRequest) -> Prediction:
         """What must become of a request that comes in now."""
-        return predict(sent, self._situation(await self.keys(), await self._handled(sent)))
+        return predict(sent, self._situation(await self.trust(), await self._handled(sent)))
 
-    async def keys(self) -> Keys:
-        """What the shop signs with, and for whom, if we are subscribed."""
+    async def trust(self) -> Trust:
+        """What the shop signs with, as whom and for whom; no secrets before subscribing."""
         async with self._database.reading() as session:
-            subscription = (await session.exec(select(Subscription))).first()
-        if subscription is None:
-            return Keys((), self._webhook_url)
-        return Keys(tuple(subscription.live_secrets(self._now())), subscription.webhook_url)
+            return await read_trust(session, self._now()) or Trust((), self._webhook_url, None)
 
     def unix_now(self) -> int:
         """Whole seconds, as in ``webhook-timestamp``."""
@@ -140,18 +131,23 @@ class AttackDesk:
         """Close all connections."""
         await self._http.aclose()
 
-    def _target(self, request: IncomingRequest, keys: Keys) -> Target:
+    def _target(self, request: IncomingRequest, trust: Trust) -> Target:
         return Target(
             request,
-            keys.secrets,
-            keys.audience,
+            trust.secrets,
+            trust.audience,
+            trust.issuer or UNKNOWN_ISSUER,
             self._now().timestamp(),
             new_id=f"msg_attack_{uuid7().hex}",
         )
 
-    def _situation(self, keys: Keys, handled: Handled | None) -> Situation:
+    def _situation(self, trust: Trust, handled: Handled | None) -> Situation:
         expected = Expectation(
-            keys.secrets, keys.audience, self._now().timestamp(), self._defences.off
+            trust.secrets,
+            trust.audience,
+            self._now().timestamp(),
+            self._defences.off,
+            trust.issuer,
         )
         mishap = self._faults.current.mishap
         fails = mishap is not None and mishap.refusal is not None

@@ -85,6 +85,7 @@ class Target:
     request: IncomingRequest
     secrets: tuple[str, ...]
     audience: str
+    issuer: str
     now: float
     new_id: str
 
@@ -321,19 +322,19 @@ def _fresh(target: Target) -> Signable:
     message_id = target.request.header("webhook-id") or ""
     if not _MESSAGE_ID.fullmatch(message_id):
         message_id = target.new_id
-    return Signable(message_id, int(target.now), target.request.body, target.audience)
+    body = target.request.body
+    return Signable(message_id, int(target.now), body, target.audience, target.issuer)
 
 
 def _signed(content: Signable, target: Target) -> Credential:
-    return Credential(signature_of(content, _secret(target)), content.body)
+    newest = target.secrets[0] if target.secrets else ATTACKERS_SECRET
+    return Credential(signature_of(content, newest), content.body)
 
 
 def _with_token(content: Signable, target: Target, twist: TokenTwist = RIGHT) -> Credential:
-    return Credential(token_of(content, _secret(target), twist), content.body)
-
-
-def _secret(target: Target) -> str:
-    return target.secrets[0] if target.secrets else ATTACKERS_SECRET
+    # As the shop does it: a token carries one signature only, and the oldest live secret makes it.
+    oldest = target.secrets[-1] if target.secrets else ATTACKERS_SECRET
+    return Credential(token_of(content, oldest, twist), content.body)
 
 
 def _with_another_amount(body: bytes) -> bytes:

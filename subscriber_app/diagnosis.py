@@ -10,6 +10,7 @@ the bounds is not tried, and ``Diagnosis.untried`` says so.
 
 import base64
 import binascii
+import codecs
 import hashlib
 import hmac
 import re
@@ -23,6 +24,7 @@ from subscriber_app.explanation import (
     bearer_parts,
     cut,
     decoded_json,
+    decoded_part,
     other_spelling,
     signature_of,
     signed_content,
@@ -355,6 +357,25 @@ def _other_endpoint(case: Case) -> Diagnosis | None:
     )
 
 
+def _other_issuer(case: Case) -> Diagnosis | None:
+    named = case.claims.get("iss")
+    if not isinstance(named, str):
+        return None
+    return Diagnosis(
+        "The token is signed with a secret of ours, but names another issuer than our shop.",
+        "If the shop's public URL has changed, open the page Subscription: it asks the shop anew.",
+    )
+
+
+def _validity_of_token(case: Case) -> Diagnosis | None:
+    if case.claims.get("nbf") != case.claims.get("iat"):
+        return None
+    return Diagnosis(
+        "The token is valid from the moment when it was made, so the sender's clock is ahead.",
+        "Have both machines set their clocks by NTP.",
+    )
+
+
 def _form_of_token(case: Case) -> Diagnosis | None:
     header = case.request.header("authorization") or ""
     scheme, _space, token = header.partition(" ")
@@ -367,15 +388,31 @@ def _form_of_token(case: Case) -> Diagnosis | None:
         return Diagnosis("The token has padding.", "Take the = away (RFC 7515, section 2).")
     if "+" in token or "/" in token:
         return Diagnosis("The token is in standard base64.", "Use - and _ (base64url) in tokens.")
+    return _encoding_of_token(case)
+
+
+def _encoding_of_token(case: Case) -> Diagnosis | None:
+    for part in (bearer_parts(case.request) or [])[:2]:
+        raw = decoded_part(part)
+        if raw.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return Diagnosis(
+                "The JSON in the token begins with a byte order mark.",
+                "Encode header and claims in UTF-8, without a byte order mark.",
+            )
+        if b"\x00" in raw:
+            return Diagnosis(
+                "The JSON in the token is in UTF-16 or UTF-32.",
+                "Encode header and claims in UTF-8.",
+            )
     return None
 
 
 def _unit_of_claims(case: Case) -> Diagnosis | None:
-    issued, expires = case.claims.get("iat"), case.claims.get("exp")
-    advice = "iat and exp are whole seconds, as numbers, and exp is at most 300 after iat."
-    if any(isinstance(claim, int | float) and claim > 10**11 for claim in (issued, expires)):
+    times = [case.claims.get(name) for name in ("iat", "exp", "nbf")]
+    advice = "iat, exp and nbf are whole seconds, as numbers, and exp is at most 300 after iat."
+    if any(isinstance(claim, int | float) and claim > 10**11 for claim in times):
         return Diagnosis("The token's times count milliseconds, not seconds.", advice)
-    if any(isinstance(claim, str | float) for claim in (issued, expires)):
+    if any(isinstance(claim, str | float) for claim in times):
         return Diagnosis("The token's times are not whole numbers.", advice)
     return None
 
@@ -419,6 +456,8 @@ _LOOKS: dict[Reason, tuple[Look, ...]] = {
     Reason.TOKEN_LIFETIME: (_unit_of_claims,),
     Reason.TOKEN_TIMESTAMP: (_unit_of_claims, *_BY_TOKEN),
     Reason.TOKEN_EXPIRED: (_signature_tells,),
+    Reason.TOKEN_NOT_YET_VALID: (_unit_of_claims, _validity_of_token),
+    Reason.TOKEN_ISSUER: (_other_issuer,),
     Reason.TOKEN_AUDIENCE: (_other_endpoint,),
     Reason.TOKEN_MESSAGE_ID: _BY_TOKEN,
     Reason.TOKEN_PAYLOAD_HASH: (_other_body, *_BY_TOKEN),

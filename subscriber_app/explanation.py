@@ -91,18 +91,32 @@ class Explanation:
 
 
 def explain(
-    request: IncomingRequest, *, received_at: datetime, audience: str, keyring: Keyring
+    request: IncomingRequest,
+    *,
+    received_at: datetime,
+    audience: str,
+    keyring: Keyring,
+    issuer: str | None = None,
 ) -> Explanation:
     """Look at everything in the request as of the moment when it came. Never raises.
 
-    ``audience``: our URL. ``keyring``: every secret that is known, newest first.
+    ``audience``: our URL. ``keyring``: every secret that is known, newest first. ``issuer``: what
+    the shop calls itself; None as long as it has not said so.
     """
+    wanted = _WantedClaims(audience, issuer, received_at)
     return Explanation(
         timestamp=_judge_timestamp(request, received_at),
         signature=_try_signatures(request, received_at, keyring),
-        token=_decode_token(request, received_at, audience, keyring),
+        token=_decode_token(request, wanted, keyring),
         other_spelling=other_spelling(request, audience),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _WantedClaims:
+    audience: str
+    issuer: str | None
+    received_at: datetime
 
 
 def signed_content(request: IncomingRequest, body: bytes | None = None) -> bytes:
@@ -142,12 +156,19 @@ def decoded_json(part: str) -> dict[str, Any] | None:
     None, too, for one that is nested too deeply or has too many values to be shown.
     """
     try:
-        raw = base64.urlsafe_b64decode(part.encode("ascii") + b"==")
-        document = json.loads(raw)
+        document = json.loads(decoded_part(part))
     except (ValueError, RecursionError):
         return None
     is_readable = is_within(document, max_depth=MAX_TOKEN_DEPTH, max_values=MAX_TOKEN_VALUES)
     return document if isinstance(document, dict) and is_readable else None
+
+
+def decoded_part(part: str) -> bytes:
+    """The bytes that a part of a token is the base64url of; none if it is not."""
+    try:
+        return base64.urlsafe_b64decode(part.encode("ascii") + b"==")
+    except ValueError:
+        return b""
 
 
 def token_is_signed_by(parts: Sequence[str], known: KnownSecret) -> bool:
@@ -227,7 +248,7 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _decode_token(
-    request: IncomingRequest, received_at: datetime, audience: str, keyring: Keyring
+    request: IncomingRequest, wanted: _WantedClaims, keyring: Keyring
 ) -> TokenWork | None:
     parts = bearer_parts(request)
     if parts is None:
@@ -241,8 +262,10 @@ def _decode_token(
         ],
         claims=[
             *_judge_header(header or {}),
-            _judge_token_signature(parts, received_at, worth_trying(keyring, received_at)),
-            *_judge_claims(claims or {}, request, received_at, audience),
+            _judge_token_signature(
+                parts, wanted.received_at, worth_trying(keyring, wanted.received_at)
+            ),
+            *_judge_claims(claims or {}, request, wanted),
         ],
     )
 
@@ -257,6 +280,12 @@ def _judge_header(header: dict[str, Any]) -> list[Judgement]:
     return [
         _compared("alg", "HS256", header.get("alg")),
         _compared("typ", "webhook+jwt", header.get("typ")),
+        Judgement("kid", "a hint, never trusted", _shown(header.get("kid")), None),
+        *(
+            Judgement(member, "not there", _shown(header[member]), False)
+            for member in ("crit", "b64")
+            if member in header
+        ),
     ]
 
 
@@ -273,12 +302,12 @@ def _judge_token_signature(
 
 
 def _judge_claims(
-    claims: dict[str, Any], request: IncomingRequest, received_at: datetime, audience: str
+    claims: dict[str, Any], request: IncomingRequest, wanted: _WantedClaims
 ) -> list[Judgement]:
     issued, timestamp = claims.get("iat"), request.header("webhook-timestamp") or ""
     return [
-        Judgement("iss", "not checked: the secret says who it is", _shown(claims.get("iss")), None),
-        _compared("aud", audience, claims.get("aud")),
+        _judge_issuer(claims.get("iss"), wanted.issuer),
+        _compared("aud", wanted.audience, claims.get("aud")),
         _compared("jti", request.header("webhook-id"), claims.get("jti")),
         Judgement(
             "iat",
@@ -286,11 +315,23 @@ def _judge_claims(
             _shown(issued),
             type(issued) is int and str(issued) == timestamp.lstrip("0"),
         ),
-        _judge_expiry(issued, claims.get("exp"), received_at),
+        _judge_expiry(issued, claims.get("exp"), wanted.received_at),
+        *([_judge_not_before(claims["nbf"], wanted.received_at)] if "nbf" in claims else []),
         _compared(
             "payload_hash", hashlib.sha256(request.body).hexdigest(), claims.get("payload_hash")
         ),
     ]
+
+
+def _judge_issuer(came: Any, issuer: str | None) -> Judgement:
+    if issuer is None:
+        return Judgement("iss", "not checked: the shop has not named it yet", _shown(came), None)
+    return _compared("iss", issuer, came)
+
+
+def _judge_not_before(came: Any, received_at: datetime) -> Judgement:
+    is_right = type(came) is int and came <= received_at.timestamp()
+    return Judgement("nbf", "not ahead", _shown(came), is_right)
 
 
 def _judge_expiry(issued: Any, expires: Any, received_at: datetime) -> Judgement:

@@ -20,12 +20,16 @@ ATTACKERS_SECRET = "whsec_" + base64.b64encode(b"known to the attacker, not to u
 
 @dataclass(frozen=True, slots=True)
 class Signable:
-    """What a sender signs. ``timestamp``: unix seconds. ``audience``: the URL it is sent to."""
+    """What a sender signs. ``timestamp``: unix seconds. ``audience``: the URL it is sent to.
+
+    ``issuer``: what the shop calls itself in tokens.
+    """
 
     message_id: str
     timestamp: int
     body: bytes
     audience: str
+    issuer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def signature_of(content: Signable, secret: str) -> str:
 def token_of(content: Signable, secret: str, twist: TokenTwist = RIGHT) -> str:
     """The bearer token, without the word Bearer."""
     claims = {
-        "iss": "the attack desk",
+        "iss": content.issuer,
         "aud": content.audience,
         "jti": content.message_id,
         "iat": content.timestamp,

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.checklist import Checklist
@@ -19,7 +18,8 @@ from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.defences import SwitchedOff
 from subscriber_app.events import MONEY_EVENTS
 from subscriber_app.faults import Faults, Mishap
-from subscriber_app.models import HandledMessage, Purchase, Receipt, Subscription
+from subscriber_app.held_secrets import read_trust
+from subscriber_app.models import HandledMessage, Purchase, Receipt
 from subscriber_app.news import NewsFeed
 from subscriber_app.purchases import take_event
 from subscriber_app.receipt_ids import ReceiptIds
@@ -112,12 +112,13 @@ class Inbox:
         if mishap and mishap.refusal:
             return refuse(mishap.refusal, Checklist())
         async with self._database.reading() as session:
-            subscription = (await session.exec(select(Subscription))).first()
+            trust = await read_trust(session, now)
         expected = Expectation(
-            secrets=subscription.live_secrets(now) if subscription else [],
-            audience=subscription.webhook_url if subscription else self._webhook_url,
+            secrets=trust.secrets if trust else (),
+            audience=trust.audience if trust else self._webhook_url,
             now=now.timestamp(),
             off=off,
+            issuer=trust.issuer if trust else None,
         )
         return examine(request, expected)
 

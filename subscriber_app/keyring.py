@@ -1,7 +1,7 @@
 """Which secrets we have had, and when each was good. Pure.
 
 The receiver asks only for those that are good now. The page of a receipt judges a request by those
-that were good when it came, and names one that had expired. Filled by ``subscription``, used by
+that were good when it came, and names one that had expired. Filled by ``held_secrets``, used by
 ``explanation`` and ``diagnosis``.
 """
 

@@ -130,31 +130,27 @@ class Subscription(SubscriberTable, table=True):
     shop_url: str
     event_types: list[str] = Field(sa_type=JSON)
     secret: str
-    # While the secret is being rotated, what the shop signed with the one before is genuine, too.
-    previous_secret: str | None = None
-    previous_until: datetime | None = None
+    secret_id: str | None = None  # its public name, if the shop has told it
+    secret_until: datetime | None = None  # its end, if the shop has a newer one that we lack
+    issuer: str | None = None  # what the shop calls itself in tokens, as soon as it has said so
     created_at: datetime
-
-    def live_secrets(self, now: datetime) -> list[str]:
-        """The secrets that may have signed, newest first."""
-        if self.previous_secret and self.previous_until and self.previous_until > now:
-            return [self.secret, self.previous_secret]
-        return [self.secret]
 
 
 class FormerSecret(SubscriberTable, table=True):
-    """A secret that was replaced, kept so that what it signed can be told from a forgery.
+    """A secret that was replaced. The shop signs with it, too, until then: see ``held_secrets``.
 
-    Nothing is accepted because of it: what counts stands in ``Subscription``.
+    ``endpoint_id``: of the subscription that it belonged to; None if that is not known.
     """
 
     __tablename__ = "former_secret"
 
     id: int | None = Field(default=None, primary_key=True)
     secret: str
+    secret_id: str | None = None
+    endpoint_id: str | None = None
     since: datetime
     replaced_at: datetime
-    until: datetime  # to the end of the grace, if there was one
+    until: datetime
 
 
 class FaultSetting(SubscriberTable, table=True):

@@ -1,6 +1,5 @@
 """Speaks to the shop's JSON API as any client would. Called by whoever asks the shop."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,16 +9,19 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
+from subscriber_app.shop_endpoint import (
+    Registration,
+    RotatedSecret,
+    ShopEndpoint,
+    is_id,
+    read_endpoint,
+    read_registration,
+    read_rotation,
+)
 from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.shop_log import ListedDelivery, ShopDelivery, read_delivery, read_list
-from subscriber_app.verification import SECRET_PREFIX, secret_key
 
 TIMEOUT_SECONDS = 5.0
-ENDPOINT_STATUSES = ("active", "paused", "disabled")
-SHORTEST_KEY = 24  # bytes; Standard Webhooks, "Signature scheme"
-
-# What can stand in a path as it is: the shop's word goes into the addresses that we call.
-_ENDPOINT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 class AlreadyRegistered(ShopError):  # noqa: N818 – the name says what happened
@@ -30,12 +32,8 @@ class AlreadyRegistered(ShopError):  # noqa: N818 – the name says what happene
         self.endpoint_id = endpoint_id
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """What the shop answers once. ``secret``: ``whsec_…``, never to be had again."""
-
-    endpoint_id: str
-    secret: str
+class TooManySecrets(ShopError):  # noqa: N818 – the name says what happened
+    """As many secrets of ours are live as the shop allows; one may be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +65,11 @@ class ShopClient:
         }
         answer = await self._call("POST", "/v1/webhooks/register", json=body)
         document = _document(answer)
-        if answer.status_code == httpx.codes.CONFLICT and _is_id(document.get("endpoint_id")):
+        if answer.status_code == httpx.codes.CONFLICT and is_id(document.get("endpoint_id")):
             raise AlreadyRegistered(document["endpoint_id"])
         if answer.status_code != httpx.codes.CREATED:
             raise ShopError(f"The shop refuses: {document.get('detail', answer.status_code)}")
-        if not _is_id(document.get("id")) or not is_secret(document.get("secret")):
-            raise ShopUnreachable("The shop's answer lacks an id or a secret that could be used")
-        return Registration(document["id"], document["secret"])
+        return read_registration(document)
 
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint, or find it deleted. Raises ``ShopUnreachable`` or ``ShopError``."""
@@ -81,34 +77,37 @@ class ShopClient:
         if answer.status_code != httpx.codes.NO_CONTENT and not _is_unknown(answer):
             raise ShopError(f"The shop refuses with {answer.status_code}")
 
-    async def rotate_secret(self, endpoint_id: str, grace: timedelta) -> str:
+    async def rotate_secret(
+        self, endpoint_id: str, grace: timedelta, *, replace_oldest: bool = False
+    ) -> RotatedSecret:
         """Have a new secret made; the old one signs, too, until ``grace`` is over.
 
-        Raises ``ShopUnreachable`` or ``ShopError``.
+        ``replace_oldest``: end the oldest if there would be too many. Raise ``TooManySecrets``,
+        ``ShopUnreachable`` or ``ShopError``.
         """
-        body = {"grace_seconds": int(grace.total_seconds())}
+        body: dict[str, Any] = {"grace_seconds": int(grace.total_seconds())}
+        if replace_oldest:  # a shop of an earlier version does not know it
+            body["replace_oldest"] = True
         answer = await self._call("POST", f"/v1/webhooks/{endpoint_id}/rotate-secret", json=body)
         document = _document(answer)
+        refusal = f"The shop refuses: {document.get('detail', answer.status_code)}"
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise TooManySecrets(refusal)
         if answer.status_code != httpx.codes.OK:
-            raise ShopError(f"The shop refuses: {document.get('detail', answer.status_code)}")
-        if not is_secret(document.get("secret")):
-            raise ShopUnreachable("The shop's answer lacks a secret that could be used")
-        return str(document["secret"])
+            raise ShopError(refusal)
+        return read_rotation(document)
 
-    async def endpoint_status(self, endpoint_id: str) -> str | None:
-        """One of ``ENDPOINT_STATUSES``; None when the shop has no such endpoint.
+    async def endpoint(self, endpoint_id: str) -> ShopEndpoint | None:
+        """Return our endpoint as the shop sees it; None when the shop has no such endpoint.
 
-        Raises ``ShopUnreachable``.
+        Raise ``ShopUnreachable``.
         """
         answer = await self._call("GET", f"/v1/webhooks/{endpoint_id}")
         if _is_unknown(answer):
             return None
         if answer.status_code != httpx.codes.OK:
             raise ShopUnreachable(f"The shop answers {answer.status_code}")
-        status = _document(answer).get("status")
-        if status not in ENDPOINT_STATUSES:
-            raise ShopUnreachable("The shop's answer lacks a status that we know")
-        return str(status)
+        return read_endpoint(_document(answer))
 
     async def totals(self) -> ShopTotals:
         """What the shop says it sold. Raises ``ShopUnreachable`` or ``ShopError``."""
@@ -174,17 +173,3 @@ def _is_unknown(answer: httpx.Response) -> bool:
     Not every 404 says that: a proxy or another server at this address may answer so, too.
     """
     return answer.status_code == httpx.codes.NOT_FOUND and bool(_document(answer))
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and bool(_ENDPOINT_ID.fullmatch(value))
-
-
-def is_secret(value: object) -> bool:
-    """Whether it can be signed with: an empty key, for one, would let everybody sign."""
-    if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
-        return False
-    try:
-        return len(secret_key(value)) >= SHORTEST_KEY
-    except ValueError:
-        return False

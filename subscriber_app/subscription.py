@@ -3,21 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 
-from sqlmodel import col, delete, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import delete, select
 
 from subscriber_app.database import Database
-from subscriber_app.keyring import KnownSecret
+from subscriber_app.held_secrets import (
+    USUAL_GRACE,
+    end_all,
+    follow_shop,
+    read_live_former,
+    replace_secret,
+)
 from subscriber_app.models import FormerSecret, Subscription
 from subscriber_app.news import NewsFeed
-from subscriber_app.shop_client import (
-    AlreadyRegistered,
-    Registration,
-    ShopClient,
-    is_secret,
-)
+from subscriber_app.shop_client import AlreadyRegistered, ShopClient
+from subscriber_app.shop_endpoint import Registration, RotatedSecret, ShopEndpoint, is_secret
 from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.vocabulary import EventType
 
@@ -27,8 +29,6 @@ SUBSCRIBABLE = (
     EventType.PURCHASE_REFUNDED,
 )
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # between tries to reach a shop that is not up yet
-GRACE = timedelta(days=1)  # how long the secret before the newest still counts
-FORMER_SECRETS_KEPT = 5
 MAX_REPLACED_ENDPOINTS = 20  # a shop of an older version may hold our address in several spellings
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class Subscriptions:
         self._feed = feed
         self._now = now
         self._changing = asyncio.Lock()  # of two clicks at once, the second finds the work done
+        self._asking: asyncio.Task[None] | None = None
         self.webhook_url = webhook_url
         self.shop_url = shop.shop_url
 
@@ -76,31 +77,59 @@ class Subscriptions:
                 await self._shop.delete(standing.endpoint_id)
                 await self._forget()
 
-    async def rotate(self) -> None:
-        """Have the shop make a new secret, and keep both until the grace is over.
+    async def rotate(self, *, replace_oldest: bool = False) -> None:
+        """Have the shop make a new secret; the one before is held until the shop ends it.
 
-        Raises ``ShopError``; then nothing is changed.
+        ``replace_oldest``: end the oldest if there would be too many. Raise ``TooManySecrets`` or
+        another ``ShopError``; then nothing is changed.
         """
         async with self._changing:
             standing = await self.current()
             if standing:
-                secret = await self._shop.rotate_secret(standing.endpoint_id, GRACE)
-                await self._replace_secret(secret)
+                rotated = await self._shop.rotate_secret(
+                    standing.endpoint_id, USUAL_GRACE, replace_oldest=replace_oldest
+                )
+                await self._replace_secret(rotated)
+                await self._follow_if_possible(standing.endpoint_id)
 
     async def take_over(self, secret: str) -> None:
-        """Keep a secret that a person made in the shop. Raises ``ShopError`` if it is none."""
+        """Use a secret that a person made in the shop. Raise ``ShopError`` if it is none."""
         if not is_secret(secret):
             raise ShopError("A secret begins with whsec_ and goes on in base64.")
         async with self._changing:
-            await self._replace_secret(secret)
+            await self._replace_secret(RotatedSecret(secret, None, None))
+            standing = await self.current()
+            if standing:
+                await self._follow_if_possible(standing.endpoint_id)
+
+    async def former_secrets(self) -> Sequence[FormerSecret]:
+        """Return the secrets before the newest that may still sign, newest first."""
+        async with self._database.reading() as session:
+            return await read_live_former(session, self._now())
 
     async def status_at_shop(self) -> str | None:
-        """What the shop says of the standing subscription; None when there is none, or not there.
+        """Return what the shop says of the standing subscription, and follow what it says.
 
-        Raises ``ShopUnreachable``.
+        None when there is no subscription, or the shop does not know it. Raise ``ShopUnreachable``.
         """
         standing = await self.current()
-        return await self._shop.endpoint_status(standing.endpoint_id) if standing else None
+        endpoint = await self._ask_shop(standing.endpoint_id) if standing else None
+        return endpoint.status if endpoint else None
+
+    def ask_again(self) -> None:
+        """Ask the shop in the background what it calls itself and until when it signs with what.
+
+        For when that may have changed, as after a new version or a new address of the shop.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_once())
+
+    async def close(self) -> None:
+        """Stop asking."""
+        if self._asking:
+            self._asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._asking
 
     async def keep(self) -> None:
         """See to it that we are subscribed, however long the shop takes to come up."""
@@ -124,7 +153,7 @@ class Subscriptions:
         async with self._changing:
             standing = await self.current()
             if standing:
-                known = await self._shop.endpoint_status(standing.endpoint_id)
+                known = await self._ask_shop(standing.endpoint_id)
                 if known and self._fits(standing):
                     logger.info("Subscribed as %s since before", standing.endpoint_id)
                     return
@@ -145,6 +174,8 @@ class Subscriptions:
                     shop_url=self.shop_url,
                     event_types=[str(each) for each in event_types],
                     secret=registration.secret,
+                    secret_id=registration.secret_id,
+                    issuer=registration.issuer,
                     created_at=self._now(),
                 )
             )
@@ -163,65 +194,41 @@ class Subscriptions:
                 await self._shop.delete(standing.endpoint_id)
         return await self._shop.register(self.webhook_url, event_types)
 
-    async def _replace_secret(self, secret: str) -> None:
+    async def _replace_secret(self, new: RotatedSecret) -> None:
         async with self._database.writing() as session:
-            standing = (await session.exec(select(Subscription))).first()
-            if standing and standing.secret != secret:
-                now = self._now()
-                await _cut_short(session, now)
-                await _keep_former(session, standing, now, until=now + GRACE)
-                standing.previous_secret = standing.secret
-                standing.previous_until = now + GRACE
-                standing.secret = secret
+            await replace_secret(session, new, self._now())
         self._feed.announce()
+
+    async def _ask_shop(self, endpoint_id: str) -> ShopEndpoint | None:
+        """Return our endpoint as the shop sees it, and follow what it says.
+
+        Raise ``ShopUnreachable``.
+        """
+        endpoint = await self._shop.endpoint(endpoint_id)
+        if endpoint is None:
+            return None
+        async with self._database.writing() as session:
+            is_news = await follow_shop(session, endpoint, self._now())
+        if is_news:
+            self._feed.announce()
+        return endpoint
+
+    async def _follow_if_possible(self, endpoint_id: str) -> None:
+        with suppress(ShopError):  # what was just changed holds good without it
+            await self._ask_shop(endpoint_id)
+
+    async def _ask_once(self) -> None:
+        try:
+            await self.status_at_shop()
+        except ShopError as error:
+            logger.info("The shop cannot be asked about our secrets: %s", error)
+        except Exception:
+            logger.exception("The shop was asked about our secrets, in vain")
 
     async def _forget(self) -> None:
         async with self._database.writing() as session:
             standing = (await session.exec(select(Subscription))).first()
             if standing:
-                now = self._now()
-                await _cut_short(session, now)
-                await _keep_former(session, standing, now, until=now)
+                await end_all(session, standing, self._now())
             await session.exec(delete(Subscription))
         self._feed.announce()
-
-
-async def read_keyring(session: AsyncSession) -> list[KnownSecret]:
-    """Every secret that we have had since long enough, newest first."""
-    standing = (await session.exec(select(Subscription))).first()
-    former = await _former_secrets(session)
-    known = [KnownSecret(each.secret, each.since, each.until) for each in former]
-    if standing:
-        known.insert(0, KnownSecret(standing.secret, _since(standing, former)))
-    return known
-
-
-async def _former_secrets(session: AsyncSession) -> Sequence[FormerSecret]:
-    return (await session.exec(select(FormerSecret).order_by(col(FormerSecret.id).desc()))).all()
-
-
-def _since(standing: Subscription, former: Sequence[FormerSecret]) -> datetime:
-    """When the standing secret came: with the subscription, or when it replaced another."""
-    return max([standing.created_at, *(each.replaced_at for each in former)])
-
-
-async def _keep_former(
-    session: AsyncSession, standing: Subscription, now: datetime, until: datetime
-) -> None:
-    former = await _former_secrets(session)
-    session.add(
-        FormerSecret(
-            secret=standing.secret,
-            since=_since(standing, former),
-            replaced_at=now,
-            until=until,
-        )
-    )
-    for forgotten in former[FORMER_SECRETS_KEPT - 1 :]:
-        await session.delete(forgotten)
-
-
-async def _cut_short(session: AsyncSession, now: datetime) -> None:
-    """Only one secret before the newest counts: a second rotation ends the grace of the first."""
-    for former in await _former_secrets(session):
-        former.until = min(former.until, now)

@@ -29,7 +29,8 @@ class TokenExpectation:
     """What the token must be bound to.
 
     ``is_signed``: whether a signed text carries this base64url signature by one of our secrets.
-    ``timestamp``: of the header, unix seconds. ``now``: unix seconds.
+    ``timestamp``: of the header, unix seconds. ``now``: unix seconds. ``issuer``: what the shop
+    calls itself; None as long as it has not said so, and then any issuer will do.
     """
 
     is_signed: Callable[[str, str], bool]
@@ -38,6 +39,7 @@ class TokenExpectation:
     timestamp: int
     body: bytes
     now: float
+    issuer: str | None = None
 
 
 def check_token(token: str, expected: TokenExpectation) -> Finding:
@@ -96,9 +98,11 @@ def _check_header(header: dict[str, Any]) -> None:
             Reason.TOKEN_TYPE, f"Expected typ webhook+jwt, got {_shown(header.get('typ'))}"
         )
     # "crit" lists members that one must understand; we understand none (RFC 7515, section 4.1.11).
+    # "b64" changes what is signed (RFC 7797), so it must not be ignored, crit or no crit.
     # All others (jku, jwk, kid …) are ignored: nothing in a token says where its key comes from.
-    if "crit" in header:
-        raise VerificationError(Reason.MALFORMED_TOKEN, "The header has the member crit")
+    for member in ("crit", "b64"):
+        if member in header:
+            raise VerificationError(Reason.MALFORMED_TOKEN, f"The header has the member {member}")
 
 
 def _check_lifetime(claims: dict[str, Any], expected: TokenExpectation) -> None:
@@ -119,10 +123,26 @@ def _check_lifetime(claims: dict[str, Any], expected: TokenExpectation) -> None:
         )
     if expires <= expected.now:
         raise VerificationError(Reason.TOKEN_EXPIRED, f"Expired {expected.now - expires:.0f} s ago")
+    if "nbf" in claims:
+        _check_not_before(claims["nbf"], expected.now)
+
+
+def _check_not_before(not_before: object, now: float) -> None:
+    """As strict as with ``exp``: the clock tolerance is the timestamp's (RFC 7519, 4.1.5)."""
+    if type(not_before) is not int:
+        raise VerificationError(
+            Reason.TOKEN_LIFETIME, f"Expected whole seconds, got nbf {_shown(not_before)}"
+        )
+    if not_before > now:
+        raise VerificationError(
+            Reason.TOKEN_NOT_YET_VALID, f"Not valid before {_shown(not_before)}; it is {now:.0f}"
+        )
 
 
 def _check_binding(claims: dict[str, Any], expected: TokenExpectation) -> None:
     body_hash = hashlib.sha256(expected.body).hexdigest()
+    if expected.issuer is not None:
+        _insist("iss", claims.get("iss"), expected.issuer, Reason.TOKEN_ISSUER)
     _insist("aud", claims.get("aud"), expected.audience, Reason.TOKEN_AUDIENCE)
     _insist("jti", claims.get("jti"), expected.message_id, Reason.TOKEN_MESSAGE_ID)
     _insist("payload_hash", claims.get("payload_hash"), body_hash, Reason.TOKEN_PAYLOAD_HASH)
@@ -136,14 +156,24 @@ def _insist(name: str, given: object, right: object, reason: Reason) -> None:
 def _json_object(part: str, what: str) -> dict[str, Any]:
     try:
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        document = json.loads(raw, object_pairs_hook=_refuse_duplicates)
+        # Decoded here: given bytes, the parser would guess at UTF-16 and skip a byte order mark.
+        document = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_refuse_duplicates,
+            parse_constant=_refuse_constant,
+        )
     except (ValueError, RecursionError):  # broken base64, UTF-8 or JSON, or a member twice
         document = None
     if not isinstance(document, dict):
         raise VerificationError(
-            Reason.MALFORMED_TOKEN, f"The {what} of the token are not a JSON object in base64url"
+            Reason.MALFORMED_TOKEN,
+            f"The {what} of the token: expected a JSON object in UTF-8, in base64url",
         )
     return document
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

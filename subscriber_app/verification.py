@@ -39,6 +39,7 @@ _SINGLE_HEADERS = (
     "webhook-signature",
     "authorization",
     "content-type",
+    "content-encoding",
 )
 
 
@@ -68,6 +69,7 @@ class Expectation:
     """What a genuine request must fit. ``now``: unix seconds. ``audience``: our registered URL.
 
     ``secrets``: every one that may have signed, ``whsec_`` and base64; empty before subscribing.
+    ``issuer``: what the shop calls itself in tokens; None as long as it has not said so.
     ``off``: the defences that are switched off, to show what happens without them.
     """
 
@@ -75,6 +77,7 @@ class Expectation:
     audience: str
     now: float
     off: SwitchedOff = NONE_OFF
+    issuer: str | None = None
 
 
 def verify(request: IncomingRequest, expected: Expectation, checklist: Checklist) -> None:
@@ -120,12 +123,12 @@ def _check_content_type(request: IncomingRequest, _expected: Expectation) -> Fin
         raise VerificationError(
             Reason.UNSUPPORTED_CONTENT_TYPE, f"Expected application/json, got {_shown(given)}"
         )
-    encoding = request.header("content-encoding") or "identity"
-    if encoding.lower() != "identity":
-        raise VerificationError(
-            Reason.UNSUPPORTED_CONTENT_ENCODING,
-            f"Expected the body as it is, not encoded as {_shown(encoding)}",
-        )
+    for name, value in request.headers:
+        if name == "content-encoding" and value.lower() not in {"", "identity"}:
+            raise VerificationError(
+                Reason.UNSUPPORTED_CONTENT_ENCODING,
+                f"Expected the body as it is, not encoded as {_shown(value)}",
+            )
     return Finding(given)
 
 
@@ -237,6 +240,7 @@ def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
         timestamp=int(request.header("webhook-timestamp") or ""),
         body=judged_body(request.body, expected.off),
         now=expected.now,
+        issuer=expected.issuer,
     )
     return check_token(token, wanted)
 
@@ -244,7 +248,7 @@ def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
 def _insist_on_secret(expected: Expectation) -> None:
     if not expected.secrets:
         raise VerificationError(
-            Reason.NOT_SUBSCRIBED, "We have no secret to check with: subscribe first"
+            Reason.NOT_SUBSCRIBED, "We have no live secret to check with: see the page Subscription"
         )
 
 

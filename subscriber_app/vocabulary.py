@@ -69,6 +69,8 @@ class Reason(StrEnum):
     TOKEN_SIGNATURE = "token_signature"
     TOKEN_LIFETIME = "token_lifetime"
     TOKEN_EXPIRED = "token_expired"
+    TOKEN_NOT_YET_VALID = "token_not_yet_valid"
+    TOKEN_ISSUER = "token_issuer"
     TOKEN_AUDIENCE = "token_audience"
     TOKEN_PAYLOAD_HASH = "token_payload_hash"
     TOKEN_MESSAGE_ID = "token_message_id"

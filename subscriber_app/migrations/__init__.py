@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-NEWEST = "r0001"
+NEWEST = "r0002"
 
 _FOLDER = Path(__file__).parent
 

@@ -11,6 +11,7 @@ from litestar.response import Redirect, ServerSentEvent, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database import Database
+from subscriber_app.held_secrets import read_keyring
 from subscriber_app.models import Receipt
 from subscriber_app.purchases import find_purchase
 from subscriber_app.receipts import (
@@ -21,7 +22,7 @@ from subscriber_app.receipts import (
     list_receipts,
     read_stats,
 )
-from subscriber_app.subscription import Subscriptions, read_keyring
+from subscriber_app.subscription import Subscriptions
 from subscriber_app.web.attacks import offers
 from subscriber_app.web.controls import fault_banner, fault_card
 from subscriber_app.web.dependencies import (
@@ -112,6 +113,7 @@ async def show_receipt(
         url=subscriptions.webhook_url,
         audience=standing.webhook_url if standing else subscriptions.webhook_url,
         keyring=keyring,
+        issuer=standing.issuer if standing else None,
     )
     outlook = await attack_desk.outlook(receipt)
     attacks = await receipt_views.apart(lambda: offers(outlook))

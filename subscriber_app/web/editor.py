@@ -9,9 +9,16 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from subscriber_app.attack_desk import AttackDesk, NoReceipt, Unsendable, request_of
+from subscriber_app.attack_desk import (
+    UNKNOWN_ISSUER,
+    AttackDesk,
+    NoReceipt,
+    Unsendable,
+    request_of,
+)
 from subscriber_app.attacks import OF_THE_CONNECTION, Prediction, recorded
 from subscriber_app.forging import Signable, signature_of, token_of
+from subscriber_app.held_secrets import Trust
 from subscriber_app.models import Receipt
 from subscriber_app.verification import LARGEST_BODY, IncomingRequest
 from subscriber_app.web.attacks import existing_receipt
@@ -129,30 +136,32 @@ def _page(
 
 
 async def _compute(desk: AttackDesk, request: IncomingRequest) -> Computed:
-    keys, prediction = await desk.keys(), await desk.predict(request)
-    content = _signable(request, keys.audience)
-    if content is None or not keys.secrets:
+    trust, prediction = await desk.trust(), await desk.predict(request)
+    content = _signable(request, trust)
+    if content is None or not trust.secrets:
         return Computed(None, None, prediction)
-    secret = keys.secrets[0]
-    return Computed(signature_of(content, secret), token_of(content, secret), prediction)
+    newest, oldest = trust.secrets[0], trust.secrets[-1]
+    return Computed(signature_of(content, newest), token_of(content, oldest), prediction)
 
 
 async def _signed_now(desk: AttackDesk, request: IncomingRequest) -> IncomingRequest:
     """The request with the timestamp of this moment, and rightly signed if we have a secret."""
     request = _with_header(request, "webhook-timestamp", str(desk.unix_now()))
-    keys = await desk.keys()
-    content = _signable(request, keys.audience)
-    if content is None or not keys.secrets:
+    trust = await desk.trust()
+    content = _signable(request, trust)
+    if content is None or not trust.secrets:
         return request
-    request = _with_header(request, "webhook-signature", signature_of(content, keys.secrets[0]))
-    return _with_header(request, "authorization", f"Bearer {token_of(content, keys.secrets[0])}")
+    newest, oldest = trust.secrets[0], trust.secrets[-1]  # which sign what, as in the shop
+    request = _with_header(request, "webhook-signature", signature_of(content, newest))
+    return _with_header(request, "authorization", f"Bearer {token_of(content, oldest)}")
 
 
-def _signable(request: IncomingRequest, audience: str) -> Signable | None:
+def _signable(request: IncomingRequest, trust: Trust) -> Signable | None:
     message_id, timestamp = request.header("webhook-id"), request.header("webhook-timestamp")
     if not message_id or not timestamp or not _UNIX_SECONDS.fullmatch(timestamp):
         return None
-    return Signable(message_id, int(timestamp), request.body, audience)
+    issuer = trust.issuer or UNKNOWN_ISSUER
+    return Signable(message_id, int(timestamp), request.body, trust.audience, issuer)
 
 
 def _with_header(request: IncomingRequest, name: str, value: str) -> IncomingRequest:

@@ -57,16 +57,19 @@ class ReceiptViews:
         self._kept: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
 
     async def context(
-        self, receipt: Receipt, *, url: str, audience: str, keyring: Keyring
+        self, receipt: Receipt, *, url: str, audience: str, keyring: Keyring, issuer: str | None
     ) -> dict[str, Any]:
         """Return what ``receipt_context`` returns."""
 
         def read() -> dict[str, Any]:
-            return receipt_context(receipt, url=url, audience=audience, keyring=keyring)
+            return receipt_context(
+                receipt, url=url, audience=audience, keyring=keyring, issuer=issuer
+            )
 
-        # A receipt never changes; what is known of the secrets does.
+        # A receipt never changes; what is known of the secrets and the issuer does.
         secrets = tuple((known.fingerprint, known.since, known.until) for known in keyring)
-        return await self.apart(lambda: self._once((receipt.id, url, audience, secrets), read))
+        key = (receipt.id, url, audience, issuer, secrets)
+        return await self.apart(lambda: self._once(key, read))
 
     async def apart(self, work: Callable[[], Made]) -> Made:
         """Do this in the thread, after what it was given before."""
@@ -87,11 +90,17 @@ class ReceiptViews:
 
 
 def receipt_context(
-    receipt: Receipt, *, url: str, audience: str, keyring: Keyring
+    receipt: Receipt, *, url: str, audience: str, keyring: Keyring, issuer: str | None
 ) -> dict[str, Any]:
     """For ``subscriber/inbox/receipt.html``. ``url``: where requests come in."""
     request = stored_request(receipt)
-    found = explain(request, received_at=receipt.received_at, audience=audience, keyring=keyring)
+    found = explain(
+        request,
+        received_at=receipt.received_at,
+        audience=audience,
+        keyring=keyring,
+        issuer=issuer,
+    )
     return {
         "receipt": receipt,
         "order_id": _order_of(receipt),

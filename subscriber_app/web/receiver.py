@@ -33,6 +33,9 @@ async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     received = await inbox.receive(incoming)
     # Of the state, since there must be no second dependency: Litestar would collect the two in
     # tasks of their own, and meanwhile the server throws away what it read of a sender who is gone.
+    if received.receipt.reason is Reason.TOKEN_ISSUER:
+        # Signed with a secret of ours, so the shop may have another address by now.
+        request.app.state.subscriptions.ask_again()
     if received.mishap:
         await act_out(received.mishap, request, request.app.state.feed)
     answer = _answer(received, request.app.state.public_url)

@@ -1,12 +1,15 @@
 """The page on which to subscribe and unsubscribe, and to see where we stand with the shop."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
 from subscriber_app.keyring import fingerprint
-from subscriber_app.models import Subscription
+from subscriber_app.models import FormerSecret, Subscription
+from subscriber_app.shop_client import TooManySecrets
 from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions
 from subscriber_app.web.controls import fault_banner
@@ -67,10 +70,13 @@ async def unsubscribe(subscriptions: TheSubscriptions) -> AnyResponse:
 
 
 @post("/subscription/rotation", include_in_schema=False)
-async def rotate(subscriptions: TheSubscriptions) -> AnyResponse:
-    """Have the shop make a new secret."""
+async def rotate(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
+    """Have the shop make a new secret; ``replace_oldest``: whatever must make room for it."""
+    replace_oldest = (await request.form()).get("replace_oldest") == "yes"
     try:
-        await subscriptions.rotate()
+        await subscriptions.rotate(replace_oldest=replace_oldest)
+    except TooManySecrets as error:
+        return await _page(subscriptions, problem=str(error), status=409, is_full=True)
     except ShopError as error:
         return await _page(subscriptions, problem=str(error), status=502)
     return Redirect("/subscription", status_code=303)
@@ -92,11 +98,13 @@ async def _page(
     *,
     problem: str = "",
     status: int = 200,
+    is_full: bool = False,
 ) -> Template:
+    at_the_shop = await _at_the_shop(subscriptions)  # first: we follow what it says
     context = await _region(subscriptions, ticked).read()
     return Template(
         "subscriber/subscription/subscription.html",
-        context={**context, **await _at_the_shop(subscriptions), "problem": problem},
+        context={**context, **at_the_shop, "problem": problem, "is_full": is_full},
         status_code=status,
     )
 
@@ -109,9 +117,18 @@ async def _at_the_shop(subscriptions: Subscriptions) -> dict[str, Any]:
         return {"shop_status": None, "shop_problem": str(error)}
 
 
-def _previous(standing: Subscription | None) -> str:
-    """The fingerprint of the secret before, as long as one is kept."""
-    return fingerprint(standing.previous_secret) if standing and standing.previous_secret else ""
+@dataclass(frozen=True, slots=True)
+class SecretView:
+    """A secret that we hold. ``name``: the shop's name for it, or "". ``until``: when it ends."""
+
+    fingerprint: str
+    name: str
+    until: datetime | None = None
+
+
+def _view(held: Subscription | FormerSecret) -> SecretView:
+    until = held.until if isinstance(held, FormerSecret) else held.secret_until
+    return SecretView(fingerprint(held.secret), held.secret_id or "", until)
 
 
 def _region(subscriptions: Subscriptions, ticked: list[str] | None = None) -> Region:
@@ -119,8 +136,8 @@ def _region(subscriptions: Subscriptions, ticked: list[str] | None = None) -> Re
         standing = await subscriptions.current()
         return {
             "subscription": standing,
-            "fingerprint": fingerprint(standing.secret) if standing else "",
-            "previous": _previous(standing),
+            "secret": _view(standing) if standing else None,
+            "former_secrets": [_view(each) for each in await subscriptions.former_secrets()],
             "webhook_url": subscriptions.webhook_url,
             "shop_url": subscriptions.shop_url,
             "event_type_choices": [(each.value, each.value) for each in SUBSCRIBABLE],

@@ -42,6 +42,8 @@ REASON_MEANINGS = {
     Reason.TOKEN_SIGNATURE: "Made with another secret, or changed afterwards.",
     Reason.TOKEN_LIFETIME: "A token that lives too long is one that can be stolen and used.",
     Reason.TOKEN_EXPIRED: "It was good once.",
+    Reason.TOKEN_NOT_YET_VALID: "It says itself that it is not valid yet.",
+    Reason.TOKEN_ISSUER: "It names another issuer than our shop.",
     Reason.TOKEN_AUDIENCE: "It was made for another endpoint, and may have been stolen there.",
     Reason.TOKEN_PAYLOAD_HASH: "It was made for another body.",
     Reason.TOKEN_MESSAGE_ID: "It was made for another message.",

@@ -1,8 +1,9 @@
 """Both companies at once, as in the world: two applications that share HTTP and a secret."""
 
 import random
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,10 +93,25 @@ async def world(
         shop_url=shop_settings.base_url,
         auto_register=True,
     )
+    listening = (shop_socket, subscriber_socket)
+    async with both(shop_settings, subscriber_settings, listening, patience) as world:
+        await eventually(lambda: _endpoints(world.shop), "the subscriber has registered itself")
+        yield world
+
+
+@asynccontextmanager
+async def both(
+    shop_settings: ShopSettings,
+    subscriber_settings: SubscriberSettings,
+    listening: tuple[socket.socket, socket.socket],
+    patience: int = 5,
+) -> AsyncIterator[World]:
+    """Run both applications on these sockets until the block ends."""
+    shop_socket, subscriber_socket = listening
     database = Database(shop_settings.resolved_database_url)
     sender = HttpClient(shop_settings.url_policy, timeout_seconds=patience)
     feed = ChangeFeed(shop_settings.resolved_redis_url)
-    vault = Vault.open(shop_settings.vault_key_file)
+    vault = Vault.open(shop_settings.vault_key_file, shop_settings.secrets_key)
     rules = DeliveryRules(
         schedule=RetrySchedule((0, 0, 0)),
         request_timeout=timedelta(seconds=patience),
@@ -111,7 +127,6 @@ async def world(
         httpx.AsyncClient(base_url=shop_url) as shop,
         httpx.AsyncClient(base_url=subscriber_url) as subscriber,
     ):
-        await eventually(lambda: _endpoints(shop), "the subscriber has registered itself")
         yield World(
             shop, subscriber, Courier(database, sender, feed, vault, rules), database, vault
         )

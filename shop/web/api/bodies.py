@@ -42,10 +42,12 @@ async def insist_on_json(request: Request[Any, Any, Any]) -> None:
     """Refuse bodies of another content type (415): a cross-site form could send those."""
     if request.method not in METHODS_WITH_BODY:
         return
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
+    # All of them: a header that is there twice would be judged by one value and used by the other.
+    types = request.headers.getall("content-type", [])
+    if [each.partition(";")[0].strip().lower() for each in types] != ["application/json"]:
         raise Problem(415, "send the body as Content-Type: application/json")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    encodings = request.headers.getall("content-encoding", [])
+    if any(each.lower() != "identity" for each in encodings):
         raise Problem(415, "send the body without Content-Encoding")
 
 

@@ -263,10 +263,14 @@ async def test_what_is_not_exactly_as_documented_is_refused(body: bytes, shop: S
         {"Content-Type": "application/x-www-form-urlencoded"},
         {"Content-Type": ""},
         {**JSON, "Content-Encoding": "gzip"},
+        [*JSON.items(), ("Content-Type", "text/plain")],
+        [*JSON.items(), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")],
     ],
     ids=str,
 )
-async def test_only_plain_json_is_read(headers: dict[str, str], shop: Shop) -> None:
+async def test_only_plain_json_is_read(
+    headers: dict[str, str] | list[tuple[str, str]], shop: Shop
+) -> None:
     body = json.dumps({"webhook_url": URL}).encode()
 
     answer = await shop.post(REGISTER, content=body, headers=headers)

@@ -13,16 +13,23 @@ from litestar import Litestar
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.database import Database
-from subscriber_app.models import Subscription
+from subscriber_app.models import FormerSecret, Subscription
 from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import ShopClient
 from subscriber_app.subscription import Subscriptions
 from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
-from tests.integration.subscriber.signer import NOW, OUR_URL, SECRET, SHOP_URL
+from tests.integration.subscriber.signer import (
+    FORMER_SECRET,
+    NOW,
+    OUR_URL,
+    SECRET,
+    SHOP_URL,
+)
 from tests.serving import free_port, port_of, serving
 
 Client = httpx.AsyncClient
 NOBODY = "http://127.0.0.1:1"
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -110,15 +117,27 @@ async def remember_subscription(settings: Settings, created_at: datetime) -> Non
                 shop_url=SHOP_URL,
                 event_types=["purchase.created"],
                 secret=SECRET,
+                issuer=SHOP_URL,
                 created_at=created_at,
+            )
+        )
+        # As after a rotation: the shop signs with this one for a day more.
+        session.add(
+            FormerSecret(
+                secret=FORMER_SECRET,
+                endpoint_id="ep_1",
+                since=created_at - ONE_DAY,
+                replaced_at=created_at - ONE_DAY / 2,
+                until=created_at + ONE_DAY / 2,
             )
         )
     await database.close()
 
 
 @pytest.fixture
-def shop() -> Iterator[ShopStandIn]:
+def shop(clock: Clock) -> Iterator[ShopStandIn]:
     with running_shop() as shop:
+        shop.now = clock
         yield shop
 
 

@@ -102,6 +102,12 @@ def twice(message_id: str) -> Variant:
     return Variant([*headers, ("webhook-id", message_id)], VALID.body, Reason.DUPLICATE_HEADER)
 
 
+def also_encoded(*encodings: str) -> Variant:
+    """With these after a header that says that nothing is encoded."""
+    headers = [("content-encoding", each) for each in ("identity", *encodings)]
+    return Variant([*VALID.headers(), *headers], VALID.body, Reason.UNSUPPORTED_CONTENT_ENCODING)
+
+
 HEADER_ROWS: Rows = {
     (
         "header",
@@ -117,7 +123,9 @@ HEADER_ROWS: Rows = {
         "none": variant(Reason.UNSUPPORTED_CONTENT_TYPE, content_type=None),
     },
     ("content-encoding", "gzip"): {
-        "": variant(Reason.UNSUPPORTED_CONTENT_ENCODING, content_encoding="gzip")
+        "": variant(Reason.UNSUPPORTED_CONTENT_ENCODING, content_encoding="gzip"),
+        "the second of two": also_encoded("gzip"),
+        "and another": also_encoded("gzip", "br"),
     },
 }
 

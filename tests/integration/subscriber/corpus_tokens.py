@@ -1,14 +1,20 @@
 """The rows of the corpus that are about the bearer token; ``webhook-signature`` stays valid."""
 
+import base64
 import hashlib
+import hmac
 import json
 
 from subscriber_app.vocabulary import Reason
 from tests.integration.subscriber.signer import (
+    FORMER_SECRET,
     NOW,
     OTHER_SECRET,
     SECRET,
+    SHOP_URL,
     Delivery,
+    base64url,
+    key_of,
     signed_token,
 )
 from tests.integration.subscriber.variants import Rows, Variant, each, variant
@@ -50,6 +56,18 @@ def truly_hs384() -> Variant:
 
 def of_type(type_: str) -> Variant:
     return with_header(Reason.TOKEN_TYPE, typ=type_)
+
+
+def encoded(header: str, claims: str) -> Variant:
+    """A token whose parts are in these encodings, signed as it is by our secret."""
+    texts = [base64.urlsafe_b64decode(f"{part}==").decode() for part in (HEADER, CLAIMS)]
+    parts = [
+        base64url(text.encode(name)) for text, name in zip(texts, (header, claims), strict=True)
+    ]
+    signed = ".".join(parts)
+    return malformed(
+        f"{signed}.{base64url(hmac.digest(key_of(SECRET), signed.encode(), 'sha256'))}"
+    )
 
 
 BODY_HASH = hashlib.sha256(VALID.body).hexdigest()
@@ -133,5 +151,33 @@ TOKEN_ROWS: Rows = {
     },
     ("token", "wrong token, valid webhook-signature"): {
         "": token(Delivery(secret=OTHER_SECRET).token, Reason.TOKEN_SIGNATURE)
+    },
+    ("token", "nbf an hour ahead"): {
+        "": with_claims(Reason.TOKEN_NOT_YET_VALID, nbf=NOW + 3600),
+        "a second": with_claims(Reason.TOKEN_NOT_YET_VALID, nbf=NOW + 1),
+    },
+    ("token", "iss of another shop"): {
+        "": with_claims(Reason.TOKEN_ISSUER, iss="http://other.example"),
+        "a slash more": with_claims(Reason.TOKEN_ISSUER, iss=f"{SHOP_URL}/"),
+        "none": with_claims(Reason.TOKEN_ISSUER, iss=None),
+    },
+    ("token", "header or claims in UTF-16, or after a byte order mark"): {
+        "header in UTF-16": encoded("utf-16-le", "utf-8"),
+        "claims in UTF-16": encoded("utf-8", "utf-16-be"),
+        "both in UTF-16 with a mark": encoded("utf-16", "utf-16"),
+        "claims in UTF-32": encoded("utf-8", "utf-32-le"),
+        "header after a mark": encoded("utf-8-sig", "utf-8"),
+        "claims after a mark": encoded("utf-8", "utf-8-sig"),
+    },
+    ("token", "b64 false in the header, without crit"): {
+        "": with_header(Reason.MALFORMED_TOKEN, b64=False),
+        "true": with_header(Reason.MALFORMED_TOKEN, b64=True),
+    },
+    ("token", "kid of no secret, right signature by ours"): {
+        "": with_header(None, kid="sec_of_nobody")
+    },
+    ("token", "signed by the older of two live secrets"): {
+        "": token(Delivery(secret=FORMER_SECRET).token, None),
+        "and so is the signature": variant(None, Delivery(secret=FORMER_SECRET)),
     },
 }

@@ -7,11 +7,14 @@ import base64
 import json
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.integration.subscriber.signer import NOW, SHOP_URL
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class ShopStandIn:
     stats: dict[str, Any] = field(default_factory=lambda: sold(0))
     calls: list[tuple[str, str]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+    issuer: str = SHOP_URL
+    now: Callable[[], datetime] = lambda: datetime.fromtimestamp(NOW, UTC)
 
     @property
     def url(self) -> str:
@@ -66,6 +71,10 @@ def _new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def _new_secret_id() -> str:
+    return f"sec_{secrets.token_hex(16)}"
+
+
 class _Handler(BaseHTTPRequestHandler):
     @property
     def shop(self) -> ShopStandIn:
@@ -78,21 +87,43 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path.endswith("/rotate-secret"):
             endpoint = self.shop.endpoints[self._id().removesuffix("/rotate-secret")]
-            endpoint["secret"] = _new_secret()
-            self._answer(200, {"secret": endpoint["secret"]})
+            self._rotate(endpoint, **body)
             return
         for id_, endpoint in self.shop.endpoints.items():
             if endpoint["webhook_url"] == body["webhook_url"]:
                 self._answer(409, {"endpoint_id": id_, "detail": "registered already"})
                 return
-        id_ = f"ep_{secrets.token_hex(16)}"
+        id_, secret, secret_id = f"ep_{secrets.token_hex(16)}", _new_secret(), _new_secret_id()
         self.shop.endpoints[id_] = {
             **body,
             "id": id_,
             "status": "active",
-            "secret": _new_secret(),
+            "secret": secret,
+            "secrets": [{"id": secret_id, "expires_at": None}],
         }
-        self._answer(201, self.shop.endpoints[id_])
+        answer = {"id": id_, "secret": secret, "secret_id": secret_id, "issuer": self.shop.issuer}
+        self._answer(201, answer)
+
+    def _rotate(
+        self, endpoint: dict[str, Any], grace_seconds: int, replace_oldest: bool = False
+    ) -> None:
+        now, live = self.shop.now(), self._live_secrets(endpoint)
+        if len(live) == 5 and not replace_oldest:
+            self._answer(409, {"detail": "five secrets are live"})
+            return
+        until = (now + timedelta(seconds=grace_seconds)).isoformat()
+        live[0]["expires_at"] = until
+        endpoint["secret"], secret_id = _new_secret(), _new_secret_id()
+        endpoint["secrets"] = [{"id": secret_id, "expires_at": None}, *live[:4]]
+        self._answer(
+            200, {"secret": endpoint["secret"], "secret_id": secret_id, "expires_at": until}
+        )
+
+    def _live_secrets(self, endpoint: dict[str, Any]) -> list[dict[str, Any]]:
+        """Newest first."""
+        now = self.shop.now().isoformat()
+        ends = [(each, each["expires_at"]) for each in endpoint.get("secrets", [])]
+        return [each for each, end in ends if end is None or end > now]
 
     def do_GET(self) -> None:
         if self._answered_otherwise():
@@ -101,7 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self.shop.stats)
         else:
             endpoint = self.shop.endpoints.get(self._id())
-            self._answer(200, endpoint) if endpoint else self._answer(404, {"status": 404})
+            if endpoint is None:
+                self._answer(404, {"status": 404})
+                return
+            shown = {"status": endpoint["status"], "issuer": self.shop.issuer}
+            self._answer(200, shown | {"secrets": self._live_secrets(endpoint)})
 
     def do_DELETE(self) -> None:
         if not self._answered_otherwise():

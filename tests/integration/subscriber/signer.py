@@ -16,6 +16,7 @@ from subscriber_app.verification import IncomingRequest
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
+FORMER_SECRET = "whsec_" + base64.b64encode(bytes(range(64, 96))).decode()
 SHOP_URL = "http://shop.example"
 OUR_URL = "http://subscriber.example/v1/new-purchase"
 NOW = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp())
@@ -106,9 +107,11 @@ def incoming(delivery: Delivery, **changes: str | None) -> IncomingRequest:
     return IncomingRequest(delivery.headers(**changes), delivery.body)
 
 
-def signed_token(header: str, claims: str, secret: str, *, digest: str = "sha256") -> str:
-    """A token of these very texts, signed by HMAC."""
-    signed = f"{base64url(header.encode())}.{base64url(claims.encode())}"
+def signed_token(
+    header: str, claims: str, secret: str, *, digest: str = "sha256", encoding: str = "utf-8"
+) -> str:
+    """A token of these very texts, signed by HMAC. ``encoding``: of both texts."""
+    signed = f"{base64url(header.encode(encoding))}.{base64url(claims.encode(encoding))}"
     return f"{signed}.{base64url(hmac.digest(key_of(secret), signed.encode(), digest))}"
 
 

@@ -80,7 +80,9 @@ async def test_the_result_is_kept_until_other_secrets_are_known(
     views = ReceiptViews()
 
     async def seen(*keyring: KnownSecret) -> object:
-        return await views.context(receipt, url=OUR_URL, audience=OUR_URL, keyring=keyring)
+        return await views.context(
+            receipt, url=OUR_URL, audience=OUR_URL, keyring=keyring, issuer=None
+        )
 
     first, again, both = await asyncio.gather(
         seen(ours), seen(ours), seen(ours, KnownSecret(OTHER_SECRET, clock()))
@@ -100,7 +102,7 @@ async def test_only_so_many_results_are_kept(
     views = ReceiptViews()
 
     async def seen(url: str) -> object:
-        return await views.context(receipt, url=url, audience=OUR_URL, keyring=[ours])
+        return await views.context(receipt, url=url, audience=OUR_URL, keyring=[ours], issuer=None)
 
     first = await seen("http://0.example")
     for number in range(1, MAX_KEPT + 1):

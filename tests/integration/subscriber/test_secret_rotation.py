@@ -1,14 +1,21 @@
 """A new secret takes the place of the old one, and for a day both are good."""
 
+import json
+
+import httpx
 import pytest
+from sqlmodel import update
 
 from subscriber_app.config import Settings
+from subscriber_app.database import Database
 from subscriber_app.keyring import fingerprint
+from subscriber_app.models import FormerSecret, Subscription
 from tests.integration.subscriber.conftest import Client, Clock
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.integration.subscriber.signer import Delivery
 from tests.pages import Visitor
+from tests.waiting import eventually
 
 ONE_DAY = 24 * 3600
 NEW_SECRET = "whsec_" + "bmV3" * 8
@@ -30,7 +37,9 @@ async def visitor(subscriber: Client) -> Visitor:
 async def is_trusted(visitor: Visitor, secret: str, clock: Clock) -> bool:
     """Whether a delivery that this secret signed, just now, is accepted."""
     delivery = Delivery(
-        secret=secret, timestamp=int(clock.now.timestamp()), message_id=f"msg_{fingerprint(secret)}"
+        secret=secret,
+        timestamp=int(clock.now.timestamp()),
+        message_id=f"msg_{fingerprint(secret)}",
     )
     return (await deliver(visitor.client, delivery)).status_code == 200
 
@@ -150,15 +159,226 @@ async def test_a_delivery_that_was_signed_with_an_expired_secret_is_told_from_a_
     assert f"Signed with the secret {fingerprint(old)}, which had expired." in page.text
 
 
-async def test_a_second_rotation_ends_the_grace_of_the_first(
+async def test_every_secret_is_good_until_the_shop_ends_it_however_often_it_is_rotated(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
-    [first] = shop.secrets
-    for _ in range(2):
-        clock.pass_seconds(1)
+    made = list(shop.secrets)
+    for _ in range(4):
+        clock.pass_seconds(3600)
         await visitor.submit("/subscription/rotation")
+        made += shop.secrets
 
-    answer = await deliver(visitor.client, Delivery(secret=first))
+    good = [await trusted_now(visitor, made, clock)]
+    for _ in range(4):
+        clock.pass_seconds(3600)
+        good.append(await trusted_now(visitor, made, clock))
+    clock.pass_seconds(ONE_DAY - 7 * 3600)
+    for _ in range(4):
+        good.append(await trusted_now(visitor, made, clock))
+        clock.pass_seconds(3600)
 
+    assert good[:5] == [made] * 5
+    assert good[5:] == [made[1:], made[2:], made[3:], made[4:]]
+
+
+async def trusted_now(visitor: Visitor, secrets: list[str], clock: Clock) -> list[str]:
+    """Those of the secrets by which a delivery may be signed at this moment."""
+    return [secret for secret in secrets if await is_trusted(visitor, secret, clock)]
+
+
+async def test_the_end_that_the_shop_names_counts_and_not_our_own_guess(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    [old] = shop.secrets
+    await rotated_in_shop(shop, grace_seconds=7 * ONE_DAY)
+
+    await visitor.submit("/subscription/secret", secret=shop.secrets[0])
+
+    clock.pass_seconds(7 * ONE_DAY - 1)
+    assert await is_trusted(visitor, old, clock)
+    clock.pass_seconds(1)
+    assert not await is_trusted(visitor, old, clock)
+
+
+async def test_secrets_whose_names_we_were_not_told_are_held_as_long_as_the_shop_has_unknown_ones(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    made = list(shop.secrets)
+    for _ in range(2):
+        clock.pass_seconds(3600)
+        await rotated_in_shop(shop, grace_seconds=7 * ONE_DAY)
+        made += shop.secrets
+        await visitor.submit("/subscription/secret", secret=made[-1])
+
+    clock.pass_seconds(7 * ONE_DAY - 3600)
+    assert await trusted_now(visitor, made, clock) == made[1:]
+    clock.pass_seconds(3600)
+    assert await trusted_now(visitor, made, clock) == made[2:]
+
+
+async def test_a_secret_that_the_shop_ended_early_is_dropped_as_soon_as_the_shop_is_asked(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    made = list(shop.secrets)
+    await visitor.submit("/subscription/rotation")
+    made += shop.secrets
+    for endpoint in shop.endpoints.values():
+        del endpoint["secrets"][1]
+
+    await visitor.get("/subscription")
+
+    assert await trusted_now(visitor, made, clock) == made[1:]
+
+
+async def test_our_secret_ends_with_the_shops_also_if_nobody_gave_us_the_new_one(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    [old] = shop.secrets
+    await rotated_in_shop(shop, grace_seconds=3600)
+
+    page = await visitor.get("/subscription")
+
+    assert "The shop has a newer secret Enter it below" in page.text
+    assert await is_trusted(visitor, old, clock)
+    clock.pass_seconds(3600)
+    assert not await is_trusted(visitor, old, clock)
+
+
+async def test_a_wrong_secret_typed_in_does_not_end_the_right_one(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    [right] = shop.secrets
+
+    await visitor.submit("/subscription/secret", secret=NEW_SECRET)
+    clock.pass_seconds(ONE_DAY - 1)
+    await visitor.get("/subscription")
+    clock.pass_seconds(ONE_DAY - 1)
+
+    assert await is_trusted(visitor, right, clock)
+
+
+async def test_a_sixth_secret_is_refused_by_the_shop_and_the_page_offers_to_replace_the_oldest(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    made = list(shop.secrets)
+    for _ in range(4):
+        await visitor.submit("/subscription/rotation")
+        made += shop.secrets
+
+    refused = await visitor.submit("/subscription/rotation")
+    replaced = await visitor.submit("/subscription/rotation", replace_oldest="yes")
+    made += shop.secrets
+
+    assert refused.status == 409
+    assert "Nothing was changed. The shop refuses: five secrets are live" in refused.text
+    assert "the shop stops signing with it at once" in refused.text
+    assert refused.values["replace_oldest"] == ["yes"]
+    assert replaced.status == 303
+    assert await trusted_now(visitor, made, clock) == made[1:]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"secret_id": None, "expires_at": None},
+        {"secret_id": "../..", "expires_at": "tomorrow"},
+        {"secret_id": 7, "expires_at": "2026-11-23T12:00:00"},
+    ],
+    ids=str,
+)
+async def test_a_new_secret_is_kept_whatever_else_the_shop_says_and_the_old_one_for_a_day(
+    more: dict[str, object], visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    [old] = shop.secrets
+    shop.answers["POST"] = (200, json.dumps({"secret": NEW_SECRET, **more}).encode())
+    shop.answers["GET"] = (200, b'{"status": "active"}')
+
+    answer = await visitor.submit("/subscription/rotation")
+
+    assert answer.status == 303
+    clock.pass_seconds(ONE_DAY - 1)
+    assert await trusted_now(visitor, [old, NEW_SECRET], clock) == [old, NEW_SECRET]
+    clock.pass_seconds(1)
+    assert await trusted_now(visitor, [old, NEW_SECRET], clock) == [NEW_SECRET]
+
+
+async def test_a_subscription_from_before_secrets_had_names_goes_on(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock, settings: Settings
+) -> None:
+    made = list(shop.secrets)
+    for _ in range(2):
+        clock.pass_seconds(3600)
+        await visitor.submit("/subscription/rotation")
+        made += shop.secrets
+    await forget_names(settings)
+
+    page = await visitor.get("/subscription")
+
+    assert page.text.count("Secret before") == 2
+    assert await trusted_now(visitor, made, clock) == made
+    clock.pass_seconds(ONE_DAY)
+    assert await trusted_now(visitor, made, clock) == made[2:]
+
+
+async def forget_names(settings: Settings) -> None:
+    """As if the shop had never told the names of its secrets, nor its own."""
+    database = Database(settings.resolved_database_url)
+    async with database.writing() as session:
+        await session.exec(update(Subscription).values(secret_id=None, issuer=None))
+        await session.exec(update(FormerSecret).values(secret_id=None))
+    await database.close()
+
+
+async def rotated_in_shop(shop: ShopStandIn, *, grace_seconds: int) -> None:
+    """Somebody has rotated our only endpoint's secret on the shop's own page."""
+    [endpoint_id] = shop.endpoints
+    async with httpx.AsyncClient(base_url=shop.url, trust_env=False) as client:
+        path = f"/v1/webhooks/{endpoint_id}/rotate-secret"
+        answer = await client.post(path, json={"grace_seconds": grace_seconds})
+    assert answer.status_code == 200
+
+
+async def test_the_issuer_is_the_shops_word_and_is_checked_from_then_on(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock
+) -> None:
+    foreign = Delivery(
+        secret=shop.secrets[0],
+        timestamp=int(clock.now.timestamp()),
+        claims={"iss": "http://other.example"},
+    )
+
+    answer = await deliver(visitor.client, foreign)
+
+    assert answer.json()["reason"] == "token_issuer"
     page = await visitor.get(f"/receipts/{answer.json()['receipt_id']}")
-    assert f"{fingerprint(first)}, which had expired" in page.text
+    assert f"iss {shop.issuer} http://other.example wrong" in page.text
+    assert "names another issuer than our shop" in page.text
+    assert f"Issuer {shop.issuer}" in (await visitor.get("/subscription")).text
+
+
+async def test_a_shop_that_has_another_address_now_is_asked_for_it_and_believed(
+    visitor: Visitor, shop: ShopStandIn
+) -> None:
+    shop.issuer = "https://new.example"
+    delivery = Delivery(secret=shop.secrets[0], claims={"iss": shop.issuer})
+    refused = await deliver(visitor.client, delivery)
+
+    async def is_accepted() -> bool:
+        return (await deliver(visitor.client, delivery)).status_code == 200
+
+    assert refused.json()["reason"] == "token_issuer"
+    await eventually(is_accepted, "the subscriber has asked the shop what it calls itself")
+
+
+async def test_before_the_shop_has_named_its_issuer_any_will_do(
+    visitor: Visitor, shop: ShopStandIn, settings: Settings
+) -> None:
+    await forget_names(settings)
+    delivery = Delivery(secret=shop.secrets[0], claims={"iss": "http://other.example"})
+
+    answer = await deliver(visitor.client, delivery)
+
+    assert answer.status_code == 200
+    page = await visitor.get(f"/receipts/{answer.json()['receipt_id']}")
+    assert "not checked: the shop has not named it yet" in page.text

@@ -22,10 +22,12 @@ from tests.integration.subscriber.signer import (
     OTHER_SECRET,
     OUR_URL,
     SECRET,
+    SHOP_URL,
     Delivery,
     incoming,
     key_of,
     purchase,
+    signed_token,
 )
 from tests.steps import steps_of
 
@@ -39,7 +41,7 @@ LATER = KnownSecret(OTHER_SECRET, RECEIVED_AT + A_DAY)
 def refusal(request: IncomingRequest, keyring: Sequence[KnownSecret]) -> Reason:
     secrets = [known.secret for known in good_at(keyring, RECEIVED_AT)]
     with pytest.raises(VerificationError) as refused:
-        verify(request, Expectation(secrets, OUR_URL, NOW), Checklist())
+        verify(request, Expectation(secrets, OUR_URL, NOW, issuer=SHOP_URL), Checklist())
     return refused.value.reason
 
 
@@ -281,6 +283,45 @@ def test_a_token_for_another_address_is_named(audience: str, said: str) -> None:
 )
 def test_a_token_in_another_form_is_named(authorization: str, said: str) -> None:
     assert said in finding(incoming(Delivery(), authorization=authorization))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-16-le", "in UTF-16 or UTF-32"),
+        ("utf-16", "byte order mark"),
+        ("utf-8-sig", "byte order mark"),
+    ],
+)
+def test_a_token_in_another_encoding_is_named(encoding: str, said: str) -> None:
+    token = signed_token('{"alg":"HS256","typ":"webhook+jwt"}', "{}", SECRET, encoding=encoding)
+
+    assert said in finding(incoming(Delivery(), authorization=f"Bearer {token}"))
+
+
+def test_a_token_of_another_issuer_is_named() -> None:
+    foreign = Delivery(claims={"iss": "http://other.example"})
+
+    assert "names another issuer" in finding(incoming(foreign))
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"nbf": NOW * 1000}, "milliseconds"),
+        ({"nbf": f"{NOW}"}, "not whole numbers"),
+    ],
+)
+def test_a_token_whose_validity_is_in_another_unit_is_named(
+    claims: dict[str, object], said: str
+) -> None:
+    assert said in finding(incoming(Delivery(claims=claims)))
+
+
+def test_a_token_from_a_clock_that_is_ahead_is_named() -> None:
+    early = Delivery(timestamp=NOW + 60, claims={"nbf": NOW + 60})
+
+    assert "clock is ahead" in finding(incoming(early))
 
 
 def test_a_token_without_a_signature_is_named() -> None:

@@ -43,9 +43,14 @@ headers = st.lists(
 
 
 def explained(
-    request: IncomingRequest, keyring: Sequence[KnownSecret] = (OURS, EXPIRED)
+    request: IncomingRequest,
+    keyring: Sequence[KnownSecret] = (OURS, EXPIRED),
+    *,
+    issuer: str | None = None,
 ) -> Explanation:
-    return explain(request, received_at=RECEIVED_AT, audience=OUR_URL, keyring=keyring)
+    return explain(
+        request, received_at=RECEIVED_AT, audience=OUR_URL, keyring=keyring, issuer=issuer
+    )
 
 
 def wrong(judgements: Any) -> list[str]:
@@ -112,6 +117,27 @@ def test_every_wrong_claim_is_pointed_out_with_what_came() -> None:
     assert (claim(found, "aud").expected, claim(found, "aud").came) == (OUR_URL, "http://x")
     assert claim(found, "iss").came == SHOP_URL
     assert claim(found, "iss").is_right is None
+
+
+def test_the_issuer_is_judged_as_soon_as_the_shop_has_named_it() -> None:
+    right = explained(incoming(Delivery()), issuer=SHOP_URL)
+    foreign = explained(incoming(Delivery()), issuer="http://other.example")
+
+    assert claim(right, "iss").is_right is True
+    assert claim(foreign, "iss").is_right is False
+    assert claim(foreign, "iss").expected == "http://other.example"
+
+
+def test_what_makes_a_token_invalid_is_pointed_out_only_where_it_is_there() -> None:
+    strange = Delivery(claims={"nbf": NOW + 1}, token_header={"b64": False, "kid": "sec_1"})
+    found = explained(incoming(strange))
+
+    assert found.token
+    assert wrong(found.token.claims) == ["b64", "nbf"]
+    assert (claim(found, "kid").came, claim(found, "kid").is_right) == ("sec_1", None)
+    usual = explained(incoming(Delivery())).token
+    assert usual
+    assert not {"b64", "crit", "nbf"} & {each.name for each in usual.claims}
 
 
 def test_the_hash_of_another_body_is_wrong() -> None:

@@ -16,6 +16,7 @@ from tests.integration.subscriber.signer import (
     OTHER_SECRET,
     OUR_URL,
     SECRET,
+    SHOP_URL,
     Delivery,
     base64url,
     key_of,
@@ -34,6 +35,7 @@ def expected(now: float = NOW) -> TokenExpectation:
         timestamp=NOW,
         body=delivery.body,
         now=now,
+        issuer=SHOP_URL,
     )
 
 
@@ -67,6 +69,26 @@ def test_only_our_own_type_is_accepted(type_: object) -> None:
 
 def test_a_critical_header_that_we_do_not_understand_is_refused() -> None:
     assert reason_of(with_header(crit=["b64"], b64=False)) is Reason.MALFORMED_TOKEN
+    assert reason_of(with_header(crit=[])) is Reason.MALFORMED_TOKEN
+
+
+@pytest.mark.parametrize("b64", [False, True, None])
+def test_a_header_that_says_what_is_signed_is_refused(b64: object) -> None:
+    assert reason_of(with_header(b64=b64)) is Reason.MALFORMED_TOKEN
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_json_in_any_other_encoding_than_utf_8_is_refused(encoding: str) -> None:
+    claims = base64.urlsafe_b64decode(parts()[1] + "==").decode()
+
+    token = signed_token(HEADER, claims, SECRET, encoding=encoding)
+
+    assert reason_of(token) is Reason.MALFORMED_TOKEN
+
+
+@pytest.mark.parametrize("not_before", [None, 0, NOW - 300, NOW])
+def test_a_token_that_is_valid_by_now_is_accepted(not_before: int | None) -> None:
+    check_token(with_claims(nbf=not_before), expected())
 
 
 @pytest.mark.parametrize("member", ["kid", "jku", "jwk", "x5u"])
@@ -99,6 +121,14 @@ def test_a_signature_by_another_hash_is_refused() -> None:
         ({"iat": float(NOW)}, Reason.TOKEN_LIFETIME),
         ({"iat": NOW + 1}, Reason.TOKEN_TIMESTAMP),
         ({"iat": 10**2000}, Reason.TOKEN_TIMESTAMP),
+        ({"nbf": NOW + 1}, Reason.TOKEN_NOT_YET_VALID),
+        ({"nbf": 10**2000}, Reason.TOKEN_NOT_YET_VALID),
+        ({"nbf": str(NOW)}, Reason.TOKEN_LIFETIME),
+        ({"nbf": float(NOW)}, Reason.TOKEN_LIFETIME),
+        ({"nbf": True}, Reason.TOKEN_LIFETIME),
+        ({"iss": "http://other.example"}, Reason.TOKEN_ISSUER),
+        ({"iss": None}, Reason.TOKEN_ISSUER),
+        ({"iss": [SHOP_URL]}, Reason.TOKEN_ISSUER),
         ({"aud": None}, Reason.TOKEN_AUDIENCE),
         ({"aud": f"{OUR_URL}/"}, Reason.TOKEN_AUDIENCE),
         ({"aud": [OUR_URL]}, Reason.TOKEN_AUDIENCE),
@@ -153,7 +183,9 @@ def test_what_is_not_three_parts_of_base64url_is_no_token(token: str) -> None:
     assert reason_of(token) is Reason.MALFORMED_TOKEN
 
 
-@pytest.mark.parametrize("claims", ["[]", '{"jti":1,"jti":2}', "nonsense", "[" * 1500])
+@pytest.mark.parametrize(
+    "claims", ["[]", '{"x":NaN}', '{"x":-Infinity}', '{"jti":1,"jti":2}', "nonsense", "[" * 1500]
+)
 def test_claims_that_are_no_object_are_refused_even_under_our_own_secret(claims: str) -> None:
     assert reason_of(signed_token(HEADER, claims, SECRET)) is Reason.MALFORMED_TOKEN
 

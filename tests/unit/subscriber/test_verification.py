@@ -16,6 +16,7 @@ from tests.integration.subscriber.signer import (
     OTHER_SECRET,
     OUR_URL,
     SECRET,
+    SHOP_URL,
     Delivery,
     incoming,
 )
@@ -63,7 +64,9 @@ def test_tokens_of_the_known_answers_are_right(vector: dict[str, Any]) -> None:
         ("authorization", f"Bearer {vector['token']}"),
     ]
     request = IncomingRequest(headers, base64.b64decode(vector["body_base64"]))
-    expected = Expectation([vector["secret"]], claims["aud"], now=claims["iat"])
+    expected = Expectation(
+        [vector["secret"]], claims["aud"], now=claims["iat"], issuer=claims["iss"]
+    )
 
     verify(request, expected, Checklist())
 
@@ -131,6 +134,24 @@ def test_one_credential_is_enough_and_the_missing_one_is_noted_as_skipped() -> N
 )
 def test_json_is_json_in_any_case_and_with_parameters(given: str) -> None:
     verify(incoming(Delivery(), content_type=given), EXPECTED, Checklist())
+
+
+def test_a_content_encoding_that_is_there_twice_is_refused_even_if_nothing_is_encoded() -> None:
+    headers = [*Delivery().headers(), *[("content-encoding", "identity")] * 2]
+
+    refusal = refusal_of(IncomingRequest(headers, Delivery().body))
+
+    assert refusal.reason is Reason.DUPLICATE_HEADER
+
+
+def test_an_issuer_counts_as_soon_as_the_shop_has_named_it() -> None:
+    foreign = incoming(Delivery(claims={"iss": "http://other.example"}))
+
+    verify(foreign, EXPECTED, Checklist())
+
+    refusal = refusal_of(foreign, replace(EXPECTED, issuer=SHOP_URL))
+    assert refusal.reason is Reason.TOKEN_ISSUER
+    verify(incoming(Delivery()), replace(EXPECTED, issuer=SHOP_URL), Checklist())
 
 
 @pytest.mark.parametrize("message_id", ["", "msg.1", "msg 1", "é", "x" * 129, "../../etc/passwd"])
