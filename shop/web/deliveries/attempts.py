@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from shop.models import Attempt
 from shop.web.deliveries.curl import as_curl
@@ -70,6 +71,14 @@ class AttemptView:
     own_record: str | None
 
 
+# A live page shows the same answers again and again, and a stranger can make one that takes a
+# twentieth of a second to be made readable. An entry has some 100 KB.
+@lru_cache(maxsize=64)
+def _readable(body: bytes) -> tuple[str, str | None]:
+    """A body as text, and with one member a line if it is JSON."""
+    return body_text(body), pretty_json(body)
+
+
 def view_attempts(attempts: Iterable[Attempt], body: bytes) -> list[AttemptView]:
     """Newest first, since the newest is the one that a reader wants. ``body``: of each request."""
     return [_view(attempt, body) for attempt in attempts][::-1]
@@ -77,6 +86,7 @@ def view_attempts(attempts: Iterable[Attempt], body: bytes) -> list[AttemptView]
 
 def _view(attempt: Attempt, body: bytes) -> AttemptView:
     raw = attempt.response_body or b""
+    response_body, response_pretty = _readable(raw)
     sent, came = attempt.request_headers, attempt.response_headers or {}
     return AttemptView(
         number=attempt.number,
@@ -96,8 +106,8 @@ def _view(attempt: Attempt, body: bytes) -> AttemptView:
         response_headers=[
             (visible_text(name), visible_text(value)) for name, value in came.items()
         ],
-        response_body=body_text(raw),
-        response_pretty=pretty_json(raw),
+        response_body=response_body,
+        response_pretty=response_pretty,
         response_size=len(raw),
         truncated=attempt.response_truncated,
         own_record=own_record(came.get("link", ""), attempt.request_url),

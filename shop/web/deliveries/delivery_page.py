@@ -1,5 +1,7 @@
 """The page of one delivery, live. What can be done with it: ``actions``."""
 
+import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,7 @@ from litestar.response import ServerSentEvent, Template
 
 from shop.config import Settings
 from shop.database import Database
+from shop.models import Attempt
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.attempts import view_attempts
 from shop.web.deliveries.holding import held_back_by, may_resend
@@ -29,9 +32,12 @@ from shop.webhooks.retries import RetrySchedule
 
 ALL = "all"
 MOST_SIBLINGS = 20  # further deliveries of the same message
-# Attempts that are shown in full unless all are asked for: a page that anyone can make longer by
-# sending again must not grow without bounds, and each live update sends it anew.
+# Attempts that are shown in full unless more are asked for; each live update sends them anew.
 MOST_IN_FULL = 5
+# Then it is as many as the longest schedule has, twice. Each may have 16 KiB of a stranger's bytes,
+# so a page that grew with every attempt could keep the shop busy for seconds.
+MAX_IN_FULL = 20
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -40,7 +46,10 @@ AnyRequest = Request[Any, Any, Any]
 async def show_delivery(
     request: AnyRequest, settings: TheSettings, database: TheDatabase, delivery_id: FromPath[str]
 ) -> Template:
-    """One delivery with its timeline and its newest attempts; with all of ``?attempts=all``."""
+    """One delivery with its timeline and its newest attempts; ``?attempts=all`` shows more.
+
+    ``?attempts=25``: those up to that number.
+    """
     view = _View.read(request, settings, delivery_id)
     context = await _region(database, view).read()
     return Template("shop/deliveries/delivery.html", context=context)
@@ -65,12 +74,13 @@ class _View:
 
     delivery_id: str
     settings: Settings
-    wants_all: bool
+    attempts: str  # "", "all", or the number of the last one to be shown
 
     @classmethod
     def read(cls, request: AnyRequest, settings: Settings, delivery_id: str) -> "_View":
-        wants_all = request.query_params.get("attempts") == ALL
-        return cls(delivery_id, settings, wants_all)
+        wanted = request.query_params.get("attempts", "")
+        is_meant = wanted == ALL or _NUMBER.fullmatch(wanted)
+        return cls(delivery_id, settings, wanted if is_meant else "")
 
     @property
     def schedule(self) -> RetrySchedule:
@@ -82,7 +92,21 @@ class _View:
 
     @property
     def live_address(self) -> str:
-        return f"{self.address}/live" + (f"?attempts={ALL}" if self.wants_all else "")
+        return f"{self.address}/live" + (f"?attempts={self.attempts}" if self.attempts else "")
+
+    def shown(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """Those of a delivery's attempts that are shown in full."""
+        if not self.attempts:
+            return attempts[-MOST_IN_FULL:]
+        last = len(attempts) if self.attempts == ALL else min(len(attempts), int(self.attempts))
+        return attempts[max(0, last - MAX_IN_FULL) : last]
+
+    def address_of(self, number: int, shown: Sequence[Attempt], newest: int) -> str:
+        """Where the attempt of this number is shown in full."""
+        if shown and shown[0].number <= number <= shown[-1].number:
+            return f"#attempt-{number}"
+        wanted = ALL if number > newest - MAX_IN_FULL else number
+        return f"{self.address}?attempts={wanted}#attempt-{number}"
 
 
 def _region(database: Database, view: _View) -> Region:
@@ -96,7 +120,8 @@ def _region(database: Database, view: _View) -> Region:
             page = await list_deliveries(session, of_message, limit=MOST_SIBLINGS + 2)
         return {
             **_standing(found),
-            **_attempts(found, view),
+            # Apart from the event loop: it makes a stranger's bytes readable.
+            **await asyncio.to_thread(_attempts, found, view),
             **_message(found, page.rows),
             "live_address": view.live_address,
         }
@@ -119,14 +144,15 @@ def _standing(found: DeliveryDetail) -> dict[str, Any]:
 
 def _attempts(found: DeliveryDetail, view: _View) -> dict[str, Any]:
     timeline = build_timeline(found.delivery, found.attempts, view.schedule)
-    shown = found.attempts if view.wants_all else found.attempts[-MOST_IN_FULL:]
+    shown, newest = view.shown(found.attempts), len(found.attempts)
     return {
         "timeline": timeline,
         "summary": summarise(found.delivery, timeline),
-        "attempt_count": len(found.attempts),
+        "attempt_count": newest,
         "attempts": view_attempts(shown, found.message.body),
         "shown_from": shown[0].number if shown else 1,
-        "all_attempts": f"{view.address}?attempts={ALL}",
+        "fits_one_page": newest <= MAX_IN_FULL,
+        "attempt_address": lambda number: view.address_of(number, shown, newest),
     }
 
 

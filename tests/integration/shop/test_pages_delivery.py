@@ -1,6 +1,7 @@
 """What the page of one delivery tells of its attempts, and where it leads."""
 
 import json
+import re
 
 import pytest
 
@@ -163,6 +164,33 @@ async def test_of_many_attempts_the_newest_are_shown_in_full_and_all_on_demand(
     assert everything.answer.text.count('<details class="attempt') == 7
     assert everything.links["#attempt-1"] == "Attempt 1"
     assert f"/deliveries/{delivery_id}/live?attempts=all" in everything.answer.text
+
+
+async def test_a_page_shows_twenty_attempts_at_most_and_leads_to_those_before(
+    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    delivery_id = await new_delivery(shop, receiver.url)
+    visitor = Visitor(shop)
+    for _ in range(23):
+        await visitor.submit(f"/deliveries/{delivery_id}/attempts")
+        await attempt(courier, clock, delivery_id)
+    address = f"/deliveries/{delivery_id}?attempts="
+
+    newest = await visitor.get(f"{address}all")
+    before = await visitor.get(f"{address}3")
+    beyond = await visitor.get(f"{address}999")
+
+    assert shown_attempts(newest) == list(range(23, 3, -1))
+    assert newest.links[f"{address}3#attempt-3"] == "Show attempt 3 and those before it"
+    assert shown_attempts(before) == [3, 2, 1]
+    assert f"{address}all#attempt-20" in before.links
+    assert f"/deliveries/{delivery_id}/live?attempts=3" in before.answer.text
+    assert shown_attempts(beyond) == shown_attempts(newest)
+
+
+def shown_attempts(page: Page) -> list[int]:
+    """The numbers of the attempts that are shown in full, as they stand on the page."""
+    return [int(number) for number in re.findall('id="attempt-([0-9]+)"', page.answer.text)]
 
 
 async def test_a_page_of_five_attempts_is_light(

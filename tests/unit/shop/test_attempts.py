@@ -1,9 +1,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from shop.models import Attempt
 from shop.vocabulary import Trigger
 from shop.web.deliveries.attempts import AttemptView, view_attempts
+from tests.steps import steps_of
 
 BODY = b'{"event":{}}'
 
@@ -125,3 +128,25 @@ def test_the_endpoints_own_record_is_found_in_its_answer() -> None:
     assert view(response_headers={"link": link}).own_record == "http://127.0.0.1:9001/receipts/1"
     assert view(response_headers={"link": link.replace("9001", "9002")}).own_record is None
     assert view().own_record is None
+
+
+def test_an_answer_that_was_made_readable_once_is_not_made_readable_again() -> None:
+    hostile = b"[" + b"[]," * 5000 + b"[]]"
+    view(response_status=500, response_body=hostile)
+
+    steps = steps_of(lambda: view(response_status=500, response_body=hostile))
+
+    assert steps < 10_000
+
+
+@pytest.mark.parametrize(
+    "hostile", [b"[" + b"[]," * 5459 + b"[]]", b"\n" * 16_384, b"\x00" * 16_384, b"[" * 16_384]
+)
+def test_an_answer_is_made_readable_in_a_bounded_number_of_steps(hostile: bytes) -> None:
+    headers = {f"x-{number}": "\x80" * 8000 for number in range(3)}
+
+    steps = steps_of(
+        lambda: view(response_status=500, response_body=hostile, response_headers=headers)
+    )
+
+    assert steps < 500_000
