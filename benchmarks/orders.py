@@ -34,8 +34,8 @@ def measure(sizes: Sizes, var: Path) -> Report:
                 for at_once, rate in _rates(name, f"{sink}/hook", sizes.orders, var).items():
                     rates[at_once][name].append(rate)
             for at_once in AT_ONCE:
-                seconds = post_all(f"{sink}/orders", [ORDER] * sizes.orders, at_once=at_once)
-                rates[at_once][BARE].append(sizes.orders / seconds)
+                load = post_all(f"{sink}/orders", [ORDER] * sizes.orders, at_once=at_once)
+                rates[at_once][BARE].append(sizes.orders / load.seconds)
     return Report(
         f"Orders accepted a second: {sizes.orders:,} orders while a worker delivers them;"
         f" median of {sizes.rounds}",
@@ -50,8 +50,8 @@ def _rates(name: str, receiver_url: str, orders: int, var: Path) -> dict[int, fl
         post_all(system.orders_url, [ORDER] * WARM_UP, at_once=min(AT_ONCE))
         for at_once in AT_ONCE:
             system.wait_until_delivered()
-            seconds = post_all(system.orders_url, [ORDER] * orders, at_once=at_once)
-            rates[at_once] = orders / seconds
+            load = post_all(system.orders_url, [ORDER] * orders, at_once=at_once)
+            rates[at_once] = orders / load.seconds
         system.wait_until_delivered()
     shutil.rmtree(var / "orders")
     return rates

@@ -54,8 +54,8 @@ def _deliver(system: System, count: int) -> tuple[float, float]:
         for _ in range(count)
     ]
     booked, used = system.booked(), system.processor_seconds()["subscriber"]
-    seconds = post_all(system.webhook_url, posts, at_once=AT_ONCE)
+    load = post_all(system.webhook_url, posts, at_once=AT_ONCE)
     used = max(system.processor_seconds()["subscriber"] - used, CLOCK_TICK_SECONDS)
     if system.booked() != booked + count:
         raise SystemExit(f"{system.booked() - booked} of {count} webhooks were booked")
-    return count / seconds, used / count * 1000
+    return count / load.seconds, used / count * 1000

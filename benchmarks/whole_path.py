@@ -25,10 +25,14 @@ MOST_WORKER_MS = {16: 4}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Orders and bookings a second; milliseconds of processor for an order, by process."""
+    """Orders and bookings a second; milliseconds of processor for an order, by process.
+
+    ``refused``: how many orders met a busy shop (5xx), and were made again.
+    """
 
     orders: float
     booked: float
+    refused: int
     processor_ms: Mapping[str, float]
 
 
@@ -53,7 +57,10 @@ def measure(sizes: Sizes, var: Path) -> Report:
         f"Whole path: {sizes.whole_path:,} orders through the API until the last is booked;"
         f" median of {sizes.rounds}",
         [figure for customers in CUSTOMERS for figure in _figures(customers, runs[customers])],
-        ["Processor: milliseconds for an order, until its attempt is recorded as well."],
+        [
+            "Processor: milliseconds for an order, until its attempt is recorded as well.",
+            *(_refusals(customers, runs[customers]) for customers in CUSTOMERS),
+        ],
     )
 
 
@@ -61,7 +68,7 @@ def order_and_book(system: System, orders: int, *, customers: int) -> Run:
     """Place so many orders, ``customers`` at a time, and wait until all are booked."""
     before, booked = system.processor_seconds(), system.booked()
     started = time.perf_counter()
-    until_ordered = post_all(system.orders_url, [ORDER] * orders, at_once=customers)
+    load = post_all(system.orders_url, [ORDER] * orders, at_once=customers)
     system.wait_until_booked(booked + orders)
     until_booked = time.perf_counter() - started
     system.wait_until_delivered()
@@ -70,10 +77,16 @@ def order_and_book(system: System, orders: int, *, customers: int) -> Run:
         for name, seconds in system.processor_seconds().items()
     }
     return Run(
-        orders / until_ordered,
+        orders / load.seconds,
         orders / until_booked,
+        load.refused,
         {name: seconds / orders * 1000 for name, seconds in used.items()},
     )
+
+
+def _refusals(customers: int, runs: Runs) -> str:
+    counts = (f"{name} {sum(run.refused for run in those)}" for name, those in runs.items())
+    return f"{customers} customers: orders refused as busy and made again: {', '.join(counts)}."
 
 
 def _figures(customers: int, runs: Runs) -> Iterator[Figure]:
