@@ -1,19 +1,28 @@
 """The bytes of path and query that were registered are the bytes on the request line."""
 
 import asyncio
+import base64
+import json
+import re
 import string
 import subprocess
 from collections.abc import Iterator
 from shutil import which
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
 
 from shop.web.deliveries.curl import as_curl
 from shop.webhooks.http_client import HttpClient, OutgoingRequest
 from shop.webhooks.url_policy import UrlPolicy
+from tests.integration.shop.conftest import StartWorker
+from tests.pages import Visitor
 from tests.raw_receiver import RawReceiver, running_raw_receiver
+from tests.waiting import eventually
 
 # All that may be registered: no white space, no backslash; "#" would end the target.
 CHARACTERS = "".join(set(string.printable) - set(string.whitespace) - set("\\#"))
@@ -81,3 +90,36 @@ def test_the_copied_curl_command_sends_the_same_request_line(target: str) -> Non
         subprocess.run(["sh"], input=command.encode(), capture_output=True, check=True)
 
     assert raw.request_lines() == [f"POST {target} HTTP/1.1"]
+
+
+async def test_request_token_record_and_curl_command_show_the_registered_bytes(
+    shop: AsyncTestClient[Litestar], start_worker: StartWorker
+) -> None:
+    target = "/a%3Ab/../%7Eu?sig=x%2Fy%3Az%2C%7E&then=?"
+    with running_raw_receiver() as raw:
+        url = f"{raw.url}{target}"
+        await shop.post("/v1/webhooks/register", json={"webhook_url": url})
+        order = {"customer_name": "Ada", "items": [{"product_id": "mug", "quantity": 1}]}
+        await shop.post("/v1/orders", json=order)
+        start_worker()
+
+        async def recorded() -> dict[str, Any] | None:
+            [delivery] = (await shop.get("/v1/deliveries")).json()["data"]
+            read = (await shop.get(f"/v1/deliveries/{delivery['id']}")).json()
+            return read if read["attempts"] else None
+
+        delivery = await eventually(recorded, "the attempt is recorded")
+        page = await Visitor(shop).get(f"/deliveries/{delivery['id']}")
+
+    assert raw.request_lines() == [f"POST {target} HTTP/1.1"]
+    assert delivery["attempts"][0]["request"]["url"] == url
+    assert audience(raw.requests[0][1]) == url
+    assert f"--request POST '{url}'" in page.text
+
+
+def audience(request: bytes) -> str:
+    """Return the ``aud`` of the bearer token in a request."""
+    found = re.search(rb"(?i)authorization: bearer [^.]+\.([^.]+)\.", request)
+    assert found
+    claims = json.loads(base64.urlsafe_b64decode(found[1] + b"=="))
+    return str(claims["aud"])
