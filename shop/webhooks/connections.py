@@ -11,13 +11,14 @@ would be taken as the answer to the next request, so such a connection is closed
 import asyncio
 import select
 import socket
+import ssl
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any, cast
 
 import aiohttp
-import httpx
+import certifi
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
@@ -73,7 +74,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         super().__init__(
             limit=MAX_CONNECTIONS,
             keepalive_timeout=MAX_IDLE_SECONDS,
-            ssl=httpx.create_ssl_context(trust_env=False),
+            ssl=ssl.create_default_context(cafile=certifi.where()),
             resolver=guard,
             use_dns_cache=False,  # a name is trusted for one connection
             socket_factory=guard.open_socket,

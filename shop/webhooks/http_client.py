@@ -83,7 +83,7 @@ class HttpClient:
     """Sends to all endpoints, with connections kept open between deliveries.
 
     aiohttp carries the requests, not httpx: an ``httpx.AsyncClient`` over the same connections
-    takes two and a half times the processor time for a request, a fifth of a burst.
+    takes more than twice the processor time for a request, and a quarter of a burst.
 
     Make it inside a running event loop.
     """

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from threading import Event
 
-import httpx
+import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -234,8 +234,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     file.write_bytes(_certificate())
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(file)
-    trusting = ssl.create_default_context(cafile=file)
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_options: trusting)
+    monkeypatch.setattr(certifi, "where", lambda: str(file))
     return server
 
 
