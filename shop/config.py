@@ -6,6 +6,7 @@ a finished ``Settings`` object.
 
 import hashlib
 import tempfile
+from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -170,6 +171,11 @@ class Settings(BaseSettings):
     def vault_key_file(self) -> Path:
         """The key that locks the endpoints' secrets in the database."""
         return self.var / "secrets.key"
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long deliveries that succeeded are kept, and their messages; None: for ever."""
+        return timedelta(days=self.retention_days) if self.retention_days else None
 
     @property
     def url_policy(self) -> UrlPolicy:

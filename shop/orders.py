@@ -46,7 +46,7 @@ class PlacedOrder:
 class OrderDetail:
     """An order with its lines and with the deliveries that tell about it, oldest first.
 
-    ``messages``: how many tell about it; none are left when all was delivered and pruned.
+    ``messages``: how many tell about it; none are left when all were pruned.
     """
 
     order: Order

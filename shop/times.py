@@ -1,6 +1,11 @@
-"""How moments are written for machines: RFC 3339, UTC, ``Z``."""
+"""The time now, and how moments are written for machines: RFC 3339, UTC, ``Z``."""
 
 from datetime import UTC, datetime, timedelta
+
+
+def utc_now() -> datetime:
+    """Return the time now, in UTC."""
+    return datetime.now(UTC)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -29,6 +29,8 @@ from shop.queue import DELIVER_JOB, DeliveryQueue, connect, deserialise_job, ser
 from shop.starting import naming_the_setting, unreachable
 from shop.tallies import merge_tallies
 from shop.tasks import end_tasks
+from shop.times import utc_now
+from shop.webhooks.deletion import finish_deletions
 from shop.webhooks.delivery import SHIFT, Courier
 from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
 from shop.webhooks.http_client import HttpClient
@@ -85,7 +87,7 @@ async def run(settings: Settings) -> None:
     in_flight = InFlight(courier, most=MOST_IN_FLIGHT)
     worker = _arq_worker(settings, in_flight)
     scheduler = asyncio.create_task(schedule(courier, queue, in_flight))
-    tidying = asyncio.create_task(tidy(database))
+    tidying = asyncio.create_task(tidy(database, feed))
     pruning = asyncio.create_task(keep_pruned(database, feed, settings.retention_days))
     beating = asyncio.create_task(heartbeats.beat_on(_sign(), lambda: in_flight.count))
     # What is there by now stays to the end, and is most of what there is. To look through it again
@@ -144,13 +146,16 @@ async def schedule(courier: Courier, queue: DeliveryQueue, in_flight: InFlight) 
         await courier.ledger.endpoint_is_back(within=SCHEDULER_SECONDS)
 
 
-async def tidy(database: Database) -> None:
-    """Delete the secrets that have outlived their grace, and keep the tallies short, for ever."""
+async def tidy(database: Database, feed: ChangeFeed) -> None:
+    """Finish deletions, delete secrets after their grace, and keep the tallies short, for ever."""
     while True:
         with _going_on("Tidying"):
             async with database.writing() as session:
                 await forget_expired(session, now=datetime.now(UTC))
                 await merge_tallies(session)
+        with _going_on("Finishing deletions"):
+            if await finish_deletions(database, clock=utc_now):
+                await feed.announce(Change.everything())
         await asyncio.sleep(TIDY_SECONDS)
 
 

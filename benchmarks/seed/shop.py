@@ -12,6 +12,7 @@ from shop.config import Settings
 from shop.database import Database
 from shop.vocabulary import EndpointStatus, EventType
 from shop.webhooks import endpoints
+from shop.webhooks.deletion import delete_endpoint
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 from shop.webhooks.log import read_stats
 from shop.webhooks.signing import LiveSecret
@@ -70,13 +71,12 @@ async def _register(  # noqa: PLR0913, PLR0917 – an endpoint's row above, and 
     url = f"http://127.0.0.1:{PORT}/{path}"
     vault = Vault.open(settings.vault_key_file)
     wanted = NewEndpoint(url, event_types, "seeded")
+    async with database.reading() as session:
+        standing = await endpoints.list_all(session)
+    for endpoint in standing:
+        if endpoint.webhook_url == url:
+            await delete_endpoint(database, endpoint.id, clock=lambda: now)
     async with database.writing() as session:
-        standing = [
-            each.id for each in await endpoints.list_all(session) if each.webhook_url == url
-        ]
-        for endpoint_id in standing:
-            await endpoints.delete(session, endpoint_id, now=now)
-        await session.flush()
         registered = await endpoints.register(
             session, wanted, policy=settings.url_policy, vault=vault, now=now
         )

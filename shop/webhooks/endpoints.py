@@ -11,9 +11,9 @@ from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.ids import new_id
-from shop.models import Delivery, Endpoint
+from shop.models import Endpoint
 from shop.turns import AGAINST_CHANGES, AGAINST_USE, Lock, one_at_a_time
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType
+from shop.vocabulary import EndpointStatus, EventType
 from shop.webhooks.endpoint_secrets import add_secret
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.urls import UrlRefused, parse_url
@@ -158,18 +158,18 @@ async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> No
     )
 
 
-async def delete(session: AsyncSession, endpoint_id: str, *, now: datetime) -> list[str] | None:
-    """Delete an endpoint and give up what waits for it; its history stays.
+async def mark_deleted(session: AsyncSession, endpoint_id: str, *, now: datetime) -> bool:
+    """Mark an endpoint as deleted, so that nothing is sent to it any more.
 
-    Returns the ids of the deliveries that were cancelled, or None when there is no such endpoint.
+    Return whether there was such an endpoint. What waits for it is cancelled by ``deletion``.
     """
-    # Not even an order may point at it now.
+    # An order that is being placed may point at it: wait for its end, and let no other one do so.
     endpoint = await find(session, endpoint_id, locked=AGAINST_USE)
     if endpoint is None:
-        return None
+        return False
     endpoint.deleted_at = now
     session.add(endpoint)
-    return await _cancel_waiting(session, endpoint_id, now)
+    return True
 
 
 async def _find_by_url(session: AsyncSession, webhook_url: str, key: str) -> str | None:
@@ -199,16 +199,3 @@ def _key_of(webhook_url: str) -> str | None:
         return parse_url(webhook_url).key
     except UrlRefused:  # registered by an older version
         return None
-
-
-async def _cancel_waiting(session: AsyncSession, endpoint_id: str, now: datetime) -> list[str]:
-    waiting = (
-        update(Delivery)
-        .where(
-            col(Delivery.endpoint_id) == endpoint_id,
-            col(Delivery.state) == DeliveryState.PENDING,
-        )
-        .values(state=DeliveryState.CANCELLED, next_attempt_at=None, completed_at=now)
-        .returning(col(Delivery.id))
-    )
-    return list((await session.exec(waiting)).scalars())

@@ -47,7 +47,13 @@ async def write_message_for(
     )
     session.add(message)
     await session.flush()  # the deliveries' foreign keys need the message's row
-    deliveries = [_pending_delivery(message, endpoint, by_hand, now) for endpoint in endpoints]
+    trigger = Trigger.MANUAL if by_hand else Trigger.AUTOMATIC
+    deliveries = [
+        _pending_delivery(
+            message.id, event.type, endpoint.id, trigger=trigger, passes_breaker=by_hand, now=now
+        )
+        for endpoint in endpoints
+    ]
     session.add_all(deliveries)
     return [delivery.id for delivery in deliveries]
 
@@ -64,18 +70,33 @@ async def _endpoints_wanting(session: AsyncSession, event_type: EventType) -> Se
     return [endpoint for endpoint in endpoints if event_type in endpoint.event_types]
 
 
-def _pending_delivery(
-    message: Message, endpoint: Endpoint, by_hand: bool, now: datetime
+def recovered_delivery(
+    message_id: str, event_type: EventType, endpoint_id: str, now: datetime
+) -> Delivery:
+    """Return a delivery for an endpoint that did not get one when the message was written."""
+    return _pending_delivery(
+        message_id, event_type, endpoint_id, trigger=Trigger.MANUAL, passes_breaker=False, now=now
+    )
+
+
+def _pending_delivery(  # noqa: PLR0913 – columns by name
+    message_id: str,
+    event_type: EventType,
+    endpoint_id: str,
+    *,
+    trigger: Trigger,
+    passes_breaker: bool,
+    now: datetime,
 ) -> Delivery:
     return Delivery(
         id=new_id("dlv", now),
-        message_id=message.id,
-        endpoint_id=endpoint.id,
-        event_type=message.event_type,
+        message_id=message_id,
+        endpoint_id=endpoint_id,
+        event_type=event_type,
         state=DeliveryState.PENDING,
         next_attempt_at=now,
         waits_since=now,
-        next_trigger=Trigger.MANUAL if by_hand else Trigger.AUTOMATIC,
-        passes_breaker=by_hand,
+        next_trigger=trigger,
+        passes_breaker=passes_breaker,
         created_at=now,
     )

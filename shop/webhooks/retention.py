@@ -1,8 +1,9 @@
 """Deletes what arrived long ago, in steps so small that nobody waits for them. For ``worker``.
 
 Only deliveries that succeeded go, with their attempts: those that failed or were cancelled can
-still be sent again. A message goes with the last of its deliveries. Orders stay for ever, and so do
-the figures of all time; what counts the deliveries that there are follows (see ``tallies``).
+still be sent again. A message goes with the last of its deliveries; one that never had any, because
+no active endpoint had subscribed to it, goes by its own age. Orders stay for ever, and so do the
+figures of all time; what counts the deliveries that there are follows (see ``tallies``).
 
 Several workers at once do no harm: what one has deleted, the next one does not find.
 """
@@ -11,7 +12,7 @@ import asyncio
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import tuple_
+from sqlalchemy import ColumnElement, tuple_
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,6 +21,7 @@ from shop.ids import first_id
 from shop.models import Attempt, Delivery, Message
 from shop.tallies import AttemptTally
 from shop.vocabulary import DeliveryState
+from shop.webhooks.steps import id_steps
 from shop.windows import minute_of
 
 STEP = 200  # deliveries in a transaction: some hundredths of a second on SQLite
@@ -43,6 +45,7 @@ async def prune(database: Database, *, before: datetime) -> int:
             break
         looked_at = found[-1][0]
         await asyncio.sleep(PAUSE_SECONDS)
+    await _delete_messages_without_deliveries(database, before=before)
     await _forget_minutes(database, before=before)
     return count
 
@@ -73,11 +76,29 @@ async def _delete(
         return
     await session.exec(delete(Attempt).where(col(Attempt.delivery_id).in_(delivery_ids)))
     await session.exec(delete(Delivery).where(col(Delivery.id).in_(delivery_ids)))
+    await _delete_messages(session, message_ids)
+
+
+async def _delete_messages_without_deliveries(database: Database, *, before: datetime) -> None:
+    old = select(Message.id).where(
+        Message.id < first_id("msg", before), Message.created_at < before, ~_has_deliveries()
+    )
+    async for step in id_steps(database, old):
+        async with database.writing() as session:
+            await _delete_messages(session, step)
+
+
+async def _delete_messages(session: AsyncSession, message_ids: Collection[str]) -> None:
+    """Delete those of these messages that have no deliveries."""
     of_these = col(Message.id).in_(message_ids)
     # Locked, so that of two workers with the last two deliveries of a message one sees both gone.
+    # A recovery that creates a delivery of one of them meanwhile is waited for, too.
     await session.exec(select(Message.id).where(of_these).order_by(Message.id).with_for_update())
-    is_wanted = select(Delivery.id).where(Delivery.message_id == Message.id).exists()
-    await session.exec(delete(Message).where(of_these, ~is_wanted))
+    await session.exec(delete(Message).where(of_these, ~_has_deliveries()))
+
+
+def _has_deliveries() -> ColumnElement[bool]:
+    return select(Delivery.id).where(Delivery.message_id == Message.id).exists()
 
 
 async def _forget_minutes(database: Database, *, before: datetime) -> None:

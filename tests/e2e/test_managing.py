@@ -73,7 +73,7 @@ def test_what_an_endpoint_missed_is_sent_again_after_being_counted(
 
     shop.press("Count them …")
     # Other tests may have left some behind for the same endpoint, too.
-    shop.page.get_by_role("button", name=re.compile(r"^Send \d+ deliver(y|ies) again$")).click()
+    shop.page.get_by_role("button", name=re.compile(r"^Recover \d+ deliver(y|ies)$")).click()
 
     delivery = wait_until(shop_api, delivery_id, "succeeded")
     subscriber.open(f"/?q={delivery['message_id']}")

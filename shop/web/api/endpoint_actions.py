@@ -1,4 +1,4 @@
-"""``/v1/webhooks/{id}/…``: test event, new secret, and sending again what did not arrive."""
+"""``/v1/webhooks/{id}/…``: test event, new secret, and recovery of what was not received."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -10,16 +10,16 @@ from msgspec import Meta, Struct
 from shop.announcements import Change
 from shop.database import Database
 from shop.models import Endpoint
-from shop.times import rfc3339_ms
+from shop.times import rfc3339_ms, utc_now
 from shop.vocabulary import EndpointStatus
 from shop.web.api.bodies import StrictJson
 from shop.web.api.endpoints import no_such_endpoint
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheVault
+from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheSettings, TheVault
 from shop.web.errors import Problem
 from shop.webhooks import endpoints
-from shop.webhooks.by_hand import ping, resend_undelivered
+from shop.webhooks.by_hand import ping
 from shop.webhooks.endpoint_secrets import rotate
-from shop.webhooks.log import DeliveryFilter
+from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover
 
 ONE_DAY_SECONDS = 24 * 3600
 LONGEST_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
@@ -47,15 +47,21 @@ class RotatedSecret(Struct):
 
 
 class Recover(Struct, forbid_unknown_fields=True):
-    """Body of ``POST …/recover``. ``since``: such as ``2026-11-23T12:00:00Z``, with its zone."""
+    """Body of ``POST …/recover``. ``since``: such as ``2026-11-23T12:00:00Z``, with its zone.
+
+    ``dry_run``: only count.
+    """
 
     since: Annotated[datetime, Meta(tz=True)]
+    dry_run: bool = False
 
 
 class Recovered(Struct):
-    """How many deliveries are sent again."""
+    """How many deliveries are sent: ``count`` is the sum of ``resent`` and ``created``."""
 
     count: int
+    resent: int
+    created: int
 
 
 class SentPing(Struct):
@@ -118,24 +124,41 @@ async def rotate_secret(
     return_dto=None,
 )
 async def recover_endpoint(
-    endpoint_id: FromPath[str], data: JSONBody[Recover], database: TheDatabase, feed: TheFeed
+    endpoint_id: FromPath[str],
+    data: JSONBody[Recover],
+    settings: TheSettings,
+    database: TheDatabase,
+    feed: TheFeed,
 ) -> Recovered:
-    """Send again everything since then that has not succeeded. 409: the endpoint is disabled."""
-    await _insist_on_enabled(database, endpoint_id)
-    wanted = DeliveryFilter(endpoint_id=endpoint_id, since=data.since)
-    async with database.writing() as session:
-        # The workers' scheduler finds them: thousands of wake-ups would only crowd the queue.
-        count = await resend_undelivered(session, wanted, now=datetime.now(UTC))
-    await feed.announce(Change.everything())
-    return Recovered(count)
+    """Resend everything since then that has not succeeded, and create what was missed.
+
+    Missed is a message whose type is in the endpoint's filter and that has no delivery for it. A
+    long run may break off; calling again does the rest. 409: the endpoint is disabled.
+    """
+    endpoint = await _insist_on_enabled(database, endpoint_id)
+    span = Span.of(endpoint, data.since, retention=settings.retention, now=utc_now())
+    if data.dry_run:
+        async with database.reading() as session:
+            return _recovered(await count_recoverable(session, endpoint, span))
+    try:
+        return _recovered(await recover(database, endpoint, span, clock=utc_now))
+    finally:
+        # Also after a part. The workers' scheduler finds what is due: thousands of wake-ups would
+        # only crowd the queue.
+        await feed.announce(Change.everything())
 
 
-async def _insist_on_enabled(database: Database, endpoint_id: str) -> None:
+def _recovered(recovery: Recovery) -> Recovered:
+    return Recovered(recovery.count, recovery.resent, recovery.created)
+
+
+async def _insist_on_enabled(database: Database, endpoint_id: str) -> Endpoint:
     endpoint = await _existing(database, endpoint_id)
     if endpoint.status is EndpointStatus.DISABLED:
         raise Problem(
             409, 'the endpoint is disabled; enable it first: PATCH it with {"status": "active"}'
         )
+    return endpoint
 
 
 async def _existing(database: Database, endpoint_id: str) -> Endpoint:

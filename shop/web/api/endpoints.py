@@ -12,13 +12,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.announcements import Change
 from shop.models import Endpoint
-from shop.times import rfc3339, rfc3339_ms
+from shop.times import rfc3339, rfc3339_ms, utc_now
 from shop.vocabulary import EndpointStatus, EventType
 from shop.web.api.bodies import StrictJson
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
 from shop.web.errors import Problem
 from shop.web.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
-from shop.webhooks import endpoints
+from shop.webhooks import deletion, endpoints
 from shop.webhooks.endpoint_secrets import list_live
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 
@@ -176,13 +176,9 @@ async def change_endpoint(
 @delete("/webhooks/{endpoint_id:str}")
 async def delete_endpoint(endpoint_id: FromPath[str], database: TheDatabase, feed: TheFeed) -> None:
     """Delete an endpoint; deliveries that wait for it are cancelled, its history stays."""
-    async with database.writing() as session:
-        cancelled = await endpoints.delete(session, endpoint_id, now=datetime.now(UTC))
-    if cancelled is None:
+    if not await deletion.delete_endpoint(database, endpoint_id, clock=utc_now):
         raise no_such_endpoint(endpoint_id)
-    await feed.announce(
-        Change("endpoint", endpoint_id), *(Change("delivery", id_) for id_ in cancelled)
-    )
+    await feed.announce(Change.everything())
 
 
 def _checked(value: Any, kind: Any) -> Any:

@@ -3,7 +3,6 @@
 Reached from the log, and leads back to it.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, get, post
@@ -11,13 +10,14 @@ from litestar.response import Redirect, Template
 
 from shop.announcements import Change
 from shop.database import Database
+from shop.times import utc_now
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed
 from shop.web.forms import read_form
 from shop.web.moments import read_moment
 from shop.web.sent_again import with_sent_again
 from shop.webhooks import endpoints
-from shop.webhooks.by_hand import count_undelivered, count_unreachable, resend_undelivered
+from shop.webhooks.recovery import count_undelivered, count_unreachable, resend_undelivered
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -25,7 +25,7 @@ AnyRequest = Request[Any, Any, Any]
 @get("/deliveries/retry", include_in_schema=False)
 async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
     """Say in words what is filtered and how many would be sent again, and ask."""
-    now = datetime.now(UTC)
+    now = utc_now()
     query = LogQuery.read(request.query_params).standing_still(now)
     wanted = query.filter(now)
     async with database.reading() as session:
@@ -43,12 +43,13 @@ async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
 async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Redirect:
     """Make due what matches and did not arrive."""
     form = await read_form(request)
-    now = datetime.now(UTC)
     query = LogQuery.read({name: form.text(name) for name in LogQuery.FILTERS if form.texts(name)})
-    async with database.writing() as session:
-        # The workers' scheduler finds them: thousands of wake-ups would only crowd the queue.
-        count = await resend_undelivered(session, query.filter(now), now=now)
-    await feed.announce(Change.everything())
+    try:
+        count = await resend_undelivered(database, query.filter(utc_now()), clock=utc_now)
+    finally:
+        # Also after a part. The workers' scheduler finds what is due: thousands of wake-ups would
+        # only crowd the queue.
+        await feed.announce(Change.everything())
     return Redirect(with_sent_again(query.address(), count), status_code=303)
 
 

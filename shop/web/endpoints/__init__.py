@@ -17,7 +17,7 @@ handlers: list[HTTPRouteHandler] = [
     actions.confirm_deletion,
     actions.delete,
     recovery.confirm_recovery,
-    recovery.recover,
+    recovery.recover_endpoint,
     secret_rotation.confirm_rotation,
     secret_rotation.rotate_secret,
 ]

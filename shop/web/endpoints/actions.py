@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 
 from shop.announcements import Change
 from shop.models import Endpoint
+from shop.times import utc_now
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Edit
@@ -21,6 +22,7 @@ from shop.web.forms import read_form
 from shop.web.found import existing_endpoint, no_such_endpoint
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import ping
+from shop.webhooks.deletion import delete_endpoint
 from shop.webhooks.endpoints import EndpointChange
 from shop.webhooks.log import count_by_state
 
@@ -106,13 +108,9 @@ async def confirm_deletion(database: TheDatabase, endpoint_id: FromPath[str]) ->
 @post("/endpoints/{endpoint_id:str}/delete", include_in_schema=False)
 async def delete(database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]) -> Redirect:
     """Delete the endpoint."""
-    async with database.writing() as session:
-        cancelled = await endpoints.delete(session, endpoint_id, now=datetime.now(UTC))
-    if cancelled is None:
+    if not await delete_endpoint(database, endpoint_id, clock=utc_now):
         raise no_such_endpoint(endpoint_id)
-    await feed.announce(
-        Change("endpoint", endpoint_id), *(Change("delivery", id_) for id_ in cancelled)
-    )
+    await feed.announce(Change.everything())
     return Redirect("/endpoints", status_code=303)
 
 

@@ -1,11 +1,11 @@
-"""Sends again what did not arrive at an endpoint since a time: count first, then do it.
+"""Recovers what an endpoint has not received since a time: counts first, then does it.
 
 Reached from the endpoint's page, and leads back to it, where one sees how it goes on.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Request, Response, get, post
@@ -13,16 +13,17 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from shop.announcements import Change
+from shop.config import Settings
 from shop.database import Database
 from shop.models import Endpoint
+from shop.times import utc_now
 from shop.vocabulary import EndpointStatus
-from shop.web.dependencies import TheDatabase, TheFeed
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
 from shop.web.moments import EXAMPLE, read_moment
 from shop.web.sent_again import with_sent_again
-from shop.webhooks.by_hand import count_undelivered, resend_undelivered
-from shop.webhooks.log import DeliveryFilter
+from shop.webhooks.recovery import Span, count_recoverable, recover
 
 ALL = "all"
 PERIODS = {
@@ -43,7 +44,7 @@ AnyResponse = Response[Any]
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Since when to send again. ``since``: None until it is chosen well; then ``problem`` says why.
+    """Since when to recover. ``since``: None until it is chosen well; then ``problem`` says why.
 
     ``period``: a key of ``PERIODS``, or ``all``. ``typed``: a moment in UTC, which counts instead.
     """
@@ -75,53 +76,64 @@ class Beginning:
 
 @get("/endpoints/{endpoint_id:str}/recover", include_in_schema=False)
 async def confirm_recovery(
-    request: AnyRequest, database: TheDatabase, endpoint_id: FromPath[str]
+    request: AnyRequest, settings: TheSettings, database: TheDatabase, endpoint_id: FromPath[str]
 ) -> Template:
-    """Say how many deliveries would be sent again since then, and ask."""
+    """Say how many deliveries would be resent and created, and ask."""
     endpoint = await existing_endpoint(database, endpoint_id)
     query = request.query_params
     asked = "period" in query or "since" in query
     beginning = _read(lambda name: query.get(name, "").strip(), endpoint) if asked else Beginning()
-    return await _page(database, endpoint, beginning)
+    return await _page(settings, database, endpoint, beginning)
 
 
 @post("/endpoints/{endpoint_id:str}/recover", include_in_schema=False)
-async def recover(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
+async def recover_endpoint(
+    request: AnyRequest,
+    settings: TheSettings,
+    database: TheDatabase,
+    feed: TheFeed,
+    endpoint_id: FromPath[str],
 ) -> AnyResponse:
-    """Make everything due since then that has not succeeded."""
+    """Resend everything since then that has not succeeded, and create what was missed."""
     endpoint = await existing_endpoint(database, endpoint_id)
     beginning = _read((await read_form(request)).text, endpoint)
     if endpoint.status is EndpointStatus.DISABLED:
-        return await _page(database, endpoint, beginning, status=409)
+        return await _page(settings, database, endpoint, beginning, status=409)
     if beginning.since is None:
-        return await _page(database, endpoint, beginning)
-    wanted = DeliveryFilter(endpoint_id=endpoint_id, since=beginning.since)
-    async with database.writing() as session:
-        # The workers' scheduler finds them: thousands of wake-ups would only crowd the queue.
-        count = await resend_undelivered(session, wanted, now=datetime.now(UTC))
-    await feed.announce(Change.everything())
-    return Redirect(with_sent_again(f"/endpoints/{endpoint_id}", count), status_code=303)
+        return await _page(settings, database, endpoint, beginning)
+    span = Span.of(endpoint, beginning.since, retention=settings.retention, now=utc_now())
+    try:
+        recovery = await recover(database, endpoint, span, clock=utc_now)
+    finally:
+        # Also after a part. The workers' scheduler finds what is due: thousands of wake-ups would
+        # only crowd the queue.
+        await feed.announce(Change.everything())
+    return Redirect(with_sent_again(f"/endpoints/{endpoint_id}", recovery.count), status_code=303)
 
 
 def _read(text: Callable[[str], str], endpoint: Endpoint) -> Beginning:
-    return Beginning.read(text, registered_at=endpoint.created_at, now=datetime.now(UTC))
+    return Beginning.read(text, registered_at=endpoint.created_at, now=utc_now())
 
 
 async def _page(
-    database: Database, endpoint: Endpoint, beginning: Beginning, *, status: int | None = None
+    settings: Settings,
+    database: Database,
+    endpoint: Endpoint,
+    beginning: Beginning,
+    *,
+    status: int | None = None,
 ) -> Template:
-    count = None
+    recovery = None
     if beginning.since and endpoint.status is not EndpointStatus.DISABLED:
-        wanted = DeliveryFilter(endpoint_id=endpoint.id, since=beginning.since)
+        span = Span.of(endpoint, beginning.since, retention=settings.retention, now=utc_now())
         async with database.reading() as session:
-            count = await count_undelivered(session, wanted)
+            recovery = await count_recoverable(session, endpoint, span)
     return Template(
         "shop/endpoints/recover.html",
         context={
             "endpoint": endpoint,
             "beginning": beginning,
-            "count": count,
+            "recovery": recovery,
             "period_choices": PERIOD_CHOICES,
         },
         status_code=status or (422 if beginning.problem else 200),

@@ -217,7 +217,7 @@ async def _untold(session: AsyncSession) -> Sequence[OrderFacts]:
         .join(Message, col(Message.id) == Delivery.message_id)
         .where(Message.order_id == newest.c.id)
     )
-    # Of one whose deliveries were pruned, the message is gone, too.
+    # Of one without a message nothing is known: its deliveries may have been pruned.
     has_message = select(Message.id).where(Message.order_id == newest.c.id).exists()
     query = select(newest.c.id, newest.c.total_cents).where(~told.exists(), has_message)
     return [OrderFacts(*row) for row in await session.exec(query)]

@@ -159,7 +159,10 @@ async def test_recovering_sends_again_all_that_did_not_arrive(
     for delivery_id in (arrived, waiting, cancelled):
         await courier.deliver(delivery_id)
 
-    assert (answer.status_code, answer.json()) == (202, {"count": 2})
+    assert (answer.status_code, answer.json()) == (
+        202,
+        {"count": 2, "resent": 2, "created": 0},
+    )
     assert len(receiver.requests) == 3
     assert await state(shop, cancelled) == "succeeded"
 

@@ -13,6 +13,7 @@ from shop.orders import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import resend
+from shop.webhooks.deletion import delete_endpoint
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.http_client import Answer
@@ -242,11 +243,9 @@ async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
     delivery_id = await buy(database, clock, vault, receiver.url)
     found = await read(database, delivery_id)
 
-    async with database.writing() as session:
-        cancelled = await endpoints.delete(session, found.endpoint.id, now=clock.now)
+    assert await delete_endpoint(database, found.endpoint.id, clock=lambda: clock.now)
     await courier.deliver(delivery_id)
 
-    assert cancelled == [delivery_id]
     assert receiver.requests == []
     after = await read(database, delivery_id)
     assert after.delivery.state == DeliveryState.CANCELLED
@@ -305,5 +304,4 @@ async def test_what_a_dead_worker_left_of_a_deleted_endpoint_is_given_up(
 
 async def delete_endpoint_of(database: Database, clock: Clock, delivery_id: str) -> None:
     found = await read(database, delivery_id)
-    async with database.writing() as session:
-        await endpoints.delete(session, found.endpoint.id, now=clock.now)
+    await delete_endpoint(database, found.endpoint.id, clock=lambda: clock.now)

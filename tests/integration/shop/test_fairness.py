@@ -15,12 +15,13 @@ from shop.tasks import end_tasks
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import endpoints
 from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE
-from shop.webhooks.by_hand import ping, resend, resend_undelivered
+from shop.webhooks.by_hand import ping, resend
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import EndpointChange, NewEndpoint
 from shop.webhooks.in_flight import InFlight
 from shop.webhooks.log import DeliveryFilter, find_delivery, read_stats
 from shop.webhooks.places import FEWEST_PLACES
+from shop.webhooks.recovery import resend_undelivered
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from shop.worker import schedule
@@ -87,8 +88,9 @@ class World:
             return list(await session.exec(select(Delivery.id)))
 
     async def resend_all(self) -> int:
-        async with self._database.writing() as session:
-            return await resend_undelivered(session, DeliveryFilter(), now=self._clock.now)
+        return await resend_undelivered(
+            self._database, DeliveryFilter(), clock=lambda: self._clock.now
+        )
 
     async def resend(self, delivery_id: str) -> bool:
         async with self._database.writing() as session:

@@ -20,11 +20,13 @@ from shop.orders import Item, place_order
 from shop.tallies import DeliveryTally, StateTally
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import endpoints
-from shop.webhooks.by_hand import cancel, resend_undelivered
+from shop.webhooks.by_hand import cancel
+from shop.webhooks.deletion import delete_endpoint
 from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import EndpointChange, NewEndpoint
 from shop.webhooks.health import read_health
 from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
+from shop.webhooks.recovery import resend_undelivered
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from shop.windows import Window, minute_of
@@ -84,8 +86,9 @@ async def test_tallies_say_what_counting_all_rows_would_say(
     [_, cancelled] = await world.buy()
     async with world.database.writing() as session:
         assert await cancel(session, cancelled, now=world.clock.now)
-        await resend_undelivered(session, DeliveryFilter(endpoint_id=second), now=world.clock.now)
-        await endpoints.delete(session, second, now=world.clock.now)
+    of_second = DeliveryFilter(endpoint_id=second)
+    await resend_undelivered(world.database, of_second, clock=lambda: world.clock.now)
+    await delete_endpoint(world.database, second, clock=lambda: world.clock.now)
 
     async with world.database.reading() as session:
         for endpoint_id in (None, first, second):

@@ -22,10 +22,12 @@ from shop.turns import lock_endpoints
 from shop.vocabulary import DeliveryState
 from shop.webhooks import by_hand, endpoints
 from shop.webhooks.claims import Wish, claim_all
+from shop.webhooks.deletion import delete_endpoint
 from shop.webhooks.endpoint_secrets import MAX_LIVE_SECRETS, list_live, rotate
 from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
 from shop.webhooks.places import FEWEST_PLACES
+from shop.webhooks.recovery import Recovery, Span, recover, resend_undelivered
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 
@@ -74,8 +76,7 @@ class Shops:
         return len([claim for claim in claims if claim])
 
     async def delete(self, endpoint_id: str) -> None:
-        async with self.machine().writing() as session:
-            await endpoints.delete(session, endpoint_id, now=now())
+        await delete_endpoint(self.machine(), endpoint_id, clock=now)
 
     async def rotate(self, endpoint_id: str) -> None:
         async with self.machine().writing() as session:
@@ -89,8 +90,15 @@ class Shops:
             )
 
     async def resend_all(self) -> None:
-        async with self.machine().writing() as session:
-            await by_hand.resend_undelivered(session, DeliveryFilter(), now=now())
+        await resend_undelivered(self.machine(), DeliveryFilter(), clock=now)
+
+    async def recover(self, endpoint_id: str) -> Recovery:
+        machine = self.machine()
+        async with machine.reading() as session:
+            endpoint = await endpoints.find(session, endpoint_id)
+        assert endpoint
+        span = Span.of(endpoint, endpoint.created_at, retention=None, now=now())
+        return await recover(machine, endpoint, span, clock=now)
 
     async def cancel(self, delivery_id: str) -> None:
         async with self.machine().writing() as session:

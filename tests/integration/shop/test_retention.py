@@ -258,7 +258,7 @@ async def test_what_was_pruned_cannot_be_sent_again_and_the_page_says_why(
     assert never_was.status == 404
     assert "deleted" not in never_was.text
     assert order.status == 200
-    assert "Told, and deleted since" in order.text
+    assert "Messages deleted" in order.text
     assert log.status == overview.status == 200
     assert delivery_id not in log.text
 
@@ -272,6 +272,23 @@ async def test_an_order_that_nobody_was_told_of_is_not_taken_for_a_pruned_one(
 
     assert not delivery_ids
     assert "Nobody was told" in page.text
+
+
+async def test_a_message_without_deliveries_goes_by_its_own_age(
+    world: World, receiver: Receiver
+) -> None:
+    await world.buy()  # nobody has subscribed
+    world.clock.now = datetime.now(UTC) - timedelta(days=DAYS - 1)
+    await world.buy()
+    await world.register(receiver.url)
+    world.clock.now = datetime.now(UTC) - timedelta(days=DAYS + 1)
+    await world.buy()  # waits for its delivery
+
+    assert await world.prune() == 0
+
+    assert await world.count(Message) == 2
+    assert await world.count(Delivery) == 1
+    assert await world.count(Order) == 3
 
 
 @pytest.mark.parametrize("days", [DAYS, None])

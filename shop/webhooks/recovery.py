@@ -1,0 +1,177 @@
+"""Resends deliveries in bulk, and creates those that an endpoint missed while it was disabled.
+
+A run is a series of small transactions (``steps``). When it breaks off, what it has done so far
+stays done, and the next run does the rest.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from shop.database import Database
+from shop.ids import first_id
+from shop.models import Delivery, Endpoint, Message
+from shop.turns import AGAINST_CHANGES, lock_endpoints
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType
+from shop.webhooks.by_hand import is_reachable, make_due
+from shop.webhooks.due import CLOCK_TOLERANCE
+from shop.webhooks.endpoints import find
+from shop.webhooks.log import DeliveryFilter, conditions
+from shop.webhooks.outbox import recovered_delivery
+from shop.webhooks.steps import id_steps
+
+UNDELIVERED = (DeliveryState.PENDING, DeliveryState.FAILED, DeliveryState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What to recover of an endpoint: everything from ``since`` on.
+
+    ``messages_since``: the same, but not before the oldest message that is certainly kept. What an
+    older one has lost is unknown: its delivery may have succeeded and been pruned.
+    """
+
+    since: datetime
+    messages_since: datetime
+
+    @classmethod
+    def of(
+        cls, endpoint: Endpoint, since: datetime, *, retention: timedelta | None, now: datetime
+    ) -> "Span":
+        """Return the part of the time from ``since`` on in which the endpoint existed.
+
+        ``retention``: how long messages are kept; None for ever.
+        """
+        since = min(max(since, endpoint.created_at), now)
+        kept_since = now - retention + CLOCK_TOLERANCE if retention else since
+        return cls(since, max(since, kept_since))
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How many deliveries are sent: ``resent`` existed before, ``created`` did not."""
+
+    resent: int
+    created: int
+
+    @property
+    def count(self) -> int:
+        """Return the number of both."""
+        return self.resent + self.created
+
+
+async def count_undelivered(session: AsyncSession, wanted: DeliveryFilter) -> int:
+    """Return how many deliveries ``resend_undelivered`` would send."""
+    ids = (await _undelivered(session, wanted)).where(is_reachable())
+    return (await session.exec(select(func.count()).select_from(ids.subquery()))).one()
+
+
+async def count_unreachable(session: AsyncSession, wanted: DeliveryFilter) -> int:
+    """Return how many more it would send if their endpoints were not disabled or deleted."""
+    ids = (await _undelivered(session, wanted)).where(~is_reachable())
+    return (await session.exec(select(func.count()).select_from(ids.subquery()))).one()
+
+
+async def count_recoverable(session: AsyncSession, endpoint: Endpoint, span: Span) -> Recovery:
+    """Return what ``recover`` would send."""
+    wanted = DeliveryFilter(endpoint_id=endpoint.id, since=span.since)
+    missed = select(func.count()).select_from(Message).where(*_missed(endpoint, span))
+    return Recovery(await count_undelivered(session, wanted), (await session.exec(missed)).one())
+
+
+async def recover(
+    database: Database, endpoint: Endpoint, span: Span, *, clock: Callable[[], datetime]
+) -> Recovery:
+    """Resend what the endpoint has not received, then create what it missed.
+
+    Missed is a message whose type is in the endpoint's filter and that has no delivery for it.
+    A delivery made by an earlier run that broke off is one to resend.
+    """
+    # The other way around, the deliveries just created would be resent, too.
+    wanted = DeliveryFilter(endpoint_id=endpoint.id, since=span.since)
+    resent = await resend_undelivered(database, wanted, clock=clock)
+    return Recovery(resent, await _create_missed(database, endpoint, span, clock))
+
+
+async def resend_undelivered(
+    database: Database, wanted: DeliveryFilter, *, clock: Callable[[], datetime]
+) -> int:
+    """Make all matching deliveries due that have not succeeded, and return how many.
+
+    Deliveries made while it runs are not among them.
+    """
+    async with database.reading() as session:
+        newest = (await session.exec(select(func.max(Delivery.id)))).one()
+        undelivered = await _undelivered(session, wanted)
+    if newest is None:
+        return 0
+    ids = undelivered.where(is_reachable(), col(Delivery.id) <= newest)
+    count = 0
+    async for step in id_steps(database, ids):
+        async with database.writing() as session:
+            await lock_endpoints(session, of_deliveries=step)
+            is_undelivered = col(Delivery.state).in_(UNDELIVERED)
+            update = make_due(step, is_undelivered, passes_breaker=False, now=clock())
+            count += (await session.exec(update)).rowcount
+    return count
+
+
+async def _create_missed(
+    database: Database, endpoint: Endpoint, span: Span, clock: Callable[[], datetime]
+) -> int:
+    count = 0
+    async for step in id_steps(database, select(Message.id).where(*_missed(endpoint, span))):
+        async with database.writing() as session:
+            count += await _create_deliveries(session, endpoint.id, step, span, clock())
+    return count
+
+
+async def _create_deliveries(
+    session: AsyncSession, endpoint_id: str, message_ids: Sequence[str], span: Span, now: datetime
+) -> int:
+    """Create what is still missing of these, unless the endpoint is disabled or deleted by now."""
+    # With its row locked, no other run creates the same deliveries meanwhile.
+    endpoint = await find(session, endpoint_id, locked=AGAINST_CHANGES)
+    if endpoint is None or endpoint.status is EndpointStatus.DISABLED:
+        return 0
+    query = (
+        select(Message.id, Message.event_type)
+        .where(col(Message.id).in_(message_ids), *_missed(endpoint, span))
+        .order_by(col(Message.id))
+        .with_for_update(read=True, key_share=True)  # none of them is pruned meanwhile
+    )
+    missed = (await session.exec(query)).all()
+    session.add_all(
+        recovered_delivery(message_id, EventType(event_type), endpoint_id, now)
+        for message_id, event_type in missed
+    )
+    return len(missed)
+
+
+def _missed(endpoint: Endpoint, span: Span) -> list[ColumnElement[bool]]:
+    has_delivery = select(Delivery.id).where(
+        Delivery.message_id == Message.id,
+        # Appending nothing makes the database look at the message's few deliveries, and not at all
+        # those of the endpoint.
+        col(Delivery.endpoint_id).concat("") == endpoint.id,
+    )
+    return [
+        col(Message.created_at) >= span.messages_since,
+        col(Message.id) >= first_id("msg", span.messages_since),
+        col(Message.event_type).in_([EventType(name) for name in endpoint.event_types]),
+        ~has_delivery.exists(),
+    ]
+
+
+async def _undelivered(session: AsyncSession, wanted: DeliveryFilter) -> SelectOfScalar[str]:
+    """Return the query for the ids of what matches and has not succeeded."""
+    return (
+        select(Delivery.id)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .where(*await conditions(session, wanted), col(Delivery.state).in_(UNDELIVERED))
+    )

@@ -1,0 +1,521 @@
+"""Recovering an endpoint creates what it missed; bulk changes go in small transactions."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from litestar.testing import AsyncTestClient
+from sqlmodel import col, select
+
+from shop.announcements import Change, ChangeFeed
+from shop.app import create_app
+from shop.config import Settings
+from shop.database import Database
+from shop.models import Delivery, Endpoint
+from shop.orders import Item, place_order
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+from shop.webhooks import endpoints, steps
+from shop.webhooks.deletion import delete_endpoint, finish_deletions
+from shop.webhooks.delivery import Courier
+from shop.webhooks.endpoints import EndpointChange, NewEndpoint
+from shop.webhooks.log import DeliveryFilter
+from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover, resend_undelivered
+from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.vault import Vault
+from tests.integration.shop.browsing import Shop, Visitor, order, register, state
+from tests.integration.shop.conftest import Clock, StartWorker
+from tests.receiver import Receiver
+from tests.waiting import PATIENCE_SECONDS, eventually
+
+URL = "http://127.0.0.1:9001/hook"
+LONG_AGO = {"since": "2020-01-01T00:00:00Z"}
+STEP = 5
+KEPT = timedelta(days=30)
+
+
+class BrokenOff(Exception):  # noqa: N818 – the name says what happened
+    """The process ended here, as far as the work under test can tell."""
+
+
+class World:
+    """The database under test, with actions in the words of the tests."""
+
+    def __init__(self, database: Database, clock: Clock, vault: Vault) -> None:
+        self.database, self.clock, self.vault = database, clock, vault
+
+    async def register(self, *event_types: EventType, url: str = URL) -> str:
+        new = NewEndpoint(url, event_types or (EventType.PURCHASE_CREATED,))
+        async with self.database.writing() as session:
+            registered = await endpoints.register(
+                session, new, policy=UrlPolicy(), vault=self.vault, now=self.clock.now
+            )
+        return registered.endpoint.id
+
+    async def buy(self, times: int = 1) -> None:
+        for _ in range(times):
+            async with self.database.writing() as session:
+                await place_order(session, [Item("mug", 1)], "Ada", now=self.clock.now)
+            self.clock.pass_seconds(1)
+
+    async def disable(self, endpoint_id: str) -> None:
+        async with self.database.writing() as session:
+            await endpoints.disable(session, endpoint_id, reason="gone")
+
+    async def change(self, endpoint_id: str, **change: Any) -> None:
+        async with self.database.writing() as session:
+            await endpoints.change(session, endpoint_id, EndpointChange(**change))
+
+    async def enable(self, endpoint_id: str) -> None:
+        await self.change(endpoint_id, status=EndpointStatus.ACTIVE)
+
+    async def registered_and_missed(self, orders: int) -> str:
+        """An endpoint, enabled again, that was disabled while that many orders came."""
+        endpoint_id = await self.register()
+        await self.disable(endpoint_id)
+        await self.buy(orders)
+        await self.enable(endpoint_id)
+        return endpoint_id
+
+    async def registered_with_pending(self, orders: int, *, url: str = URL) -> str:
+        endpoint_id = await self.register(url=url)
+        await self.buy(orders)
+        return endpoint_id
+
+    async def registered_with_cancelled(self, orders: int) -> str:
+        endpoint_id = await self.registered_with_pending(orders)
+        async with self.database.writing() as session:
+            for delivery in await session.exec(select(Delivery)):
+                delivery.state, delivery.next_attempt_at = DeliveryState.CANCELLED, None
+        return endpoint_id
+
+    async def recover(
+        self,
+        endpoint_id: str,
+        *,
+        since: datetime | None = None,
+        retention: timedelta | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> Recovery:
+        endpoint, span = await self._span(endpoint_id, since, retention)
+        return await recover(self.database, endpoint, span, clock=clock or self.now)
+
+    async def count(
+        self,
+        endpoint_id: str,
+        *,
+        since: datetime | None = None,
+        retention: timedelta | None = None,
+    ) -> Recovery:
+        endpoint, span = await self._span(endpoint_id, since, retention)
+        async with self.database.reading() as session:
+            return await count_recoverable(session, endpoint, span)
+
+    async def _span(
+        self, endpoint_id: str, since: datetime | None, retention: timedelta | None
+    ) -> tuple[Endpoint, Span]:
+        async with self.database.reading() as session:
+            endpoint = await session.get_one(Endpoint, endpoint_id)
+        beginning = since or datetime(2020, 1, 1, tzinfo=UTC)
+        return endpoint, Span.of(endpoint, beginning, retention=retention, now=self.clock.now)
+
+    def now(self) -> datetime:
+        return self.clock.now
+
+    def breaking_off_after(self, good_steps: int) -> Callable[[], datetime]:
+        """A clock that is asked once in each step, and ends the work in the step after these."""
+        asked = count()
+
+        def read() -> datetime:
+            if next(asked) >= good_steps:
+                raise BrokenOff
+            return self.clock.now
+
+        return read
+
+    async def deliveries(self, *, in_state: DeliveryState | None = None) -> list[Delivery]:
+        query = select(Delivery).order_by(col(Delivery.id))
+        if in_state:
+            query = query.where(Delivery.state == in_state)
+        async with self.database.reading() as session:
+            return list(await session.exec(query))
+
+    async def pending(self) -> int:
+        return len(await self.deliveries(in_state=DeliveryState.PENDING))
+
+
+@pytest.fixture
+def world(database: Database, clock: Clock, vault: Vault) -> World:
+    clock.now -= timedelta(days=1)
+    return World(database, clock, vault)
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "MAX_STEP_ROWS", STEP)
+    monkeypatch.setattr(steps, "MAX_PAGE_ROWS", 3 * STEP)
+
+
+async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was_disabled(
+    shop: Shop, database: Database, courier: Courier, clock: Clock, receiver: Receiver
+) -> None:
+    path = f"/v1/webhooks/{await register(shop, receiver.url)}"
+    [cancelled] = (await order(shop))["delivery_ids"]
+    await shop.post(f"/v1/deliveries/{cancelled}/cancel", json={})
+    async with database.writing() as session:
+        await endpoints.disable(session, path.rpartition("/")[2], reason="gone")
+    missed = [await order(shop) for _ in range(2)]
+    assert [each["delivery_ids"] for each in missed] == [[], []]
+    await shop.patch(path, json={"status": "active"})
+
+    dry = await shop.post(f"{path}/recover", json={**LONG_AGO, "dry_run": True})
+    assert await state(shop, cancelled) == "cancelled"
+    answer = await shop.post(f"{path}/recover", json=LONG_AGO)
+    clock.now = datetime.now(UTC) + timedelta(seconds=1)
+    for delivery_id in await courier.find_due(limit=10):
+        await courier.deliver(delivery_id)
+
+    assert answer.status_code == 202
+    assert answer.json() == dry.json() == {"count": 3, "resent": 1, "created": 2}
+    found = (await shop.get("/v1/deliveries")).json()["data"]
+    assert {each["order_id"] for each in found} > {each["id"] for each in missed}
+    assert {each["state"] for each in found} == {"succeeded"}
+    assert len(receiver.requests) == 3
+
+
+@pytest.mark.parametrize("dry_run", ["yes", 1, None])
+async def test_a_dry_run_that_makes_no_sense_recovers_nothing(dry_run: Any, shop: Shop) -> None:
+    path = f"/v1/webhooks/{await register(shop)}"
+
+    answer = await shop.post(f"{path}/recover", json={**LONG_AGO, "dry_run": dry_run})
+
+    assert answer.status_code == 400
+
+
+async def test_a_created_delivery_is_a_new_one_with_its_whole_schedule(world: World) -> None:
+    endpoint_id = await world.registered_and_missed(1)
+
+    await world.recover(endpoint_id)
+
+    [delivery] = await world.deliveries()
+    assert delivery.state is DeliveryState.PENDING
+    assert delivery.attempt_count == 0
+    assert delivery.created_at == delivery.next_attempt_at == world.clock.now
+    assert delivery.next_trigger is Trigger.MANUAL
+    assert not delivery.passes_breaker
+
+
+async def test_only_messages_that_the_endpoint_wants_now_are_created(world: World) -> None:
+    endpoint_id = await world.register(EventType.PURCHASE_SHIPPED)
+    await world.buy(2)
+
+    nothing = await world.recover(endpoint_id)
+    await world.change(endpoint_id, event_types=[EventType.PURCHASE_CREATED])
+    all_ = await world.recover(endpoint_id)
+
+    assert (nothing.created, all_.created) == (0, 2)
+
+
+async def test_what_happened_before_an_endpoint_was_registered_is_not_recovered(
+    world: World,
+) -> None:
+    await world.buy()
+    endpoint_id = await world.registered_and_missed(1)
+
+    assert await world.recover(endpoint_id) == Recovery(resent=0, created=1)
+
+
+async def test_what_was_missed_before_the_time_asked_for_is_not_recovered(world: World) -> None:
+    endpoint_id = await world.registered_and_missed(3)
+
+    recovery = await world.recover(endpoint_id, since=world.clock.now - timedelta(seconds=2))
+
+    assert recovery == Recovery(resent=0, created=2)
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        datetime.max.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC) - timedelta(days=1),
+    ],
+    ids=str,
+)
+async def test_a_time_still_to_come_recovers_nothing(since: datetime, world: World) -> None:
+    endpoint_id = await world.registered_and_missed(1)
+
+    assert await world.recover(endpoint_id, since=since) == Recovery(resent=0, created=0)
+
+
+async def test_what_is_older_than_messages_are_kept_is_not_created(world: World) -> None:
+    endpoint_id = await world.registered_and_missed(2)
+    world.clock.pass_seconds(KEPT.total_seconds() - 2)  # the first is older than that, soon or now
+
+    counted = await world.count(endpoint_id, retention=KEPT)
+    recovery = await world.recover(endpoint_id, retention=KEPT)
+
+    assert counted == recovery == Recovery(resent=0, created=0)
+    assert (await world.recover(endpoint_id)).created == 2
+
+
+async def test_counting_says_what_recovering_does(world: World) -> None:
+    endpoint_id = await world.registered_with_cancelled(2)
+    await world.disable(endpoint_id)
+    await world.buy(3)
+    await world.enable(endpoint_id)
+
+    counted = await world.count(endpoint_id)
+
+    assert counted == await world.recover(endpoint_id) == Recovery(resent=2, created=3)
+    assert counted.count == await world.pending() == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "waiting"), [(EndpointStatus.PAUSED, 1), (EndpointStatus.DISABLED, 0)]
+)
+async def test_a_paused_endpoint_gets_deliveries_that_wait_and_a_disabled_one_gets_none(
+    status: EndpointStatus, waiting: int, world: World, courier: Courier
+) -> None:
+    endpoint_id = await world.register()
+    if status is EndpointStatus.PAUSED:
+        await world.change(endpoint_id, status=status)
+    else:
+        await world.disable(endpoint_id)
+
+    await world.buy()
+
+    assert await world.pending() == waiting
+    assert await courier.find_due(limit=10) == []
+
+
+async def test_what_a_paused_endpoint_missed_is_created_and_waits(
+    world: World, courier: Courier
+) -> None:
+    endpoint_id = await world.registered_and_missed(1)
+    await world.change(endpoint_id, status=EndpointStatus.PAUSED)
+
+    assert (await world.recover(endpoint_id)).created == 1
+
+    assert await courier.find_due(limit=10) == []
+    await world.enable(endpoint_id)
+    assert len(await courier.find_due(limit=10)) == 1
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_recovery_that_broke_off_while_creating_is_finished_by_the_next_one(
+    world: World,
+) -> None:
+    endpoint_id = await world.registered_and_missed(4 * STEP)
+
+    with pytest.raises(BrokenOff):
+        await world.recover(endpoint_id, clock=world.breaking_off_after(1))
+    assert await world.pending() == STEP
+    again = await world.recover(endpoint_id)
+
+    assert again == Recovery(resent=STEP, created=3 * STEP)
+    deliveries = await world.deliveries()
+    assert len({each.message_id for each in deliveries}) == len(deliveries) == 4 * STEP
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_recovery_that_broke_off_while_resending_is_finished_by_the_next_one(
+    world: World,
+) -> None:
+    endpoint_id = await world.registered_with_cancelled(4 * STEP)
+
+    with pytest.raises(BrokenOff):
+        await world.recover(endpoint_id, clock=world.breaking_off_after(2))
+    assert await world.pending() == 2 * STEP
+    await world.recover(endpoint_id)
+
+    assert await world.pending() == 4 * STEP
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_recovery_ends_when_its_endpoint_is_disabled_meanwhile(world: World) -> None:
+    endpoint_id = await world.registered_and_missed(4 * STEP)
+    async with world.database.reading() as session:
+        before = await session.get_one(Endpoint, endpoint_id)
+    await world.disable(endpoint_id)
+
+    span = Span.of(before, before.created_at, retention=None, now=world.now())
+    recovery = await recover(world.database, before, span, clock=world.now)
+
+    assert recovery.count == await world.pending() == 0
+
+
+async def test_recoveries_at_the_same_time_create_each_delivery_once(
+    world: World, settings: Settings
+) -> None:
+    endpoint_id = await world.registered_and_missed(30)
+    other = Database(settings.resolved_database_url)
+    elsewhere = World(other, world.clock, world.vault)
+
+    done = await asyncio.gather(
+        *(each.recover(endpoint_id) for each in (world, elsewhere, world, elsewhere))
+    )
+    await other.close()
+
+    assert sum(each.created for each in done) == 30
+    deliveries = await world.deliveries()
+    assert len({each.message_id for each in deliveries}) == len(deliveries) == 30
+
+
+async def resend_all(world: World, endpoint_id: str, clock: Callable[[], datetime]) -> None:
+    await resend_undelivered(world.database, DeliveryFilter(endpoint_id=endpoint_id), clock=clock)
+
+
+async def recover_all(world: World, endpoint_id: str, clock: Callable[[], datetime]) -> None:
+    await world.recover(endpoint_id, clock=clock)
+
+
+async def delete(world: World, endpoint_id: str, clock: Callable[[], datetime]) -> None:
+    assert await delete_endpoint(world.database, endpoint_id, clock=clock)
+
+
+LARGE_CHANGES = pytest.mark.parametrize(
+    ("change", "prepare"),
+    [
+        (resend_all, World.registered_with_cancelled),
+        (recover_all, World.registered_and_missed),
+        (delete, World.registered_with_pending),
+    ],
+    ids=["resend", "recover", "delete"],
+)
+
+
+@pytest.mark.usefixtures("small_steps")
+@LARGE_CHANGES
+async def test_orders_are_placed_between_the_steps_of_a_large_change(
+    change: Any, prepare: Any, world: World
+) -> None:
+    endpoint_id = await prepare(world, 40 * STEP)
+
+    changing = asyncio.create_task(change(world, endpoint_id, world.now))
+    placed = 0
+    while not changing.done():
+        await world.buy()
+        placed += 1
+    await changing
+
+    assert placed >= 5
+
+
+@pytest.mark.usefixtures("small_steps")
+@LARGE_CHANGES
+async def test_no_transaction_of_a_large_change_is_larger_than_a_step(
+    change: Any, prepare: Any, world: World
+) -> None:
+    endpoint_id = await prepare(world, 7 * STEP - 1)
+    transactions = 0
+
+    def read_clock() -> datetime:
+        nonlocal transactions
+        transactions += 1
+        return world.clock.now
+
+    await change(world, endpoint_id, read_clock)
+
+    marking = 1 if change is delete else 0
+    assert transactions == 7 + marking
+
+
+@pytest.mark.parametrize("call", ["recover", "retry", "delete"])
+async def test_a_large_change_is_announced_once_and_not_row_by_row(
+    call: str, world: World, settings: Settings
+) -> None:
+    endpoint_id = await world.registered_with_cancelled(3)
+    app = create_app(settings)
+    async with AsyncTestClient(app) as shop:
+        feed: ChangeFeed = app.state.feed
+        async with feed.subscribe() as subscription:
+            if call == "recover":
+                await shop.post(f"/v1/webhooks/{endpoint_id}/recover", json=LONG_AGO)
+            elif call == "retry":
+                await Visitor(shop).submit("/deliveries/retry")
+            else:
+                await shop.delete(f"/v1/webhooks/{endpoint_id}")
+            changes = await subscription.next_changes(timeout=PATIENCE_SECONDS)
+
+    assert changes == {Change.everything()}
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_nothing_is_sent_to_a_deleted_endpoint_whose_deliveries_are_not_all_cancelled_yet(
+    world: World, courier: Courier, receiver: Receiver
+) -> None:
+    endpoint_id = await half_deleted(world, receiver.url)
+
+    assert await world.pending() == 2 * STEP
+    for delivery in await world.deliveries():
+        await courier.deliver(delivery.id)
+
+    assert receiver.requests == []
+    async with world.database.reading() as session:
+        assert await endpoints.find(session, endpoint_id) is None
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_deletion_that_broke_off_is_finished(world: World) -> None:
+    await half_deleted(world, URL)
+    await world.register(url="http://127.0.0.1:9002/other")
+    await world.buy()
+
+    assert await finish_deletions(world.database, clock=world.now) == 2 * STEP
+    assert await finish_deletions(world.database, clock=world.now) == 0
+
+    [other] = await world.deliveries(in_state=DeliveryState.PENDING)
+    assert other.endpoint_id != (await world.deliveries())[0].endpoint_id
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_worker_finishes_a_deletion_that_broke_off(
+    world: World, start_worker: StartWorker
+) -> None:
+    await half_deleted(world, URL, status=EndpointStatus.PAUSED)  # no delivery of it is ever due
+
+    start_worker()
+
+    async def is_finished() -> bool:
+        return await world.pending() == 0
+
+    await eventually(is_finished, "all deliveries are cancelled")
+
+
+async def half_deleted(
+    world: World, url: str, *, status: EndpointStatus = EndpointStatus.ACTIVE
+) -> str:
+    """An endpoint whose deletion broke off after two of four steps."""
+    endpoint_id = await world.registered_with_pending(4 * STEP, url=url)
+    await world.change(endpoint_id, status=status)
+    with pytest.raises(BrokenOff):
+        await delete(world, endpoint_id, world.breaking_off_after(3))  # the first one marks it
+    return endpoint_id
+
+
+async def test_the_page_shows_both_numbers_before_it_recovers(
+    shop: Shop, database: Database
+) -> None:
+    endpoint_id = await register(shop, URL)
+    [cancelled] = (await order(shop))["delivery_ids"]
+    await shop.post(f"/v1/deliveries/{cancelled}/cancel", json={})
+    async with database.writing() as session:
+        await endpoints.disable(session, endpoint_id, reason="gone")
+    for _ in range(2):
+        await order(shop)
+    await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "active"})
+    visitor = Visitor(shop)
+
+    asked = await visitor.get(f"/endpoints/{endpoint_id}/recover", period="all")
+    since = asked.values["since"][0]
+    before = (await shop.get("/v1/stats")).json()["deliveries"]
+    done = await visitor.submit(f"/endpoints/{endpoint_id}/recover", since=since)
+
+    assert "Recover 3 deliveries?" in asked.text
+    assert "Resent: 1 delivery since" in asked.text
+    assert "Created: 2 deliveries of messages that the endpoint missed." in asked.text
+    assert (before["pending"], before["cancelled"]) == (0, 1)
+    assert done.answer.headers["location"] == f"/endpoints/{endpoint_id}?sent_again=3"
+    assert (await shop.get("/v1/stats")).json()["deliveries"]["pending"] == 3
