@@ -184,7 +184,7 @@ def _old_secret(case: Case) -> Diagnosis | None:
             when = "came to us only afterwards" if known.since > case.received_at else "had expired"
             return Diagnosis(
                 f"Signed with the secret {known.fingerprint}, which {when}.",
-                "Have the sender use the newest secret, or rotate with a longer grace.",
+                "Have the sender sign with a secret that is live, or rotate with a longer grace.",
             )
     return None
 

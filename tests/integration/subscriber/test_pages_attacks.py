@@ -18,7 +18,7 @@ from tests.integration.subscriber.conftest import (
 )
 from tests.integration.subscriber.desk import attack, follow, post, switch_off, verdict_of
 from tests.integration.subscriber.requests import deliver, send, stats
-from tests.integration.subscriber.signer import NOW, Delivery, purchase
+from tests.integration.subscriber.signer import FORMER_SECRET, NOW, Delivery, purchase
 from tests.pages import Visitor, read_page
 
 HOSTILE = "<script>alert(1)</script> {{7*7}} \"'&amp;"
@@ -45,6 +45,23 @@ async def test_a_receipt_offers_every_attack_with_its_prediction(subscriber: Cli
         assert f"/receipts/{receipt_id}/attacks/{each.value}" in page.forms
     assert "Prediction rejected timestamp_too_old" in page.text
     assert "Prediction duplicate" in page.text
+
+
+async def test_a_replay_of_what_an_older_live_secret_signed_goes_as_predicted(
+    subscriber: Client, clock: Clock
+) -> None:
+    older = Delivery(secret=FORMER_SECRET)
+    receipt_id = (await deliver(subscriber, older)).json()["receipt_id"]
+
+    fresh = await attack(subscriber, receipt_id, Attack.REPLAY)
+    clock.pass_seconds(24 * 3600)
+    await switch_off(subscriber, {Defence.TIMESTAMP})
+    late = await attack(subscriber, receipt_id, Attack.REPLAY)
+
+    assert await verdict_of(subscriber, fresh.receipt_id) == ("duplicate", None)
+    assert await verdict_of(subscriber, late.receipt_id) == ("rejected", "signature_mismatch")
+    assert fresh.as_predicted
+    assert late.as_predicted
 
 
 async def test_an_attack_leaves_a_receipt_and_says_how_it_went(subscriber: Client) -> None:

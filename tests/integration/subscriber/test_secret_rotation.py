@@ -4,13 +4,14 @@ import json
 
 import httpx
 import pytest
-from sqlmodel import update
+from sqlmodel import select, update
 
+from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.database import Database
 from subscriber_app.keyring import fingerprint
 from subscriber_app.models import FormerSecret, Subscription
-from tests.integration.subscriber.conftest import Client, Clock
+from tests.integration.subscriber.conftest import Client, Clock, running
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.integration.subscriber.signer import Delivery
@@ -319,6 +320,28 @@ async def test_a_subscription_from_before_secrets_had_names_goes_on(
     assert await trusted_now(visitor, made, clock) == made
     clock.pass_seconds(ONE_DAY)
     assert await trusted_now(visitor, made, clock) == made[2:]
+
+
+async def test_at_its_start_a_subscriber_asks_the_shop_what_it_was_not_told_before(
+    visitor: Visitor, shop: ShopStandIn, clock: Clock, settings: Settings
+) -> None:
+    await forget_names(settings)
+
+    async with running(create_app(settings, now=clock)):
+
+        async def is_known() -> bool:
+            return await issuer_of(settings) == shop.issuer
+
+        await eventually(is_known, "the subscriber knows the shop's issuer")
+    assert await is_trusted(visitor, shop.secrets[0], clock)
+
+
+async def issuer_of(settings: Settings) -> str | None:
+    database = Database(settings.resolved_database_url)
+    async with database.reading() as session:
+        issuer = (await session.exec(select(Subscription.issuer))).one()
+    await database.close()
+    return issuer
 
 
 async def forget_names(settings: Settings) -> None:
