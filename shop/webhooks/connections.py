@@ -50,12 +50,11 @@ class Exchange:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     connection: "WatchedConnection | None" = None
 
-    def was_lost_on_reuse(self, error: BaseException) -> bool:
-        """Return whether a reused connection was closed or reset before a byte of the answer."""
+    @property
+    def is_unanswered_on_reuse(self) -> bool:
+        """Whether it went out on a reused connection, and no byte of the answer has come."""
         watched = self.connection
-        if watched is None or not watched.is_reused or watched.has_received:
-            return False
-        return any(isinstance(cause, _CLOSED_OR_RESET) for cause in _causes(error))
+        return watched is not None and watched.is_reused and not watched.has_received
 
 
 # The exchange of the running task: aiohttp passes nothing of our own on to its connector.
@@ -107,8 +106,10 @@ class GuardedConnector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 – the base class's name
     ) -> tuple[Connection, "WatchedConnection"]:
         connection = await super().connect(req, traces, timeout)
-        # aiohttp gives out connected ones only.
-        transport = cast(asyncio.Transport, connection.transport)
+        transport = connection.transport
+        if transport is None:  # a new one that the other side has closed by now
+            connection.close()
+            raise aiohttp.ClientConnectionResetError("closed as soon as it was open")
         protocol = transport.get_protocol()
         if isinstance(protocol, WatchedConnection):
             protocol.is_reused = True
@@ -233,42 +234,3 @@ class _Guard(AbstractResolver):
             self._policy.check_address(ip_address(host), port)
         except UrlRefused as refusal:
             raise BlockedAddress(str(refusal)) from None
-
-
-def describe_failure(error: BaseException) -> tuple[str, str]:
-    """Return the name of an exchange without an answer, and what the network library said.
-
-    The name is one of the README's table "What an answer means".
-    """
-    causes = _causes(error)
-    for name, kinds in _NAMES:
-        for cause in causes:
-            if isinstance(cause, kinds):
-                return name, str(cause) or type(cause).__name__
-    return "connection_reset", str(error) or type(error).__name__
-
-
-Kinds = type[BaseException] | tuple[type[BaseException], ...]
-_CLOSED_OR_RESET = (ConnectionError, aiohttp.ServerDisconnectedError)
-_NAMES: tuple[tuple[str, Kinds], ...] = (
-    # In this order: the libraries wrap one error in another, and the most telling one counts.
-    ("blocked_address", (BlockedAddress, UrlRefused)),
-    # UnicodeError: a name that cannot even be encoded to be looked up.
-    ("dns_error", (socket.gaierror, aiohttp.ClientConnectorDNSError, UnicodeError)),
-    ("tls_error", (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)),
-    ("connection_refused", ConnectionRefusedError),
-    ("connection_timeout", aiohttp.ConnectionTimeoutError),
-    ("connection_reset", _CLOSED_OR_RESET),
-    ("protocol_error", (aiohttp.ClientResponseError, aiohttp.InvalidURL)),
-    ("response_timeout", asyncio.TimeoutError),
-)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return the error and everything that it says it was caused by."""
-    found: list[BaseException] = []
-    inner: BaseException | None = error
-    while inner is not None and inner not in found:
-        found.append(inner)
-        inner = inner.__cause__ or inner.__context__
-    return found

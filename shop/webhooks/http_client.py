@@ -5,6 +5,7 @@ the database; no transaction may be open while it sends.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from yarl import URL
 
 from shop import __version__
 from shop.webhooks.connections import (
+    BlockedAddress,
     Exchange,
     GuardedConnector,
     current_exchange,
-    describe_failure,
 )
 from shop.webhooks.stopwatch import Phase, Timings
 from shop.webhooks.url_policy import UrlPolicy
@@ -183,5 +184,42 @@ def _note_failure(answer: Answer, exchange: Exchange, error: BaseException) -> N
     if answer.status is not None:
         answer.truncated = True  # the status line arrived and counts; only the body is incomplete
         return
-    answer.error, answer.error_detail = describe_failure(error)
-    answer.connection_lost_on_reuse = exchange.was_lost_on_reuse(error)
+    causes = _causes(error)
+    answer.error, answer.error_detail = _describe(causes)
+    is_lost = any(isinstance(cause, _CLOSED_OR_RESET) for cause in causes)
+    answer.connection_lost_on_reuse = is_lost and exchange.is_unanswered_on_reuse
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return the error and everything that it says it was caused by."""
+    found: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None and inner not in found:
+        found.append(inner)
+        inner = inner.__cause__ or inner.__context__
+    return found
+
+
+_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+_CLOSED_OR_RESET = (ConnectionError, aiohttp.ServerDisconnectedError)
+_NAMES: tuple[tuple[str, _Kinds], ...] = (
+    # In this order: the libraries wrap one error in another, and the most telling one counts.
+    ("blocked_address", (BlockedAddress, UrlRefused)),
+    # UnicodeError: a name that cannot even be encoded to be looked up.
+    ("dns_error", (socket.gaierror, aiohttp.ClientConnectorDNSError, UnicodeError)),
+    ("tls_error", (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)),
+    ("connection_refused", ConnectionRefusedError),
+    ("connection_timeout", aiohttp.ConnectionTimeoutError),
+    ("connection_reset", _CLOSED_OR_RESET),
+    ("protocol_error", (aiohttp.ClientResponseError, aiohttp.InvalidURL)),
+    ("response_timeout", asyncio.TimeoutError),
+)
+
+
+def _describe(causes: list[BaseException]) -> tuple[str, str]:
+    """Return the failure's name, of the README's table, and what the network library said."""
+    for name, kinds in _NAMES:
+        for cause in causes:
+            if isinstance(cause, kinds):
+                return name, str(cause) or type(cause).__name__
+    return "connection_reset", str(causes[0]) or type(causes[0]).__name__
