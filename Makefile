@@ -43,7 +43,7 @@ test-e2e: ready-to-develop ## Run only those over real processes and in a real b
 	@$(E2E_TESTS)
 
 .PHONY: test-faults
-test-faults: ready-to-develop ## Kill, freeze and fill up real processes, for twelve minutes or so
+test-faults: ready-to-develop ## Kill, freeze and fill up real processes, and try every Python, for half an hour or so
 	@$(FAULT_TESTS)
 
 .PHONY: test-postgres

