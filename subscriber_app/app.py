@@ -63,7 +63,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         now=now,
     )
     shop = ShopClient(settings.shop_url, token=settings.shop_token)
-    sales = SalesWatch(shop, feed)
+    sales = SalesWatch(shop, database, feed)
     subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
     storyteller = Storyteller(database, shop, webhook_url=settings.webhook_url, now=now)
 

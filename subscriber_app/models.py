@@ -98,8 +98,15 @@ class Purchase(SubscriberTable, table=True):
     event_id: str
     order_id: str | None
     value_cents: int
-    occurred_at: datetime
+    occurred_at: datetime = Field(index=True)  # the event's ``date``
     booked_at: datetime
+
+
+class Counting(SubscriberTable, table=True):
+    """The time from which money is compared with the shop's: see ``counting``. One row at most."""
+
+    id: int = Field(primary_key=True)
+    since: datetime
 
 
 class PurchaseState(SubscriberTable, table=True):

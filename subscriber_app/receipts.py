@@ -4,8 +4,9 @@ Pages follow each other by key, not by offset: ids sort by time, so the last id 
 that the next one needs.
 """
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from sqlmodel import col, delete, false, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from subscriber_app.counting import begin_counting, read_since
 from subscriber_app.database import Database
 from subscriber_app.models import (
     AttackResult,
@@ -27,11 +29,12 @@ from subscriber_app.models import (
 )
 from subscriber_app.receipt_ids import first_id
 from subscriber_app.receipt_search import matches_id
-from subscriber_app.tallies import PURCHASES, REVENUE_CENTS
+from subscriber_app.tallies import COUNTED_CENTS, PURCHASES, REVENUE_CENTS
 from subscriber_app.vocabulary import Reason, Verdict
 
 LARGEST_PAGE = 100
 FORGOTTEN_AT_ONCE = 1000  # receipts: a step of some hundredths of a second
+MAX_WAIT_SECONDS = 1  # for a clock that does not go on, or a shop whose clock is ahead
 MOST_SEARCHED = 2000  # receipts whose bodies one page looks into for a text
 # A body may have 256 KiB, and a list shows none of these.
 _HEAVY: tuple[Any, ...] = (col(Receipt.body), col(Receipt.headers), col(Receipt.steps))
@@ -70,11 +73,22 @@ class ReceiptPage:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Totals; every verdict is present. ``purchases`` counts sales, revenue also refunds."""
+    """Totals; every verdict is present. ``purchases``: sales alone. ``revenue_cents``: net.
+
+    ``counted_cents``: the part of the revenue from events since ``counted_since``, see
+    ``counting``; 0 and None before the first subscription.
+    """
 
     receipts: dict[Verdict, int]
     purchases: int
     revenue_cents: int
+    counted_since: datetime | None
+    counted_cents: int
+
+    @property
+    def earlier_cents(self) -> int:
+        """What is booked and not counted."""
+        return self.revenue_cents - self.counted_cents
 
 
 async def list_receipts(
@@ -207,20 +221,27 @@ async def read_stats(session: AsyncSession) -> Stats:
         {verdict: amounts[verdict.value] for verdict in Verdict},
         purchases=amounts[PURCHASES],
         revenue_cents=amounts[REVENUE_CENTS],
+        counted_since=await read_since(session),
+        counted_cents=amounts[COUNTED_CENTS],
     )
 
 
-async def forget_all(database: Database) -> None:
+async def forget_all(database: Database, *, now: Callable[[], datetime]) -> None:
     """Delete all receipts that there are now, what was booked for them, and which were handled.
 
     In steps, the oldest first, between which others get to write: it may take a minute, but no
     sender waits for it. A receipt and what belongs to it go together: forgotten alone, its message
-    would be booked twice.
+    would be booked twice. Money is counted anew from the next whole second; returns after that, so
+    that an order placed afterwards counts.
     """
-    async with database.reading() as session:
+    async with database.writing() as session:
+        # In one transaction: all that is booked by now is forgotten, and none of it counts.
         newest = (await session.exec(select(func.max(Receipt.id)))).one()
+        since = await begin_counting(session, now=now())
     while newest and await _forget_some(database, newest):
         pass
+    left = (since - now()).total_seconds()
+    await asyncio.sleep(min(max(left, 0), MAX_WAIT_SECONDS))
 
 
 async def _forget_some(database: Database, newest: str) -> bool:

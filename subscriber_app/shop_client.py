@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from subscriber_app.shop_endpoint import (
 )
 from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.shop_log import ListedDelivery, ShopDelivery, read_delivery, read_list
+from subscriber_app.times import rfc3339
 
 TIMEOUT_SECONDS = 5.0
 
@@ -38,10 +39,21 @@ class TooManySecrets(ShopError):  # noqa: N818 – the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class ShopTotals:
-    """What the shop has sold, refunds taken off, and how many deliveries are still to arrive."""
+    """What the shop has sold since a time, and how many deliveries are still to arrive.
 
-    revenue_cents: int
+    ``refunded_cents`` is positive. ``earlier_cents``: net, from before that time; None if the shop
+    does not say.
+    """
+
+    gross_cents: int
+    refunded_cents: int
     on_their_way: int
+    earlier_cents: int | None = None
+
+    @property
+    def revenue_cents(self) -> int:
+        """Net: gross minus refunds."""
+        return self.gross_cents - self.refunded_cents
 
 
 class ShopClient:
@@ -109,15 +121,18 @@ class ShopClient:
             raise ShopUnreachable(f"The shop answers {answer.status_code}")
         return read_endpoint(_document(answer))
 
-    async def totals(self) -> ShopTotals:
+    async def totals(self, *, since: datetime) -> ShopTotals:
         """What the shop says it sold. Raises ``ShopUnreachable`` or ``ShopError``."""
-        document = await self._read("/v1/stats")
+        document = await self._read("/v1/stats", since=rfc3339(since))
         deliveries = document.get("deliveries")
         if not isinstance(deliveries, dict):
             raise ShopUnreachable("The shop's answer lacks the deliveries")
+        says_earlier = "earlier_cents" in document
         return ShopTotals(
-            _number(document, "revenue_cents"),
-            _number(deliveries, "pending") + _number(deliveries, "sending"),
+            gross_cents=_number(document, "gross_cents"),
+            refunded_cents=_number(document, "refunded_cents"),
+            on_their_way=_number(deliveries, "pending") + _number(deliveries, "sending"),
+            earlier_cents=_number(document, "earlier_cents") if says_earlier else None,
         )
 
     async def deliveries_of(self, message_id: str) -> list[ListedDelivery]:

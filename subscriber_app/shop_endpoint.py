@@ -26,13 +26,14 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 class Registration:
     """A new endpoint. ``secret``: ``whsec_…``, never to be had again. ``secret_id``: its name.
 
-    ``issuer``: what the shop calls itself in tokens.
+    ``issuer``: what the shop calls itself in tokens. ``registered_at``: by the shop's clock.
     """
 
     endpoint_id: str
     secret: str
     secret_id: str | None
     issuer: str | None
+    registered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def read_registration(document: dict[str, Any]) -> Registration:
         document["secret"],
         _id_or_none(document.get("secret_id")),
         _issuer(document.get("issuer")),
+        _moment(document.get("created_at")),
     )
 
 

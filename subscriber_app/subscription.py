@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlmodel import delete, select
 
+from subscriber_app.counting import begin_counting
 from subscriber_app.database import Database
 from subscriber_app.held_secrets import (
     USUAL_GRACE,
@@ -179,6 +180,7 @@ class Subscriptions:
                     created_at=self._now(),
                 )
             )
+            await begin_counting(session, now=self._now(), registered_at=registration.registered_at)
         self._feed.announce()
         logger.info("Subscribed as %s", registration.endpoint_id)
 

@@ -6,4 +6,5 @@ Beside these names, each verdict is the name of the number of its receipts.
 """
 
 PURCHASES, REVENUE_CENTS = "purchases", "revenue_cents"
+COUNTED_CENTS = "counted_cents"  # the part of the revenue that is from since counting began
 REASON = "reason:"  # then the name of the reason: receipts that were rejected for it

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-NEWEST = "r0002"
+NEWEST = "r0003"
 
 _FOLDER = Path(__file__).parent
 
@@ -23,7 +23,7 @@ class WrongSchema(Exception):  # noqa: N818 – the name says what happened
     """The database is not one for this version; the message is one clear line for a person."""
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, *, to: str = NEWEST) -> None:
     """Take the steps that are missing, inside the caller's transaction.
 
     Raises ``WrongSchema`` for a database of a newer version, or of none.
@@ -46,7 +46,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, NEWEST)
+    command.upgrade(config, to)
 
 
 def read_version(connection: Connection) -> str | None:

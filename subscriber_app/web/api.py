@@ -19,10 +19,16 @@ from subscriber_app.receipts import (
     list_receipts,
     read_stats,
 )
-from subscriber_app.times import rfc3339_ms
+from subscriber_app.times import rfc3339, rfc3339_ms
 from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.bodies import LARGEST_READ, StrictJson, insist_on_json
-from subscriber_app.web.dependencies import TheDatabase, TheDefences, TheFaults, TheFeed
+from subscriber_app.web.dependencies import (
+    TheClock,
+    TheDatabase,
+    TheDefences,
+    TheFaults,
+    TheFeed,
+)
 from subscriber_app.web.errors import Problem
 from subscriber_app.web.inbox_query import LONGEST_SEARCH
 
@@ -71,11 +77,17 @@ class ReceiptList(Struct):
 
 
 class StatsDocument(Struct):
-    """Totals; each verdict is present."""
+    """Totals; each verdict is present. ``revenue_cents``: all that is booked, refunds subtracted.
+
+    ``counted_cents``: the part of it from events whose ``date`` is at or after ``counted_since``:
+    what the shop's ``/v1/stats?since=`` has to agree with. Null before the first subscription.
+    """
 
     receipts: dict[str, int]
     purchases: int
     revenue_cents: int
+    counted_since: str | None
+    counted_cents: int
 
 
 class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -150,9 +162,12 @@ async def get_receipt(receipt_id: FromPath[str], database: TheDatabase) -> Recei
 
 
 @delete("/receipts")
-async def delete_receipts(database: TheDatabase, feed: TheFeed) -> None:
-    """Forget all receipts and everything that was booked."""
-    await forget_all(database)
+async def delete_receipts(database: TheDatabase, feed: TheFeed, clock: TheClock) -> None:
+    """Forget all receipts and everything that was booked, and count money anew.
+
+    Answers when counting has begun, within a second: orders placed after the answer count.
+    """
+    await forget_all(database, now=clock)
     feed.announce()
 
 
@@ -161,8 +176,13 @@ async def get_stats(database: TheDatabase) -> StatsDocument:
     """Count receipts by verdict, purchases and money."""
     async with database.reading() as session:
         stats = await read_stats(session)
-    receipts = {verdict.value: count for verdict, count in stats.receipts.items()}
-    return StatsDocument(receipts, stats.purchases, stats.revenue_cents)
+    return StatsDocument(
+        receipts={verdict.value: count for verdict, count in stats.receipts.items()},
+        purchases=stats.purchases,
+        revenue_cents=stats.revenue_cents,
+        counted_since=rfc3339(stats.counted_since) if stats.counted_since else None,
+        counted_cents=stats.counted_cents,
+    )
 
 
 @get("/faults")

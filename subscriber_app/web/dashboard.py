@@ -155,9 +155,9 @@ async def confirm_forgetting(database: TheDatabase) -> Template:
 
 
 @post("/receipts/delete", include_in_schema=False)
-async def forget_everything(database: TheDatabase, feed: TheFeed) -> Redirect:
-    """Forget all receipts and everything that was booked."""
-    await forget_all(database)
+async def forget_everything(database: TheDatabase, feed: TheFeed, clock: TheClock) -> Redirect:
+    """Forget all receipts and everything that was booked, and count money anew."""
+    await forget_all(database, now=clock)
     feed.announce()
     return Redirect("/", status_code=303)
 

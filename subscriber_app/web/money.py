@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from subscriber_app.counting import read_counted
 from subscriber_app.database import Database
-from subscriber_app.money import SalesWatch
+from subscriber_app.money import SalesWatch, compare
 from subscriber_app.receipts import read_stats
 from subscriber_app.web.live import Region
 
@@ -14,10 +15,13 @@ def money_region(database: Database, sales: SalesWatch) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             stats = await read_stats(session)
+            counted = await read_counted(session)
+        latest = sales.look()
         return {
-            "sales": sales.look(),
-            "booked_cents": stats.revenue_cents,
-            "purchases": stats.purchases,
+            "counted": counted,
+            "comparison": compare(latest, counted),
+            "shop_problem": latest.problem,
+            "booked": stats,
         }
 
     return Region("money", "subscriber/inbox/_money.html", read)

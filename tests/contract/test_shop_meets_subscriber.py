@@ -21,11 +21,9 @@ async def test_what_the_shop_sends_the_subscriber_verifies_and_books(world: Worl
     assert receipt["message_id"] == delivery["message_id"]
     assert receipt["body"] == delivery["attempts"][0]["request"]["body"]
     assert [step["result"] for step in receipt["steps"]] == ["passed"] * 9
-    assert await read(world.subscriber, "/v1/stats") == {
-        "receipts": {"accepted": 1, "duplicate": 0, "ignored": 0, "rejected": 0},
-        "purchases": 1,
-        "revenue_cents": order["total_cents"],
-    }
+    stats = await read(world.subscriber, "/v1/stats")
+    assert stats["receipts"] == {"accepted": 1, "duplicate": 0, "ignored": 0, "rejected": 0}
+    assert (stats["purchases"], stats["revenue_cents"]) == (1, order["total_cents"])
 
 
 async def test_what_is_sent_twice_is_booked_once(world: World) -> None:

@@ -57,6 +57,8 @@ def test_an_order_is_shipped_and_refunded_and_the_money_goes_back(
     subscriber.open("/")
     expect(subscriber.receipts("accepted")).to_have_count(3)
     expect(subscriber.total("Booked here")).to_have_text("$0.00")
+    expect(subscriber.total("Difference")).to_have_text("$0.00")
+    expect(subscriber.page.get_by_text("Both sides agree.")).to_be_visible()
 
 
 def wait_until_told(shop: ShopTab, times: int) -> None:

@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
+from subscriber_app.counting import begin_counting
 from subscriber_app.database import Database
 from subscriber_app.models import FormerSecret, Subscription
 from subscriber_app.news import NewsFeed
@@ -115,7 +116,7 @@ async def remember_subscription(settings: Settings, created_at: datetime) -> Non
                 endpoint_id="ep_1",
                 webhook_url=OUR_URL,
                 shop_url=SHOP_URL,
-                event_types=["purchase.created"],
+                event_types=["purchase.created", "purchase.refunded"],
                 secret=SECRET,
                 issuer=SHOP_URL,
                 created_at=created_at,
@@ -131,6 +132,7 @@ async def remember_subscription(settings: Settings, created_at: datetime) -> Non
                 until=created_at + ONE_DAY / 2,
             )
         )
+        await begin_counting(session, now=created_at)
     await database.close()
 
 

@@ -47,8 +47,9 @@ async def the_receipt(client: AsyncClient) -> dict[str, Any]:
 
 
 async def stats(client: AsyncClient) -> dict[str, Any]:
+    """All that there is, counted for the comparison with the shop or not."""
     document: dict[str, Any] = (await client.get("/v1/stats")).json()
-    return document
+    return {name: document[name] for name in ("receipts", "purchases", "revenue_cents")}
 
 
 def totals(*, purchases: int = 0, revenue_cents: int = 0, **receipts: int) -> dict[str, Any]:

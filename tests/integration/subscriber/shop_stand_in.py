@@ -27,6 +27,7 @@ class ShopStandIn:
     port: int
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    registered_at: str = "2024-06-30T12:34:56Z"
     stats: dict[str, Any] = field(default_factory=lambda: sold(0))
     calls: list[tuple[str, str]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
@@ -46,10 +47,18 @@ class ShopStandIn:
         return sum(called == method for called, _path in self.calls)
 
 
-def sold(cents: int, *, pending: int = 0, sending: int = 0) -> dict[str, Any]:
-    """The shop's totals."""
-    deliveries = {"pending": pending, "sending": sending, "succeeded": 1}
-    return {"orders": 1, "revenue_cents": cents, "deliveries": deliveries}
+def sold(
+    cents: int, *, refunded: int = 0, earlier: int = 0, pending: int = 0, sending: int = 0
+) -> dict[str, Any]:
+    """The shop's totals. ``cents``: gross, since the time it is asked about."""
+    return {
+        "orders": 1,
+        "gross_cents": cents,
+        "refunded_cents": refunded,
+        "revenue_cents": cents - refunded,
+        "earlier_cents": earlier,
+        "deliveries": {"pending": pending, "sending": sending, "succeeded": 1},
+    }
 
 
 @contextmanager
@@ -102,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             "secrets": [{"id": secret_id, "expires_at": None}],
         }
         answer = {"id": id_, "secret": secret, "secret_id": secret_id, "issuer": self.shop.issuer}
-        self._answer(201, answer)
+        self._answer(201, answer | {"created_at": self.shop.registered_at})
 
     def _rotate(
         self, endpoint: dict[str, Any], grace_seconds: int, replace_oldest: bool = False
@@ -128,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self._answered_otherwise():
             return
-        if self.path == "/v1/stats":
+        if self.path.startswith("/v1/stats"):
             self._answer(200, self.shop.stats)
         else:
             endpoint = self.shop.endpoints.get(self._id())

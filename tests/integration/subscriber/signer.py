@@ -29,12 +29,13 @@ def purchase(
     *,
     type_: str = "purchase.created",
     order_id: str = "ord_1",
+    date: str = "2026-11-23T12:00:00Z",
     **more: object,
 ) -> bytes:
     """The body of an event. ``more``: further members of ``event``."""
     event = {"id": "54520505-be85-40c8-a575-0ec33908f1a8", "type": type_, "value": value}
     event |= {"order_id": order_id, **more}
-    document = {"event": event, "date": "2024-06-30T12:34:56Z"}
+    document = {"event": event, "date": date}
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 

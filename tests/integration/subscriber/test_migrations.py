@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,13 +17,33 @@ from sqlalchemy import Connection, text
 
 from subscriber_app import migrations
 from subscriber_app.config import Settings
+from subscriber_app.counting import read_counted
 from subscriber_app.database import Database
 from subscriber_app.migrations import NEWEST
 from subscriber_app.models import SubscriberTable
+from subscriber_app.receipts import read_stats
 
 Result = TypeVar("Result")
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60
+
+
+BOOKED = (
+    """
+    INSERT INTO receipt (id, received_at, duration_ms, verdict, headers, body, steps)
+        VALUES ('rcp_1', '2026-11-23 12:00:00.000000', 1, 'accepted', '[]', '', '[]')
+    """,
+    "INSERT INTO handled_message VALUES ('msg_1', '', 'rcp_1')",
+    """
+    INSERT INTO purchase VALUES ('rcp_1', 'msg_1', 'purchase.created', 'evt_1', 'ord_1', 5075,
+        '2026-11-23 12:00:00.000000', '2026-11-23 12:00:00.000000')
+    """,
+)
+SUBSCRIPTION = """
+    INSERT INTO subscription (endpoint_id, webhook_url, shop_url, event_types, secret, created_at)
+        VALUES ('ep_1', 'http://127.0.0.1:8001/v1/new-purchase', 'http://127.0.0.1:8000',
+            '["purchase.created"]', 'whsec_', '2026-11-23 11:00:00.000000')
+"""
 
 
 @pytest.fixture
@@ -70,6 +91,11 @@ async def test_all_that_keeps_the_totals_is_there(empty: Database) -> None:
         f"tally_{what}_{how}"
         for what in ("receipt", "reason", "purchase")
         for how in ("added", "deleted")
+    } | {
+        "tally_counted_added",
+        "tally_counted_deleted",
+        "tally_counting_begun",
+        "tally_counting_begun_anew",
     }
 
 
@@ -94,6 +120,25 @@ async def test_starting_again_changes_nothing(empty: Database) -> None:
         empty, lambda connection: connection.execute(text("SELECT * FROM switched_off_defence"))
     )
     assert [tuple(row) for row in kept] == [("signature",)]
+
+
+@pytest.mark.parametrize("is_subscribed", [True, False])
+async def test_an_older_database_counts_money_from_its_upgrade_on_if_it_is_subscribed(
+    is_subscribed: bool, empty: Database
+) -> None:
+    await run(empty, lambda connection: migrations.upgrade(connection, to="r0001"))
+    for statement in (*BOOKED, SUBSCRIPTION)[: None if is_subscribed else -1]:
+        await run(empty, do(statement))
+    before = datetime.now(UTC)
+
+    await empty.create_tables()
+
+    async with empty.reading() as session:
+        stats = await read_stats(session)
+        counted = await read_counted(session)
+    assert (stats.revenue_cents, stats.counted_cents) == (5075, 0)
+    assert (counted is not None) is is_subscribed
+    assert counted is None or before < counted.since == stats.counted_since
 
 
 async def test_a_database_of_a_newer_version_is_refused_in_one_line(

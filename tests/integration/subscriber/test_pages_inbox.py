@@ -109,7 +109,7 @@ async def test_forgetting_everything_says_what_it_will_do_and_asks(mixed: Client
     page = await Visitor(mixed).get("/receipts/delete")
 
     assert "4 receipts are deleted" in page.text
-    assert "1 purchases are taken off the books, $50.75 altogether" in page.text
+    assert "1 purchases are taken off the books, $50.75 net of refunds" in page.text
     assert "/receipts/delete" in page.forms
     assert len(await receipts(mixed)) == 4
 

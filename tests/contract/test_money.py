@@ -1,0 +1,138 @@
+"""The money that the shop sold and the money that the subscriber booked: the difference is 0."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import World, read
+from tests.pages import Visitor
+from tests.waiting import eventually
+
+AGREEMENT = "Difference $0.00"
+
+
+async def counting_has_begun(world: World) -> None:
+    """Wait for the second from which on events count."""
+
+    async def is_past() -> bool:
+        since = (await read(world.subscriber, "/v1/stats"))["counted_since"]
+        return bool(since) and datetime.fromisoformat(since) <= datetime.now(UTC)
+
+    await eventually(is_past, "counting has begun")
+
+
+async def difference(world: World) -> int:
+    """Booked minus sold, in cents, as a program finds it with both JSON APIs."""
+    booked = await read(world.subscriber, "/v1/stats")
+    sold = await read(world.shop, f"/v1/stats?since={booked['counted_since']}")
+    assert sold["since"] == booked["counted_since"]
+    return int(booked["counted_cents"] - sold["revenue_cents"])
+
+
+async def inbox(world: World) -> str:
+    return (await Visitor(world.subscriber).get("/")).text
+
+
+async def refund(world: World, order: dict[str, Any]) -> str:
+    """Refund an order; the id of the delivery that tells the subscriber."""
+    answer = await world.shop.post(f"/v1/orders/{order['id']}/refund", json={})
+    assert answer.status_code == 200, answer.text
+    [told] = [id_ for id_ in answer.json()["delivery_ids"] if id_ not in order["delivery_ids"]]
+    await world.deliver({"delivery_ids": [told]})
+    return str(told)
+
+
+async def submit(world: World, path: str, **fields: Any) -> None:
+    page = await Visitor(world.subscriber).submit(path, seen_on="/subscription", **fields)
+    assert page.status == 303
+
+
+async def test_after_a_refund_the_difference_is_nothing(world: World) -> None:
+    await counting_has_begun(world)
+    refunded, kept = await world.buy(mug=1), await world.buy(hook=2)
+    for order in (refunded, kept):
+        await world.deliver(order)
+    await refund(world, refunded)
+
+    assert await difference(world) == 0
+    page = await inbox(world)
+    assert AGREEMENT in page
+    assert f"Booked here ${kept['total_cents'] / 100:.2f}" in page
+
+
+async def test_after_everything_was_forgotten_the_difference_is_nothing(world: World) -> None:
+    await counting_has_begun(world)
+    before = await world.buy(mug=1)
+    await world.deliver(before)
+
+    await world.subscriber.delete("/v1/receipts")
+    empty = await inbox(world)
+    after = await world.buy(hook=1)  # right after the answer, and counted
+    await world.deliver(after)
+    await refund(world, before)
+
+    assert AGREEMENT in empty
+    assert await difference(world) == 0
+    page = await inbox(world)
+    assert AGREEMENT in page
+    assert f"Earlier and not counted: ${before['total_cents'] / 100:.2f} sold" in page
+
+
+async def test_with_orders_from_before_the_subscription_the_difference_is_nothing(
+    world: World,
+) -> None:
+    await submit(world, "/subscription/delete")
+    before = await world.buy(mug=1)
+    all_types = ["purchase.created", "purchase.shipped", "purchase.refunded"]
+    await submit(world, "/subscription", event_types=all_types)
+    await counting_has_begun(world)
+    after = await world.buy(hook=1)
+    await world.deliver(after)
+
+    assert before["delivery_ids"] == []
+    assert await difference(world) == 0
+    assert AGREEMENT in await inbox(world)
+    await refund(world, before)  # the refund is of now, though its order is not
+    assert await difference(world) == 0
+    assert AGREEMENT in await inbox(world)
+
+
+async def test_an_order_that_arrives_after_it_was_forgotten_counts_on_neither_side(
+    world: World,
+) -> None:
+    await counting_has_begun(world)
+    order = await world.buy(mug=1)
+    await world.subscriber.delete("/v1/receipts")
+
+    await world.deliver(order)
+
+    stats = await read(world.subscriber, "/v1/stats")
+    assert (stats["revenue_cents"], stats["counted_cents"]) == (order["total_cents"], 0)
+    assert await difference(world) == 0
+    assert AGREEMENT in await inbox(world)
+
+
+@pytest.mark.parametrize(
+    ("again", "sign"),
+    [(lambda bought, _refund: bought, 1), (lambda _bought, refund: refund, -1)],
+    ids=["a sale", "a refund"],
+)
+async def test_without_deduplication_what_is_sent_twice_makes_a_difference_with_its_sign(
+    again: Callable[[str, str], str], sign: int, world: World
+) -> None:
+    await counting_has_begun(world)
+    defenses = (await read(world.subscriber, "/v1/defences")) | {"deduplication": False}
+    await world.subscriber.put("/v1/defences", json=defenses)
+    order = await world.buy(mug=1)
+    await world.deliver(order)
+    delivery_id = again(order["delivery_ids"][0], await refund(world, order))
+    assert await difference(world) == 0
+
+    await world.shop.post(f"/v1/deliveries/{delivery_id}/attempts", json={})
+    await world.deliver({"delivery_ids": [delivery_id]})
+
+    assert await difference(world) == sign * order["total_cents"]
+    words = "More is booked than was sold." if sign > 0 else "Less is booked than was sold."
+    assert words in await inbox(world)
