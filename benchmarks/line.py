@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from arq.constants import default_queue_name
+from redis.asyncio import Redis
+
 from benchmarks.processes import (
     answers,
     free_port,
@@ -36,6 +39,7 @@ ORDERS_AT_ONCE = 100  # in a transaction, where nobody watches
 ORDERS_AT_THE_DOOR = 50  # at once, each of which wakes the workers
 SETTLE_SECONDS = 1.0  # after the first sign of life: until a worker has really nothing to do
 LOOK_SECONDS = 0.005
+NO_REDIS_SECONDS = 0.5  # between two tries to leave a wake-up
 DONE_SECONDS = 600
 # Deliveries on their way; every attempt that is not in here is recorded and committed.
 _UNFINISHED = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('pending', 'sending'))"
@@ -136,6 +140,8 @@ class Line:
         """Seconds to send all, from wake-ups that lie in Redis to the last attempt recorded."""
         freeze(self.workers)
         asyncio.run(self._wake_all())
+        if not asyncio.run(self._wake_ups_in_redis()):
+            raise SystemExit("the machine is too busy: not one wake-up has reached Redis")
         self._open()
         started = time.perf_counter()
         thaw(self.workers)
@@ -164,6 +170,10 @@ class Line:
         queue = self._queue()
         for id_ in delivery_ids:
             await queue.wake([id_])
+        while (count := await self._wake_ups_in_redis()) < len(delivery_ids):
+            await asyncio.sleep(NO_REDIS_SECONDS)
+            for id_ in delivery_ids[count:]:
+                await queue.wake([id_])
         await queue.close()
 
     def postpone(self, delivery_ids: Sequence[str]) -> None:
@@ -196,6 +206,11 @@ class Line:
 
     def _open(self) -> None:
         self._database.execute("UPDATE endpoint SET status = 'active'")
+
+    async def _wake_ups_in_redis(self) -> int:
+        """On a busy machine the shop soon does without Redis: a wake-up may not be there."""
+        async with Redis.from_url(_settings(self.var).resolved_redis_url) as redis:
+            return int(await redis.zcard(default_queue_name))
 
     async def _wake_all(self) -> None:
         queue, ids = self._queue(), self._stock.delivery_ids

@@ -159,9 +159,12 @@ def _used_by(thread: int) -> float:
 
 
 def calls_from(frame: FrameType | None) -> Iterator[Call]:
-    """Go outwards from this frame, and from a greenlet of SQLAlchemy to the one that awaits it."""
+    """Go outwards from this frame, and from a greenlet of SQLAlchemy to the one that awaits it.
+
+    Stop at the event loop: what the loop does by itself is not the work of whoever started it.
+    """
     current = greenlet.getcurrent()
-    while frame:
+    while frame and frame.f_code.co_name != "run_forever":
         yield _module_of(frame), frame.f_code
         frame = frame.f_back
         if frame is None and current.parent:

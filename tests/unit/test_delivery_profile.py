@@ -68,6 +68,13 @@ async def test_work_in_a_greenlet_belongs_to_the_function_that_awaits_it() -> No
     assert "claim" in names_in(stack)
 
 
+async def test_what_the_event_loop_does_is_not_the_work_of_whoever_started_it() -> None:
+    stack = list(calls_from(inspect.currentframe()))
+
+    assert {module for module, _code in stack[1:]} == {"asyncio.events", "asyncio.base_events"}
+    assert "run_forever" not in names_in(stack)
+
+
 async def test_work_in_a_thread_belongs_to_the_task_that_waits_for_it() -> None:
     may_end = threading.Event()
 
