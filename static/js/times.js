@@ -18,7 +18,8 @@ const rendered = new WeakMap(); // by element: the moment in it
 
 const twoDigits = (number) => String(number).padStart(2, "0");
 
-function offset(time) {
+// The offset from UTC that clocks here have at that time, such as "UTC+2".
+export function offset(time) {
   const minutes = -time.getTimezoneOffset();
   if (minutes === 0) return "UTC";
   const rest = Math.abs(minutes) % 60;

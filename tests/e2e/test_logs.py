@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -290,6 +291,66 @@ LOCAL = """(text) => {
   const moment = new Date(text);
   return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 }"""
+
+
+@pytest.fixture
+def berlin(new_context: NewContext) -> BrowserContext:
+    """Where 2026-10-25 has the hour from 2 to 3 twice: from 00:00 and from 01:00 UTC."""
+    return new_context(timezone_id="Europe/Berlin")
+
+
+@pytest.fixture(params=["shop", "subscriber"])
+def autumn(request: pytest.FixtureRequest, berlin: BrowserContext, demo: Demo) -> Tab:
+    """A tab in Berlin, at each of the two lists that can be filtered by time."""
+    if request.param == "shop":
+        return ShopTab(berlin.new_page(), demo.shop_url)
+    return SubscriberTab(berlin.new_page(), demo.subscriber_url)
+
+
+def sent(tab: Tab, name: str) -> str:
+    """A field of the form as it was sent."""
+    [value] = parse_qs(urlsplit(tab.page.url).query)[name]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("moment", "offset"), [("2026-10-25T00:30:00", "UTC+2"), ("2026-10-25T01:30:00", "UTC+1")]
+)
+def test_a_filter_in_the_hour_that_comes_twice_in_autumn_stays_where_it_is(
+    moment: str, offset: str, autumn: Tab
+) -> None:
+    autumn.open(f"{path(autumn)}?since={moment}&until={moment}")
+    beginning = autumn.page.get_by_label(f"From (your time, {offset})")
+    expect(beginning).to_have_value(re.compile("2026-10-25T02:30"))
+
+    autumn.press("Filter")
+
+    expect(autumn.page.get_by_label(f"To (your time, {offset})")).to_be_visible()
+    assert [sent(autumn, "since"), sent(autumn, "until")] == [moment, moment]
+
+
+def test_a_range_typed_in_the_hour_that_comes_twice_holds_both(autumn: Tab) -> None:
+    autumn.open(f"{path(autumn)}?since=2026-10-25T12:00:00&until=2026-10-25T12:00:00")
+    autumn.page.get_by_label("From (your time)").fill("2026-10-25T02:30")
+    autumn.page.get_by_label("To (your time)").fill("2026-10-25T02:30")
+    expect(autumn.page.get_by_label("From (your time, UTC+2)")).to_be_visible()
+    expect(autumn.page.get_by_label("To (your time, UTC+1)")).to_be_visible()
+
+    autumn.press("Filter")
+
+    expect(autumn.page.get_by_label("To (your time, UTC+1)")).to_be_visible()
+    assert sent(autumn, "since") == "2026-10-25T00:30:00"
+    assert sent(autumn, "until") == "2026-10-25T01:30:00"
+
+
+def test_a_time_that_is_left_out_in_spring_means_an_hour_later(autumn: Tab) -> None:
+    autumn.open(f"{path(autumn)}?since=2026-10-25T12:00:00")
+    autumn.page.get_by_label("From (your time)").fill("2026-03-29T02:30")
+
+    autumn.press("Filter")
+
+    expect(autumn.page.get_by_label("From (your time)")).to_have_value(re.compile("T03:30"))
+    assert sent(autumn, "since") == "2026-03-29T01:30:00"
 
 
 def test_a_search_for_what_the_pages_show_finds_it_on_both_sides(

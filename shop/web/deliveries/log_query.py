@@ -198,4 +198,4 @@ def _period(text: str) -> str:
 def _moment(text: str) -> str:
     if text and read_moment(text) is None:
         raise Problem(400, f"{text!r} is no moment such as {EXAMPLE}")
-    return text
+    return text.removesuffix("Z")  # with it, the field in the form would stay empty

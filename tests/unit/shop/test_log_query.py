@@ -108,6 +108,10 @@ def test_two_moments_are_a_range_in_utc() -> None:
     assert LogQuery.parse(query.here) == query
 
 
+def test_a_moment_with_its_zone_is_shown_in_the_form_as_fields_hold_it() -> None:
+    assert LogQuery.read({"since": "2026-11-23T09:00:00Z"}).since == "2026-11-23T09:00:00"
+
+
 def test_moments_that_stand_in_the_form_do_not_count_when_any_time_is_chosen() -> None:
     query = LogQuery.read({"period": "", "since": "2026-11-23T09:00", "until": "rubbish"})
 
