@@ -59,7 +59,7 @@ def measure(sizes: Sizes, var: Path) -> Report:
             show(f"comeback: round {number + 1} of {sizes.rounds}")
             with stopped_line(stock, var / "round") as line:
                 line.postpone(stock.delivery_ids[sizes.comeback :])
-                asyncio.run(line.wake_one_by_one(stock.delivery_ids[: sizes.comeback]))
+                asyncio.run(line.wake_one_by_one(sizes.comeback))
                 with running("shop.worker", HOOKSHOP_VAR=str(line.var)):
                     wait_for_workers(line.var, 1)
                     returns.append(_watch(line, sizes.comeback))

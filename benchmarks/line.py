@@ -29,10 +29,10 @@ from shop.config import Settings, private_redis_socket
 from shop.database import Database
 from shop.heartbeats import Heartbeats
 from shop.orders import Item, place_order
-from shop.queue import DeliveryQueue
+from shop.redis.wake_ups import WakeUps
 from shop.webhooks import endpoints
-from shop.webhooks.breaker import FAILURES_TO_OPEN
 from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
 from shop.webhooks.vault import Vault
 
 ORDERS_AT_ONCE = 100  # in a transaction, where nobody watches
@@ -155,26 +155,26 @@ class Line:
 
     async def order_and_wait(self) -> float:
         """Place one order, wake the workers: seconds from its commit to the last attempt."""
-        database, queue = Database(f"sqlite+aiosqlite:///{self.var / 'shop.db'}"), self._queue()
+        database, wake_ups = (
+            Database(f"sqlite+aiosqlite:///{self.var / 'shop.db'}"),
+            self._wake_ups(),
+        )
         async with database.writing() as session:
-            placed = await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
+            await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
         started = time.perf_counter()
-        await queue.wake(placed.delivery_ids)
+        wake_ups.send()
         elapsed = self._until_done(started)
-        await queue.close()
+        await wake_ups.close()
         await database.close()
         return elapsed
 
-    async def wake_one_by_one(self, delivery_ids: Sequence[str]) -> None:
-        """Leave a wake-up for each delivery in Redis, as orders do that come one by one."""
-        queue = self._queue()
-        for id_ in delivery_ids:
-            await queue.wake([id_])
-        while (count := await self._wake_ups_in_redis()) < len(delivery_ids):
-            await asyncio.sleep(NO_REDIS_SECONDS)
-            for id_ in delivery_ids[count:]:
-                await queue.wake([id_])
-        await queue.close()
+    async def wake_one_by_one(self, count: int) -> None:
+        """Leave so many wake-ups in Redis, as orders do that come one by one."""
+        wake_ups = self._wake_ups()
+        for _order in range(count):
+            wake_ups.send()
+            await wake_ups.flush()
+        await wake_ups.close()
 
     def postpone(self, delivery_ids: Sequence[str]) -> None:
         """Let these deliveries not be due until ``make_due``."""
@@ -213,15 +213,15 @@ class Line:
             return int(await redis.zcard(default_queue_name))
 
     async def _wake_all(self) -> None:
-        queue, ids = self._queue(), self._stock.delivery_ids
-        for start in range(0, len(ids), ORDERS_AT_THE_DOOR):
-            await asyncio.gather(
-                *(queue.wake([id_]) for id_ in ids[start : start + ORDERS_AT_THE_DOOR])
-            )
-        await queue.close()
+        """As the shop does for customers that come together: they share wake-ups."""
+        wake_ups = self._wake_ups()
+        for _customers in range(0, len(self._stock.delivery_ids), ORDERS_AT_THE_DOOR):
+            wake_ups.send()
+            await asyncio.sleep(0)
+        await wake_ups.close()
 
-    def _queue(self) -> DeliveryQueue:
-        return DeliveryQueue(_settings(self.var).resolved_redis_url)
+    def _wake_ups(self) -> WakeUps:
+        return WakeUps(_settings(self.var).resolved_redis_url)
 
     def _until_done(self, started: float) -> float:
         deadline = started + DONE_SECONDS

@@ -23,69 +23,30 @@ from shop import worker
 # class with its methods, and comes before its module. The innermost frame that is named here
 # decides about a sample; one in a library that is not named belongs to whoever called it.
 PARTS: dict[str, tuple[str, ...]] = {
-    "queue": (
-        "arq",
-        "shop.queue",
-        "shop.redis.wake_ups",
-    ),
-    "dispatch": (
-        "shop.worker",
-        "shop.webhooks.delivery",
-        "shop.webhooks.in_flight",
-        "shop.webhooks.engine.dispatcher",
-    ),
-    "claim": (
-        "shop.webhooks.claims",
-        "shop.webhooks.due",
-        "shop.webhooks.engine.claiming",
-    ),
+    "queue": ("arq", "shop.redis.wake_ups"),
+    "dispatch": ("shop.worker", "shop.webhooks.engine.dispatcher"),
+    "claim": ("shop.webhooks.engine.claiming", "shop.webhooks.states:claim"),
     "sign": (
-        "shop.webhooks.delivery:Courier._sign",
-        "shop.webhooks.rules.signing",
+        "shop.webhooks.engine.dispatcher:Dispatcher._signed",
         "shop.webhooks.signing",
         "shop.webhooks.vault",
     ),
     "send": (
         "aiohttp",
-        "httpx",
-        "shop.webhooks.connections",
+        "shop.webhooks.engine.connections",
         "shop.webhooks.engine.http_client",
-        "shop.webhooks.http_client",
-        "shop.webhooks.stopwatch",
+        "shop.webhooks.engine.stopwatch",
         "shop.webhooks.urls",
     ),
     "record": (
-        "shop.webhooks.breaker",
         "shop.webhooks.engine.recording",
-        "shop.webhooks.health",
-        "shop.webhooks.outcomes",
-        "shop.webhooks.places",
-        "shop.webhooks.records",
-        "shop.webhooks.retries",
+        "shop.webhooks.rules",
         "shop.webhooks.states",
     ),
-    "begin and commit": (
-        "shop.batches",
-        "shop.database",
-        "shop.on_postgres",
-        "shop.on_sqlite",
-        "shop.turns",
-        "shop.webhooks.ledger",
-    ),
-    "announce": (
-        "shop.announcements",
-        "shop.redis.change_feed",
-    ),
-    "log": (
-        "logging",
-        "shop.logs",
-    ),
-    "housekeeping": (
-        "shop.heartbeats",
-        "shop.redis.heartbeats",
-        "shop.tallies",
-        "shop.webhooks.retention",
-    ),
+    "begin and commit": ("shop.database", "shop.on_postgres", "shop.on_sqlite"),
+    "announce": ("shop.announcements",),
+    "log": ("logging", "shop.logs"),
+    "housekeeping": ("shop.heartbeats", "shop.tallies", "shop.webhooks.retention"),
 }
 EVENT_LOOP, ELSEWHERE = "event loop", "everything else"
 

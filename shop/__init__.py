@@ -8,9 +8,9 @@ Reading order, from the rules to the wiring:
    is opened.
 3. ``orders``, ``fulfilment``, ``webhooks/endpoints``, ``webhooks/outbox``: a fact and the messages
    that tell about it, one commit.
-4. ``queue``, ``worker``, ``webhooks/delivery``, ``ledger``, ``due``, ``claims``, ``records``,
-   ``http_client``, ``connections``, ``stopwatch``: wake-up, claim, send, record; ``heartbeats``:
-   which workers are alive.
+4. ``webhooks/engine``: ``dispatcher``, ``claiming``, ``http_client``, ``recording``: claim, send,
+   record. ``webhooks/states``: the states of a delivery. ``redis/wake_ups`` and ``worker``: what
+   sets it going; ``heartbeats``: which workers are alive.
 5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it;
    ``windows``, ``tallies``, ``webhooks/health``, ``figures``, ``metrics``: how it goes on the
    whole.

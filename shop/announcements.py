@@ -79,6 +79,8 @@ class ChangeFeed:
         self._patience = RedisPatience(PUBLISH_TIMEOUT_SECONDS)
         self._subscriptions: set[Subscription] = set()
         self._catching_up: asyncio.Task[None] | None = None
+        self._to_publish: dict[Change, None] = {}
+        self._publishing: asyncio.Task[None] | None = None
 
     async def announce(self, *changes: Change) -> None:
         """Tell this process's streams at once and all others by Redis. Never raises."""
@@ -92,6 +94,18 @@ class ChangeFeed:
                 reason = str(error) or "Redis does not answer"
                 logger.warning("Dashboards elsewhere are told of changes later: %s", reason)
                 self._catching_up = asyncio.create_task(self._catch_up())
+
+    def announce_soon(self, *changes: Change) -> None:
+        """Announce without waiting for Redis; what comes meanwhile shares the next message."""
+        self._to_publish.update(dict.fromkeys(changes))
+        if self._to_publish and (self._publishing is None or self._publishing.done()):
+            self._publishing = asyncio.create_task(self._publish_waiting())
+
+    async def _publish_waiting(self) -> None:
+        while self._to_publish:
+            changes = tuple(self._to_publish)
+            self._to_publish.clear()
+            await self.announce(*changes)
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[Subscription]:
@@ -118,6 +132,8 @@ class ChangeFeed:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
+        if self._publishing:
+            await self._publishing
         if self._catching_up:
             self._catching_up.cancel()
         await self._redis.aclose()

@@ -23,7 +23,7 @@ from shop.announcements import ChangeFeed
 from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats
-from shop.queue import DeliveryQueue
+from shop.redis.wake_ups import WakeUps
 from shop.tasks import end_tasks
 from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
@@ -40,7 +40,7 @@ STATIC = Path(__file__).parent.parent / "static"
 def create_app(settings: Settings) -> Litestar:
     """Build the application; connections are opened when it starts and closed when it stops."""
     database = Database(settings.resolved_database_url)
-    queue = DeliveryQueue(settings.resolved_redis_url)
+    wake_ups = WakeUps(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
     vault = Vault.open(settings.vault_key_file, settings.secrets_key)
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> Litestar:
             yield
         finally:
             await end_tasks(listening)
-            for part in (queue, feed, heartbeats, database):
+            for part in (wake_ups, feed, heartbeats, database):
                 await part.close()
 
     app = Litestar(
@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> Litestar:
         dependencies=_provided(
             settings=settings,
             database=database,
-            queue=queue,
+            wake_ups=wake_ups,
             vault=vault,
             feed=feed,
             heartbeats=heartbeats,

@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shop.logs import LogFormat
-from shop.webhooks.retries import NAMED_SCHEDULES, RetrySchedule
+from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.url_policy import Network, UrlPolicy
 
 # The kernel's sun_path holds 108 bytes on Linux and 104 on macOS, one of them the closing NUL.

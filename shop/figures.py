@@ -23,7 +23,8 @@ from shop.tallies import (
     TalliedAttempts,
     total,
 )
-from shop.vocabulary import DeliveryState, EndpointStatus
+from shop.vocabulary import DeliveryState
+from shop.webhooks.engine.claiming import can_send_to
 from shop.webhooks.health import Attempts, Latency, latency_of, newest_answers, sum_up
 from shop.windows import Window
 
@@ -63,7 +64,8 @@ class Waiting:
     """Deliveries that are not finished, at this moment.
 
     ``due``: could go out now; at most ``MOST_DUE`` are counted for an endpoint. ``later``: wait for
-    their next try. ``held_back``: the endpoint is paused or disabled, or its breaker is open.
+    their next try. ``held_back``: the endpoint is paused or disabled, its breaker is open, or it
+    asked for a pause (Retry-After).
     ``oldest_at``: when the oldest was made of all that are not held back, and to which endpoint.
     """
 
@@ -160,7 +162,7 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
     for endpoint, due, oldest_at in (await session.exec(query)).all():
         pending = amounts[endpoint.id, DeliveryState.PENDING]
         waiting.sending += amounts[endpoint.id, DeliveryState.SENDING]
-        if endpoint.status is not EndpointStatus.ACTIVE or (endpoint.probe_at or now) > now:
+        if not can_send_to(endpoint, now):
             waiting.held_back += pending
             continue
         waiting.due += min(due, MOST_DUE)

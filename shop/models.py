@@ -13,7 +13,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
-from shop.webhooks.places import FEWEST_PLACES
+from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 
 
 class ShopTable(SQLModel, registry=registry()):
@@ -100,10 +100,11 @@ class Endpoint(ShopTable, table=True):
     disabled_reason: str | None = None  # why the shop disabled it: "gone" or "failing"
     # Deliveries that used up their schedule since the last one that succeeded.
     failed_deliveries: int = 0
-    # See ``webhooks.breaker``: attempts in a row that failed, and when to try again.
+    # See ``rules.circuit_breaker``: attempts in a row that failed, and when to try again.
     failed_attempts: int = 0
-    places: int = FEWEST_PLACES  # see ``webhooks.places``
     probe_at: datetime | None = None
+    places: int = MIN_CONCURRENCY  # how many requests may be in flight, see ``rules.concurrency``
+    hold_until: datetime | None = None  # the endpoint asked for that much patience: Retry-After
     created_at: datetime
     deleted_at: datetime | None = None
 
@@ -168,6 +169,9 @@ class Delivery(ShopTable, table=True):
     event_type: EventType = Field(sa_type=by_value(EventType))
     state: DeliveryState = Field(sa_type=by_value(DeliveryState))
     attempt_count: int = 0
+    reconnect_count: int = 0  # attempts among them that used up no step of the schedule
+    # Whether it has used up its schedule once, and counts among its endpoint's failures.
+    counted_as_failed: bool = False
     next_attempt_at: datetime | None
     waits_since: datetime  # when next_attempt_at was set
     next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))

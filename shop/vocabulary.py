@@ -31,7 +31,8 @@ class DeliveryState(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Who asked for an attempt."""
+    """Why an attempt is made."""
 
-    AUTOMATIC = "automatic"
-    MANUAL = "manual"
+    AUTOMATIC = "automatic"  # the schedule says so
+    MANUAL = "manual"  # somebody asked for it
+    RECONNECT = "reconnect"  # the one before met a connection that was just closed

@@ -20,8 +20,8 @@ PURE = {
     "shop.windows",
     "shop.catalog",
     "shop.webhooks.events",
-    "shop.webhooks.outcomes",
-    "shop.webhooks.retries",
+    "shop.webhooks.rules.responses",
+    "shop.webhooks.rules.retries",
     "shop.webhooks.signing",
     "shop.webhooks.url_policy",
     "shop.webhooks.urls",
@@ -116,8 +116,8 @@ def test_litestar_appears_only_in_app_and_web() -> None:
     assert not modules_importing("litestar") - allowed
 
 
-def test_arq_appears_only_in_queue_and_worker() -> None:
-    assert modules_importing("arq") == {"shop.queue", "shop.worker"}
+def test_arq_appears_only_where_wake_ups_are_sent_and_received() -> None:
+    assert modules_importing("arq") == {"shop.redis.wake_ups"}
 
 
 def test_nothing_below_the_web_imports_it() -> None:
@@ -132,5 +132,7 @@ def test_only_the_entry_points_know_the_wiring() -> None:
     assert modules_importing("subscriber_app.app") <= {"subscriber_app.__main__"}
 
 
-def test_the_engine_knows_no_queue() -> None:
-    assert not modules_importing("shop.queue") & inside("shop.webhooks")
+def test_only_the_dispatcher_among_webhooks_knows_wake_ups() -> None:
+    knowing = modules_importing("shop.redis.wake_ups") & inside("shop.webhooks")
+
+    assert knowing == {"shop.webhooks.engine.dispatcher"}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0  # a busy machine may need them; nobody else waits so long
 POLL_SECONDS = 0.02
 
 Found = TypeVar("Found")

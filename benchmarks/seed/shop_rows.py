@@ -20,7 +20,7 @@ from shop import __version__
 from shop.catalog import CATALOG
 from shop.vocabulary import DeliveryState, EventType, Trigger
 from shop.webhooks.events import Event, serialise
-from shop.webhooks.retries import NAMED_SCHEDULES
+from shop.webhooks.rules.retries import NAMED_SCHEDULES
 from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
 
 NAMES = ("Ada", "Grace", "Alan", "Barbara", "Edsger", "Frances", "Donald", "Radia", "")

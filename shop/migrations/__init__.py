@@ -16,7 +16,7 @@ from sqlalchemy import Connection, inspect, text
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "r0006"
+NEWEST = "r0007"
 
 _FOLDER = Path(__file__).parent
 

@@ -6,12 +6,12 @@ from shop.announcements import ChangeFeed
 from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats
-from shop.queue import DeliveryQueue
+from shop.redis.wake_ups import WakeUps
 from shop.webhooks.vault import Vault
 
 TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
-TheQueue = NamedDependency[DeliveryQueue]
+TheWakeUps = NamedDependency[WakeUps]
 TheVault = NamedDependency[Vault]
 TheFeed = NamedDependency[ChangeFeed]
 TheHeartbeats = NamedDependency[Heartbeats]

@@ -8,15 +8,15 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from shop.metrics import as_text, of_redis, read_facts
 from shop.web.access import METRICS
-from shop.web.dependencies import TheDatabase, TheHeartbeats, TheQueue
+from shop.web.dependencies import TheDatabase, TheHeartbeats, TheWakeUps
 
 
 @get(METRICS, include_in_schema=False)
 async def show_metrics(
-    database: TheDatabase, queue: TheQueue, heartbeats: TheHeartbeats
+    database: TheDatabase, wake_ups: TheWakeUps, heartbeats: TheHeartbeats
 ) -> Response[bytes]:
     """All figures, from whichever web process is asked."""
-    depth, workers = await asyncio.gather(queue.depth(), heartbeats.alive())
+    depth, workers = await asyncio.gather(wake_ups.depth(), heartbeats.alive())
     async with database.reading() as session:
         facts = await read_facts(session, now=datetime.now(UTC))
     # Not as media_type: Litestar would name the charset a second time.

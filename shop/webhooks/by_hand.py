@@ -5,18 +5,17 @@ attempt gets the next number, and whatever the delivery was waiting for is off. 
 sent again singly also passes an open circuit breaker; a bulk of them does not.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Update
-from sqlmodel import col, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
 
 from shop.ids import new_uuid
 from shop.models import Delivery, Endpoint
 from shop.turns import AGAINST_CHANGES, lock_endpoints
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+from shop.vocabulary import EndpointStatus, EventType
+from shop.webhooks import states
 from shop.webhooks.endpoints import find
 from shop.webhooks.events import Event
 from shop.webhooks.outbox import write_message_for
@@ -29,24 +28,15 @@ async def resend(session: AsyncSession, delivery_id: str, *, now: datetime) -> b
     disabled or deleted.
     """
     await lock_endpoints(session, of_deliveries=[delivery_id])
-    is_not_sent = col(Delivery.state) != DeliveryState.SENDING
-    resending = make_due([delivery_id], is_not_sent, passes_breaker=True, now=now)
-    return (await session.exec(resending)).rowcount == 1
+    count = await states.make_due(
+        session, [delivery_id], is_reachable(), passes_breaker=True, now=now
+    )
+    return count == 1
 
 
 async def cancel(session: AsyncSession, delivery_id: str, *, now: datetime) -> bool:
     """Give up a delivery that waits. False when it does not wait."""
-    give_up = (
-        update(Delivery)
-        .where(col(Delivery.id) == delivery_id, col(Delivery.state) == DeliveryState.PENDING)
-        .values(
-            state=DeliveryState.CANCELLED,
-            next_attempt_at=None,
-            passes_breaker=False,
-            completed_at=now,
-        )
-    )
-    return (await session.exec(give_up)).rowcount == 1
+    return await states.cancel(session, [delivery_id], now=now) == 1
 
 
 async def ping(session: AsyncSession, endpoint_id: str, *, now: datetime) -> str | None:
@@ -62,38 +52,10 @@ async def ping(session: AsyncSession, endpoint_id: str, *, now: datetime) -> str
     return delivery_id
 
 
-def make_due(
-    delivery_ids: Sequence[str],
-    condition: ColumnElement[bool],
-    *,
-    passes_breaker: bool,
-    now: datetime,
-) -> Update:
-    """Return the statement that makes these due, where the condition holds and they can be sent."""
-    # Appending nothing makes the database find the rows by their ids, not endpoint by endpoint.
-    endpoint_id = col(Delivery.endpoint_id).concat("")
-    return (
-        update(Delivery)
-        .where(col(Delivery.id).in_(delivery_ids), condition, endpoint_id.in_(_reachable_ids()))
-        .values(
-            state=DeliveryState.PENDING,
-            next_attempt_at=now,
-            next_delay=None,
-            waits_since=now,
-            next_trigger=Trigger.MANUAL,
-            passes_breaker=passes_breaker,
-            completed_at=None,
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
 def is_reachable() -> ColumnElement[bool]:
     """Return the condition that a delivery's endpoint is neither disabled nor deleted."""
-    return col(Delivery.endpoint_id).in_(_reachable_ids())
-
-
-def _reachable_ids() -> SelectOfScalar[str]:
-    return select(Endpoint.id).where(
+    reachable = select(Endpoint.id).where(
         col(Endpoint.deleted_at).is_(None), Endpoint.status != EndpointStatus.DISABLED
     )
+    # Appending nothing keeps the database from going endpoint by endpoint.
+    return col(Delivery.endpoint_id).concat("").in_(reachable)

@@ -6,13 +6,13 @@ Nothing is sent to it from the mark on. When the rest breaks off, a worker finis
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlmodel import col, select, update
+from sqlmodel import col, select
 
 from shop.database import Database
 from shop.models import Delivery, Endpoint
 from shop.turns import lock_endpoints
 from shop.vocabulary import DeliveryState
-from shop.webhooks import endpoints
+from shop.webhooks import endpoints, states
 from shop.webhooks.steps import id_steps
 
 
@@ -49,20 +49,7 @@ async def _cancel_waiting(
     )
     count = 0
     async for step in id_steps(database, waiting):
-        cancel = update(Delivery).where(
-            col(Delivery.id).in_(step),
-            # Appending nothing makes the database find them by their ids.
-            col(Delivery.state).concat("") == DeliveryState.PENDING.value,
-        )
         async with database.writing() as session:
             await lock_endpoints(session, ids=[endpoint_id])
-            result = await session.exec(
-                cancel.values(
-                    state=DeliveryState.CANCELLED,
-                    next_attempt_at=None,
-                    passes_breaker=False,
-                    completed_at=clock(),
-                ).execution_options(synchronize_session=False)
-            )
-            count += result.rowcount
+            count += await states.cancel(session, step, now=clock())
     return count

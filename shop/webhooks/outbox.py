@@ -11,10 +11,10 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.ids import new_id
-from shop.models import Delivery, Endpoint, Message
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+from shop.models import Endpoint, Message
+from shop.vocabulary import EndpointStatus, EventType, Trigger
 from shop.webhooks.events import Event, serialise
+from shop.webhooks.states import new_delivery
 
 
 async def write_message(session: AsyncSession, event: Event, *, now: datetime) -> list[str]:
@@ -49,7 +49,7 @@ async def write_message_for(
     await session.flush()  # the deliveries' foreign keys need the message's row
     trigger = Trigger.MANUAL if by_hand else Trigger.AUTOMATIC
     deliveries = [
-        _pending_delivery(
+        new_delivery(
             message.id, event.type, endpoint.id, trigger=trigger, passes_breaker=by_hand, now=now
         )
         for endpoint in endpoints
@@ -68,35 +68,3 @@ async def _endpoints_wanting(session: AsyncSession, event_type: EventType) -> Se
     )
     endpoints = (await session.exec(query)).all()
     return [endpoint for endpoint in endpoints if event_type in endpoint.event_types]
-
-
-def recovered_delivery(
-    message_id: str, event_type: EventType, endpoint_id: str, now: datetime
-) -> Delivery:
-    """Return a delivery for an endpoint that did not get one when the message was written."""
-    return _pending_delivery(
-        message_id, event_type, endpoint_id, trigger=Trigger.MANUAL, passes_breaker=False, now=now
-    )
-
-
-def _pending_delivery(  # noqa: PLR0913 – columns by name
-    message_id: str,
-    event_type: EventType,
-    endpoint_id: str,
-    *,
-    trigger: Trigger,
-    passes_breaker: bool,
-    now: datetime,
-) -> Delivery:
-    return Delivery(
-        id=new_id("dlv", now),
-        message_id=message_id,
-        endpoint_id=endpoint_id,
-        event_type=event_type,
-        state=DeliveryState.PENDING,
-        next_attempt_at=now,
-        waits_since=now,
-        next_trigger=trigger,
-        passes_breaker=passes_breaker,
-        created_at=now,
-    )

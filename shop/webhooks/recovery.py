@@ -17,12 +17,12 @@ from shop.database import Database
 from shop.ids import first_id
 from shop.models import Delivery, Endpoint, Message
 from shop.turns import AGAINST_CHANGES, lock_endpoints
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType
-from shop.webhooks.by_hand import is_reachable, make_due
-from shop.webhooks.due import CLOCK_TOLERANCE
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+from shop.webhooks import states
+from shop.webhooks.by_hand import is_reachable
 from shop.webhooks.endpoints import find
+from shop.webhooks.engine.claiming import CLOCK_TOLERANCE
 from shop.webhooks.log import DeliveryFilter, conditions
-from shop.webhooks.outbox import recovered_delivery
 from shop.webhooks.steps import id_steps
 
 UNDELIVERED = (DeliveryState.PENDING, DeliveryState.FAILED, DeliveryState.CANCELLED)
@@ -116,8 +116,9 @@ async def resend_undelivered(
         async with database.writing() as session:
             await lock_endpoints(session, of_deliveries=step)
             is_undelivered = col(Delivery.state).in_(UNDELIVERED)
-            update = make_due(step, is_undelivered, passes_breaker=False, now=clock())
-            count += (await session.exec(update)).rowcount
+            count += await states.make_due(
+                session, step, is_undelivered, is_reachable(), passes_breaker=False, now=clock()
+            )
     return count
 
 
@@ -147,7 +148,9 @@ async def _create_deliveries(
     )
     missed = (await session.exec(query)).all()
     session.add_all(
-        recovered_delivery(message_id, EventType(event_type), endpoint_id, now)
+        states.new_delivery(
+            message_id, EventType(event_type), endpoint_id, trigger=Trigger.MANUAL, now=now
+        )
         for message_id, event_type in missed
     )
     return len(missed)

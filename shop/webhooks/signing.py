@@ -1,6 +1,6 @@
 """Signs a message twice over: Standard Webhooks headers and a bearer token. Pure, no clock.
 
-Called by ``webhooks.delivery`` for every attempt, since the timestamp is the attempt's. The
+Every attempt is signed anew, since the timestamp is the attempt's. The
 receiving side is written apart, in ``subscriber_app.verification``; known answers for both are in
 ``tests/data``.
 """

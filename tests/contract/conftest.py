@@ -1,5 +1,6 @@
 """Both companies at once, as in the world: two applications that share HTTP and a secret."""
 
+import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -16,10 +17,11 @@ from shop.announcements import ChangeFeed
 from shop.app import create_app as create_shop
 from shop.config import Settings as ShopSettings
 from shop.database import Database
-from shop.webhooks.delivery import Courier
-from shop.webhooks.http_client import HttpClient
-from shop.webhooks.retries import RetrySchedule
-from shop.webhooks.rules import DeliveryRules
+from shop.redis.wake_ups import WakeUps
+from shop.webhooks.engine.dispatcher import Dispatcher
+from shop.webhooks.engine.http_client import HttpClient
+from shop.webhooks.engine.settings import DeliverySettings
+from shop.webhooks.rules.retries import RetrySchedule
 from shop.webhooks.vault import Vault
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
@@ -34,7 +36,7 @@ class World:
 
     shop: httpx.AsyncClient
     subscriber: httpx.AsyncClient
-    courier: Courier
+    dispatcher: Dispatcher
     database: Database  # the shop's
     vault: Vault  # the shop's
 
@@ -49,8 +51,15 @@ class World:
     async def deliver(self, order: dict[str, Any]) -> dict[str, Any]:
         """Make the next attempt of the order's only delivery; the delivery afterwards."""
         [delivery_id] = order["delivery_ids"]
-        await self.courier.deliver(delivery_id)
+        await self.deliver_due()
         return await read(self.shop, f"/v1/deliveries/{delivery_id}")
+
+    async def deliver_due(self) -> None:
+        """Make one attempt of each delivery that is due."""
+        await self.dispatcher.look()
+        while self.dispatcher.in_flight:  # noqa: ASYNC110 – the sends end within this loop
+            await asyncio.sleep(0.001)
+        await self.dispatcher.look(limit=0)
 
     async def receipts(self) -> list[dict[str, Any]]:
         """All receipts in full, the oldest first."""
@@ -109,10 +118,11 @@ async def both(
     """Run both applications on these sockets until the block ends."""
     shop_socket, subscriber_socket = listening
     database = Database(shop_settings.resolved_database_url)
-    sender = HttpClient(shop_settings.url_policy, timeout_seconds=patience)
+    client = HttpClient(shop_settings.url_policy, timeout_seconds=patience)
+    wake_ups = WakeUps(shop_settings.resolved_redis_url)
     feed = ChangeFeed(shop_settings.resolved_redis_url)
     vault = Vault.open(shop_settings.vault_key_file, shop_settings.secrets_key)
-    rules = DeliveryRules(
+    rules = DeliverySettings(
         schedule=RetrySchedule((0, 0, 0)),
         request_timeout=timedelta(seconds=patience),
         issuer=shop_settings.base_url,
@@ -127,10 +137,9 @@ async def both(
         httpx.AsyncClient(base_url=shop_url) as shop,
         httpx.AsyncClient(base_url=subscriber_url) as subscriber,
     ):
-        yield World(
-            shop, subscriber, Courier(database, sender, feed, vault, rules), database, vault
-        )
-        for part in (sender, feed, database):
+        dispatcher = Dispatcher(database, client, feed, wake_ups, vault, rules)
+        yield World(shop, subscriber, dispatcher, database, vault)
+        for part in (client, wake_ups, feed, database):
             await part.close()
 
 

@@ -82,7 +82,7 @@ async def test_the_story_of_an_event_that_books_nothing(world: World) -> None:
     [endpoint] = (await read(world.shop, "/v1/webhooks"))["data"]
     pinged = await world.shop.post(f"/v1/webhooks/{endpoint['id']}/ping", json={})
     delivery_id = pinged.json()["delivery_id"]
-    await world.courier.deliver(delivery_id)
+    await world.deliver_due()
     delivery = await read(world.shop, f"/v1/deliveries/{delivery_id}")
     assert delivery["event_type"] == EventType.WEBHOOK_PING
     assert delivery["order_id"] is None

@@ -99,5 +99,10 @@ async def deliver_to(world: World, endpoint_id: str, order: dict[str, Any]) -> d
     """Make the first attempt of the order's delivery to this endpoint; the delivery afterwards."""
     deliveries = [await read(world.shop, f"/v1/deliveries/{id_}") for id_ in order["delivery_ids"]]
     [delivery_id] = [each["id"] for each in deliveries if each["endpoint_id"] == endpoint_id]
-    await world.courier.deliver(delivery_id)
+    for each in deliveries:
+        if each["endpoint_id"] != endpoint_id:  # the others have to wait
+            path = f"/v1/webhooks/{each['endpoint_id']}"
+            paused = await world.shop.patch(path, json={"status": "paused"})
+            assert paused.status_code == 200
+    await world.deliver_due()
     return await read(world.shop, f"/v1/deliveries/{delivery_id}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import httpx
 import pytest
 
-from shop.webhooks.places import MOST_PLACES
+from shop.webhooks.rules.concurrency import MAX_CONCURRENCY
 from tests.faults.conftest import Report
 from tests.faults.world import ORDER, World
 from tests.postgres import Cluster
@@ -152,7 +152,7 @@ def test_a_database_that_is_restarted_in_the_middle(two_of_each: World, report: 
         assert "Traceback" not in world.log(name)
     again = world.line.requests - len(world.line.seen)
     # What was under way at a restart may go out again; nothing else does.
-    assert again <= RESTARTS * MOST_PLACES
+    assert again <= RESTARTS * MAX_CONCURRENCY
     report(
         f"{RESTARTS} restarts, {len(accepted)} orders accepted, {len(refused)} refused with 503, "
         f"{again} requests repeated"

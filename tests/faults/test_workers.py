@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.webhooks.places import FEWEST_PLACES
+from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from tests.faults.conftest import Report
 from tests.faults.line import nothing
 from tests.faults.world import World
@@ -14,15 +14,15 @@ RECOVERY_SECONDS = 15
 @pytest.mark.long
 def test_a_worker_killed_with_its_hands_full(world: World, report: Report) -> None:
     """With the default deadline of 10 s: claims are taken over after 13."""
-    world.line.hold(FEWEST_PLACES)
+    world.line.hold(MIN_CONCURRENCY)
     world.order_many(40)
-    wait_for(lambda: world.line.waiting == FEWEST_PLACES, "the endpoint's share is in use")
+    wait_for(lambda: world.line.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
 
     world.kill("worker")
     world.start("worker")
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
-    assert world.line.requests == 40 + FEWEST_PLACES
+    assert world.line.requests == 40 + MIN_CONCURRENCY
     report()
 
 
@@ -43,9 +43,9 @@ def test_a_database_locked_for_5_seconds_when_the_worker_has_its_2xx(
 
 
 def test_a_worker_told_to_stop_finishes_what_it_has_begun(world: World, report: Report) -> None:
-    world.line.hold(FEWEST_PLACES)
+    world.line.hold(MIN_CONCURRENCY)
     world.order_many(40)
-    wait_for(lambda: world.line.waiting == FEWEST_PLACES, "the endpoint's share is in use")
+    wait_for(lambda: world.line.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
 
     world.ask_to_stop("worker")
     world.line.release()

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings
 
 from shop.config import Settings as ShopSettings
 from shop.vocabulary import DeliveryState
-from shop.webhooks.retries import NAMED_SCHEDULES
+from shop.webhooks.rules.retries import NAMED_SCHEDULES
 from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.vocabulary import Reason, Verdict
 

@@ -13,7 +13,7 @@ from shop.sales import counted_from, read_sales
 from shop.times import rfc3339
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheSettings
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
 from shop.web.errors import Problem
 from shop.web.found import no_such_delivery
 from shop.web.moments import in_utc
@@ -120,7 +120,7 @@ async def get_delivery(
 async def post_attempt(
     delivery_id: FromPath[str],
     database: TheDatabase,
-    queue: TheQueue,
+    wake_ups: TheWakeUps,
     feed: TheFeed,
     settings: TheSettings,
 ) -> DeliveryDocument:
@@ -132,7 +132,7 @@ async def post_attempt(
         raise no_such_delivery(delivery_id, settings)
     if not due:
         raise Problem(409, NOT_NOW)
-    await queue.wake([delivery_id])
+    wake_ups.send()
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
     return _document(found.delivery, found.message.order_id)
 

@@ -14,7 +14,7 @@ from shop.times import rfc3339_ms, utc_now
 from shop.vocabulary import EndpointStatus
 from shop.web.api.bodies import StrictJson
 from shop.web.api.endpoints import no_such_endpoint
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheSettings, TheVault
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault, TheWakeUps
 from shop.web.errors import Problem
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import ping
@@ -72,7 +72,7 @@ class SentPing(Struct):
 
 @post("/webhooks/{endpoint_id:str}/ping", status_code=202)
 async def ping_endpoint(
-    endpoint_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
+    endpoint_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> SentPing:
     """Send ``webhook.ping``, whatever the endpoint's filter says. 409: it is disabled."""
     await _insist_on_enabled(database, endpoint_id)
@@ -80,7 +80,7 @@ async def ping_endpoint(
         delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
     if delivery_id is None:
         raise no_such_endpoint(endpoint_id)
-    await queue.wake([delivery_id])
+    wake_ups.send()
     await feed.announce(Change("delivery", delivery_id))
     return SentPing(delivery_id)
 

@@ -1,6 +1,5 @@
 """``/v1/products`` and ``/v1/orders``: buy as a program."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,18 +11,17 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from msgspec import Meta, Struct
 
-from shop.announcements import Change, ChangeFeed
+from shop.announcements import Change
 from shop.catalog import CATALOG
 from shop.database import Database
 from shop.fulfilment import Told, refund, ship
 from shop.idempotency import IdempotencyKey, find_earlier, remember
 from shop.models import Order, OrderLine
 from shop.orders import LARGEST_QUANTITY, SMALLEST_QUANTITY, Item, find_order, place_order
-from shop.queue import DeliveryQueue
 from shop.times import rfc3339_ms
 from shop.web.access import OPEN_TO_ALL
 from shop.web.api.bodies import StrictJson
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.plain_text import MAX_NAME_LENGTH, insist_on_line
 
 LARGEST_ORDER = 50  # lines
@@ -105,7 +103,7 @@ async def list_products() -> ProductList:
 async def post_order(
     data: JSONBody[NewOrder],
     database: TheDatabase,
-    queue: TheQueue,
+    wake_ups: TheWakeUps,
     feed: TheFeed,
     idempotency_key: ClientsKey = None,
 ) -> OrderDocument:
@@ -125,7 +123,8 @@ async def post_order(
     if earlier is not None:
         return await _read_order(database, earlier)
     # Committed: the order stands, whatever becomes of the wake-up.
-    await _tell(queue, feed, placed.order, placed.delivery_ids)
+    wake_ups.send()
+    await feed.announce(Change("order", placed.order.id))
     return _document(placed.order, placed.lines, placed.delivery_ids)
 
 
@@ -137,41 +136,36 @@ async def get_order(order_id: FromPath[str], database: TheDatabase) -> OrderDocu
 
 @post("/orders/{order_id:str}/ship", status_code=200)
 async def ship_order(
-    order_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
+    order_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> OrderDocument:
     """Ship an order and tell about it. 409: it was shipped or refunded before."""
     async with database.writing() as session:
         told = await ship(session, order_id, now=datetime.now(UTC))
-    return await _answer_told(told, order_id, database, queue, feed)
+    return await _answer_told(told, order_id, database, wake_ups, feed)
 
 
 @post("/orders/{order_id:str}/refund", status_code=200)
 async def refund_order(
-    order_id: FromPath[str], database: TheDatabase, queue: TheQueue, feed: TheFeed
+    order_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> OrderDocument:
     """Refund an order and tell about it. 409: it was refunded before."""
     async with database.writing() as session:
         told = await refund(session, order_id, now=datetime.now(UTC))
-    return await _answer_told(told, order_id, database, queue, feed)
+    return await _answer_told(told, order_id, database, wake_ups, feed)
 
 
 async def _answer_told(
     told: Told | None,
     order_id: str,
     database: TheDatabase,
-    queue: TheQueue,
+    wake_ups: TheWakeUps,
     feed: TheFeed,
 ) -> OrderDocument:
     if told is None:
         raise _no_such_order(order_id)
-    await _tell(queue, feed, told.order, told.delivery_ids)
+    wake_ups.send()
+    await feed.announce(Change("order", told.order.id))
     return await _read_order(database, order_id)
-
-
-async def _tell(
-    queue: DeliveryQueue, feed: ChangeFeed, order: Order, delivery_ids: Sequence[str]
-) -> None:
-    await asyncio.gather(queue.wake(delivery_ids), feed.announce(Change("order", order.id)))
 
 
 def _key(given: str | None, order: NewOrder) -> IdempotencyKey | None:

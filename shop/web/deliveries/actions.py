@@ -1,6 +1,5 @@
 """What can be done with a delivery from its page: send it again, cancel it."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from litestar.response import Redirect
 from shop.announcements import Change
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.log_query import LogQuery
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue, TheSettings
+from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
 from shop.web.errors import Problem
 from shop.web.forms import read_form
 from shop.web.found import no_such_delivery
@@ -24,7 +23,7 @@ async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
     request: Request[Any, Any, Any],
     settings: TheSettings,
     database: TheDatabase,
-    queue: TheQueue,
+    wake_ups: TheWakeUps,
     feed: TheFeed,
     delivery_id: FromPath[str],
 ) -> Redirect:
@@ -44,7 +43,8 @@ async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
     if not due:
         raise _not_sent_again(found)
     change = Change("delivery", delivery_id, order_id=found.message.order_id)
-    await asyncio.gather(queue.wake([delivery_id]), feed.announce(change))
+    wake_ups.send()
+    await feed.announce(change)
     return Redirect(way_back, status_code=303)
 
 

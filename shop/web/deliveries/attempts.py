@@ -17,8 +17,8 @@ from shop.web.deliveries.wire import (
     status_meaning,
     visible_text,
 )
-from shop.webhooks.outcomes import Outcome, judge
-from shop.webhooks.stopwatch import Phase
+from shop.webhooks.engine.stopwatch import Phase
+from shop.webhooks.rules.responses import Outcome, outcome_of
 
 PHASE_WORDS = {
     Phase.LOOKUP: "name lookup",
@@ -95,7 +95,7 @@ def _view(attempt: Attempt, body: bytes) -> AttemptView:
         duration_ms=attempt.duration_ms,
         phases=list(_phases(attempt)),
         reused_connection=bool((attempt.timings or {}).get("reused_connection")),
-        succeeded=judge(attempt.response_status) is Outcome.SUCCEEDED,
+        succeeded=outcome_of(attempt.response_status) is Outcome.SUCCEEDED,
         answered=attempt.response_status is not None,
         outcome=outcome_text(attempt),
         explanation=_explanation(attempt),

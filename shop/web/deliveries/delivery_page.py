@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, get
@@ -28,7 +29,7 @@ from shop.webhooks.log import (
     find_delivery,
     list_deliveries,
 )
-from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules.retries import RetrySchedule
 
 ALL = "all"
 MOST_SIBLINGS = 20  # further deliveries of the same message
@@ -119,7 +120,7 @@ def _region(database: Database, view: _View) -> Region:
             # Two more than shown: this delivery is among them, and one tells whether more follow.
             page = await list_deliveries(session, of_message, limit=MOST_SIBLINGS + 2)
         return {
-            **_standing(found),
+            **_standing(found, datetime.now(UTC)),
             # Apart from the event loop: it makes a stranger's bytes readable.
             **await asyncio.to_thread(_attempts, found, view),
             **_message(found, page.rows),
@@ -131,14 +132,14 @@ def _region(database: Database, view: _View) -> Region:
     return Region("delivery", "shop/deliveries/_delivery.html", read, lambda _change: True)
 
 
-def _standing(found: DeliveryDetail) -> dict[str, Any]:
+def _standing(found: DeliveryDetail, now: datetime) -> dict[str, Any]:
     return {
         "delivery": found.delivery,
         "order": found.order,
         "endpoint": found.endpoint,
         "may_resend": may_resend(found.delivery, found.endpoint),
         "may_cancel": found.delivery.state is DeliveryState.PENDING,
-        "held_back_by": held_back_by(found.delivery, found.endpoint),
+        "held_back_by": held_back_by(found.delivery, found.endpoint, now),
     }
 
 

@@ -19,7 +19,7 @@ from shop.web.live import Region, live_stream
 from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.log import count_by_state, count_newer, list_deliveries
-from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules.retries import RetrySchedule
 
 PAGE_SIZE = 30  # with six attempts each they still load in 150 kB
 MOST_COUNTED = 1000  # newer deliveries: beyond it, nobody cares how many exactly

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.models import Attempt, Delivery
-from shop.vocabulary import DeliveryState
+from shop.vocabulary import DeliveryState, Trigger
 from shop.web.deliveries.holding import held_back_by, may_resend
 from shop.webhooks.log import LogRow, newest_attempts
-from shop.webhooks.outcomes import Outcome, judge
-from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules.responses import Outcome, outcome_of
+from shop.webhooks.rules.retries import RetrySchedule
 
 MOST_MARKS = 12
 NEVER = RetrySchedule(())
@@ -62,10 +62,13 @@ async def read_rows(
     """Read what the rows need besides. Without a ``schedule``, attempts to come are not shown."""
     ids = [row.delivery.id for row in found]
     attempts = await newest_attempts(session, ids, most=MOST_MARKS)
-    return [view_row(row, attempts.get(row.delivery.id, ()), schedule) for row in found]
+    now = datetime.now(UTC)
+    return [view_row(row, attempts.get(row.delivery.id, ()), schedule, now) for row in found]
 
 
-def view_row(found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule) -> Row:
+def view_row(
+    found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule, now: datetime
+) -> Row:
     """One row. ``attempts``: the last ones, as far as there is room for a mark."""
     delivery = found.delivery
     coming = _to_come(delivery, schedule)
@@ -82,7 +85,7 @@ def view_row(found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule
         left_out=max(0, delivery.attempt_count - len(marks[-MOST_MARKS:]) + is_sending),
         story=_story(delivery, attempts, coming),
         last_outcome=_outcome(attempts[-1]) if attempts else "",
-        held_back_by=held_back_by(delivery, found.endpoint),
+        held_back_by=held_back_by(delivery, found.endpoint, now),
         # What has arrived is sent again from its own page, where one sees what one does.
         may_send=may_resend(delivery, found.endpoint)
         and delivery.state is not DeliveryState.SUCCEEDED,
@@ -92,14 +95,16 @@ def view_row(found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule
 def _to_come(delivery: Delivery, schedule: RetrySchedule) -> int:
     if delivery.state not in _OUTSTANDING:
         return 0
-    made = delivery.attempt_count + (delivery.state is DeliveryState.SENDING)
+    is_next_a_step = delivery.next_trigger is not Trigger.RECONNECT
+    made = delivery.attempt_count - delivery.reconnect_count
+    made += delivery.state is DeliveryState.SENDING and is_next_a_step
     return max(0, len(schedule.delays) - made)
 
 
 def _mark(attempt: Attempt) -> Mark:
     if attempt.response_status is None:
         return Mark.UNANSWERED
-    arrived = judge(attempt.response_status) is Outcome.SUCCEEDED
+    arrived = outcome_of(attempt.response_status) is Outcome.SUCCEEDED
     return Mark.SUCCEEDED if arrived else Mark.REFUSED
 
 

@@ -12,8 +12,8 @@ from shop.vocabulary import DeliveryState, Trigger
 from shop.web.deliveries.spans import signed_span, span
 from shop.web.deliveries.waits import Bar, Wait
 from shop.web.deliveries.wire import outcome_text
-from shop.webhooks.outcomes import Outcome, judge
-from shop.webhooks.retries import Delay, RetrySchedule
+from shop.webhooks.rules.responses import Outcome, outcome_of
+from shop.webhooks.rules.retries import Delay, RetrySchedule
 
 MOST_TO_COME = 12
 NOTABLY_LATE_SECONDS = 1.0
@@ -64,11 +64,11 @@ def _made(attempt: Attempt, begin: datetime) -> Step:
         wait=Wait(
             Delay(**attempt.delay) if attempt.delay else None,
             late=(started_at - due_at).total_seconds() if due_at else None,
-            by_hand=attempt.trigger is Trigger.MANUAL,
+            trigger=attempt.trigger,
         ),
         due_at=due_at,
         outcome=outcome_text(attempt),
-        succeeded=judge(attempt.response_status) is Outcome.SUCCEEDED,
+        succeeded=outcome_of(attempt.response_status) is Outcome.SUCCEEDED,
     )
 
 
@@ -79,9 +79,10 @@ def _to_come(delivery: Delivery, schedule: RetrySchedule, begin: datetime) -> It
         return
     standing = "sending" if delivery.state is DeliveryState.SENDING else "next"
     delay = Delay(**delivery.next_delay) if delivery.next_delay else None
-    by_hand = delivery.next_trigger is Trigger.MANUAL
-    yield Step(number, standing, at, _after(begin, at), Wait(delay, by_hand=by_hand), at)
-    for seconds in schedule.delays_after(number)[: MOST_TO_COME - 1]:
+    trigger = delivery.next_trigger
+    yield Step(number, standing, at, _after(begin, at), Wait(delay, trigger=trigger), at)
+    steps = number - delivery.reconnect_count - (trigger is Trigger.RECONNECT)
+    for seconds in schedule.delays_after(steps)[: MOST_TO_COME - 1]:
         at += timedelta(seconds=seconds)
         number += 1
         yield Step(number, "later", at, _after(begin, at), Wait(Delay(seconds), is_decided=False))

@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from shop.vocabulary import Trigger
 from shop.web.deliveries.spans import signed_span, span
-from shop.webhooks.retries import Delay
+from shop.webhooks.rules.retries import Delay
 
 SHORTEST_BAR_SECONDS = 0.2  # a shorter wait is told in words only
 FULL_BAR, SHORTEST_BAR = 97.0, 6.0  # per cent of its column; the mark at its end needs some room
@@ -55,7 +56,7 @@ class Wait:
 
     delay: Delay | None
     late: float | None = None
-    by_hand: bool = False
+    trigger: Trigger = Trigger.AUTOMATIC
     is_decided: bool = True
 
     @property
@@ -112,8 +113,10 @@ class Wait:
 
 def _reasons(wait: Wait) -> Iterator[Part]:
     delay = wait.delay
-    if wait.by_hand:
+    if wait.trigger is Trigger.MANUAL:
         yield Part("by-hand", "sent by hand, due at once")
+    elif wait.trigger is Trigger.RECONNECT:
+        yield Part("at-once", "on a fresh connection, due at once; no step of the schedule")
     elif delay is None:
         yield Part("at-once", "due at once")
     elif not wait.is_decided:

@@ -3,7 +3,6 @@
 A new secret and sending again have modules of their own: ``secret_rotation``, ``recovery``.
 """
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from shop.announcements import Change
 from shop.models import Endpoint
 from shop.times import utc_now
 from shop.vocabulary import DeliveryState, EndpointStatus
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Edit
 from shop.web.errors import Problem
 from shop.web.forms import read_form
@@ -72,7 +71,7 @@ async def edit(
 
 @post("/endpoints/{endpoint_id:str}/ping", include_in_schema=False)
 async def send_test_event(
-    database: TheDatabase, queue: TheQueue, feed: TheFeed, endpoint_id: FromPath[str]
+    database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, endpoint_id: FromPath[str]
 ) -> Redirect:
     """Send ``webhook.ping``, and lead to its delivery."""
     await existing_endpoint(database, endpoint_id)
@@ -85,7 +84,8 @@ async def send_test_event(
             way_out=(f"/endpoints/{endpoint_id}", "To the endpoint"),
         )
     change = Change("delivery", delivery_id)
-    await asyncio.gather(queue.wake([delivery_id]), feed.announce(change))
+    wake_ups.send()
+    await feed.announce(change)
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
 
 

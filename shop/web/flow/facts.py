@@ -16,8 +16,9 @@ MOST_COUNTED = 5000
 class EndpointFacts:
     """An endpoint and its deliveries, counted. ``due``: those pending whose wait is over.
 
-    ``probe_at``: set while its circuit breaker is open. ``next_attempt_at``: of whichever pending
-    delivery is first. ``share``: how many may be on their way to it at once.
+    ``probe_at``: set while its circuit breaker is open. ``hold_until``: what Retry-After asked
+    for. ``next_attempt_at``: of whichever pending delivery is first. ``share``: how many may be on
+    their way to it at once.
     """
 
     id: str
@@ -26,6 +27,7 @@ class EndpointFacts:
     share: int
     disabled_reason: str | None = None
     probe_at: datetime | None = None
+    hold_until: datetime | None = None
     next_attempt_at: datetime | None = None
     pending: int = 0
     due: int = 0

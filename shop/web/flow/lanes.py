@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from shop.vocabulary import EndpointStatus
 from shop.web.flow.facts import EndpointFacts, Facts
-from shop.web.flow.places import Hold, hold_of
+from shop.web.flow.places import Hold, hold_ends_at, hold_of
 from shop.web.flow.stations import number
 
 MOST_LANES = 6
@@ -68,8 +68,8 @@ def _lane(endpoint: EndpointFacts, key: str, now: datetime) -> Lane:
     until = None
     if endpoint.pending and hold in {None, Hold.TURN}:
         until = endpoint.next_attempt_at if not endpoint.due else None
-    elif hold is Hold.BREAKER:
-        until = endpoint.probe_at
+    else:
+        until = hold_ends_at(endpoint, hold)
     return Lane(
         key=key,
         label=short_url(endpoint.webhook_url),
@@ -95,6 +95,8 @@ def _state(endpoint: EndpointFacts, now: datetime) -> tuple[str, str, str, str]:
     if endpoint.probe_at:
         when = "next probe" if endpoint.probe_at > now else "a probe is out"
         return "gap", "bad", "breaker open", f"it failed again and again; {when}"
+    if endpoint.hold_until and endpoint.hold_until > now:
+        return "pause", "waiting", "Retry-After", "it asked for a pause"
     if endpoint.pending > endpoint.due:
         return "back", "waiting", "refuses", "next try"
     return "check", "good", "active", ""

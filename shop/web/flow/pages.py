@@ -1,6 +1,5 @@
 """The page of the flow, live, and its buttons that place orders as a customer would."""
 
-import asyncio
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,8 +13,8 @@ from shop.catalog import CATALOG
 from shop.database import Database
 from shop.heartbeats import Heartbeats
 from shop.orders import Item, PlacedOrder, place_order
-from shop.queue import DeliveryQueue
-from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheQueue
+from shop.redis.wake_ups import WakeUps
+from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.errors import Problem
 from shop.web.flow.picture import draw
 from shop.web.flow.reading import EngineGauge, read_facts
@@ -31,9 +30,11 @@ AnyRequest = Request[Any, Any, Any]
 
 
 @get("/flow", include_in_schema=False)
-async def show_flow(database: TheDatabase, queue: TheQueue, heartbeats: TheHeartbeats) -> Template:
+async def show_flow(
+    database: TheDatabase, wake_ups: TheWakeUps, heartbeats: TheHeartbeats
+) -> Template:
     """The picture as of now."""
-    context = await _region(database, queue, heartbeats).read()
+    context = await _region(database, wake_ups, heartbeats).read()
     return Template("shop/flow/flow.html", context=context | {"at_once": AT_ONCE})
 
 
@@ -41,24 +42,24 @@ async def show_flow(database: TheDatabase, queue: TheQueue, heartbeats: TheHeart
 async def stream_flow(
     request: AnyRequest,
     database: TheDatabase,
-    queue: TheQueue,
+    wake_ups: TheWakeUps,
     heartbeats: TheHeartbeats,
     feed: TheFeed,
 ) -> ServerSentEvent:
     """The picture, kept up to date."""
-    return await live_stream(request, feed, _region(database, queue, heartbeats))
+    return await live_stream(request, feed, _region(database, wake_ups, heartbeats))
 
 
 @post("/flow/orders", include_in_schema=False)
 async def buy(
-    request: AnyRequest, database: TheDatabase, queue: TheQueue, feed: TheFeed
+    request: AnyRequest, database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> Response[Any]:
     """Place ``count`` orders, each of one product, beginning with any."""
     typed = (await read_form(request)).text("count")
     if typed not in map(str, AT_ONCE):
         raise Problem(400, f"{typed!r} is not a number of orders that can be placed at once")
     for item in _something(int(typed)):
-        await _place(item, database, queue, feed)
+        await _place(item, database, wake_ups, feed)
     # htmx leaves the page alone, so that whoever travels goes on; a browser shows it anew.
     if "HX-Request" in request.headers:
         return Response(None, status_code=204)
@@ -66,14 +67,13 @@ async def buy(
 
 
 async def _place(
-    item: Item, database: Database, queue: DeliveryQueue, feed: ChangeFeed
+    item: Item, database: Database, wake_ups: WakeUps, feed: ChangeFeed
 ) -> PlacedOrder:
     """As the storefront's checkout does it: one commit for each order, then the wake-up."""
     async with database.writing() as session:
         placed = await place_order(session, [item], CUSTOMER_NAME, now=datetime.now(UTC))
-    await asyncio.gather(
-        queue.wake(placed.delivery_ids), feed.announce(Change("order", placed.order.id))
-    )
+    wake_ups.send()
+    await feed.announce(Change("order", placed.order.id))
     return placed
 
 
@@ -83,8 +83,8 @@ def _something(count: int) -> Iterator[Item]:
         yield Item(CATALOG[place % len(CATALOG)].id, quantity=1)
 
 
-def _region(database: Database, queue: DeliveryQueue, heartbeats: Heartbeats) -> Region:
-    gauge = EngineGauge(queue, heartbeats)
+def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Region:
+    gauge = EngineGauge(wake_ups, heartbeats)
 
     async def read() -> dict[str, Any]:
         engine = await gauge.read()

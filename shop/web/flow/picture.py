@@ -165,6 +165,7 @@ _HOLDS = {
     Hold.PAUSED: "waits, the endpoint is paused",
     Hold.DISABLED: "waits, the endpoint is disabled",
     Hold.BREAKER: "waits, the circuit breaker of the endpoint is open",
+    Hold.RETRY_AFTER: "waits, the endpoint asked for a pause",
     Hold.TURN: "waits for its turn",
 }
 

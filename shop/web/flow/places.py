@@ -31,6 +31,7 @@ class Hold(StrEnum):
     PAUSED = "paused"
     DISABLED = "disabled"
     BREAKER = "breaker"  # the endpoint is left alone until the next probe
+    RETRY_AFTER = "retry-after"  # the endpoint asked for a pause
     TURN = "turn"  # as many as allowed are on their way to this endpoint
 
 
@@ -65,7 +66,16 @@ def hold_of(endpoint: EndpointFacts, now: datetime) -> Hold | None:
         return Hold.DISABLED
     if endpoint.probe_at and endpoint.probe_at > now:
         return Hold.BREAKER
+    if endpoint.hold_until and endpoint.hold_until > now:
+        return Hold.RETRY_AFTER
     return Hold.TURN if endpoint.sending >= endpoint.share else None
+
+
+def hold_ends_at(endpoint: EndpointFacts, hold: Hold | None) -> datetime | None:
+    """Return when the endpoint lets deliveries go on, as far as that is known."""
+    if hold is Hold.BREAKER:
+        return endpoint.probe_at
+    return endpoint.hold_until if hold is Hold.RETRY_AFTER else None
 
 
 def _where_sending(delivery: DeliveryFacts, facts: Facts) -> Where:
@@ -77,7 +87,7 @@ def _where_sending(delivery: DeliveryFacts, facts: Facts) -> Where:
 
 def _where_pending(delivery: DeliveryFacts, endpoint: EndpointFacts | None, facts: Facts) -> Where:
     hold = hold_of(endpoint, facts.now) if endpoint else None
-    if hold is Hold.BREAKER and delivery.passes_breaker:
+    if hold in {Hold.BREAKER, Hold.RETRY_AFTER} and delivery.passes_breaker:
         hold = None
     if hold in {Hold.PAUSED, Hold.DISABLED}:
         return Where(Place.WAITING, hold)
@@ -85,6 +95,5 @@ def _where_pending(delivery: DeliveryFacts, endpoint: EndpointFacts | None, fact
     if due_at and due_at > facts.now:
         return Where(Place.WAITING, Hold.RETRY, until=due_at)
     if hold:
-        probe_at = endpoint.probe_at if endpoint and hold is Hold.BREAKER else None
-        return Where(Place.WAITING, hold, until=probe_at)
+        return Where(Place.WAITING, hold, until=hold_ends_at(endpoint, hold) if endpoint else None)
     return Where(Place.REDIS if facts.queue_length else Place.DATABASE)

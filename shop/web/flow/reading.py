@@ -16,7 +16,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from shop.heartbeats import BEAT_SECONDS, Heartbeats
 from shop.models import Delivery, Endpoint, Message, Order
-from shop.queue import DeliveryQueue
+from shop.redis.wake_ups import WakeUps
 from shop.redis_patience import RedisPatience
 from shop.vocabulary import DeliveryState
 from shop.web.flow.facts import (
@@ -51,8 +51,8 @@ class Engine:
 class EngineGauge:
     """Looks at queue and workers, without waiting for a silent Redis each time."""
 
-    def __init__(self, queue: DeliveryQueue, heartbeats: Heartbeats) -> None:
-        self._queue = queue
+    def __init__(self, wake_ups: WakeUps, heartbeats: Heartbeats) -> None:
+        self._wake_ups = wake_ups
         self._heartbeats = heartbeats
         self._patience = RedisPatience(REDIS_ANSWERS_WITHIN_SECONDS, rest=REDIS_REST_SECONDS)
         self._silent_until = 0.0
@@ -62,7 +62,7 @@ class EngineGauge:
         clock = asyncio.get_running_loop().time
         try:
             async with self._patience.bounded():
-                queue_length = await self._queue.length()
+                queue_length = await self._wake_ups.length()
         except (RedisError, OSError, TimeoutError):
             self._silent_until = clock() + SIGNS_AFTER_SECONDS
             return Engine(None, None)
@@ -144,10 +144,11 @@ def _endpoint_facts(
         id=endpoint.id,
         webhook_url=endpoint.webhook_url,
         status=endpoint.status,
-        # One probe at a time while the circuit breaker is open, as ``webhooks.claims`` has it.
+        # One probe at a time while the circuit breaker is open, as ``engine.claiming`` has it.
         share=1 if endpoint.probe_at else endpoint.places,
         disabled_reason=endpoint.disabled_reason,
         probe_at=endpoint.probe_at,
+        hold_until=endpoint.hold_until,
         next_attempt_at=next_attempt_at,
         pending=pending,
         due=due,

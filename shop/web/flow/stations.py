@@ -142,6 +142,7 @@ _HELD_WORDS: dict[Hold | None, str] = {
     Hold.PAUSED: "for a paused endpoint",
     Hold.DISABLED: "for a disabled endpoint",
     Hold.BREAKER: "for an endpoint whose breaker is open",
+    Hold.RETRY_AFTER: "for an endpoint that asked for a pause",
     Hold.TURN: "for a turn at a busy endpoint",
     None: "for the next try",
 }

@@ -3,7 +3,6 @@
 Like placing it, each is one commit with its webhooks; the workers are woken after it.
 """
 
-import asyncio
 from datetime import UTC, datetime
 
 from litestar import get, post
@@ -13,9 +12,9 @@ from litestar.response import Redirect, Template
 from shop.announcements import Change, ChangeFeed
 from shop.fulfilment import NotPossible, Told, refund, ship
 from shop.models import Order
-from shop.queue import DeliveryQueue
+from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import EndpointStatus, EventType
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.errors import Problem
 from shop.web.found import no_such_order
 from shop.webhooks import endpoints
@@ -23,7 +22,7 @@ from shop.webhooks import endpoints
 
 @post("/orders/{order_id:str}/ship", include_in_schema=False)
 async def ship_order(
-    database: TheDatabase, queue: TheQueue, feed: TheFeed, order_id: FromPath[str]
+    database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, order_id: FromPath[str]
 ) -> Redirect:
     """Ship the order and tell about it."""
     try:
@@ -31,7 +30,7 @@ async def ship_order(
             told = await ship(session, order_id, now=datetime.now(UTC))
     except NotPossible as refusal:
         raise _refused(order_id, refusal) from None
-    return await _back_to_order(told, order_id, queue, feed)
+    return await _back_to_order(told, order_id, wake_ups, feed)
 
 
 @get("/orders/{order_id:str}/refund", include_in_schema=False)
@@ -55,7 +54,7 @@ async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Temp
 
 @post("/orders/{order_id:str}/refund", include_in_schema=False)
 async def refund_order(
-    database: TheDatabase, queue: TheQueue, feed: TheFeed, order_id: FromPath[str]
+    database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, order_id: FromPath[str]
 ) -> Redirect:
     """Give the money back and tell about it."""
     try:
@@ -63,15 +62,16 @@ async def refund_order(
             told = await refund(session, order_id, now=datetime.now(UTC))
     except NotPossible as refusal:
         raise _refused(order_id, refusal) from None
-    return await _back_to_order(told, order_id, queue, feed)
+    return await _back_to_order(told, order_id, wake_ups, feed)
 
 
 async def _back_to_order(
-    told: Told | None, order_id: str, queue: DeliveryQueue, feed: ChangeFeed
+    told: Told | None, order_id: str, wake_ups: WakeUps, feed: ChangeFeed
 ) -> Redirect:
     if told is None:
         raise no_such_order(order_id)
-    await asyncio.gather(queue.wake(told.delivery_ids), feed.announce(Change("order", order_id)))
+    wake_ups.send()
+    await feed.announce(Change("order", order_id))
     return Redirect(f"/orders/{order_id}", status_code=303)
 
 

@@ -12,8 +12,8 @@ from litestar.response import ServerSentEvent, Template
 from shop import figures
 from shop.database import Database
 from shop.heartbeats import Heartbeats
-from shop.queue import DeliveryQueue
-from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheQueue
+from shop.redis.wake_ups import WakeUps
+from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.live import Region, live_stream
 from shop.web.overview.view import Reading, view
 from shop.webhooks import endpoints
@@ -31,10 +31,10 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/overview", include_in_schema=False)
 async def show_overview(
-    database: TheDatabase, queue: TheQueue, heartbeats: TheHeartbeats
+    database: TheDatabase, wake_ups: TheWakeUps, heartbeats: TheHeartbeats
 ) -> Template:
     """Orders, deliveries, what waits, who works, who is slow, what fails."""
-    region = _region(database, queue, heartbeats)
+    region = _region(database, wake_ups, heartbeats)
     return Template("shop/overview/overview.html", context=await region.read())
 
 
@@ -42,17 +42,17 @@ async def show_overview(
 async def stream_overview(
     request: AnyRequest,
     database: TheDatabase,
-    queue: TheQueue,
+    wake_ups: TheWakeUps,
     heartbeats: TheHeartbeats,
     feed: TheFeed,
 ) -> ServerSentEvent:
     """The overview, kept up to date."""
-    return await live_stream(request, feed, _region(database, queue, heartbeats))
+    return await live_stream(request, feed, _region(database, wake_ups, heartbeats))
 
 
-def _region(database: Database, queue: DeliveryQueue, heartbeats: Heartbeats) -> Region:
+def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Region:
     async def read() -> dict[str, Any]:
-        return {"it": view(await _read(database, queue, heartbeats))}
+        return {"it": view(await _read(database, wake_ups, heartbeats))}
 
     return Region(
         "overview",
@@ -64,7 +64,7 @@ def _region(database: Database, queue: DeliveryQueue, heartbeats: Heartbeats) ->
     )
 
 
-async def _read(database: Database, queue: DeliveryQueue, heartbeats: Heartbeats) -> Reading:
+async def _read(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Reading:
     now = datetime.now(UTC)
     window = Window.last_hour(now)
     async with database.reading() as session:
@@ -82,6 +82,6 @@ async def _read(database: Database, queue: DeliveryQueue, heartbeats: Heartbeats
             examples=await find_examples(session, failures),
             slowest=await figures.read_slowest(session, attempts, window),
             waiting=await figures.read_waiting(session, now=now),
-            wake_ups=await queue.depth(),
+            wake_ups=await wake_ups.depth(),
             workers=await heartbeats.alive(),
         )

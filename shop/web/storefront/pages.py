@@ -1,6 +1,5 @@
 """The storefront: products, the cart, and the checkout that places an order."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from shop.announcements import Change
 from shop.catalog import CATALOG, find_product
 from shop.orders import LARGEST_QUANTITY, place_order
 from shop.web.access import OPEN_TO_ALL
-from shop.web.dependencies import TheDatabase, TheFeed, TheQueue
+from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.forms import read_form
 from shop.web.plain_text import MAX_NAME_LENGTH, text_problem
 from shop.web.storefront.cart import Cart, cart_cookie, read_cart
@@ -65,7 +64,7 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
 
 @post("/orders", include_in_schema=False, opt=OPEN_TO_ALL)
 async def check_out(
-    request: AnyRequest, database: TheDatabase, queue: TheQueue, feed: TheFeed
+    request: AnyRequest, database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> AnyResponse:
     """Order what is in the cart, for ``customer_name``."""
     name = (await read_form(request)).line("customer_name")
@@ -76,9 +75,8 @@ async def check_out(
     async with database.writing() as session:
         placed = await place_order(session, cart.items, name, now=datetime.now(UTC))
     # Committed: the order stands, whatever becomes of the wake-up.
-    await asyncio.gather(
-        queue.wake(placed.delivery_ids), feed.announce(Change("order", placed.order.id))
-    )
+    wake_ups.send()
+    await feed.announce(Change("order", placed.order.id))
     return _remember(Cart(), f"/orders/{placed.order.id}")
 
 

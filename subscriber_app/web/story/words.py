@@ -91,6 +91,8 @@ def _sent(_story: Story, happening: Happening) -> Words:
         raise AssertionError("what was sent is an attempt")
     if attempt.trigger == "manual":
         detail = "by hand"
+    elif attempt.trigger == "reconnect":
+        detail = "on a fresh connection"
     else:
         detail = "" if attempt.enqueued_at else "found in the database"
     return (f"Attempt {attempt.number} sent", detail, "busy")

@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from httpx import Response
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from shop.webhooks.delivery import Courier
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 
 STATIC = Path(__file__).parents[3] / "static"
 HEAVIEST_PAGE = 150_000  # bytes
@@ -139,17 +137,15 @@ async def state(shop: Shop, delivery_id: str) -> str:
     return found
 
 
-async def fail_attempts(shop: Shop, courier: Courier, clock: Clock, times: int) -> None:
+async def fail_attempts(shop: Shop, engine: Engine, clock: Clock, times: int) -> None:
     """Have that many attempts fail, each of a new delivery; twenty open the circuit breaker."""
     placed = [await order(shop) for _ in range(times)]
-    # What was just ordered is due by the real clock, which a slow machine may have moved on far.
-    clock.now = max(clock.now, datetime.now(UTC)) + timedelta(seconds=1)
+    clock.catch_up()
     for one in placed:
-        for delivery_id in one["delivery_ids"]:
-            await courier.deliver(delivery_id)
+        await engine.deliver(limit=len(one["delivery_ids"]))
 
 
-async def attempt(courier: Courier, clock: Clock, delivery_id: str) -> None:
-    """Make the delivery's next attempt, whenever it is due."""
+async def attempt(engine: Engine, clock: Clock) -> None:
+    """Make the next attempt of the delivery that has waited longest, whenever it is due."""
     clock.pass_seconds(100)
-    await courier.deliver(delivery_id)
+    await engine.deliver()

@@ -1,8 +1,9 @@
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,19 @@ from shop.announcements import ChangeFeed
 from shop.app import create_app
 from shop.config import Settings, private_redis_socket
 from shop.database import Database
-from shop.webhooks.delivery import Courier
-from shop.webhooks.http_client import HttpClient
-from shop.webhooks.retries import RetrySchedule
-from shop.webhooks.rules import DeliveryRules
+from shop.redis.wake_ups import WakeUps
+from shop.webhooks.engine.claiming import (
+    Claim,
+    claim_due,
+    is_anything_due,
+    lock_endpoints_in_play,
+    release_abandoned,
+)
+from shop.webhooks.engine.dispatcher import Dispatcher
+from shop.webhooks.engine.http_client import HttpClient, Response
+from shop.webhooks.engine.recording import CompletedAttempt, record_attempts
+from shop.webhooks.engine.settings import DeliverySettings
+from shop.webhooks.rules.retries import RetrySchedule
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from tests.receiver import Receiver, running_receiver
@@ -63,19 +73,70 @@ class Clock:
     def pass_seconds(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
+    def catch_up(self) -> None:
+        """Move on to the real time, at which the web application has made things due."""
+        self.now = max(self.now, datetime.now(UTC))
+
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock(datetime.now(UTC))
 
 
-@pytest.fixture
-async def courier(
-    database: Database, settings: Settings, clock: Clock, vault: Vault
-) -> AsyncIterator[Courier]:
-    sender = HttpClient(UrlPolicy(), timeout_seconds=2)
-    feed = ChangeFeed(settings.resolved_redis_url)
-    rules = DeliveryRules(
+class Engine:
+    """A worker's engine, moved on look by look, on the test's clock."""
+
+    def __init__(
+        self, database: Database, client: HttpClient, dispatcher: Dispatcher, clock: Clock
+    ) -> None:
+        self.client = client
+        self.dispatcher = dispatcher
+        self._database = database
+        self._clock = clock
+
+    async def deliver(self, limit: int = 1) -> None:
+        """Send up to so many of the due deliveries, and record what came of them."""
+        await self.dispatcher.look(limit=limit)
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Record what is in flight when it has ended."""
+        while self.dispatcher.in_flight:  # noqa: ASYNC110 – the sends end within this loop
+            await asyncio.sleep(0)
+        await self.dispatcher.look(limit=0)
+
+    async def claim(self, limit: int = 1) -> Sequence[Claim]:
+        """Claim as another worker, which then sends nothing."""
+        async with self._database.writing() as session:
+            now = self._clock.now
+            await release_abandoned(session, now=now)
+            endpoints = await lock_endpoints_in_play(session, also=(), now=now)
+            claimed = await claim_due(
+                session, endpoints.values(), limit=limit, lease=LEASE, now=now
+            )
+        return claimed.claims
+
+    async def record(self, claim: Claim, response: Response) -> None:
+        """Record an attempt as that other worker."""
+        completed = CompletedAttempt(claim, self._clock.now, response)
+        async with self._database.writing() as session:
+            now, ours = self._clock.now, [claim.endpoint_id]
+            endpoints = await lock_endpoints_in_play(session, also=ours, now=now)
+            await record_attempts(
+                session, [completed], endpoints, delivery_settings(self._clock), now=now
+            )
+
+    async def is_anything_due(self) -> bool:
+        async with self._database.reading() as session:
+            return await is_anything_due(session, now=self._clock.now)
+
+
+LEASE = timedelta(seconds=5)
+
+
+def delivery_settings(clock: Clock) -> DeliverySettings:
+    """Three attempts; a lease of five seconds; no jitter."""
+    return DeliverySettings(
         schedule=RetrySchedule((0, 10, 60)),
         request_timeout=timedelta(seconds=2),
         issuer="http://shop.example",
@@ -83,9 +144,20 @@ async def courier(
         random=lambda: 0.5,
         disable_after=3,
     )
-    yield Courier(database, sender, feed, vault, rules)
-    await sender.close()
-    await feed.close()
+
+
+@pytest.fixture
+async def engine(
+    database: Database, settings: Settings, clock: Clock, vault: Vault
+) -> AsyncIterator[Engine]:
+    client = HttpClient(UrlPolicy(), timeout_seconds=2)
+    feed = ChangeFeed(settings.resolved_redis_url)
+    wake_ups = WakeUps(settings.resolved_redis_url)
+    rules = delivery_settings(clock)
+    dispatcher = Dispatcher(database, client, feed, wake_ups, vault, rules)
+    yield Engine(database, client, dispatcher, clock)
+    for part in (client, wake_ups, feed):
+        await part.close()
 
 
 @pytest.fixture

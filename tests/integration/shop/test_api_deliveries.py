@@ -4,8 +4,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from shop.webhooks.delivery import Courier
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 Shop = AsyncTestClient[Litestar]
@@ -80,12 +79,12 @@ async def test_a_query_that_makes_no_sense_is_refused(query: dict[str, Any], sho
 
 
 async def test_a_delivery_lists_each_attempt_with_request_and_response(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, b"\xffoops"
     delivery_id = await buy(shop, receiver.url)
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
 
@@ -96,7 +95,7 @@ async def test_a_delivery_lists_each_attempt_with_request_and_response(
     [attempt] = document["attempts"]
     assert attempt["number"] == 1
     assert attempt["trigger"] == "automatic"
-    assert attempt["enqueued_at"] is None  # nobody woke this courier
+    assert attempt["enqueued_at"] is None  # nobody woke this engine
     assert attempt["request"]["url"] == receiver.url
     assert attempt["request"]["body"] == receiver.requests[0].body.decode()
     assert attempt["request"]["headers"]["webhook-id"] == document["message_id"]
@@ -107,13 +106,13 @@ async def test_a_delivery_lists_each_attempt_with_request_and_response(
 
 
 async def test_an_attempt_says_when_it_was_planned_and_why_then_and_where_its_time_went(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": "30"}
     delivery_id = await buy(shop, receiver.url)
     for seconds in (1, 31):
         clock.pass_seconds(seconds)
-        await courier.deliver(delivery_id)
+        await engine.deliver()
 
     document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
 
@@ -132,11 +131,11 @@ async def test_an_attempt_says_when_it_was_planned_and_why_then_and_where_its_ti
 
 
 async def test_an_attempt_without_an_answer_names_the_error(
-    shop: Shop, courier: Courier, clock: Clock
+    shop: Shop, engine: Engine, clock: Clock
 ) -> None:
     delivery_id = await buy(shop, "http://127.0.0.1:1025/")
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     [attempt] = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()["attempts"]
 
@@ -145,15 +144,15 @@ async def test_an_attempt_without_an_answer_names_the_error(
 
 
 async def test_a_succeeded_delivery_can_be_sent_again(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await buy(shop, receiver.url)
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     answer = await shop.post(f"/v1/deliveries/{delivery_id}/attempts", json={})
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     assert answer.status_code == 202
     assert answer.json()["state"] == "pending"

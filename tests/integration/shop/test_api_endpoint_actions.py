@@ -8,8 +8,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 from standardwebhooks import Webhook
 
-from shop.webhooks.delivery import Courier
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 Shop = AsyncTestClient[Litestar]
@@ -73,31 +72,32 @@ async def test_a_change_that_makes_no_sense_changes_nothing(body: Any, shop: Sho
 
 
 async def test_deliveries_wait_while_paused_and_go_out_afterwards(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     path = f"/v1/webhooks/{(await register(shop, receiver.url))['id']}"
     await shop.patch(path, json={"status": "paused"})
     delivery_id = await buy(shop)
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     assert await state(shop, delivery_id) == "pending"
     assert receiver.requests == []
 
     await shop.patch(path, json={"status": "active"})
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     assert await state(shop, delivery_id) == "succeeded"
 
 
 async def test_a_ping_goes_to_its_endpoint_alone_whatever_the_filter_says(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
     await register(shop, "http://127.0.0.1:9001/")
 
     answer = await shop.post(f"/v1/webhooks/{endpoint['id']}/ping", json={})
     clock.pass_seconds(1)
-    await courier.deliver(answer.json()["delivery_id"])
+    clock.pass_seconds(1)
+    await engine.deliver()
 
     assert answer.status_code == 202
     [request] = receiver.requests
@@ -106,7 +106,7 @@ async def test_a_ping_goes_to_its_endpoint_alone_whatever_the_filter_says(
 
 
 async def test_both_secrets_sign_during_the_grace_and_the_old_one_not_after_it(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
     path = f"/v1/webhooks/{endpoint['id']}/rotate-secret"
@@ -116,7 +116,8 @@ async def test_both_secrets_sign_during_the_grace_and_the_old_one_not_after_it(
     signed_by = []
     for seconds in (50, 100, 250):
         clock.pass_seconds(seconds)
-        await courier.deliver(await buy(shop))
+        await buy(shop)
+        await engine.deliver()
         signed_by.append(who_signed(receiver, [endpoint["secret"], second, third]))
 
     assert signed_by == [[True, True, True], [False, True, True], [False, False, True]]
@@ -146,18 +147,18 @@ async def test_a_grace_that_makes_no_sense_rotates_nothing(grace: Any, shop: Sho
 
 
 async def test_recovering_sends_again_all_that_did_not_arrive(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
     arrived, waiting, cancelled = [await buy(shop) for _ in range(3)]
     clock.pass_seconds(1)
-    await courier.deliver(arrived)
+    await engine.deliver()
     await shop.post(f"/v1/deliveries/{cancelled}/cancel", json={})
 
     answer = await shop.post(f"/v1/webhooks/{endpoint['id']}/recover", json=LONG_AGO)
     clock.pass_seconds(1)
-    for delivery_id in (arrived, waiting, cancelled):
-        await courier.deliver(delivery_id)
+    for _delivery in (arrived, waiting, cancelled):
+        await engine.deliver()
 
     assert (answer.status_code, answer.json()) == (
         202,
@@ -177,13 +178,13 @@ async def test_a_time_that_makes_no_sense_recovers_nothing(since: Any, shop: Sho
 
 
 async def test_a_disabled_endpoint_refuses_until_it_is_enabled_again(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 410
     path = f"/v1/webhooks/{(await register(shop, receiver.url))['id']}"
     delivery_id = await buy(shop)
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     assert (await shop.get(path)).json()["disabled_reason"] == "gone"
 
     refused = [
@@ -202,7 +203,7 @@ async def test_a_disabled_endpoint_refuses_until_it_is_enabled_again(
 
 
 async def test_a_cancelled_delivery_is_not_sent_and_cannot_be_cancelled_twice(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     await register(shop, receiver.url)
     delivery_id = await buy(shop)
@@ -210,7 +211,7 @@ async def test_a_cancelled_delivery_is_not_sent_and_cannot_be_cancelled_twice(
     first = await shop.post(f"/v1/deliveries/{delivery_id}/cancel", json={})
     second = await shop.post(f"/v1/deliveries/{delivery_id}/cancel", json={})
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     assert first.json()["state"] == "cancelled"
     assert second.status_code == 409

@@ -10,9 +10,8 @@ from sqlmodel import col, select
 
 from shop.database import Database
 from shop.models import EndpointSecret
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import Shop, order
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 
@@ -43,7 +42,7 @@ async def test_a_rotation_names_the_new_secret_and_the_end_of_the_one_before(sho
 
 
 async def test_the_oldest_live_secret_signs_the_token_and_is_named_in_it(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
     path = f"/v1/webhooks/{endpoint['id']}/rotate-secret"
@@ -52,7 +51,8 @@ async def test_the_oldest_live_secret_signs_the_token_and_is_named_in_it(
 
     for seconds, signer in ((50, endpoint), (100, second), (250, third)):
         clock.pass_seconds(seconds)
-        await courier.deliver(await buy(shop))
+        await buy(shop)
+        await engine.deliver()
 
         assert who_signed_the_token(receiver) == signer["secret_id"]
         insist_on_signature(receiver, signer["secret"])
@@ -103,7 +103,7 @@ async def test_a_sixth_live_secret_is_refused_and_nothing_changes(shop: Shop) ->
 
 
 async def test_a_rotation_that_replaces_the_oldest_ends_it_at_once(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
     before = await rotate_to_five(shop, endpoint["id"])
@@ -112,7 +112,8 @@ async def test_a_rotation_that_replaces_the_oldest_ends_it_at_once(
         f"/v1/webhooks/{endpoint['id']}/rotate-secret", json={"replace_oldest": True}
     )
     clock.pass_seconds(1)
-    await courier.deliver(await buy(shop))
+    await buy(shop)
+    await engine.deliver()
 
     assert await live_names(shop, endpoint["id"]) == [answer.json()["secret_id"], *before[:-1]]
     assert len(receiver.requests[-1].headers["webhook-signature"].split(" ")) == 5
@@ -137,7 +138,7 @@ async def test_a_rotation_without_grace_needs_no_room(shop: Shop) -> None:
 
 
 async def test_of_more_secrets_than_five_from_an_earlier_version_the_newest_are_live(
-    shop: Shop, database: Database, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, database: Database, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
     names = await rotate_to_five(shop, endpoint["id"])
@@ -145,7 +146,8 @@ async def test_of_more_secrets_than_five_from_an_earlier_version_the_newest_are_
 
     live = await live_names(shop, endpoint["id"])
     clock.pass_seconds(1)
-    await courier.deliver(await buy(shop))
+    await buy(shop)
+    await engine.deliver()
     await shop.post(f"/v1/webhooks/{endpoint['id']}/rotate-secret", json={"replace_oldest": True})
 
     assert (len(live), live[0]) == (5, names[0])

@@ -1,106 +1,193 @@
-"""What is claimed is handed to somebody who sends it; nothing waits for a lease to run out."""
+"""What is claimed and what is recorded, in one transaction and at its edges."""
 
-from datetime import UTC, datetime, timedelta
+import asyncio
+from datetime import timedelta
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
 from shop.database import Database
 from shop.models import Delivery, Endpoint
 from shop.orders import Item, place_order
-from shop.vocabulary import DeliveryState
+from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import endpoints
-from shop.webhooks.breaker import FAILURES_TO_OPEN
-from shop.webhooks.claims import Wish, claim_all
 from shop.webhooks.endpoints import NewEndpoint
-from shop.webhooks.http_client import Answer
-from shop.webhooks.records import Finished, record_all
-from shop.webhooks.retries import RetrySchedule
-from shop.webhooks.rules import DeliveryRules
+from shop.webhooks.engine.http_client import Response
+from shop.webhooks.log import find_delivery
+from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
+from tests.integration.shop.conftest import Clock, Engine
+from tests.receiver import Receiver
+from tests.waiting import eventually
 
-NOW = datetime.now(UTC)
-LEASE = timedelta(seconds=30)
-RULES = DeliveryRules(
-    schedule=RetrySchedule((0, 60)),
-    request_timeout=timedelta(seconds=2),
-    issuer="http://shop.example",
-    now=lambda: NOW,
-    random=lambda: 0.5,
-)
+LOST = Response({}, error="connection_reset", connection_lost_on_reuse=True)
+REFUSED = Response({}, error="connection_refused")
 
 
 @pytest.fixture
-async def endpoint_id(database: Database, vault: Vault) -> str:
-    """An endpoint with a few deliveries that are due."""
+async def endpoint_id(database: Database, vault: Vault, clock: Clock, receiver: Receiver) -> str:
+    """An endpoint with six deliveries that are due."""
     async with database.writing() as session:
-        new = NewEndpoint("http://127.0.0.1:1025/nobody")
         registered = await endpoints.register(
-            session, new, policy=UrlPolicy(), vault=vault, now=NOW
+            session, NewEndpoint(receiver.url), policy=UrlPolicy(), vault=vault, now=clock.now
         )
         for _ in range(6):
-            await place_order(session, [Item("mug", 1)], "Ada", now=NOW)
+            await place_order(session, [Item("mug", 1)], "Ada", now=clock.now)
     return registered.endpoint.id
 
 
-async def deliveries(database: Database, *states: DeliveryState) -> list[str]:
-    query = select(Delivery.id).where(col(Delivery.state).in_(states)).order_by(col(Delivery.id))
+async def read_endpoint(database: Database, endpoint_id: str) -> Endpoint:
     async with database.reading() as session:
-        return list((await session.exec(query)).all())
+        return await session.get_one(Endpoint, endpoint_id)
 
 
-@pytest.mark.parametrize("position", range(6))
-async def test_whoever_names_a_delivery_and_whoever_takes_the_next_one_get_one_each(
-    position: int, database: Database, endpoint_id: str
-) -> None:
-    named = (await deliveries(database, DeliveryState.PENDING))[position]
-    wishes = [Wish(endpoint_id=endpoint_id), Wish(delivery_id=named), Wish(endpoint_id=endpoint_id)]
+async def read_delivery(database: Database, delivery_id: str) -> Delivery:
+    async with database.reading() as session:
+        return await session.get_one(Delivery, delivery_id)
 
-    async with database.writing() as session:
-        claims = await claim_all(session, wishes, lease=LEASE, now=NOW)
 
-    handed_out = [claim.delivery.id for claim in claims if claim]
-    assert len(handed_out) == len(set(handed_out)) == 3
-    assert handed_out[1] == named
-    assert await deliveries(database, DeliveryState.SENDING) == sorted(handed_out)
+async def triggers(database: Database, delivery_id: str) -> list[Trigger]:
+    async with database.reading() as session:
+        found = await find_delivery(session, delivery_id)
+    assert found
+    return [attempt.trigger for attempt in found.attempts]
 
 
 @pytest.mark.usefixtures("endpoint_id")
-async def test_who_comes_too_late_for_a_delivery_is_content_with_the_next_one_if_so_wished(
-    database: Database,
+async def test_workers_that_claim_one_after_the_other_get_different_deliveries(
+    engine: Engine, database: Database
 ) -> None:
-    first, *others = await deliveries(database, DeliveryState.PENDING)
-    early = Wish(first)
-    late, content, lost = Wish(first), Wish(first, or_next=True), Wish("dlv_0", or_next=True)
+    first, second = await engine.claim(limit=3), await engine.claim(limit=3)
 
-    async with database.writing() as session:
-        await claim_all(session, [early], lease=LEASE, now=NOW)
-    async with database.writing() as session:
-        claims = await claim_all(session, [late, content, lost], lease=LEASE, now=NOW)
-
-    [none, next_one, nothing] = claims
-    assert none is nothing is None
-    assert next_one
-    assert next_one.delivery.id in others
-    assert await deliveries(database, DeliveryState.SENDING) == [first, next_one.delivery.id]
+    claimed = {claim.delivery_id for claim in (*first, *second)}
+    assert len(claimed) == 6
+    async with database.reading() as session:
+        states = set((await session.exec(select(Delivery.state))).all())
+    assert states == {DeliveryState.SENDING}
 
 
-async def test_a_breaker_that_opens_with_a_record_lets_nothing_be_claimed_in_the_same_step(
-    database: Database, endpoint_id: str
+@pytest.mark.usefixtures("endpoint_id")
+async def test_a_worker_that_outlived_its_lease_is_refused_once_another_has_taken_over(
+    engine: Engine, database: Database, clock: Clock
 ) -> None:
-    first, second, *_others = await deliveries(database, DeliveryState.PENDING)
+    [stale] = await engine.claim()
+    clock.pass_seconds(60)
+    [fresh] = [each for each in await engine.claim(6) if each.delivery_id == stale.delivery_id]
+
+    await engine.record(stale, Response({}, status=200))
+
+    assert fresh.fence == stale.fence + 1
+    delivery = await read_delivery(database, stale.delivery_id)
+    assert (delivery.state, delivery.attempt_count) == (DeliveryState.SENDING, 0)
+
+
+async def test_a_breaker_that_opens_with_a_record_lets_nothing_be_claimed_in_the_same_look(
+    engine: Engine, database: Database, endpoint_id: str, receiver: Receiver
+) -> None:
+    receiver.status = 500
     async with database.writing() as session:
         endpoint = await session.get_one(Endpoint, endpoint_id)
         endpoint.failed_attempts = FAILURES_TO_OPEN - 1
-        [claim] = await claim_all(session, [Wish(first)], lease=LEASE, now=NOW)
-    assert claim
-    refused = Finished(claim, NOW, Answer({}, error="connection_refused"))
+        session.add(endpoint)
 
+    await engine.deliver()
+    await engine.deliver(limit=10)
+
+    assert len(receiver.requests) == 1
+
+
+async def test_a_request_that_met_a_closed_connection_is_made_again_at_once_at_no_cost(
+    engine: Engine, database: Database, endpoint_id: str
+) -> None:
     async with database.writing() as session:
-        moved = await record_all(session, [refused], RULES, now=NOW)
-        wishes = [Wish(second), Wish(endpoint_id=endpoint_id)]
-        claims = await claim_all(session, wishes, lease=LEASE, now=NOW)
+        endpoint = await session.get_one(Endpoint, endpoint_id)
+        endpoint.places = 50
+        session.add(endpoint)
+    [lost] = await engine.claim()
+    await engine.record(lost, LOST)
 
-    assert moved == {endpoint_id: False}
-    assert claims == [None, None]
+    waiting = await read_delivery(database, lost.delivery_id)
+    await engine.deliver(limit=6)
+
+    assert waiting.state is DeliveryState.PENDING
+    assert waiting.next_attempt_at == waiting.waits_since
+    assert waiting.next_delay is None
+    after = await read_delivery(database, lost.delivery_id)
+    assert (after.state, after.attempt_count) == (DeliveryState.SUCCEEDED, 2)
+    assert await triggers(database, lost.delivery_id) == [Trigger.AUTOMATIC, Trigger.RECONNECT]
+    endpoint = await read_endpoint(database, endpoint_id)
+    assert (endpoint.failed_attempts, endpoint.places) == (0, 56)
+
+
+async def test_reconnecting_uses_up_no_step_of_the_schedule_and_happens_once_for_each(
+    engine: Engine, database: Database, clock: Clock, endpoint_id: str
+) -> None:
+    async with database.writing() as session:  # one delivery alone
+        waiting = (await session.exec(select(Delivery).offset(1))).all()
+        for delivery in waiting:
+            delivery.state = DeliveryState.CANCELLED
+            session.add(delivery)
+    seen = []
+    for _step in range(3):  # of the tests' schedule
+        for response in (LOST, REFUSED):
+            [claim] = await engine.claim()
+            await engine.record(claim, response)
+            seen.append(claim.trigger)
+        clock.pass_seconds(100)
+
+    delivery = await read_delivery(database, claim.delivery_id)
+    assert seen == [Trigger.AUTOMATIC, Trigger.RECONNECT] * 3
+    assert (delivery.state, delivery.attempt_count) == (DeliveryState.FAILED, 6)
+    endpoint = await read_endpoint(database, endpoint_id)
+    assert endpoint.failed_attempts == 0  # neither of the two counts against it
+    assert endpoint.failed_deliveries == 1  # but the delivery has used up its schedule
+    assert endpoint.status is EndpointStatus.ACTIVE
+
+
+async def test_a_wake_up_from_before_the_order_existed_is_not_what_led_to_its_delivery(
+    engine: Engine, database: Database, clock: Clock, endpoint_id: str
+) -> None:
+    assert endpoint_id
+    engine.dispatcher.wake(clock.now - timedelta(seconds=30))
+
+    await engine.deliver(limit=6)
+
+    async with database.reading() as session:
+        ids = (await session.exec(select(Delivery.id))).all()
+    for delivery_id in ids:
+        async with database.reading() as session:
+            found = await find_delivery(session, delivery_id)
+        assert found
+        assert found.attempts[0].enqueued_at == found.message.created_at
+
+
+@pytest.mark.usefixtures("endpoint_id")
+async def test_an_attempt_that_cannot_be_stored_harms_none_but_itself(
+    engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = engine.client.send
+    spoiled: list[Response] = []
+
+    async def spoil_the_first(request: object) -> Response:
+        response = await send(request)  # type: ignore[arg-type]
+        if not spoiled:
+            spoiled.append(response)
+            response.request_headers = {"x": object()}  # type: ignore[dict-item]  # no JSON
+        return response
+
+    monkeypatch.setattr(engine.client, "send", spoil_the_first)
+    loop = asyncio.create_task(engine.dispatcher.run())
+
+    async def states() -> list[str]:
+        async with database.reading() as session:
+            return list((await session.exec(select(Delivery.state))).all())
+
+    async def five_succeeded() -> bool:
+        return (await states()).count(DeliveryState.SUCCEEDED) == 5
+
+    await eventually(five_succeeded, "the five others succeed")
+    engine.dispatcher.stop()
+    await loop
+
+    assert (await states()).count(DeliveryState.SENDING) == 1

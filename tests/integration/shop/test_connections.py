@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shop.webhooks.http_client import HttpClient, OutgoingRequest
+from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest
 from shop.webhooks.url_policy import UrlPolicy
 from tests.receiver import Receiver
 

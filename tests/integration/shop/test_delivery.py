@@ -13,15 +13,13 @@ from shop.orders import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import resend
-from shop.webhooks.deletion import delete_endpoint
-from shop.webhooks.delivery import Courier
+from shop.webhooks.deletion import delete_endpoint, finish_deletions
 from shop.webhooks.endpoints import NewEndpoint
-from shop.webhooks.http_client import Answer
+from shop.webhooks.engine.http_client import Response
 from shop.webhooks.log import DeliveryDetail, find_delivery
-from shop.webhooks.records import Finished
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 
@@ -43,11 +41,11 @@ async def read(database: Database, delivery_id: str) -> DeliveryDetail:
 
 
 async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     found = await read(database, delivery_id)
     [request] = receiver.requests
@@ -61,12 +59,12 @@ async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
 
 
 async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 202, b"thanks"
     delivery_id = await buy(database, clock, vault, receiver.url)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     found = await read(database, delivery_id)
     assert found.delivery.state == DeliveryState.SUCCEEDED
@@ -83,22 +81,22 @@ async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
 
 
 async def test_a_failure_is_retried_on_the_schedule_and_succeeds(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
     delivery_id = await buy(database, clock, vault, receiver.url)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     waiting = (await read(database, delivery_id)).delivery
     assert waiting.state == DeliveryState.PENDING
     assert waiting.last_status == 500
     assert waiting.next_attempt_at == clock.now + timedelta(seconds=10)
-    await courier.deliver(delivery_id)  # woken too early
+    await engine.deliver()  # too early
     assert len(receiver.requests) == 1
 
     receiver.status = 200
     clock.pass_seconds(10)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     found = await read(database, delivery_id)
     assert found.delivery.state == DeliveryState.SUCCEEDED
@@ -106,14 +104,14 @@ async def test_a_failure_is_retried_on_the_schedule_and_succeeds(
 
 
 async def test_each_attempt_is_signed_for_its_own_time(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    await buy(database, clock, vault, receiver.url)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     clock.pass_seconds(10)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     first, second = receiver.requests
     assert second.headers["webhook-id"] == first.headers["webhook-id"]
@@ -121,13 +119,13 @@ async def test_each_attempt_is_signed_for_its_own_time(
 
 
 async def test_a_used_up_schedule_ends_in_failed(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 503
     delivery_id = await buy(database, clock, vault, receiver.url)
 
     for _ in range(3):
-        await courier.deliver(delivery_id)
+        await engine.deliver()
         clock.pass_seconds(60)
 
     found = await read(database, delivery_id)
@@ -138,18 +136,18 @@ async def test_a_used_up_schedule_ends_in_failed(
 
 
 async def test_a_failed_delivery_can_be_sent_again_by_hand(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
     delivery_id = await buy(database, clock, vault, receiver.url)
     for _ in range(3):
-        await courier.deliver(delivery_id)
+        await engine.deliver()
         clock.pass_seconds(60)
 
     receiver.status = 200
     async with database.writing() as session:
         assert await resend(session, delivery_id, now=clock.now)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     found = await read(database, delivery_id)
     assert found.delivery.state == DeliveryState.SUCCEEDED
@@ -158,15 +156,15 @@ async def test_a_failed_delivery_can_be_sent_again_by_hand(
 
 
 async def test_an_endpoint_that_answers_410_is_disabled_and_sent_nothing_more(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
     async with database.writing() as session:
         other = await place_order(session, [Item("mug", 1)], "Bob", now=clock.now)
     receiver.status = 410
 
-    await courier.deliver(delivery_id)
-    await courier.deliver(other.delivery_ids[0])
+    await engine.deliver()
+    await engine.deliver()
 
     found = await read(database, delivery_id)
     assert found.delivery.state == DeliveryState.FAILED
@@ -181,7 +179,7 @@ async def test_an_endpoint_that_answers_410_is_disabled_and_sent_nothing_more(
 async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
     asked: str,
     waited: int,
-    courier: Courier,
+    engine: Engine,
     database: Database,
     clock: Clock,
     vault: Vault,
@@ -190,18 +188,18 @@ async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
     receiver.status, receiver.headers = 503, {"Retry-After": asked}
     delivery_id = await buy(database, clock, vault, receiver.url)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     delivery = (await read(database, delivery_id)).delivery
     assert delivery.next_attempt_at == clock.now + timedelta(seconds=waited)
 
 
 async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
-    courier: Courier, database: Database, clock: Clock, vault: Vault
+    engine: Engine, database: Database, clock: Clock, vault: Vault
 ) -> None:
     delivery_id = await buy(database, clock, vault, "http://127.0.0.1:1025/nobody")
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     found = await read(database, delivery_id)
     assert found.delivery.state == DeliveryState.PENDING
@@ -212,39 +210,39 @@ async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
     assert attempt.error_detail
 
 
-async def test_of_many_wake_ups_at_once_one_sends(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+async def test_of_many_looks_at_once_one_sends(
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    await buy(database, clock, vault, receiver.url)
 
-    await asyncio.gather(*(courier.deliver(delivery_id) for _ in range(20)))
+    await asyncio.gather(*(engine.dispatcher.look() for _ in range(20)))
+    await engine.finish()
 
     assert len(receiver.requests) == 1
 
 
 async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
-    claim = await courier.ledger.claim(delivery_id)
-    assert claim is not None
+    await engine.claim()
 
-    assert await courier.find_due(limit=10) == []
+    assert not await engine.is_anything_due()
     clock.pass_seconds(6)
-    assert await courier.find_due(limit=10) == [delivery_id]
+    assert await engine.is_anything_due()
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     assert (await read(database, delivery_id)).delivery.state == DeliveryState.SUCCEEDED
 
 
 async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
     found = await read(database, delivery_id)
 
     assert await delete_endpoint(database, found.endpoint.id, clock=lambda: clock.now)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     assert receiver.requests == []
     after = await read(database, delivery_id)
@@ -254,7 +252,7 @@ async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
 
 
 async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
     async with database.writing() as session:
@@ -262,7 +260,7 @@ async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue
         secret.locked_secret = "locked with another key"
         session.add(secret)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     found = await read(database, delivery_id)
     assert found.delivery.state == DeliveryState.PENDING
@@ -271,15 +269,13 @@ async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue
 
 
 async def test_what_was_out_when_its_endpoint_was_deleted_is_not_tried_again(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
-    claim = await courier.ledger.claim(delivery_id)
-    assert claim
+    [claim] = await engine.claim()
     await delete_endpoint_of(database, clock, delivery_id)
 
-    refused = Finished(claim, clock.now, Answer({}, status=500, headers={}, body=b""))
-    await courier.ledger.record(refused, go_on=True)
+    await engine.record(claim, Response({}, status=500, headers={}, body=b""))
 
     after = await read(database, delivery_id)
     assert after.delivery.state == DeliveryState.CANCELLED
@@ -288,18 +284,19 @@ async def test_what_was_out_when_its_endpoint_was_deleted_is_not_tried_again(
 
 
 async def test_what_a_dead_worker_left_of_a_deleted_endpoint_is_given_up(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
-    assert await courier.ledger.claim(delivery_id)
+    await engine.claim()
     await delete_endpoint_of(database, clock, delivery_id)
     clock.pass_seconds(60)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()  # takes the claim back
+    await finish_deletions(database, clock=lambda: clock.now)
 
     assert receiver.requests == []
     assert (await read(database, delivery_id)).delivery.state == DeliveryState.CANCELLED
-    assert await courier.find_due(limit=10) == []
+    assert not await engine.is_anything_due()
 
 
 async def delete_endpoint_of(database: Database, clock: Clock, delivery_id: str) -> None:

@@ -22,7 +22,6 @@ from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import cancel
 from shop.webhooks.deletion import delete_endpoint
-from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import EndpointChange, NewEndpoint
 from shop.webhooks.health import read_health
 from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
@@ -30,7 +29,7 @@ from shop.webhooks.recovery import resend_undelivered
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from shop.windows import Window, minute_of
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 NOBODY = "http://127.0.0.1:1025/nobody"
@@ -39,8 +38,8 @@ NOBODY = "http://127.0.0.1:1025/nobody"
 class World:
     """The database under test, with actions in the words of the tests."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault, courier: Courier) -> None:
-        self.database, self.clock, self.vault, self.courier = database, clock, vault, courier
+    def __init__(self, database: Database, clock: Clock, vault: Vault, engine: Engine) -> None:
+        self.database, self.clock, self.vault, self.engine = database, clock, vault, engine
 
     async def register(self, url: str) -> str:
         async with self.database.writing() as session:
@@ -59,8 +58,8 @@ class World:
         return list(placed.delivery_ids)
 
     async def deliver(self, *delivery_ids: str) -> None:
-        for delivery_id in delivery_ids:
-            await self.courier.deliver(delivery_id)
+        for _delivery_id in delivery_ids:
+            await self.engine.deliver()
 
     async def waiting(self) -> Waiting:
         async with self.database.reading() as session:
@@ -72,8 +71,8 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, clock: Clock, vault: Vault, courier: Courier) -> World:
-    return World(database, clock, vault, courier)
+def world(database: Database, clock: Clock, vault: Vault, engine: Engine) -> World:
+    return World(database, clock, vault, engine)
 
 
 async def test_tallies_say_what_counting_all_rows_would_say(

@@ -18,16 +18,15 @@ from shop.fulfilment import NotPossible, refund, ship
 from shop.models import Delivery, Message, Order
 from shop.orders import Item, place_order
 from shop.tallies import merge_tallies
-from shop.turns import lock_endpoints
 from shop.vocabulary import DeliveryState
 from shop.webhooks import by_hand, endpoints
-from shop.webhooks.claims import Wish, claim_all
 from shop.webhooks.deletion import delete_endpoint
 from shop.webhooks.endpoint_secrets import MAX_LIVE_SECRETS, list_live, rotate
 from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.engine.claiming import claim_due, lock_endpoints_in_play
 from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
-from shop.webhooks.places import FEWEST_PLACES
 from shop.webhooks.recovery import Recovery, Span, recover, resend_undelivered
+from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 
@@ -70,10 +69,10 @@ class Shops:
 
     async def claim(self, endpoint_id: str, count: int) -> int:
         async with self.machine().writing() as session:
-            await lock_endpoints(session, ids=[endpoint_id])
-            wishes = [Wish(endpoint_id=endpoint_id)] * count
-            claims = await claim_all(session, wishes, lease=LEASE, now=now())
-        return len([claim for claim in claims if claim])
+            found = await lock_endpoints_in_play(session, also=(), now=now())
+            wanted = [each for id_, each in found.items() if id_ == endpoint_id]
+            claimed = await claim_due(session, wanted, limit=count, lease=LEASE, now=now())
+        return len(claimed.claims)
 
     async def delete(self, endpoint_id: str) -> None:
         await delete_endpoint(self.machine(), endpoint_id, clock=now)
@@ -124,12 +123,12 @@ async def all_of(*work: Awaitable[Any]) -> list[Any]:
 
 async def test_workers_that_claim_at_once_keep_to_the_endpoints_share(shops: Shops) -> None:
     endpoint_id = await shops.register("one")
-    for _ in range(3 * FEWEST_PLACES):
+    for _ in range(3 * MIN_CONCURRENCY):
         await shops.order()
 
     claimed = await all_of(*(shops.claim(endpoint_id, 15) for _ in range(6)))
 
-    assert sum(claimed) == FEWEST_PLACES
+    assert sum(claimed) == MIN_CONCURRENCY
 
 
 async def test_an_order_shipped_and_refunded_by_many_at_once_is_so_once(shops: Shops) -> None:

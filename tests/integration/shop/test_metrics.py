@@ -14,9 +14,8 @@ from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
 from shop.tallies import BUCKETS_MS
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import Shop, order, register
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.metrics import Scrape
 from tests.receiver import Receiver
 
@@ -48,16 +47,16 @@ async def test_an_empty_shop_is_all_zeros_each_explained(shop: Shop) -> None:
 
 
 async def test_orders_deliveries_and_attempts_are_told_as_they_went(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     await register(shop, receiver.url)
     await register(shop, NOBODY)
     for status in (200, 503):
         receiver.status = status
         delivery_ids = (await order(shop))["delivery_ids"]
-        clock.pass_seconds(1)  # the clock of the courier alone
-        for delivery_id in delivery_ids:
-            await courier.deliver(delivery_id)
+        clock.pass_seconds(1)  # the clock of the engine alone
+        for _delivery in delivery_ids:
+            await engine.deliver()
 
     told = await scrape(shop)
 
@@ -92,12 +91,12 @@ async def test_no_address_and_no_id_is_told(shop: Shop, receiver: Receiver) -> N
 
 
 async def test_each_bucket_holds_those_before_it(
-    shop: Shop, database: Database, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, database: Database, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     await register(shop, receiver.url)
     [delivery_id] = (await order(shop))["delivery_ids"]
     clock.pass_seconds(1)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     for number, milliseconds in enumerate([0, 5, 6, 30_000, 60_000], start=2):
         await another_attempt(database, delivery_id, number, milliseconds)
     await forget_attempt(database, delivery_id, number=1)

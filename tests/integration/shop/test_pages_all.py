@@ -6,7 +6,6 @@ import pytest
 
 from shop.web.pages import page_handlers
 from shop.web.security import CONTENT_SECURITY_POLICY
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     HOSTILE_NAME,
     Page,
@@ -17,7 +16,7 @@ from tests.integration.shop.browsing import (
     read_page,
     register,
 )
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 IDS = ("order_id", "delivery_id", "endpoint_id")
@@ -47,14 +46,14 @@ def filled_in(path: str, ids: dict[str, str]) -> str:
 
 
 @pytest.fixture
-async def ids(shop: Shop, courier: Courier, clock: Clock, receiver: Receiver) -> dict[str, str]:
+async def ids(shop: Shop, engine: Engine, clock: Clock, receiver: Receiver) -> dict[str, str]:
     """A shop with something on every page, all of it with a hostile name."""
     endpoint_id = await register(shop, receiver.url, description=HOSTILE_NAME)
     placed = await order(shop, customer_name=HOSTILE_NAME)
     [delivery_id] = placed["delivery_ids"]
     for status in (500, 410):
         receiver.status, receiver.body = status, HOSTILE_NAME.encode()
-        await attempt(courier, clock, delivery_id)
+        await attempt(engine, clock)
     await Visitor(shop).submit("/cart/items", product_id="mug")
     return {"order_id": placed["id"], "delivery_id": delivery_id, "endpoint_id": endpoint_id}
 

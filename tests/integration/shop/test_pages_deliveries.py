@@ -3,7 +3,6 @@ from datetime import timedelta
 import pytest
 
 from shop.web.deliveries.pages import PAGE_SIZE
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     SCRIPT,
     Page,
@@ -16,7 +15,7 @@ from tests.integration.shop.browsing import (
     register,
     state,
 )
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"
@@ -37,11 +36,11 @@ async def test_an_empty_log_says_what_to_do(shop: Shop) -> None:
 
 
 async def test_the_log_shows_state_event_endpoint_attempts_and_next_try(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await Visitor(shop).get("/deliveries")
 
@@ -83,9 +82,10 @@ async def test_what_is_filtered_by_stands_in_the_form_and_in_the_tabs(shop: Shop
 
 
 async def test_tabs_count_the_deliveries_of_each_state(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
-    await attempt(courier, clock, await new_delivery(shop, receiver.url))
+    await new_delivery(shop, receiver.url)
+    await attempt(engine, clock)
     await order(shop)
 
     page = await Visitor(shop).get("/deliveries")
@@ -151,13 +151,13 @@ async def test_a_delivery_that_was_not_sent_yet_says_so(shop: Shop) -> None:
 
 
 async def test_a_delivery_shows_each_attempt_newest_first_with_request_and_response(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, b'{"error":"down","code":7.50}'
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     receiver.status, receiver.body = 200, b""
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
 
@@ -174,10 +174,10 @@ async def test_a_delivery_shows_each_attempt_newest_first_with_request_and_respo
 
 
 async def test_an_attempt_without_an_answer_explains_the_errors_name(
-    shop: Shop, courier: Courier, clock: Clock
+    shop: Shop, engine: Engine, clock: Clock
 ) -> None:
     delivery_id = await new_delivery(shop, "http://127.0.0.1:1025/nobody")
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
 
@@ -198,13 +198,13 @@ async def test_an_attempt_without_an_answer_explains_the_errors_name(
     ids=["script", "binary", "reversed", "tags in JSON", "brackets", "too long"],
 )
 async def test_a_strangers_answer_is_shown_as_text_and_does_nothing(
-    body: bytes, shown: str, shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    body: bytes, shown: str, shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, body
     hidden = "a\u202eb".encode().decode("latin-1")  # as http.server wants it
     receiver.headers = {"X-Hostile": SCRIPT, "Content-Type": "text/html", "X-Hidden": hidden}
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
 
@@ -216,14 +216,14 @@ async def test_a_strangers_answer_is_shown_as_text_and_does_nothing(
 
 
 async def test_sending_again_makes_the_delivery_due_and_leads_back_to_it(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     visitor = Visitor(shop)
 
     sent_again = await visitor.submit(f"/deliveries/{delivery_id}/attempts")
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     page = await visitor.get(f"/deliveries/{delivery_id}")
 
     assert sent_again.status == 303
@@ -233,11 +233,12 @@ async def test_sending_again_makes_the_delivery_due_and_leads_back_to_it(
 
 
 async def test_what_is_being_sent_is_not_sent_again(
-    shop: Shop, courier: Courier, clock: Clock
+    shop: Shop, engine: Engine, clock: Clock
 ) -> None:
     delivery_id = await new_delivery(shop)
     clock.pass_seconds(1)
-    await courier.ledger.claim(delivery_id)
+    clock.pass_seconds(1)
+    await engine.claim()
     visitor = Visitor(shop)
 
     refused = await visitor.submit(f"/deliveries/{delivery_id}/attempts")
@@ -266,12 +267,12 @@ async def test_what_has_lost_its_endpoint_is_not_sent_again(shop: Shop) -> None:
 
 
 async def test_a_delivery_that_waits_for_a_disabled_endpoint_says_so(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 410
     gone = await new_delivery(shop, receiver.url)
     waiting = (await order(shop))["delivery_ids"][0]
-    await attempt(courier, clock, gone)
+    await attempt(engine, clock)
     visitor = Visitor(shop)
 
     page = await visitor.get(f"/deliveries/{waiting}")
@@ -302,10 +303,10 @@ async def test_a_delivery_that_waits_for_a_paused_endpoint_says_so(shop: Shop) -
 
 
 async def test_a_delivery_held_back_by_the_circuit_breaker_says_so_until_sent_by_hand(
-    shop: Shop, courier: Courier, clock: Clock
+    shop: Shop, engine: Engine, clock: Clock
 ) -> None:
     await register(shop, "http://127.0.0.1:1025/nobody")
-    await fail_attempts(shop, courier, clock, 20)
+    await fail_attempts(shop, engine, clock, 20)
     [delivery_id] = (await order(shop))["delivery_ids"]
     visitor = Visitor(shop)
 
@@ -337,10 +338,10 @@ async def test_cancelling_gives_up_what_waits_and_sending_again_undoes_it(shop: 
 
 
 async def test_what_does_not_wait_is_not_cancelled(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     visitor = Visitor(shop)
 
     refused = await visitor.submit(f"/deliveries/{delivery_id}/cancel")

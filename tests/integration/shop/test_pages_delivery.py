@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     Page,
     Shop,
@@ -15,7 +14,7 @@ from tests.integration.shop.browsing import (
     order,
     register,
 )
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 
@@ -35,14 +34,14 @@ async def test_the_timeline_tells_what_is_planned_before_anything_was_sent(shop:
 
 
 async def test_the_timeline_tells_schedule_and_retry_after_apart(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": "30"}
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     waiting = await open_page(shop, delivery_id)
     receiver.status = 200
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     over = await open_page(shop, delivery_id)
 
@@ -55,10 +54,10 @@ async def test_the_timeline_tells_schedule_and_retry_after_apart(
 
 
 async def test_an_attempt_by_hand_is_marked_on_the_timeline(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     await Visitor(shop).submit(f"/deliveries/{delivery_id}/attempts")
 
     page = await open_page(shop, delivery_id)
@@ -68,10 +67,10 @@ async def test_an_attempt_by_hand_is_marked_on_the_timeline(
 
 
 async def test_an_attempt_tells_where_its_time_went(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await open_page(shop, delivery_id)
 
@@ -81,11 +80,11 @@ async def test_an_attempt_tells_where_its_time_went(
 
 
 async def test_bodies_have_a_size_and_can_be_read_and_seen_raw(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, b'{"a":1}'
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await open_page(shop, delivery_id)
 
@@ -99,11 +98,11 @@ async def test_bodies_have_a_size_and_can_be_read_and_seen_raw(
 
 
 async def test_an_answer_of_very_many_lines_is_shown_without_numbers(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, json.dumps([1] * 5000).encode()
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await open_page(shop, delivery_id)
 
@@ -112,10 +111,10 @@ async def test_an_answer_of_very_many_lines_is_shown_without_numbers(
 
 
 async def test_the_request_can_be_taken_along_as_a_command(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await open_page(shop, delivery_id)
 
@@ -128,14 +127,14 @@ async def test_the_request_can_be_taken_along_as_a_command(
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 async def test_the_endpoints_own_record_is_linked_if_it_is_at_the_endpoint(
-    elsewhere: bool, shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    elsewhere: bool, shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     record = receiver.url.replace("/hook", "/receipts/rcp_1")
     if elsewhere:
         record = record.replace("127.0.0.1", "localhost")
     receiver.headers = {"Link": f'<{record}>; rel="describedby"'}
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await open_page(shop, delivery_id)
 
@@ -146,13 +145,13 @@ async def test_the_endpoints_own_record_is_linked_if_it_is_at_the_endpoint(
 
 
 async def test_of_many_attempts_the_newest_are_shown_in_full_and_all_on_demand(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
     visitor = Visitor(shop)
     for _ in range(7):
         await visitor.submit(f"/deliveries/{delivery_id}/attempts")
-        await attempt(courier, clock, delivery_id)
+        await attempt(engine, clock)
 
     newest = await open_page(shop, delivery_id)
     address = f"/deliveries/{delivery_id}?attempts=all"
@@ -167,13 +166,13 @@ async def test_of_many_attempts_the_newest_are_shown_in_full_and_all_on_demand(
 
 
 async def test_a_page_shows_twenty_attempts_at_most_and_leads_to_those_before(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
     visitor = Visitor(shop)
     for _ in range(23):
         await visitor.submit(f"/deliveries/{delivery_id}/attempts")
-        await attempt(courier, clock, delivery_id)
+        await attempt(engine, clock)
     address = f"/deliveries/{delivery_id}?attempts="
 
     newest = await visitor.get(f"{address}all")
@@ -194,13 +193,13 @@ def shown_attempts(page: Page) -> list[int]:
 
 
 async def test_a_page_of_five_attempts_is_light(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 503, {"Retry-After": "5"}
     delivery_id = await new_delivery(shop, receiver.url)
     for _ in range(5):
         await Visitor(shop).submit(f"/deliveries/{delivery_id}/attempts")
-        await attempt(courier, clock, delivery_id)
+        await attempt(engine, clock)
 
     page = await open_page(shop, delivery_id)
 

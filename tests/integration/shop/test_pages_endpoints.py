@@ -2,7 +2,6 @@ import re
 
 import pytest
 
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     HOSTILE_NAME,
     SCRIPT,
@@ -12,7 +11,7 @@ from tests.integration.shop.browsing import (
     order,
     register,
 )
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"
@@ -37,7 +36,7 @@ async def test_registering_shows_the_secret_once_and_lets_no_browser_keep_it(sho
 
 async def test_no_page_and_no_log_line_shows_a_secret_after_its_first_showing(
     shop: Shop,
-    courier: Courier,
+    engine: Engine,
     clock: Clock,
     receiver: Receiver,
     caplog: pytest.LogCaptureFixture,
@@ -49,7 +48,7 @@ async def test_no_page_and_no_log_line_shows_a_secret_after_its_first_showing(
     [endpoint] = (await shop.get("/v1/webhooks")).json()["data"]
     placed = await order(shop)
     [delivery_id] = placed["delivery_ids"]
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     pages = [
         await visitor.get(path)

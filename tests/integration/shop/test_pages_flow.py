@@ -10,10 +10,10 @@ import pytest
 from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats
-from shop.queue import DeliveryQueue
+from shop.redis.wake_ups import WakeUps
+from shop.web.flow import reading
 from shop.web.flow.facts import MOST_COUNTED
-from shop.web.flow.reading import Engine, EngineGauge, read_facts
-from shop.webhooks.delivery import Courier
+from shop.web.flow.reading import EngineGauge, read_facts
 from tests.integration.shop.browsing import (
     HEAVIEST_PAGE,
     Page,
@@ -26,7 +26,7 @@ from tests.integration.shop.browsing import (
     order_count,
     register,
 )
-from tests.integration.shop.conftest import Clock, StartWorker
+from tests.integration.shop.conftest import Clock, Engine, StartWorker
 from tests.integration.shop.test_pages_live import opened
 from tests.integration.shop.test_pages_live import register as register_live
 from tests.integration.shop.test_pages_live import shop as live_shop
@@ -69,13 +69,13 @@ async def test_a_shop_without_redis_says_what_is_stuck_and_still_takes_orders(sh
 
 
 async def test_an_order_lands_at_each_of_its_endpoints(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     await register(shop, receiver.url)
     await register(shop, f"{receiver.url}/second")
     ids = (await order(shop))["delivery_ids"]
-    for delivery_id in ids:
-        await attempt(courier, clock, delivery_id)
+    for _delivery_id in ids:
+        await attempt(engine, clock)
 
     page = await flow(shop)
 
@@ -84,15 +84,15 @@ async def test_an_order_lands_at_each_of_its_endpoints(
 
 
 async def test_a_refused_delivery_waits_in_the_waiting_room_and_ends_among_the_failed(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
     await register(shop, receiver.url)
     [delivery_id] = (await order(shop))["delivery_ids"]
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     waiting = await flow(shop)
     for _ in range(2):
-        await attempt(courier, clock, delivery_id)
+        await attempt(engine, clock)
 
     failed = await flow(shop)
 
@@ -117,12 +117,12 @@ async def test_what_comes_for_a_paused_endpoint_waits(shop: Shop) -> None:
 
 
 async def test_an_open_breaker_counts_down_to_its_probe(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
     await register(shop, receiver.url)
     clock.pass_seconds(60)  # so that the breaker is open by the page's clock, too
-    await fail_attempts(shop, courier, clock, times=20)
+    await fail_attempts(shop, engine, clock, times=20)
 
     page = await flow(shop)
 
@@ -205,7 +205,7 @@ async def test_counting_ends_where_it_would_cost_too_much(
     clock.pass_seconds(1)
 
     async with database.reading() as session:
-        facts = await read_facts(session, Engine(0, 1), now=clock.now)
+        facts = await read_facts(session, reading.Engine(0, 1), now=clock.now)
 
     assert MOST_COUNTED > 3
     [endpoint] = facts.endpoints
@@ -255,26 +255,26 @@ class TestWithRedis:
     async def test_a_redis_that_is_back_has_forgotten_the_workers_which_is_no_bad_news_yet(
         self, redis_url: str
     ) -> None:
-        queue, absent = DeliveryQueue(redis_url), DeliveryQueue("unix:///nowhere")
+        wake_ups, absent = WakeUps(redis_url), WakeUps("unix:///nowhere")
         heartbeats = Heartbeats(redis_url)
         gauge = EngineGauge(absent, heartbeats)
 
         away = await gauge.read()
-        gauge._queue = queue  # noqa: SLF001 – as if it came back
+        gauge._wake_ups = wake_ups  # noqa: SLF001 – as if it came back
         back = await eventually(lambda: _answer(gauge), "Redis answers again")
         later = await eventually(lambda: _known(gauge), "the workers are known again")
 
-        assert away == Engine(None, None)
-        assert back == Engine(0, None)
-        assert later == Engine(0, 0)
-        await asyncio.gather(queue.close(), absent.close(), heartbeats.close())
+        assert away == reading.Engine(None, None)
+        assert back == reading.Engine(0, None)
+        assert later == reading.Engine(0, 0)
+        await asyncio.gather(wake_ups.close(), absent.close(), heartbeats.close())
 
 
-async def _answer(gauge: EngineGauge) -> Engine | None:
+async def _answer(gauge: EngineGauge) -> reading.Engine | None:
     engine = await gauge.read()
     return engine if engine.queue_length is not None else None
 
 
-async def _known(gauge: EngineGauge) -> Engine | None:
+async def _known(gauge: EngineGauge) -> reading.Engine | None:
     engine = await gauge.read()
     return engine if engine.workers is not None else None

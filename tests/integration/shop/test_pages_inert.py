@@ -4,9 +4,8 @@ from html import escape
 
 import pytest
 
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import Shop, Visitor, attempt, order, register
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 
@@ -19,13 +18,13 @@ from tests.receiver import Receiver
     ],
 )
 async def test_a_stored_answer_is_text(
-    answered: str, shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    answered: str, shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, answered.encode()
     receiver.headers = {"X-Says": answered}
     await register(shop, receiver.url)
     [delivery_id] = (await order(shop))["delivery_ids"]
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
 
     page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
 

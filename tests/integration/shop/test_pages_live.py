@@ -14,9 +14,8 @@ import uvicorn
 
 from shop.app import create_app
 from shop.config import Settings
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import HOSTILE_NAME, Page, read_page
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
@@ -27,7 +26,7 @@ URL = "http://127.0.0.1:9001/hook"
 
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str, shop_database_url: str | None) -> Settings:
-    """With a Redis, by which the courier's announcements reach the web process."""
+    """With a Redis, by which the engine's announcements reach the web process."""
     return Settings(
         HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
         redis_url=redis_url,
@@ -155,7 +154,7 @@ async def test_the_orders_list_shows_each_new_order(shop: httpx.AsyncClient) -> 
 
 
 async def test_an_order_and_a_delivery_show_what_a_worker_has_done(
-    shop: httpx.AsyncClient, courier: Courier, clock: Clock, receiver: Receiver
+    shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
     await register(shop, receiver.url)
@@ -169,12 +168,12 @@ async def test_an_order_and_a_delivery_show_what_a_worker_has_done(
     ):
         assert "pending" in (await order.next_message()).text
         assert "Not sent yet" in (await delivery.next_message()).text
-        await courier.deliver(delivery_id)
+        await engine.deliver()
         failed = await delivery.until("500 Internal Server Error")
         await order.until("1: 500")
         receiver.status = 200
         clock.pass_seconds(10)
-        await courier.deliver(delivery_id)
+        await engine.deliver()
         succeeded = await delivery.until("200 OK")
         await order.until("succeeded")
 
@@ -201,7 +200,7 @@ async def test_an_order_shows_by_itself_that_it_was_shipped_and_refunded(
 
 
 async def test_an_endpoint_counts_down_while_its_deliveries_are_sent_again(
-    shop: httpx.AsyncClient, courier: Courier, clock: Clock, receiver: Receiver
+    shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
     ids = [(await buy(shop))["delivery_ids"][0] for _ in range(2)]
@@ -214,16 +213,16 @@ async def test_an_endpoint_counts_down_while_its_deliveries_are_sent_again(
         await post(shop, f"/v1/webhooks/{endpoint_id}/recover", since=long_ago)
         await stream.until("pending 2")
         clock.pass_seconds(1)
-        await courier.deliver(ids[0])
+        await engine.deliver()
         await stream.until("succeeded 1")
-        await courier.deliver(ids[1])
+        await engine.deliver()
         last = await stream.until("succeeded 2")
 
     assert "pending 0" in last.text
 
 
 async def test_a_delivery_shows_by_itself_what_holds_it_back(
-    shop: httpx.AsyncClient, courier: Courier, clock: Clock
+    shop: httpx.AsyncClient, engine: Engine, clock: Clock
 ) -> None:
     endpoint_id = await register(shop, "http://127.0.0.1:1025/nobody")
     ids = [(await buy(shop))["delivery_ids"][0] for _ in range(21)]
@@ -232,8 +231,8 @@ async def test_a_delivery_shows_by_itself_what_holds_it_back(
 
     async with opened(shop, f"/deliveries/{ids[-1]}/live") as stream:
         before = await stream.next_message()
-        for delivery_id in ids[:-1]:
-            await courier.deliver(delivery_id)
+        for _delivery_id in ids[:-1]:
+            await engine.deliver()
         await stream.until("the circuit breaker of its endpoint is open")
         await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})
         await stream.until("its endpoint is paused")
@@ -269,16 +268,16 @@ async def test_endpoints_come_and_go_while_one_looks_at_them(shop: httpx.AsyncCl
 
 
 async def test_an_endpoint_that_a_worker_disabled_is_shown_so(
-    shop: httpx.AsyncClient, courier: Courier, clock: Clock, receiver: Receiver
+    shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 410
     await register(shop, receiver.url)
-    [delivery_id] = (await buy(shop))["delivery_ids"]
+    [_delivery_id] = (await buy(shop))["delivery_ids"]
     clock.pass_seconds(1)
 
     async with opened(shop, "/endpoints/live") as stream:
         assert "active" in (await stream.next_message()).text
-        await courier.deliver(delivery_id)
+        await engine.deliver()
 
         await stream.until("disabled")
 

@@ -12,7 +12,6 @@ from shop.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, EventType, Trigger
 from shop.web.deliveries.pages import PAGE_SIZE
 from shop.web.deliveries.rows import MOST_MARKS
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     HEAVIEST_PAGE,
     SCRIPT,
@@ -26,7 +25,7 @@ from tests.integration.shop.browsing import (
     register,
     state,
 )
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"
@@ -123,10 +122,10 @@ async def test_a_range_is_kept_from_page_to_page(shop: Shop, database: Database)
 
 
 async def test_a_delivery_is_found_by_any_id_whole_or_by_its_beginning_or_end(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
     event = json.loads(document["attempts"][0]["request"]["body"])["event"]
     await register(shop, "http://127.0.0.1:9002/other", event_types=["purchase.shipped"])
@@ -251,11 +250,11 @@ async def test_a_full_page_of_six_attempts_each_is_light(shop: Shop, database: D
 
 
 async def test_what_waits_is_sent_from_its_row_and_leads_back_to_the_same_view(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 503
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     visitor = Visitor(shop)
     page = await visitor.get("/deliveries", state="pending", q="127.0.0.1", newest=delivery_id)
     action = f"/deliveries/{delivery_id}/attempts"
@@ -272,10 +271,10 @@ async def test_what_waits_is_sent_from_its_row_and_leads_back_to_the_same_view(
 
 
 async def test_only_what_can_be_sent_has_a_button(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     arrived = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, arrived)
+    await attempt(engine, clock)
     endpoint_id = await register(shop, URL)
     waiting = (await order(shop))["delivery_ids"]
     await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})

@@ -9,9 +9,8 @@ from litestar.testing import AsyncTestClient
 from shop.app import create_app
 from shop.config import Settings
 from shop.heartbeats import Heartbeats, WorkerSign
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import Shop, Visitor, order, register
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 NO_REDIS = "Redis does not answer."
@@ -68,16 +67,16 @@ async def test_workers_are_shown_with_what_they_do(shop_with_redis: Shop, redis_
 
 
 async def test_what_happened_can_be_read_without_the_charts(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
-    [succeeding] = (await order(shop))["delivery_ids"]
+    [_succeeding] = (await order(shop))["delivery_ids"]
     [failing] = (await order(shop))["delivery_ids"]
     await order(shop)
     clock.pass_seconds(1)
-    await courier.deliver(succeeding)
+    await engine.deliver()
     receiver.status = 503
-    await courier.deliver(failing)
+    await engine.deliver()
 
     page = await Visitor(shop).get("/overview")
 
@@ -91,7 +90,7 @@ async def test_what_happened_can_be_read_without_the_charts(
 
 
 async def test_an_endpoints_page_tells_its_health_and_why_attempts_failed(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
     fresh = await Visitor(shop).get(f"/endpoints/{endpoint_id}")
@@ -99,7 +98,7 @@ async def test_an_endpoints_page_tells_its_health_and_why_attempts_failed(
         receiver.status = status
         [delivery_id] = (await order(shop))["delivery_ids"]
         clock.pass_seconds(1)
-        await courier.deliver(delivery_id)
+        await engine.deliver()
 
     page = await Visitor(shop).get(f"/endpoints/{endpoint_id}")
 

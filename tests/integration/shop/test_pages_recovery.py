@@ -7,7 +7,6 @@ import pytest
 
 from shop.database import Database
 from shop.models import Delivery, Endpoint
-from shop.webhooks.delivery import Courier
 from tests.integration.shop.browsing import (
     SCRIPT,
     Page,
@@ -19,7 +18,7 @@ from tests.integration.shop.browsing import (
     register,
     state,
 )
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"
@@ -48,12 +47,12 @@ def heading(page: Page, text: str) -> bool:
 
 
 async def test_recovering_counts_first_and_then_sends_again_what_did_not_arrive(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
     address = f"/endpoints/{endpoint_id}"
     arrived = (await order(shop))["delivery_ids"][0]
-    await attempt(courier, clock, arrived)
+    await attempt(engine, clock)
     lost = await cancelled_deliveries(shop, 2)
     visitor = Visitor(shop)
 
@@ -161,11 +160,11 @@ async def test_a_beginning_that_makes_no_sense_recovers_nothing(
 
 
 async def test_a_disabled_endpoint_is_enabled_before_it_is_recovered(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 410
     delivery_id = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, delivery_id)
+    await attempt(engine, clock)
     [endpoint] = (await shop.get("/v1/webhooks")).json()["data"]
     address = f"/endpoints/{endpoint['id']}"
     visitor = Visitor(shop)
@@ -229,11 +228,11 @@ async def test_what_the_log_filters_is_sent_again_after_asking(shop: Shop) -> No
 
 
 async def test_without_a_filter_all_that_did_not_arrive_is_sent_again(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     await register(shop, receiver.url)
     arrived = (await order(shop))["delivery_ids"][0]
-    await attempt(courier, clock, arrived)
+    await attempt(engine, clock)
     lost = await cancelled_deliveries(shop, 1)
     visitor = Visitor(shop)
 
@@ -247,9 +246,10 @@ async def test_without_a_filter_all_that_did_not_arrive_is_sent_again(
 
 
 async def test_nothing_to_send_again_is_said_with_the_filter(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
-    await attempt(courier, clock, await new_delivery(shop, receiver.url))
+    await new_delivery(shop, receiver.url)
+    await attempt(engine, clock)
     visitor = Visitor(shop)
 
     page = await visitor.get("/deliveries/retry", state="succeeded")
@@ -264,11 +264,11 @@ async def test_nothing_to_send_again_is_said_with_the_filter(
 
 
 async def test_what_cannot_be_reached_is_counted_apart(
-    shop: Shop, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 410
-    gone = await new_delivery(shop, receiver.url)
-    await attempt(courier, clock, gone)
+    await new_delivery(shop, receiver.url)
+    await attempt(engine, clock)
     await register(shop, URL)
     await cancelled_deliveries(shop, 1)
 

@@ -8,10 +8,9 @@ from shop.database import Database
 from shop.models import Attempt
 from shop.vocabulary import Trigger
 from shop.webhooks.by_hand import resend
-from shop.webhooks.delivery import Courier
 from shop.webhooks.log import find_delivery
 from shop.webhooks.vault import Vault
-from tests.integration.shop.conftest import Clock
+from tests.integration.shop.conftest import Clock, Engine
 from tests.integration.shop.test_delivery import buy
 from tests.receiver import Receiver
 
@@ -24,13 +23,13 @@ async def attempts_of(database: Database, delivery_id: str) -> list[Attempt]:
 
 
 async def test_the_first_attempt_is_due_at_once_and_need_not_say_why(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
     created_at = clock.now
     clock.pass_seconds(3)  # no worker was free
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     [first] = await attempts_of(database, delivery_id)
     assert (first.decided_at, first.due_at, first.delay) == (created_at, created_at, None)
@@ -38,15 +37,15 @@ async def test_the_first_attempt_is_due_at_once_and_need_not_say_why(
 
 
 async def test_a_retry_records_what_the_schedule_said_and_when_it_was_decided(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
     delivery_id = await buy(database, clock, vault, receiver.url)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     decided_at = clock.now
 
     clock.pass_seconds(10.5)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     second = (await attempts_of(database, delivery_id))[1]
     assert second.delay == {"schedule": 10, "jitter": 0, "retry_after": 0}
@@ -60,7 +59,7 @@ async def test_a_retry_records_what_the_schedule_said_and_when_it_was_decided(
 async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_or_not(
     asked: str,
     kept: float,
-    courier: Courier,
+    engine: Engine,
     database: Database,
     clock: Clock,
     vault: Vault,
@@ -68,11 +67,11 @@ async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_o
 ) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": asked}
     delivery_id = await buy(database, clock, vault, receiver.url)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     decided_at = clock.now
 
     clock.pass_seconds(3600)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     second = (await attempts_of(database, delivery_id))[1]
     assert second.delay == {"schedule": 10, "jitter": 0, "retry_after": kept}
@@ -80,17 +79,17 @@ async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_o
 
 
 async def test_what_a_person_sends_again_is_due_at_that_moment_and_waits_for_nothing(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     receiver.status = 500
     delivery_id = await buy(database, clock, vault, receiver.url)
-    await courier.deliver(delivery_id)
+    await engine.deliver()
     clock.pass_seconds(2)  # while the retry waits
 
     async with database.writing() as session:
         await resend(session, delivery_id, now=clock.now)
     clicked_at = clock.now
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     second = (await attempts_of(database, delivery_id))[1]
     assert second.trigger == Trigger.MANUAL
@@ -98,14 +97,14 @@ async def test_what_a_person_sends_again_is_due_at_that_moment_and_waits_for_not
 
 
 async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
     due_at = clock.now
-    await courier.ledger.claim(delivery_id)
+    await engine.claim()
     clock.pass_seconds(6)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     [first] = await attempts_of(database, delivery_id)
     assert first.due_at == due_at
@@ -113,11 +112,11 @@ async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
 
 
 async def test_where_the_time_went_is_kept(
-    courier: Courier, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, vault, receiver.url)
 
-    await courier.deliver(delivery_id)
+    await engine.deliver()
 
     [first] = await attempts_of(database, delivery_id)
     assert first.timings

@@ -19,14 +19,13 @@ from shop.orders import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks import endpoints, steps
 from shop.webhooks.deletion import delete_endpoint, finish_deletions
-from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import EndpointChange, NewEndpoint
 from shop.webhooks.log import DeliveryFilter
 from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover, resend_undelivered
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from tests.integration.shop.browsing import Shop, Visitor, order, register, state
-from tests.integration.shop.conftest import Clock, StartWorker
+from tests.integration.shop.conftest import Clock, Engine, StartWorker
 from tests.receiver import Receiver
 from tests.waiting import PATIENCE_SECONDS, eventually
 
@@ -159,7 +158,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was_disabled(
-    shop: Shop, database: Database, courier: Courier, clock: Clock, receiver: Receiver
+    shop: Shop, database: Database, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     path = f"/v1/webhooks/{await register(shop, receiver.url)}"
     [cancelled] = (await order(shop))["delivery_ids"]
@@ -174,8 +173,7 @@ async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was
     assert await state(shop, cancelled) == "cancelled"
     answer = await shop.post(f"{path}/recover", json=LONG_AGO)
     clock.now = datetime.now(UTC) + timedelta(seconds=1)
-    for delivery_id in await courier.find_due(limit=10):
-        await courier.deliver(delivery_id)
+    await engine.deliver(limit=10)
 
     assert answer.status_code == 202
     assert answer.json() == dry.json() == {"count": 3, "resent": 1, "created": 2}
@@ -276,7 +274,7 @@ async def test_counting_says_what_recovering_does(world: World) -> None:
     ("status", "waiting"), [(EndpointStatus.PAUSED, 1), (EndpointStatus.DISABLED, 0)]
 )
 async def test_a_paused_endpoint_gets_deliveries_that_wait_and_a_disabled_one_gets_none(
-    status: EndpointStatus, waiting: int, world: World, courier: Courier
+    status: EndpointStatus, waiting: int, world: World, engine: Engine
 ) -> None:
     endpoint_id = await world.register()
     if status is EndpointStatus.PAUSED:
@@ -287,20 +285,20 @@ async def test_a_paused_endpoint_gets_deliveries_that_wait_and_a_disabled_one_ge
     await world.buy()
 
     assert await world.pending() == waiting
-    assert await courier.find_due(limit=10) == []
+    assert not await engine.is_anything_due()
 
 
 async def test_what_a_paused_endpoint_missed_is_created_and_waits(
-    world: World, courier: Courier
+    world: World, engine: Engine
 ) -> None:
     endpoint_id = await world.registered_and_missed(1)
     await world.change(endpoint_id, status=EndpointStatus.PAUSED)
 
     assert (await world.recover(endpoint_id)).created == 1
 
-    assert await courier.find_due(limit=10) == []
+    assert not await engine.is_anything_due()
     await world.enable(endpoint_id)
-    assert len(await courier.find_due(limit=10)) == 1
+    assert await engine.is_anything_due()
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -444,13 +442,12 @@ async def test_a_large_change_is_announced_once_and_not_row_by_row(
 
 @pytest.mark.usefixtures("small_steps")
 async def test_nothing_is_sent_to_a_deleted_endpoint_whose_deliveries_are_not_all_cancelled_yet(
-    world: World, courier: Courier, receiver: Receiver
+    world: World, engine: Engine, receiver: Receiver
 ) -> None:
     endpoint_id = await half_deleted(world, receiver.url)
 
     assert await world.pending() == 2 * STEP
-    for delivery in await world.deliveries():
-        await courier.deliver(delivery.id)
+    await engine.deliver(limit=100)
 
     assert receiver.requests == []
     async with world.database.reading() as session:

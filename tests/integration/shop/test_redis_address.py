@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shop.config import Settings
 from shop.embedded_redis import find_server
-from shop.queue import DeliveryQueue
+from shop.redis.wake_ups import WakeUps
 from tests.demo import free_ports
 from tests.integration.shop.conftest import process
 from tests.waiting import eventually
@@ -49,7 +49,7 @@ async def test_a_password_with_reserved_characters_and_an_empty_path_are_taken_b
     address: str, port: int, settings: Settings
 ) -> None:
     url = address.format(password=QUOTED, port=port)
-    queue = DeliveryQueue(url)  # the web process's end
+    wake_ups = WakeUps(url)  # the web process's end
     worker = process(
         "shop.worker",
         HOOKSHOP_VAR=str(settings.var),
@@ -60,11 +60,12 @@ async def test_a_password_with_reserved_characters_and_an_empty_path_are_taken_b
     with worker as running:
         async with Redis(port=port, password=PASSWORD) as redis:
             await eventually(lambda: has_worked(redis), "the worker works")
-            await queue.wake(["dlv_nothing"])
-            await eventually(lambda: is_empty(queue), "the worker has taken the job")
+            wake_ups.send()
+            await wake_ups.flush()
+            await eventually(lambda: is_empty(wake_ups), "the worker has taken the job")
         assert running.poll() is None
 
-    await queue.close()
+    await wake_ups.close()
 
 
 async def has_worked(redis: Redis) -> bool:
@@ -74,8 +75,8 @@ async def has_worked(redis: Redis) -> bool:
         return False
 
 
-async def is_empty(queue: DeliveryQueue) -> bool:
-    return await queue.depth() == 0
+async def is_empty(wake_ups: WakeUps) -> bool:
+    return await wake_ups.depth() == 0
 
 
 async def test_a_worker_waits_for_a_redis_that_starts_after_it(

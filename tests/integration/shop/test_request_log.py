@@ -94,7 +94,7 @@ async def test_an_order_is_followed_from_its_request_to_its_deliveries(
 
     [delivery_id] = (await order(shop))["delivery_ids"]
 
-    [line] = [each for each in lines(log, "shop.queue") if each.levelno == logging.INFO]
+    [line] = [each for each in lines(log, "shop.redis.wake_ups") if each.levelno == logging.INFO]
     [access] = lines(log, "shop.web.request_log")
     assert line.__dict__["delivery_id"] == delivery_id
     assert line.__dict__["request_id"] == access.__dict__["request_id"]

@@ -17,7 +17,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from shop.web.deliveries.curl import as_curl
-from shop.webhooks.http_client import HttpClient, OutgoingRequest
+from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest
 from shop.webhooks.url_policy import UrlPolicy
 from tests.integration.shop.conftest import StartWorker
 from tests.pages import Visitor

@@ -18,14 +18,13 @@ from shop.tallies import AttemptTally, DeliveryTally, merge_tallies
 from shop.vocabulary import DeliveryState
 from shop.webhooks import endpoints, retention
 from shop.webhooks.by_hand import cancel, resend
-from shop.webhooks.delivery import Courier
 from shop.webhooks.endpoints import NewEndpoint
 from shop.webhooks.log import count_by_state, read_stats
 from shop.webhooks.retention import STEP, prune
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
 from tests.integration.shop.browsing import Visitor
-from tests.integration.shop.conftest import Clock, StartWorker
+from tests.integration.shop.conftest import Clock, Engine, StartWorker
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
@@ -36,8 +35,8 @@ NOBODY = "http://127.0.0.1:1025/nobody"
 class World:
     """A shop 40 days ago, on real SQLite."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault, courier: Courier) -> None:
-        self.database, self.clock, self.vault, self.courier = database, clock, vault, courier
+    def __init__(self, database: Database, clock: Clock, vault: Vault, engine: Engine) -> None:
+        self.database, self.clock, self.vault, self.engine = database, clock, vault, engine
         clock.now = datetime.now(UTC) - timedelta(days=40)
 
     async def register(self, url: str) -> str:
@@ -54,8 +53,8 @@ class World:
         return placed.order.id, list(placed.delivery_ids)
 
     async def deliver(self, *delivery_ids: str) -> None:
-        for delivery_id in delivery_ids:
-            await self.courier.deliver(delivery_id)
+        for _delivery_id in delivery_ids:
+            await self.engine.deliver()
 
     async def prune(self) -> int:
         return await prune(self.database, before=datetime.now(UTC) - timedelta(days=DAYS))
@@ -70,8 +69,8 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, clock: Clock, vault: Vault, courier: Courier) -> World:
-    return World(database, clock, vault, courier)
+def world(database: Database, clock: Clock, vault: Vault, engine: Engine) -> World:
+    return World(database, clock, vault, engine)
 
 
 async def test_only_what_is_old_and_has_succeeded_goes(world: World, receiver: Receiver) -> None:

@@ -1,16 +1,19 @@
 """The worker as a process of its own, with a real Redis."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shop.config import Settings
 from shop.database import Database
 from shop.orders import Item, place_order
-from shop.queue import LARGEST_WAKE_UP, DeliveryQueue
+from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import DeliveryState
 from shop.webhooks import endpoints
 from shop.webhooks.endpoints import NewEndpoint
@@ -22,10 +25,16 @@ from tests.waiting import eventually, wait_for
 
 
 @pytest.fixture
-async def queue(redis_url: str) -> AsyncIterator[DeliveryQueue]:
-    queue = DeliveryQueue(redis_url)
-    yield queue
-    await queue.close()
+async def wake_ups(redis_url: str) -> AsyncIterator[WakeUps]:
+    wake_ups = WakeUps(redis_url)
+    yield wake_ups
+    await wake_ups.close()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as redis:
+        yield redis
 
 
 async def buy(database: Database, settings: Settings, url: str) -> list[str]:
@@ -52,12 +61,13 @@ async def count(database: Database, state: DeliveryState) -> int:
 async def test_a_wake_up_makes_the_worker_deliver(
     database: Database,
     settings: Settings,
-    queue: DeliveryQueue,
+    wake_ups: WakeUps,
     receiver: Receiver,
     start_worker: StartWorker,
 ) -> None:
     start_worker()
-    await queue.wake(await buy(database, settings, receiver.url))
+    await buy(database, settings, receiver.url)
+    wake_ups.send()
 
     async def delivered() -> bool:
         return await count(database, DeliveryState.SUCCEEDED) == 1
@@ -66,23 +76,36 @@ async def test_a_wake_up_makes_the_worker_deliver(
     assert len(receiver.requests) == 1
 
 
-async def test_orders_of_the_same_moment_share_a_wake_up(queue: DeliveryQueue) -> None:
-    orders = range(2 * LARGEST_WAKE_UP)
-    await asyncio.gather(*(queue.wake([f"dlv_{number}"]) for number in orders))
+async def test_commits_of_the_same_moment_share_a_wake_up(wake_ups: WakeUps) -> None:
+    for _order in range(100):
+        wake_ups.send()
 
-    assert await queue.length() == 2
+    async def is_sent() -> bool:
+        return await wake_ups.length() > 0
+
+    await eventually(is_sent, "a wake-up is sent")
+    assert await wake_ups.length() <= 2
+
+
+async def test_a_wake_up_is_sent_after_the_commit_that_came_last(wake_ups: WakeUps) -> None:
+    wake_ups.send()
+    await asyncio.sleep(0)  # the first is on its way: a worker may look before the next commit
+    wake_ups.send()
+    await wake_ups.close()
+
+    assert await wake_ups.length() == 2
 
 
 async def test_an_attempt_tells_when_its_worker_was_woken(
     database: Database,
     settings: Settings,
-    queue: DeliveryQueue,
+    wake_ups: WakeUps,
     receiver: Receiver,
     start_worker: StartWorker,
 ) -> None:
     start_worker()
     [delivery_id] = await buy(database, settings, receiver.url)
-    await queue.wake([delivery_id])
+    wake_ups.send()
 
     async def attempted() -> DeliveryDetail | None:
         async with database.reading() as session:
@@ -158,14 +181,14 @@ async def test_a_worker_told_to_stop_exits_cleanly(
 
 @pytest.mark.usefixtures("database")
 async def test_workers_told_to_stop_among_many_wake_ups_end_in_peace(
-    queue: DeliveryQueue, start_worker: StartWorker
+    redis: Redis, wake_ups: WakeUps, start_worker: StartWorker
 ) -> None:
     for number in range(1000):
-        await queue.wake([f"dlv_{number}"])  # of no delivery: the wake-ups alone are at stake
+        await put_job(redis, str(number), LOOK)
     workers = [start_worker() for _ in range(3)]  # each is likely to be caught in an awkward moment
 
     async def have_begun() -> bool:
-        return await queue.length() < 700
+        return await wake_ups.length() < 700
 
     await eventually(have_begun, "some wake-ups are done")
     for worker in workers:
@@ -173,3 +196,120 @@ async def test_workers_told_to_stop_among_many_wake_ups_end_in_peace(
 
     ends = {await asyncio.to_thread(worker.wait, 20) for worker in workers}
     assert ends <= {0, -signal.SIGTERM}  # the latter if it had not even begun
+
+
+LOOK = json.dumps({"f": "look", "a": [], "k": {}, "t": None, "et": 1_800_000_000_000})
+MALFORMED = {
+    "no JSON": "\x80 pickle",
+    "a list": "[]",
+    "too deep": "[" * 100_000,
+    "nothing in it": "{}",
+    "another job": LOOK.replace("look", "deliver"),
+    "a job with arguments": LOOK.replace('"a": []', '"a": ["dlv_1"]'),
+    "arguments that are none": LOOK.replace('"a": []', '"a": 5'),
+    "a name that is none": LOOK.replace('"look"', "[1]"),
+    "tries that are no number": LOOK.replace("null", '"many"'),
+    "a time that is no number": LOOK.replace("1800000000000", '"now"'),
+    "a time beyond all years": LOOK.replace("1800000000000", "9" * 30),
+    "a time that never was": LOOK.replace("1800000000000", "NaN"),
+}
+
+
+async def put_job(redis: Redis, job_id: str | bytes, raw: str) -> None:
+    name = job_id if isinstance(job_id, bytes) else job_id.encode()
+    await redis.set(b"arq:job:" + name, raw)
+    await redis.zadd("arq:queue", {name: 1})
+
+
+async def test_malformed_jobs_are_dropped_and_the_worker_goes_on(
+    database: Database,
+    settings: Settings,
+    redis: Redis,
+    wake_ups: WakeUps,
+    receiver: Receiver,
+    start_worker: StartWorker,
+) -> None:
+    for name, raw in MALFORMED.items():
+        await put_job(redis, name, raw)
+    await put_job(redis, b"\xff\xfe", LOOK)
+    await redis.zadd("arq:queue", {"without a body": 1})
+    await redis.lpush("arq:job:a list in Redis", "1")  # type: ignore[misc]  # as redis-py types it
+    await redis.zadd("arq:queue", {"a list in Redis": 1})
+
+    worker = start_worker()
+
+    async def is_empty() -> bool:
+        return await wake_ups.length() == 0
+
+    await eventually(is_empty, "all jobs are dropped")
+    await buy(database, settings, receiver.url)
+    wait_for(lambda: receiver.requests, "the worker delivers")
+    assert worker.poll() is None
+
+
+async def test_a_queue_that_is_no_queue_is_emptied(
+    database: Database,
+    settings: Settings,
+    redis: Redis,
+    wake_ups: WakeUps,
+    receiver: Receiver,
+    start_worker: StartWorker,
+) -> None:
+    await redis.set("arq:queue", "a text")
+    worker = start_worker()
+
+    async def can_be_read() -> bool:
+        try:
+            return await wake_ups.length() == 0
+        except ResponseError:
+            return False
+
+    await eventually(can_be_read, "the key is gone")
+    await buy(database, settings, receiver.url)
+    wait_for(lambda: receiver.requests, "the worker delivers")
+    assert worker.poll() is None
+
+
+@pytest.mark.parametrize("fault", ["out of memory", "a replica"])
+async def test_a_redis_that_answers_reads_and_refuses_writes_stops_no_delivery(
+    fault: str,
+    database: Database,
+    settings: Settings,
+    redis: Redis,
+    wake_ups: WakeUps,
+    receiver: Receiver,
+    start_worker: StartWorker,
+) -> None:
+    worker = start_worker()
+    if fault == "a replica":
+        await redis.replicaof("127.0.0.1", "1")
+    else:
+        await redis.config_set("maxmemory", 1)
+
+    for _ in range(20):
+        await buy(database, settings, receiver.url)
+        wake_ups.send()
+
+    async def all_delivered() -> bool:
+        return await count(database, DeliveryState.SUCCEEDED) == 20
+
+    await eventually(all_delivered, "all deliveries succeed")
+    assert worker.poll() is None
+
+
+async def test_a_worker_outlives_its_redis(
+    database: Database,
+    settings: Settings,
+    receiver: Receiver,
+    start_worker: StartWorker,
+    redis: Redis,
+) -> None:
+    worker = start_worker()
+    await buy(database, settings, receiver.url)
+    wait_for(lambda: receiver.requests, "the worker is at work")
+
+    await redis.shutdown(nosave=True)
+    await buy(database, settings, receiver.url)
+
+    wait_for(lambda: len(receiver.requests) == 2, "the worker delivers without Redis")
+    assert worker.poll() is None

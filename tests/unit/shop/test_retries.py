@@ -1,6 +1,6 @@
 import pytest
 
-from shop.webhooks.retries import JITTER, NAMED_SCHEDULES, Delay, RetrySchedule
+from shop.webhooks.rules.retries import JITTER, NAMED_SCHEDULES, Delay, RetrySchedule
 
 
 def no_jitter() -> float:

@@ -10,7 +10,7 @@ from shop.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.web.deliveries.rows import Mark, Row, view_row
 from shop.webhooks.log import LogRow
-from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules.retries import RetrySchedule
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SIX = RetrySchedule((0, 2, 4, 8, 15, 30))
@@ -54,7 +54,7 @@ def row(
         "ord_1",
         1490,
     )
-    return view_row(found, attempts, schedule)
+    return view_row(found, attempts, schedule, NOON)
 
 
 def attempt(number: int, outcome: int | str) -> Attempt:

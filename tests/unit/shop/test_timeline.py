@@ -4,7 +4,7 @@ from typing import Any
 from shop.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, EventType, Trigger
 from shop.web.deliveries.timeline import Step, build_timeline, summarise
-from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules.retries import RetrySchedule
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SCHEDULE = RetrySchedule((0, 2, 4, 8))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from shop.vocabulary import Trigger
 from shop.web.deliveries.waits import FULL_BAR, Bar, Wait
-from shop.webhooks.retries import Delay
+from shop.webhooks.rules.retries import Delay
 
 
 def words(wait: Wait) -> list[tuple[str, str]]:
@@ -76,7 +77,13 @@ def test_what_is_due_at_once_needs_no_bar_unless_it_was_late() -> None:
 
 
 def test_what_was_sent_by_hand_says_so() -> None:
-    assert words(Wait(None, by_hand=True)) == [("by-hand", "sent by hand, due at once")]
+    sent_again = Wait(None, trigger=Trigger.MANUAL)
+    assert words(sent_again) == [("by-hand", "sent by hand, due at once")]
+
+
+def test_an_attempt_on_a_fresh_connection_says_that_it_costs_no_step() -> None:
+    [(_kind, text)] = words(Wait(None, trigger=Trigger.RECONNECT))
+    assert text == "on a fresh connection, due at once; no step of the schedule"
 
 
 def test_a_start_before_the_plan_blames_the_clock() -> None:

@@ -1,13 +1,18 @@
 from datetime import UTC, datetime, timedelta
 
-from shop.webhooks.breaker import FAILURES_TO_OPEN, FIRST_PAUSE, LONGEST_PAUSE, Breaker
+from shop.webhooks.rules.circuit_breaker import (
+    FAILURES_TO_OPEN,
+    MAX_PAUSE,
+    MIN_PAUSE,
+    CircuitBreaker,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def failed(times: int) -> Breaker:
+def failed(times: int) -> CircuitBreaker:
     """A breaker that saw so many failures in a row, all at the same moment."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(times):
         breaker = breaker.after_failure(NOW)
     return breaker
@@ -18,7 +23,7 @@ def test_a_few_failures_open_nothing() -> None:
 
 
 def test_one_failure_too_many_opens_it_for_the_first_pause() -> None:
-    assert failed(FAILURES_TO_OPEN).probe_at == NOW + FIRST_PAUSE
+    assert failed(FAILURES_TO_OPEN).probe_at == NOW + MIN_PAUSE
 
 
 def test_what_was_sent_before_it_opened_does_not_prolong_the_pause() -> None:
@@ -34,8 +39,8 @@ def test_each_failed_probe_doubles_the_pause_up_to_a_minute() -> None:
         assert breaker.probe_at
         pauses.append(breaker.probe_at - probed_at)
 
-    assert pauses[:3] == [2 * FIRST_PAUSE, 4 * FIRST_PAUSE, 8 * FIRST_PAUSE]
-    assert pauses[-1] == LONGEST_PAUSE
+    assert pauses[:3] == [2 * MIN_PAUSE, 4 * MIN_PAUSE, 8 * MIN_PAUSE]
+    assert pauses[-1] == MAX_PAUSE
 
 
 def test_a_day_of_failed_probes_overflows_nothing() -> None:
@@ -44,8 +49,8 @@ def test_a_day_of_failed_probes_overflows_nothing() -> None:
         now += timedelta(minutes=2)
         breaker = breaker.after_failure(now)
 
-    assert breaker.probe_at == now + LONGEST_PAUSE
+    assert breaker.probe_at == now + MAX_PAUSE
 
 
 def test_one_success_closes_it() -> None:
-    assert failed(FAILURES_TO_OPEN).after_success() == Breaker()
+    assert failed(FAILURES_TO_OPEN).after_success() == CircuitBreaker()

@@ -2,29 +2,29 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shop.webhooks.outcomes import Outcome, judge, retry_after_seconds
+from shop.webhooks.rules.responses import Outcome, outcome_of, retry_after_seconds
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_succeeds(status: int) -> None:
-    assert judge(status) is Outcome.SUCCEEDED
+    assert outcome_of(status) is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize(
     "status", [199, 300, 301, 304, 307, 400, 401, 404, 409, 429, 500, 503, 599]
 )
 def test_other_answers_are_tried_again_redirects_included(status: int) -> None:
-    assert judge(status) is Outcome.RETRY
+    assert outcome_of(status) is Outcome.RETRY
 
 
 def test_no_answer_is_tried_again() -> None:
-    assert judge(None) is Outcome.RETRY
+    assert outcome_of(None) is Outcome.RETRY
 
 
 def test_410_means_that_the_endpoint_is_gone() -> None:
-    assert judge(410) is Outcome.GONE
+    assert outcome_of(410) is Outcome.GONE
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from shop.webhooks.stopwatch import Stopwatch
+from shop.webhooks.engine.stopwatch import Stopwatch
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.urls import UrlRefused
 

@@ -1,7 +1,4 @@
-"""What an endpoint's answer means for the delivery. Pure: the README's table, as a function.
-
-Called by ``webhooks.delivery`` after each attempt.
-"""
+"""What an endpoint's response means for the delivery: the README's table, as functions."""
 
 import re
 from collections.abc import Mapping
@@ -11,21 +8,21 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 # An endpoint may ask for patience, but not park a delivery for weeks.
-LONGEST_RETRY_AFTER_SECONDS = 3600
+MAX_RETRY_AFTER_SECONDS = 3600
 _SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)
-_MAY_SAY_WHEN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_RETRY_AFTER_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 class Outcome(Enum):
-    """What becomes of a delivery after an attempt."""
+    """What an attempt means for its delivery."""
 
     SUCCEEDED = auto()
     RETRY = auto()
     GONE = auto()  # the endpoint wants nothing more: give up, and disable it
 
 
-def judge(status: int | None) -> Outcome:
-    """The outcome of an answer's status; ``None`` stands for no answer."""
+def outcome_of(status: int | None) -> Outcome:
+    """Return the outcome of a response's status; ``None`` stands for no response."""
     if status is None:
         return Outcome.RETRY
     if 200 <= status < 300:  # noqa: PLR2004 – RFC 9110, section 15.3: successful
@@ -36,15 +33,15 @@ def judge(status: int | None) -> Outcome:
 def retry_after_seconds(
     status: int | None, headers: Mapping[str, str] | None, *, now: datetime
 ) -> float:
-    """How long the endpoint asks us to wait, at most an hour; 0 when it asks for nothing.
+    """Return how long the endpoint asks us to wait, in seconds, at most an hour; 0 if it does not.
 
-    ``headers``: names in lower case. RFC 9110, section 10.2.3: a number of seconds or a date; what
-    is neither is ignored.
+    ``headers``: names in lower case. RFC 9110, section 10.2.3: a number of seconds or a date;
+    anything else is ignored.
     """
-    if status not in _MAY_SAY_WHEN or not headers:
+    if status not in _RETRY_AFTER_STATUSES or not headers:
         return 0
     asked = _seconds(headers.get("retry-after", "").strip(), now)
-    return min(max(asked, 0), LONGEST_RETRY_AFTER_SECONDS)
+    return min(max(asked, 0), MAX_RETRY_AFTER_SECONDS)
 
 
 def _seconds(text: str, now: datetime) -> float:

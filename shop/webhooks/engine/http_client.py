@@ -15,13 +15,13 @@ import aiohttp
 from yarl import URL
 
 from shop import __version__
-from shop.webhooks.connections import (
+from shop.webhooks.engine.connections import (
     BlockedAddress,
     Exchange,
     GuardedConnector,
     current_exchange,
 )
-from shop.webhooks.stopwatch import Phase, Timings
+from shop.webhooks.engine.stopwatch import Phase, Timings
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.urls import UrlRefused, parse_url
 
@@ -54,7 +54,7 @@ class OutgoingRequest:
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """What came of a request. ``status`` or ``error`` is set, never both.
 
     ``request_headers`` and ``headers``: names in lower case. ``body``: raw bytes, at most 16 KiB;
@@ -100,41 +100,41 @@ class HttpClient:
             auto_decompress=False,
         )
 
-    async def send(self, outgoing: OutgoingRequest) -> Answer:
+    async def send(self, outgoing: OutgoingRequest) -> Response:
         """Post the request within the total deadline. Never raise for what the receiver does."""
-        answer = Answer({})
+        response = Response({})
         started, exchange = time.perf_counter(), Exchange(outgoing.fresh_connection)
         current_exchange.set(exchange)  # each delivery is a task, and has a context, of its own
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self._exchange(outgoing, answer, exchange)
+                await self._exchange(outgoing, response, exchange)
         except _FAILURES as error:
-            _note_failure(answer, exchange, error)
+            _note_failure(response, exchange, error)
         exchange.stopwatch.turn_to(None)
-        answer.timings = exchange.stopwatch.read_off()
-        answer.duration_ms = round((time.perf_counter() - started) * 1000)
-        return answer
+        response.timings = exchange.stopwatch.read_off()
+        response.duration_ms = round((time.perf_counter() - started) * 1000)
+        return response
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
 
     async def _exchange(
-        self, outgoing: OutgoingRequest, answer: Answer, exchange: Exchange
+        self, outgoing: OutgoingRequest, response: Response, exchange: Exchange
     ) -> None:
         url, host = _address(outgoing.url)
         length = str(len(outgoing.body))
         headers = {"Host": host, **_HEADERS, **outgoing.headers, "Content-Length": length}
-        answer.request_headers = {name.lower(): value for name, value in headers.items()}
+        response.request_headers = {name.lower(): value for name, value in headers.items()}
         async with self._session.post(
             url, headers=headers, data=outgoing.body, allow_redirects=False
-        ) as response:
+        ) as received:
             exchange.stopwatch.turn_to(Phase.READING)
-            answer.status = response.status
-            answer.headers = _response_headers(response)
+            response.status = received.status
+            response.headers = _response_headers(received)
             if exchange.connection:
-                exchange.connection.begin_body(response.content)
-            await _read_body(response.content, answer)
+                exchange.connection.begin_body(received.content)
+            await _read_body(received.content, response)
 
 
 # Cached: most requests go where others went just before.
@@ -153,10 +153,10 @@ def _address(url: str) -> tuple[URL, str]:
     return address, parts.host_header
 
 
-def _response_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+def _response_headers(received: aiohttp.ClientResponse) -> dict[str, str]:
     """Return them with names in lower case; values of a repeated one are joined by commas."""
     headers: dict[str, str] = {}
-    for raw_name, raw_value in response.raw_headers:
+    for raw_name, raw_value in received.raw_headers:
         name, value = _decode(raw_name).lower(), _decode(raw_value)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
@@ -169,25 +169,25 @@ def _decode(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-async def _read_body(body: aiohttp.StreamReader, answer: Answer) -> None:
+async def _read_body(body: aiohttp.StreamReader, response: Response) -> None:
     """Keep as much of the body as is kept; what is left unread closes the connection."""
-    answer.body = b""
+    response.body = b""
     async for chunk in body.iter_any():
-        answer.body += chunk
-        if len(answer.body) > MAX_RESPONSE_BODY_BYTES:
-            answer.body = answer.body[:MAX_RESPONSE_BODY_BYTES]
-            answer.truncated = True
+        response.body += chunk
+        if len(response.body) > MAX_RESPONSE_BODY_BYTES:
+            response.body = response.body[:MAX_RESPONSE_BODY_BYTES]
+            response.truncated = True
             return
 
 
-def _note_failure(answer: Answer, exchange: Exchange, error: BaseException) -> None:
-    if answer.status is not None:
-        answer.truncated = True  # the status line arrived and counts; only the body is incomplete
+def _note_failure(response: Response, exchange: Exchange, error: BaseException) -> None:
+    if response.status is not None:
+        response.truncated = True  # the status line arrived and counts; only the body is incomplete
         return
     causes = _causes(error)
-    answer.error, answer.error_detail = _describe(causes)
+    response.error, response.error_detail = _describe(causes)
     is_lost = any(isinstance(cause, _CLOSED_OR_RESET) for cause in causes)
-    answer.connection_lost_on_reuse = is_lost and exchange.is_unanswered_on_reuse
+    response.connection_lost_on_reuse = is_lost and exchange.is_unanswered_on_reuse
 
 
 def _causes(error: BaseException) -> list[BaseException]:

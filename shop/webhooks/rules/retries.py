@@ -1,6 +1,6 @@
 """When a failed delivery is tried again. Pure rules: no clock, no dice, no database.
 
-Called by ``webhooks.delivery`` after each attempt; the schedule comes from ``SHOP_RETRY_SCHEDULE``.
+The schedule comes from ``SHOP_RETRY_SCHEDULE``.
 """
 
 from collections.abc import Callable

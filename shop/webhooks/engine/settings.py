@@ -1,20 +1,19 @@
-"""How deliveries are made, as the worker is set up; handed to all who make and record attempts."""
+"""How a worker delivers: its settings, its clock and its source of randomness."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shop.webhooks.retries import RetrySchedule
+from shop.webhooks.rules.retries import RetrySchedule
 
-# How long past the request's deadline a claim holds: enough to record the attempt.
+# How long a claim outlasts the request's deadline: enough time to record the attempt.
 LEASE_MARGIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryRules:
-    """Settings, clock and dice.
+class DeliverySettings:
+    """``issuer``: the shop's public URL, named in each token. ``random``: returns 0 up to 1.
 
-    ``issuer``: the shop's public URL, named in each token. ``random``: from 0 up to 1.
     ``disable_after``: failed deliveries in a row that disable an endpoint; 0 for never.
     """
 
@@ -27,5 +26,5 @@ class DeliveryRules:
 
     @property
     def lease(self) -> timedelta:
-        """How long a claim holds."""
+        """How long a claim is valid."""
         return self.request_timeout + LEASE_MARGIN

@@ -1,0 +1,21 @@
+"""Attempts that use up no step of the schedule, failures that count once, and Retry-After."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "r0007"
+down_revision = "r0006"
+
+
+def upgrade() -> None:
+    """Add the columns. Programs of the version before, which do not know them, still write rows."""
+    op.add_column(
+        "delivery",
+        sa.Column("reconnect_count", sa.Integer(), nullable=False, server_default="0"),
+    )
+    op.add_column(
+        "delivery",
+        sa.Column("counted_as_failed", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
+    op.execute("UPDATE delivery SET counted_as_failed = true WHERE state = 'failed'")
+    op.add_column("endpoint", sa.Column("hold_until", sa.DateTime(timezone=True), nullable=True))

@@ -1,0 +1,281 @@
+"""Claims due deliveries, so that exactly one worker sends each.
+
+A delivery is due if its ``next_attempt_at`` has passed and its endpoint is active, is not on hold
+and has a closed circuit breaker. Each endpoint gets its share: only so many requests to it may be
+in flight. A claim has a lease, in case its worker dies, and a fencing number, in case that worker
+comes back to life.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, not_
+from sqlalchemy import select as core_select
+from sqlmodel import and_, col, func, or_, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.database import Database
+from shop.models import Delivery, Endpoint, Message
+from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
+from shop.webhooks import states
+from shop.webhooks.endpoint_secrets import LockedSecret, locked_secrets
+
+# The longest lease that any worker may give, whatever its settings: a request of 60 s and a margin.
+MAX_LEASE = timedelta(seconds=63)
+# Clocks of several machines differ a little; more than this is a clock that was set back.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to make a delivery's next attempt, and all that it takes to make it.
+
+    Valid as long as ``fence`` is the delivery's newest number. ``body``: the stored bytes.
+    ``secrets``: those that sign now, newest first, still encrypted.
+    """
+
+    delivery_id: str
+    endpoint_id: str
+    message_id: str
+    message_created_at: datetime
+    order_id: str | None
+    body: bytes
+    attempt_count: int  # before this one
+    reconnect_count: int
+    counted_as_failed: bool
+    trigger: Trigger
+    waits_since: datetime
+    due_at: datetime
+    delay: dict[str, float] | None
+    fence: int
+    webhook_url: str
+    secrets: Sequence[LockedSecret]
+
+    @property
+    def attempt_number(self) -> int:
+        """Counts from 1."""
+        return self.attempt_count + 1
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a line of the log about it should carry, as ``extra``."""
+        return {
+            "delivery_id": self.delivery_id,
+            "attempt": self.attempt_number,
+            "message_id": self.message_id,
+            "endpoint_id": self.endpoint_id,
+            "order_id": self.order_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """``has_more``: the limit cut it short, so there may be more for somebody to claim."""
+
+    claims: Sequence[Claim] = ()
+    has_more: bool = False
+
+
+async def lock_endpoints_in_play(
+    session: AsyncSession, *, also: Collection[str], now: datetime
+) -> dict[str, Endpoint]:
+    """Return the endpoints for which something is due, and those with the ids in ``also``.
+
+    Until the transaction ends, no other worker claims for them. (PostgreSQL locks their rows, in
+    the order of their ids; on SQLite one transaction writes at a time anyway.)
+    """
+    query = (
+        select(Endpoint)
+        .where(or_(col(Endpoint.id).in_(also), _has_due_delivery(now)))
+        .order_by(col(Endpoint.id))
+        .with_for_update(key_share=True)
+    )
+    return {endpoint.id: endpoint for endpoint in await session.exec(query)}
+
+
+async def is_anything_due(session: AsyncSession, *, now: datetime) -> bool:
+    """Return whether some endpoint has a delivery that is due, or that a dead worker left."""
+    due = select(Endpoint.id).where(_has_due_delivery(now)).limit(1)
+    if (await session.exec(due)).first():
+        return True
+    abandoned = select(Delivery.id).where(
+        col(Delivery.state) == DeliveryState.SENDING, _is_abandoned(now)
+    )
+    return (await session.exec(abandoned.limit(1))).first() is not None
+
+
+async def release_abandoned(session: AsyncSession, *, now: datetime) -> None:
+    """Make deliveries due again whose worker let its lease run out.
+
+    What becomes of them is then decided as for all others: an endpoint may be paused by now.
+    """
+    await states.release(session, _is_abandoned(now))
+
+
+async def mend_misdated(database: Database, *, now: datetime) -> None:
+    """Make due what waits since a moment in the future: the clock was set back meanwhile.
+
+    It could wait for years otherwise. This looks at all that waits, so it should not run often.
+    """
+    misdated = and_(
+        col(Delivery.state) == DeliveryState.PENDING,
+        col(Delivery.next_attempt_at) > now,
+        col(Delivery.waits_since) > now + CLOCK_TOLERANCE,
+    )
+    async with database.reading() as session:
+        if (await session.exec(select(Delivery.id).where(misdated).limit(1))).first() is None:
+            return
+    async with database.writing() as session:
+        mend = update(Delivery).where(misdated).values(next_attempt_at=now, waits_since=now)
+        await session.exec(mend.execution_options(synchronize_session=False))
+
+
+async def claim_due(
+    session: AsyncSession,
+    endpoints: Collection[Endpoint],
+    *,
+    limit: int,
+    lease: timedelta,
+    now: datetime,
+) -> Claimed:
+    """Claim up to ``limit`` due deliveries of these endpoints, which the transaction has locked."""
+    slots = await _free_slots(session, endpoints)
+    rows: list[Any] = []
+    has_more = False
+    for position, endpoint in enumerate(endpoints):
+        # What one endpoint does not need is shared among those after it.
+        share = math.ceil((limit - len(rows)) / (len(endpoints) - position))
+        wanted = min(share, slots[endpoint.id])
+        if wanted > 0:
+            found = await _due_of(session, endpoint, wanted, now)
+            rows += found
+            has_more |= len(found) == share
+    if not rows:
+        return Claimed(has_more=has_more)
+    await states.claim(session, [row.id for row in rows], lease_expires_at=now + lease)
+    return Claimed(await _claims(session, rows, endpoints, now), has_more)
+
+
+def can_send_to(endpoint: Endpoint, now: datetime) -> bool:
+    """Return whether deliveries to it are sent; those that pass a breaker are in any case."""
+    return (
+        endpoint.status is EndpointStatus.ACTIVE
+        and endpoint.deleted_at is None
+        and (endpoint.probe_at is None or endpoint.probe_at <= now)
+        and (endpoint.hold_until is None or endpoint.hold_until <= now)
+    )
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(col(Delivery.state) == DeliveryState.PENDING, col(Delivery.next_attempt_at) <= now)
+
+
+def _has_due_delivery(now: datetime) -> ColumnElement[bool]:
+    """Answered from indexes, endpoint by endpoint, however many deliveries wait."""
+    due = select(Delivery.id).where(col(Delivery.endpoint_id) == col(Endpoint.id), _is_due(now))
+    passing = select(Delivery.endpoint_id).where(_is_due(now), col(Delivery.passes_breaker))
+    return and_(
+        col(Endpoint.status) == EndpointStatus.ACTIVE,
+        col(Endpoint.deleted_at).is_(None),
+        or_(
+            and_(
+                or_(col(Endpoint.probe_at).is_(None), col(Endpoint.probe_at) <= now),
+                or_(col(Endpoint.hold_until).is_(None), col(Endpoint.hold_until) <= now),
+                due.exists(),
+            ),
+            col(Endpoint.id).in_(passing),
+        ),
+    )
+
+
+def _is_abandoned(now: datetime) -> ColumnElement[bool]:
+    """Whether a lease has run out, or ends later than any can: then the clock was set back."""
+    is_leased = and_(
+        col(Delivery.lease_expires_at) > now,
+        col(Delivery.lease_expires_at) <= now + MAX_LEASE + CLOCK_TOLERANCE,
+    )
+    return not_(is_leased)
+
+
+async def _free_slots(session: AsyncSession, endpoints: Collection[Endpoint]) -> Mapping[str, int]:
+    """Return how many more requests to each endpoint may be in flight, from any worker."""
+    in_flight = (
+        select(Delivery.endpoint_id, func.count())
+        .where(
+            col(Delivery.endpoint_id).in_([endpoint.id for endpoint in endpoints]),
+            col(Delivery.state) == DeliveryState.SENDING,
+        )
+        .group_by(col(Delivery.endpoint_id))
+    )
+    taken = dict((await session.exec(in_flight)).all())
+    return {
+        # While the breaker is open, one request at a time is the probe.
+        endpoint.id: (1 if endpoint.probe_at else endpoint.places) - taken.get(endpoint.id, 0)
+        for endpoint in endpoints
+    }
+
+
+_COLUMNS: tuple[Any, ...] = (
+    Delivery.id,
+    Delivery.endpoint_id,
+    Delivery.message_id,
+    col(Message.created_at).label("message_created_at"),
+    Message.order_id,
+    Message.body,
+    Delivery.attempt_count,
+    Delivery.reconnect_count,
+    Delivery.counted_as_failed,
+    Delivery.next_trigger,
+    Delivery.waits_since,
+    Delivery.next_attempt_at,
+    Delivery.next_delay,
+    Delivery.fence,
+)
+
+
+async def _due_of(
+    session: AsyncSession, endpoint: Endpoint, limit: int, now: datetime
+) -> Sequence[Any]:
+    """Return the rows of an endpoint's due deliveries, the longest waiting first."""
+    query = (
+        core_select(*_COLUMNS)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .where(col(Delivery.endpoint_id) == endpoint.id, _is_due(now))
+        .order_by(col(Delivery.next_attempt_at))
+        .limit(limit)
+        .with_for_update(of=Delivery, skip_locked=True)  # SQLite has no such thing, nor needs it
+    )
+    if not can_send_to(endpoint, now):
+        query = query.where(col(Delivery.passes_breaker))
+    return (await (await session.connection()).execute(query)).all()
+
+
+async def _claims(
+    session: AsyncSession, rows: Sequence[Any], endpoints: Collection[Endpoint], now: datetime
+) -> list[Claim]:
+    urls = {endpoint.id: endpoint.webhook_url for endpoint in endpoints}
+    secrets = await locked_secrets(session, {row.endpoint_id for row in rows}, now=now)
+    return [
+        Claim(
+            delivery_id=row.id,
+            endpoint_id=row.endpoint_id,
+            message_id=row.message_id,
+            message_created_at=row.message_created_at,
+            order_id=row.order_id,
+            body=row.body,
+            attempt_count=row.attempt_count,
+            reconnect_count=row.reconnect_count,
+            counted_as_failed=row.counted_as_failed,
+            trigger=row.next_trigger,
+            waits_since=row.waits_since,
+            due_at=row.next_attempt_at,
+            delay=row.next_delay,
+            fence=row.fence + 1,
+            webhook_url=urls[row.endpoint_id],
+            secrets=secrets[row.endpoint_id],
+        )
+        for row in rows
+    ]
