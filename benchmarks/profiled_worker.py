@@ -45,7 +45,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "begin and commit": ("shop.database", "shop.on_postgres", "shop.on_sqlite"),
     "announce": ("shop.announcements",),
-    "log": ("logging", "shop.logs"),
+    "log": ("logging", "hookshop.webkit.logs"),
     "housekeeping": ("shop.heartbeats", "shop.tallies", "shop.webhooks.retention"),
 }
 EVENT_LOOP, ELSEWHERE = "event loop", "everything else"

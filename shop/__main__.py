@@ -9,13 +9,14 @@ import sys
 import uvicorn
 from sqlalchemy.exc import OperationalError
 
+from hookshop.webkit.logs import configure_logging
 from shop.announcements import ChangeFeed
 from shop.app import create_app
 from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
-from shop.logs import configure_logging
 from shop.migrations import WrongSchema
 from shop.starting import check_listening, naming_the_setting, unreachable
+from shop.vocabulary import LOG_FIELDS
 
 SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
 
@@ -37,7 +38,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings()
-        configure_logging(settings.log_format)
+        configure_logging(settings.log_format, LOG_FIELDS)
         with naming_the_setting(settings):
             check_listening(settings)
             asyncio.run(_look_at_database(settings))

@@ -18,19 +18,19 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
+from hookshop.webkit.request_log import RequestLog
+from hookshop.webkit.tasks import end_tasks
 from shop import __version__
 from shop.announcements import ChangeFeed
 from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
-from shop.tasks import end_tasks
 from shop.web.access import OPEN_TO_ALL, guards, sessions
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import jinja_environment, page_handlers
-from shop.web.request_log import RequestLog
 from shop.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 from shop.webhooks.vault import Vault
 

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shop.logs import LogFormat
+from hookshop.webkit.logs import LogFormat
 from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.url_policy import Network, UrlPolicy
 

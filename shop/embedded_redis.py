@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+from hookshop.webkit.logs import configure_logging
 from shop.config import ConfigurationError, Settings, load_settings, private_redis_socket
-from shop.logs import configure_logging
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 LOG_NAME = "redis.log"

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 
 from redis.asyncio import ConnectionPool
 
-from shop.hosts import check_name
+from hookshop.webkit.hosts import check_name
 
 MAX_SOCKET_PATH_BYTES = 107  # what the kernel takes (Linux)
 SCHEMES = ("redis", "rediss", "unix")

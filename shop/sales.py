@@ -12,9 +12,9 @@ from typing import Any
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.times import round_up_to_second
 from shop.models import Order
 from shop.tallies import ALL_TIME, OrderTally, RefundTally, total
-from shop.times import round_up_to_second
 from shop.windows import minute_of, moment_of
 
 # No order is from outside of these. Their minutes are not negative, as ALL_TIME is, and fit into

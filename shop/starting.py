@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from hookshop.webkit.hosts import bind_once
 from shop.config import ConfigurationError, Settings
-from shop.hosts import bind_once
 
 # Of a folder or file that a setting names. A full disk is not among them: it empties again.
 _WRONG_PLACE = {

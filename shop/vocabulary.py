@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+# Ids and facts of log lines, beside those of the request.
+LOG_FIELDS = ("delivery_id", "attempt", "message_id", "endpoint_id", "order_id", "outcome")
+
 
 class EventType(StrEnum):
     """What an endpoint can be told about."""

@@ -15,17 +15,18 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from hookshop.webkit.logs import configure_logging
+from hookshop.webkit.tasks import end_tasks
+from hookshop.webkit.times import utc_now
 from shop.announcements import Change, ChangeFeed
 from shop.config import ConfigurationError, Settings, load_settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
-from shop.logs import configure_logging
 from shop.migrations import WrongSchema
 from shop.redis.wake_ups import WakeUps, listen
 from shop.starting import naming_the_setting, unreachable
 from shop.tallies import merge_tallies
-from shop.tasks import end_tasks
-from shop.times import utc_now
+from shop.vocabulary import LOG_FIELDS
 from shop.webhooks.deletion import finish_deletions
 from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
 from shop.webhooks.engine.claiming import mend_misdated
@@ -46,7 +47,7 @@ def main() -> None:
     """Run until a signal comes; deliveries in flight are finished first."""
     try:
         settings = load_settings()
-        configure_logging(settings.log_format)
+        configure_logging(settings.log_format, LOG_FIELDS)
         asyncio.run(run(settings))
     except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"shop.worker: {error}\n")

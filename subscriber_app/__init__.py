@@ -1,6 +1,6 @@
 """The subscriber: receives webhooks, verifies and books them, and shows every step.
 
-It shares no code with the shop: two companies, one contract. Reading order:
+It shares no code on webhooks with the shop: two companies, one contract. Reading order:
 
 1. ``vocabulary``: the words for verdicts and reasons.
 2. ``checklist``, ``verification``, ``tokens``, ``events``: pure rules, no I/O.

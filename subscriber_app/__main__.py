@@ -9,14 +9,15 @@ import sys
 import uvicorn
 from sqlalchemy.exc import OperationalError
 
+from hookshop.webkit.logs import configure_logging
 from subscriber_app.app import create_app
 from subscriber_app.config import ConfigurationError, Settings, load_settings
 from subscriber_app.database import Database
 from subscriber_app.hanging_up import HangUpProtocol
-from subscriber_app.logs import configure_logging
 from subscriber_app.migrations import WrongSchema
 from subscriber_app.news import NewsFeed
 from subscriber_app.starting import check_listening, naming_the_setting, unreachable
+from subscriber_app.vocabulary import LOG_FIELDS
 
 SHUTDOWN_SECONDS = 2  # then whoever does not read an answer is left alone with it
 
@@ -38,7 +39,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings()
-        configure_logging(settings.log_format)
+        configure_logging(settings.log_format, LOG_FIELDS)
         with naming_the_setting(settings):
             check_listening(settings)
             asyncio.run(_look_at_database(settings))

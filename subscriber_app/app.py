@@ -20,13 +20,15 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
+from hookshop.webkit.request_log import RequestLog
+from hookshop.webkit.times import utc_now
 from subscriber_app import __version__
 from subscriber_app.attack_desk import AttackDesk
 from subscriber_app.config import Settings
 from subscriber_app.database import Database
 from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.faults import Faults
-from subscriber_app.inbox import Inbox, utc_now
+from subscriber_app.inbox import Inbox
 from subscriber_app.money import SalesWatch
 from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import ShopClient
@@ -39,7 +41,6 @@ from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import jinja_environment, page_handlers
 from subscriber_app.web.receipt_view import ReceiptViews
 from subscriber_app.web.receiver import receive_webhook
-from subscriber_app.web.request_log import RequestLog
 from subscriber_app.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 
 STATIC = Path(__file__).parent.parent / "static"

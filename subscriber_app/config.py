@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hookshop.webkit.logs import LogFormat
 from subscriber_app.database_url import normalize
-from subscriber_app.logs import LogFormat
 
 RECEIVER_PATH = "/v1/new-purchase"
 SHORTEST_ADMIN_TOKEN = 16  # characters; whoever can reach the login may guess

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.times import round_up_to_second
 from subscriber_app.models import Counting, Purchase, Subscription, Tally
 from subscriber_app.tallies import COUNTED_CENTS
-from subscriber_app.times import round_up_to_second
 
 # The shop's clock may be ahead of ours by as much as the verification accepts.
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)

@@ -8,10 +8,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.times import utc_now
 from subscriber_app.checklist import Checklist
 from subscriber_app.database import Database
 from subscriber_app.defence_switches import DefenceSwitches
@@ -30,11 +31,6 @@ from subscriber_app.vocabulary import Verdict
 LONGEST_KEPT_ID = 128
 
 logger = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """The clock of the running application; tests bring their own."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
+from hookshop.webkit.times import rfc3339
 from subscriber_app.shop_endpoint import (
     Registration,
     RotatedSecret,
@@ -20,7 +21,6 @@ from subscriber_app.shop_endpoint import (
 )
 from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.shop_log import ListedDelivery, ShopDelivery, read_delivery, read_list
-from subscriber_app.times import rfc3339
 
 TIMEOUT_SECONDS = 5.0
 

@@ -4,6 +4,9 @@
 
 from enum import StrEnum
 
+# Ids and facts of log lines, beside those of the request.
+LOG_FIELDS = ("receipt_id", "message_id", "endpoint_id", "verdict", "reason")
+
 
 class Verdict(StrEnum):
     """What became of an incoming request."""

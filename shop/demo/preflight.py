@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from hookshop.webkit.hosts import MAX_PORT, bind_once
 from shop.demo.programs import Application, Plan
-from shop.hosts import MAX_PORT, bind_once
 
 PORT_STEP = 10  # how far away from a taken port a free one is looked for
 

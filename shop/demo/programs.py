@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from hookshop.webkit.hosts import MAX_PORT
 from shop.config import ConfigurationError, Settings, host_in_urls
-from shop.hosts import MAX_PORT
 
 
 @dataclass(frozen=True, slots=True)

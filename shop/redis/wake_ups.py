@@ -21,9 +21,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from hookshop.webkit.tasks import end_tasks
 from shop.redis_address import connection_pool
 from shop.redis_patience import RedisPatience
-from shop.tasks import end_tasks
 
 LOOK_JOB = "look"
 SEND_TIMEOUT_SECONDS = 0.25

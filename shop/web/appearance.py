@@ -12,8 +12,8 @@ from litestar import Request, post
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
+from hookshop.webkit.forms import read_form
 from shop.web.access import OPEN_TO_ALL
-from shop.web.forms import read_form
 from shop.web.security import own_path
 
 # All ports of a host share their cookies. Here that is welcome: the subscriber beside this shop

@@ -15,9 +15,10 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.logs import request_id
 from shop.fulfilment import NotPossible
 from shop.idempotency import KeyReused
-from shop.logs import request_id
 from shop.orders import UnknownProduct
 from shop.web.access import FOR_PROGRAMS
 from shop.web.security import SECURITY_HEADERS
@@ -32,27 +33,6 @@ _NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missi
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
-
-
-class Problem(HTTPException):
-    """A refusal with a status and one sentence for the client (RFC 9457, "Problem Details").
-
-    ``members``: further fields of the problem document. ``way_out``: address and label of where a
-    person goes on from the error's page.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        detail: str,
-        *,
-        headers: dict[str, str] | None = None,
-        way_out: tuple[str, str] | None = None,
-        **members: Any,
-    ) -> None:
-        super().__init__(detail=detail, status_code=status, headers=headers)
-        self.way_out = way_out
-        self.members = members
 
 
 def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyResponse]]:

@@ -5,9 +5,9 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.forms import read_form
 from shop.web.access import LOGGED_IN, OPEN_TO_ALL, is_the_token
 from shop.web.dependencies import TheSettings
-from shop.web.forms import read_form
 from shop.web.security import own_path
 
 AnyRequest = Request[Any, Any, Any]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from shop.times import rfc3339
+from hookshop.webkit.times import rfc3339
 from shop.vocabulary import EventType
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
-from shop.key_files import read_or_make
+from hookshop.webkit.key_files import read_or_make
 
 MOST_REMEMBERED = 1000
 

@@ -8,6 +8,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
+from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson, insist_on_json
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.times import rfc3339, rfc3339_ms
 from subscriber_app.defences import Defence
 from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
 from subscriber_app.models import Receipt
@@ -19,9 +22,7 @@ from subscriber_app.receipts import (
     list_receipts,
     read_stats,
 )
-from subscriber_app.times import rfc3339, rfc3339_ms
 from subscriber_app.vocabulary import Reason, Verdict
-from subscriber_app.web.bodies import LARGEST_READ, StrictJson, insist_on_json
 from subscriber_app.web.dependencies import (
     TheClock,
     TheDatabase,
@@ -29,7 +30,6 @@ from subscriber_app.web.dependencies import (
     TheFaults,
     TheFeed,
 )
-from subscriber_app.web.errors import Problem
 from subscriber_app.web.inbox_query import LONGEST_SEARCH
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
@@ -228,7 +228,7 @@ api_router = Router(
         put_defences,
     ],
     before_request=insist_on_json,
-    request_max_body_size=LARGEST_READ,
+    request_max_body_size=MAX_READ_BYTES,
 )
 
 

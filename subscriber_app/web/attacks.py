@@ -7,6 +7,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.errors import Problem
 from subscriber_app.attack_desk import NoReceipt, Outlook, Unsendable
 from subscriber_app.attacks import Attack, ImpossibleAttack, Prediction
 from subscriber_app.database import Database
@@ -17,7 +18,6 @@ from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.attack_words import ATTACKS
 from subscriber_app.web.defence_words import DEFENCES
 from subscriber_app.web.dependencies import TheAttackDesk, TheDatabase, TheDefences
-from subscriber_app.web.errors import Problem
 from subscriber_app.web.words import REASON_MEANINGS
 
 EDITED_BY_HAND = "Edited by hand"

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.errors import Problem
 from subscriber_app.database import Database
 from subscriber_app.defences import Defence
 from subscriber_app.receipts import ReceiptFilter, list_receipts
@@ -12,7 +13,6 @@ from subscriber_app.vocabulary import Verdict
 from subscriber_app.web.attack_words import ATTACKS
 from subscriber_app.web.defence_words import DEFENCES
 from subscriber_app.web.dependencies import TheDatabase, TheDefences
-from subscriber_app.web.errors import Problem
 
 SWITCH_POSITIONS = ("on", "off")
 

@@ -9,6 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.errors import Problem
 from subscriber_app.attack_desk import (
     UNKNOWN_ISSUER,
     AttackDesk,
@@ -23,7 +24,6 @@ from subscriber_app.models import Receipt
 from subscriber_app.verification import LARGEST_BODY, IncomingRequest
 from subscriber_app.web.attacks import existing_receipt
 from subscriber_app.web.dependencies import TheAttackDesk, TheDatabase
-from subscriber_app.web.errors import Problem
 
 MOST_HEADERS = 60
 LARGEST_HEADERS = 16 * 1024  # characters, all lines together

@@ -15,7 +15,8 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
-from subscriber_app.logs import request_id
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.logs import request_id
 from subscriber_app.receipts import BadCursor
 from subscriber_app.web.access import FOR_PROGRAMS
 from subscriber_app.web.security import SECURITY_HEADERS
@@ -26,13 +27,6 @@ _NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missi
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
-
-
-class Problem(HTTPException):
-    """A refusal with a status and one sentence for the client (RFC 9457, "Problem Details")."""
-
-    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None) -> None:
-        super().__init__(detail=detail, status_code=status, headers=headers)
 
 
 def exception_handlers() -> dict[int | type[Exception], Callable[..., AnyResponse]]:

@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import ClassVar, TypeVar
 from urllib.parse import urlencode
 
+from hookshop.webkit.datetime_input import EXAMPLE, read_moment
+from hookshop.webkit.errors import Problem
 from subscriber_app.receipts import ReceiptFilter, Stats
 from subscriber_app.vocabulary import EventType, Reason, Verdict
-from subscriber_app.web.errors import Problem
-from subscriber_app.web.moments import EXAMPLE, read_moment
 
 LONGEST_SEARCH = 200
 REASON_CHOICES = [("", "any"), *((each.value, each.value) for each in Reason)]

@@ -12,8 +12,8 @@ from litestar import Response
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import ResponseHeader
 
+from hookshop.webkit.key_files import read_or_make
 from subscriber_app.config import Settings
-from subscriber_app.key_files import read_or_make
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; "

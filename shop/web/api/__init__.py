@@ -7,7 +7,7 @@ because no cross-site form can send ``application/json``.
 
 from litestar import Router
 
-from shop.web.api.bodies import LARGEST_READ, insist_on_json
+from hookshop.webkit.bodies import MAX_READ_BYTES, insist_on_json
 from shop.web.api.deliveries import (
     cancel_delivery,
     get_delivery,
@@ -48,5 +48,5 @@ api_router = Router(
         get_stats,
     ],
     before_request=insist_on_json,
-    request_max_body_size=LARGEST_READ,
+    request_max_body_size=MAX_READ_BYTES,
 )

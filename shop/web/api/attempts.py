@@ -7,8 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct, convert
 
+from hookshop.webkit.times import rfc3339_ms
 from shop.models import Attempt, Message
-from shop.times import rfc3339_ms
 
 
 class RequestDocument(Struct):

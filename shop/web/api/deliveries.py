@@ -7,16 +7,16 @@ from litestar import get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
+from hookshop.webkit.datetime_input import in_utc
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.times import rfc3339
 from shop.announcements import Change
 from shop.models import Delivery
 from shop.sales import counted_from, read_sales
-from shop.times import rfc3339
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
-from shop.web.errors import Problem
 from shop.web.found import no_such_delivery
-from shop.web.moments import in_utc
 from shop.webhooks.by_hand import cancel, resend
 from shop.webhooks.log import (
     LARGEST_PAGE,

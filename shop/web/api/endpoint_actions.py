@@ -7,15 +7,15 @@ from litestar import post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
+from hookshop.webkit.bodies import StrictJson
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.times import rfc3339_ms, utc_now
 from shop.announcements import Change
 from shop.database import Database
 from shop.models import Endpoint
-from shop.times import rfc3339_ms, utc_now
 from shop.vocabulary import EndpointStatus
-from shop.web.api.bodies import StrictJson
 from shop.web.api.endpoints import no_such_endpoint
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault, TheWakeUps
-from shop.web.errors import Problem
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import ping
 from shop.webhooks.endpoint_secrets import rotate

@@ -10,13 +10,13 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.bodies import StrictJson
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.times import rfc3339, rfc3339_ms, utc_now
 from shop.announcements import Change
 from shop.models import Endpoint
-from shop.times import rfc3339, rfc3339_ms, utc_now
 from shop.vocabulary import EndpointStatus, EventType
-from shop.web.api.bodies import StrictJson
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
-from shop.web.errors import Problem
 from shop.web.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
 from shop.webhooks import deletion, endpoints
 from shop.webhooks.endpoint_secrets import list_live

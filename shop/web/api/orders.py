@@ -11,6 +11,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from msgspec import Meta, Struct
 
+from hookshop.webkit.bodies import StrictJson
+from hookshop.webkit.times import rfc3339_ms
 from shop.announcements import Change
 from shop.catalog import CATALOG
 from shop.database import Database
@@ -18,9 +20,7 @@ from shop.fulfilment import Told, refund, ship
 from shop.idempotency import IdempotencyKey, find_earlier, remember
 from shop.models import Order, OrderLine
 from shop.orders import LARGEST_QUANTITY, SMALLEST_QUANTITY, Item, find_order, place_order
-from shop.times import rfc3339_ms
 from shop.web.access import OPEN_TO_ALL
-from shop.web.api.bodies import StrictJson
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.plain_text import MAX_NAME_LENGTH, insist_on_line
 

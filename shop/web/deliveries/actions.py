@@ -7,12 +7,12 @@ from litestar import Request, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.forms import read_form
 from shop.announcements import Change
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
-from shop.web.errors import Problem
-from shop.web.forms import read_form
 from shop.web.found import no_such_delivery
 from shop.webhooks.by_hand import cancel, resend
 from shop.webhooks.log import DeliveryDetail, find_delivery

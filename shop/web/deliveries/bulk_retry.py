@@ -8,13 +8,13 @@ from typing import Any
 from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.datetime_input import read_moment
+from hookshop.webkit.forms import read_form
+from hookshop.webkit.times import utc_now
 from shop.announcements import Change
 from shop.database import Database
-from shop.times import utc_now
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed
-from shop.web.forms import read_form
-from shop.web.moments import read_moment
 from shop.web.sent_again import with_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.recovery import count_undelivered, count_unreachable, resend_undelivered

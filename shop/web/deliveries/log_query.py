@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from hookshop.webkit.datetime_input import EXAMPLE, read_moment, write_moment
+from hookshop.webkit.errors import Problem
 from shop.vocabulary import DeliveryState, EventType
-from shop.web.errors import Problem
-from shop.web.moments import EXAMPLE, read_moment, write_moment
 from shop.webhooks.log import DeliveryFilter
 
 LONGEST_SEARCH = 200

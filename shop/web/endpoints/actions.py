@@ -10,14 +10,14 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.forms import read_form
+from hookshop.webkit.times import utc_now
 from shop.announcements import Change
 from shop.models import Endpoint
-from shop.times import utc_now
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Edit
-from shop.web.errors import Problem
-from shop.web.forms import read_form
 from shop.web.found import existing_endpoint, no_such_endpoint
 from shop.webhooks import endpoints
 from shop.webhooks.by_hand import ping

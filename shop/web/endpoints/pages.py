@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.forms import read_form
 from shop.announcements import Change
 from shop.database import Database
 from shop.web.deliveries.rows import read_rows
@@ -18,7 +19,6 @@ from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
 from shop.web.endpoints.health_view import view_health
 from shop.web.endpoints.recovery import PERIOD_CHOICES
 from shop.web.endpoints.secret_rotation import describe
-from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
 from shop.web.live import Region, live_stream
 from shop.web.sent_again import read_sent_again

@@ -12,16 +12,16 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.datetime_input import EXAMPLE, read_moment
+from hookshop.webkit.forms import read_form
+from hookshop.webkit.times import utc_now
 from shop.announcements import Change
 from shop.config import Settings
 from shop.database import Database
 from shop.models import Endpoint
-from shop.times import utc_now
 from shop.vocabulary import EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
-from shop.web.moments import EXAMPLE, read_moment
 from shop.web.sent_again import with_sent_again
 from shop.webhooks.recovery import Span, count_recoverable, recover
 

@@ -13,12 +13,12 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Template
 
+from hookshop.webkit.forms import read_form
 from shop.announcements import Change
 from shop.database import Database
 from shop.models import Endpoint
 from shop.web.dependencies import TheDatabase, TheFeed, TheVault
 from shop.web.figure_words import age
-from shop.web.forms import read_form
 from shop.web.found import existing_endpoint
 from shop.webhooks.endpoint_secrets import (
     MAX_LIVE_SECRETS,

@@ -8,6 +8,8 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.forms import read_form
 from shop.announcements import Change, ChangeFeed
 from shop.catalog import CATALOG
 from shop.database import Database
@@ -15,10 +17,8 @@ from shop.heartbeats import Heartbeats
 from shop.orders import Item, PlacedOrder, place_order
 from shop.redis.wake_ups import WakeUps
 from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
-from shop.web.errors import Problem
 from shop.web.flow.picture import draw
 from shop.web.flow.reading import EngineGauge, read_facts
-from shop.web.forms import read_form
 from shop.web.live import Region, live_stream
 
 AT_ONCE = (1, 20)  # how many orders the buttons place

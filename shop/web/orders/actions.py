@@ -9,13 +9,13 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.errors import Problem
 from shop.announcements import Change, ChangeFeed
 from shop.fulfilment import NotPossible, Told, refund, ship
 from shop.models import Order
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import EndpointStatus, EventType
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
-from shop.web.errors import Problem
 from shop.web.found import no_such_order
 from shop.webhooks import endpoints
 

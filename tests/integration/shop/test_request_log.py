@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from shop.logs import add_request_id
+from hookshop.webkit.logs import add_request_id
 from tests.integration.shop.browsing import Shop, Visitor, order, register
 
 MADE = re.compile(r"req_[0-9a-f]{16}")
@@ -26,7 +26,7 @@ def lines(log: pytest.LogCaptureFixture, logger: str) -> list[logging.LogRecord]
 async def test_a_request_gets_an_id_and_one_line(shop: Shop, log: pytest.LogCaptureFixture) -> None:
     answer = await shop.get("/deliveries?q=a-secret-that-somebody-typed")
 
-    [line] = lines(log, "shop.web.request_log")
+    [line] = lines(log, "hookshop.webkit.request_log")
     facts = line.__dict__
     assert MADE.fullmatch(answer.headers["x-request-id"])
     assert facts["request_id"] == answer.headers["x-request-id"]
@@ -75,7 +75,7 @@ async def test_an_address_that_is_not_there_has_an_id_and_a_line_too(
     page = await Visitor(shop).get("/nowhere/%0aERROR%20all%20is%20lost")
 
     assert page.answer.headers["x-request-id"] in page.text
-    [line] = lines(log, "shop.web.request_log")
+    [line] = lines(log, "hookshop.webkit.request_log")
     assert line.getMessage().startswith("GET /nowhere/%0AERROR%20all%20is%20lost → 404")
 
 
@@ -95,7 +95,7 @@ async def test_an_order_is_followed_from_its_request_to_its_deliveries(
     [delivery_id] = (await order(shop))["delivery_ids"]
 
     [line] = [each for each in lines(log, "shop.redis.wake_ups") if each.levelno == logging.INFO]
-    [access] = lines(log, "shop.web.request_log")
+    [access] = lines(log, "hookshop.webkit.request_log")
     assert line.__dict__["delivery_id"] == delivery_id
     assert line.__dict__["request_id"] == access.__dict__["request_id"]
 
@@ -107,5 +107,5 @@ async def test_what_machines_ask_for_all_day_is_not_written_unless_it_fails(
         assert (await shop.get(path)).status_code == 200
     await shop.get("/static/missing.css")
 
-    [line] = lines(log, "shop.web.request_log")
+    [line] = lines(log, "hookshop.webkit.request_log")
     assert line.__dict__["path"] == "/static/missing.css"

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from subscriber_app.logs import JsonLines, TextLines, add_request_id
+from hookshop.webkit.logs import JsonLines, TextLines, add_request_id
+from subscriber_app.vocabulary import LOG_FIELDS
 from tests.integration.subscriber.conftest import Client
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import SECRET, Delivery
@@ -28,7 +29,8 @@ async def test_a_webhook_leaves_two_lines_under_one_id(
 
     answer = await deliver(subscribed, delivery)
 
-    receipt, access = [each for each in log.records if each.name.startswith("subscriber_app")]
+    [receipt] = [each for each in log.records if each.name.startswith("subscriber_app")]
+    [access] = [each for each in log.records if each.name == "hookshop.webkit.request_log"]
     assert receipt.__dict__["receipt_id"] == answer.json()["receipt_id"]
     assert receipt.__dict__["message_id"] == delivery.message_id
     assert (access.__dict__["path"], access.__dict__["status"]) == ("/v1/new-purchase", 200)
@@ -36,7 +38,9 @@ async def test_a_webhook_leaves_two_lines_under_one_id(
     assert ids == {answer.headers["x-request-id"]}
 
 
-@pytest.mark.parametrize("style", [TextLines(), JsonLines()], ids=["text", "json"])
+@pytest.mark.parametrize(
+    "style", [TextLines(LOG_FIELDS), JsonLines(LOG_FIELDS)], ids=["text", "json"]
+)
 async def test_no_credential_is_written_however_the_lines_look(
     subscribed: Client, log: pytest.LogCaptureFixture, style: logging.Formatter
 ) -> None:

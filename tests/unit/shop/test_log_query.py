@@ -3,9 +3,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from hookshop.webkit.errors import Problem
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.deliveries.log_query import LogQuery
-from shop.web.errors import Problem
 from shop.webhooks.log import DeliveryFilter
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 
-from shop.tasks import end_tasks
+from hookshop.webkit.tasks import end_tasks
 
 
 async def test_a_task_that_swallows_its_cancellation_is_ended_all_the_same() -> None:

@@ -1,4 +1,4 @@
-"""The time now, and how moments are written for machines: RFC 3339, UTC, ``Z``."""
+"""The time now, and times in the format of RFC 3339: UTC, ``Z``."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,12 +9,12 @@ def utc_now() -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """Whole seconds, as in ``2024-06-30T12:34:56Z``: events and registrations."""
+    """Return whole seconds, as in ``2024-06-30T12:34:56Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rfc3339_ms(moment: datetime) -> str:
-    """Milliseconds, as in ``2024-06-30T12:34:56.789Z``: deliveries and attempts."""
+    """Return milliseconds, as in ``2024-06-30T12:34:56.789Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 

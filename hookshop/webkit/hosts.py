@@ -1,4 +1,4 @@
-"""Checks the hosts that settings name: for a resolver, and for a server that listens."""
+"""Checks whether a host that a setting names can be resolved or listened on."""
 
 import socket
 
@@ -6,7 +6,7 @@ MAX_PORT = 65_535
 
 
 def check_name(host: str) -> None:
-    """Raise ``ValueError`` for what no resolver takes; an empty name passes."""
+    """Raise ``ValueError`` for a name that no resolver takes; an empty name passes."""
     try:
         host.encode("idna")
     except UnicodeError:
@@ -14,10 +14,9 @@ def check_name(host: str) -> None:
 
 
 def bind_once(host: str, port: int) -> None:
-    """Find out whether a server could listen there now.
+    """Raise ``OSError`` with the reason if no server can listen there now.
 
-    Raises ``OSError`` with the reason: the port is taken, or is reserved, or the host is no address
-    of this machine.
+    The port is taken or reserved, or the host is no address of this machine.
     """
     try:
         candidates = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -25,6 +24,6 @@ def bind_once(host: str, port: int) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from error
     family, kind, protocol, _, address = candidates[0]
     with socket.socket(family, kind, protocol) as probe:
-        # As the servers do: connections of a process that has just ended are no obstacle.
+        # As servers do: connections of a process that has just ended are no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)

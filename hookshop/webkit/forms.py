@@ -1,7 +1,7 @@
-"""Reads submitted forms without trusting them. Called by the handlers of the pages.
+"""Reads submitted forms without trusting them.
 
-A page shows a wrong form again with what was typed, so reading never fails: what is missing is
-empty, and what is not text is not there.
+A page shows a wrong form again as it was typed, so reading never fails: a missing field is empty,
+and an uploaded file is no field.
 """
 
 from typing import Any
@@ -17,18 +17,18 @@ class Form:
         self._fields = fields
 
     def text(self, name: str) -> str:
-        """What was typed, without the white space around it."""
+        """Return what was typed, without the white space around it."""
         return next(iter(self.texts(name)), "")
 
     def line(self, name: str) -> str:
-        """A line of text for people, without the blanks around it.
+        """Return a line of text for people, without the blanks around it.
 
-        Anything else around it stays, so that ``text_problem`` sees what the API would see.
+        Other white space stays, so that ``text_problem`` sees what the API would see.
         """
         return next((value.strip(" \t") for value in self._values(name)), "")
 
     def texts(self, name: str) -> list[str]:
-        """All values of a field that may be there several times, such as boxes to tick."""
+        """Return all values of a field that may occur several times, such as checkboxes."""
         return [value.strip() for value in self._values(name)]
 
     def _values(self, name: str) -> list[str]:
@@ -37,5 +37,5 @@ class Form:
 
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:
-    """The form that the request carries, possibly an empty one."""
+    """Return the form that the request carries, possibly an empty one."""
     return Form(await request.form())

@@ -1,8 +1,7 @@
-"""Gives every HTTP request an id, and a line in the log. ``app`` wraps it around everything.
+"""Gives every HTTP request an id, and a line in the log.
 
 The id comes with the request, from a load balancer or from a caller who wants to find it again, or
-is made here. It is returned in the answer and stands in every line that is written meanwhile. Error
-pages show it: who asks for help names it.
+is made here. The answer, every line of the log during the request, and error pages show it.
 """
 
 import logging
@@ -14,27 +13,27 @@ from urllib.parse import quote
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from shop.logs import request_id
+from hookshop.webkit.logs import request_id
 
 HEADER = b"x-request-id"
-LONGEST_PATH = 200  # in a line of the log
-# Asked for by machines every few seconds, or along with every page: at DEBUG unless they fail.
+MAX_PATH_LENGTH = 200  # characters, in a line of the log
+# Machines ask for these every few seconds, and pages every time: at DEBUG unless they fail.
 QUIET = ("/static/", "/healthz", "/metrics")
 
-# What may stand in a log, a header and a page as it is.
+# Safe in a log, a header and a page as it is.
 _SANE = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 logger = logging.getLogger(__name__)
 
 
 class RequestLog:
-    """ASGI around ASGI: outside of all, so that no answer goes out without an id and a line."""
+    """ASGI around the whole application, so that every answer has an id and a line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; what is not HTTP is handed on."""
+        """Answer one HTTP request; pass anything else on."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
@@ -57,7 +56,7 @@ class RequestLog:
 
 
 def _id_of(scope: Scope) -> str:
-    """The id that came with the request if it is harmless, or else a new one."""
+    """Return the id that came with the request if it is harmless, or else a new one."""
     given = [value for name, value in scope["headers"] if name == HEADER]
     if len(given) == 1 and _SANE.fullmatch(given[0]):
         return given[0].decode()
@@ -65,9 +64,9 @@ def _id_of(scope: Scope) -> str:
 
 
 def _log(scope: HTTPScope, status: int | None, duration_ms: int) -> None:
-    """``status``: None if nobody was there any more to be answered."""
-    # Without the query, in which people have been known to send passwords.
-    path = quote(scope["path"], safe="/:@!$&'()*+,;=~")[:LONGEST_PATH]
+    """``status``: None if the client had gone before it was answered."""
+    # Without the query: people send passwords in it.
+    path = quote(scope["path"], safe="/:@!$&'()*+,;=~")[:MAX_PATH_LENGTH]
     is_quiet = scope["path"].startswith(QUIET) and status is not None and status < 400  # noqa: PLR2004
     logger.log(
         logging.DEBUG if is_quiet else logging.INFO,

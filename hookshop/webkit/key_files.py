@@ -1,4 +1,4 @@
-"""Keys that outlive a restart, each in a file of its own that only its owner may read."""
+"""Keys that outlive a restart, each in a file that only its owner may read."""
 
 import os
 import tempfile
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
-    """The key in this file; at the first start ``make`` makes it.
+    """Return the key in this file; at the first start ``make`` makes it.
 
-    Of several processes that start at once, all get the same: the file appears complete or not at
+    Several processes that start at once all get the same key: the file appears complete or not at
     all, and the first one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
                 file.write(make())
             os.link(draft, path)
         except FileExistsError:
-            pass  # somebody else was first
+            pass  # another process was first
         finally:
             Path(draft).unlink()
     return path.read_bytes()

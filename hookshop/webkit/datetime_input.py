@@ -1,20 +1,20 @@
-"""Reads moments from addresses and forms, and writes them there: UTC, to the second.
+"""Reads times from addresses, forms and JSON, and writes them there: UTC, to the second.
 
-What browsers send for ``<input type="datetime-local">`` has no zone. The pages say that it is UTC;
-where scripts run, ``static/js/local_time.js`` has the reader type local time and sends UTC.
+Browsers send ``<input type="datetime-local">`` without a zone. The pages say that it is UTC; where
+scripts run, ``static/js/local_time.js`` lets the reader type local time and sends UTC.
 """
 
 import re
 from datetime import UTC, datetime
 
-from shop.web.errors import Problem
+from hookshop.webkit.errors import Problem
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z?", re.ASCII)
 EXAMPLE = "2026-11-23T12:00"
 
 
 def read_moment(text: str) -> datetime | None:
-    """For example ``2026-11-23T12:00``; None for what is no moment."""
+    """Return the time of a text such as ``2026-11-23T12:00``, or None if it is no time."""
     if not _MOMENT.fullmatch(text):
         return None
     try:
@@ -24,7 +24,7 @@ def read_moment(text: str) -> datetime | None:
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return the moment in UTC. Raise ``Problem`` (400) if it has no zone or no place in UTC."""
+    """Return the time in UTC. Raise ``Problem`` (400) if it has no zone or is out of range."""
     if moment.tzinfo is None:
         raise Problem(400, f"the time needs a zone, as in {EXAMPLE}:00Z")
     try:
@@ -34,5 +34,5 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def write_moment(moment: datetime) -> str:
-    """As a field for a moment holds it: ``2026-11-23T12:00:00``."""
+    """Return the value of an input field, such as ``2026-11-23T12:00:00``."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
