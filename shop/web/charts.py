@@ -1,4 +1,6 @@
-"""Bar charts as numbers: where each bar begins and how high it is. Pure; drawn by ``charts.html``.
+"""Bar charts as numbers: where each bar begins and how high it is. Pure.
+
+``templates/shared/chart_macros.html`` draws them.
 
 A chart is as wide as its page lets it be, so all is in per cent of it, from the upper left corner.
 A column is a slot of time. Its parts stand on each other, in the order of the series.
@@ -58,7 +60,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What ``charts.html`` draws. ``columns``: those in which there is something.
+    """What ``chart_macros.html`` draws. ``columns``: those in which there is something.
 
     ``rows``: for the table, name of the slot and one number for each series.
     """
