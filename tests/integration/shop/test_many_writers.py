@@ -196,6 +196,7 @@ async def test_whatever_is_done_at_once_nobody_is_in_the_way_and_the_tallies_are
                 shops.claim(ids[number % 3], 3),
                 shops.cancel(waiting[number]),
                 shops.resend_all(),
+                shops.recover(ids[number % 2]),
                 shops.merge(),
                 shops.rotate(ids[number % 2]),
             )
