@@ -30,6 +30,7 @@ from benchmarks import (
     whole_path,
 )
 from benchmarks.figures import Report
+from benchmarks.processes import end_tidily_on_sigterm
 from benchmarks.progress import show
 from benchmarks.sizes import FULL, QUICK, Sizes
 
@@ -88,4 +89,5 @@ def _circumstances() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    end_tidily_on_sigterm()
     main()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.line import ready_line, running_sink, stock_up
+from benchmarks.processes import end_tidily_on_sigterm
 from benchmarks.profiled_worker import ELSEWHERE, EVENT_LOOP, PARTS
 from benchmarks.progress import show
 from benchmarks.sizes import FULL, QUICK, Sizes
@@ -96,4 +97,5 @@ def _worker(result: Path) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+    end_tidily_on_sigterm()
     main()

@@ -42,6 +42,11 @@ def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[by
         stop(process)
 
 
+def end_tidily_on_sigterm() -> None:
+    """Let SIGTERM end this program as Ctrl-C does: what it has started is stopped as well."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Ask it to end; it is not asked twice."""
     process.send_signal(signal.SIGCONT)

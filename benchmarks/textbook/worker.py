@@ -1,6 +1,7 @@
 """The textbook worker: ``python -m benchmarks.textbook.worker``."""
 
 import asyncio
+import contextlib
 import os
 import time
 from datetime import UTC, datetime
@@ -67,30 +68,20 @@ def _headers(delivery: Delivery, now: datetime) -> dict[str, str]:
     }
 
 
-async def _start(ctx: dict[Any, Any]) -> None:
-    ctx["client"] = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
-
-
-async def _stop(ctx: dict[Any, Any]) -> None:
-    await ctx["client"].aclose()
-    await engine.dispose()
-
-
 async def main() -> None:
-    worker = Worker(
-        [deliver],
-        redis_settings=REDIS,
-        max_jobs=MAX_JOBS,
-        max_tries=MAX_TRIES,
-        poll_delay=POLL_SECONDS,
-        keep_result=0,
-        on_startup=_start,
-        on_shutdown=_stop,
-    )
-    try:
-        await worker.async_run()
-    except asyncio.CancelledError:  # arq's way to end on a signal
-        await worker.close()
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        worker = Worker(
+            [deliver],
+            ctx={"client": client},
+            redis_settings=REDIS,
+            max_jobs=MAX_JOBS,
+            max_tries=MAX_TRIES,
+            poll_delay=POLL_SECONDS,
+            keep_result=0,
+        )
+        with contextlib.suppress(asyncio.CancelledError):  # arq's way to end on a signal
+            await worker.async_run()
+    await engine.dispose()
 
 
 if __name__ == "__main__":
