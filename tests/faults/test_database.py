@@ -47,7 +47,7 @@ def test_a_database_locked_when_the_worker_has_its_2xx(world: World, report: Rep
     with world.books.shop.write_lock() as lock:
         world.line.on_answer = lock.take
         world.order()
-        wait_for(lambda: "wait for the database" in world.log("worker"), "the worker gives up")
+        wait_for(lambda: "not be recorded in time" in world.log("worker"), "the worker gives up")
         world.line.on_answer = nothing
 
     world.books.wait_until_delivered()

@@ -58,7 +58,7 @@ def test_a_worker_that_outlived_its_claim_is_refused(world: World, report: Repor
     world.line.release()
     world.thaw("worker")
 
-    wait_for(lambda: "another worker took over" in world.log("worker"), "the first one is refused")
+    wait_for(lambda: "has taken over" in world.log("worker"), "the first one is refused")
     wait_for(lambda: sum(world.books.verdicts().values()) == 2, "both requests arrive")
     attempts = world.books.of_shop("SELECT number, response_status FROM attempt")
     assert attempts == [(1, 200)]

@@ -30,6 +30,8 @@ MODULES = {
     "second shop": "shop",
     "worker": "shop.worker",
     "second worker": "shop.worker",
+    "worker that only wakes up": "tests.faults.only_wakes_up",
+    "second worker that only wakes up": "tests.faults.only_wakes_up",
     "subscriber": "subscriber_app",
 }
 USUAL = ("redis", "shop", "worker", "subscriber")

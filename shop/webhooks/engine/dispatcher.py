@@ -217,9 +217,20 @@ class Dispatcher:
         self._wake_ups.send()
 
     def _with_lease_left(self, completed: Sequence[CompletedAttempt]) -> list[CompletedAttempt]:
-        """Return what may still be recorded: after its lease, somebody else sends it again."""
+        """Return what may still be recorded: after its lease, somebody sends it again."""
         now = self._settings.now()
-        return [each for each in completed if now < each.started_at + self._settings.lease]
+        kept = []
+        for each in completed:
+            if now < each.started_at + self._settings.lease:
+                kept.append(each)
+            else:
+                logger.warning(
+                    "%s: attempt %d could not be recorded in time, it is made again",
+                    each.claim.delivery_id,
+                    each.claim.attempt_number,
+                    extra=each.claim.facts,
+                )
+        return kept
 
     async def _record_each_alone(self, completed: Sequence[CompletedAttempt]) -> None:
         for each in completed:
