@@ -43,7 +43,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "shop.webhooks.rules",
         "shop.webhooks.states",
     ),
-    "begin and commit": ("shop.database", "shop.on_postgres", "shop.on_sqlite"),
+    "begin and commit": ("hookshop.webkit.database", "hookshop.webkit.sqlite", "shop.on_postgres"),
     "announce": ("shop.announcements",),
     "log": ("logging", "hookshop.webkit.logs"),
     "housekeeping": ("shop.heartbeats", "shop.tallies", "shop.webhooks.retention"),

@@ -4,7 +4,7 @@ Reading order, from the rules to the wiring:
 
 1. ``webhooks/events``, ``signing``, ``outcomes``, ``retries``, ``breaker``, ``urls``,
    ``url_policy``: pure rules, no I/O.
-2. ``models``, ``database``, ``on_sqlite``, ``on_postgres``: what is stored, and how a transaction
+2. ``models``, ``database``, ``on_postgres``: what is stored, and how a transaction
    is opened.
 3. ``orders``, ``fulfilment``, ``webhooks/endpoints``, ``webhooks/outbox``: a fact and the messages
    that tell about it, one commit.

@@ -1,57 +1,23 @@
-"""Settings of the shop's processes, read from environment variables only.
-
-Used by each entry point (``python -m shop``, ``python -m shop.worker``); everything else is handed
-a finished ``Settings`` object.
-"""
+"""Settings of the shop's processes, read from environment variables only."""
 
 import hashlib
 import tempfile
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
 
 from cryptography.fernet import Fernet
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    HttpUrl,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from hookshop.webkit.logs import LogFormat
+from hookshop.webkit.settings import Port, ServerSettings, read_environment
 from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.url_policy import Network, UrlPolicy
 
 # The kernel's sun_path holds 108 bytes on Linux and 104 on macOS, one of them the closing NUL.
 MAX_SOCKET_PATH_BYTES = 103
-SHORTEST_ADMIN_TOKEN = 16  # characters; whoever can reach the login may guess
-SHORTEST_KEY = 32  # characters; nobody has to type it
-_SECRET_FIELDS = {
-    "admin_token",
-    "database_url",
-    "redis_url",
-    "secrets_key",
-    "session_key",
-}  # may hold passwords
-
-
-class ConfigurationError(Exception):
-    """A setting is missing or wrong; the message is one clear line for a person."""
-
-
-def _absolute_url(text: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(text)
-    if "?" in text or "#" in text:
-        raise ValueError("must not have a query (?…) or a fragment (#…): paths are added to it")
-    return text.strip().rstrip("/")
 
 
 # The libraries behind these two are imported only where an address is set: the demo's own process
@@ -68,34 +34,10 @@ def _redis_url(text: str) -> str:
     return check(text)
 
 
-def host_in_urls(host: str) -> str:
-    """How to call on a host that a server listens on: ``0.0.0.0`` and ``::`` are no address."""
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 – recognised, not bound to
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _place(url: str) -> tuple[str, int]:
     """Host and port of a URL."""
     parsed = HttpUrl(url)
     return (parsed.host or "").strip("[]").lower(), parsed.port or 0
-
-
-def _header_value(token: SecretStr) -> SecretStr:
-    text = token.get_secret_value()
-    if not (text.isascii() and text.isprintable()) or text != text.strip():
-        raise ValueError(
-            "a token is sent in a header: use letters, digits and signs of ASCII, "
-            "and no blank at either end"
-        )
-    return token
 
 
 def _fernet_key(key: SecretStr) -> SecretStr:
@@ -111,18 +53,15 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(block.strip()) for block in text.split(",") if block.strip())
 
 
-class Settings(BaseSettings):
+class Settings(ServerSettings):
     """One field per environment variable; the names are listed in the README."""
 
-    # An empty variable counts as unset, so that a Makefile or a unit file may pass all of them on.
-    model_config = SettingsConfigDict(
-        env_prefix="SHOP_", env_ignore_empty=True, validate_default=False, frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="SHOP_")
 
-    var: Annotated[Path, Field(validation_alias="HOOKSHOP_VAR")] = Path("var")
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    public_url: Annotated[str, AfterValidator(_absolute_url)] | None = None
+    APP: ClassVar = "shop"
+    HIDDEN_FIELDS: ClassVar = ServerSettings.HIDDEN_FIELDS | {"redis_url", "secrets_key"}
+
+    port: Port = 8000
     database_url: Annotated[str, AfterValidator(_database_url)] | None = None
     redis_url: Annotated[str, AfterValidator(_redis_url)] | None = None
     # NoDecode: pydantic would read a list from the environment as JSON.
@@ -131,41 +70,10 @@ class Settings(BaseSettings):
     )
     request_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     endpoint_policy: Literal["local", "public"] = "local"
-    admin_token: (
-        Annotated[SecretStr, Field(min_length=SHORTEST_ADMIN_TOKEN), AfterValidator(_header_value)]
-        | None
-    ) = None
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
-    log_format: LogFormat = "text"
-    session_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
     secrets_key: Annotated[SecretStr, AfterValidator(_fernet_key)] | None = None
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _insist_on_utf_8(cls, value: object) -> object:
-        # Python stands in a lone surrogate for each byte that could not be decoded.
-        if isinstance(value, str) and not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise ValueError("must be UTF-8") from None
-        return value
-
-    @model_validator(mode="after")
-    def _insist_on_token_when_open_to_others(self) -> Self:
-        if not _is_loopback(self.host) and self.admin_token is None:
-            raise ValueError(
-                f"SHOP_HOST={self.host} lets other machines in, so SHOP_ADMIN_TOKEN must be set: "
-                f"a secret of at least {SHORTEST_ADMIN_TOKEN} characters, asked for at the login"
-            )
-        return self
-
-    @property
-    def base_url(self) -> str:
-        """Where browsers and receivers find the shop, without a trailing slash."""
-        return self.public_url or f"http://{host_in_urls(self.host)}:{self.port}"
 
     @property
     def vault_key_file(self) -> Path:
@@ -188,12 +96,6 @@ class Settings(BaseSettings):
         )
 
     @property
-    def resolved_database_url(self) -> str:
-        """SQLAlchemy URL of the shop's database."""
-        file = quote(str(self.var.absolute() / "shop.db"))
-        return self.database_url or f"sqlite+aiosqlite:///{file}"
-
-    @property
     def resolved_redis_url(self) -> str:
         """``redis://…`` as set, or the private server's ``unix://…`` socket."""
         return self.redis_url or f"unix://{quote(str(private_redis_socket(self.var)))}"
@@ -212,31 +114,5 @@ def private_redis_socket(var: Path) -> Path:
 
 
 def load_settings() -> Settings:
-    """Read and check the environment.
-
-    Raises ``ConfigurationError`` with one line naming each wrong variable.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise ConfigurationError(_one_line(error)) from error
-
-
-def _one_line(error: ValidationError) -> str:
-    problems = []
-    for problem in error.errors():
-        if not problem["loc"]:  # of several variables together
-            problems.append(problem["msg"].removeprefix("Value error, "))
-            continue
-        field = str(problem["loc"][0])
-        variable = field if field.isupper() else f"SHOP_{field.upper()}"
-        shown = "…" if field in _SECRET_FIELDS else _printable(str(problem["input"]))
-        problems.append(f"{variable}={shown}: {problem['msg'].removeprefix('Value error, ')}")
-    return "; ".join(problems)
-
-
-def _printable(text: str) -> str:
-    """Return the text with an escape in place of what would break the line."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    """Return the settings of the environment, or raise ``ConfigurationError``."""
+    return read_environment(Settings)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from hookshop.webkit.logs import configure_logging
-from shop.config import ConfigurationError, Settings, load_settings, private_redis_socket
+from hookshop.webkit.settings import ConfigurationError
+from shop.config import Settings, load_settings, private_redis_socket
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 LOG_NAME = "redis.log"

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shop import migrations
+from shop.migrations import MIGRATIONS
 
 PATIENCE_SECONDS = 5  # for a connection, and for a row that another transaction holds
 POOL_SIZE = 5  # connections that are kept, of each pool; when there is much to do, twice as many
@@ -69,7 +69,7 @@ async def migrate(url: str) -> None:
         with one_error_for_not_now():
             async with engine.begin() as connection:
                 await connection.execute(lock)
-                await connection.run_sync(migrations.upgrade)
+                await connection.run_sync(MIGRATIONS.upgrade)
     finally:
         await engine.dispose()
 

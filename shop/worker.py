@@ -8,23 +8,22 @@ import asyncio
 import logging
 import random
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from hookshop.webkit.logs import configure_logging
+from hookshop.webkit.settings import ConfigurationError
+from hookshop.webkit.starting import exit_in_one_line, naming_the_setting
 from hookshop.webkit.tasks import end_tasks
 from hookshop.webkit.times import utc_now
 from shop.announcements import Change, ChangeFeed
-from shop.config import ConfigurationError, Settings, load_settings
+from shop.config import Settings, load_settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats, WorkerSign
-from shop.migrations import WrongSchema
 from shop.redis.wake_ups import WakeUps, listen
-from shop.starting import naming_the_setting, unreachable
 from shop.tallies import merge_tallies
 from shop.vocabulary import LOG_FIELDS
 from shop.webhooks.deletion import finish_deletions
@@ -45,15 +44,10 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Run until a signal comes; deliveries in flight are finished first."""
-    try:
+    with exit_in_one_line("shop.worker", advice="start me again"):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
         asyncio.run(run(settings))
-    except (ConfigurationError, WrongSchema) as error:
-        sys.stderr.write(f"shop.worker: {error}\n")
-        sys.exit(2)  # no restart will help
-    except OperationalError as error:
-        sys.exit(f"shop.worker: {unreachable(error)}; start me again")
 
 
 async def run(settings: Settings) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from hookshop.webkit.hosts import MAX_PORT
-from shop.config import ConfigurationError, Settings, host_in_urls
+from hookshop.webkit.settings import ConfigurationError, host_in_urls
+from shop.config import Settings
 
 
 @dataclass(frozen=True, slots=True)

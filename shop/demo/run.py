@@ -7,7 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from shop.config import ConfigurationError, load_settings, private_redis_socket
+from hookshop.webkit.settings import ConfigurationError
+from shop.config import load_settings, private_redis_socket
 from shop.demo.console import Console
 from shop.demo.preflight import StartError, check_ports, claim_folder
 from shop.demo.programs import Plan

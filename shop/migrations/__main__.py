@@ -3,25 +3,18 @@
 import asyncio
 import sys
 
-from sqlalchemy.exc import OperationalError
-
-from shop.config import ConfigurationError, load_settings
+from hookshop.webkit.starting import exit_in_one_line, naming_the_setting
+from shop.config import load_settings
 from shop.database import Database
-from shop.migrations import NEWEST, WrongSchema
-from shop.starting import naming_the_setting, unreachable
+from shop.migrations import NEWEST
 
 
 def main() -> None:
     """Exit with 0 when the database is up to date, otherwise with one line that says why not."""
-    try:
+    with exit_in_one_line("shop.migrations"):
         settings = load_settings()
         with naming_the_setting(settings):
             asyncio.run(_migrate(settings.resolved_database_url))
-    except (ConfigurationError, WrongSchema) as error:
-        sys.stderr.write(f"shop.migrations: {error}\n")
-        sys.exit(2)
-    except OperationalError as error:
-        sys.exit(f"shop.migrations: {unreachable(error)}")
     sys.stdout.write(f"The shop's database is up to date ({NEWEST}).\n")
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from shop import on_sqlite
+from hookshop.webkit import sqlite
 from shop.config import Settings
 from shop.database import Database
 from shop.models import Order
@@ -131,7 +131,7 @@ async def test_a_writer_that_fails_changes_nothing_and_lets_the_next_one_in(
 async def test_whoever_waits_too_long_is_told_so_and_spoils_nothing(
     counted: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(on_sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)
 
     async with counted.writing():
         with pytest.raises(OperationalError):

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, text
 from sqlmodel import select
 
-from shop import migrations, tallies
+from hookshop.webkit.migrations import WrongSchema
+from shop import tallies
 from shop.config import Settings
 from shop.database import Database
-from shop.migrations import NEWEST, WrongSchema
+from shop.migrations import MIGRATIONS, NEWEST
 from shop.migrations.versions import r0006_url_keys
 from shop.models import Endpoint, ShopTable
 from shop.sales import Sales, read_sales
@@ -119,7 +120,8 @@ def stored_names(connection: Connection) -> set[str]:
 
 
 def test_the_last_step_is_the_newest_version() -> None:
-    steps = ScriptDirectory(str(Path(migrations.__file__).parent))
+    versions = MIGRATIONS.versions
+    steps = ScriptDirectory(str(versions.parent), version_locations=[str(versions)])
 
     assert steps.get_heads() == [NEWEST]
 
@@ -128,7 +130,7 @@ async def test_a_database_of_the_first_version_is_upgraded_and_keeps_what_it_hol
     empty: Database,
 ) -> None:
     def fill(connection: Connection) -> None:
-        migrations.upgrade(connection, to="r0001")
+        MIGRATIONS.upgrade(connection, to="r0001")
         for statement in (ORDER, REFUNDED_ORDER, ENDPOINT, MESSAGE, DELIVERY, ATTEMPT):
             connection.execute(text(statement))
 
@@ -146,7 +148,7 @@ async def test_a_database_of_the_first_version_is_upgraded_and_keeps_what_it_hol
     assert stats.deliveries[DeliveryState.SUCCEEDED] == 1
     minute = int(datetime(2026, 11, 23, 12, 1, tzinfo=UTC).timestamp()) // 60
     assert attempts == [(minute, "", 1)]
-    assert await run(empty, migrations.read_version) == NEWEST
+    assert await run(empty, MIGRATIONS.read_version) == NEWEST
 
 
 SPELLINGS = [  # with the only one that names another receiver last
@@ -164,7 +166,7 @@ SPELLINGS = [  # with the only one that names another receiver last
 async def test_of_the_spellings_that_an_old_database_holds_the_first_one_stands_for_all(
     empty: Database, settings: Settings
 ) -> None:
-    await run(empty, lambda connection: migrations.upgrade(connection, to="r0005"))
+    await run(empty, lambda connection: MIGRATIONS.upgrade(connection, to="r0005"))
     await run(empty, hold_endpoints(["http://127.0.0.1.:9001/hook", *SPELLINGS]))
 
     await empty.migrate()
@@ -183,7 +185,7 @@ async def test_of_the_spellings_that_an_old_database_holds_the_first_one_stands_
 async def test_a_later_spelling_still_conflicts_when_the_first_one_is_deleted(
     empty: Database, settings: Settings
 ) -> None:
-    await run(empty, lambda connection: migrations.upgrade(connection, to="r0005"))
+    await run(empty, lambda connection: MIGRATIONS.upgrade(connection, to="r0005"))
     await run(empty, hold_endpoints(SPELLINGS[:2]))
     await empty.migrate()
     await run(empty, lambda connection: connection.execute(text(DELETE_FIRST_ENDPOINT)))
@@ -267,7 +269,7 @@ async def test_a_new_file_that_another_process_writes_to_is_waited_for(
     other.close()
 
     await starting
-    assert await run(empty, migrations.read_version) == NEWEST
+    assert await run(empty, MIGRATIONS.read_version) == NEWEST
 
 
 @pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations"])
@@ -302,21 +304,21 @@ async def test_an_older_database_is_left_to_whoever_looks_after_it(
     module: str, version: str | None, empty: Database, empty_url: str
 ) -> None:
     if version:
-        await run(empty, lambda connection: migrations.upgrade(connection, to=version))
+        await run(empty, lambda connection: MIGRATIONS.upgrade(connection, to=version))
 
     assert refusal(module, empty_url).endswith("run make migrate")
-    assert await run(empty, migrations.read_version) == version
+    assert await run(empty, MIGRATIONS.read_version) == version
 
 
 @pytest.mark.sqlite("on PostgreSQL make migrate does it")
 async def test_an_older_file_is_upgraded_when_a_process_starts(
     empty: Database, settings: Settings
 ) -> None:
-    await run(empty, lambda connection: migrations.upgrade(connection, to="r0001"))
+    await run(empty, lambda connection: MIGRATIONS.upgrade(connection, to="r0001"))
 
     await empty.create_tables()
 
-    assert await run(empty, migrations.read_version) == NEWEST
+    assert await run(empty, MIGRATIONS.read_version) == NEWEST
     assert settings.database_url is None
 
 

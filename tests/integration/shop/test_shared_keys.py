@@ -10,8 +10,9 @@ import pytest
 from cryptography.fernet import Fernet
 from litestar.testing import AsyncTestClient
 
+from hookshop.webkit.settings import ConfigurationError
 from shop.app import create_app
-from shop.config import ConfigurationError, Settings, load_settings
+from shop.config import Settings, load_settings
 from shop.webhooks.vault import Vault
 from tests.integration.shop.browsing import Shop, Visitor, register
 from tests.integration.shop.conftest import ROOT

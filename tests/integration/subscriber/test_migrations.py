@@ -15,11 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from subscriber_app import migrations
 from subscriber_app.config import Settings
 from subscriber_app.counting import read_counted
 from subscriber_app.database import Database
-from subscriber_app.migrations import NEWEST
+from subscriber_app.migrations import MIGRATIONS, NEWEST
 from subscriber_app.models import SubscriberTable
 from subscriber_app.receipts import read_stats
 
@@ -105,7 +104,8 @@ def names(connection: Connection, kind: str) -> set[str]:
 
 
 def test_the_last_step_is_the_newest_version() -> None:
-    steps = ScriptDirectory(str(Path(migrations.__file__).parent))
+    versions = MIGRATIONS.versions
+    steps = ScriptDirectory(str(versions.parent), version_locations=[str(versions)])
 
     assert steps.get_heads() == [NEWEST]
 
@@ -126,7 +126,7 @@ async def test_starting_again_changes_nothing(empty: Database) -> None:
 async def test_an_older_database_counts_money_from_its_upgrade_on_if_it_is_subscribed(
     is_subscribed: bool, empty: Database
 ) -> None:
-    await run(empty, lambda connection: migrations.upgrade(connection, to="r0001"))
+    await run(empty, lambda connection: MIGRATIONS.upgrade(connection, to="r0001"))
     for statement in (*BOOKED, SUBSCRIPTION)[: None if is_subscribed else -1]:
         await run(empty, do(statement))
     before = datetime.now(UTC)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio.connection import SSLConnection
 
+from hookshop.webkit.settings import ConfigurationError
 from shop import database_url, redis_address
-from shop.config import ConfigurationError, Settings, load_settings
+from shop.config import Settings, load_settings
 from shop.redis_address import connection_pool
 
 SECRET = "hunter2"

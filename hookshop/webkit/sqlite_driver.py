@@ -1,4 +1,4 @@
-"""SQLite for SQLAlchemy, with one change of threads for each statement. For ``on_sqlite``.
+"""SQLite for SQLAlchemy, with one change of threads for each statement.
 
 aiosqlite has a thread for each connection, and the event loop waits while that one works. For a
 statement SQLAlchemy would ask it four times: for a cursor, to execute, for the rows, to close the

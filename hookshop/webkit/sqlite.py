@@ -1,4 +1,4 @@
-"""What is special about SQLite: a file, in which one at a time may write. For ``database``."""
+"""SQLite: one file, with one writer at a time."""
 
 import asyncio
 import fcntl
@@ -14,11 +14,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shop import sqlite_driver
+from hookshop.webkit import sqlite_driver
 
 BUSY_TIMEOUT_SECONDS = 5
-SWITCH_AGAIN_SECONDS = 0.02
-LOOK_AGAIN_SECONDS = 0.001  # for the turn of another process; a transaction takes longer
+WAL_RETRY_SECONDS = 0.02
+POLL_SECONDS = 0.001  # until another process releases its lock; a transaction takes longer
 
 # A transaction that reads first and writes later fails at once with "database is locked" when
 # another one wrote in between; the busy timeout does not help there. So writers say so up front.
@@ -26,15 +26,23 @@ _TO_WRITE = {"begin": "BEGIN IMMEDIATE"}
 
 
 def file_of(url: str) -> Path | None:
-    """The file that the URL of a database names; None when it is not one of SQLite."""
+    """Return the file that the URL of a database names, or None if it is not one of SQLite."""
     parts = make_url(url)
     is_file = parts.get_backend_name() == "sqlite" and parts.database
     return Path(str(parts.database)) if is_file else None
 
 
+def file_named(url: str) -> Path:
+    """Return the file that the URL of a database names. Raise ``ValueError`` if it names none."""
+    file = file_of(url)
+    if file is None:
+        raise ValueError("the URL names no file of SQLite")
+    return file
+
+
 def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
-    """For reading and for writing: the same pool of connections."""
-    # An error's text goes into the log, where a row's values, such as a secret, must not.
+    """Return the engine for reading and the one for writing: the same pool of connections."""
+    # An error's text goes into the log, where the values of a row, such as a secret, must not.
     engine = create_async_engine(
         url, hide_parameters=True, connect_args={"async_creator_fn": sqlite_driver.connect}
     )
@@ -57,13 +65,14 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
 
-async def use_write_ahead_log(engine: AsyncEngine) -> None:
-    """Let readers and the one writer not block each other; the file itself remembers it.
+async def create_file(file: Path, engine: AsyncEngine) -> None:
+    """Create the file and its folder, and switch the file to a write-ahead log.
 
-    Programs that start at once and switch a new file at the same moment refuse each other, without
-    waiting for the busy timeout. So each asks again for as long.
-    Raises ``OperationalError`` when the file is not to be had.
+    With it, readers and the writer do not block each other; the file keeps the setting. Programs
+    that switch a new file at the same moment refuse each other without waiting for the busy
+    timeout, so each retries for as long. Raise ``OperationalError`` when the file stays locked.
     """
+    file.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
@@ -75,63 +84,63 @@ async def use_write_ahead_log(engine: AsyncEngine) -> None:
                 raise
         else:
             return
-        await asyncio.sleep(SWITCH_AGAIN_SECONDS)
+        await asyncio.sleep(WAL_RETRY_SECONDS)
 
 
-class WriteTurn:
-    """Whose turn it is to write to a file: one after the other, among tasks and among processes.
+class WriteLock:
+    """A lock for writing to a file, among tasks and among processes.
 
-    Left to SQLite, each that waits would ask again after ever longer pauses, and whoever has just
-    written and wants to write again would always be quicker: of two busy workers one would hardly
-    get its turn. So each is first the next one and then the one, and nobody can overtake the next.
-    Programs that know nothing of it, such as a person's ``sqlite3``, are waited for all the same.
+    With SQLite's own lock, waiting writers poll at growing intervals, and a writer that has just
+    written and wants to write again is always quicker: of two busy processes one would starve. So
+    waiters queue on a second lock, and none can be overtaken. Programs without this lock, such as
+    ``sqlite3``, still exclude each other by SQLite's.
     """
 
     def __init__(self, file: Path) -> None:
         self._among_tasks = asyncio.Lock()
-        self._next = _FileLock(file.with_name(f"{file.name}-next"))
-        self._turn = _FileLock(file.with_name(f"{file.name}-turn"))
+        self._queue = _FileLock(file.with_name(f"{file.name}-next"))
+        self._lock = _FileLock(file.with_name(f"{file.name}-turn"))
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Wait for the turn and keep it until the block ends.
+    async def held(self) -> AsyncIterator[None]:
+        """Hold the lock until the block ends.
 
-        Raises ``OperationalError``, as SQLite itself would, when it does not come in time.
+        Raise ``OperationalError``, as SQLite itself would, when it is not free in time.
         """
         try:
             async with asyncio.timeout(BUSY_TIMEOUT_SECONDS):
-                await self._take()
+                await self._acquire()
         except (TimeoutError, OSError) as error:
             reason = str(error) or "too many others wait to write"
             raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError(reason)) from None
         try:
             yield
         finally:
-            self._turn.release()
+            self._lock.release()
             self._among_tasks.release()
 
-    async def _take(self) -> None:
+    async def _acquire(self) -> None:
         await self._among_tasks.acquire()
         try:
-            await self._next.acquire()
+            await self._queue.acquire()
             try:
-                await self._turn.acquire()
+                await self._lock.acquire()
             finally:
-                self._next.release()
+                self._queue.release()
         except BaseException:
             self._among_tasks.release()
             raise
 
     def close(self) -> None:
-        """Close the two files."""
-        self._next.close()
-        self._turn.close()
+        """Close the two lock files."""
+        self._queue.close()
+        self._lock.close()
 
 
 class _FileLock:
-    """A lock among processes. From one that dies the operating system takes it away.
+    """A lock among processes; the operating system releases it when its owner dies.
 
-    Not on the database's own file: SQLite would lose its locks when we closed that.
+    It is not on the database's own file: closing that would release SQLite's locks.
     """
 
     def __init__(self, path: Path) -> None:
@@ -145,7 +154,7 @@ class _FileLock:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
             else:
                 return
 

@@ -1,4 +1,4 @@
-"""Run by Alembic for each upgrade: hands it the connection that ``upgrade`` was called with."""
+"""Run by Alembic for each upgrade: gives it the connection of the caller's transaction."""
 
 from alembic import context
 

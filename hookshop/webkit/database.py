@@ -1,0 +1,61 @@
+"""Transactions: sessions that read one consistent state, and sessions that commit.
+
+No transaction may stay open across a network call.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+class Transactions:
+    """Two ways into a database: ``reading()`` and ``writing()``.
+
+    ``reader`` and ``writer``: engines, possibly with one pool. ``write_lock``: held during each
+    writing transaction. ``map_unavailable``: turns the driver's errors that say "not now" into
+    ``OperationalError``.
+    """
+
+    def __init__(
+        self,
+        reader: AsyncEngine,
+        writer: AsyncEngine,
+        *,
+        write_lock: Callable[[], AbstractAsyncContextManager[None]],
+        map_unavailable: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._write_lock = write_lock
+        self._map_unavailable = map_unavailable
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that sees one consistent state and writes nothing.
+
+        Raise ``OperationalError`` when the database cannot be read now.
+        """
+        with self._map_unavailable():
+            async with AsyncSession(self._reader, expire_on_commit=False) as session:
+                yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that commits when the block ends and rolls back when it raises.
+
+        Raise ``OperationalError`` when the database cannot be written to now.
+        """
+        with self._map_unavailable():
+            async with (
+                self._write_lock(),
+                AsyncSession(self._writer, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+
+    async def close(self) -> None:
+        """Close all connections; the database is not usable afterwards."""
+        for engine in {self._reader, self._writer}:
+            await engine.dispose()
