@@ -144,6 +144,7 @@ def _set_status(endpoint: Endpoint, status: EndpointStatus) -> None:
         endpoint.disabled_reason = None
         endpoint.failed_deliveries = 0
         endpoint.failed_attempts, endpoint.probe_at = 0, None
+        endpoint.hold_until = None
 
 
 async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> None:

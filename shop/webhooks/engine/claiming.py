@@ -141,7 +141,11 @@ async def claim_due(
     lease: timedelta,
     now: datetime,
 ) -> Claimed:
-    """Claim up to ``limit`` due deliveries of these endpoints, which the transaction has locked."""
+    """Claim up to ``limit`` due deliveries of these endpoints, which the transaction has locked.
+
+    Nothing is claimed for an endpoint that is paused, disabled or deleted, whatever waits for it.
+    """
+    endpoints = [each for each in endpoints if _is_in_service(each)]
     slots = await _free_slots(session, endpoints)
     rows: list[Any] = []
     has_more = False
@@ -162,11 +166,14 @@ async def claim_due(
 def can_send_to(endpoint: Endpoint, now: datetime) -> bool:
     """Return whether deliveries to it are sent; those that pass a breaker are in any case."""
     return (
-        endpoint.status is EndpointStatus.ACTIVE
-        and endpoint.deleted_at is None
+        _is_in_service(endpoint)
         and (endpoint.probe_at is None or endpoint.probe_at <= now)
         and (endpoint.hold_until is None or endpoint.hold_until <= now)
     )
+
+
+def _is_in_service(endpoint: Endpoint) -> bool:
+    return endpoint.status is EndpointStatus.ACTIVE and endpoint.deleted_at is None
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

@@ -101,9 +101,13 @@ class Engine:
 
     async def finish(self) -> None:
         """Record what is in flight when it has ended."""
+        await self.responses()
+        await self.dispatcher.look(limit=0)
+
+    async def responses(self) -> None:
+        """Wait until nothing is in flight; what came back is not recorded yet."""
         while self.dispatcher.in_flight:  # noqa: ASYNC110 – the sends end within this loop
             await asyncio.sleep(0)
-        await self.dispatcher.look(limit=0)
 
     async def claim(self, limit: int = 1) -> Sequence[Claim]:
         """Claim as another worker, which then sends nothing."""

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 from sqlmodel import select
 
+from shop.config import Settings
 from shop.database import Database
 from shop.models import Delivery, Endpoint
 from shop.orders import Item, place_order
@@ -27,7 +30,7 @@ from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN, MIN_PAUSE
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
-from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.conftest import Clock, Engine, delivery_settings
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
@@ -272,6 +275,47 @@ async def test_an_endpoint_that_was_disabled_while_a_dead_worker_had_its_deliver
     await engine.deliver()
 
     assert receiver.requests == []
+
+
+async def test_a_paused_endpoint_gets_not_even_what_a_person_sends_again(
+    engine: Engine, world: World, receiver: Receiver
+) -> None:
+    endpoint_id = await world.register(receiver.url)
+    in_flight, other = await world.buy_many(2)
+    await engine.dispatcher.look(limit=1)
+    await world.set_status(endpoint_id, EndpointStatus.PAUSED)
+    await world.resend(in_flight)
+    await world.resend(other)
+
+    await engine.responses()
+    await engine.deliver(limit=10)  # the same look records what was in flight
+
+    assert len(receiver.requests) == 1
+    assert await world.state(other) is DeliveryState.PENDING
+
+
+async def test_making_an_endpoint_active_ends_the_pause_that_it_asked_for(
+    engine: Engine, world: World, receiver: Receiver
+) -> None:
+    receiver.status, receiver.headers = 429, {"Retry-After": "3600"}
+    endpoint_id = await world.register(receiver.url)
+    await world.buy_many(2)
+    await engine.deliver()
+    receiver.status, receiver.headers = 200, {}
+
+    await world.activate(endpoint_id)
+    await engine.deliver(limit=10)
+
+    assert len(receiver.requests) == 2
+
+
+def test_no_setting_gives_a_longer_lease_than_workers_reckon_with(clock: Clock) -> None:
+    longest = Settings(request_timeout_seconds=60).request_timeout_seconds
+    settings = replace(delivery_settings(clock), request_timeout=timedelta(seconds=longest))
+
+    with pytest.raises(ValidationError):
+        Settings(request_timeout_seconds=60.1)
+    assert settings.lease <= MAX_LEASE
 
 
 async def test_a_lease_of_a_worker_with_a_longer_timeout_is_respected(
