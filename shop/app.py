@@ -18,6 +18,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
+from hookshop.webkit.address_checks import HostCheck, insist_on_possible_file
 from hookshop.webkit.request_log import RequestLog
 from hookshop.webkit.tasks import end_tasks
 from shop import __version__
@@ -66,6 +67,7 @@ def create_app(settings: Settings) -> Litestar:
                 path="/static",
                 directories=[STATIC],
                 opt=OPEN_TO_ALL,
+                guards=[insist_on_possible_file],
                 after_request=add_security_headers,
             ),
         ],
@@ -95,7 +97,7 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,  # the entry point has configured logging
     )
     # Around everything, as no middleware is: an address that is not there has none.
-    app.asgi_handler = RequestLog(app.asgi_handler)
+    app.asgi_handler = RequestLog(HostCheck(app.asgi_handler, SECURITY_HEADERS))
     return app
 
 

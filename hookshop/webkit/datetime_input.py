@@ -11,16 +11,22 @@ from hookshop.webkit.errors import Problem
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z?", re.ASCII)
 EXAMPLE = "2026-11-23T12:00"
+MIN_YEAR = 1970  # ids count from there, and of years below 1000 browsers and strftime disagree
+MAX_YEAR = 9998  # to filter by: a second or a zone's hours may be added to such a moment
 
 
 def read_moment(text: str) -> datetime | None:
-    """Return the time of a text such as ``2026-11-23T12:00``, or None if it is no time."""
+    """Return the time of a text such as ``2026-11-23T12:00``.
+
+    None if it is no time, or one before ``MIN_YEAR``.
+    """
     if not _MOMENT.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
     except ValueError:  # such as the 30th of February
         return None
+    return moment if moment.year >= MIN_YEAR else None
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -28,11 +34,14 @@ def in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise Problem(400, f"the time needs a zone, as in {EXAMPLE}:00Z")
     try:
-        return moment.astimezone(UTC)
+        found = moment.astimezone(UTC)
     except OverflowError:  # such as the first hours of the year 1, east of Greenwich
-        raise Problem(400, f"the time {moment.isoformat()} is out of range") from None
+        found = None
+    if found is None or found.year > MAX_YEAR:
+        raise Problem(400, f"the time {moment.isoformat()} is out of range")
+    return found
 
 
 def write_moment(moment: datetime) -> str:
     """Return the value of an input field, such as ``2026-11-23T12:00:00``."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds")

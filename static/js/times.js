@@ -16,7 +16,8 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const longAgo = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const rendered = new WeakMap(); // by element: the moment in it
 
-const twoDigits = (number) => String(number).padStart(2, "0");
+const digits = (number, count) => String(number).padStart(count, "0");
+const twoDigits = (number) => digits(number, 2);
 
 // The offset from UTC that clocks here have at that time, such as "UTC+2".
 export function offset(time) {
@@ -29,7 +30,8 @@ export function offset(time) {
 
 function exact(element) {
   const time = new Date(element.dateTime);
-  const day = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map(twoDigits).join("-");
+  const month = [time.getMonth() + 1, time.getDate()].map(twoDigits).join("-");
+  const day = `${digits(time.getFullYear(), 4)}-${month}`;
   const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits).join(":");
   const fraction = "milliseconds" in element.dataset ? `.${element.dateTime.slice(-4, -1)}` : "";
   return `${day} ${clock}${fraction} ${offset(time)}`;
@@ -73,6 +75,8 @@ function span(className, text) {
 
 function render(element) {
   rendered.set(element, element.dateTime);
+  // One time that cannot be read must not stop the others: the server's text stays.
+  if (Number.isNaN(Date.parse(element.dateTime))) return;
   const text = exact(element);
   if (element.dataset.moment === "exact") {
     element.textContent = text;

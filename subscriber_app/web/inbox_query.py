@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeVar
 from urllib.parse import urlencode
 
-from hookshop.webkit.datetime_input import EXAMPLE, read_moment
+from hookshop.webkit.datetime_input import EXAMPLE, MAX_YEAR, read_moment
 from hookshop.webkit.errors import Problem
 from subscriber_app.receipts import ReceiptFilter, Stats
 from subscriber_app.vocabulary import EventType, Reason, Verdict
@@ -174,6 +174,7 @@ def _period(text: str) -> str:
 
 
 def _moment(text: str) -> str:
-    if text and read_moment(text) is None:
+    moment = read_moment(text)
+    if text and (moment is None or moment.year > MAX_YEAR):
         raise Problem(400, f"{text!r} is no moment such as {EXAMPLE}")
     return text.removesuffix("Z")  # with it, the field in the form would stay empty

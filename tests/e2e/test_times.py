@@ -1,5 +1,6 @@
 """Times are told as people do, with the exact one in the reader's zone on hover and focus."""
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -127,3 +128,30 @@ def test_a_live_update_never_brings_the_servers_text_back(
 
     assert shop.page.evaluate("window.sawUtc") == []
     expect(shop.row(delivery_id)).to_contain_text("ago")
+
+
+def test_a_time_of_the_year_999_stops_no_other_on_the_page(
+    subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    wait_until(shop_api, buy(shop_api), "succeeded")
+    subscriber.open("/")
+    subscriber.open_receipt("accepted")
+    subscriber.follow("Edit it by hand")
+    fill_in_other(subscriber.page, message_id="msg_999", date="0999-11-23T12:00:00Z")
+    subscriber.press("Sign it as of now")
+    subscriber.press("Send")
+    expect(subscriber.page.get_by_role("heading", name="Edited by hand")).to_be_visible()
+
+    subscriber.open("/purchases")
+
+    times = subscriber.page.locator("main time:not([data-moment])")
+    assert times.count() > 0
+    for when in times.all():
+        expect(when.locator(".time__ticking")).not_to_be_empty()
+
+
+def fill_in_other(page: Page, *, message_id: str, date: str) -> None:
+    """Make another message of the one in the editor's fields."""
+    headers, body = page.get_by_label("Headers"), page.get_by_label("Body")
+    headers.fill(re.sub("webhook-id: .*", f"webhook-id: {message_id}", headers.input_value()))
+    body.fill(re.sub('"date":"[^"]*"', f'"date":"{date}"', body.input_value()))

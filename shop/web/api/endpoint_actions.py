@@ -8,6 +8,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
 from hookshop.webkit.bodies import StrictJson
+from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.times import rfc3339_ms, utc_now
 from shop.announcements import Change
@@ -136,7 +137,7 @@ async def recover_endpoint(
     long run may break off; calling again does the rest. 409: the endpoint is disabled.
     """
     endpoint = await _insist_on_enabled(database, endpoint_id)
-    span = Span.of(endpoint, data.since, retention=settings.retention, now=utc_now())
+    span = Span.of(endpoint, in_utc(data.since), retention=settings.retention, now=utc_now())
     if data.dry_run:
         async with database.reading() as session:
             return _recovered(await count_recoverable(session, endpoint, span))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from hookshop.webkit.datetime_input import EXAMPLE, read_moment, write_moment
+from hookshop.webkit.datetime_input import EXAMPLE, MAX_YEAR, read_moment, write_moment
 from hookshop.webkit.errors import Problem
 from shop.vocabulary import DeliveryState, EventType
 from shop.webhooks.log import DeliveryFilter
@@ -196,6 +196,7 @@ def _period(text: str) -> str:
 
 
 def _moment(text: str) -> str:
-    if text and read_moment(text) is None:
+    moment = read_moment(text)
+    if text and (moment is None or moment.year > MAX_YEAR):
         raise Problem(400, f"{text!r} is no moment such as {EXAMPLE}")
     return text.removesuffix("Z")  # with it, the field in the form would stay empty

@@ -1,0 +1,81 @@
+"""Refuses addresses that no page and no call here can have, before anything reads them.
+
+``app`` wires both checks. ``HostCheck`` stands outside of Litestar, which builds the request's URL
+from the header ``Host`` and fails where that is none.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.datastructures import ResponseHeader
+from litestar.enums import ScopeType
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from hookshop.webkit.hosts import MAX_PORT
+from hookshop.webkit.logs import request_id
+
+MAX_SEGMENT_BYTES = 255  # between two slashes: no file system has longer names
+MAX_PATH_BYTES = 2000
+
+# RFC 9110, section 7.2: a host, and perhaps a port.
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::([0-9]{0,5}))?")
+
+
+class HostCheck:
+    """ASGI around the whole application: answers 400 where ``Host`` names no host or port.
+
+    ``headers``: those of every answer of the application.
+    """
+
+    def __init__(self, app: ASGIApp, headers: Iterable[ResponseHeader]) -> None:
+        self._app = app
+        self._headers = {header.name: str(header.value) for header in headers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it on."""
+        if scope["type"] == ScopeType.HTTP and not all(map(_is_host, _hosts(scope))):
+            await _refuse(send, self._headers)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _hosts(scope: Scope) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name == b"host"]
+
+
+def _is_host(value: bytes) -> bool:
+    found = _HOST.fullmatch(value)
+    return found is not None and int(found[1] or 0) <= MAX_PORT
+
+
+async def _refuse(send: Send, headers: dict[str, str]) -> None:
+    document = {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "the header Host is not a host name or address with a port from 0 to 65535",
+        "request_id": request_id.get(),
+    }
+    sent = {"Content-Type": "application/problem+json", **headers}
+    raw = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+    await send({"type": "http.response.start", "status": 400, "headers": raw})
+    body = json.dumps(document).encode()
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def insist_on_possible_file(
+    connection: "ASGIConnection[Any, Any, Any, Any]", _handler: BaseRouteHandler
+) -> None:
+    """Raise ``NotFoundException`` for a path that no file can have.
+
+    A guard of Litestar's. Without it, NUL and very long names are errors of the file system.
+    """
+    path = connection.scope["path"].encode("utf-8", errors="surrogatepass")
+    is_long = any(len(segment) > MAX_SEGMENT_BYTES for segment in path.split(b"/"))
+    if b"\x00" in path or is_long or len(path) > MAX_PATH_BYTES:
+        raise NotFoundException
