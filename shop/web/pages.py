@@ -17,6 +17,7 @@ from shop.web import (
 )
 from shop.web.access import is_logged_in
 from shop.web.figure_words import meaning, milliseconds, percent
+from shop.web.state_labels import BAR_ORDER, state_label
 from shop.web.storefront.cart import read_cart
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
@@ -47,6 +48,8 @@ def jinja_environment() -> Environment:
     # For the header of every page, error pages included, whatever its handler knows of carts.
     environment.globals["read_cart"] = read_cart
     environment.globals["is_logged_in"] = is_logged_in
+    environment.globals["state_label"] = state_label
+    environment.globals["BAR_ORDER"] = BAR_ORDER
     environment.globals["read_appearance"] = appearance.read_appearance
     environment.globals["way_back"] = appearance.way_back
     for words in (percent, milliseconds, meaning):

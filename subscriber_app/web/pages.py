@@ -21,6 +21,7 @@ from subscriber_app.web import (
 )
 from subscriber_app.web.access import is_logged_in
 from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web.state_labels import state_label
 from subscriber_app.web.story import pages as story
 from subscriber_app.web.words import fault_chip, fault_sentence
 
@@ -69,6 +70,7 @@ def jinja_environment(faults: Faults, switches: DefenceSwitches) -> Environment:
     )
     # For the header of every page, error pages included, whatever its handler knows of faults.
     environment.globals["is_logged_in"] = is_logged_in
+    environment.globals["state_label"] = state_label
     environment.globals["read_appearance"] = appearance.read_appearance
     environment.globals["way_back"] = appearance.way_back
     environment.globals["current_fault"] = lambda: faults.current

@@ -22,7 +22,7 @@ from subscriber_app.verification import IncomingRequest
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from subscriber_app.web.curl import as_curl
 from subscriber_app.web.wire import body_text, hex_dump, pretty_json, visible_text
-from subscriber_app.web.words import REASON_MEANINGS, result_words, step_label
+from subscriber_app.web.words import REASON_MEANINGS, step_label
 
 MOST_SIGNED_SHOWN = 4 * 1024  # bytes of the body; the whole body is further down the page
 LARGEST_PRETTY = 64 * 1024
@@ -199,7 +199,7 @@ def _step(step: dict[str, Any], found: Explanation) -> StepView:
     has_evidence = is_reached and evidence.get(step["name"], False)
     return StepView(
         label=step_label(step["name"]),
-        result=result_words(step["result"]),
+        result=step["result"],
         detail=step["detail"],
         evidence=step["name"] if has_evidence else "",
     )

@@ -59,11 +59,6 @@ def step_label(name: str) -> str:
     return STEP_LABELS[StepName(name)]
 
 
-def result_words(result: str) -> str:
-    """For example ``not reached``, for the stored ``not_reached``."""
-    return result.replace("_", " ")
-
-
 FAULT_SENTENCES = {
     FaultMode.NONE: "every webhook is treated as it should be.",
     FaultMode.STATUS: "every webhook is answered {status}{header}.",

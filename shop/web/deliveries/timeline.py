@@ -38,6 +38,13 @@ class Step:
     bar: Bar | None = None
 
     @property
+    def state(self) -> str:
+        """The name of its label."""
+        if self.standing == "made":
+            return "succeeded" if self.succeeded else "failed"
+        return {"next": "pending", "later": "planned"}.get(self.standing, self.standing)
+
+    @property
     def is_late(self) -> bool:
         """Whether so late that one asks why."""
         return (self.wait.late or 0) >= NOTABLY_LATE_SECONDS

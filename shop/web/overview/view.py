@@ -8,21 +8,13 @@ from shop.figures import Orders, Slots, SlowEndpoint, Waiting
 from shop.heartbeats import WorkerSign
 from shop.models import Endpoint
 from shop.tallies import TalliedAttempts
-from shop.vocabulary import DeliveryState
 from shop.web.charts import Chart, Series, bar_chart
 from shop.web.figure_words import NOTHING, age, counted, percent, tone_of_rate
+from shop.web.state_labels import BAR_ORDER, state_label
 from shop.webhooks.health import Failures, sum_up
 from shop.webhooks.log import Stats
 from shop.windows import Window
 
-# From the foot of a column upwards: what is done stands firm, what is wrong is on top.
-STATES = (
-    (DeliveryState.SUCCEEDED, "good"),
-    (DeliveryState.SENDING, "busy"),
-    (DeliveryState.PENDING, "waiting"),
-    (DeliveryState.CANCELLED, "muted"),
-    (DeliveryState.FAILED, "bad"),
-)
 LONG_WAIT_SECONDS = 60
 
 
@@ -127,16 +119,16 @@ def _deliveries_chart(reading: Reading) -> Chart:
     series = [
         Series(
             state.value,
-            tone,
+            state_label(state).tone,
             {slot: amounts[state] for slot, amounts in reading.deliveries.items()},
         )
-        for state, tone in STATES
+        for state in BAR_ORDER
     ]
     return bar_chart("made", "Deliveries per minute, by state", reading.window, *series)
 
 
 def _deliveries_summary(slots: Slots) -> str:
-    by_state = {state: sum(amounts[state] for amounts in slots.values()) for state, _tone in STATES}
+    by_state = {state: sum(amounts[state] for amounts in slots.values()) for state in BAR_ORDER}
     total = counted(sum(by_state.values()), "delivery", "deliveries")
     states = ", ".join(f"{amount:,} {state.value}" for state, amount in by_state.items() if amount)
     return f"{total} made in the last hour; now {states}."

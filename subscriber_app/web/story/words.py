@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from subscriber_app.story import Happening, Kind, Story
-from subscriber_app.vocabulary import EventType, Reason, Result, Verdict
-from subscriber_app.web.words import result_words
+from subscriber_app.vocabulary import EventType, Reason, Result
+from subscriber_app.web.state_labels import state_label
 
 # What became of the order; the shop's lane begins with it.
 BEGINNINGS: dict[str, str] = {
@@ -15,13 +15,6 @@ BEGINNINGS: dict[str, str] = {
     EventType.PURCHASE_SHIPPED: "Order shipped",
     EventType.PURCHASE_REFUNDED: "Order refunded",
     EventType.WEBHOOK_PING: "Ping asked for",
-}
-
-TONES = {
-    Verdict.ACCEPTED: "good",
-    Verdict.DUPLICATE: "busy",
-    Verdict.IGNORED: "muted",
-    Verdict.REJECTED: "bad",
 }
 
 Words = tuple[str, str, str]  # title, detail, tone
@@ -112,10 +105,10 @@ def _verified(_story: Story, happening: Happening) -> Words:
         return ("Failed on purpose", request.fault or "", "bad")
     counts = Counter(request.results)
     detail = ", ".join(
-        f"{counts[result]} {result_words(result)}" for result in Result if counts[result]
+        f"{counts[result]} {state_label(result).word}" for result in Result if counts[result]
     )
     title = f"Refused: {request.reason}" if request.reason else f"Verified: {request.verdict}"
-    return (title, detail, TONES[request.verdict])
+    return (title, detail, state_label(request.verdict).tone)
 
 
 def _booked(_story: Story, happening: Happening) -> Words:

@@ -1,7 +1,7 @@
 import pytest
 
 from subscriber_app.faults import Fault, FaultMode, MishapKind, make_fault
-from subscriber_app.vocabulary import Reason, Result, StepName
+from subscriber_app.vocabulary import Reason, StepName
 from subscriber_app.web.words import (
     FAULT_CHIPS,
     FAULT_SENTENCES,
@@ -10,7 +10,6 @@ from subscriber_app.web.words import (
     STEP_LABELS,
     fault_chip,
     fault_sentence,
-    result_words,
     step_label,
 )
 
@@ -24,12 +23,6 @@ def test_every_step_has_a_label_of_its_own() -> None:
     assert set(STEP_LABELS) == set(StepName)
     assert len(set(STEP_LABELS.values())) == len(StepName)
     assert step_label("content_type") == "Content type"
-
-
-def test_every_result_is_shown_in_words() -> None:
-    words = [result_words(result.value) for result in Result]
-
-    assert words == ["passed", "failed", "skipped", "not reached"]
 
 
 def test_every_reason_is_refused_with_a_status_of_the_senders_fault() -> None:
