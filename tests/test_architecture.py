@@ -16,6 +16,7 @@ MODULES = {
 # Rules that a program could not break, since they know nothing but what they are given.
 PURE = {
     "shop.vocabulary",
+    "hookshop.webkit.state_labels",
     "hookshop.webkit.times",
     "shop.windows",
     "shop.catalog",
@@ -25,9 +26,11 @@ PURE = {
     "shop.webhooks.signing",
     "shop.webhooks.url_policy",
     "shop.webhooks.urls",
+    "shop.web.state_labels",
     "shop.web.flow.facts",
-    "shop.web.flow.places",
-    "shop.web.flow.trails",
+    "shop.web.flow.stages",
+    "shop.web.flow.routes",
+    "shop.web.flow.rails",
     "shop.web.flow.stations",
     "shop.web.flow.lanes",
     "shop.web.flow.picture",
@@ -52,6 +55,7 @@ PURE = {
     "subscriber_app.tokens",
     "subscriber_app.verification",
     "subscriber_app.vocabulary",
+    "subscriber_app.web.state_labels",
 }
 INPUT_OUTPUT = {
     "sqlalchemy",

@@ -32,6 +32,7 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     "refunded": StateLabel("refunded", "back", "muted"),
     "no-subscribers": StateLabel("no subscribers", "dash", "muted"),
     # A part of the flow
+    "endpoints": StateLabel("endpoints", "twice", "muted"),
     "well": StateLabel("", "check", "good"),
     "backlog": StateLabel("backlog", "clock", "waiting"),
     "down": StateLabel("down", "cross", "bad"),

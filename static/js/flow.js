@@ -1,77 +1,76 @@
-// Lets the travellers of the picture travel (templates/shop/flow).
+// Animates the picture of the flow (templates/shop/flow).
 //
-// The server says, with each update, where every traveller is now, and by which steps it came. What
-// is new of that way is played here, step by step, by a ghost that flies above the picture, while
-// the traveller itself is hidden at the place where it will land. The numbers wait for nobody, and
-// whoever asked for reduced motion sees everyone in place at once.
+// With each update, the server tells where each dot is now and by which stops it came there. A ghost
+// that flies above the picture plays the new stops, one after the other, while the dot itself is
+// hidden at the stop where the ghost lands. Numbers change at once. With reduced motion, so do dots.
 
 const HOP_MS = 340;
-const FAST_HOP_MS = 170; // for whoever has a long way to catch up
+const FAST_HOP_MS = 170; // with many stops to catch up on
 const STAGGER_MS = 110; // between orders that set out at the same time
-const MANY = 7; // as many on the same way fly as one
-const MOST_FLIGHTS = 40; // beyond that, travellers are simply there
+const MANY = 7; // as many on the same route fly as one
+const MOST_FLIGHTS = 40; // further dots appear without an animation
 
 const sky = document.getElementById("flow-sky");
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const flights = new Set();
-const flightOf = new Map(); // by traveller
-let seen = new Map(); // what was known of each traveller: { passed, place, at }
+const flightOf = new Map(); // by the dot's id
+let seen = new Map(); // each dot at the last update, by id: { passed, stop, at }
 let newest = "";
 
-const SIGNS = { busy: "arrow", waiting: "clock", bad: "back", good: "check" };
+const LABELS = JSON.parse(sky.dataset.labels); // by state: its shape and tone
 
 // Ids of deliveries and orders sort by time behind their prefix.
 const age = (id) => id.slice(id.indexOf("_") + 1);
 
-function centre(element) {
+function center(element) {
   const box = element.getBoundingClientRect();
-  if (!box.width) return null; // not shown: in a narrow window some ways are not drawn
+  if (!box.width) return null; // not shown: a narrow window has no bypass
   const frame = sky.getBoundingClientRect();
   return { x: box.x + box.width / 2 - frame.x, y: box.y + box.height / 2 - frame.y };
 }
 
-function docks(step) {
-  const name = step.replace("!", "");
+function docks(stop) {
+  const name = stop.replace("!", "");
   return [...document.querySelectorAll(`[data-dock~="${name}"]`)];
 }
 
 const dotOf = (id) => document.getElementById(`dot-${id}`);
 
-// The news since the last look: who has new steps to play, and from where.
+// Compare with the last update: which dots have new stops to play, and from where.
 function look() {
   const departures = [];
   const now = new Map();
   let newestNow = newest;
-  for (const dot of document.querySelectorAll("[data-trail]")) {
-    const { place, order, trail } = dot.dataset;
+  for (const dot of document.querySelectorAll("[data-route]")) {
+    const { stop, order, route } = dot.dataset;
     const id = dot.id.replace("dot-", "");
     const passed = Number(dot.dataset.passed);
     const before = seen.get(id);
-    const steps = newSteps(trail.split(" "), passed, place, before, age(id) > newest);
-    if (steps.length) departures.push({ id, order, steps, from: before });
+    const stops = newStops(route.split(" "), passed, stop, before, age(id) > newest);
+    if (stops.length) departures.push({ id, order, stops, from: before });
     if (age(id) > newestNow) newestNow = age(id);
-    now.set(id, { passed, place, at: centre(dot) ?? docks(place).map(centre)[0] });
+    now.set(id, { passed, stop, at: center(dot) ?? docks(stop).map(center)[0] });
   }
   seen = now;
   newest = newestNow;
   return departures;
 }
 
-function newSteps(trail, passed, place, before, isNew) {
-  if (!before) return isNew ? trail : [];
-  if (passed > before.passed) return trail.slice(-(passed - before.passed));
-  return place === before.place ? [] : [place];
+function newStops(route, passed, stop, before, isNew) {
+  if (!before) return isNew ? route : [];
+  if (passed > before.passed) return route.slice(-(passed - before.passed));
+  return stop === before.stop ? [] : [stop];
 }
 
-// Many on the same way fly as one; those of one order set out together and part where it forks.
+// Many on the same route fly as one; those of one order start together and part where it forks.
 function depart(departures) {
-  const ways = new Map();
+  const routes = new Map();
   for (const each of departures) {
-    const way = [each.from?.place, ...each.steps].join(" ");
-    ways.set(way, [...(ways.get(way) ?? []), each]);
+    const route = [each.from?.stop, ...each.stops].join(" ");
+    routes.set(route, [...(routes.get(route) ?? []), each]);
   }
   const orders = [];
-  for (const group of ways.values()) {
+  for (const group of routes.values()) {
     for (const party of group.length < MANY ? group.map((each) => [each]) : [group]) {
       const { order } = party[0];
       if (!orders.includes(order)) orders.push(order);
@@ -81,53 +80,54 @@ function depart(departures) {
 }
 
 async function fly(party, delay) {
-  const { steps, from } = party[0];
+  const { stops, from } = party[0];
   const flight = { ids: party.map((each) => each.id), ghost: ghostOf(party), later: [], over: false };
   flights.add(flight);
   for (const id of flight.ids) flightOf.set(id, flight);
-  hideWhoFlies();
+  hideFlying();
   let at = from?.at;
-  for (const [number, step] of steps.entries()) {
-    const way = [at, ...points(step, flight, number === steps.length - 1)].filter(Boolean);
+  for (const [index, stop] of stops.entries()) {
+    const way = [at, ...points(stop, flight, index === stops.length - 1)].filter(Boolean);
     if (way.length > 1) {
-      await hop(flight, way, steps.length, delay);
+      await hop(flight, way, stops.length, delay);
       delay = 0;
     }
     if (flight.over) break;
-    arrive(flight, step);
+    arrive(flight, stop);
     at = way.at(-1);
   }
   land(flight, at);
 }
 
-// Where the ghost flies through. The way back to the waiting room has a track of its own. Only who
-// stays sits down at the end; who has gone on meanwhile stays on the line.
-function points(step, flight, isLast) {
+// The points that the ghost passes. The way back to the waiting deliveries has a rail of its own. A
+// ghost ends at its dot only if the dot is still at this stop, and on the line otherwise.
+function points(stop, flight, isLast) {
   const before = flight.ghost.dataset.at ?? "";
-  const back = before.endsWith("!") && step === "waiting" ? docks("back").map(centre) : [];
+  const back = before.endsWith("!") && stop === "waiting" ? docks("back").map(center) : [];
   const dot = isLast && dotOf(flight.ids[0]);
-  const own = dot && dot.dataset.place === step && centre(dot);
-  return [...back, ...(own ? [own] : docks(step).map(centre))];
+  const own = dot && dot.dataset.stop === stop && center(dot);
+  return [...back, ...(own ? [own] : docks(stop).map(center))];
 }
 
-function hop(flight, way, steps, delay) {
+function hop(flight, way, stops, delay) {
   const keyframes = way.map(({ x, y }) => ({
     transform: `translate(${x}px, ${y}px) translate(-50%, -50%)`,
   }));
-  const pace = steps + flight.later.length > 8 ? FAST_HOP_MS : HOP_MS;
+  const pace = stops + flight.later.length > 8 ? FAST_HOP_MS : HOP_MS;
   const options = { duration: pace * (1 + (way.length - 2) * 0.5), delay, easing: "ease-in-out", fill: "both" };
   // Cancelled when the ghost is taken away, which is no error.
   return flight.ghost.animate(keyframes, options).finished.catch(() => {});
 }
 
-function arrive(flight, step) {
-  const refused = step.endsWith("!");
-  flight.ghost.dataset.at = step;
-  if (refused || step === "failed") dress(flight.ghost, "bad");
-  else if (step.startsWith("landed")) dress(flight.ghost, "good");
-  else if (step !== "waiting") dress(flight.ghost, "busy");
-  const [dock] = docks(step);
-  dock?.animate({ scale: [1, refused ? 0.88 : 1.12, 1] }, 260);
+function arrive(flight, stop) {
+  const rejected = stop.endsWith("!");
+  flight.ghost.dataset.at = stop;
+  if (rejected) dress(flight.ghost, "rejected");
+  else if (stop === "failed") dress(flight.ghost, "failed");
+  else if (stop.startsWith("delivered")) dress(flight.ghost, "succeeded");
+  else if (stop !== "waiting") dress(flight.ghost, "sending");
+  const [dock] = docks(stop);
+  dock?.animate({ scale: [1, rejected ? 0.88 : 1.12, 1] }, 260);
 }
 
 function land(flight, at) {
@@ -135,7 +135,7 @@ function land(flight, at) {
   flights.delete(flight);
   for (const id of flight.ids) {
     flightOf.delete(id);
-    dotOf(id)?.removeAttribute("data-travelling");
+    dotOf(id)?.removeAttribute("data-flying");
   }
   if (flight.later.length && !flight.over) {
     depart(flight.later.map((each) => ({ ...each, from: { ...each.from, at } })));
@@ -147,23 +147,25 @@ function ghostOf(party) {
   ghost.className = "ghost";
   ghost.dataset.ghost = party.map((each) => each.id).join(" ");
   if (party.length > 1) ghost.dataset.many = `×${party.length}`;
-  dress(ghost, party[0].from?.place === "waiting" ? "waiting" : "busy");
+  dress(ghost, party[0].from?.stop === "waiting" ? "pending" : "sending");
   sky.append(ghost);
   return ghost;
 }
 
-function dress(ghost, tone) {
-  if (ghost.classList.contains(`tone-${tone}`)) return;
+function dress(ghost, state) {
+  if (ghost.dataset.state === state) return;
+  const { shape, tone } = LABELS[state];
+  ghost.dataset.state = state;
   ghost.className = `ghost tone-${tone}`;
-  ghost.innerHTML = ghost.dataset.many ?? `<svg class="shape"><use href="#sign-${SIGNS[tone]}"/></svg>`;
+  ghost.innerHTML = ghost.dataset.many ?? `<svg class="shape"><use href="#sign-${shape}"/></svg>`;
 }
 
-// An update of the picture takes the mark away, so it is put on again after each.
-function hideWhoFlies() {
-  for (const id of flightOf.keys()) dotOf(id)?.setAttribute("data-travelling", "");
+// An update of the picture removes the mark, so it is set again after each.
+function hideFlying() {
+  for (const id of flightOf.keys()) dotOf(id)?.setAttribute("data-flying", "");
 }
 
-// Rings and numbers of those who wait.
+// The rings and numbers of dots that wait.
 function tick() {
   const now = Date.now() / 1000;
   for (const dot of document.querySelectorAll("[data-until]")) {
@@ -187,13 +189,13 @@ function update() {
   const free = departures.filter(({ id }) => !flightOf.has(id));
   for (const each of departures) goOnLater(flightOf.get(each.id), each);
   depart(free);
-  hideWhoFlies();
+  hideFlying();
 }
 
-// Whoever flies already goes on after that, on one way however often there was news of it.
+// A dot that flies already goes on afterwards, on one route for any number of updates.
 function goOnLater(flight, departure) {
   const planned = flight?.later.find(({ id }) => id === departure.id);
-  if (planned) planned.steps.push(...departure.steps);
+  if (planned) planned.stops.push(...departure.stops);
   else flight?.later.push(departure);
 }
 
@@ -204,7 +206,7 @@ function stopFlying() {
   }
 }
 
-look(); // whoever is there already does not travel again
+look(); // dots that are there already do not fly again
 tick();
 setInterval(tick, 250);
 document.addEventListener("htmx:after:swap", update);

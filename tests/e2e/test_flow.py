@@ -14,7 +14,7 @@ from tests.e2e.tabs import ShopTab
 from tests.programs import buy, set_fault, wait_until
 from tests.waiting import wait_for
 
-# What a ghost has passed, by traveller: static/js/flow.js tells by its data-at.
+# The stops that a ghost has passed, by the dot's id: static/js/flow.js tells by its data-at.
 WATCH_GHOSTS = """
 window.passed = {};
 new MutationObserver((changes) => {
@@ -25,12 +25,12 @@ new MutationObserver((changes) => {
   }
 }).observe(document.getElementById("flow-sky"), { subtree: true, attributeFilter: ["data-at"] });
 """
-ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "landed-lane-1"]
+ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "delivered-lane-1"]
 
 
 @pytest.fixture
 def flow(shop: ShopTab) -> ShopTab:
-    """The page, live, with someone who writes down which stations are passed."""
+    """The page, live, with a record of the stops that dots pass."""
     return open_flow(shop)
 
 
@@ -41,12 +41,12 @@ def open_flow(shop: ShopTab) -> ShopTab:
 
 
 def passed(tab: ShopTab, delivery_id: str) -> list[str]:
-    """The stations that a traveller has passed so far."""
+    """The stops that a dot has passed so far."""
     steps: list[str] = tab.page.evaluate("(id) => window.passed[id] ?? []", delivery_id)
     return steps
 
 
-def traveller(tab: ShopTab, delivery_id: str) -> Locator:
+def dot(tab: ShopTab, delivery_id: str) -> Locator:
     return tab.page.locator(f"#dot-{delivery_id}")
 
 
@@ -77,7 +77,7 @@ def press_and_find(tab: ShopTab, shop_api: httpx.Client) -> str:
     return wait_for(other, "the order's delivery")
 
 
-def test_an_order_that_took_milliseconds_travels_past_every_station(
+def test_an_order_that_took_milliseconds_passes_every_station(
     flow: ShopTab, shop_api: httpx.Client
 ) -> None:
     expect(verdict(flow)).to_have_text("Everything flows.")
@@ -87,14 +87,12 @@ def test_an_order_that_took_milliseconds_travels_past_every_station(
     wait_for(lambda: passed(flow, delivery_id)[-1:] == ON_THE_LINE[-1:], "it lands")
     assert passed(flow, delivery_id) == ON_THE_LINE
     expect(flow.page.locator(".ghost")).to_have_count(0)
-    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
-    expect(traveller(flow, delivery_id)).not_to_have_attribute("data-travelling", "")
+    expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
+    expect(dot(flow, delivery_id)).not_to_have_attribute("data-flying", "")
     flow.expect_not_reloaded()
 
 
-def test_many_orders_travel_together_and_none_is_lost(
-    flow: ShopTab, shop_api: httpx.Client
-) -> None:
+def test_many_orders_fly_together_and_none_is_lost(flow: ShopTab, shop_api: httpx.Client) -> None:
     before = shop_api.get("/v1/stats").json()["deliveries"]["succeeded"]
 
     flow.press("Buy 20")
@@ -102,33 +100,33 @@ def test_many_orders_travel_together_and_none_is_lost(
     lane = flow.page.locator("#lane-1")
     expect(lane).to_contain_text(f"{before + 20:,} succeeded")
     expect(flow.page.locator(".ghost")).to_have_count(0)
-    expect(flow.page.locator("[data-travelling]")).to_have_count(0)
+    expect(flow.page.locator("[data-flying]")).to_have_count(0)
     expect(lane.get_by_role("link", name="succeeded")).to_have_count(5)
 
 
-def test_a_refused_delivery_comes_back_and_waits_for_its_next_try(
+def test_a_rejected_delivery_comes_back_and_waits_for_its_next_attempt(
     flow: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 500)
     delivery_id = press_and_find(flow, shop_api)
 
-    wait_for(lambda: "waiting" in passed(flow, delivery_id), "it is back in the waiting room")
-    *way, lane, waiting_room = passed(flow, delivery_id)[:7]
-    assert (way, waiting_room) == (list(ON_THE_LINE[:5]), "waiting")
-    assert lane in {"lane-1!", "lane-1"}  # the latter if it was seen there before it was refused
-    expect(verdict(flow)).to_contain_text("refuses")
-    expect(station(flow, "Waiting room")).to_contain_text("1 wait")
+    wait_for(lambda: "waiting" in passed(flow, delivery_id), "it waits again")
+    *way, lane, end = passed(flow, delivery_id)[:7]
+    assert (way, end) == (list(ON_THE_LINE[:5]), "waiting")
+    assert lane in {"lane-1!", "lane-1"}  # the latter if it was seen there before it was rejected
+    expect(verdict(flow)).to_contain_text("retrying")
+    expect(station(flow, "Waiting")).to_contain_text("1 delivery")
     expect(flow.page.locator("#lane-1 .countdown")).to_have_text(re.compile(r"in \d s|due now"))
-    waiting = traveller(flow, delivery_id).get_by_role("link")
+    waiting = dot(flow, delivery_id).get_by_role("link")
     expect(waiting).to_have_attribute("data-left", re.compile(r"\d"))
     set_fault(subscriber_api, None)
 
-    wait_for(lambda: passed(flow, delivery_id)[-1:] == ["landed-lane-1"], "it lands in the end")
+    wait_for(lambda: passed(flow, delivery_id)[-1:] == ["delivered-lane-1"], "it lands in the end")
     expect(verdict(flow)).to_have_text("Everything flows.")
-    expect(station(flow, "Waiting room")).to_contain_text("0 wait")
+    expect(station(flow, "Waiting")).to_contain_text("0 deliveries")
 
 
-def test_what_is_for_a_paused_endpoint_waits_until_it_goes_on(
+def test_deliveries_to_a_paused_endpoint_wait_until_it_is_active(
     flow: ShopTab, shop_api: httpx.Client
 ) -> None:
     [endpoint] = shop_api.get("/v1/webhooks").json()["data"]
@@ -136,10 +134,10 @@ def test_what_is_for_a_paused_endpoint_waits_until_it_goes_on(
 
     delivery_id = press_and_find(flow, shop_api)
 
-    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "waiting")
+    expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "waiting")
     expect(verdict(flow)).to_contain_text("paused")
     shop_api.patch(f"/v1/webhooks/{endpoint['id']}", json={"status": "active"})
-    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
+    expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
 
 
 @pytest.fixture
@@ -151,48 +149,44 @@ def frozen() -> Iterator[list[psutil.Process]]:
         process.resume()
 
 
-def test_a_frozen_redis_is_stuck_and_orders_go_past_it(
+def test_orders_bypass_a_frozen_redis(
     flow: ShopTab, shop_api: httpx.Client, demo: Demo, frozen: list[psutil.Process]
 ) -> None:
     redis = demo.wait_for("redis")
     redis.suspend()
     frozen.append(redis)
     expect(verdict(flow)).to_contain_text("Redis does not answer")
-    expect(station(flow, "Redis")).to_contain_text("away")
+    expect(station(flow, "Redis")).to_contain_text("down")
 
     delivery_id = press_and_find(flow, shop_api)
 
-    wait_for(lambda: passed(flow, delivery_id)[-1:] == ["landed-lane-1"], "it lands")
-    assert "around" in passed(flow, delivery_id)
+    wait_for(lambda: passed(flow, delivery_id)[-1:] == ["delivered-lane-1"], "it lands")
+    assert "bypass" in passed(flow, delivery_id)
     redis.resume()
     frozen.clear()
     expect(verdict(flow)).to_have_text("Everything flows.")
 
 
-def test_without_a_worker_orders_pile_up_before_it_until_it_is_back(
+def test_without_a_worker_there_is_a_backlog_until_it_is_back(
     flow: ShopTab, shop_api: httpx.Client, demo: Demo, frozen: list[psutil.Process]
 ) -> None:
     worker = demo.wait_for("worker")
     worker.suspend()
     frozen.append(worker)
     expect(verdict(flow)).to_contain_text("no worker is alive")
-    expect(station(flow, "Worker")).to_contain_text("gone")
+    expect(station(flow, "Worker")).to_contain_text("down")
 
     delivery_id = press_and_find(flow, shop_api)
 
-    expect(traveller(flow, delivery_id)).to_have_attribute(
-        "data-place", re.compile("redis|database")
-    )
-    expect(flow.page.get_by_role("list", name="The way of an order")).to_contain_text("piling up")
+    expect(dot(flow, delivery_id)).to_have_attribute("data-stop", re.compile("redis|database"))
+    expect(flow.page.get_by_role("list", name="Path of an order")).to_contain_text("backlog")
     worker.resume()
     frozen.clear()
-    expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
+    expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
     expect(verdict(flow)).to_have_text("Everything flows.")
 
 
-def test_buttons_and_travellers_can_be_reached_by_keyboard(
-    flow: ShopTab, shop_api: httpx.Client
-) -> None:
+def test_buttons_and_dots_can_be_reached_by_keyboard(flow: ShopTab, shop_api: httpx.Client) -> None:
     button = flow.page.get_by_role("button", name="Buy 1", exact=True)
     button.focus()
     before = newest_delivery(shop_api)
@@ -201,7 +195,7 @@ def test_buttons_and_travellers_can_be_reached_by_keyboard(
         lambda: (newest := newest_delivery(shop_api)) != before and newest, "the order is placed"
     )
     expect(button).to_be_focused()
-    link = traveller(flow, str(delivery_id)).get_by_role("link")
+    link = dot(flow, str(delivery_id)).get_by_role("link")
     expect(link).to_be_visible()
 
     for _ in range(60):
@@ -219,11 +213,11 @@ class TestWithReducedMotion:
     def context(self, new_context: NewContext) -> BrowserContext:
         return new_context(reduced_motion="reduce")
 
-    def test_everyone_is_in_place_at_once(self, flow: ShopTab, shop_api: httpx.Client) -> None:
+    def test_every_dot_moves_at_once(self, flow: ShopTab, shop_api: httpx.Client) -> None:
         delivery_id = press_and_find(flow, shop_api)
 
-        expect(traveller(flow, delivery_id)).to_have_attribute("data-place", "landed-lane-1")
-        expect(traveller(flow, delivery_id)).to_be_visible()
+        expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
+        expect(dot(flow, delivery_id)).to_be_visible()
         assert passed(flow, delivery_id) == []
 
 
@@ -240,13 +234,13 @@ class TestWithoutJavaScript:
         shop.open("/flow")
 
         expect(shop.page.get_by_text("Reload for news")).to_be_visible()
-        expect(traveller(shop, delivery_id)).to_be_visible()
+        expect(dot(shop, delivery_id)).to_be_visible()
         bought = press_and_find(shop, shop_api)
 
         expect(shop.page).to_have_url(f"{shop.url}/flow")
         wait_until(shop_api, bought, "succeeded")
         shop.page.reload()
-        expect(traveller(shop, bought)).to_have_attribute("data-place", "landed-lane-1")
+        expect(dot(shop, bought)).to_have_attribute("data-stop", "delivered-lane-1")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,8 +1,8 @@
-"""The flow, drawn live: where every order is right now, from the customer to the endpoints.
+"""The flow: a live picture of where every order is, from the customer to the endpoints.
 
-``reading`` collects the facts. ``places`` says where a delivery is and why, ``trails`` which way it
-came, ``stations`` and ``lanes`` how each part of the picture is, and ``picture`` puts all that
-together: five pure modules. ``pages`` shows it, and ``static/js/flow.js`` lets it move.
+`reader` reads the facts. `stages` finds the stage of a delivery, `routes` the stops that it has
+passed, `stations` and `lanes` the state of each part of the picture, `rails` the lines between
+them, and `picture` puts them together: all pure. `pages` shows it; `static/js/flow.js` animates it.
 """
 
 from litestar.handlers import HTTPRouteHandler

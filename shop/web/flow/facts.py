@@ -1,6 +1,6 @@
-"""What is known at one moment: all that the picture of the flow is drawn from. Pure values.
+"""The facts that the picture of the flow is drawn from, as they are at one moment. Pure values.
 
-Filled in by ``reading``. Counts stop at ``MOST_COUNTED``: more would cost and tell little.
+Counts stop at `MAX_COUNT`: to count further is expensive and tells little.
 """
 
 from collections.abc import Sequence
@@ -9,22 +9,23 @@ from datetime import datetime
 
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType
 
-MOST_COUNTED = 5000
+MAX_COUNT = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointFacts:
-    """An endpoint and its deliveries, counted. ``due``: those pending whose wait is over.
+    """An endpoint and the number of its deliveries in each state.
 
-    ``probe_at``: set while its circuit breaker is open. ``hold_until``: what Retry-After asked
-    for. ``next_attempt_at``: of whichever pending delivery is first. ``share``: how many may be on
-    their way to it at once.
+    `due`: pending deliveries whose `next_attempt_at` has passed. `probe_at`: set while the circuit
+    breaker is open. `hold_until`: the end of the pause that Retry-After asked for.
+    `next_attempt_at`: the earliest of all pending deliveries. `concurrency`: how many deliveries
+    may be in flight to the endpoint.
     """
 
     id: str
     webhook_url: str
     status: EndpointStatus
-    share: int
+    concurrency: int
     disabled_reason: str | None = None
     probe_at: datetime | None = None
     hold_until: datetime | None = None
@@ -38,11 +39,10 @@ class EndpointFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFacts:
-    """A delivery. ``passes_breaker``: its next attempt ignores an open breaker.
+    """A delivery. `passes_breaker`: its next attempt ignores an open circuit breaker.
 
-    ``value_cents``: the amount in its event, negative for a refund; None without an order.
-
-    ``outcome``: what the last attempt came to, such as ``500`` or ``response_timeout``.
+    `value_cents`: the amount in its event, negative for a refund; None without an order.
+    `outcome`: the result of the last attempt, such as `500` or `response_timeout`.
     """
 
     id: str
@@ -61,7 +61,7 @@ class DeliveryFacts:
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """An order that no endpoint wants to be told of."""
+    """An order whose message has no subscribers."""
 
     id: str
     total_cents: int
@@ -69,27 +69,29 @@ class OrderFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One moment. ``endpoints``: the oldest first. ``deliveries``: the newest, and those under way.
+    """All facts of one moment.
 
-    ``queue_length``: None when Redis does not answer. ``workers``: None when that is not known.
+    `endpoints`: the oldest first. `deliveries`: the newest, the outstanding ones that come first,
+    and some that failed. `orders_without_subscribers`: of the newest orders. `queue_length`: None
+    when Redis does not answer. `workers`: None when their number is unknown.
     """
 
     now: datetime
     endpoints: Sequence[EndpointFacts] = ()
     deliveries: Sequence[DeliveryFacts] = ()
-    untold: Sequence[OrderFacts] = ()
+    orders_without_subscribers: Sequence[OrderFacts] = ()
     orders: int = 0
-    orders_of_last_minute: int = 0
+    orders_in_last_minute: int = 0
     failed: int = 0
     queue_length: int | None = 0
     workers: int | None = 1
 
     @property
     def redis_answers(self) -> bool:
-        """Whether wake-ups go through."""
+        """Whether workers are woken through Redis."""
         return self.queue_length is not None
 
     @property
-    def nobody_works(self) -> bool:
-        """Whether it is known that no worker is alive."""
+    def has_no_worker(self) -> bool:
+        """Whether it is certain that no worker is alive."""
         return self.workers == 0

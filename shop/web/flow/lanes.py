@@ -1,116 +1,115 @@
-"""The endpoints at the end of the line, each on its lane. Pure: called by ``picture``."""
+"""The endpoints at the end of the line, each with a lane of its own. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from hookshop.webkit.state_labels import StateLabel
 from shop.vocabulary import EndpointStatus
 from shop.web.flow.facts import EndpointFacts, Facts
-from shop.web.flow.places import Hold, hold_ends_at, hold_of
+from shop.web.flow.stages import Hold, hold_ends_at, hold_of
 from shop.web.flow.stations import number
+from shop.web.state_labels import state_label
 
-MOST_LANES = 6
+MAX_LANES = 6
 LAST_LANE = "lane-more"
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """``shape``, ``tone`` and ``word``: its state. ``until``: when what waits there moves on.
+    """An endpoint, or all that have no lane of their own.
 
-    ``reason``: what is the matter, empty while all is well.
+    `reason`: the problem, empty if there is none. `until`: when waiting deliveries continue.
     """
 
     key: str
-    label: str
+    name: str
     address: str
     succeeded: str
     waiting: str
     failed: str
-    shape: str = "check"
-    tone: str = "good"
-    word: str = "active"
+    label: StateLabel
     reason: str = ""
     until: datetime | None = None
 
 
 def lanes_of(facts: Facts) -> list[Lane]:
-    """One lane for each endpoint; those that are too many share the last one."""
-    alone, others = _parted(facts.endpoints)
-    lanes = [_lane(each, f"lane-{place}", facts.now) for place, each in enumerate(alone, 1)]
-    return [*lanes, _lane_of_many(others)] if others else lanes
+    """Return one lane for each endpoint; beyond `MAX_LANES` the others share the last one."""
+    alone, others = _split(facts.endpoints)
+    lanes = [_lane(each, _key(index), facts.now) for index, each in enumerate(alone)]
+    return [*lanes, _shared_lane(others)] if others else lanes
 
 
 def lane_keys(facts: Facts) -> Mapping[str, str]:
-    """Which lane belongs to which endpoint, by id."""
-    alone, others = _parted(facts.endpoints)
-    own = {each.id: f"lane-{place}" for place, each in enumerate(alone, 1)}
+    """Return the key of each endpoint's lane, by the endpoint's id."""
+    alone, others = _split(facts.endpoints)
+    own = {each.id: _key(index) for index, each in enumerate(alone)}
     return own | dict.fromkeys((each.id for each in others), LAST_LANE)
 
 
 def short_url(url: str) -> str:
-    """An endpoint's URL as a label: host, port and path."""
+    """Return an endpoint's URL as a label: host, port and path."""
     parts = urlsplit(url)
     return f"{parts.netloc}{parts.path}"
 
 
-def _parted(
+def _key(index: int) -> str:
+    return f"lane-{index + 1}"
+
+
+def _split(
     endpoints: Sequence[EndpointFacts],
 ) -> tuple[Sequence[EndpointFacts], Sequence[EndpointFacts]]:
     # A single one too many has a lane as well: "and 1 more" takes as much room.
-    alone = len(endpoints) if len(endpoints) <= MOST_LANES + 1 else MOST_LANES
+    alone = len(endpoints) if len(endpoints) <= MAX_LANES + 1 else MAX_LANES
     return endpoints[:alone], endpoints[alone:]
 
 
 def _lane(endpoint: EndpointFacts, key: str, now: datetime) -> Lane:
-    shape, tone, word, reason = _state(endpoint, now)
+    state, reason = _state(endpoint, now)
     hold = hold_of(endpoint, now)
-    until = None
-    if endpoint.pending and hold in {None, Hold.TURN}:
+    if endpoint.pending and hold in {None, Hold.CONCURRENCY}:
         until = endpoint.next_attempt_at if not endpoint.due else None
     else:
         until = hold_ends_at(endpoint, hold)
     return Lane(
         key=key,
-        label=short_url(endpoint.webhook_url),
+        name=short_url(endpoint.webhook_url),
         address=f"/endpoints/{endpoint.id}",
         succeeded=number(endpoint.succeeded),
         waiting=number(endpoint.pending),
         failed=number(endpoint.failed),
-        shape=shape,
-        tone=tone,
-        word=word,
+        label=state_label(state),
         reason=reason,
         until=until,
     )
 
 
-def _state(endpoint: EndpointFacts, now: datetime) -> tuple[str, str, str, str]:
-    """Shape, tone, word and reason."""
+def _state(endpoint: EndpointFacts, now: datetime) -> tuple[str, str]:
+    """Return the key of the state's label, and the reason."""
     if endpoint.status is EndpointStatus.PAUSED:
-        return "pause", "waiting", "paused", "by a person; what comes for it waits"
+        return endpoint.status, "deliveries wait"
     if endpoint.status is EndpointStatus.DISABLED:
-        why = "answered 410 Gone" if endpoint.disabled_reason == "gone" else "failed too often"
-        return "cross", "bad", "disabled", f"it {why}; what is left waits"
+        why = "it responded 410 Gone" if endpoint.disabled_reason == "gone" else "it kept failing"
+        return endpoint.status, f"{why}; deliveries wait"
     if endpoint.probe_at:
-        when = "next probe" if endpoint.probe_at > now else "a probe is out"
-        return "gap", "bad", "breaker open", f"it failed again and again; {when}"
+        probe = "next probe" if endpoint.probe_at > now else "a probe is in flight"
+        return Hold.BREAKER, f"deliveries are on hold; {probe}"
     if endpoint.hold_until and endpoint.hold_until > now:
-        return "pause", "waiting", "Retry-After", "it asked for a pause"
+        return Hold.RETRY_AFTER, "deliveries continue"
     if endpoint.pending > endpoint.due:
-        return "back", "waiting", "refuses", "next try"
-    return "check", "good", "active", ""
+        return "retrying", "next attempt"
+    return endpoint.status, ""
 
 
-def _lane_of_many(endpoints: Sequence[EndpointFacts]) -> Lane:
+def _shared_lane(endpoints: Sequence[EndpointFacts]) -> Lane:
     return Lane(
         key=LAST_LANE,
-        label=f"and {len(endpoints)} more",
+        name=f"and {len(endpoints)} more",
         address="/endpoints",
         succeeded=number(sum(each.succeeded for each in endpoints)),
         waiting=number(sum(each.pending for each in endpoints)),
         failed=number(sum(each.failed for each in endpoints)),
-        shape="twice",
-        tone="muted",
-        word="endpoints",
+        label=state_label("endpoints"),
     )

@@ -1,4 +1,4 @@
-"""The page of the flow, live, and its buttons that place orders as a customer would."""
+"""The live page of the flow, and its buttons that place orders as a customer would."""
 
 import secrets
 from collections.abc import Iterator
@@ -18,13 +18,20 @@ from shop.orders import Item, PlacedOrder, place_order
 from shop.redis.wake_ups import WakeUps
 from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.flow.picture import draw
-from shop.web.flow.reading import EngineGauge, read_facts
+from shop.web.flow.reader import EngineGauge, read_facts
 from shop.web.live import Region, live_stream
+from shop.web.state_labels import state_label
 
-AT_ONCE = (1, 20)  # how many orders the buttons place
+ORDER_COUNTS = (1, 20)  # a button for each
 CUSTOMER_NAME = "Somebody in the audience"
-# Nobody announces that Redis went away or that a worker died: one has to look.
-LOOK_EVERY_SECONDS = 1.0
+# A Redis that goes down and a worker that dies announce nothing.
+POLL_INTERVAL_SECONDS = 1.0
+
+# The states that a flying dot shows, for static/js/flow.js.
+DOT_LABELS = {
+    state: state_label(state)._asdict()
+    for state in ("pending", "sending", "rejected", "succeeded", "failed")
+}
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -33,9 +40,12 @@ AnyRequest = Request[Any, Any, Any]
 async def show_flow(
     database: TheDatabase, wake_ups: TheWakeUps, heartbeats: TheHeartbeats
 ) -> Template:
-    """The picture as of now."""
+    """Show the picture as of now."""
     context = await _region(database, wake_ups, heartbeats).read()
-    return Template("shop/flow/flow.html", context=context | {"at_once": AT_ONCE})
+    return Template(
+        "shop/flow/flow.html",
+        context=context | {"order_counts": ORDER_COUNTS, "dot_labels": DOT_LABELS},
+    )
 
 
 @get("/flow/live", include_in_schema=False)
@@ -46,7 +56,7 @@ async def stream_flow(
     heartbeats: TheHeartbeats,
     feed: TheFeed,
 ) -> ServerSentEvent:
-    """The picture, kept up to date."""
+    """Stream the picture whenever it changes."""
     return await live_stream(request, feed, _region(database, wake_ups, heartbeats))
 
 
@@ -54,13 +64,13 @@ async def stream_flow(
 async def buy(
     request: AnyRequest, database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> Response[Any]:
-    """Place ``count`` orders, each of one product, beginning with any."""
+    """Place `count` orders of one product each, beginning with a random one."""
     typed = (await read_form(request)).text("count")
-    if typed not in map(str, AT_ONCE):
+    if typed not in map(str, ORDER_COUNTS):
         raise Problem(400, f"{typed!r} is not a number of orders that can be placed at once")
-    for item in _something(int(typed)):
+    for item in _items(int(typed)):
         await _place(item, database, wake_ups, feed)
-    # htmx leaves the page alone, so that whoever travels goes on; a browser shows it anew.
+    # htmx leaves the page as it is, so that animations go on; a browser loads it again.
     if "HX-Request" in request.headers:
         return Response(None, status_code=204)
     return Redirect("/flow", status_code=303)
@@ -69,7 +79,7 @@ async def buy(
 async def _place(
     item: Item, database: Database, wake_ups: WakeUps, feed: ChangeFeed
 ) -> PlacedOrder:
-    """As the storefront's checkout does it: one commit for each order, then the wake-up."""
+    """Place an order as the checkout does: one commit for each order, then the wake-up."""
     async with database.writing() as session:
         placed = await place_order(session, [item], CUSTOMER_NAME, now=datetime.now(UTC))
     wake_ups.send()
@@ -77,10 +87,10 @@ async def _place(
     return placed
 
 
-def _something(count: int) -> Iterator[Item]:
+def _items(count: int) -> Iterator[Item]:
     first = secrets.randbelow(len(CATALOG))
-    for place in range(first, first + count):
-        yield Item(CATALOG[place % len(CATALOG)].id, quantity=1)
+    for index in range(first, first + count):
+        yield Item(CATALOG[index % len(CATALOG)].id, quantity=1)
 
 
 def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Region:
@@ -96,6 +106,6 @@ def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Re
         "flow",
         "shop/flow/_flow.html",
         read,
-        lambda _change: True,  # whatever happens, happens somewhere in the picture
-        look_every_seconds=LOOK_EVERY_SECONDS,
+        lambda _change: True,  # every change is somewhere in the picture
+        look_every_seconds=POLL_INTERVAL_SECONDS,
     )

@@ -1,177 +1,230 @@
-"""Puts the picture together for the template. Pure: called by ``pages`` with the facts."""
+"""The picture of the flow at one moment, for the template. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hookshop.webkit.state_labels import StateLabel
 from shop.web.flow.facts import DeliveryFacts, Facts, OrderFacts
 from shop.web.flow.lanes import Lane, lane_keys, lanes_of, short_url
-from shop.web.flow.places import Hold, Place, Where, where_is
+from shop.web.flow.rails import Rails, lay_rails
+from shop.web.flow.routes import Route, route_of, route_of_order, stop_of
+from shop.web.flow.stages import Hold, Position, Stage, position_of
 from shop.web.flow.stations import (
     Station,
-    failed_tray,
+    failed_station,
     number,
     stations_of,
     waiting_count,
-    waiting_room,
+    waiting_station,
 )
-from shop.web.flow.trails import Trail, place_name, trail_of, trail_of_order
+from shop.web.state_labels import state_label
 
-# In the waiting room: static/css/flow.css shows as many, and the number behind them says how many
-# more there are. On the page are all that were read, so that none travels unseen.
-SHOWN_WAITING = 24
+# How many dots of a tray are visible, by stage. The others are on the page as well, so that
+# static/js/flow.js sees where each of them goes.
+MAX_VISIBLE: Mapping[Stage, int] = {
+    Stage.DATABASE: 10,
+    Stage.WAITING: 24,
+    Stage.REDIS: 10,
+    Stage.WORKER: 10,
+    Stage.ENDPOINT: 5,
+    Stage.DELIVERED: 5,
+    Stage.FAILED: 10,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Traveller:
-    """A delivery in the picture, or an order that nobody wants to be told of.
+class Dot:
+    """A delivery in the picture, or an order without subscribers.
 
-    ``place``: where it stands; ``trail``: the way there. ``look``: how it is drawn. ``since`` and
-    ``until``: the wait that it counts down. ``order``: what it tells of; those set out together.
+    `state`: the key of its label. `stop`: where it is; `route`: how it came there. `since` and
+    `until`: the wait that it counts down. `order`: the deliveries of one order set out together.
     """
 
     id: str
     address: str
     words: str
-    look: str
-    place: str
-    trail: Trail
+    state: str
+    stage: Stage
+    stop: str
+    route: Route
     order: str
     since: datetime | None = None
     until: datetime | None = None
 
+    @property
+    def label(self) -> StateLabel:
+        """How it looks."""
+        return state_label(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Tray:
+    """The dots at one stop, the newest first; while they wait, the first to leave comes first."""
+
+    dots: Sequence[Dot] = ()
+
+    @property
+    def visible(self) -> Sequence[Dot]:
+        """The dots that are shown."""
+        return self.dots[: self._limit]
+
+    @property
+    def hidden(self) -> Sequence[Dot]:
+        """The dots that there is no room for."""
+        return self.dots[self._limit :]
+
+    @property
+    def _limit(self) -> int:
+        return MAX_VISIBLE[self.dots[0].stage] if self.dots else 0
+
 
 @dataclass(slots=True)
 class Picture:
-    """``trays``: travellers by the place where they stand. ``stuck``: what is, in a few words."""
+    """`trays`: by stop. `problems`: what is stuck, in a few words each."""
 
     stations: Mapping[str, Station]
     lanes: Sequence[Lane]
+    rails: Rails
     waiting: Station
     failed: Station
-    stuck: Sequence[str]
+    problems: Sequence[str]
     redis_answers: bool
     waiting_count: int
-    trays: dict[str, list[Traveller]] = field(default_factory=dict)
+    trays: Mapping[str, Tray] = field(default_factory=dict)
 
-    def tray(self, place: str) -> list[Traveller]:
-        """Who stands there, the newest first."""
-        return self.trays.get(place, [])
+    def tray(self, stop: str) -> Tray:
+        """Return the dots at this stop."""
+        return self.trays.get(stop, Tray())
 
     @property
-    def waiting_behind(self) -> int:
-        """How many more there are in the waiting room than are shown."""
-        return max(0, self.waiting_count - SHOWN_WAITING)
+    def label(self) -> StateLabel:
+        """How the whole flow looks."""
+        return state_label("stuck" if self.problems else "well")
+
+    @property
+    def more_waiting(self) -> int:
+        """How many more deliveries wait than are shown."""
+        return max(0, self.waiting_count - MAX_VISIBLE[Stage.WAITING])
 
 
 def draw(facts: Facts) -> Picture:
-    """The picture of this moment."""
-    picture = Picture(
-        stations=stations_of(facts),
-        lanes=lanes_of(facts),
-        waiting=waiting_room(facts),
-        failed=failed_tray(facts),
-        stuck=list(_stuck(facts)),
+    """Return the picture of these facts."""
+    stations, lanes = stations_of(facts), lanes_of(facts)
+    return Picture(
+        stations=stations,
+        lanes=lanes,
+        rails=lay_rails(list(stations), len(lanes), redis_answers=facts.redis_answers),
+        waiting=waiting_station(facts),
+        failed=failed_station(facts),
+        problems=list(_problems(facts, lanes)),
         redis_answers=facts.redis_answers,
         waiting_count=waiting_count(facts),
+        trays=_trays(facts),
     )
-    for traveller in _travellers(facts):
-        picture.trays.setdefault(traveller.place, []).append(traveller)
-    # In the waiting room, whoever leaves first stands first.
-    picture.tray(Place.WAITING).sort(key=_leaves_at)
-    return picture
 
 
-def _leaves_at(traveller: Traveller) -> tuple[bool, float]:
-    return traveller.until is None, traveller.until.timestamp() if traveller.until else 0
-
-
-def _stuck(facts: Facts) -> Iterator[str]:
-    """Without numbers, so that a screen reader hears it once, and not at every change."""
+def _problems(facts: Facts, lanes: Sequence[Lane]) -> Iterator[str]:
+    """Yield what is stuck, without numbers: a screen reader reads each change aloud."""
     if not facts.redis_answers:
         yield "Redis does not answer"
-    if facts.nobody_works:
+    if facts.has_no_worker:
         yield "no worker is alive"
-    for lane in lanes_of(facts):
-        if lane.tone in {"bad", "waiting"}:
-            yield f"{lane.label}: {lane.word}"
+    for lane in lanes:
+        if lane.label.tone in {"bad", "waiting"}:
+            yield f"{lane.name}: {lane.label.word}"
 
 
-def _travellers(facts: Facts) -> Iterator[Traveller]:
-    yield from (_untold(order) for order in facts.untold)
+def _trays(facts: Facts) -> dict[str, Tray]:
+    dots: dict[str, list[Dot]] = {}
+    for dot in _dots(facts):
+        dots.setdefault(dot.stop, []).append(dot)
+    dots.get(Stage.WAITING, []).sort(key=_leaves_at)
+    return {stop: Tray(each) for stop, each in dots.items()}
+
+
+def _leaves_at(dot: Dot) -> tuple[bool, float]:
+    return dot.until is None, dot.until.timestamp() if dot.until else 0
+
+
+def _dots(facts: Facts) -> Iterator[Dot]:
+    yield from (_order_dot(order) for order in facts.orders_without_subscribers)
     endpoints = {each.id: each for each in facts.endpoints}
     keys = lane_keys(facts)
     for delivery in facts.deliveries:
         endpoint = endpoints.get(delivery.endpoint_id)
-        where = where_is(delivery, endpoint, facts)
-        if where and endpoint:
+        position = position_of(delivery, endpoint, facts)
+        if position and endpoint:
             url = short_url(endpoint.webhook_url)
-            yield _traveller(delivery, where, keys[endpoint.id], url, facts.redis_answers)
+            bypass = not facts.redis_answers
+            yield _delivery_dot(delivery, position, keys[endpoint.id], url, bypass=bypass)
 
 
-def _traveller(
-    delivery: DeliveryFacts, where: Where, lane: str, url: str, redis_answers: bool
-) -> Traveller:
+def _delivery_dot(
+    delivery: DeliveryFacts, position: Position, lane: str, url: str, *, bypass: bool
+) -> Dot:
     amount = money(delivery.value_cents) if delivery.value_cents is not None else "No order"
-    return Traveller(
+    return Dot(
         id=delivery.id,
         address=f"/deliveries/{delivery.id}",
-        words=f"{amount}, {delivery.event_type.value} for {url}: {_how_it_is(delivery, where)}",
-        look=_LOOKS[where.place],
-        place=place_name(where, lane),
-        trail=trail_of(delivery, where, lane=lane, around_redis=not redis_answers),
+        words=f"{amount}, {delivery.event_type.value} to {url}: {_status(delivery, position)}",
+        state=_STATES[position.stage],
+        stage=position.stage,
+        stop=stop_of(position, lane),
+        route=route_of(delivery, position, lane=lane, bypass=bypass),
         order=delivery.order_id or delivery.id,
-        since=delivery.waits_since if where.until else None,
-        until=where.until,
+        since=delivery.waits_since if position.until else None,
+        until=position.until,
     )
 
 
-def _untold(order: OrderFacts) -> Traveller:
-    return Traveller(
+def _order_dot(order: OrderFacts) -> Dot:
+    return Dot(
         id=order.id,
         address=f"/orders/{order.id}",
-        words=f"{money(order.total_cents)}: no endpoint wants to be told of this order",
-        look="untold",
-        place="database",
-        trail=trail_of_order(),
+        words=f"{money(order.total_cents)}: {state_label('no-subscribers').word}",
+        state="no-subscribers",
+        stage=Stage.DATABASE,
+        stop=Stage.DATABASE.value,
+        route=route_of_order(),
         order=order.id,
     )
 
 
 def money(cents: int) -> str:
-    """Integer cents as an amount."""
+    """Return integer cents as an amount."""
     return f"{'−' if cents < 0 else ''}${abs(cents) // 100:,}.{abs(cents) % 100:02d}"
 
 
-_LOOKS = {
-    Place.DATABASE: "due",
-    Place.WAITING: "waiting",
-    Place.REDIS: "due",
-    Place.WORKER: "waiting",
-    Place.ENDPOINT: "sending",
-    Place.LANDED: "landed",
-    Place.FAILED: "failed",
+_STATES = {
+    Stage.DATABASE: "due",
+    Stage.WAITING: "pending",
+    Stage.REDIS: "due",
+    Stage.WORKER: "pending",
+    Stage.ENDPOINT: "sending",
+    Stage.DELIVERED: "succeeded",
+    Stage.FAILED: "failed",
 }
-_PLACES = {
-    Place.DATABASE: "due, in the database",
-    Place.REDIS: "due, a wake-up is queued",
-    Place.WORKER: "its worker is gone; another takes over when its claim has run out",
-    Place.ENDPOINT: "on its way to the endpoint",
-    Place.LANDED: "succeeded",
-    Place.FAILED: "failed, all tries are used up",
+_STAGE_WORDS = {
+    Stage.DATABASE: "due, in the database",
+    Stage.REDIS: "due, its wake-up is queued",
+    Stage.WORKER: "its worker is gone; another one takes over when the lease expires",
+    Stage.ENDPOINT: "being sent",
+    Stage.DELIVERED: "succeeded",
+    Stage.FAILED: "failed, out of retries",
 }
-_HOLDS = {
-    Hold.RETRY: "waits for its next try",
+_HOLD_WORDS = {
+    Hold.RETRY: "waits for its next attempt",
     Hold.PAUSED: "waits, the endpoint is paused",
     Hold.DISABLED: "waits, the endpoint is disabled",
     Hold.BREAKER: "waits, the circuit breaker of the endpoint is open",
-    Hold.RETRY_AFTER: "waits, the endpoint asked for a pause",
-    Hold.TURN: "waits for its turn",
+    Hold.RETRY_AFTER: "waits, the endpoint sent Retry-After",
+    Hold.CONCURRENCY: "waits for a free slot",
 }
 
 
-def _how_it_is(delivery: DeliveryFacts, where: Where) -> str:
-    words = _HOLDS[where.hold] if where.hold else _PLACES[where.place]
+def _status(delivery: DeliveryFacts, position: Position) -> str:
+    words = _HOLD_WORDS[position.hold] if position.hold else _STAGE_WORDS[position.stage]
     if delivery.attempt_count == 0:
         return words
     return f"{words}; attempt {number(delivery.attempt_count)}: {delivery.outcome}"

@@ -1,16 +1,20 @@
-"""How each station of the line is, in a number and in plain words. Pure: called by ``picture``."""
+"""The state of each station of the line, in a number and in words. Pure."""
 
 from dataclasses import dataclass
 
-from shop.web.flow.facts import MOST_COUNTED, Facts
-from shop.web.flow.places import Hold, hold_of
+from hookshop.webkit.state_labels import StateLabel
+from shop.web.flow.facts import MAX_COUNT, Facts
+from shop.web.flow.stages import Hold, hold_of
+from shop.web.state_labels import state_label
+
+WELL = state_label("well")
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """``tone``: good, waiting or bad. ``reason``: what is the matter there, or what it does.
+    """`reason`: what the station does or, if something is wrong, the problem.
 
-    ``word``: how it is, in a word. ``address``: where there is more about it.
+    `address`: of the page with more about it, or "".
     """
 
     key: str
@@ -18,150 +22,142 @@ class Station:
     count: str
     unit: str
     reason: str
-    tone: str = "good"
-    word: str = ""
+    label: StateLabel = WELL
     address: str = ""
 
 
 def stations_of(facts: Facts) -> dict[str, Station]:
-    """The stations that every order passes, by key, in that order."""
+    """Return the stations that every order passes, by key, in that order."""
     stations = (_customer(facts), _shop(facts), _database(facts), _redis(facts), _worker(facts))
     return {station.key: station for station in stations}
 
 
 def due_count(facts: Facts) -> int:
-    """How many deliveries could be sent at once, if somebody did."""
+    """Return how many deliveries are due and not held by their endpoint."""
     return sum(each.due for each in facts.endpoints if hold_of(each, facts.now) is None)
 
 
 def waiting_count(facts: Facts) -> int:
-    """How many deliveries are in the waiting room."""
+    """Return how many deliveries wait."""
     return sum(_waiting_by_endpoint(facts).values())
 
 
-def waiting_room(facts: Facts) -> Station:
-    """Whatever is not to be sent yet: it waits in the database, and nowhere else."""
+def waiting_station(facts: Facts) -> Station:
+    """Return the station of all deliveries that are not to be sent yet."""
     count = waiting_count(facts)
     return Station(
         key="waiting",
-        name="Waiting room",
+        name="Waiting",
         count=number(count),
-        unit="waits" if count == 1 else "wait",
-        reason=_waiting_words(facts),
-        tone="waiting" if count else "good",
+        unit=_deliveries(count),
+        reason=_waiting_reason(facts),
+        label=state_label("pending") if count else WELL,
         address="/deliveries?state=pending",
     )
 
 
-def failed_tray(facts: Facts) -> Station:
-    """The dead letters."""
+def failed_station(facts: Facts) -> Station:
+    """Return the station of the deliveries that ran out of retries."""
     return Station(
         key="failed",
         name="Failed",
         count=number(facts.failed),
-        unit="dead letter" if facts.failed == 1 else "dead letters",
-        reason="All tries used up: send them again by hand."
+        unit=_deliveries(facts.failed),
+        reason="Out of retries. Open the log to resend them."
         if facts.failed
-        else "Whoever uses up all tries ends here.",
-        tone="bad" if facts.failed else "good",
+        else "Deliveries that ran out of retries.",
+        label=state_label("failed") if facts.failed else WELL,
         address="/deliveries?state=failed",
     )
 
 
 def number(count: int) -> str:
-    """For people: ``1,234``; counting ends at ``5,000+``."""
-    return f"{count:,}" + ("+" if count >= MOST_COUNTED else "")
+    """Return a count as text: `1,234`, or `5,000+` where counting stops."""
+    return f"{count:,}" + ("+" if count >= MAX_COUNT else "")
+
+
+def _deliveries(count: int) -> str:
+    return "delivery" if count == 1 else "deliveries"
 
 
 def _customer(facts: Facts) -> Station:
-    return Station(
-        "customer",
-        "Customer",
-        number(facts.orders_of_last_minute),
-        "in a minute",
-        "buys something",
-    )
+    count = number(facts.orders_in_last_minute)
+    return Station("customer", "Customer", count, "in the last minute", "places orders")
 
 
 def _shop(facts: Facts) -> Station:
     unit = "order" if facts.orders == 1 else "orders"
-    reason = "answers at once"
+    reason = "responds at once"
     return Station("shop", "Shop", number(facts.orders), unit, reason, address="/orders")
 
 
 def _database(facts: Facts) -> Station:
-    # While wake-ups are queued, it is there that they pile up.
-    is_held_up = not facts.redis_answers or (facts.nobody_works and not facts.queue_length)
-    piles_up = is_held_up and due_count(facts) > 0
-    reason = "keeps all of it, in one commit"
-    if piles_up:
-        reason = "safe until a worker comes" if facts.nobody_works else "workers come and look here"
+    # Wake-ups in the queue are the backlog; without them it is here.
+    is_held_up = not facts.redis_answers or (facts.has_no_worker and not facts.queue_length)
+    has_backlog = is_held_up and due_count(facts) > 0
+    reason = "one transaction for each order"
+    if has_backlog:
+        reason = "safe until a worker starts" if facts.has_no_worker else "workers poll it"
     return Station(
         key="database",
         name="Database",
         count=number(sum(each.pending + each.sending for each in facts.endpoints)),
-        unit="not told yet",
+        unit="undelivered",
         reason=reason,
-        tone="waiting" if piles_up else "good",
-        word="piling up" if piles_up else "",
+        label=state_label("backlog") if has_backlog else WELL,
         address="/deliveries",
     )
 
 
 def _redis(facts: Facts) -> Station:
     if facts.queue_length is None:
-        reason = "nothing is lost: all goes past it"
-        return Station("redis", "Redis", "–", "wake-ups", reason, tone="bad", word="away")
-    is_held_up = facts.queue_length > 0 and facts.nobody_works
+        reason = "nothing is lost: workers poll the database"
+        return Station("redis", "Redis", "–", "wake-ups", reason, state_label("down"))
+    has_backlog = facts.queue_length > 0 and facts.has_no_worker
     return Station(
         key="redis",
         name="Redis",
         count=number(facts.queue_length),
         unit="wake-up" if facts.queue_length == 1 else "wake-ups",
-        reason="no worker hears them" if is_held_up else "wakes workers, holds ids only",
-        tone="waiting" if is_held_up else "good",
-        word="piling up" if is_held_up else "",
+        reason="no worker takes them" if has_backlog else "only carries wake-ups",
+        label=state_label("backlog") if has_backlog else WELL,
     )
 
 
 def _worker(facts: Facts) -> Station:
-    if facts.nobody_works:
-        reason = "all waits before it"
-        return Station("worker", "Worker", "0", "alive", reason, tone="bad", word="gone")
+    if facts.has_no_worker:
+        return Station("worker", "Worker", "0", "alive", "nothing is sent", state_label("down"))
     if facts.workers is None:
-        reason = "who is alive, only Redis could tell"
-        return Station("worker", "Worker", "?", "alive", reason)
+        return Station("worker", "Worker", "?", "alive", "unknown while Redis is down")
     sending = sum(each.sending for each in facts.endpoints)
-    reason = "claims, signs, sends"
-    if sending:
-        reason = f"{number(sending)} on the way to endpoints"
+    reason = f"{number(sending)} in flight" if sending else "claims, signs, sends"
     return Station("worker", "Worker", number(facts.workers), "alive", reason)
 
 
-_HELD_WORDS: dict[Hold | None, str] = {
+_WAITING_FOR: dict[Hold | None, str] = {
     Hold.PAUSED: "for a paused endpoint",
     Hold.DISABLED: "for a disabled endpoint",
-    Hold.BREAKER: "for an endpoint whose breaker is open",
-    Hold.RETRY_AFTER: "for an endpoint that asked for a pause",
-    Hold.TURN: "for a turn at a busy endpoint",
-    None: "for the next try",
+    Hold.BREAKER: "for an endpoint with an open circuit breaker",
+    Hold.RETRY_AFTER: "for an endpoint that sent Retry-After",
+    Hold.CONCURRENCY: "for a free slot of a busy endpoint",
+    None: "for the next attempt",
 }
 
 
-def _waiting_words(facts: Facts) -> str:
-    """How many wait for what, as in "In the database: 2 for the next try."."""
+def _waiting_reason(facts: Facts) -> str:
+    """Return how many wait for what, such as `In the database: 2 for the next attempt.`."""
     waiting = _waiting_by_endpoint(facts)
     by_hold: dict[Hold | None, int] = dict.fromkeys((None, *Hold), 0)
     for each in facts.endpoints:
         by_hold[hold_of(each, facts.now)] += waiting[each.id]
-    parts = [f"{number(count)} {_HELD_WORDS[hold]}" for hold, count in by_hold.items() if count]
+    parts = [f"{number(count)} {_WAITING_FOR[hold]}" for hold, count in by_hold.items() if count]
     if not parts:
-        return "In the database: what was refused waits here for its next try."
+        return "Rejected deliveries wait in the database for the next attempt."
     return f"In the database: {', '.join(parts)}."
 
 
 def _waiting_by_endpoint(facts: Facts) -> dict[str, int]:
-    """What waits for each endpoint, by id: all of it, or what is not due yet."""
+    """Return how many deliveries wait for each endpoint, by id: all pending or all not yet due."""
     return {
         each.id: each.pending if hold_of(each, facts.now) else each.pending - each.due
         for each in facts.endpoints

@@ -11,9 +11,11 @@ from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
-from shop.web.flow import reading
-from shop.web.flow.facts import MOST_COUNTED
-from shop.web.flow.reading import EngineGauge, read_facts
+from shop.web.flow import reader
+from shop.web.flow.facts import MAX_COUNT
+from shop.web.flow.picture import MAX_VISIBLE
+from shop.web.flow.reader import EngineGauge, read_facts
+from shop.web.flow.stages import Stage
 from tests.integration.shop.browsing import (
     HEAVIEST_PAGE,
     Page,
@@ -36,9 +38,9 @@ from tests.waiting import eventually
 serving = live_shop  # the same fixture, over a real socket
 
 
-def travellers(page: Page) -> dict[str, str]:
-    """Where each stands, by id."""
-    found = re.findall(r'id="dot-(\w+)".*? data-place="([\w-]+)"', page.answer.text)
+def dots(page: Page) -> dict[str, str]:
+    """The stop of each, by id."""
+    found = re.findall(r'id="dot-(\w+)".*? data-stop="([\w-]+)"', page.answer.text)
     return dict(found)
 
 
@@ -46,14 +48,14 @@ async def flow(shop: Shop) -> Page:
     return await Visitor(shop).get("/flow")
 
 
-async def test_a_refund_travels_with_the_amount_that_it_takes_back(shop: Shop) -> None:
+async def test_a_refund_shows_a_negative_amount(shop: Shop) -> None:
     await register(shop, event_types=["purchase.refunded"])
     refunded = await order(shop)
     await shop.post(f"/v1/orders/{refunded['id']}/refund", json={})
 
     page = await flow(shop)
 
-    assert f"−${refunded['total_cents'] / 100:.2f}, purchase.refunded for" in page.answer.text
+    assert f"−${refunded['total_cents'] / 100:.2f}, purchase.refunded to" in page.answer.text
 
 
 async def test_a_shop_without_redis_says_what_is_stuck_and_still_takes_orders(shop: Shop) -> None:
@@ -63,8 +65,8 @@ async def test_a_shop_without_redis_says_what_is_stuck_and_still_takes_orders(sh
     page = await flow(shop)
 
     assert "Stuck: Redis does not answer" in page.text
-    assert "nothing is lost: all goes past it" in page.text
-    assert travellers(page) == {delivery_id: "database"}
+    assert "nothing is lost: workers poll the database" in page.text
+    assert dots(page) == {delivery_id: "database"}
     assert page.links[f"/deliveries/{delivery_id}"] is not None
 
 
@@ -79,11 +81,11 @@ async def test_an_order_lands_at_each_of_its_endpoints(
 
     page = await flow(shop)
 
-    assert sorted(travellers(page).values()) == ["landed-lane-1", "landed-lane-2"]
+    assert sorted(dots(page).values()) == ["delivered-lane-1", "delivered-lane-2"]
     assert page.text.count("1 succeeded") == 2
 
 
-async def test_a_refused_delivery_waits_in_the_waiting_room_and_ends_among_the_failed(
+async def test_a_rejected_delivery_waits_and_ends_among_the_failed(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -96,12 +98,12 @@ async def test_a_refused_delivery_waits_in_the_waiting_room_and_ends_among_the_f
 
     failed = await flow(shop)
 
-    assert travellers(waiting) == {delivery_id: "waiting"}
-    assert "In the database: 1 for the next try." in waiting.text
+    assert dots(waiting) == {delivery_id: "waiting"}
+    assert "In the database: 1 for the next attempt." in waiting.text
     assert 'data-until="' in waiting.answer.text
-    assert "refuses" in waiting.text
-    assert travellers(failed) == {delivery_id: "failed"}
-    assert "1 dead letter " in failed.text
+    assert "retrying" in waiting.text
+    assert dots(failed) == {delivery_id: "failed"}
+    assert "1 delivery Out of retries." in failed.text
 
 
 async def test_what_comes_for_a_paused_endpoint_waits(shop: Shop) -> None:
@@ -111,7 +113,7 @@ async def test_what_comes_for_a_paused_endpoint_waits(shop: Shop) -> None:
 
     page = await flow(shop)
 
-    assert travellers(page) == {delivery_id: "waiting"}
+    assert dots(page) == {delivery_id: "waiting"}
     assert "1 for a paused endpoint" in page.text
     assert ": paused" in page.text
 
@@ -127,16 +129,16 @@ async def test_an_open_breaker_counts_down_to_its_probe(
     page = await flow(shop)
 
     assert "breaker open" in page.text
-    assert set(travellers(page).values()) == {"waiting"}
+    assert set(dots(page).values()) == {"waiting"}
 
 
-async def test_an_order_that_nobody_wants_to_be_told_of_is_shown_all_the_same(shop: Shop) -> None:
+async def test_an_order_without_subscribers_is_shown(shop: Shop) -> None:
     order_id = (await order(shop))["id"]
 
     page = await flow(shop)
 
-    assert travellers(page) == {order_id: "database"}
-    assert "Nobody wants to be told yet." in page.text
+    assert dots(page) == {order_id: "database"}
+    assert "No subscribers yet." in page.text
 
 
 async def test_a_deleted_endpoint_has_no_lane(shop: Shop) -> None:
@@ -147,7 +149,7 @@ async def test_a_deleted_endpoint_has_no_lane(shop: Shop) -> None:
     page = await flow(shop)
 
     assert f"/endpoints/{endpoint_id}" not in page.links
-    assert "Nobody wants to be told yet." in page.text
+    assert "No subscribers yet." in page.text
 
 
 @pytest.mark.parametrize("count", [1, 20])
@@ -163,7 +165,7 @@ async def test_a_button_places_orders_as_customers_do(count: int, shop: Shop) ->
     assert len(deliveries) == count
 
 
-async def test_htmx_is_answered_without_a_page_so_that_travellers_travel_on(shop: Shop) -> None:
+async def test_htmx_gets_no_page_so_that_animations_go_on(shop: Shop) -> None:
     token = (await flow(shop)).values["_csrf_token"][0]
 
     answer = await shop.post(
@@ -195,21 +197,35 @@ async def test_the_first_load_is_light(shop: Shop) -> None:
     assert first_load(page) < HEAVIEST_PAGE
 
 
+async def test_all_dots_are_on_the_page_and_those_without_room_are_hidden(shop: Shop) -> None:
+    endpoint_id = await register(shop)
+    await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})
+    for _ in range(2):
+        await Visitor(shop).submit("/flow/orders", count="20")
+
+    page = await flow(shop)
+
+    waiting = [stop for stop in dots(page).values() if stop == "waiting"]
+    hidden = page.answer.text.count(" hidden id=")
+    assert len(waiting) - hidden == MAX_VISIBLE[Stage.WAITING]
+    assert f"+ {40 - MAX_VISIBLE[Stage.WAITING]}" in page.text
+
+
 async def test_counting_ends_where_it_would_cost_too_much(
     shop: Shop, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shop.web.flow.reading.MOST_COUNTED", 3)
+    monkeypatch.setattr("shop.web.flow.reader.MAX_COUNT", 3)
     await register(shop)
     for _ in range(5):
         await order(shop)
     clock.pass_seconds(1)
 
     async with database.reading() as session:
-        facts = await read_facts(session, reading.Engine(0, 1), now=clock.now)
+        facts = await read_facts(session, reader.Engine(0, 1), now=clock.now)
 
-    assert MOST_COUNTED > 3
+    assert MAX_COUNT > 3
     [endpoint] = facts.endpoints
-    assert (facts.orders, facts.orders_of_last_minute, endpoint.pending, endpoint.due) == (3,) * 4
+    assert (facts.orders, facts.orders_in_last_minute, endpoint.pending, endpoint.due) == (3,) * 4
 
 
 class TestWithRedis:
@@ -232,7 +248,7 @@ class TestWithRedis:
 
             gone = await stream.until("no worker is alive")
 
-        assert "all waits before it" in gone.text
+        assert "nothing is sent" in gone.text
 
     async def test_the_stream_shows_an_order_on_its_way(
         self, serving: httpx.AsyncClient, start_worker: StartWorker, receiver: Receiver
@@ -249,10 +265,10 @@ class TestWithRedis:
 
             landed = await stream.until("1 succeeded")
 
-        assert set(travellers(waiting).values()) == {"redis"}
-        assert set(travellers(landed).values()) == {"landed-lane-1"}
+        assert set(dots(waiting).values()) == {"redis"}
+        assert set(dots(landed).values()) == {"delivered-lane-1"}
 
-    async def test_a_redis_that_is_back_has_forgotten_the_workers_which_is_no_bad_news_yet(
+    async def test_workers_are_unknown_when_redis_is_back_until_their_next_heartbeat(
         self, redis_url: str
     ) -> None:
         wake_ups, absent = WakeUps(redis_url), WakeUps("unix:///nowhere")
@@ -264,17 +280,17 @@ class TestWithRedis:
         back = await eventually(lambda: _answer(gauge), "Redis answers again")
         later = await eventually(lambda: _known(gauge), "the workers are known again")
 
-        assert away == reading.Engine(None, None)
-        assert back == reading.Engine(0, None)
-        assert later == reading.Engine(0, 0)
+        assert away == reader.Engine(None, None)
+        assert back == reader.Engine(0, None)
+        assert later == reader.Engine(0, 0)
         await asyncio.gather(wake_ups.close(), absent.close(), heartbeats.close())
 
 
-async def _answer(gauge: EngineGauge) -> reading.Engine | None:
+async def _answer(gauge: EngineGauge) -> reader.Engine | None:
     engine = await gauge.read()
     return engine if engine.queue_length is not None else None
 
 
-async def _known(gauge: EngineGauge) -> reading.Engine | None:
+async def _known(gauge: EngineGauge) -> reader.Engine | None:
     engine = await gauge.read()
     return engine if engine.workers is not None else None

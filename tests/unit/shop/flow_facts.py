@@ -14,7 +14,9 @@ JUST_NOW = NOW - timedelta(seconds=1)
 
 def endpoint(**changes: Any) -> EndpointFacts:
     """All is well there."""
-    well = EndpointFacts("ep_1", "http://127.0.0.1:8001/hook", EndpointStatus.ACTIVE, share=20)
+    well = EndpointFacts(
+        "ep_1", "http://127.0.0.1:8001/hook", EndpointStatus.ACTIVE, concurrency=20
+    )
     return replace(well, **changes)
 
 

@@ -1,6 +1,6 @@
 """Reads the facts for the picture: four queries, whatever the load, each held short by an index.
 
-Called by ``pages``, up to ten times a second for each viewer.
+Each viewer of the page has them read up to ten times a second.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from shop.redis.wake_ups import WakeUps
 from shop.redis_patience import RedisPatience
 from shop.vocabulary import DeliveryState
 from shop.web.flow.facts import (
-    MOST_COUNTED,
+    MAX_COUNT,
     DeliveryFacts,
     EndpointFacts,
     Facts,
@@ -29,7 +29,7 @@ from shop.web.flow.facts import (
 from shop.webhooks.events import value_of
 
 NEWEST = 24
-FIRST = 12  # of those under way
+FIRST = 12  # of the outstanding ones
 NEWEST_FAILED = 10
 NEWEST_ORDERS = 5
 REDIS_ANSWERS_WITHIN_SECONDS = 0.25
@@ -39,9 +39,9 @@ SIGNS_AFTER_SECONDS = 3 * BEAT_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What drives deliveries. ``queue_length``: None when Redis does not answer.
+    """What drives deliveries. `queue_length`: None when Redis does not answer.
 
-    ``workers``: how many are alive; None when nobody knows.
+    `workers`: how many are alive; None when that is unknown.
     """
 
     queue_length: int | None
@@ -49,7 +49,7 @@ class Engine:
 
 
 class EngineGauge:
-    """Looks at queue and workers, without waiting for a silent Redis each time."""
+    """Reads the state of queue and workers, without waiting for a silent Redis each time."""
 
     def __init__(self, wake_ups: WakeUps, heartbeats: Heartbeats) -> None:
         self._wake_ups = wake_ups
@@ -58,7 +58,7 @@ class EngineGauge:
         self._silent_until = 0.0
 
     async def read(self) -> Engine:
-        """The engine as it is now. Never raises."""
+        """Return the state of the engine now. Never raise."""
         clock = asyncio.get_running_loop().time
         try:
             async with self._patience.bounded():
@@ -67,21 +67,21 @@ class EngineGauge:
             self._silent_until = clock() + SIGNS_AFTER_SECONDS
             return Engine(None, None)
         signs = await self._heartbeats.alive()
-        # A Redis that was away has forgotten the signs of life: no word of them is no bad news yet.
+        # Heartbeats expire while Redis is down, so none after its return does not mean no workers.
         is_known = bool(signs) or (signs is not None and clock() >= self._silent_until)
         return Engine(queue_length, len(signs or ()) if is_known else None)
 
 
 async def read_facts(session: AsyncSession, engine: Engine, *, now: datetime) -> Facts:
-    """All that the picture is drawn from."""
+    """Return all facts that the picture is drawn from."""
     totals = await _totals(session, now)
     return Facts(
         now=now,
         endpoints=await _endpoints(session, now),
         deliveries=await _deliveries(session),
-        untold=await _untold(session),
+        orders_without_subscribers=await _orders_without_subscribers(session),
         orders=totals.orders,
-        orders_of_last_minute=totals.of_last_minute,
+        orders_in_last_minute=totals.of_last_minute,
         failed=totals.failed,
         queue_length=engine.queue_length,
         workers=engine.workers,
@@ -106,7 +106,7 @@ async def _totals(session: AsyncSession, now: datetime) -> _Totals:
 
 
 async def _endpoints(session: AsyncSession, now: datetime) -> list[EndpointFacts]:
-    """The oldest first, so that nobody's lane moves when another endpoint is registered."""
+    """Return the oldest first, so that no lane moves when another endpoint is registered."""
     theirs = Delivery.endpoint_id == Endpoint.id
     pending = select(literal(1)).where(theirs, Delivery.state == DeliveryState.PENDING)
     first = select(func.min(Delivery.next_attempt_at)).where(
@@ -145,7 +145,7 @@ def _endpoint_facts(
         webhook_url=endpoint.webhook_url,
         status=endpoint.status,
         # One probe at a time while the circuit breaker is open, as ``engine.claiming`` has it.
-        share=1 if endpoint.probe_at else endpoint.places,
+        concurrency=1 if endpoint.probe_at else endpoint.places,
         disabled_reason=endpoint.disabled_reason,
         probe_at=endpoint.probe_at,
         hold_until=endpoint.hold_until,
@@ -159,7 +159,7 @@ def _endpoint_facts(
 
 
 async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
-    """The newest, those under way that come first, and some that failed; the newest first."""
+    """Return the newest, the outstanding ones that come first, and some that failed."""
     newest = select(Delivery.id).order_by(col(Delivery.id).desc()).limit(NEWEST)
     sending = select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(FIRST)
     pending = (
@@ -169,7 +169,7 @@ async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
         .limit(FIRST)
     )
     failed = (
-        # No more time to come, so the index has them in the order of their rows.
+        # Without a next attempt, the index has them in the order of their rows.
         select(Delivery.id)
         .where(Delivery.state == DeliveryState.FAILED)
         .order_by(col(Delivery.next_attempt_at).desc())
@@ -205,29 +205,29 @@ def _delivery_facts(
     )
 
 
-async def _untold(session: AsyncSession) -> Sequence[OrderFacts]:
-    """Of the newest orders, those that no endpoint wanted to be told of."""
+async def _orders_without_subscribers(session: AsyncSession) -> Sequence[OrderFacts]:
+    """Return those of the newest orders that had no subscribers."""
     newest = (
         select(Order.id, Order.total_cents)
         .order_by(col(Order.id).desc())
         .limit(NEWEST_ORDERS)
         .subquery()
     )
-    told = (
+    delivered = (
         select(Delivery.id)
         .join(Message, col(Message.id) == Delivery.message_id)
         .where(Message.order_id == newest.c.id)
     )
-    # Of one without a message nothing is known: its deliveries may have been pruned.
+    # An order without a message is left out: its deliveries may have been pruned.
     has_message = select(Message.id).where(Message.order_id == newest.c.id).exists()
-    query = select(newest.c.id, newest.c.total_cents).where(~told.exists(), has_message)
+    query = select(newest.c.id, newest.c.total_cents).where(~delivered.exists(), has_message)
     return [OrderFacts(*row) for row in await session.exec(query)]
 
 
 def _counted(rows: SelectOfScalar[int]) -> ScalarSelect[int]:
-    """How many rows there are, counted no further than ``MOST_COUNTED``.
+    """Return the number of rows, counted no further than `MAX_COUNT`.
 
-    The rows must be of nothing but ones: for an id, each row would be read besides the index.
+    `rows` must select a constant: for an id, the database would read each row besides the index.
     """
-    counted = rows.limit(MOST_COUNTED).subquery()
+    counted = rows.limit(MAX_COUNT).subquery()
     return select(func.count()).select_from(counted).scalar_subquery()
