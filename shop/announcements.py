@@ -1,22 +1,21 @@
-"""Tells every open dashboard that something changed, across processes, by Redis pub/sub.
+"""Announces changes to the open dashboards of all processes, by Redis pub/sub.
 
-The web process and the worker ``announce`` after a commit; each web process ``listen``s and hands
-what it hears to its open event streams (``web.live``). An announcement carries ids only: the pages
-read the facts from the database. What could not be announced is made up for later, and an absent
-Redis stops no one.
+The web process and the worker ``announce`` after a commit; each web process ``listen``s and wakes
+its open event streams. An announcement carries ids only: the pages read the facts from the
+database. An absent Redis delays announcements and fails nothing.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from hookshop.webkit import change_feed
 from shop.redis_patience import RedisPatience
 
 CHANNEL = "hookshop:changes"
@@ -35,49 +34,24 @@ class Change:
     id: str = ""
     order_id: str | None = None
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether any page may have to be read again."""
+        return self.kind == "everything"
+
     @classmethod
     def everything(cls) -> "Change":
         """Announcements may have been missed: read all again."""
         return cls("everything")
 
 
-class Subscription:
-    """What one event stream has not shown yet; the same change announced twice counts once."""
-
-    def __init__(self) -> None:
-        self.is_over = False
-        self._waiting: set[Change] = set()
-        self._news = asyncio.Event()
-
-    def add(self, changes: Iterable[Change]) -> None:
-        """Take note of changes for the next call of ``next_changes``."""
-        self._waiting.update(changes)
-        self._news.set()
-
-    def end(self) -> None:
-        """Have the stream finish, and not wait any longer."""
-        self.is_over = True
-        self._news.set()
-
-    async def next_changes(self, timeout: float) -> frozenset[Change]:  # noqa: ASYNC109 – a bound on waiting for news, not on work
-        """All changes since the last call; waits for one, at most ``timeout`` seconds."""
-        try:
-            await asyncio.wait_for(self._news.wait(), timeout)
-        except TimeoutError:
-            return frozenset()
-        changes = frozenset(self._waiting)
-        self._waiting.clear()
-        self._news.clear()
-        return changes
-
-
-class ChangeFeed:
-    """Announces changes, and passes on what is announced by anyone."""
+class ChangeFeed(change_feed.ChangeFeed[Change]):
+    """Announces changes to all processes, and passes on the changes that any of them announces."""
 
     def __init__(self, redis_url: str) -> None:
+        super().__init__()
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=PUBLISH_TIMEOUT_SECONDS)
         self._patience = RedisPatience(PUBLISH_TIMEOUT_SECONDS)
-        self._subscriptions: set[Subscription] = set()
         self._catching_up: asyncio.Task[None] | None = None
         self._to_publish: dict[Change, None] = {}
         self._publishing: asyncio.Task[None] | None = None
@@ -86,7 +60,7 @@ class ChangeFeed:
         """Tell this process's streams at once and all others by Redis. Never raises."""
         if not changes:
             return
-        self._hand_out(changes)
+        self.pass_on(changes)
         try:
             await self._publish(changes)
         except (RedisError, OSError, TimeoutError) as error:
@@ -106,21 +80,6 @@ class ChangeFeed:
             changes = tuple(self._to_publish)
             self._to_publish.clear()
             await self.announce(*changes)
-
-    @asynccontextmanager
-    async def subscribe(self) -> AsyncIterator[Subscription]:
-        """Receive changes for as long as the block runs."""
-        subscription = Subscription()
-        self._subscriptions.add(subscription)
-        try:
-            yield subscription
-        finally:
-            self._subscriptions.discard(subscription)
-
-    def end_streams(self) -> None:
-        """Have all open event streams finish, since the process is about to stop."""
-        for subscription in self._subscriptions:
-            subscription.end()
 
     async def listen(self) -> None:
         """Pass on what other processes announce, for ever; reconnects when Redis comes back."""
@@ -157,11 +116,6 @@ class ChangeFeed:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(CHANNEL)
             # Whatever was announced while there was no connection is lost: read all again.
-            self._hand_out([Change.everything()])
+            self.pass_on([Change.everything()])
             async for message in pubsub.listen():
-                self._hand_out(Change(*fields) for fields in json.loads(message["data"]))
-
-    def _hand_out(self, changes: Iterable[Change]) -> None:
-        changes = tuple(changes)
-        for subscription in self._subscriptions:
-            subscription.add(changes)
+                self.pass_on(Change(*fields) for fields in json.loads(message["data"]))

@@ -8,20 +8,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
-from pathlib import Path
 
-from litestar import Litestar, get
-from litestar.datastructures import State
-from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.plugins.htmx import HTMXPlugin
-from litestar.plugins.jinja import JinjaTemplateEngine
-from litestar.static_files import create_static_files_router
-from litestar.template import TemplateConfig
+from litestar import Litestar
 
-from hookshop.webkit.address_checks import HostCheck, insist_on_possible_file
-from hookshop.webkit.request_log import RequestLog
+from hookshop.webkit.application import wire
+from hookshop.webkit.change_feed import LocalChangeFeed
+from hookshop.webkit.errors import exception_handlers
 from hookshop.webkit.times import utc_now
 from subscriber_app import __version__
 from subscriber_app.attack_desk import AttackDesk
@@ -31,20 +23,15 @@ from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox
 from subscriber_app.money import SalesWatch
-from subscriber_app.news import NewsFeed
+from subscriber_app.receipts import BadCursor
 from subscriber_app.shop_client import ShopClient
 from subscriber_app.storyteller import Storyteller
 from subscriber_app.subscription import Subscriptions
-from subscriber_app.web.access import OPEN_TO_ALL, guards, sessions
 from subscriber_app.web.api import api_router
-from subscriber_app.web.errors import exception_handlers
 from subscriber_app.web.metrics import show_metrics
-from subscriber_app.web.pages import jinja_environment, page_handlers
+from subscriber_app.web.pages import page_environment, page_handlers
 from subscriber_app.web.receipt_view import ReceiptViews
 from subscriber_app.web.receiver import receive_webhook
-from subscriber_app.web.security import SECURITY_HEADERS, add_security_headers, csrf_protection
-
-STATIC = Path(__file__).parent.parent / "static"
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +39,7 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
     """Build the application; connections are opened when it starts and closed when it stops."""
     database = Database(settings.resolved_database_url)
-    feed = NewsFeed()
+    feed = LocalChangeFeed()
     faults = Faults(database, feed)
     defences = DefenceSwitches(database, feed)
     inbox = Inbox(database, feed, faults, defences, webhook_url=settings.webhook_url, now=now)
@@ -85,69 +72,32 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             for part in (receipt_views, subscriptions, attack_desk, sales, shop, database):
                 await part.close()
 
-    app = Litestar(
-        route_handlers=[
-            healthz,
-            show_metrics,
-            receive_webhook,
-            api_router,
-            *page_handlers,
-            create_static_files_router(
-                path="/static",
-                directories=[STATIC],
-                opt=OPEN_TO_ALL,
-                guards=[insist_on_possible_file],
-                after_request=add_security_headers,
-            ),
-        ],
-        dependencies=_provided(
-            settings=settings,
-            database=database,
-            feed=feed,
-            inbox=inbox,
-            faults=faults,
-            attack_desk=attack_desk,
-            defences=defences,
-            receipt_views=receipt_views,
-            sales=sales,
-            storyteller=storyteller,
-            subscriptions=subscriptions,
-            clock=now,
+    return wire(
+        settings,
+        version=__version__,
+        route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
+        parts={
+            "database": database,
+            "feed": feed,
+            "inbox": inbox,
+            "faults": faults,
+            "attack_desk": attack_desk,
+            "defences": defences,
+            "receipt_views": receipt_views,
+            "sales": sales,
+            "storyteller": storyteller,
+            "subscriptions": subscriptions,
+            "clock": now,
+        },
+        # The last two are for the receiver.
+        state={"feed": feed, "public_url": settings.base_url, "subscriptions": subscriptions},
+        lifespan=lifespan,
+        exception_handlers=exception_handlers(
+            {BadCursor: 400},
+            database_away="the database is busy; nothing was written, try again",
         ),
-        lifespan=[lifespan],
-        guards=guards(settings),
-        middleware=[sessions(settings).middleware],
-        # For the entry point, which ends the streams, and for the receiver.
-        state=State(
-            {"feed": feed, "public_url": settings.base_url, "subscriptions": subscriptions}
-        ),
-        plugins=[HTMXPlugin()],
-        exception_handlers=exception_handlers(),
-        response_headers=SECURITY_HEADERS,
-        csrf_config=csrf_protection(settings),
-        template_config=TemplateConfig(
-            instance=JinjaTemplateEngine.from_environment(jinja_environment(faults, defences))
-        ),
-        # The JSON only: Litestar's pages for it load scripts from another host.
-        openapi_config=OpenAPIConfig(
-            title="Hookshop: the subscriber",
-            version=__version__,
-            render_plugins=[JsonRenderPlugin()],
-        ),
-        logging_config=None,  # the entry point has configured logging
+        environment=page_environment(faults, defences),
     )
-    # Around everything, as no middleware is: an address that is not there has none.
-    app.asgi_handler = RequestLog(HostCheck(app.asgi_handler, SECURITY_HEADERS))
-    return app
-
-
-def _provided(**parts: object) -> dict[str, Provide]:
-    """Hand each part to whichever handler has a parameter of its name."""
-    return {name: _provide(part) for name, part in parts.items()}
-
-
-def _provide(part: object) -> Provide:
-    return Provide(lambda: part, sync_to_thread=False)
 
 
 @asynccontextmanager
@@ -168,9 +118,3 @@ async def _keep(subscriptions: Subscriptions) -> None:
         await subscriptions.keep()
     except Exception:
         logger.exception("Not subscribed, and not trying any longer")
-
-
-@get("/healthz", include_in_schema=False, opt=OPEN_TO_ALL)
-async def healthz() -> dict[str, str]:
-    """Say that the application can serve."""
-    return {"status": "ok"}

@@ -8,16 +8,16 @@ from collections.abc import Iterable
 
 from sqlmodel import delete, select
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.database import Database
 from subscriber_app.defences import NONE_OFF, Defence, SwitchedOff
 from subscriber_app.models import SwitchedOffDefence
-from subscriber_app.news import NewsFeed
 
 
 class DefenceSwitches:
     """The switches of this subscriber."""
 
-    def __init__(self, database: Database, feed: NewsFeed) -> None:
+    def __init__(self, database: Database, feed: LocalChangeFeed) -> None:
         self._database = database
         self._feed = feed
         self._off = NONE_OFF

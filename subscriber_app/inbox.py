@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.times import utc_now
 from subscriber_app.checklist import Checklist
 from subscriber_app.database import Database
@@ -21,7 +22,6 @@ from subscriber_app.events import MONEY_EVENTS
 from subscriber_app.faults import Faults, Mishap
 from subscriber_app.held_secrets import read_trust
 from subscriber_app.models import HandledMessage, Purchase, Receipt
-from subscriber_app.news import NewsFeed
 from subscriber_app.purchases import take_event
 from subscriber_app.receipt_ids import ReceiptIds
 from subscriber_app.rulings import Handled, Ruling, body_sha256, examine, refuse, settle
@@ -62,7 +62,7 @@ class Inbox:
     def __init__(  # noqa: PLR0913 – an inbox needs all of these
         self,
         database: Database,
-        feed: NewsFeed,
+        feed: LocalChangeFeed,
         faults: Faults,
         defences: DefenceSwitches,
         *,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.counting import Counted, read_counted
 from subscriber_app.database import Database
-from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import ShopClient, ShopTotals
 from subscriber_app.shop_errors import ShopError
 from subscriber_app.vocabulary import EventType
@@ -90,7 +90,12 @@ class SalesWatch:
     """Asks the shop every second, for as long as a page listens and there is a subscription."""
 
     def __init__(
-        self, shop: ShopClient, database: Database, feed: NewsFeed, *, pause: float = PAUSE_SECONDS
+        self,
+        shop: ShopClient,
+        database: Database,
+        feed: LocalChangeFeed,
+        *,
+        pause: float = PAUSE_SECONDS,
     ) -> None:
         self._shop = shop
         self._database = database
@@ -102,7 +107,7 @@ class SalesWatch:
 
     def look(self) -> Sales:
         """What the shop said last; from now on it is asked again until nobody listens."""
-        if self._feed.has_listeners and (self._watching is None or self._watching.done()):
+        if self._feed.has_subscribers and (self._watching is None or self._watching.done()):
             self._watching = asyncio.create_task(self._watch())
         return self.latest
 
@@ -124,7 +129,7 @@ class SalesWatch:
                 await self._watching
 
     async def _watch(self) -> None:
-        while self._feed.has_listeners:
+        while self._feed.has_subscribers:
             try:
                 await self._ask(await self._read_counted())
             except SQLAlchemyError as error:

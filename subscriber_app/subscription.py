@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlmodel import delete, select
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.counting import begin_counting
 from subscriber_app.database import Database
 from subscriber_app.held_secrets import (
@@ -18,7 +19,6 @@ from subscriber_app.held_secrets import (
     replace_secret,
 )
 from subscriber_app.models import FormerSecret, Subscription
-from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import AlreadyRegistered, ShopClient
 from subscriber_app.shop_endpoint import Registration, RotatedSecret, ShopEndpoint, is_secret
 from subscriber_app.shop_errors import ShopError, ShopUnreachable
@@ -42,7 +42,7 @@ class Subscriptions:
         self,
         database: Database,
         shop: ShopClient,
-        feed: NewsFeed,
+        feed: LocalChangeFeed,
         *,
         webhook_url: str,
         now: Callable[[], datetime],

@@ -1,6 +1,6 @@
 """Refuses addresses that no page and no call here can have, before anything reads them.
 
-``app`` wires both checks. ``HostCheck`` stands outside of Litestar, which builds the request's URL
+``HostCheck`` stands outside of Litestar, which builds the request's URL
 from the header ``Host`` and fails where that is none.
 """
 

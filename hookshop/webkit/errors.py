@@ -1,8 +1,31 @@
-"""Refusals of an HTTP API and of pages."""
+"""Turns every refusal and failure into an answer: problem documents for programs, pages elsewhere.
 
+No detail of an exception reaches a client unless it was written for one. Our own failures are
+logged once, here.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
-from litestar.exceptions import HTTPException
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.response import Redirect, Template
+from sqlalchemy.exc import OperationalError
+
+from hookshop.webkit.access import FOR_PROGRAMS
+from hookshop.webkit.logs import request_id
+from hookshop.webkit.security import SECURITY_HEADERS
+
+RETRY_AFTER_SECONDS = 5
+_NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
+
+logger = logging.getLogger(__name__)
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+Handler = Callable[[AnyRequest, Any], AnyResponse]
 
 
 class Problem(HTTPException):
@@ -24,3 +47,130 @@ class Problem(HTTPException):
         super().__init__(detail=detail, status_code=status, headers=headers)
         self.way_out = way_out
         self.members = members
+
+
+def exception_handlers(
+    refusals: Mapping[type[Exception], int | Handler], *, database_away: str
+) -> dict[int | type[Exception], Callable[..., AnyResponse]]:
+    """Return the handlers for ``Litestar(exception_handlers=…)``.
+
+    ``refusals``: the application's own exceptions, each with a status whose sentence is the
+    exception's text, or with a handler. ``database_away``: the sentence for 503.
+    """
+    own: dict[int | type[Exception], Callable[..., AnyResponse]] = {
+        error: answer_with(handler) if isinstance(handler, int) else handler
+        for error, handler in refusals.items()
+    }
+    return {
+        **own,
+        HTTPException: _answer_http_exception,
+        PermissionDeniedException: _answer_bad_token,
+        NotAuthorizedException: _answer_stranger,
+        OperationalError: _answer_database_away(database_away),
+        Exception: _answer_failure,
+    }
+
+
+def answer_with(status: int) -> Handler:
+    """Return a handler that answers with this status and the text of the exception."""
+
+    def handler(request: AnyRequest, error: Exception) -> AnyResponse:
+        return answer(request, Problem(status, str(error)))
+
+    return handler
+
+
+def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResponse:
+    problem = Problem(error.status_code, _detail(error), headers=error.headers)
+    problem.members = getattr(error, "members", {})
+    problem.way_out = getattr(error, "way_out", None)
+    return answer(request, problem)
+
+
+def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
+    # Nothing else is forbidden here: the form came without the token that belongs to the cookie.
+    return answer(request, Problem(403, "this form is out of date; reload the page and try again"))
+
+
+def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
+    """Tell a program what to send; send a person to the login, and back from there."""
+    if request.url.path.startswith(FOR_PROGRAMS):
+        return answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
+    wanted = _path_and_query(request) if request.method == "GET" else ""
+    return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
+
+
+def _path_and_query(request: AnyRequest) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
+
+
+def _detail(error: HTTPException) -> str:
+    """Return Litestar's message, with the reasons that it keeps apart for wrong parameters."""
+    reasons = error.extra if isinstance(error.extra, list) else []
+    texts = [f"{reason.get('key')}: {reason.get('message')}" for reason in reasons]
+    return "; ".join(texts) or error.detail
+
+
+def _answer_database_away(detail: str) -> Handler:
+    def handler(request: AnyRequest, error: OperationalError) -> AnyResponse:
+        path = request.url.path
+        logger.error("%s %s: database unavailable: %s", request.method, path, error.orig)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return answer(request, Problem(503, detail, headers=headers))
+
+    return handler
+
+
+def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(request, Problem(500, "something broke on our side; the log says what"))
+
+
+def answer(request: AnyRequest, problem: Problem) -> AnyResponse:
+    """Return the problem as a document for a program or as a page for a person."""
+    if request.url.path.startswith(FOR_PROGRAMS):
+        return _problem_document(problem)
+    return _error_page(problem)
+
+
+def _problem_document(problem: Problem) -> AnyResponse:
+    return Response(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(problem.status_code).phrase,
+            "status": problem.status_code,
+            "detail": problem.detail,
+            "request_id": request_id.get(),
+            **problem.members,
+        },
+        status_code=problem.status_code,
+        headers=_headers(problem),
+        media_type="application/problem+json",
+    )
+
+
+def _error_page(problem: Problem) -> AnyResponse:
+    status = HTTPStatus(problem.status_code)
+    detail = problem.detail
+    if detail == status.phrase:  # Litestar has no words of its own, as for an unknown address
+        detail = _NO_SUCH_PAGE if status == HTTPStatus.NOT_FOUND else status.description
+    return Template(
+        "shared/error.html",
+        context={
+            "status": status.value,
+            "title": status.phrase,
+            "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
+            "request_id": request_id.get(),
+            "way_out": problem.way_out,
+        },
+        status_code=problem.status_code,
+        headers=_headers(problem),
+        media_type=MediaType.HTML,
+    )
+
+
+def _headers(problem: Problem) -> dict[str, str]:
+    """Return the problem's headers, and those that Litestar adds to answers of handlers only."""
+    security = {header.name: str(header.value) for header in SECURITY_HEADERS}
+    return security | (problem.headers or {})

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from hookshop.webkit.access import METRICS
 from shop.metrics import as_text, of_redis, read_facts
-from shop.web.access import METRICS
 from shop.web.dependencies import TheDatabase, TheHeartbeats, TheWakeUps
 
 

@@ -6,11 +6,11 @@ Set by the dashboard and by ``PUT /v1/faults``; ``inbox`` takes the mishap of ea
 import asyncio
 import logging
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.database import Database
 from subscriber_app.faults.mishaps import BadFault, Mishap
 from subscriber_app.faults.settings import NORMAL, Fault, FaultMode, make_fault
 from subscriber_app.models import FaultSetting
-from subscriber_app.news import NewsFeed
 
 _ONLY_ROW = 1
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 class Faults:
     """The current fault of this subscriber, and how far its sequence has come."""
 
-    def __init__(self, database: Database, feed: NewsFeed) -> None:
+    def __init__(self, database: Database, feed: LocalChangeFeed) -> None:
         self._database = database
         self._feed = feed
         self._current = NORMAL

@@ -8,10 +8,10 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.live import Region
 from subscriber_app.faults import BadFault, Fault, FaultMode, Faults, make_fault
 from subscriber_app.faults.settings import PARAMETERS
 from subscriber_app.web.dependencies import TheFaults
-from subscriber_app.web.live import Region
 
 MODE_CHOICES = [
     (FaultMode.STATUS.value, "a status"),

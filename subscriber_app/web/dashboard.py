@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, ServerSentEvent, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.live import Region, live_stream
 from subscriber_app.database import Database
 from subscriber_app.held_secrets import read_keyring
 from subscriber_app.models import Receipt
@@ -42,7 +43,6 @@ from subscriber_app.web.inbox_query import (
     InboxQuery,
     event_type_choices,
 )
-from subscriber_app.web.live import Region, live_stream
 from subscriber_app.web.money import money_region
 
 PAGE_SIZE = 30  # light, as the shop's log is

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from litestar.di import NamedDependency
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.attack_desk import AttackDesk
 from subscriber_app.config import Settings
 from subscriber_app.database import Database
@@ -12,14 +13,13 @@ from subscriber_app.defence_switches import DefenceSwitches
 from subscriber_app.faults import Faults
 from subscriber_app.inbox import Inbox
 from subscriber_app.money import SalesWatch
-from subscriber_app.news import NewsFeed
 from subscriber_app.storyteller import Storyteller
 from subscriber_app.subscription import Subscriptions
 from subscriber_app.web.receipt_view import ReceiptViews
 
 TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
-TheFeed = NamedDependency[NewsFeed]
+TheFeed = NamedDependency[LocalChangeFeed]
 TheInbox = NamedDependency[Inbox]
 TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]

@@ -3,8 +3,8 @@
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from hookshop.webkit.access import METRICS
 from subscriber_app.metrics import read_metrics
-from subscriber_app.web.access import METRICS
 from subscriber_app.web.dependencies import TheDatabase
 
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from litestar import Request
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.faults import Mishap, MishapKind
 from subscriber_app.hanging_up import EXTENSION
-from subscriber_app.news import NewsFeed
 
 LONGEST_HOLD_SECONDS = 60
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
 
 
-async def act_out(mishap: Mishap, request: AnyRequest, feed: NewsFeed) -> None:
+async def act_out(mishap: Mishap, request: AnyRequest, feed: LocalChangeFeed) -> None:
     """Return when the answer may be sent; after hanging up, nobody is there to get it."""
     if mishap.kind is MishapKind.SLOW:
         await _hold(request, feed, mishap.seconds or 0)
@@ -31,7 +31,7 @@ async def act_out(mishap: Mishap, request: AnyRequest, feed: NewsFeed) -> None:
         await _hang_up(request)
 
 
-async def _hold(request: AnyRequest, feed: NewsFeed, seconds: float) -> None:
+async def _hold(request: AnyRequest, feed: LocalChangeFeed, seconds: float) -> None:
     """Wait so long, or until the sender is gone or the process is about to stop."""
     waiting = [
         asyncio.create_task(_until_gone(request)),

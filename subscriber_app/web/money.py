@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from hookshop.webkit.live import Region
 from subscriber_app.counting import read_counted
 from subscriber_app.database import Database
 from subscriber_app.money import SalesWatch, compare
 from subscriber_app.receipts import read_stats
-from subscriber_app.web.live import Region
 
 
 def money_region(database: Database, sales: SalesWatch) -> Region:

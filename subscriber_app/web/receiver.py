@@ -11,13 +11,13 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.exceptions import InternalServerException
 
+from hookshop.webkit.access import OPEN_TO_ALL
 from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.faults import Mishap
 from subscriber_app.faults.mishaps import DEFAULT_LOCATION
 from subscriber_app.inbox import Received
 from subscriber_app.verification import BODY_DEADLINE_SECONDS, LARGEST_BODY, IncomingRequest
 from subscriber_app.vocabulary import Reason
-from subscriber_app.web.access import OPEN_TO_ALL
 from subscriber_app.web.dependencies import TheInbox
 from subscriber_app.web.misbehaving import act_out
 

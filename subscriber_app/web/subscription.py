@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from hookshop.webkit.live import Region, live_stream
 from subscriber_app.keyring import fingerprint
 from subscriber_app.models import FormerSecret, Subscription
 from subscriber_app.shop_client import TooManySecrets
@@ -14,7 +15,6 @@ from subscriber_app.shop_errors import ShopError, ShopUnreachable
 from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions
 from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheFeed, TheSubscriptions
-from subscriber_app.web.live import Region, live_stream
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]

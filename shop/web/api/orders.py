@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from msgspec import Meta, Struct
 
+from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.times import rfc3339_ms
 from shop.announcements import Change
@@ -20,7 +21,6 @@ from shop.fulfilment import Told, refund, ship
 from shop.idempotency import IdempotencyKey, find_earlier, remember
 from shop.models import Order, OrderLine
 from shop.orders import LARGEST_QUANTITY, SMALLEST_QUANTITY, Item, find_order, place_order
-from shop.web.access import OPEN_TO_ALL
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.plain_text import MAX_NAME_LENGTH, insist_on_line
 

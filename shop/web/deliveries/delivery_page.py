@@ -11,6 +11,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.live import Region, live_stream
 from shop.config import Settings
 from shop.database import Database
 from shop.models import Attempt
@@ -21,7 +22,6 @@ from shop.web.deliveries.timeline import build_timeline, summarise
 from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.found import no_such_delivery
-from shop.web.live import Region, live_stream
 from shop.webhooks.log import (
     DeliveryDetail,
     DeliveryFilter,

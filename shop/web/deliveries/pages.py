@@ -10,12 +10,12 @@ from typing import Any
 from litestar import Request, get
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.live import Region, live_stream
 from shop.database import Database
 from shop.vocabulary import EventType
 from shop.web.deliveries.log_query import PERIOD_CHOICES, LogQuery
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.live import Region, live_stream
 from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.log import count_by_state, count_newer, list_deliveries

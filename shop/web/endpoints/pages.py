@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.forms import read_form
+from hookshop.webkit.live import Region, live_stream
 from shop.announcements import Change
 from shop.database import Database
 from shop.web.deliveries.rows import read_rows
@@ -20,7 +21,6 @@ from shop.web.endpoints.health_view import view_health
 from shop.web.endpoints.recovery import PERIOD_CHOICES
 from shop.web.endpoints.secret_rotation import describe
 from shop.web.found import existing_endpoint
-from shop.web.live import Region, live_stream
 from shop.web.sent_again import read_sent_again
 from shop.webhooks import endpoints
 from shop.webhooks.endpoint_secrets import list_live

@@ -10,6 +10,7 @@ from litestar.response import Redirect, ServerSentEvent, Template
 
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
+from hookshop.webkit.live import Region, live_stream
 from shop.announcements import Change, ChangeFeed
 from shop.catalog import CATALOG
 from shop.database import Database
@@ -19,7 +20,6 @@ from shop.redis.wake_ups import WakeUps
 from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.flow.picture import draw
 from shop.web.flow.reader import EngineGauge, read_facts
-from shop.web.live import Region, live_stream
 from shop.web.state_labels import state_label
 
 ORDER_COUNTS = (1, 20)  # a button for each

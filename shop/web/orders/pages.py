@@ -14,17 +14,17 @@ from litestar import Request, get
 from litestar.params import FromPath, FromQuery
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.access import OPEN_TO_ALL, may_manage
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.live import Region, live_stream
 from shop.announcements import Change
 from shop.config import Settings
 from shop.database import Database
 from shop.models import Order
 from shop.orders import find_order, list_orders
-from shop.web.access import OPEN_TO_ALL, may_manage
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.found import no_such_order
-from shop.web.live import Region, live_stream
 from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, LogRow, list_deliveries
 
 PAGE_SIZE = 50

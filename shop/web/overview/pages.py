@@ -9,12 +9,12 @@ from typing import Any
 from litestar import Request, get
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.live import Region, live_stream
 from shop import figures
 from shop.database import Database
 from shop.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
-from shop.web.live import Region, live_stream
 from shop.web.overview.view import Reading, view
 from shop.webhooks import endpoints
 from shop.webhooks.health import by_reason, find_examples

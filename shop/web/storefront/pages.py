@@ -8,11 +8,11 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.forms import read_form
 from shop.announcements import Change
 from shop.catalog import CATALOG, find_product
 from shop.orders import LARGEST_QUANTITY, place_order
-from shop.web.access import OPEN_TO_ALL
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.plain_text import MAX_NAME_LENGTH, text_problem
 from shop.web.storefront.cart import Cart, cart_cookie, read_cart

@@ -7,10 +7,10 @@ from litestar import Request, get
 from litestar.exceptions import NotFoundException
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.live import Region, live_stream
 from subscriber_app.storyteller import Storyteller
 from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheFeed, TheSettings, TheStoryteller
-from subscriber_app.web.live import Region, live_stream
 from subscriber_app.web.story.drawing import NARROW, WIDE, draw
 from subscriber_app.web.story.words import lines_of
 
@@ -49,9 +49,7 @@ async def stream_story(
 ) -> ServerSentEvent:
     """The same, kept up to date."""
     region = _region(storyteller, settings.shop_url, _message_id(request))
-    return await live_stream(
-        request, feed, region, fault_banner(), look_again_seconds=LOOK_AGAIN_SECONDS
-    )
+    return await live_stream(request, feed, region, fault_banner())
 
 
 async def _messages(
@@ -89,4 +87,6 @@ def _region(storyteller: Storyteller, shop_url: str, message_id: str) -> Region:
             "shop_url": shop_url,
         }
 
-    return Region("story", "subscriber/story/_story.html", read)
+    return Region(
+        "story", "subscriber/story/_story.html", read, look_every_seconds=LOOK_AGAIN_SECONDS
+    )

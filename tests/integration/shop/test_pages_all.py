@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from hookshop.webkit.security import CONTENT_SECURITY_POLICY
 from shop.web.pages import page_handlers
-from shop.web.security import CONTENT_SECURITY_POLICY
 from tests.integration.shop.browsing import (
     HOSTILE_NAME,
     Page,

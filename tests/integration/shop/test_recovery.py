@@ -428,7 +428,7 @@ async def test_a_large_change_is_announced_once_and_not_row_by_row(
     app = create_app(settings)
     async with AsyncTestClient(app) as shop:
         feed: ChangeFeed = app.state.feed
-        async with feed.subscribe() as subscription:
+        with feed.subscribe() as subscription:
             if call == "recover":
                 await shop.post(f"/v1/webhooks/{endpoint_id}/recover", json=LONG_AGO)
             elif call == "retry":

@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
+from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.counting import begin_counting
 from subscriber_app.database import Database
 from subscriber_app.models import FormerSecret, Subscription
-from subscriber_app.news import NewsFeed
 from subscriber_app.shop_client import ShopClient
 from subscriber_app.subscription import Subscriptions
 from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
@@ -157,7 +157,9 @@ class Opening:
         database = Database(self.settings.resolved_database_url)
         await database.create_tables()
         client = ShopClient(shop_url)
-        yield Subscriptions(database, client, NewsFeed(), webhook_url=webhook_url, now=self.clock)
+        yield Subscriptions(
+            database, client, LocalChangeFeed(), webhook_url=webhook_url, now=self.clock
+        )
         await client.close()
         await database.close()
 

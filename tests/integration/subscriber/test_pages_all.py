@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from hookshop.webkit.security import CONTENT_SECURITY_POLICY
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.web.pages import page_handlers
-from subscriber_app.web.security import CONTENT_SECURITY_POLICY
 from tests.integration.subscriber.conftest import Client, Clock, running
 from tests.integration.subscriber.requests import deliver, receipts
 from tests.integration.subscriber.signer import SECRET, Delivery, base64url, key_of, purchase

@@ -1,8 +1,7 @@
 """How pages look to one reader: light, dark or as their system, in normal or presenter size.
 
 A cookie remembers the choice and the server writes it into ``<html>``: a page is right from its
-first paint, and without JavaScript. ``web.pages`` hands ``read_appearance`` and ``way_back`` to the
-templates; the form is in ``templates/shared/_appearance.html``.
+first paint, and without JavaScript. The form is in ``templates/shared/_appearance.html``.
 """
 
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from litestar import Request, post
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
+from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.forms import read_form
-from shop.web.access import OPEN_TO_ALL
-from shop.web.security import own_path
+from hookshop.webkit.security import own_path
 
-# All ports of a host share their cookies. Here that is welcome: the subscriber beside this shop
-# reads and writes the same one, so that who presents both has to choose only once.
+# All ports of a host share their cookies. Here that is useful: several applications on a host read
+# and write the same one, so that a presenter has to choose only once.
 COOKIE_NAME = "hookshop_appearance"
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 THEMES = ("system", "light", "dark")
@@ -34,20 +33,20 @@ class Appearance:
     scale: str = "normal"
 
     def changed(self, theme: str, scale: str) -> "Appearance":
-        """Another one; a word that is not known changes nothing."""
+        """Return a changed copy; an unknown word changes nothing."""
         return Appearance(
             theme if theme in THEMES else self.theme, scale if scale in SCALES else self.scale
         )
 
 
 def read_appearance(request: AnyRequest) -> Appearance:
-    """What the cookie, such as ``dark.presenter``, says."""
+    """Return the choice in the cookie, such as ``dark.presenter``."""
     theme, _dot, scale = request.cookies.get(COOKIE_NAME, "").partition(".")
     return Appearance().changed(theme, scale)
 
 
 def way_back(request: AnyRequest) -> str | None:
-    """The address that shows this page again; None for what a form was answered with."""
+    """Return the address that shows this page again, or None for the answer to a form."""
     if request.method != "GET":
         return None
     query = request.url.query
@@ -56,7 +55,7 @@ def way_back(request: AnyRequest) -> str | None:
 
 @post("/appearance", include_in_schema=False, opt=OPEN_TO_ALL)
 async def choose_appearance(request: AnyRequest) -> Redirect:
-    """Remember ``theme`` or ``scale``, and show the page again on which it was chosen."""
+    """Remember ``theme`` or ``scale``, and show again the page on which it was chosen."""
     form = await read_form(request)
     chosen = read_appearance(request).changed(form.text("theme"), form.text("scale"))
     cookie = Cookie(

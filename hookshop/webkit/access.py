@@ -1,0 +1,134 @@
+"""Who may come in: once an admin token is set, only those who know it.
+
+Programs send the token with every call to ``/v1``; people log in once and get a session cookie.
+There is one account. Every handler is closed unless it says ``opt=OPEN_TO_ALL``, so that a new page
+cannot be left open by accident.
+"""
+
+import hashlib
+import hmac
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.middleware.session.client_side import CookieBackendConfig
+from litestar.response import Redirect, Template
+from litestar.types import Guard
+
+from hookshop.webkit.forms import read_form
+from hookshop.webkit.security import cookie_name, own_path, session_key
+from hookshop.webkit.settings import ServerSettings
+
+OPEN_TO_ALL = {"open_to_all": True}
+SESSION_HOURS = 12
+LOGGED_IN = "logged_in"
+
+# Addresses for programs: they send the token, and get problem documents.
+METRICS = "/metrics"
+FOR_PROGRAMS = ("/v1/", METRICS)
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def guards(settings: ServerSettings) -> list[Guard]:
+    """Return the guards for ``Litestar(guards=…)``: none if no token is set."""
+    if settings.admin_token is None:
+        return []
+    wanted = f"send {settings.variable('admin_token')} as Authorization: Bearer …"
+
+    def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
+        if handler.opt.get("open_to_all"):
+            return
+        if connection.url.path.startswith(FOR_PROGRAMS):
+            scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
+            if scheme.lower() == "bearer" and is_admin_token(token, settings):
+                return
+            raise NotAuthorizedException(wanted)
+        if not is_logged_in(connection):
+            raise NotAuthorizedException("log in first")
+
+    return [require_admin]
+
+
+def is_admin_token(given: str, settings: ServerSettings) -> bool:
+    """Return whether this is the admin token, in a time that does not tell how far it is right."""
+    if settings.admin_token is None:
+        return False
+    return hmac.compare_digest(given.encode(), settings.admin_token.get_secret_value().encode())
+
+
+def is_logged_in(connection: Connection) -> bool:
+    """Return whether there is a session; error pages of unknown addresses have none."""
+    session = connection.scope.get("session")
+    return isinstance(session, dict) and bool(session.get(LOGGED_IN))
+
+
+def may_manage(connection: Connection, settings: ServerSettings) -> bool:
+    """Return whether to offer an admin's actions on a page that is open to all."""
+    return settings.admin_token is None or is_logged_in(connection)
+
+
+def sessions(settings: ServerSettings) -> CookieBackendConfig:
+    """Keep sessions in an encrypted, authenticated cookie; the server stores none.
+
+    Their key depends on the token: changing the token logs everybody out.
+    """
+    token = settings.admin_token.get_secret_value() if settings.admin_token else ""
+    key = session_key(settings) + token
+    return CookieBackendConfig(
+        secret=hashlib.sha256(key.encode()).digest(),
+        key=cookie_name(settings, "session", key),
+        max_age=SESSION_HOURS * 3600,
+        httponly=True,
+        samesite="lax",
+        secure=settings.base_url.startswith("https:"),
+    )
+
+
+def login_pages(home: str) -> list[HTTPRouteHandler]:
+    """Return the handlers of the login page and of logging out.
+
+    ``home``: where a login leads that was not asked for by another page.
+    """
+
+    @get("/login", include_in_schema=False, opt=OPEN_TO_ALL)
+    async def show_login(
+        request: AnyRequest, settings: NamedDependency[ServerSettings]
+    ) -> AnyResponse:
+        if settings.admin_token is None:  # there is nothing to log in to
+            return Redirect("/", status_code=303)
+        return _login_page(settings, request.query_params.get("next", ""))
+
+    @post("/login", include_in_schema=False, opt=OPEN_TO_ALL)
+    async def log_in(request: AnyRequest, settings: NamedDependency[ServerSettings]) -> AnyResponse:
+        form = await read_form(request)
+        wanted = form.text("next")
+        if not is_admin_token(form.text("admin_token"), settings):
+            problem = f"This is not the token that the {settings.APP} was started with."
+            return _login_page(settings, wanted, problem)
+        request.set_session({LOGGED_IN: True})
+        return Redirect(own_path(wanted, otherwise=home), status_code=303)
+
+    @post("/logout", include_in_schema=False)
+    async def log_out(request: AnyRequest) -> Redirect:
+        request.clear_session()
+        return Redirect("/", status_code=303)
+
+    return [show_login, log_in, log_out]
+
+
+def _login_page(settings: ServerSettings, wanted: str, problem: str = "") -> AnyResponse:
+    return Template(
+        f"{settings.APP}/login.html",
+        context={
+            "next": wanted,
+            "problem": problem,
+            "token_variable": settings.variable("admin_token"),
+        },
+        status_code=422 if problem else 200,
+    )

@@ -1,0 +1,59 @@
+"""Subscriptions of one process to changes."""
+
+from dataclasses import dataclass
+
+from hookshop.webkit.change_feed import AnyChange, ChangeFeed, LocalChangeFeed
+
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Parcel:
+    id: str
+    is_everything: bool = False
+
+
+PARCEL = Parcel("par_1")
+
+
+async def test_a_change_announced_many_times_is_read_once() -> None:
+    feed = ChangeFeed[Parcel]()
+    with feed.subscribe() as stream:
+        for _ in range(50):
+            feed.pass_on([PARCEL])
+
+        assert await stream.next_changes(PATIENCE) == {PARCEL}
+        assert await stream.next_changes(0.01) == frozenset()
+
+
+async def test_no_news_is_an_empty_answer_after_the_time_given() -> None:
+    with ChangeFeed[Parcel]().subscribe() as stream:
+        assert await stream.next_changes(0.01) == frozenset()
+
+
+async def test_a_closed_stream_hears_nothing_more() -> None:
+    feed = ChangeFeed[Parcel]()
+    with feed.subscribe() as stream:
+        assert feed.has_subscribers
+    feed.pass_on([PARCEL])
+
+    assert not feed.has_subscribers
+    assert await stream.next_changes(0.01) == frozenset()
+
+
+async def test_the_end_of_the_process_ends_every_stream() -> None:
+    feed = ChangeFeed[Parcel]()
+    with feed.subscribe() as stream:
+        feed.end_streams()
+
+        await stream.next_changes(PATIENCE)
+        assert stream.is_over
+        assert feed.is_over.is_set()
+
+
+async def test_the_feed_of_one_process_announces_that_anything_may_have_changed() -> None:
+    feed = LocalChangeFeed()
+    with feed.subscribe() as stream:
+        feed.announce()
+
+        assert await stream.next_changes(PATIENCE) == {AnyChange()}

@@ -1,0 +1,160 @@
+"""A live page's stream: what is sent again, and what keeps the connection open."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from litestar import Litestar, Request, get
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import ServerSentEvent
+from litestar.template import TemplateConfig
+
+from hookshop.webkit import live
+from hookshop.webkit.change_feed import ChangeFeed
+from hookshop.webkit.live import Region, live_stream
+from tests.serving import free_port, serving
+
+PATIENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Change:
+    name: str
+    is_everything: bool = False
+
+
+@dataclass
+class Board:
+    """A page of two counters, each a region; every reading is counted."""
+
+    feed: ChangeFeed[Change] = field(default_factory=ChangeFeed[Change])
+    values: dict[str, int] = field(default_factory=lambda: {"left": 0, "right": 0})
+    readings: dict[str, int] = field(default_factory=lambda: {"left": 0, "right": 0})
+    look_every_seconds: float = math.inf
+
+    def region(self, name: str) -> Region:
+        async def read() -> dict[str, Any]:
+            self.readings[name] += 1
+            return {"name": name, "value": self.values[name]}
+
+        return Region(
+            name,
+            "counter.html",
+            read,
+            concerns=lambda change: change.name == name,
+            look_every_seconds=self.look_every_seconds,
+            pause_seconds=0.0,
+        )
+
+    def change(self, name: str, *announced: Change) -> None:
+        self.values[name] += 1
+        self.feed.pass_on(announced)
+
+
+@asynccontextmanager
+async def lines_of(board: Board, folder: Path) -> AsyncIterator[AsyncIterator[str]]:
+    """The lines of the board's stream, comments included, over a real socket."""
+    (folder / "counter.html").write_text("<p id={{ name }}>{{ name }} {{ value }}</p>")
+
+    @get("/live")
+    async def stream(request: Request[Any, Any, Any]) -> ServerSentEvent:
+        return await live_stream(request, board.feed, board.region("left"), board.region("right"))
+
+    templates = TemplateConfig(directory=folder, engine=JinjaTemplateEngine)
+    app = Litestar([stream], template_config=templates)
+    with free_port() as listening:
+        async with (
+            serving(app, listening) as url,
+            AsyncClient(trust_env=False) as client,
+            client.stream("GET", f"{url}/live") as answer,
+        ):
+            yield answer.aiter_lines()
+            board.feed.end_streams()
+
+
+async def until(lines: AsyncIterator[str], text: str) -> str:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for line in lines:
+            if text in line:
+                return line
+    raise AssertionError(text)
+
+
+async def test_the_first_message_shows_every_region(tmp_path: Path) -> None:
+    async with lines_of(Board(), tmp_path) as lines:
+        first = await until(lines, "data:")
+
+    assert "left 0" in first
+    assert "right 0" in first
+
+
+async def test_a_change_sends_only_the_regions_that_it_concerns(tmp_path: Path) -> None:
+    board = Board()
+    async with lines_of(board, tmp_path) as lines:
+        await until(lines, "data:")
+        board.change("right")
+        board.change("left", Change("left"))
+
+        message = await until(lines, "data:")
+
+    assert "left 1" in message
+    assert "right" not in message
+
+
+async def test_a_change_of_everything_reads_every_region_again(tmp_path: Path) -> None:
+    board = Board()
+    async with lines_of(board, tmp_path) as lines:
+        await until(lines, "data:")
+        board.change("left")
+        board.change("right", Change("all", is_everything=True))
+
+        message = await until(lines, "data:")
+
+    assert "left 1" in message
+    assert "right 1" in message
+
+
+async def test_facts_that_nobody_announces_are_looked_at_again(tmp_path: Path) -> None:
+    board = Board(look_every_seconds=0.01)
+    async with lines_of(board, tmp_path) as lines:
+        await until(lines, "data:")
+        board.change("left")
+
+        assert "left 1" in await until(lines, "data:")
+
+
+@pytest.mark.parametrize("look_every_seconds", [0.01, 3600.0, math.inf])
+async def test_a_stream_without_changes_is_kept_alive_however_often_it_looks(
+    look_every_seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
+    async with lines_of(Board(look_every_seconds=look_every_seconds), tmp_path) as lines:
+        await until(lines, "data:")
+
+        await until(lines, "still here")
+        await until(lines, "still here")
+
+
+async def test_changes_that_concern_nobody_do_not_silence_a_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
+    board = Board()
+
+    async def be_noisy() -> None:
+        while True:
+            board.feed.pass_on([Change("elsewhere")])
+            await asyncio.sleep(0.001)
+
+    async with lines_of(board, tmp_path) as lines:
+        await until(lines, "data:")
+        noise = asyncio.create_task(be_noisy())
+
+        await until(lines, "still here")
+        noise.cancel()
