@@ -14,6 +14,7 @@ DEPTH = 300.0  # from the line down to the way back into the waiting room
 ARC = 42.0  # the height of the way around Redis
 LANE = 86.0
 SIDING = 18.0  # from the branch to a lane's sign
+OVERLAP = 3.0
 BEND = 20.0  # the radius of a curve
 HEADING = 60.0  # above the first lane on narrow screens
 DASHES = COLUMN / 2  # on either side of a Redis that is down
@@ -118,7 +119,8 @@ def _bypass(centers: dict[str, float]) -> Drawing:
 
 def _lanes(count: int) -> Drawing:
     """Draw the branch from the end of the line to the sign of each lane."""
-    paths = [f"M0 0H{SIDING:g}"]
+    # It begins inside the end of the line, so that no gap shows between two drawings.
+    paths = [f"M-{OVERLAP:g} 0H{SIDING:g}"]
     for index in range(1, count):
         y = LANE * index
         start = 0 if index == count - 1 else y - BEND
