@@ -27,7 +27,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: ready-to-run ## Run shop, worker, subscriber and a private Redis until Ctrl-C
-	@exec $(RUN) -m shop.demo
+	@exec $(RUN) -m hookshop.demo
 
 .PHONY: test
 test: ready-to-develop ## Run all tests, those in a real browser too

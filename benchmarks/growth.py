@@ -114,7 +114,7 @@ def serving(rows: int, var: Path) -> Iterator[Pair]:
         "SUBSCRIBER_SHOP_URL": shop,
     }
     with (
-        running("shop.embedded_redis", **environment),
+        running("hookshop.demo.private_redis", **environment),
         running("shop", **environment) as shop_process,
         running("subscriber_app", **environment) as subscriber_process,
     ):

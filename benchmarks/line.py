@@ -25,7 +25,8 @@ from benchmarks.processes import (
     wait_until,
 )
 from benchmarks.yardsticks import Task, Webhook
-from shop.config import Settings, private_redis_socket
+from hookshop.redis_socket import private_redis_socket
+from shop.config import Settings
 from shop.database import Database
 from shop.heartbeats import Heartbeats
 from shop.orders import Item, place_order
@@ -274,7 +275,7 @@ def ready_line(
 def stopped_line(stock: Stock, var: Path) -> Iterator[Line]:
     """A line in the folder ``var`` that has no worker yet; its endpoints are open."""
     shutil.copytree(stock.var, var)
-    with running("shop.embedded_redis", HOOKSHOP_VAR=str(var)):
+    with running("hookshop.demo.private_redis", HOOKSHOP_VAR=str(var)):
         wait_until(private_redis_socket(var).exists, "Redis listens")
         line = Line(var, stock)
         yield line

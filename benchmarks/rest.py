@@ -23,7 +23,7 @@ MOST_MB, MOST_PERCENT, MOST_START_SECONDS = 350, 3, 4
 # By what their command lines say; the first that is found counts.
 NAMES = {
     "shop.worker": "worker",
-    "shop.demo": "supervisor",
+    "hookshop.demo": "supervisor",
     "subscriber_app": "subscriber",
     "redis": "Redis",
     "valkey": "Redis",
@@ -110,7 +110,7 @@ def _demo(var: Path) -> tuple[list[str], dict[str, str], list[str]]:
         "SUBSCRIBER_PORT": str(subscriber),
     }
     addresses = [f"http://127.0.0.1:{port}/healthz" for port in (shop, subscriber)]
-    return ["shop.demo"], environment, addresses
+    return ["hookshop.demo"], environment, addresses
 
 
 def _bare(_var: Path) -> tuple[list[str], dict[str, str], list[str]]:

@@ -43,7 +43,7 @@ def running_stack(var: Path) -> Iterator[Stack]:
         "SHOP_PORT": str(shop_port),
         "SUBSCRIBER_PORT": str(subscriber_port),
     }
-    command = [sys.executable, "-m", "shop.demo"]
+    command = [sys.executable, "-m", "hookshop.demo"]
     demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         shop_url = f"http://127.0.0.1:{shop_port}"

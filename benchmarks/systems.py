@@ -11,7 +11,7 @@ import psutil
 
 from benchmarks.processes import free_port, running, wait_until, wait_until_serving
 from benchmarks.stack import read_only, secret_of, wait_until_subscribed
-from shop.config import private_redis_socket
+from hookshop.redis_socket import private_redis_socket
 from shop.webhooks.signing import generate_secret
 
 HOOKSHOP, TEXTBOOK = "Hookshop", "the textbook"
@@ -163,7 +163,9 @@ class _Processes:
         self.by_name[name] = psutil.Process(process.pid)
 
     def start_redis(self, var: Path) -> None:
-        redis = self._stack.enter_context(running("shop.embedded_redis", HOOKSHOP_VAR=str(var)))
+        redis = self._stack.enter_context(
+            running("hookshop.demo.private_redis", HOOKSHOP_VAR=str(var))
+        )
         self.by_name["redis"] = psutil.Process(redis.pid)
         wait_until(private_redis_socket(var).exists, "Redis listens")
 

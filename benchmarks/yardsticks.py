@@ -19,7 +19,7 @@ import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
 from benchmarks.processes import ROOT, running, wait_until
-from shop.config import private_redis_socket
+from hookshop.redis_socket import private_redis_socket
 from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
 
 IN_FLIGHT = 50
@@ -129,7 +129,7 @@ def _redis_and_task_file(task: Task, var: Path) -> Iterator[tuple[Path, Path]]:
     var.mkdir(parents=True, exist_ok=True)
     file, socket = var / "task.json", private_redis_socket(var)
     file.write_text(json.dumps(asdict(task)))
-    with running("shop.embedded_redis", HOOKSHOP_VAR=str(var)):
+    with running("hookshop.demo.private_redis", HOOKSHOP_VAR=str(var)):
         wait_until(socket.exists, "Redis listens")
         yield socket, file
 

@@ -1,7 +1,5 @@
 """Settings of the shop's processes, read from environment variables only."""
 
-import hashlib
-import tempfile
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,16 +10,14 @@ from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from hookshop.webkit.settings import Port, ServerSettings, read_environment
+from hookshop.redis_socket import private_redis_socket
+from hookshop.webkit.settings import Port, ServerSettings, print_addresses, read_environment
 from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.url_policy import Network, UrlPolicy
 
-# The kernel's sun_path holds 108 bytes on Linux and 104 on macOS, one of them the closing NUL.
-MAX_SOCKET_PATH_BYTES = 103
 
-
-# The libraries behind these two are imported only where an address is set: the demo's own process
-# runs as long as all the others, and needs neither.
+# The libraries behind these two are imported only if an address is set: the demo asks for the
+# settings before it starts anything, and need not wait for them.
 def _database_url(text: str) -> str:
     from shop.database_url import normalize  # noqa: PLC0415 – as above
 
@@ -101,18 +97,10 @@ class Settings(ServerSettings):
         return self.redis_url or f"unix://{quote(str(private_redis_socket(self.var)))}"
 
 
-def private_redis_socket(var: Path) -> Path:
-    """Where the private Redis listens: inside ``var``, or beside it when that path is too long.
-
-    Every process computes the same path from ``HOOKSHOP_VAR``, so none has to be told.
-    """
-    socket = var.absolute() / "redis.sock"
-    if len(bytes(socket)) <= MAX_SOCKET_PATH_BYTES:
-        return socket
-    fingerprint = hashlib.sha256(bytes(socket)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"hookshop-{fingerprint}" / "redis.sock"
-
-
 def load_settings() -> Settings:
     """Return the settings of the environment, or raise ``ConfigurationError``."""
     return read_environment(Settings)
+
+
+if __name__ == "__main__":
+    print_addresses(Settings)

@@ -5,7 +5,14 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator
 from pydantic_settings import SettingsConfigDict
 
-from hookshop.webkit.settings import BearerToken, Port, ServerSettings, Url, read_environment
+from hookshop.webkit.settings import (
+    BearerToken,
+    Port,
+    ServerSettings,
+    Url,
+    print_addresses,
+    read_environment,
+)
 from subscriber_app.database_url import normalize
 
 RECEIVER_PATH = "/v1/new-purchase"
@@ -34,3 +41,7 @@ class Settings(ServerSettings):
 def load_settings() -> Settings:
     """Return the settings of the environment, or raise ``ConfigurationError``."""
     return read_environment(Settings)
+
+
+if __name__ == "__main__":
+    print_addresses(Settings)

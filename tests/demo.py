@@ -17,9 +17,9 @@ import psutil
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
-COMMAND = (sys.executable, "-m", "shop.demo")
+COMMAND = (sys.executable, "-m", "hookshop.demo")
 BANNER = "Ctrl-C stops everything."
-START_SECONDS = 30.0
+START_SECONDS = 60.0  # a busy machine may need them
 STOP_SECONDS = 15.0
 # Below the ports that the system hands out for outgoing connections: one of those could take a
 # port while the process that belongs there is being restarted.

@@ -4,6 +4,8 @@ An application adds its own fields in a subclass. A wrong value becomes one line
 variable and never quotes a password.
 """
 
+import json
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Self, TypeVar
@@ -150,6 +152,25 @@ def read_environment(settings_class: type[SettingsT]) -> SettingsT:
         return settings_class()
     except ValidationError as error:
         raise ConfigurationError(_one_line(error, settings_class)) from error
+
+
+def print_addresses(settings_class: type[ServerSettings]) -> None:
+    """Print, as JSON, where an application with the settings of the environment will serve.
+
+    With a wrong setting, exit with 2 after the line that names it.
+    """
+    try:
+        settings = read_environment(settings_class)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    addresses = {
+        "host": settings.host,
+        "port": settings.port,
+        "url": settings.base_url,
+        "local_url": settings.local_url,
+    }
+    sys.stdout.write(f"{json.dumps(addresses)}\n")
 
 
 def _one_line(error: ValidationError, settings_class: type[ServerSettings]) -> str:

@@ -16,7 +16,7 @@ import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shop.config import private_redis_socket
+from hookshop.redis_socket import private_redis_socket
 from tests.demo import ROOT, clean_environment, free_ports
 from tests.faults.books import Books
 from tests.faults.databases import PostgresBook, SqliteBook
@@ -25,7 +25,7 @@ from tests.programs import client
 from tests.waiting import wait_for
 
 MODULES = {
-    "redis": "shop.embedded_redis",
+    "redis": "hookshop.demo.private_redis",
     "shop": "shop",
     "second shop": "shop",
     "worker": "shop.worker",

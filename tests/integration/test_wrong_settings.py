@@ -12,7 +12,7 @@ from tests.integration.shop.conftest import process
 from tests.waiting import wait_for
 
 SECRET = "hunter2"
-OF_THE_SHOP = ("shop", "shop.worker", "shop.migrations", "shop.demo", "shop.embedded_redis")
+OF_THE_SHOP = ("shop", "shop.worker", "shop.migrations", "hookshop.demo")
 
 
 def start(module: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:

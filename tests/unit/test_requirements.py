@@ -7,7 +7,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("shop.__main__", "shop.worker", "shop.demo.run", "subscriber_app.__main__")
+PROGRAMS = ("shop.__main__", "shop.worker", "hookshop.demo.run", "subscriber_app.__main__")
 # Imports the programs as on a machine that has none of these packages.
 IMPORT_WITHOUT = """
 import importlib, sys

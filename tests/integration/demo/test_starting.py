@@ -1,11 +1,12 @@
 """A demo runs where others run, too, and goes on where it ended."""
 
+import json
 import tempfile
 from pathlib import Path
 
 import httpx
 
-from shop.config import private_redis_socket
+from hookshop.redis_socket import private_redis_socket
 from tests.demo import Demo, free_ports, running_demo, started_demo
 from tests.integration.shop.conftest import process
 from tests.programs import buy, client, wait_until
@@ -22,6 +23,16 @@ def test_every_line_says_which_process_wrote_it(demo: Demo) -> None:
     assert demo.subscriber_url in addresses
     labels = {line.partition("|")[0].strip() for line in (before + "\n" + after).splitlines()}
     assert labels <= PROGRAMS
+
+
+def test_with_json_logs_every_line_is_a_json_object_that_names_its_process() -> None:
+    with running_demo(SHOP_LOG_FORMAT="json") as demo:
+        demo.stop()
+
+        lines = [json.loads(line) for line in demo.output().splitlines()]
+
+    assert {line["process"] for line in lines} == PROGRAMS
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
 
 
 def test_a_second_demo_runs_beside_it_and_knows_nothing_of_its_orders(
@@ -73,7 +84,10 @@ def test_a_deep_folder_works_and_leaves_nothing_in_the_temporary_one(tmp_path: P
 
 
 def test_with_a_redis_of_ones_own_no_private_one_is_started() -> None:
-    with tempfile.TemporaryDirectory() as var, process("shop.embedded_redis", HOOKSHOP_VAR=var):
+    with (
+        tempfile.TemporaryDirectory() as var,
+        process("hookshop.demo.private_redis", HOOKSHOP_VAR=var),
+    ):
         redis_socket = private_redis_socket(Path(var))
         wait_for(redis_socket.exists, "Redis listens")
         own_redis = f"unix://{redis_socket}"

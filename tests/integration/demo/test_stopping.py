@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 PARTS = 5  # the demo itself, Redis, shop, worker, subscriber
 MAKE = ("make", "--silent", "demo")
 # Stops reading, and with that ends, when the demo says that it serves.
-WITH_AN_IMPATIENT_READER = ("sh", "-c", f"{sys.executable} -m shop.demo | grep -q Ctrl-C")
+WITH_AN_IMPATIENT_READER = ("sh", "-c", f"{sys.executable} -m hookshop.demo | grep -q Ctrl-C")
 
 
 def venv_is_up_to_date() -> bool:
@@ -109,6 +109,16 @@ def test_a_demo_that_is_killed_takes_its_programs_with_it() -> None:
         demo.stop(signal.SIGKILL)
 
         wait_for(lambda: all(map(has_ended, demo.seen)), "all processes end")
+        assert_nothing_is_left(demo)
+
+
+def test_a_frozen_program_does_not_keep_the_demo_from_stopping() -> None:
+    with running_demo() as demo:
+        demo.wait_for("worker").suspend()
+
+        assert demo.stop(signal.SIGTERM) == 0
+
+        assert "worker did not stop in time; killing it" in demo.output()
         assert_nothing_is_left(demo)
 
 

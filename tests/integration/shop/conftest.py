@@ -13,9 +13,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from hookshop.redis_socket import private_redis_socket
 from shop.announcements import ChangeFeed
 from shop.app import create_app
-from shop.config import Settings, private_redis_socket
+from shop.config import Settings
 from shop.database import Database
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks.engine.claiming import (
@@ -174,7 +175,10 @@ def receiver() -> Iterator[Receiver]:
 def redis_url() -> Iterator[str]:
     """A private Redis server of the test's own, as the demo starts it."""
     # Not below tmp_path: its name is too long for the path of a socket.
-    with tempfile.TemporaryDirectory() as var, process("shop.embedded_redis", HOOKSHOP_VAR=var):
+    with (
+        tempfile.TemporaryDirectory() as var,
+        process("hookshop.demo.private_redis", HOOKSHOP_VAR=var),
+    ):
         socket = private_redis_socket(Path(var))
         wait_for(socket.exists, "Redis listens")
         yield f"unix://{socket}"

@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from hookshop.demo.private_redis import find_server
 from shop.config import Settings
-from shop.embedded_redis import find_server
 from shop.redis.wake_ups import WakeUps
 from tests.demo import free_ports
 from tests.integration.shop.conftest import process

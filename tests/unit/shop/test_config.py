@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from hookshop.redis_socket import private_redis_socket
 from hookshop.webkit.settings import ConfigurationError
-from shop.config import load_settings, private_redis_socket
+from shop.config import load_settings
 
 
 @pytest.fixture(autouse=True)

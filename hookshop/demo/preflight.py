@@ -1,23 +1,19 @@
-"""What must hold before the demo starts anything, checked by ``run``.
+"""What must hold before the demo starts anything.
 
 Each check that fails raises ``StartError``, so that a newcomer reads one line and not four logs.
 """
 
 import errno
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from hookshop.demo.plan import Application, StartError
 from hookshop.webkit.hosts import MAX_PORT, bind_once
-from shop.demo.programs import Application, Plan
 
-PORT_STEP = 10  # how far away from a taken port a free one is looked for
-
-
-class StartError(Exception):
-    """The demo cannot run here and now; the message is one clear line for a person."""
+PORT_STEP = 10  # how far from a taken port a free one is looked for
 
 
 @contextmanager
@@ -45,36 +41,36 @@ def _open_lock(var: Path) -> TextIO:
         raise StartError(f"HOOKSHOP_VAR={var} cannot be used: {error.strerror}") from error
 
 
-def check_ports(plan: Plan) -> None:
+def check_ports(applications: Sequence[Application]) -> None:
     """Raise ``StartError`` unless each application's port is free and its own."""
-    ports = {application.port for application in plan.applications}
-    if len(ports) < len(plan.applications):
-        names = " and ".join(application.port_variable for application in plan.applications)
+    ports = {application.port for application in applications}
+    if len(ports) < len(applications):
+        names = " and ".join(f"{application.prefix}_PORT" for application in applications)
         raise StartError(f"{names} must differ, and both are {ports.pop()}")
-    for application in plan.applications:
+    for application in applications:
         _check_port(application, ports)
 
 
-def _check_port(application: Application, spoken_for: set[int]) -> None:
-    host, port = application.host, application.port
+def _check_port(application: Application, reserved: set[int]) -> None:
+    host, port, prefix = application.host, application.port, application.prefix
     try:
         bind_once(host, port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            host_variable = application.port_variable.replace("PORT", "HOST")
-            line = (
-                f"{host_variable}={host}, {application.port_variable}={port}: "
+            raise StartError(
+                f"{prefix}_HOST={host}, {prefix}_PORT={port}: "
                 f"the {application.name} cannot listen there: {error.strerror}"
-            )
-            raise StartError(line) from error
-        other = f"{application.port_variable}={_free_port(host, port, spoken_for)}"
-        raise StartError(f"Port {port} is taken. Choose another: make demo {other}") from error
+            ) from error
+        free = _free_port(host, port, reserved)
+        raise StartError(
+            f"Port {port} is taken. Choose another: make demo {prefix}_PORT={free}"
+        ) from error
 
 
-def _free_port(host: str, taken: int, spoken_for: set[int]) -> int:
+def _free_port(host: str, taken: int, reserved: set[int]) -> int:
     for port in range(taken + PORT_STEP, MAX_PORT, PORT_STEP):
         with suppress(OSError):
-            if port not in spoken_for:
+            if port not in reserved:
                 bind_once(host, port)
                 return port
     return taken - PORT_STEP

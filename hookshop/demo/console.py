@@ -1,0 +1,98 @@
+"""Standard output of the demo: whole lines, each labeled with the process that wrote it."""
+
+import json
+import os
+import select
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TextIO
+
+LABEL_WIDTH = 10  # len("subscriber")
+COLORS = {"redis": 35, "shop": 32, "worker": 33, "subscriber": 36, "demo": 1}  # SGR codes
+
+
+class Console:
+    """Writes lines to ``out``, in color if that is a terminal and NO_COLOR is not set.
+
+    ``json_lines``: write every line as a JSON object with the key ``process``.
+    """
+
+    def __init__(self, out: TextIO, *, json_lines: bool = False) -> None:
+        self._out = out
+        self._json_lines = json_lines
+        self._has_color = out.isatty() and not os.environ.get("NO_COLOR")
+        self._is_gone = False
+
+    def say(self, text: str, label: str = "demo") -> None:
+        """Write one line of the process ``label``."""
+        if self._json_lines:
+            self._write(f"{_json_line(text, label)}\n")
+            return
+        head = f"{label:<{LABEL_WIDTH}} |"
+        if self._has_color:
+            head = f"\x1b[{COLORS[label]}m{head}\x1b[0m"
+        self._write(f"{head} {text}\n")
+
+    def banner(self, addresses: Mapping[str, str]) -> None:
+        """Write where the applications are. As text, it stands apart from the lines around it."""
+        if self._json_lines:
+            served = ", ".join(f"{name} {url}" for name, url in addresses.items())
+            self.say(f"Serving {served}. Ctrl-C stops everything.")
+            return
+        rows = "".join(f"    {name:<{LABEL_WIDTH}}  {url}\n" for name, url in addresses.items())
+        self._write(f"\n{rows}\n    Ctrl-C stops everything.\n\n")
+
+    def is_gone(self) -> bool:
+        """Whether the terminal was closed, or the process that read the pipe has ended."""
+        if self._is_gone:
+            return True
+        poller = select.poll()
+        poller.register(self._out.fileno(), 0)  # hang-ups and errors are always reported
+        # macOS cannot poll a terminal and says POLLNVAL: that means nothing.
+        return any(events & (select.POLLHUP | select.POLLERR) for _, events in poller.poll(0))
+
+    def _write(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except OSError:
+            # Nobody reads any more. The demo must still be able to stop its processes, so from
+            # here on everything goes nowhere.
+            self._is_gone = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+
+class LabeledLines:
+    """The output of one process: collects pieces of bytes and writes whole lines."""
+
+    def __init__(self, console: Console, label: str) -> None:
+        self._console = console
+        self._label = label
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> None:
+        """Take a piece, cut anywhere, even inside a character."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self._say(lines)
+
+    def close(self) -> None:
+        """Write a last line that has no line break."""
+        if self._rest:
+            self._say([self._rest])
+            self._rest = b""
+
+    def _say(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            self._console.say(line.decode(errors="replace").rstrip("\r"), self._label)
+
+
+def _json_line(text: str, label: str) -> str:
+    """Return the line as a JSON object; one that is an object already only gains ``process``."""
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        facts = {"time": now, "level": "info", "message": text}
+    return json.dumps({"process": label, **facts})

@@ -1,0 +1,122 @@
+"""What the demo runs: the programs, their environment, and where the applications will serve.
+
+Each application reads and checks its own settings: ``python -m <package>.config`` prints where it
+will serve, or refuses. So the demo knows no defaults and no rules of theirs.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class StartError(Exception):
+    """The demo cannot run here and now. The message is one clear line for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A program that serves HTTP. ``url``: the public one; ``local_url``: for this machine.
+
+    ``prefix``: of the environment variables that are its settings.
+    """
+
+    name: str
+    prefix: str
+    host: str
+    port: int
+    url: str
+    local_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process to keep running: ``python -m <module>``."""
+
+    name: str
+    module: str
+
+
+PRIVATE_REDIS = Program("redis", "hookshop.demo.private_redis")
+SHOP = Program("shop", "shop")
+WORKER = Program("worker", "shop.worker")
+SUBSCRIBER = Program("subscriber", "subscriber_app")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything to run. ``environment`` is complete: nothing else is passed to the programs.
+
+    ``redis`` is None if the shop uses a Redis that is already there.
+    """
+
+    var: Path
+    redis: Program | None
+    programs: tuple[Program, ...]
+    applications: tuple[Application, ...]
+    environment: Mapping[str, str]
+    logs_json: bool
+
+
+def make_plan(environ: Mapping[str, str]) -> Plan:
+    """Return the plan for these environment variables.
+
+    Raise ``StartError`` with one line that names each wrong setting of either application.
+    """
+    # An empty variable counts as unset, as it does for the applications.
+    given = {name: value for name, value in environ.items() if value}
+    shop, subscriber = _ask_applications(given)
+    var = Path(given.get("HOOKSHOP_VAR", "var"))
+    return Plan(
+        var,
+        redis=None if "SHOP_REDIS_URL" in given else PRIVATE_REDIS,
+        programs=(SHOP, WORKER, SUBSCRIBER),
+        applications=(shop, subscriber),
+        environment=dict(_defaults(given, shop)) | given | {"HOOKSHOP_VAR": str(var.absolute())},
+        logs_json=given.get("SHOP_LOG_FORMAT") == "json",
+    )
+
+
+def _defaults(given: Mapping[str, str], shop: Application) -> Iterator[tuple[str, str]]:
+    """Yield the settings that make the programs one demo; what is given overrides them."""
+    yield "PYTHONUNBUFFERED", "1"  # lines appear when they are written
+    yield "SUBSCRIBER_SHOP_URL", shop.local_url
+    yield "SUBSCRIBER_AUTO_REGISTER", "1"
+    if "SHOP_ADMIN_TOKEN" in given:
+        yield "SUBSCRIBER_SHOP_TOKEN", given["SHOP_ADMIN_TOKEN"]
+    if "SHOP_LOG_FORMAT" in given:
+        yield "SUBSCRIBER_LOG_FORMAT", given["SHOP_LOG_FORMAT"]
+
+
+def _ask_applications(environment: Mapping[str, str]) -> list[Application]:
+    """Ask both at once: each takes half a second, most of it to load."""
+    asked = [
+        ("shop", "SHOP", _start_asking("shop", environment)),
+        ("subscriber", "SUBSCRIBER", _start_asking("subscriber_app", environment)),
+    ]
+    applications, refusals = [], []
+    for name, prefix, process in asked:
+        answer, errors = process.communicate()
+        if process.returncode:
+            refusals.append(errors.strip())
+        else:
+            applications.append(Application(name, prefix, **json.loads(answer)))
+    if refusals:
+        raise StartError("; ".join(refusals))
+    return applications
+
+
+def _start_asking(package: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 – the package's name is ours
+        [sys.executable, "-m", f"{package}.config"],
+        cwd=PROJECT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

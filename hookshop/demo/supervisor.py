@@ -1,0 +1,110 @@
+"""Starts all programs, announces that the applications serve, and stops everything in order."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from hookshop.demo.console import Console
+from hookshop.demo.keeper import Keeper
+from hookshop.demo.plan import Application, Plan, Program
+
+CHECK_SECONDS = 0.25  # how long a closed terminal or a hopeless program may go unnoticed
+HEALTH_POLL_SECONDS = 0.1
+HEALTH_TIMEOUT_SECONDS = 5.0
+LATE_SECONDS = 20.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+Task = asyncio.Task[None]
+
+
+async def supervise(plan: Plan, console: Console) -> None:
+    """Keep the plan's programs running until a signal comes or nobody reads; then stop them.
+
+    Raise ``StartError`` if a program ends again and again before the applications serve.
+    """
+    stop = _stop_requested()
+    serving = asyncio.Event()
+
+    def keep(program: Program) -> Task:
+        keeper = Keeper(program, plan.environment, console, serving)
+        return asyncio.create_task(keeper.keep_running())
+
+    redis = [keep(plan.redis)] if plan.redis else []
+    programs = [keep(program) for program in plan.programs]
+    announcing = asyncio.create_task(_announce(plan, console, serving))
+    try:
+        # A closed terminal sends its signal only to the leader of its session, which may be make.
+        while not stop.is_set() and not console.is_gone():
+            _raise_failure([*redis, *programs, announcing])
+            await _wait(stop, CHECK_SECONDS)
+    finally:
+        console.say("stopping everything")
+        await _cancel([announcing, *programs])
+        await _cancel(redis)  # last: a worker that loses it while it finishes would complain
+        console.say("everything has stopped")
+
+
+def _stop_requested() -> asyncio.Event:
+    """Return an event that Ctrl-C, SIGTERM or a closed terminal sets."""
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        # nohup ignores SIGHUP for us.
+        if not (number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _raise_failure(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+async def _cancel(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _announce(plan: Plan, console: Console, serving: asyncio.Event) -> None:
+    await asyncio.gather(*(_wait_until_serving(each, console) for each in plan.applications))
+    serving.set()
+    console.banner({each.name.capitalize(): each.url for each in plan.applications})
+
+
+async def _wait_until_serving(application: Application, console: Console) -> None:
+    """Return when the application has answered its health check; say so if it is late."""
+    clock = asyncio.get_running_loop().time
+    late_at = clock() + LATE_SECONDS
+    while not await _is_healthy(application):
+        if clock() >= late_at:
+            url = f"{application.local_url}/healthz"
+            console.say(f"still waiting for the {application.name} to answer {url}")
+            late_at = clock() + LATE_SECONDS
+        await asyncio.sleep(HEALTH_POLL_SECONDS)
+
+
+async def _is_healthy(application: Application) -> bool:
+    try:
+        async with asyncio.timeout(HEALTH_TIMEOUT_SECONDS):
+            return await _health_status(application) == b"200"
+    except (OSError, TimeoutError, IndexError):
+        return False
+
+
+async def _health_status(application: Application) -> bytes:
+    """Return the status of ``GET /healthz``. An HTTP client would double the demo's memory."""
+    address = urlsplit(application.local_url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return (await reader.readline()).split()[1]
+    finally:
+        writer.close()

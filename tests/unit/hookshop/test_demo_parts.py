@@ -1,0 +1,198 @@
+"""The small parts of the demo: labeled lines, restarts, what is run with which settings."""
+
+import io
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from hookshop.demo.console import Console, LabeledLines
+from hookshop.demo.keeper import QUICK_SECONDS, Restarts, describe_end
+from hookshop.demo.plan import Plan, StartError, make_plan
+from hookshop.demo.preflight import check_ports
+from tests.demo import clean_environment
+
+
+def test_lines_are_labeled_whole_however_their_pieces_come() -> None:
+    out = io.StringIO()
+    lines = LabeledLines(Console(out), "shop")
+
+    for piece in (b"one\ntw", "o €".encode()[:3], "o €".encode()[3:], b"\r\nthree"):
+        lines.feed(piece)
+    lines.close()
+
+    assert out.getvalue().splitlines() == [
+        "shop       | one",
+        "shop       | two €",
+        "shop       | three",
+    ]
+
+
+def test_bytes_that_are_no_text_stop_nothing() -> None:
+    out = io.StringIO()
+
+    LabeledLines(Console(out), "worker").feed(b"\xff\n")
+
+    assert out.getvalue() == "worker     | \N{REPLACEMENT CHARACTER}\n"
+
+
+def test_a_console_that_nobody_reads_says_so_and_goes_on() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as out:
+        console = Console(out)
+        assert not console.is_gone()
+        os.close(reading)
+        assert console.is_gone()
+
+        console.say("into the void")
+
+        assert console.is_gone()
+
+
+def test_a_console_that_cannot_be_polled_is_not_gone() -> None:
+    with tempfile.TemporaryFile("w") as out:
+        console = Console(out)
+        kept = os.dup(out.fileno())
+        os.close(out.fileno())  # poll says of it what it says of every terminal on macOS
+
+        assert not console.is_gone()
+
+        os.dup2(kept, out.fileno())
+        os.close(kept)
+
+
+def test_with_json_lines_every_line_is_a_json_object_that_names_its_process() -> None:
+    out = io.StringIO()
+    console = Console(out, json_lines=True)
+
+    console.say('{"level": "warning", "message": "late"}', "worker")
+    console.say("Ready to accept connections", "redis")
+    console.say("[1, 2]", "shop")
+    console.banner({"Shop": "http://127.0.0.1:8000"})
+
+    late, ready, numbers, banner = map(json.loads, out.getvalue().splitlines())
+    assert late == {"process": "worker", "level": "warning", "message": "late"}
+    assert (ready["process"], ready["level"]) == ("redis", "info")
+    assert ready["message"] == "Ready to accept connections"
+    assert numbers["message"] == "[1, 2]"
+    assert "Shop http://127.0.0.1:8000" in banner["message"]
+
+
+def test_a_program_that_ends_again_and_again_is_restarted_ever_more_slowly() -> None:
+    restarts = Restarts()
+
+    pauses = [restarts.pause_after(exit_code=1, lived_seconds=0.1) for _ in range(5)]
+
+    assert pauses == [0, 1, 2, 5, 5]
+    assert restarts.is_hopeless
+
+
+def test_one_that_had_lived_for_a_while_is_restarted_at_once() -> None:
+    restarts = Restarts()
+    for _ in range(2):
+        restarts.pause_after(exit_code=1, lived_seconds=0.1)
+
+    pause = restarts.pause_after(exit_code=-9, lived_seconds=QUICK_SECONDS)
+
+    assert pause == 0
+    assert not restarts.is_hopeless
+
+
+def test_one_with_a_wrong_setting_is_hopeless_at_once() -> None:
+    restarts = Restarts()
+
+    restarts.pause_after(exit_code=2, lived_seconds=0.1)
+
+    assert restarts.is_hopeless
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "pause", "line"),
+    [
+        (1, 0, "ended with exit code 1; restarting"),
+        (-9, 2, "was killed by SIGKILL; restarting in 2 s"),
+        (2, 5, "ended with exit code 2 (its line above says why); restarting in 5 s"),
+    ],
+)
+def test_the_line_about_an_end_says_why_and_what_follows(
+    exit_code: int, pause: float, line: str
+) -> None:
+    assert describe_end(exit_code, pause) == line
+
+
+def plan(var: Path, **settings: str) -> Plan:
+    return make_plan(clean_environment() | {"HOOKSHOP_VAR": str(var)} | settings)
+
+
+def setting(environment: Mapping[str, str], name: str) -> str:
+    return environment[f"SUBSCRIBER_{name}"]
+
+
+def test_the_subscriber_is_told_which_shop_to_register_with(tmp_path: Path) -> None:
+    environment = plan(tmp_path, SHOP_PORT="8010", HOME="/home/ada").environment
+
+    assert setting(environment, "SHOP_URL") == "http://127.0.0.1:8010"
+    assert setting(environment, "AUTO_REGISTER") == "1"
+    assert environment["HOME"] == "/home/ada"
+
+
+def test_the_subscriber_gets_the_token_and_the_log_format_of_the_shop(tmp_path: Path) -> None:
+    token = "correct horse battery"
+
+    own = plan(tmp_path, SHOP_ADMIN_TOKEN=token, SHOP_LOG_FORMAT="json")
+
+    assert setting(own.environment, "SHOP_TOKEN") == token
+    assert setting(own.environment, "LOG_FORMAT") == "json"
+    assert own.logs_json
+
+
+def test_what_is_set_by_hand_is_left_alone_and_what_is_empty_counts_as_unset(
+    tmp_path: Path,
+) -> None:
+    given = {
+        "SUBSCRIBER_AUTO_REGISTER": "0",
+        "SUBSCRIBER_LOG_FORMAT": "text",
+        "SHOP_LOG_FORMAT": "json",
+        "SUBSCRIBER_SHOP_URL": "",
+        "SUBSCRIBER_PORT": "",
+    }
+
+    made = plan(tmp_path, **given)
+
+    assert setting(made.environment, "AUTO_REGISTER") == "0"
+    assert setting(made.environment, "LOG_FORMAT") == "text"
+    assert setting(made.environment, "SHOP_URL") == "http://127.0.0.1:8000"
+    assert [application.port for application in made.applications] == [8000, 8001]
+
+
+def test_a_private_redis_is_run_unless_there_is_one(tmp_path: Path) -> None:
+    own = plan(tmp_path)
+    lent = plan(tmp_path, SHOP_REDIS_URL="redis://127.0.0.1")
+
+    assert own.redis
+    assert lent.redis is None
+
+
+def test_wrong_settings_of_both_applications_are_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StartError) as refusal:
+        plan(tmp_path, SHOP_RETRY_SCHEDULE="soon", SUBSCRIBER_SHOP_URL="nonsense")
+
+    line = str(refusal.value)
+    assert "SHOP_RETRY_SCHEDULE=soon" in line
+    assert "SUBSCRIBER_SHOP_URL=nonsense" in line
+    assert "\n" not in line
+
+
+def test_the_port_that_is_proposed_is_not_the_other_applications(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        made = plan(tmp_path, SHOP_PORT=str(taken), SUBSCRIBER_PORT=str(taken + 10))
+
+        with pytest.raises(StartError) as refusal:
+            check_ports(made.applications)
+
+    assert f"SHOP_PORT={taken + 10}" not in str(refusal.value)
