@@ -9,17 +9,17 @@ PYTHONS = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
-# Calls of their own: the faults want the machine for themselves, and the event loops of Playwright
-# and of pytest-asyncio exclude each other.
+# Calls of their own: the faults report how long each took, one after the other, and the event loops
+# of Playwright and of pytest-asyncio exclude each other.
 NOT_HERE = --ignore=tests/e2e --ignore=tests/faults --ignore=tests/benchmarks
 UNIT_TESTS = $(RUN) -m pytest $(NOT_HERE) --numprocesses auto
 FAULT_TESTS = $(RUN) -m pytest tests/faults
 E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
-# One server for all of them, on which each test has a database of its own. QUICKLY=1 leaves out
-# what runs real processes.
+# One server for all of them, on which each test has a database of its own. What is marked
+# one_database is left out. QUICKLY=1 also leaves out what runs real processes.
 POSTGRES_TESTS = $(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto
 POSTGRES_PROCESSES = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e/test_story.py; e2e=$$?; \
-	$(RUN) -m pytest tests/faults -m "not long" && exit $$((parts + e2e))
+	$(FAULT_TESTS) -m "not long" --numprocesses 2 --dist loadfile && exit $$((parts + e2e))
 
 .PHONY: help
 help: ## List the targets
@@ -31,8 +31,7 @@ demo: ready-to-run ## Run shop, worker, subscriber and a private Redis until Ctr
 
 .PHONY: test
 test: ready-to-develop ## Run all tests, those in a real browser too
-	@$(UNIT_TESTS); unit=$$?; $(FAULT_TESTS) -m "not long"; faults=$$?; \
-	$(E2E_TESTS) && exit $$((unit + faults))
+	@$(RUN) -m tests.stages
 
 .PHONY: test-unit
 test-unit: ready-to-develop ## Run all tests but those

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +15,18 @@ ON_POSTGRES = bool(os.environ.get(postgres.VARIABLE))
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sqlite(reason): about SQLite only, and why")
     config.addinivalue_line("markers", "postgres(reason): about PostgreSQL only, and why")
+    config.addinivalue_line(
+        "markers", "one_database(reason): the kind of database does not matter, and why"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run on PostgreSQL only what may differ there; all tests run on SQLite."""
+    if not ON_POSTGRES:
+        return
+    left_out = [item for item in items if item.get_closest_marker("one_database")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -31,11 +45,25 @@ def shop_template() -> Iterator[str | None]:
         yield name
 
 
+@pytest.fixture(scope="session")
+def migrated_shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty SQLite file with the shop's tables. To copy it is quicker than to migrate."""
+    file = tmp_path_factory.mktemp("template") / "shop.db"
+    postgres.in_a_loop_of_its_own(postgres.migrate(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def _database_name() -> str:
+    """One name for the databases of all tests of this process, which follow one another."""
+    return f"hookshop_{uuid4().hex}"
+
+
 @pytest.fixture
-def shop_database_url(shop_template: str | None) -> Iterator[str | None]:
+def shop_database_url(shop_template: str | None, _database_name: str) -> Iterator[str | None]:
     """A database of the test's own; None: the file of SQLite that is the default."""
     if shop_template is None:
         yield None
         return
-    with postgres.copy_of(shop_template) as url:
+    with postgres.copy_of(shop_template, name=_database_name) as url:
         yield url

@@ -13,7 +13,8 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
-PATIENCE_SECONDS = 10.0
+from tests.waiting import PATIENCE_SECONDS
+
 INLINE = {"a", "b", "code", "em", "small", "span", "strong", "time"}  # do not part words
 
 
@@ -41,11 +42,13 @@ class Visitor:
         self.client = client
 
     async def get(self, path: str, **query: str) -> Page:
-        return read_page(await self.client.get(path, params=query or None))
+        answer = await self.client.get(path, params=query or None, follow_redirects=False)
+        return read_page(answer)
 
     async def submit(self, path: str, seen_on: str = "/", **fields: Any) -> Page:
         token = (await self.get(seen_on)).values["_csrf_token"][0]
-        return read_page(await self.client.post(path, data={"_csrf_token": token, **fields}))
+        data = {"_csrf_token": token, **fields}
+        return read_page(await self.client.post(path, data=data, follow_redirects=False))
 
 
 def read_page(answer: Response) -> Page:

@@ -164,14 +164,14 @@ def _install_with_apt() -> None:
 def migrated_template() -> Iterator[str]:
     """A database with the shop's tables and nothing in them; its name, to make copies of."""
     with _database("") as url:
-        in_a_loop_of_its_own(_migrate(url))
+        in_a_loop_of_its_own(migrate(url))
         yield str(make_url(url).database)
 
 
 @contextmanager
-def copy_of(template: str) -> Iterator[str]:
+def copy_of(template: str, *, name: str | None = None) -> Iterator[str]:
     """The URL of a new database that is like the template."""
-    with _database(f'TEMPLATE "{template}"') as url:
+    with _database(f'TEMPLATE "{template}"', name=name) as url:
         yield url
 
 
@@ -183,9 +183,9 @@ def empty_database() -> Iterator[str]:
 
 
 @contextmanager
-def _database(options: str) -> Iterator[str]:
+def _database(options: str, *, name: str | None = None) -> Iterator[str]:
     server = make_url(os.environ[VARIABLE])
-    name = f"hookshop_{uuid4().hex}"
+    name = name or f"hookshop_{uuid4().hex}"
     execute(server, f'CREATE DATABASE "{name}" {options}')
     try:
         yield server.set(database=name).render_as_string(hide_password=False)
@@ -193,7 +193,8 @@ def _database(options: str) -> Iterator[str]:
         execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-async def _migrate(url: str) -> None:
+async def migrate(url: str) -> None:
+    """Create the shop's tables in an empty database of either kind."""
     database = Database(url)
     await database.migrate()
     await database.close()

@@ -132,9 +132,10 @@ class WriteLock:
             raise
 
     def close(self) -> None:
-        """Close the two lock files."""
+        """Close the two lock files; the next use opens them again, maybe in another event loop."""
         self._queue.close()
         self._lock.close()
+        self._among_tasks = asyncio.Lock()
 
 
 class _FileLock:

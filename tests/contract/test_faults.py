@@ -7,6 +7,8 @@ import pytest
 
 from tests.contract.conftest import World, read
 
+pytestmark = pytest.mark.one_database("is about the subscriber's answers")
+
 
 @pytest.fixture
 def patience() -> int:

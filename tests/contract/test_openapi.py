@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.contract.conftest import World, read
+
+pytestmark = pytest.mark.one_database("is about the documents")
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 METHODS = ("get", "post", "put", "patch", "delete")

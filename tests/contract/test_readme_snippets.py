@@ -13,6 +13,8 @@ import pytest
 
 from shop.webhooks.signing import SignedContent, generate_secret, signature
 
+pytestmark = pytest.mark.one_database("is about the README")
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BODY = '{"event":{"value":50.75,"note":"Zoë 🪝"}}\n'.encode()
 

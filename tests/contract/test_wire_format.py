@@ -16,6 +16,8 @@ from subscriber_app.events import MONEY_EVENTS, parse_event
 from subscriber_app.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Result
 
+pytestmark = pytest.mark.one_database("is about the bytes that are sent")
+
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TIMESTAMP = int(NOW.timestamp())
 URL = "http://127.0.0.1:8001/v1/new-purchase"

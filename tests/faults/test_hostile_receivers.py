@@ -17,6 +17,8 @@ from tests.faults.world import World
 from tests.receiver import running_receiver
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.one_database("is about the answers of receivers")
+
 # One try, and another one after the tests.
 SETTINGS = {"SHOP_RETRY_SCHEDULE": "0,100", "SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
 ALLOWED_MIB = 10

@@ -8,6 +8,8 @@ from tests.faults.conftest import Report
 from tests.faults.world import World, slowest
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.one_database("is about Redis")
+
 
 @pytest.mark.parametrize("waiting", [200, pytest.param(1000, marks=pytest.mark.long)])
 def test_a_flushed_redis(waiting: int, world: World, report: Report) -> None:

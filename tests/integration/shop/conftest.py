@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,10 +40,46 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).parents[3]
 
 
+class SharedShop:
+    """A folder and web applications for all tests of this process: building one takes longest.
+
+    Each test finds an empty database and nothing but the keys of the applications in the folder.
+    """
+
+    def __init__(self, folder: Path, migrated_file: Path) -> None:
+        self._folder = folder
+        self._migrated_file = migrated_file
+        self._apps: list[tuple[Settings, Litestar]] = []
+
+    def renew(self, database_url: str | None) -> Settings:
+        """Remove what the test before has left. Return the default settings."""
+        for path in self._folder.iterdir():
+            if path.suffix != ".key":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if database_url is None:
+            shutil.copyfile(self._migrated_file, self._folder / "shop.db")
+        return Settings(HOOKSHOP_VAR=self._folder, database_url=database_url)  # type: ignore[call-arg]
+
+    def app(self, settings: Settings) -> Litestar:
+        """Return the application with these settings, built for the first test that wants it."""
+        if settings.var != self._folder:
+            return create_app(settings)
+        for known, app in self._apps:
+            if known == settings:
+                return app
+        self._apps.append((settings, create_app(settings)))
+        return self._apps[-1][1]
+
+
+@pytest.fixture(scope="session")
+def shared_shop(tmp_path_factory: pytest.TempPathFactory, migrated_shop_file: Path) -> SharedShop:
+    return SharedShop(tmp_path_factory.mktemp("shop"), migrated_shop_file)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, shop_database_url: str | None) -> Settings:
-    """Defaults, below a folder of the test's own; no Redis is running there."""
-    return Settings(HOOKSHOP_VAR=tmp_path, database_url=shop_database_url)  # type: ignore[call-arg]
+def settings(shared_shop: SharedShop, shop_database_url: str | None) -> Settings:
+    """Defaults, and a folder in which only the test writes; no Redis is running there."""
+    return shared_shop.renew(shop_database_url)
 
 
 @pytest.fixture
@@ -59,9 +96,12 @@ def vault(settings: Settings) -> Vault:
 
 
 @pytest.fixture
-async def shop(settings: Settings) -> AsyncIterator[AsyncTestClient[Litestar]]:
+async def shop(
+    settings: Settings, shared_shop: SharedShop
+) -> AsyncIterator[AsyncTestClient[Litestar]]:
     """The whole web application, with its lifespan, without a socket."""
-    async with AsyncTestClient(create_app(settings), raise_server_exceptions=False) as client:
+    app = shared_shop.app(settings)
+    async with AsyncTestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
@@ -75,8 +115,11 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
     def catch_up(self) -> None:
-        """Move on to the real time, at which the web application has made things due."""
-        self.now = max(self.now, datetime.now(UTC))
+        """Move on past the real time, at which the web application has made things due.
+
+        However slow the machine is: after a fixed number of seconds they might not be due yet.
+        """
+        self.now = max(self.now, datetime.now(UTC)) + timedelta(seconds=1)
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ from pydantic import SecretStr
 from shop.app import create_app
 from shop.config import Settings
 from shop.web.pages import page_handlers
+from tests.integration.shop.conftest import SharedShop
+
+pytestmark = pytest.mark.one_database("logins are kept in cookies")
 
 Shop = AsyncTestClient[Litestar]
 
@@ -33,9 +36,9 @@ OPEN_PAGES = {
 
 
 @pytest.fixture
-async def guarded(settings: Settings) -> AsyncIterator[Shop]:
+async def guarded(settings: Settings, shared_shop: SharedShop) -> AsyncIterator[Shop]:
     settings = settings.model_copy(update={"admin_token": SecretStr(TOKEN)})
-    async with AsyncTestClient(create_app(settings)) as client:
+    async with AsyncTestClient(shared_shop.app(settings)) as client:
         client.follow_redirects = False
         yield client
 

@@ -2,9 +2,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 from redis.asyncio import Redis
 
 from shop.announcements import Change, ChangeFeed
+
+pytestmark = pytest.mark.one_database("needs Redis alone")
 
 DELIVERY = Change("delivery", "dlv_1", order_id="ord_1")
 PATIENCE = 10.0

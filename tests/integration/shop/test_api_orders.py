@@ -43,11 +43,10 @@ async def test_every_order_counts_in_the_stats(shop: Shop) -> None:
     await order(shop, {"product_id": "mug", "quantity": 1})
     await order(shop, {"product_id": "hook", "quantity": 1})
 
-    assert await stats(shop) == {
-        "orders": 2,
-        "revenue_cents": 1490 + 1250,
-        "deliveries": {"pending": 0, "sending": 0, "succeeded": 0, "failed": 0, "cancelled": 0},
-    }
+    document = await stats(shop)
+
+    assert (document["orders"], document["revenue_cents"]) == (2, 1490 + 1250)
+    assert set(document["deliveries"].values()) == {0}
 
 
 async def test_an_order_writes_one_delivery_for_each_endpoint_that_wants_it(shop: Shop) -> None:

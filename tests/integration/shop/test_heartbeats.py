@@ -13,6 +13,8 @@ from shop.heartbeats import Heartbeats, WorkerSign
 from tests.integration.shop.conftest import StartWorker
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.one_database("needs Redis alone")
+
 NOT_THERE = "unix:///nonexistent/redis.sock"
 FROZEN_MS = 1500
 

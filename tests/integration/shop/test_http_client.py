@@ -9,6 +9,8 @@ from shop.webhooks.engine.http_client import MAX_RESPONSE_BODY_BYTES, HttpClient
 from shop.webhooks.url_policy import UrlPolicy
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.one_database("needs the network alone")
+
 Streams = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 

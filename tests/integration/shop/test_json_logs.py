@@ -16,6 +16,8 @@ from tests.receiver import Receiver
 from tests.serving import free_port, port_of
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.one_database("is about the log")
+
 ROOT = Path(__file__).parents[3]
 TOKEN = "correct horse battery"
 MUG = {"items": [{"product_id": "mug", "quantity": 1}]}

@@ -1,10 +1,15 @@
 """Names and descriptions: people's text, by one rule for the forms and the API."""
 
+from typing import Any
+
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from tests.integration.shop.browsing import Visitor, order_count
+from tests.integration.shop.browsing import order_count
+from tests.pages import Visitor
+
+pytestmark = pytest.mark.one_database("is about the checks before anything is stored")
 
 Shop = AsyncTestClient[Litestar]
 
@@ -70,7 +75,7 @@ async def test_names_that_deceive_are_refused_by_form_and_by_api(name: str, shop
 async def test_descriptions_follow_the_same_rule_wherever_they_are_written(
     description: str, shop: Shop
 ) -> None:
-    typed = {"webhook_url": URL, "event_types": ["purchase.created"]}
+    typed: dict[str, Any] = {"webhook_url": URL, "event_types": ["purchase.created"]}
 
     by_form = await Visitor(shop).submit("/endpoints", **typed, description=description)
     by_api = await shop.post(
@@ -95,7 +100,7 @@ async def test_descriptions_that_deceive_are_refused_wherever_they_are_written(
     )
     endpoint_id = standing.json()["id"]
     visitor = Visitor(shop)
-    typed = {"event_types": ["purchase.created"], "description": description}
+    typed: dict[str, Any] = {"event_types": ["purchase.created"], "description": description}
 
     by_form = await visitor.submit("/endpoints", webhook_url=URL, **typed)
     by_edit = await visitor.submit(f"/endpoints/{endpoint_id}/edit", **typed)

@@ -6,17 +6,9 @@ import pytest
 
 from hookshop.webkit.security import CONTENT_SECURITY_POLICY
 from shop.web.pages import page_handlers
-from tests.integration.shop.browsing import (
-    HOSTILE_NAME,
-    Page,
-    Shop,
-    Visitor,
-    attempt,
-    order,
-    read_page,
-    register,
-)
+from tests.integration.shop.browsing import HOSTILE_NAME, Shop, attempt, order, register
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Page, Visitor, read_page
 from tests.receiver import Receiver
 
 IDS = ("order_id", "delivery_id", "endpoint_id")

@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.integration.shop.browsing import Page, Shop, Visitor, register
+from tests.integration.shop.browsing import Shop, register
+from tests.pages import Page, Visitor
+
+pytestmark = pytest.mark.one_database("is kept in cookies")
 
 
 def look(page: Page) -> str:

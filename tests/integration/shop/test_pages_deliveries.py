@@ -5,9 +5,7 @@ import pytest
 from shop.web.deliveries.pages import PAGE_SIZE
 from tests.integration.shop.browsing import (
     SCRIPT,
-    Page,
     Shop,
-    Visitor,
     attempt,
     fail_attempts,
     new_delivery,
@@ -16,6 +14,7 @@ from tests.integration.shop.browsing import (
     state,
 )
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Page, Visitor
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"
@@ -236,8 +235,7 @@ async def test_what_is_being_sent_is_not_sent_again(
     shop: Shop, engine: Engine, clock: Clock
 ) -> None:
     delivery_id = await new_delivery(shop)
-    clock.pass_seconds(1)
-    clock.pass_seconds(1)
+    clock.catch_up()
     await engine.claim()
     visitor = Visitor(shop)
 

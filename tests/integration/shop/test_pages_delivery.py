@@ -5,16 +5,9 @@ import re
 
 import pytest
 
-from tests.integration.shop.browsing import (
-    Page,
-    Shop,
-    Visitor,
-    attempt,
-    new_delivery,
-    order,
-    register,
-)
+from tests.integration.shop.browsing import Shop, attempt, new_delivery, order, register
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Page, Visitor
 from tests.receiver import Receiver
 
 

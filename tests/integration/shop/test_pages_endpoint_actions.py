@@ -7,9 +7,7 @@ import pytest
 from tests.integration.shop.browsing import (
     HOSTILE_NAME,
     SCRIPT,
-    Page,
     Shop,
-    Visitor,
     attempt,
     fail_attempts,
     new_delivery,
@@ -18,7 +16,10 @@ from tests.integration.shop.browsing import (
     state,
 )
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Page, Visitor
 from tests.receiver import Receiver
+
+pytestmark = pytest.mark.one_database("its statements run in the tests of the API")
 
 NOBODY = "http://127.0.0.1:1025/nobody"
 

@@ -2,16 +2,9 @@ import re
 
 import pytest
 
-from tests.integration.shop.browsing import (
-    HOSTILE_NAME,
-    SCRIPT,
-    Shop,
-    Visitor,
-    attempt,
-    order,
-    register,
-)
+from tests.integration.shop.browsing import HOSTILE_NAME, SCRIPT, Shop, attempt, order, register
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Visitor
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"

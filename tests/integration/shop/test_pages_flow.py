@@ -18,9 +18,7 @@ from shop.web.flow.reader import EngineGauge, read_facts
 from shop.web.flow.stages import Stage
 from tests.integration.shop.browsing import (
     HEAVIEST_PAGE,
-    Page,
     Shop,
-    Visitor,
     attempt,
     fail_attempts,
     first_load,
@@ -29,9 +27,9 @@ from tests.integration.shop.browsing import (
     register,
 )
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
-from tests.integration.shop.test_pages_live import opened
 from tests.integration.shop.test_pages_live import register as register_live
 from tests.integration.shop.test_pages_live import shop as live_shop
+from tests.pages import Page, Visitor, opened
 from tests.receiver import Receiver
 from tests.waiting import eventually
 

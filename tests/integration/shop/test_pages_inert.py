@@ -4,9 +4,12 @@ from html import escape
 
 import pytest
 
-from tests.integration.shop.browsing import Shop, Visitor, attempt, order, register
+from tests.integration.shop.browsing import Shop, attempt, order, register
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Visitor
 from tests.receiver import Receiver
+
+pytestmark = pytest.mark.one_database("its statements run in the tests of the API")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ import uvicorn
 
 from shop.app import create_app
 from shop.config import Settings
-from tests.integration.shop.browsing import HOSTILE_NAME, Page, read_page
+from tests.integration.shop.browsing import HOSTILE_NAME
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import opened
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
-PATIENCE_SECONDS = 10.0
 BURST = 60  # more than fit into the updates of the time that they take
 URL = "http://127.0.0.1:9001/hook"
 
@@ -53,40 +52,6 @@ async def shop(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 async def _serves(server: uvicorn.Server) -> bool:
     return server.started
-
-
-class Stream:
-    """One open event stream."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._lines = answer.aiter_lines()
-
-    async def until(self, text: str) -> Page:
-        """The first message that shows ``text``."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                message = await self.next_message()
-                if text in message.text:
-                    return message
-
-    async def next_message(self) -> Page:
-        """The data of the next message; comments are passed over."""
-        data: list[str] = []
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            async for line in self._lines:
-                if line.startswith("data:"):
-                    data.append(line.removeprefix("data:").removeprefix(" "))
-                elif not line and data:
-                    break
-        return read_page(httpx.Response(200, text="\n".join(data)))
-
-
-@asynccontextmanager
-async def opened(shop: httpx.AsyncClient, address: str) -> AsyncIterator[Stream]:
-    async with shop.stream("GET", address) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        yield Stream(answer)
 
 
 async def post(shop: httpx.AsyncClient, path: str, **body: object) -> dict[str, Any]:
@@ -160,7 +125,7 @@ async def test_an_order_and_a_delivery_show_what_a_worker_has_done(
     await register(shop, receiver.url)
     placed = await buy(shop)
     [delivery_id] = placed["delivery_ids"]
-    clock.pass_seconds(1)
+    clock.catch_up()
 
     async with (
         opened(shop, f"/orders/{placed['id']}/live") as order,
@@ -212,7 +177,7 @@ async def test_an_endpoint_counts_down_while_its_deliveries_are_sent_again(
         await stream.until("cancelled 2")
         await post(shop, f"/v1/webhooks/{endpoint_id}/recover", since=long_ago)
         await stream.until("pending 2")
-        clock.pass_seconds(1)
+        clock.catch_up()
         await engine.deliver()
         await stream.until("succeeded 1")
         await engine.deliver()
@@ -273,7 +238,7 @@ async def test_an_endpoint_that_a_worker_disabled_is_shown_so(
     receiver.status = 410
     await register(shop, receiver.url)
     [_delivery_id] = (await buy(shop))["delivery_ids"]
-    clock.pass_seconds(1)
+    clock.catch_up()
 
     async with opened(shop, "/endpoints/live") as stream:
         assert "active" in (await stream.next_message()).text

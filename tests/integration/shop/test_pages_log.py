@@ -15,9 +15,7 @@ from shop.web.deliveries.rows import MOST_MARKS
 from tests.integration.shop.browsing import (
     HEAVIEST_PAGE,
     SCRIPT,
-    Page,
     Shop,
-    Visitor,
     attempt,
     first_load,
     new_delivery,
@@ -26,6 +24,7 @@ from tests.integration.shop.browsing import (
     state,
 )
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Page, Visitor
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"

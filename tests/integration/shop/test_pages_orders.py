@@ -4,14 +4,8 @@ from pydantic import SecretStr
 
 from shop.app import create_app
 from shop.config import Settings
-from tests.integration.shop.browsing import (
-    HOSTILE_NAME,
-    Shop,
-    Visitor,
-    new_delivery,
-    order,
-    register,
-)
+from tests.integration.shop.browsing import HOSTILE_NAME, Shop, new_delivery, order, register
+from tests.pages import Visitor
 
 URL = "http://127.0.0.1:9001/hook"
 

@@ -9,8 +9,9 @@ from litestar.testing import AsyncTestClient
 from shop.app import create_app
 from shop.config import Settings
 from shop.heartbeats import Heartbeats, WorkerSign
-from tests.integration.shop.browsing import Shop, Visitor, order, register
+from tests.integration.shop.browsing import Shop, order, register
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Visitor
 from tests.receiver import Receiver
 
 NO_REDIS = "Redis does not answer."
@@ -73,7 +74,7 @@ async def test_what_happened_can_be_read_without_the_charts(
     [_succeeding] = (await order(shop))["delivery_ids"]
     [failing] = (await order(shop))["delivery_ids"]
     await order(shop)
-    clock.pass_seconds(1)
+    clock.catch_up()
     await engine.deliver()
     receiver.status = 503
     await engine.deliver()
@@ -97,7 +98,7 @@ async def test_an_endpoints_page_tells_its_health_and_why_attempts_failed(
     for status in (200, 500, 500, 404):
         receiver.status = status
         [delivery_id] = (await order(shop))["delivery_ids"]
-        clock.pass_seconds(1)
+        clock.catch_up()
         await engine.deliver()
 
     page = await Visitor(shop).get(f"/endpoints/{endpoint_id}")

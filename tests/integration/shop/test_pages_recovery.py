@@ -9,9 +9,7 @@ from shop.database import Database
 from shop.models import Delivery, Endpoint
 from tests.integration.shop.browsing import (
     SCRIPT,
-    Page,
     Shop,
-    Visitor,
     attempt,
     new_delivery,
     order,
@@ -19,6 +17,7 @@ from tests.integration.shop.browsing import (
     state,
 )
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Page, Visitor
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
-from tests.integration.shop.browsing import SCRIPT, Page, Shop, Visitor, attempt, order
+from tests.integration.shop.browsing import SCRIPT, Shop, attempt, order
 from tests.integration.shop.conftest import Clock, Engine
+from tests.pages import Page, Visitor
 from tests.receiver import Receiver
+
+pytestmark = pytest.mark.one_database("its statements run in the tests of the API")
 
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 NAME = re.compile(r"sec_[0-9a-f]{32}")

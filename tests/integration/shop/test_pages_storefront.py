@@ -6,13 +6,10 @@ from litestar.testing import AsyncTestClient
 from shop.app import create_app
 from shop.catalog import CATALOG
 from shop.config import Settings
-from tests.integration.shop.browsing import (
-    HOSTILE_NAME,
-    Shop,
-    Visitor,
-    order_count,
-    read_page,
-)
+from tests.integration.shop.browsing import HOSTILE_NAME, Shop, order_count
+from tests.pages import Visitor, read_page
+
+pytestmark = pytest.mark.one_database("its statements run in the tests of the API")
 
 NO_QUANTITIES = ["1_0", "+1", "１", "100", "-1", "1e1", "", "0x1", "1.0", "9" * 5000, "one"]
 NO_CARTS = [

@@ -24,8 +24,9 @@ from shop.webhooks.log import DeliveryFilter
 from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover, resend_undelivered
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
-from tests.integration.shop.browsing import Shop, Visitor, order, register, state
+from tests.integration.shop.browsing import Shop, order, register, state
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
+from tests.pages import Visitor
 from tests.receiver import Receiver
 from tests.waiting import PATIENCE_SECONDS, eventually
 

@@ -16,6 +16,8 @@ from tests.demo import free_ports
 from tests.integration.shop.conftest import process
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.one_database("is about the address of Redis")
+
 PASSWORD = "p@ss/w:rd"
 QUOTED = "p%40ss%2Fw%3Ard"
 WORKER_HEALTH = "arq:queue:health-check"  # written over the worker's own connection

@@ -6,7 +6,10 @@ import re
 import pytest
 
 from hookshop.webkit.logs import add_request_id
-from tests.integration.shop.browsing import Shop, Visitor, order, register
+from tests.integration.shop.browsing import Shop, order, register
+from tests.pages import Visitor
+
+pytestmark = pytest.mark.one_database("is about the log")
 
 MADE = re.compile(r"req_[0-9a-f]{16}")
 

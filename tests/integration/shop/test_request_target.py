@@ -24,6 +24,8 @@ from tests.pages import Visitor
 from tests.raw_receiver import RawReceiver, running_raw_receiver
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.one_database("is about the bytes of a URL")
+
 # All that may be registered: no white space, no backslash; "#" would end the target.
 CHARACTERS = "".join(set(string.printable) - set(string.whitespace) - set("\\#"))
 PIECES = st.sampled_from(["%7E", "%2F", "%2f", "%3A", "%zz", "/", "//", "/../", "/./", "?", "&&"])

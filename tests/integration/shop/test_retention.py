@@ -23,8 +23,8 @@ from shop.webhooks.log import count_by_state, read_stats
 from shop.webhooks.retention import STEP, prune
 from shop.webhooks.url_policy import UrlPolicy
 from shop.webhooks.vault import Vault
-from tests.integration.shop.browsing import Visitor
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
+from tests.pages import Visitor
 from tests.receiver import Receiver
 from tests.waiting import eventually
 

@@ -19,6 +19,8 @@ from shop.webhooks.url_policy import UrlPolicy
 from tests.raw_receiver import FAILED, OK, Peer, running_raw_receiver
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.one_database("needs the network alone")
+
 Respond = Callable[[int, Peer], None]
 
 

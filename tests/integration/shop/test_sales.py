@@ -14,7 +14,8 @@ from shop.orders import Item, place_order
 from shop.sales import Sales, read_sales
 from shop.tallies import merge_tallies
 from shop.windows import Window
-from tests.integration.shop.browsing import Shop, Visitor, order
+from tests.integration.shop.browsing import Shop, order
+from tests.pages import Visitor
 
 BEGIN = datetime(2026, 11, 23, 11, 58, 30, 250_000, tzinfo=UTC)
 MUG_CENTS = 1490

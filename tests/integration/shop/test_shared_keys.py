@@ -14,8 +14,9 @@ from hookshop.webkit.settings import ConfigurationError
 from shop.app import create_app
 from shop.config import Settings, load_settings
 from shop.webhooks.vault import Vault
-from tests.integration.shop.browsing import Shop, Visitor, register
+from tests.integration.shop.browsing import Shop, register
 from tests.integration.shop.conftest import ROOT
+from tests.pages import Visitor
 
 TOKEN = "correct horse battery"
 SECRETS_KEY = Fernet.generate_key().decode()

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.serving import free_port, port_of
 from tests.waiting import wait_for
+
+pytestmark = pytest.mark.one_database("is about the web process")
 
 ROOT = Path(__file__).parents[3]
 

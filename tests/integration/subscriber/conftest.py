@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from tests.integration.subscriber.signer import (
     SECRET,
     SHOP_URL,
 )
+from tests.postgres import in_a_loop_of_its_own
 from tests.serving import free_port, port_of, serving
 
 Client = httpx.AsyncClient
@@ -65,9 +67,26 @@ def settings_below(folder: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty database with all tables. To copy it is quicker than to migrate."""
+    file = tmp_path_factory.mktemp("template") / "subscriber.db"
+
+    async def migrate() -> None:
+        database = Database(f"sqlite+aiosqlite:///{file}")
+        await database.create_tables()
+        await database.close()
+
+    in_a_loop_of_its_own(migrate())
+    return file
+
+
 @pytest.fixture
-async def subscriber(settings: Settings, clock: Clock) -> AsyncIterator[Client]:
+async def subscriber(
+    settings: Settings, clock: Clock, migrated_file: Path
+) -> AsyncIterator[Client]:
     """The whole application, which has not subscribed to anything."""
+    shutil.copyfile(migrated_file, settings.var / migrated_file.name)
     async with running(create_app(settings, now=clock)) as client:
         yield client
 

@@ -1,0 +1,44 @@
+"""Runs all tests: ``python -m tests.stages``, which is what ``make test`` does.
+
+Two lanes run side by side. The tests of the fault folder mostly wait, for leases and timeouts, so
+they cost the other lane little. The browser tests are a call of their own, since the event loops
+of Playwright and of pytest-asyncio exclude each other.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
+
+PYTEST = (sys.executable, "-m", "pytest", "--numprocesses")
+ELSEWHERE = ("--ignore=tests/e2e", "--ignore=tests/faults", "--ignore=tests/benchmarks")
+IN_PROCESS = ((*PYTEST, "auto", *ELSEWHERE),)
+FAULTS = ((*PYTEST, "2", "--dist", "loadfile", "-m", "not long", "tests/faults"),)
+IN_A_BROWSER = (
+    (sys.executable, "-m", "tests.browser"),
+    (*PYTEST, "auto", "--dist", "loadfile", "tests/e2e"),
+)
+
+
+def main() -> None:
+    """Exit with 1 if any test has failed. Ctrl-C reaches every process by way of the terminal."""
+    with tempfile.TemporaryFile() as output, ThreadPoolExecutor(1) as beside:
+        faults = beside.submit(_succeeds, FAULTS, output)
+        passed = [_succeeds(IN_PROCESS), _succeeds(IN_A_BROWSER), faults.result()]
+        output.seek(0)
+        sys.stdout.write(output.read().decode(errors="replace"))
+    sys.exit(not all(passed))
+
+
+def _succeeds(commands: Sequence[Sequence[str]], output: IO[bytes] | None = None) -> bool:
+    """Run commands up to the first that fails. Return whether none did."""
+    return all(
+        subprocess.run(command, stdout=output, stderr=output, check=False).returncode == 0
+        for command in commands
+    )
+
+
+if __name__ == "__main__":
+    main()
