@@ -142,7 +142,7 @@ async def test_refunding_asks_first_and_says_who_is_told(shop: Shop) -> None:
     assert "Refund $14.90" in nobody.text
     assert HOSTILE_NAME in nobody.text
     assert "nobody is told" in nobody.text
-    assert "1 endpoint is told: purchase.refunded , −$14.90" in one.text
+    assert "1 endpoint is told: purchase.refunded, −$14.90" in one.text
     assert "will not be any more" in one.text
     assert too_late.status == 409
 

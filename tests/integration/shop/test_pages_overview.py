@@ -61,7 +61,8 @@ async def test_workers_are_shown_with_what_they_do(shop_with_redis: Shop, redis_
 
     page = await Visitor(shop_with_redis).get("/overview")
 
-    assert "process 4711 a-machine" in page.text
+    assert "process 4711" in page.text
+    assert "a-machine" in page.text
     assert "7 of 400" in page.text
     assert "7 deliveries in flight" in page.text
     assert NO_WORKER not in page.text
@@ -84,7 +85,8 @@ async def test_what_happened_can_be_read_without_the_charts(
     assert "3 orders in the last hour; the most in one minute: " in page.text
     assert "3 deliveries made in the last hour; now 1 succeeded, 2 pending." in page.text
     assert "50 % of 2 attempts in the last hour answered with 2xx" in page.text
-    assert "503 Service Unavailable" in page.text
+    assert "503" in page.text
+    assert "Service Unavailable" in page.text
     assert f"/deliveries/{failing}" in page.links
     assert page.links[f"/endpoints/{endpoint_id}"] in {receiver.url, "its endpoint"}
     assert "style=" not in page.answer.text
