@@ -48,11 +48,15 @@ class WakeUps:
         self._is_cut_off = False
         self._sending: asyncio.Task[None] | None = None
 
-    def send(self) -> None:
+    def send(self, *delivery_ids: str) -> None:
         """Wake a worker. Return at once, before Redis has answered; never raise.
 
         Call it after the commit: a worker that is quicker than the commit would find nothing.
+        ``delivery_ids``: for the log, which leads from a request to the attempts that follow.
         """
+        for delivery_id in delivery_ids:
+            facts = {"delivery_id": delivery_id}
+            logger.info("%s: due now, waking a worker", delivery_id, extra=facts)
         self._is_wanted = True
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())

@@ -135,7 +135,7 @@ async def post_attempt(
         raise no_such_delivery(delivery_id, settings)
     if not due:
         raise Problem(409, NOT_NOW)
-    wake_ups.send()
+    wake_ups.send(delivery_id)
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
     return _document(found.delivery, found.message.order_id)
 

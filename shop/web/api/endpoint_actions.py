@@ -81,7 +81,7 @@ async def ping_endpoint(
         delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
     if delivery_id is None:
         raise no_such_endpoint(endpoint_id)
-    wake_ups.send()
+    wake_ups.send(delivery_id)
     await feed.announce(Change("delivery", delivery_id))
     return SentPing(delivery_id)
 

@@ -123,7 +123,7 @@ async def post_order(
     if earlier is not None:
         return await _read_order(database, earlier)
     # Committed: the order stands, whatever becomes of the wake-up.
-    wake_ups.send()
+    wake_ups.send(*placed.delivery_ids)
     await feed.announce(Change("order", placed.order.id))
     return _document(placed.order, placed.lines, placed.delivery_ids)
 
@@ -163,7 +163,7 @@ async def _answer_told(
 ) -> OrderDocument:
     if told is None:
         raise _no_such_order(order_id)
-    wake_ups.send()
+    wake_ups.send(*told.delivery_ids)
     await feed.announce(Change("order", told.order.id))
     return await _read_order(database, order_id)
 

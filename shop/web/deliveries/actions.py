@@ -43,7 +43,7 @@ async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
     if not due:
         raise _not_sent_again(found)
     change = Change("delivery", delivery_id, order_id=found.message.order_id)
-    wake_ups.send()
+    wake_ups.send(delivery_id)
     await feed.announce(change)
     return Redirect(way_back, status_code=303)
 

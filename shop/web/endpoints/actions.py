@@ -84,7 +84,7 @@ async def send_test_event(
             way_out=(f"/endpoints/{endpoint_id}", "To the endpoint"),
         )
     change = Change("delivery", delivery_id)
-    wake_ups.send()
+    wake_ups.send(delivery_id)
     await feed.announce(change)
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
 

@@ -82,7 +82,7 @@ async def _place(
     """Place an order as the checkout does: one commit for each order, then the wake-up."""
     async with database.writing() as session:
         placed = await place_order(session, [item], CUSTOMER_NAME, now=datetime.now(UTC))
-    wake_ups.send()
+    wake_ups.send(*placed.delivery_ids)
     await feed.announce(Change("order", placed.order.id))
     return placed
 

@@ -70,7 +70,7 @@ async def _back_to_order(
 ) -> Redirect:
     if told is None:
         raise no_such_order(order_id)
-    wake_ups.send()
+    wake_ups.send(*told.delivery_ids)
     await feed.announce(Change("order", order_id))
     return Redirect(f"/orders/{order_id}", status_code=303)
 

@@ -75,7 +75,7 @@ async def check_out(
     async with database.writing() as session:
         placed = await place_order(session, cart.items, name, now=datetime.now(UTC))
     # Committed: the order stands, whatever becomes of the wake-up.
-    wake_ups.send()
+    wake_ups.send(*placed.delivery_ids)
     await feed.announce(Change("order", placed.order.id))
     return _remember(Cart(), f"/orders/{placed.order.id}")
 
