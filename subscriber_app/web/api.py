@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson, insist_on_json
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.list_query import check_search
 from hookshop.webkit.times import rfc3339, rfc3339_ms
 from subscriber_app.defences import Defence
 from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
@@ -30,7 +31,6 @@ from subscriber_app.web.dependencies import (
     TheFaults,
     TheFeed,
 )
-from subscriber_app.web.inbox_query import LONGEST_SEARCH
 
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
 
@@ -138,7 +138,7 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
 
     ``q``: part of the message id or the body; a page looks into 2000 receipts and may be empty.
     """
-    wanted = ReceiptFilter(verdict, event_type, message_id, reason, _searched(q))
+    wanted = ReceiptFilter(verdict, event_type, message_id, reason, check_search(q))
     async with database.reading() as session:
         page = await list_receipts(session, wanted, limit=limit, cursor=cursor)
     return ReceiptList(
@@ -234,12 +234,6 @@ api_router = Router(
 
 def _fault_document(fault: Fault) -> FaultDocument:
     return FaultDocument(**(fault if fault.is_active else NORMAL).document())
-
-
-def _searched(q: str | None) -> str | None:
-    if q and len(q) > LONGEST_SEARCH:
-        raise Problem(400, f"q has at most {LONGEST_SEARCH} characters")
-    return q
 
 
 def _fields(receipt: Receipt) -> dict[str, Any]:

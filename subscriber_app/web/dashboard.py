@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, ServerSentEvent, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.list_query import PERIOD_CHOICES
 from hookshop.webkit.live import Region, live_stream
 from subscriber_app.database import Database
 from subscriber_app.held_secrets import read_keyring
@@ -38,7 +39,6 @@ from subscriber_app.web.dependencies import (
 )
 from subscriber_app.web.har import as_har
 from subscriber_app.web.inbox_query import (
-    PERIOD_CHOICES,
     REASON_CHOICES,
     InboxQuery,
     event_type_choices,
@@ -186,7 +186,7 @@ def _inbox_region(
         return {
             "query": query,
             "receipts": page.receipts,
-            "tabs": query.tabs(stats),
+            "tabs": query.tabs(stats.receipts),
             "newer": newer,
             "newer_is_more": newer == MOST_COUNTED,
             "is_subscribed": await subscriptions.current() is not None,

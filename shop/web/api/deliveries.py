@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.list_query import check_search
 from hookshop.webkit.times import rfc3339
 from shop.announcements import Change
 from shop.models import Delivery
 from shop.sales import counted_from, read_sales
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
-from shop.web.deliveries.log_query import LONGEST_SEARCH
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
 from shop.web.found import no_such_delivery
 from shop.webhooks.by_hand import cancel, resend
@@ -94,9 +94,7 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
     cursor: FromQuery[str | None] = None,
 ) -> DeliveryList:
     """One page of deliveries, newest first; follow ``next_cursor`` for the next."""
-    if q and len(q) > LONGEST_SEARCH:
-        raise Problem(400, f"q has at most {LONGEST_SEARCH} characters")
-    wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, q)
+    wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, check_search(q))
     async with database.reading() as session:
         page = await list_deliveries(session, wanted, limit=limit, cursor=cursor)
     return DeliveryList(

@@ -44,7 +44,9 @@ async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
 async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Redirect:
     """Make due what matches and did not arrive."""
     form = await read_form(request)
-    query = LogQuery.read({name: form.text(name) for name in LogQuery.FILTERS if form.texts(name)})
+    query = LogQuery.read(
+        {name: form.text(name) for name in LogQuery.filters() if form.texts(name)}
+    )
     try:
         count = await resend_undelivered(database, query.filter(utc_now()), clock=utc_now)
     finally:

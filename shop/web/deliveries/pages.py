@@ -10,10 +10,11 @@ from typing import Any
 from litestar import Request, get
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.list_query import PERIOD_CHOICES
 from hookshop.webkit.live import Region, live_stream
 from shop.database import Database
 from shop.vocabulary import EventType
-from shop.web.deliveries.log_query import PERIOD_CHOICES, LogQuery
+from shop.web.deliveries.log_query import LogQuery
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.sent_again import read_sent_again
@@ -59,7 +60,11 @@ def _log_region(database: Database, query: LogQuery, schedule: RetrySchedule) ->
         wanted = query.filter(datetime.now(UTC))
         async with database.reading() as session:
             page = await list_deliveries(
-                session, wanted, limit=PAGE_SIZE, cursor=query.cursor, newest=query.newest
+                session,
+                wanted,
+                limit=PAGE_SIZE,
+                cursor=query.cursor or None,
+                newest=query.newest or None,
             )
             rows = await read_rows(session, page.rows, schedule)
             # What takes longer the more there is, only where it is shown.
