@@ -1,4 +1,4 @@
-"""The log as a tool: time ranges, any id, marks, sending from a row, rows that hold still."""
+"""The log of deliveries: filters, pages, time ranges, any id, sending from a row, holding still."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -66,6 +66,119 @@ async def deliveries_made(database: Database, shop: Shop, *moments: datetime) ->
 
 def typed(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+async def test_an_empty_log_says_what_to_do(shop: Shop) -> None:
+    page = await Visitor(shop).get("/deliveries")
+
+    assert "No deliveries yet" in page.text
+    assert listed(page) == []
+
+
+async def test_the_log_shows_state_event_endpoint_attempts_and_next_try(
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    delivery_id = await new_delivery(shop, receiver.url)
+    await attempt(engine, clock)
+
+    page = await Visitor(shop).get("/deliveries")
+
+    assert listed(page) == [delivery_id]
+    place = receiver.url.removeprefix("http://")
+    for fact in ("pending", "purchase.created", place, "$14.90", "500"):
+        assert fact in page.text
+    next_try = clock.now + timedelta(seconds=10)
+    assert f"{next_try:%H:%M:%S} UTC" in page.text
+
+
+async def test_the_log_is_filtered_by_each_of_its_fields(shop: Shop) -> None:
+    delivery_id = await new_delivery(shop, URL)
+    document = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()
+    visitor = Visitor(shop)
+
+    for name, hit, miss in [
+        ("state", "pending", "failed"),
+        ("endpoint_id", document["endpoint_id"], "ep_other"),
+        ("event_type", "purchase.created", "purchase.refunded"),
+        ("q", document["message_id"][:20], "100%_"),
+        ("q", "127.0.0.1:9001", SCRIPT),
+    ]:
+        assert listed(await visitor.get("/deliveries", **{name: hit})) == [delivery_id]
+        missed = await visitor.get("/deliveries", **{name: miss})
+        assert listed(missed) == []
+        assert "Nothing matches" in missed.text
+
+
+async def test_what_is_filtered_by_stands_in_the_form_and_in_the_tabs(shop: Shop) -> None:
+    endpoint_id = await register(shop, URL)
+
+    page = await Visitor(shop).get("/deliveries", q=SCRIPT, state="failed", endpoint_id=endpoint_id)
+
+    assert page.values["q"] == [SCRIPT]
+    assert page.values["state"] == ["failed"]
+    address = f"/deliveries?state=pending&endpoint_id={endpoint_id}&q=%3Cscript%3Ealert"
+    assert [link for link in page.links if link.startswith(address)]
+
+
+async def test_tabs_count_the_deliveries_of_each_state(
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
+) -> None:
+    await new_delivery(shop, receiver.url)
+    await attempt(engine, clock)
+    await order(shop)
+
+    page = await Visitor(shop).get("/deliveries")
+
+    assert page.links["/deliveries"] == "all 2"
+    assert page.links["/deliveries?state=pending"] == "pending 1"
+    assert page.links["/deliveries?state=succeeded"] == "succeeded 1"
+    assert page.links["/deliveries?state=cancelled"] == "cancelled 0"
+
+
+async def test_the_log_is_read_page_by_page_with_the_filter_kept(shop: Shop) -> None:
+    await register(shop, URL)
+    ids = [(await order(shop))["delivery_ids"][0] for _ in range(PAGE_SIZE + 1)]
+    visitor = Visitor(shop)
+
+    first = await visitor.get("/deliveries", state="pending", q="9001")
+    [older] = [address for address, text in first.links.items() if "Older" in text]
+    second = await visitor.get(older)
+    [newest] = [address for address, text in second.links.items() if "Newest" in text]
+
+    assert listed(first) == ids[:0:-1]
+    assert listed(second) == ids[:1]
+    assert newest == "/deliveries?state=pending&q=9001"
+
+
+@pytest.mark.parametrize("path", ["/deliveries", "/deliveries/live"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", "lost"),
+        ("state", SCRIPT),
+        ("state", "\x00"),
+        ("event_type", "order.created"),
+        ("cursor", "dlv_nope"),
+        ("cursor", "99999999999999999999"),
+    ],
+)
+async def test_a_query_that_makes_no_sense_is_refused_with_a_page(
+    name: str, value: str, path: str, shop: Shop
+) -> None:
+    page = await Visitor(shop).get(path, **{name: value})
+
+    assert page.status == 400
+    assert page.answer.headers["content-type"].startswith("text/html")
+    assert page.scripts
+    assert all(page.scripts)
+
+
+@pytest.mark.parametrize("query", ["q=%00", "q=%FF", "q=%ED%A0%80", "&&==", "q=" + "%25" * 3000])
+async def test_a_search_for_rubbish_finds_nothing_or_everything(query: str, shop: Shop) -> None:
+    page = await Visitor(shop).get(f"/deliveries?{query}")
+
+    assert page.status == 200
 
 
 async def test_a_period_shows_what_is_younger_than_that(shop: Shop, database: Database) -> None:
