@@ -1,17 +1,11 @@
-"""Reads ``SHOP_DATABASE_URL``: the usual spellings are understood, the rest is refused.
+"""Reads ``SHOP_DATABASE_URL``: the usual spellings are understood, the rest is refused."""
 
-``config`` calls ``normalize`` for a URL that was set. The errors never quote the URL: it may hold a
-password.
-"""
-
-from pathlib import Path
-
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
+from hookshop.webkit.database_url import SQLITE, SQLITE_EXAMPLE, check_sqlite, parse
 from hookshop.webkit.hosts import MAX_PORT, check_name
 
-SQLITE = "sqlite+aiosqlite"
 POSTGRESQL = "postgresql+asyncpg"
 _DRIVERS = {
     "sqlite": SQLITE,
@@ -30,45 +24,26 @@ _POSTGRESQL_OPTIONS = {
 }
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HOW = (
-    "must be sqlite:////path/to/file.db or postgresql://user:password@host/database "
+    f"must be {SQLITE_EXAMPLE} or postgresql://user:password@host/database "
     "(reserved characters of a password as %40 and the like)"
 )
 
 
 def normalize(text: str) -> str:
-    """Return the URL that SQLAlchemy opens the database with.
+    """Return the URL with which SQLAlchemy opens the database.
 
-    Raises ``ValueError`` for what is no such URL or names a database that the shop cannot use.
+    Raise ``ValueError`` for a URL of a database that the shop cannot use.
     """
-    url = _parse(text)
+    url = parse(text, advice=_HOW)
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
         raise ValueError(_HOW)
     url = url.set(drivername=driver)
-    url = _postgresql(url) if driver == POSTGRESQL else _sqlite(url)
+    if driver == POSTGRESQL:
+        url = _postgresql(url)
+    else:
+        check_sqlite(url)
     return url.render_as_string(hide_password=False)
-
-
-def _parse(text: str) -> URL:
-    if "%00" in text:
-        raise ValueError("must not contain %00")
-    try:
-        return make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError(_HOW) from None
-
-
-def _sqlite(url: URL) -> URL:
-    if url.host or url.port or url.username:
-        raise ValueError("needs three slashes before the path of the file, four if it is absolute")
-    if url.query:
-        raise ValueError("must not have options (?…) for SQLite")
-    if not url.database or url.database.startswith((":memory:", "file:")):
-        # Web process and worker meet in the database; what is in memory belongs to one of them.
-        raise ValueError("must name a file, as in sqlite:////path/to/file.db")
-    if Path(url.database).is_dir():
-        raise ValueError("must name a file, and names a folder")
-    return url
 
 
 def _postgresql(url: URL) -> URL:

@@ -2,11 +2,12 @@
 
 import asyncio
 
+from hookshop.webkit.database import prepare
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.serving import serve
 from hookshop.webkit.starting import check_listening, exit_in_one_line, naming_the_setting
 from subscriber_app.app import create_app
-from subscriber_app.config import Settings, load_settings
+from subscriber_app.config import load_settings
 from subscriber_app.database import Database
 from subscriber_app.hanging_up import HangUpProtocol
 from subscriber_app.vocabulary import LOG_FIELDS
@@ -19,18 +20,9 @@ def main() -> None:
         configure_logging(settings.log_format, LOG_FIELDS)
         with naming_the_setting(settings):
             check_listening(settings)
-            asyncio.run(_check_database(settings))
+            asyncio.run(prepare(Database(settings.resolved_database_url)))
             app = create_app(settings)
     serve(app, settings, http=HangUpProtocol)
-
-
-async def _check_database(settings: Settings) -> None:
-    """Create the tables before anything is served, so that a wrong database is named at once."""
-    database = Database(settings.resolved_database_url)
-    try:
-        await database.create_tables()
-    finally:
-        await database.close()
 
 
 if __name__ == "__main__":

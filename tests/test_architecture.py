@@ -17,6 +17,7 @@ MODULES = {
 PURE = {
     "shop.vocabulary",
     "hookshop.webkit.state_labels",
+    "hookshop.webkit.plain_text",
     "hookshop.webkit.times",
     "shop.windows",
     "shop.catalog",
@@ -130,6 +131,14 @@ def test_nothing_below_the_web_imports_it() -> None:
 
     assert not modules_importing("shop.web") - allowed
     assert not modules_importing("subscriber_app.web") - allowed
+
+
+def test_nothing_below_the_web_imports_the_web_parts_of_webkit() -> None:
+    web_parts = modules_importing("litestar") & inside("hookshop.webkit")
+    entries = {"shop.app", "shop.__main__", "subscriber_app.app", "subscriber_app.__main__"}
+    allowed = inside("shop.web") | inside("subscriber_app.web") | inside("hookshop.webkit")
+
+    assert not set().union(*map(modules_importing, web_parts)) - allowed - entries
 
 
 def test_only_the_entry_points_know_the_wiring() -> None:

@@ -3,6 +3,7 @@
 No transaction may stay open across a network call.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 
-class Transactions:
+class Transactions(ABC):
     """Two ways into a database: ``reading()`` and ``writing()``.
 
     ``reader`` and ``writer``: engines, possibly with one pool. ``write_lock``: held during each
@@ -30,6 +31,10 @@ class Transactions:
         self._writer = writer
         self._write_lock = write_lock
         self._map_unavailable = map_unavailable
+
+    @abstractmethod
+    async def create_tables(self) -> None:
+        """Make sure that the tables are those of this version, or raise ``WrongSchema``."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -59,3 +64,14 @@ class Transactions:
         """Close all connections; the database is not usable afterwards."""
         for engine in {self._reader, self._writer}:
             await engine.dispose()
+
+
+async def prepare(database: Transactions) -> None:
+    """Create the tables and close the database again; raise what keeps it from being used.
+
+    A process does this before it serves anything, so that a wrong database is named at once.
+    """
+    try:
+        await database.create_tables()
+    finally:
+        await database.close()

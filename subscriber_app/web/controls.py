@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region
 from subscriber_app.faults import BadFault, Fault, FaultMode, Faults, make_fault
 from subscriber_app.faults.settings import PARAMETERS
@@ -58,8 +59,8 @@ class FaultForm:
 @post("/faults", include_in_schema=False)
 async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
     """Misbehave as the form says from now on; the mode ``none`` means: as it should be."""
-    form = await request.form()
-    values = {name: str(form.get(name, "")) for name in FIRST_VALUES}
+    form = await read_form(request)
+    values = {name: form.text(name) for name in FIRST_VALUES}
     try:
         fault = _fault(values)
     except BadFault as error:

@@ -6,6 +6,7 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.forms import read_form
 from subscriber_app.database import Database
 from subscriber_app.defences import Defence
 from subscriber_app.receipts import ReceiptFilter, list_receipts
@@ -35,8 +36,8 @@ async def show_defences(database: TheDatabase, defences: TheDefences) -> Templat
 @post("/defences", include_in_schema=False)
 async def set_defences(request: AnyRequest, defences: TheDefences) -> Redirect:
     """Switch one ``defence`` ``on`` or ``off``; without one, all of them."""
-    form = await request.form()
-    name, position = str(form.get("defence", "")), str(form.get("position", ""))
+    form = await read_form(request)
+    name, position = form.text("defence"), form.text("position")
     if position not in SWITCH_POSITIONS or (name and name not in list(Defence)):
         raise Problem(422, "switch a defence on or off, or all of them on")
     if not name and position == "off":

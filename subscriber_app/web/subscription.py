@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
 from subscriber_app.keyring import fingerprint
 from subscriber_app.models import FormerSecret, Subscription
@@ -37,8 +38,8 @@ async def stream_subscription(
 @post("/subscription", include_in_schema=False)
 async def subscribe(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
     """Register with the shop for the ticked ``event_types``."""
-    form = await request.form()
-    ticked = [str(value) for value in form.getall("event_types", []) if value in SUBSCRIBABLE]
+    form = await read_form(request)
+    ticked = [value for value in form.texts("event_types") if value in SUBSCRIBABLE]
     if not ticked:
         return await _page(subscriptions, ticked, problem="Tick at least one event.", status=422)
     try:
@@ -72,7 +73,7 @@ async def unsubscribe(subscriptions: TheSubscriptions) -> AnyResponse:
 @post("/subscription/rotation", include_in_schema=False)
 async def rotate(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
     """Have the shop make a new secret; ``replace_oldest``: whatever must make room for it."""
-    replace_oldest = (await request.form()).get("replace_oldest") == "yes"
+    replace_oldest = (await read_form(request)).text("replace_oldest") == "yes"
     try:
         await subscriptions.rotate(replace_oldest=replace_oldest)
     except TooManySecrets as error:
@@ -86,7 +87,7 @@ async def rotate(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyRes
 async def take_over_secret(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
     """Keep the secret that somebody made in the shop and typed in here."""
     try:
-        await subscriptions.take_over(str((await request.form()).get("secret", "")).strip())
+        await subscriptions.take_over((await read_form(request)).text("secret"))
     except ShopError as error:
         return await _page(subscriptions, problem=str(error), status=422)
     return Redirect("/subscription", status_code=303)

@@ -12,12 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
 from hookshop.webkit.times import rfc3339, rfc3339_ms, utc_now
 from shop.announcements import Change
 from shop.models import Endpoint
 from shop.vocabulary import EndpointStatus, EventType
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
-from shop.web.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
 from shop.webhooks import deletion, endpoints
 from shop.webhooks.endpoint_secrets import list_live
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.bodies import StrictJson
+from hookshop.webkit.plain_text import MAX_NAME_LENGTH, insist_on_line
 from hookshop.webkit.times import rfc3339_ms
 from shop.announcements import Change
 from shop.catalog import CATALOG
@@ -22,7 +23,6 @@ from shop.idempotency import IdempotencyKey, find_earlier, remember
 from shop.models import Order, OrderLine
 from shop.orders import LARGEST_QUANTITY, SMALLEST_QUANTITY, Item, find_order, place_order
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
-from shop.web.plain_text import MAX_NAME_LENGTH, insist_on_line
 
 LARGEST_ORDER = 50  # lines
 Quantity = Annotated[int, Meta(ge=SMALLEST_QUANTITY, le=LARGEST_QUANTITY)]

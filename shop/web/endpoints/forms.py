@@ -6,9 +6,9 @@ Called by ``pages`` and ``actions``; what needs the database is theirs to check.
 from dataclasses import dataclass, field
 
 from hookshop.webkit.forms import Form
+from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, text_problem
 from shop.models import Endpoint
 from shop.vocabulary import EventType
-from shop.web.plain_text import MAX_DESCRIPTION_LENGTH, text_problem
 from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 
 EVENT_TYPE_CHOICES = [(one.value, one.value) for one in SUBSCRIBABLE_EVENT_TYPES]

@@ -10,11 +10,11 @@ from litestar.response import Redirect, Template
 
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.forms import read_form
+from hookshop.webkit.plain_text import MAX_NAME_LENGTH, text_problem
 from shop.announcements import Change
 from shop.catalog import CATALOG, find_product
 from shop.orders import LARGEST_QUANTITY, place_order
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
-from shop.web.plain_text import MAX_NAME_LENGTH, text_problem
 from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 
 AnyRequest = Request[Any, Any, Any]

@@ -1,0 +1,38 @@
+"""Checks the URL of a database.
+
+The errors never quote the URL: it may hold a password, or a person may have mixed it up with
+another setting.
+"""
+
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+SQLITE = "sqlite+aiosqlite"
+SQLITE_EXAMPLE = "sqlite:////path/to/file.db"
+
+
+def parse(text: str, *, advice: str) -> URL:
+    """Return the parsed URL. Raise ``ValueError`` with ``advice`` if the text is none."""
+    if "%00" in text:
+        raise ValueError("must not contain %00")
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(advice) from None
+
+
+def check_sqlite(url: URL) -> None:
+    """Raise ``ValueError`` with the reason unless the URL names a file of SQLite.
+
+    A database in memory belongs to one process; several have to meet in it.
+    """
+    if url.host or url.port or url.username:
+        raise ValueError("needs three slashes before the path of the file, four if it is absolute")
+    if url.query:
+        raise ValueError("must not have options (?…) for SQLite")
+    if not url.database or url.database.startswith((":memory:", "file:")):
+        raise ValueError(f"must name a file of SQLite, as in {SQLITE_EXAMPLE}")
+    if Path(url.database).is_dir():
+        raise ValueError("must name a file, and names a folder")
