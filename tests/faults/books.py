@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.faults.databases import Book
 from tests.faults.line import Line
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 SHOP_FACTS = (
     "attempt",
@@ -70,7 +70,7 @@ class Books:
             purchases=self.of_subscriber("SELECT count(*) FROM purchase")[0][0],
         )
 
-    def wait_until_delivered(self, patience: float = 15) -> None:
+    def wait_until_delivered(self, patience: float = PATIENCE_SECONDS) -> None:
         """Return when every order's delivery to the subscriber has succeeded."""
 
         def delivered() -> bool:

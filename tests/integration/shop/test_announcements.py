@@ -6,11 +6,11 @@ import pytest
 from redis.asyncio import Redis
 
 from shop.announcements import Change, ChangeFeed
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.one_database("needs Redis alone")
 
 DELIVERY = Change("delivery", "dlv_1", order_id="ord_1")
-PATIENCE = 10.0
 NOT_THERE = "unix:///nonexistent/redis.sock"
 
 
@@ -31,11 +31,13 @@ async def feed(redis_url: str) -> AsyncIterator[ChangeFeed]:
 async def test_what_one_process_announces_another_hears(redis_url: str) -> None:
     async with feed(redis_url) as web, feed(redis_url) as worker:
         with web.subscribe() as stream:
-            assert await stream.next_changes(PATIENCE) == {Change.everything()}  # now connected
+            assert await stream.next_changes(PATIENCE_SECONDS) == {
+                Change.everything()
+            }  # now connected
 
             await worker.announce(DELIVERY)
 
-            assert await stream.next_changes(PATIENCE) == {DELIVERY}
+            assert await stream.next_changes(PATIENCE_SECONDS) == {DELIVERY}
 
 
 async def test_what_could_not_be_announced_is_made_up_for(redis_url: str) -> None:
@@ -45,12 +47,14 @@ async def test_what_could_not_be_announced_is_made_up_for(redis_url: str) -> Non
         Redis.from_url(redis_url) as redis,
     ):
         with web.subscribe() as stream:
-            assert await stream.next_changes(PATIENCE) == {Change.everything()}  # now connected
+            assert await stream.next_changes(PATIENCE_SECONDS) == {
+                Change.everything()
+            }  # now connected
             await redis.execute_command("CLIENT", "PAUSE", "1000")
 
             await worker.announce(DELIVERY)
 
-            assert await stream.next_changes(PATIENCE) == {Change.everything()}
+            assert await stream.next_changes(PATIENCE_SECONDS) == {Change.everything()}
 
 
 async def test_without_redis_a_process_still_tells_its_own_streams() -> None:
@@ -58,4 +62,4 @@ async def test_without_redis_a_process_still_tells_its_own_streams() -> None:
         with web.subscribe() as stream:
             await web.announce(DELIVERY)
 
-            assert await stream.next_changes(PATIENCE) == {DELIVERY}
+            assert await stream.next_changes(PATIENCE_SECONDS) == {DELIVERY}
