@@ -98,13 +98,12 @@ async def lock_endpoints_in_play(
 
 async def is_anything_due(session: AsyncSession, *, now: datetime) -> bool:
     """Return whether some endpoint has a delivery that is due, or that a dead worker left."""
-    due = select(Endpoint.id).where(_has_due_delivery(now)).limit(1)
-    if (await session.exec(due)).first():
-        return True
+    # One statement: a worker at rest does little else.
+    due = select(Endpoint.id).where(_has_due_delivery(now)).exists()
     abandoned = select(Delivery.id).where(
         col(Delivery.state) == DeliveryState.SENDING, _is_abandoned(now)
     )
-    return (await session.exec(abandoned.limit(1))).first() is not None
+    return bool((await session.exec(select(or_(due, abandoned.exists())))).one())
 
 
 async def release_abandoned(session: AsyncSession, *, now: datetime) -> None:
