@@ -51,7 +51,7 @@ test-postgres: ready-to-develop ## Run the shop's tests on PostgreSQL instead of
 
 .PHONY: migrate
 migrate: ready-to-run ## Bring the tables of the shop's PostgreSQL up to this version
-	@$(RUN) -m shop.migrations
+	@$(RUN) -m shop.database.migrations
 
 .PHONY: test-bench
 test-bench: ready-to-develop ## Run each benchmark once with tiny numbers

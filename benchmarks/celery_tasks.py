@@ -6,7 +6,7 @@ import time
 import requests
 from celery import Celery
 
-from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
+from shop.webhooks.rules.signing import LiveSecret, SignedContent, signing_headers
 
 TIMEOUT_SECONDS = 60
 

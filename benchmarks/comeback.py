@@ -21,7 +21,7 @@ SLICE_SECONDS = 0.5
 LOOK_SECONDS = 0.005
 DONE_SECONDS = 120
 FULL_SPEED, FIRST_SECOND = "full speed", "the first second"
-LEAST_SHARE = 0.8  # of its full speed, in the first second; that is what is aimed at
+MIN_SHARE = 0.8  # of its full speed, in the first second; that is what is aimed at
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def measure(sizes: Sizes, var: Path) -> Report:
                 FIRST_SECOND,
                 "/s",
                 [each.rate(0, 1) for each in returns],
-                (Comparison(FULL_SPEED, at_least=LEAST_SHARE),),
+                (Comparison(FULL_SPEED, at_least=MIN_SHARE),),
             ),
             Figure("until all are delivered", "s", [each.seconds for each in returns]),
             Figure(FULL_SPEED, "/s", [each.full_rate() for each in full]),

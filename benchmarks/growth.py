@@ -31,7 +31,7 @@ SPAN = timedelta(hours=1000)  # of the larger one
 RARE = "rare: "  # how the names of those pages begin
 WARM_UP = 3
 # What is aimed at, for every page.
-MOST_TIMES, MOST_MS = 1.5, 100
+MAX_TIMES, MAX_MS = 1.5, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def _figures(
     few: int, name: str, unit: str, at_few: list[float], at_many: list[float]
 ) -> list[Figure]:
     beside = f"{name} at {few:,}"
-    compared = (Comparison(beside, at_most=None if name.startswith(RARE) else MOST_TIMES),)
-    at_most = MOST_MS if unit == "ms" else None
+    compared = (Comparison(beside, at_most=None if name.startswith(RARE) else MAX_TIMES),)
+    at_most = MAX_MS if unit == "ms" else None
     return [
         Figure(name, unit, at_many, compared, at_most),
         Figure(beside, unit, at_few, in_passing=True),

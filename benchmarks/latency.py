@@ -22,11 +22,11 @@ from benchmarks.webhooks import signed_webhook
 WARM_UP = 20
 # Between two measurements, so that each one meets a system at rest; up to twice as long by chance,
 # or else the rounds would fall into step with the worker, which looks into Redis every 20 ms.
-REST_SECONDS = 0.02
+COOLDOWN_SECONDS = 0.02
 LOOK_SECONDS = 0.0005  # between two looks into the database: the resolution of the result
 ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}
 PERCENTILES = (50, 95, 99)
-MOST_TIMES = 3  # what is aimed at, for p99
+MAX_TIMES = 3  # what is aimed at, for p99
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
@@ -54,7 +54,7 @@ def _figures(
     percent: int, ordered: Sequence[float], posted: Sequence[float], rounds: int
 ) -> list[Figure]:
     yardstick = f"a direct POST, p{percent}"
-    at_most = MOST_TIMES if percent == max(PERCENTILES) else None
+    at_most = MAX_TIMES if percent == max(PERCENTILES) else None
     return [
         Figure(
             f"p{percent}",
@@ -99,7 +99,7 @@ def _timed(stack: Stack, request: Callable[[], None], *, from_the_answer: bool) 
     while stack.receipt_count() == before:
         time.sleep(LOOK_SECONDS)
     elapsed = (time.perf_counter() - started) * 1000
-    time.sleep(REST_SECONDS * (1 + random.random()))
+    time.sleep(COOLDOWN_SECONDS * (1 + random.random()))
     return elapsed
 
 

@@ -27,14 +27,14 @@ from benchmarks.processes import (
 from benchmarks.yardsticks import Task, Webhook
 from hookshop.redis_socket import private_redis_socket
 from shop.config import Settings
-from shop.database import Database
-from shop.heartbeats import Heartbeats
-from shop.orders import Item, place_order
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
+from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
-from shop.webhooks import endpoints
-from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
-from shop.webhooks.vault import Vault
 
 ORDERS_AT_ONCE = 100  # in a transaction, where nobody watches
 ORDERS_AT_THE_DOOR = 50  # at once, each of which wakes the workers
@@ -89,16 +89,19 @@ def stock_up(var: Path, urls: Sequence[str], orders: int) -> Stock:
 
 async def _fill(settings: Settings, urls: Sequence[str], orders: int) -> str:
     """Answers the secret of the last endpoint; the yardsticks sign with that."""
-    database, vault = Database(settings.resolved_database_url), Vault.open(settings.vault_key_file)
+    database, encryption = (
+        Database(settings.resolved_database_url),
+        Encryption.open(settings.secrets_key_file),
+    )
     await database.create_tables()
     secret = ""
     async with database.writing() as session:
         for url in urls:
-            registered = await endpoints.register(
+            registered = await registry.register(
                 session,
                 NewEndpoint(url),
                 policy=settings.url_policy,
-                vault=vault,
+                encryption=encryption,
                 now=datetime.now(UTC),
             )
             secret = registered.secret

@@ -28,25 +28,33 @@ PARTS: dict[str, tuple[str, ...]] = {
     "claim": ("shop.webhooks.engine.claiming", "shop.webhooks.states:claim"),
     "sign": (
         "shop.webhooks.engine.dispatcher:Dispatcher._signed",
-        "shop.webhooks.signing",
-        "shop.webhooks.vault",
+        "shop.webhooks.rules.signing",
+        "shop.webhooks.endpoints.encryption",
     ),
     "send": (
         "aiohttp",
         "shop.webhooks.engine.connections",
         "shop.webhooks.engine.http_client",
         "shop.webhooks.engine.stopwatch",
-        "shop.webhooks.urls",
+        "shop.webhooks.rules.urls",
     ),
     "record": (
         "shop.webhooks.engine.recording",
         "shop.webhooks.rules",
         "shop.webhooks.states",
     ),
-    "begin and commit": ("hookshop.webkit.database", "hookshop.webkit.sqlite", "shop.on_postgres"),
-    "announce": ("shop.announcements",),
+    "begin and commit": (
+        "hookshop.webkit.database",
+        "hookshop.webkit.sqlite",
+        "shop.database.postgresql",
+    ),
+    "announce": ("shop.redis.change_feed",),
     "log": ("logging", "hookshop.webkit.logs"),
-    "housekeeping": ("shop.heartbeats", "shop.tallies", "shop.webhooks.retention"),
+    "housekeeping": (
+        "shop.redis.heartbeats",
+        "shop.database.counters",
+        "shop.webhooks.engine.retention",
+    ),
 }
 EVENT_LOOP, ELSEWHERE = "event loop", "everything else"
 

@@ -19,7 +19,7 @@ from benchmarks.sizes import Sizes
 DEMO, BARE = "the demo", "the bare receiver"
 SETTLE_SECONDS = 5
 # What is aimed at, for all processes together.
-MOST_MB, MOST_PERCENT, MOST_START_SECONDS = 350, 3, 4
+MAX_MB, MAX_PERCENT, MAX_START_SECONDS = 350, 3, 4
 # By what their command lines say; the first that is found counts.
 NAMES = {
     "shop.worker": "worker",
@@ -61,7 +61,7 @@ def measure(sizes: Sizes, var: Path) -> Report:
                 "s",
                 starts[DEMO],
                 (Comparison(f"start of {BARE}"),),
-                MOST_START_SECONDS,
+                MAX_START_SECONDS,
             ),
             Figure(f"start of {BARE}", "s", starts[BARE], in_passing=True),
             *_memory(rests),
@@ -69,7 +69,7 @@ def measure(sizes: Sizes, var: Path) -> Report:
                 "processor, all together",
                 "%",
                 [rest.percent for rest in rests[DEMO]],
-                at_most=MOST_PERCENT,
+                at_most=MAX_PERCENT,
             ),
             Figure(f"processor of {BARE}", "%", [rest.percent for rest in rests[BARE]]),
         ],
@@ -85,7 +85,7 @@ def _memory(rests: Mapping[str, Sequence[Rest]]) -> Iterator[Figure]:
     beside = (Comparison(bare),)
     for name in rests[DEMO][0].memory:
         yield figure(f"memory: {name}", lambda rest, name=name: rest.memory[name])  # type: ignore[misc]
-    yield figure("memory: all together", lambda rest: sum(rest.memory.values()), MOST_MB)
+    yield figure("memory: all together", lambda rest: sum(rest.memory.values()), MAX_MB)
     yield Figure(bare, "MB", [sum(rest.memory.values()) for rest in rests[BARE]], in_passing=True)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.processes import free_port
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints.encryption import Encryption
 
 START_SECONDS = 30
 
@@ -73,7 +73,7 @@ def secret_of(var: Path) -> str:
     """The secret that shop and subscriber share; a benchmark may look into the database."""
     with closing(read_only(var / "shop.db")) as database:
         [locked] = database.execute("SELECT locked_secret FROM endpoint_secret").fetchone()
-    return Vault.open(var / "secrets.key").unlock(locked)
+    return Encryption.open(var / "secrets.key").decrypt(locked)
 
 
 def read_only(path: Path) -> sqlite3.Connection:

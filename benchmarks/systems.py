@@ -12,7 +12,7 @@ import psutil
 from benchmarks.processes import free_port, running, wait_until, wait_until_serving
 from benchmarks.stack import read_only, secret_of, wait_until_subscribed
 from hookshop.redis_socket import private_redis_socket
-from shop.webhooks.signing import generate_secret
+from shop.webhooks.rules.signing import generate_secret
 
 HOOKSHOP, TEXTBOOK = "Hookshop", "the textbook"
 DONE_SECONDS = 300

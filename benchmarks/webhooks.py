@@ -4,8 +4,8 @@ from datetime import datetime
 
 from shop.ids import new_uuid
 from shop.vocabulary import EventType
-from shop.webhooks.events import Event, serialise
-from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
+from shop.webhooks.rules.events import Event, serialize
+from shop.webhooks.rules.signing import LiveSecret, SignedContent, signing_headers
 
 
 def signed_webhook(
@@ -14,7 +14,7 @@ def signed_webhook(
     """Return headers and body of a purchase with a new message id, signed as the shop does it."""
     uuid = new_uuid(now)
     event = Event(uuid, EventType.PURCHASE_CREATED, now, 1490, f"ord_{uuid.hex}")
-    body = serialise(event)
+    body = serialize(event)
     content = SignedContent(event.message_id, int(now.timestamp()), body)
     signed = signing_headers(
         content, [LiveSecret("sec_bench", secret)], issuer=issuer, audience=url

@@ -20,7 +20,7 @@ CUSTOMERS = (16, 50)
 PROCESSES = ("shop", "worker", "subscriber", "redis")
 WARM_UP = 50
 # What is aimed at: milliseconds of the worker's processor for an order.
-MOST_WORKER_MS = {16: 4}
+MAX_WORKER_MS = {16: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _figures(customers: int, runs: Runs) -> Iterator[Figure]:
             f"{customers} customers: processor, {process}",
             "ms",
             {name: [run.processor_ms[process] for run in those] for name, those in runs.items()},
-            at_most=MOST_WORKER_MS.get(customers) if process == "worker" else None,
+            at_most=MAX_WORKER_MS.get(customers) if process == "worker" else None,
         )
 
 

@@ -20,7 +20,7 @@ from httpx_aiohttp import HttpxAiohttpClient
 
 from benchmarks.processes import ROOT, running, wait_until
 from hookshop.redis_socket import private_redis_socket
-from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
+from shop.webhooks.rules.signing import LiveSecret, SignedContent, signing_headers
 
 IN_FLIGHT = 50
 TIMEOUT_SECONDS = 60

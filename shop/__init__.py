@@ -1,20 +1,17 @@
-"""The shop: takes orders, and tells registered endpoints about them by signed webhooks.
+"""The shop takes orders and sends signed webhooks for them to registered endpoints.
 
 Reading order, from the rules to the wiring:
 
-1. ``webhooks/events``, ``signing``, ``outcomes``, ``retries``, ``breaker``, ``urls``,
-   ``url_policy``: pure rules, no I/O.
-2. ``models``, ``database``, ``on_postgres``: what is stored, and how a transaction
-   is opened.
-3. ``orders``, ``fulfilment``, ``webhooks/endpoints``, ``webhooks/outbox``: a fact and the messages
-   that tell about it, one commit.
-4. ``webhooks/engine``: ``dispatcher``, ``claiming``, ``http_client``, ``recording``: claim, send,
-   record. ``webhooks/states``: the states of a delivery. ``redis/wake_ups`` and ``worker``: what
-   sets it going; ``heartbeats``: which workers are alive.
-5. ``webhooks/log``, ``webhooks/by_hand``: what was sent, and what people do about it;
-   ``windows``, ``tallies``, ``webhooks/health``, ``figures``, ``metrics``: how it goes on the
-   whole.
-6. ``web``: JSON API and dashboard; ``app``: the only place where everything is wired together.
+1. ``webhooks/rules``: events, signing, responses, retries, circuit breaker, concurrency, URL
+   policy. Pure: no database, no network, no clock of their own.
+2. ``database``: the tables, and how a transaction is opened.
+3. ``orders``, ``webhooks/outbox``: an order and its webhooks become one commit.
+4. ``webhooks/engine``: ``dispatcher``, ``claiming``, ``http_client``, ``recording``: one delivery
+   from the wake-up to the record. ``webhooks/states``: the only writer of a delivery's state.
+5. ``redis``: wake-ups, changes for live pages, signs of life. ``worker``: the delivering process.
+6. ``webhooks/endpoints``, ``manual_actions``, ``recovery``: what people do.
+   ``webhooks/queries``: what they look at.
+7. ``web``: JSON API and dashboard. ``app``: the only place where everything is wired together.
 """
 
 __version__ = "0.1.0"

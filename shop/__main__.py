@@ -8,7 +8,7 @@ from hookshop.webkit.serving import serve
 from hookshop.webkit.starting import check_listening, exit_in_one_line, naming_the_setting
 from shop.app import create_app
 from shop.config import load_settings
-from shop.database import Database
+from shop.database.transactions import Database
 from shop.vocabulary import LOG_FIELDS
 
 

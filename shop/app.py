@@ -9,16 +9,16 @@ from litestar import Litestar
 from hookshop.webkit.application import wire
 from hookshop.webkit.tasks import end_tasks
 from shop import __version__
-from shop.announcements import ChangeFeed
 from shop.config import Settings
-from shop.database import Database
-from shop.heartbeats import Heartbeats
+from shop.database.transactions import Database
+from shop.redis.change_feed import ChangeFeed
+from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import page_environment, page_handlers
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints.encryption import Encryption
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> Litestar:
     wake_ups = WakeUps(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
-    vault = Vault.open(settings.vault_key_file, settings.secrets_key)
+    encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -47,7 +47,7 @@ def create_app(settings: Settings) -> Litestar:
         parts={
             "database": database,
             "wake_ups": wake_ups,
-            "vault": vault,
+            "encryption": encryption,
             "feed": feed,
             "heartbeats": heartbeats,
         },

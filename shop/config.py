@@ -13,19 +13,19 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from hookshop.redis_socket import private_redis_socket
 from hookshop.webkit.settings import Port, ServerSettings, print_addresses, read_environment
 from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
-from shop.webhooks.url_policy import Network, UrlPolicy
+from shop.webhooks.rules.url_policy import Network, UrlPolicy
 
 
 # The libraries behind these two are imported only if an address is set: the demo asks for the
 # settings before it starts anything, and need not wait for them.
 def _database_url(text: str) -> str:
-    from shop.database_url import normalize  # noqa: PLC0415 – as above
+    from shop.database.database_url import normalize  # noqa: PLC0415 – as above
 
     return normalize(text)
 
 
 def _redis_url(text: str) -> str:
-    from shop.redis_address import check  # noqa: PLC0415 – as above
+    from shop.redis.address import check  # noqa: PLC0415 – as above
 
     return check(text)
 
@@ -72,7 +72,7 @@ class Settings(ServerSettings):
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     @property
-    def vault_key_file(self) -> Path:
+    def secrets_key_file(self) -> Path:
         """The key that locks the endpoints' secrets in the database."""
         return self.var / "secrets.key"
 

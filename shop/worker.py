@@ -19,21 +19,21 @@ from hookshop.webkit.settings import ConfigurationError
 from hookshop.webkit.starting import exit_in_one_line, naming_the_setting
 from hookshop.webkit.tasks import end_tasks
 from hookshop.webkit.times import utc_now
-from shop.announcements import Change, ChangeFeed
 from shop.config import Settings, load_settings
-from shop.database import Database
-from shop.heartbeats import Heartbeats, WorkerSign
+from shop.database.counters import merge_tallies
+from shop.database.transactions import Database
+from shop.redis.change_feed import Change, ChangeFeed
+from shop.redis.heartbeats import Heartbeats, WorkerStatus
 from shop.redis.wake_ups import WakeUps, listen
-from shop.tallies import merge_tallies
 from shop.vocabulary import LOG_FIELDS
-from shop.webhooks.deletion import finish_deletions
-from shop.webhooks.endpoint_secrets import forget_expired, is_another_key
+from shop.webhooks.endpoints.deletion import finish_deletions
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.secrets import forget_expired, is_wrong_key
 from shop.webhooks.engine.claiming import mend_misdated
 from shop.webhooks.engine.dispatcher import MAX_IN_FLIGHT, Dispatcher
 from shop.webhooks.engine.http_client import HttpClient
+from shop.webhooks.engine.retention import prune
 from shop.webhooks.engine.settings import DeliverySettings
-from shop.webhooks.retention import prune
-from shop.webhooks.vault import Vault
 
 MEND_INTERVAL_SECONDS = 5
 TIDY_INTERVAL_SECONDS = 60
@@ -59,17 +59,17 @@ async def run(settings: Settings) -> None:
     stop = _stop_signal()
     with naming_the_setting(settings):
         database = await _open_database(settings)
-        vault = Vault.open(settings.vault_key_file, settings.secrets_key)
-    await _insist_on_the_key(database, vault)
+        encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
+    await _insist_on_the_key(database, encryption)
     wake_ups = WakeUps(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
     client = HttpClient(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     delivery = _delivery_settings(settings)
-    dispatcher = Dispatcher(database, client, feed, wake_ups, vault, delivery)
-    sign = WorkerSign.of_this_process(most_in_flight=MAX_IN_FLIGHT, now=datetime.now(UTC))
+    dispatcher = Dispatcher(database, client, feed, wake_ups, encryption, delivery)
+    sign = WorkerStatus.of_this_process(most_in_flight=MAX_IN_FLIGHT, now=datetime.now(UTC))
     dispatching = asyncio.create_task(dispatcher.run())
-    beating = asyncio.create_task(heartbeats.beat_on(sign, lambda: dispatcher.in_flight))
+    beating = asyncio.create_task(heartbeats.run(sign, lambda: dispatcher.in_flight))
     listening = asyncio.create_task(listen(settings.resolved_redis_url, dispatcher.wake))
     keeping_house = [asyncio.create_task(each) for each in _housekeeping(database, feed, settings)]
     try:
@@ -105,10 +105,10 @@ async def _open_database(settings: Settings) -> Database:
     return database
 
 
-async def _insist_on_the_key(database: Database, vault: Vault) -> None:
+async def _insist_on_the_key(database: Database, encryption: Encryption) -> None:
     """With another machine's key each delivery would use up its schedule, and none would go out."""
     async with database.reading() as session:
-        if not await is_another_key(session, vault):
+        if not await is_wrong_key(session, encryption):
             return
     await database.close()
     raise ConfigurationError(

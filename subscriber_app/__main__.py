@@ -8,8 +8,8 @@ from hookshop.webkit.serving import serve
 from hookshop.webkit.starting import check_listening, exit_in_one_line, naming_the_setting
 from subscriber_app.app import create_app
 from subscriber_app.config import load_settings
-from subscriber_app.database import Database
-from subscriber_app.hanging_up import HangUpProtocol
+from subscriber_app.database.transactions import Database
+from subscriber_app.lab.connection_reset import HangUpProtocol
 from subscriber_app.vocabulary import LOG_FIELDS
 
 

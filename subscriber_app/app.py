@@ -16,17 +16,17 @@ from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.errors import exception_handlers
 from hookshop.webkit.times import utc_now
 from subscriber_app import __version__
-from subscriber_app.attack_desk import AttackDesk
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
-from subscriber_app.defence_switches import DefenceSwitches
+from subscriber_app.database.transactions import Database
+from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
-from subscriber_app.inbox import Inbox
-from subscriber_app.money import SalesWatch
-from subscriber_app.receipts import BadCursor
-from subscriber_app.shop_client import ShopClient
-from subscriber_app.storyteller import Storyteller
-from subscriber_app.subscription import Subscriptions
+from subscriber_app.lab.attack_desk import AttackDesk
+from subscriber_app.receiving.defence_switches import DefenceSwitches
+from subscriber_app.receiving.inbox import Inbox
+from subscriber_app.receiving.receipts import BadCursor
+from subscriber_app.shop_api.client import ShopClient
+from subscriber_app.shop_api.money import ShopTotalsPoller
+from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.api import api_router
 from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import page_environment, page_handlers
@@ -52,9 +52,9 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         now=now,
     )
     shop = ShopClient(settings.shop_url, token=settings.shop_token)
-    sales = SalesWatch(shop, database, feed)
+    sales = ShopTotalsPoller(shop, database, feed)
     subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
-    storyteller = Storyteller(database, shop, webhook_url=settings.webhook_url, now=now)
+    storyteller = TraceBuilder(database, shop, webhook_url=settings.webhook_url, now=now)
 
     receipt_views = ReceiptViews()
 

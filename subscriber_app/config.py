@@ -13,7 +13,7 @@ from hookshop.webkit.settings import (
     print_addresses,
     read_environment,
 )
-from subscriber_app.database_url import normalize
+from subscriber_app.database.database_url import normalize
 
 RECEIVER_PATH = "/v1/new-purchase"
 

@@ -23,7 +23,7 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.engine import URL, make_url
 
-from shop.database import Database
+from shop.database.transactions import Database
 from tests.browser import attempt
 
 Result = TypeVar("Result")

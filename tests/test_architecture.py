@@ -19,14 +19,7 @@ PURE = {
     "hookshop.webkit.state_labels",
     "hookshop.webkit.plain_text",
     "hookshop.webkit.times",
-    "shop.windows",
-    "shop.catalog",
-    "shop.webhooks.events",
-    "shop.webhooks.rules.responses",
-    "shop.webhooks.rules.retries",
-    "shop.webhooks.signing",
-    "shop.webhooks.url_policy",
-    "shop.webhooks.urls",
+    "shop.orders.catalog",
     "shop.web.state_labels",
     "shop.web.flow.facts",
     "shop.web.flow.stages",
@@ -36,27 +29,34 @@ PURE = {
     "shop.web.flow.lanes",
     "shop.web.flow.picture",
     "subscriber_app.checklist",
-    "subscriber_app.comparison",
-    "subscriber_app.diagnosis",
-    "subscriber_app.explanation",
-    "subscriber_app.json_limits",
-    "subscriber_app.keyring",
-    "subscriber_app.rewriting",
-    "subscriber_app.events",
-    "subscriber_app.faults.mishaps",
+    "subscriber_app.explaining.comparison",
+    "subscriber_app.explaining.diagnosis",
+    "subscriber_app.explaining.explanation",
+    "subscriber_app.receiving.json_limits",
+    "subscriber_app.receiving.keyring",
+    "subscriber_app.lab.rewriting",
+    "subscriber_app.receiving.events",
+    "subscriber_app.faults.actions",
     "subscriber_app.faults.settings",
-    "subscriber_app.attacks",
-    "subscriber_app.defences",
-    "subscriber_app.forging",
-    "subscriber_app.rulings",
-    "subscriber_app.shop_errors",
-    "subscriber_app.spellings",
-    "subscriber_app.shop_log",
-    "subscriber_app.story",
-    "subscriber_app.tokens",
-    "subscriber_app.verification",
+    "subscriber_app.lab.attacks",
+    "subscriber_app.receiving.defences",
+    "subscriber_app.lab.forged_credentials",
+    "subscriber_app.receiving.decision",
+    "subscriber_app.shop_api.errors",
+    "subscriber_app.shop_api.spellings",
+    "subscriber_app.shop_api.delivery_log",
+    "subscriber_app.explaining.trace",
+    "subscriber_app.receiving.tokens",
+    "subscriber_app.receiving.verification",
     "subscriber_app.vocabulary",
     "subscriber_app.web.state_labels",
+}
+PURE |= {module for module in MODULES if module.startswith("shop.webhooks.rules")}
+
+# From the top down: a folder imports those below it, and pure rules wherever they stand.
+LAYERS = {
+    "shop": ("web", "orders", "webhooks", "redis", "database"),
+    "subscriber_app": ("web", "explaining", "lab", "receiving", "faults", "shop_api", "database"),
 }
 INPUT_OUTPUT = {
     "sqlalchemy",
@@ -150,3 +150,25 @@ def test_only_the_dispatcher_among_webhooks_knows_wake_ups() -> None:
     knowing = modules_importing("shop.redis.wake_ups") & inside("shop.webhooks")
 
     assert knowing == {"shop.webhooks.engine.dispatcher"}
+
+
+@pytest.mark.parametrize(
+    ("package", "folder"), [(name, each) for name, folders in LAYERS.items() for each in folders]
+)
+def test_folders_import_downward(package: str, folder: str) -> None:
+    layers = LAYERS[package]
+    above = [f"{package}.{each}" for each in layers[: layers.index(folder)]]
+
+    upward = {
+        f"{module} imports {name}"
+        for module in inside(f"{package}.{folder}")
+        for name in imports_of(module) & set(MODULES) - PURE
+        if any(is_inside(name, each) for each in above)
+    }
+    assert not upward
+
+
+def test_every_folder_of_an_application_is_a_layer() -> None:
+    for package, layers in LAYERS.items():
+        folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+        assert folders == set(layers)

@@ -9,14 +9,14 @@ from sqlalchemy.engine import make_url
 from benchmarks.seed.filling import AlreadyFilled, bulk_loading, shown, write
 from benchmarks.seed.shop_rows import History, Target
 from shop.config import Settings
-from shop.database import Database
+from shop.database.transactions import Database
 from shop.vocabulary import EndpointStatus, EventType
-from shop.webhooks import endpoints
-from shop.webhooks.deletion import delete_endpoint
-from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
-from shop.webhooks.log import read_stats
-from shop.webhooks.signing import LiveSecret
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.deletion import delete_endpoint
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
+from shop.webhooks.queries.deliveries import read_stats
+from shop.webhooks.rules.signing import LiveSecret
 
 ONLY_SALES = (EventType.PURCHASE_CREATED,)
 # Path, event types, mean latency in milliseconds, whether it is paused.
@@ -69,20 +69,20 @@ async def _register(  # noqa: PLR0913, PLR0917 – an endpoint's row above, and 
 ) -> Target:
     """The endpoint, made anew if there is one already: its secret is shown only once."""
     url = f"http://127.0.0.1:{PORT}/{path}"
-    vault = Vault.open(settings.vault_key_file)
+    encryption = Encryption.open(settings.secrets_key_file)
     wanted = NewEndpoint(url, event_types, "seeded")
     async with database.reading() as session:
-        standing = await endpoints.list_all(session)
+        standing = await registry.list_all(session)
     for endpoint in standing:
         if endpoint.webhook_url == url:
             await delete_endpoint(database, endpoint.id, clock=lambda: now)
     async with database.writing() as session:
-        registered = await endpoints.register(
-            session, wanted, policy=settings.url_policy, vault=vault, now=now
+        registered = await registry.register(
+            session, wanted, policy=settings.url_policy, encryption=encryption, now=now
         )
         endpoint_id = registered.endpoint.id
         if is_paused:
             paused = EndpointChange(status=EndpointStatus.PAUSED)
-            await endpoints.change(session, endpoint_id, paused)
+            await registry.change(session, endpoint_id, paused)
     secret = LiveSecret("sec_seeded", registered.secret)
     return Target(endpoint_id, url, secret, event_types, latency_ms, is_paused)

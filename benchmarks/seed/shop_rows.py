@@ -17,11 +17,11 @@ from uuid import UUID
 from benchmarks.seed.filling import Row
 from benchmarks.seed.times import digits, next_moment, written
 from shop import __version__
-from shop.catalog import CATALOG
+from shop.orders.catalog import CATALOG
 from shop.vocabulary import DeliveryState, EventType, Trigger
-from shop.webhooks.events import Event, serialise
+from shop.webhooks.rules.events import Event, serialize
 from shop.webhooks.rules.retries import NAMED_SCHEDULES
-from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
+from shop.webhooks.rules.signing import LiveSecret, SignedContent, signing_headers
 
 NAMES = ("Ada", "Grace", "Alan", "Barbara", "Edsger", "Frances", "Donald", "Radia", "")
 SCHEDULE = NAMED_SCHEDULES["demo"]
@@ -122,7 +122,7 @@ class History:
 
     def _told(self, kind: EventType, moment: datetime, cents: int, order_id: str) -> Iterator[Row]:
         event = Event(UUID(hex=digits(moment, self.chance)), kind, moment, cents, order_id)
-        body = serialise(event)
+        body = serialize(event)
         yield (
             "message",
             {

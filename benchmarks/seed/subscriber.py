@@ -8,11 +8,11 @@ from sqlalchemy.engine import make_url
 
 from benchmarks.seed.filling import AlreadyFilled, bulk_loading, shown, write
 from benchmarks.seed.subscriber_rows import InboxHistory
-from shop.webhooks.signing import LiveSecret, generate_secret
+from shop.webhooks.rules.signing import LiveSecret, generate_secret
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
-from subscriber_app.models import FormerSecret
-from subscriber_app.receipts import read_stats
+from subscriber_app.database.models import FormerSecret
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.receipts import read_stats
 
 
 async def seed_subscriber(

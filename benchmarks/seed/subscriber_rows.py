@@ -18,9 +18,9 @@ from benchmarks.seed.filling import Row
 from benchmarks.seed.times import digits, next_moment, written
 from shop import __version__
 from shop.vocabulary import EventType
-from shop.webhooks.events import Event, serialise
-from shop.webhooks.signing import LiveSecret, SignedContent, signing_headers
-from subscriber_app.receipt_ids import ReceiptIds
+from shop.webhooks.rules.events import Event, serialize
+from shop.webhooks.rules.signing import LiveSecret, SignedContent, signing_headers
+from subscriber_app.receiving.receipt_ids import ReceiptIds
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 
 VERDICTS = (Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.IGNORED, Verdict.REJECTED)
@@ -89,7 +89,7 @@ class InboxHistory:
         event = Event(
             UUID(hex=digits(occurred_at, self.chance)), kind, occurred_at, cents, order_id
         )
-        body = serialise(event)
+        body = serialize(event)
         if is_known:
             return Sent(event, kind.value, body)
         return Sent(event, UNKNOWN_KIND, body.replace(kind.encode(), UNKNOWN_KIND.encode()))

@@ -22,8 +22,8 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from hookshop.webkit.tasks import end_tasks
-from shop.redis_address import connection_pool
-from shop.redis_patience import RedisPatience
+from shop.redis.address import connection_pool
+from shop.redis.guard import RedisGuard
 
 LOOK_JOB = "look"
 SEND_TIMEOUT_SECONDS = 0.25
@@ -43,7 +43,7 @@ class WakeUps:
 
     def __init__(self, redis_url: str) -> None:
         self._arq = _connect(redis_url, timeout=SEND_TIMEOUT_SECONDS)
-        self._patience = RedisPatience(SEND_TIMEOUT_SECONDS)
+        self._patience = RedisGuard(SEND_TIMEOUT_SECONDS)
         self._is_wanted = False
         self._is_cut_off = False
         self._sending: asyncio.Task[None] | None = None

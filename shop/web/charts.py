@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shop.windows import Window
+from shop.webhooks.rules.time_buckets import Window
 
 HEADROOM = 22.0  # per cent above the highest bar, where the words of a column are shown
 MINUTES_OF_AN_HOUR = 60

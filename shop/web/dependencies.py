@@ -2,16 +2,16 @@
 
 from litestar.di import NamedDependency
 
-from shop.announcements import ChangeFeed
 from shop.config import Settings
-from shop.database import Database
-from shop.heartbeats import Heartbeats
+from shop.database.transactions import Database
+from shop.redis.change_feed import ChangeFeed
+from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints.encryption import Encryption
 
 TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
 TheWakeUps = NamedDependency[WakeUps]
-TheVault = NamedDependency[Vault]
+TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[ChangeFeed]
 TheHeartbeats = NamedDependency[Heartbeats]

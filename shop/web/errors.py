@@ -7,13 +7,13 @@ from litestar import Request, Response
 
 from hookshop.webkit.errors import Problem, answer
 from hookshop.webkit.errors import exception_handlers as handlers_with
-from shop.fulfilment import NotPossible
-from shop.idempotency import KeyReused
-from shop.orders import UnknownProduct
-from shop.webhooks.endpoint_secrets import TooManySecrets
-from shop.webhooks.endpoints import AlreadyRegistered, NothingToPause
-from shop.webhooks.log import BadCursor
-from shop.webhooks.urls import UrlRefused
+from shop.orders.fulfilment import NotPossible
+from shop.orders.idempotency import KeyReused
+from shop.orders.placing import UnknownProduct
+from shop.webhooks.endpoints.registry import AlreadyRegistered, NothingToPause
+from shop.webhooks.endpoints.secrets import TooManySecrets
+from shop.webhooks.queries.deliveries import BadCursor
+from shop.webhooks.rules.urls import UrlRefused
 
 
 def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[Any]]]:

@@ -1,4 +1,4 @@
-"""``GET /metrics``, for Prometheus. What it says: ``shop.metrics``."""
+"""``GET /metrics``, for Prometheus. What it says: ``shop.webhooks.queries.metrics``."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from hookshop.webkit.access import METRICS
-from shop.metrics import as_text, of_redis, read_facts
 from shop.web.dependencies import TheDatabase, TheHeartbeats, TheWakeUps
+from shop.webhooks.queries.metrics import as_text, of_redis, read_facts
 
 
 @get(METRICS, include_in_schema=False)

@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.models import Endpoint, Message
+from shop.database.models import Endpoint, Message
 from shop.vocabulary import EndpointStatus, EventType, Trigger
-from shop.webhooks.events import Event, serialise
+from shop.webhooks.rules.events import Event, serialize
 from shop.webhooks.states import new_delivery
 
 
@@ -42,7 +42,7 @@ async def write_message_for(
         id=event.message_id,
         event_type=event.type,
         order_id=event.order_id,
-        body=serialise(event),
+        body=serialize(event),
         created_at=now,
     )
     session.add(message)

@@ -13,16 +13,16 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from shop.database import Database
+from shop.database.locks import FOR_NO_KEY_UPDATE, lock_endpoints
+from shop.database.models import Delivery, Endpoint, Message
+from shop.database.transactions import Database
 from shop.ids import first_id
-from shop.models import Delivery, Endpoint, Message
-from shop.turns import AGAINST_CHANGES, lock_endpoints
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks import states
-from shop.webhooks.by_hand import is_reachable
-from shop.webhooks.endpoints import find
+from shop.webhooks.endpoints.registry import find
 from shop.webhooks.engine.claiming import CLOCK_TOLERANCE
-from shop.webhooks.log import DeliveryFilter, conditions
+from shop.webhooks.manual_actions import is_reachable
+from shop.webhooks.queries.deliveries import DeliveryFilter, conditions
 from shop.webhooks.steps import id_steps
 
 UNDELIVERED = (DeliveryState.PENDING, DeliveryState.FAILED, DeliveryState.CANCELLED)
@@ -137,7 +137,7 @@ async def _create_deliveries(
 ) -> int:
     """Create what is still missing of these, unless the endpoint is disabled or deleted by now."""
     # With its row locked, no other run creates the same deliveries meanwhile.
-    endpoint = await find(session, endpoint_id, locked=AGAINST_CHANGES)
+    endpoint = await find(session, endpoint_id, locked=FOR_NO_KEY_UPDATE)
     if endpoint is None or endpoint.status is EndpointStatus.DISABLED:
         return 0
     query = (

@@ -23,8 +23,8 @@ from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import col, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from shop.database.models import Delivery
 from shop.ids import new_id
-from shop.models import Delivery
 from shop.vocabulary import DeliveryState, EventType, Trigger
 
 

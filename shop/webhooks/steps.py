@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from sqlmodel.sql.expression import SelectOfScalar
 
-from shop.database import Database
+from shop.database.transactions import Database
 
 MAX_STEP_ROWS = 200  # in a transaction: some hundredths of a second on SQLite
 # Read at once, since sorting a large backlog anew for each step would take most of the time.

@@ -7,17 +7,17 @@
 ``inbox`` takes the mishap of each request; ``web.misbehaving`` acts it out on the connection.
 """
 
+from subscriber_app.faults.actions import BadFault, FaultAction, FaultActionKind
 from subscriber_app.faults.current import Faults
-from subscriber_app.faults.mishaps import BadFault, Mishap, MishapKind
 from subscriber_app.faults.settings import NORMAL, Fault, FaultMode, make_fault
 
 __all__ = [
     "NORMAL",
     "BadFault",
     "Fault",
+    "FaultAction",
+    "FaultActionKind",
     "FaultMode",
     "Faults",
-    "Mishap",
-    "MishapKind",
     "make_fault",
 ]

@@ -7,10 +7,10 @@ import asyncio
 import logging
 
 from hookshop.webkit.change_feed import LocalChangeFeed
-from subscriber_app.database import Database
-from subscriber_app.faults.mishaps import BadFault, Mishap
+from subscriber_app.database.models import FaultSetting
+from subscriber_app.database.transactions import Database
+from subscriber_app.faults.actions import BadFault, FaultAction
 from subscriber_app.faults.settings import NORMAL, Fault, FaultMode, make_fault
-from subscriber_app.models import FaultSetting
 
 _ONLY_ROW = 1
 
@@ -48,7 +48,7 @@ class Faults:
         async with self._turn:
             await self._keep(fault)
 
-    async def take(self) -> Mishap | None:
+    async def take(self) -> FaultAction | None:
         """What goes wrong with the request that asks; uses up one place of a sequence.
 
         The place is used up before the request is looked at, whatever becomes of it then.

@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from subscriber_app.faults.mishaps import (
+from subscriber_app.faults.actions import (
     BadFault,
-    Mishap,
-    MishapKind,
+    FaultAction,
+    FaultActionKind,
     check_range,
     read_word,
 )
 
-MOST_WORDS = 100
-LONGEST_SCRIPT = 1000  # characters
-LARGEST_NUMBER = 999_999_999  # of seeds and positions
+MAX_WORDS = 100
+MAX_SCRIPT_LENGTH = 1000  # characters
+MAX_NUMBER = 999_999_999  # of seeds and positions
 _POSSIBLE = 2**64
 
 
@@ -52,9 +52,9 @@ _DEFAULTS: dict[FaultMode, dict[str, int]] = {
     FaultMode.SCRIPT: {"position": 0},
 }
 _ALWAYS = {
-    FaultMode.NEVER: Mishap(MishapKind.TIMEOUT),
-    FaultMode.DROP: Mishap(MishapKind.DROP),
-    FaultMode.ACCEPT_THEN_500: Mishap(MishapKind.ACCEPT_THEN_500),
+    FaultMode.NEVER: FaultAction(FaultActionKind.TIMEOUT),
+    FaultMode.DROP: FaultAction(FaultActionKind.DROP),
+    FaultMode.ACCEPT_THEN_500: FaultAction(FaultActionKind.ACCEPT_THEN_500),
 }
 
 
@@ -98,14 +98,14 @@ class Fault:
         return self.position is not None and self.is_active
 
     @property
-    def mishap(self) -> Mishap | None:
+    def mishap(self) -> FaultAction | None:
         """What meets the next request; None when it is treated as it should be."""
         if self.mode is FaultMode.STATUS:
-            return Mishap(MishapKind.STATUS, self.status, self.retry_after, self.location)
+            return FaultAction(FaultActionKind.STATUS, self.status, self.retry_after, self.location)
         if self.mode is FaultMode.SLOW:
-            return Mishap(MishapKind.SLOW, seconds=self.seconds)
+            return FaultAction(FaultActionKind.SLOW, seconds=self.seconds)
         if self.mode is FaultMode.RANDOM:
-            failing = Mishap(MishapKind.STATUS, self.status)
+            failing = FaultAction(FaultActionKind.STATUS, self.status)
             return failing if _draw(self.seed, self.used) * 100 < (self.percent or 0) else None
         if self.mode is FaultMode.SCRIPT:
             return read_word(self.words[self.used]) if self.is_active else None
@@ -137,18 +137,18 @@ def make_fault(mode: FaultMode, **given: Any) -> Fault:
         fault = _checked_script(fault)
     if mode is FaultMode.RANDOM:
         check_range("percent", fault.percent, 1, 100)
-        check_range("a seed", fault.seed, 0, LARGEST_NUMBER)
-        check_range("a position", fault.position, 0, LARGEST_NUMBER)
-        Mishap(MishapKind.STATUS, fault.status)  # raises for one that cannot be answered
+        check_range("a seed", fault.seed, 0, MAX_NUMBER)
+        check_range("a position", fault.position, 0, MAX_NUMBER)
+        FaultAction(FaultActionKind.STATUS, fault.status)  # raises for one that cannot be answered
     fault.mishap  # noqa: B018 – raises for what cannot be done
     return fault
 
 
 def _checked_script(fault: Fault) -> Fault:
     script = fault.script or ""
-    if len(script) > LONGEST_SCRIPT or not 0 < len(fault.words) <= MOST_WORDS:
+    if len(script) > MAX_SCRIPT_LENGTH or not 0 < len(fault.words) <= MAX_WORDS:
         raise BadFault(
-            f"a script is 1 to {MOST_WORDS} words, {LONGEST_SCRIPT} characters at the most"
+            f"a script is 1 to {MAX_WORDS} words, {MAX_SCRIPT_LENGTH} characters at the most"
         )
     for word in fault.words:
         read_word(word)

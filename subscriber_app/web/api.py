@@ -12,11 +12,11 @@ from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson, insist_on_json
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.list_query import check_search
 from hookshop.webkit.times import rfc3339, rfc3339_ms
-from subscriber_app.defences import Defence
+from subscriber_app.database.models import Receipt
 from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
-from subscriber_app.models import Receipt
-from subscriber_app.receipts import (
-    LARGEST_PAGE,
+from subscriber_app.receiving.defences import Defence
+from subscriber_app.receiving.receipts import (
+    MAX_PAGE_SIZE,
     ReceiptFilter,
     find_receipt,
     forget_all,
@@ -32,7 +32,7 @@ from subscriber_app.web.dependencies import (
     TheFeed,
 )
 
-Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE)]
 
 
 class ReceiptDocument(Struct):

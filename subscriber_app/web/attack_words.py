@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from subscriber_app.attacks import Attack
+from subscriber_app.lab.attacks import Attack
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ ATTACKS = {
         "signature stops it, since it was made for other bytes.",
     ),
     Attack.RESERIALISED: AttackWords(
-        "Re-serialise the body",
+        "Re-serialize the body",
         "The same JSON with other white space, as a proxy might write it, in the hope that nobody "
         "looks at the bytes. Verifying the raw body stops it.",
     ),

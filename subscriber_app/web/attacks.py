@@ -8,12 +8,12 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
-from subscriber_app.attack_desk import NoReceipt, Outlook, Unsendable
-from subscriber_app.attacks import Attack, ImpossibleAttack, Prediction
-from subscriber_app.database import Database
-from subscriber_app.defences import Defence
-from subscriber_app.models import AttackResult, Receipt
-from subscriber_app.receipts import find_receipt
+from subscriber_app.database.models import AttackResult, Receipt
+from subscriber_app.database.transactions import Database
+from subscriber_app.lab.attack_desk import NoReceipt, Outlook, Unsendable
+from subscriber_app.lab.attacks import Attack, ImpossibleAttack, Prediction
+from subscriber_app.receiving.defences import Defence
+from subscriber_app.receiving.receipts import find_receipt
 from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.attack_words import ATTACKS
 from subscriber_app.web.defence_words import DEFENCES

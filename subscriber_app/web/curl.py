@@ -13,7 +13,7 @@ from collections.abc import Sequence
 _NOT_REPEATED = {"host", "content-length", "connection", "transfer-encoding", "expect"}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, section 5.6.2
 # Linux takes no single argument beyond 128 KiB; printf is a shell's own, and takes any.
-LARGEST_ARGUMENT = 64 * 1024
+MAX_ARGUMENT = 64 * 1024
 
 
 def as_curl(url: str, headers: Sequence[Sequence[str]], body: bytes) -> str:
@@ -59,7 +59,7 @@ def _fits_an_argument(body: bytes) -> bool:
     What begins with @ would be the name of a file to send, and what cannot be seen should not be
     pasted.
     """
-    if len(body) > LARGEST_ARGUMENT or body.startswith(b"@"):
+    if len(body) > MAX_ARGUMENT or body.startswith(b"@"):
         return False
     try:
         text = body.decode("utf-8")

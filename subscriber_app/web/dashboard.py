@@ -12,19 +12,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.list_query import PERIOD_CHOICES
 from hookshop.webkit.live import Region, live_stream
-from subscriber_app.database import Database
-from subscriber_app.held_secrets import read_keyring
-from subscriber_app.models import Receipt
-from subscriber_app.purchases import find_purchase
-from subscriber_app.receipts import (
-    MOST_SEARCHED,
+from subscriber_app.database.models import Receipt
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.purchases import find_purchase
+from subscriber_app.receiving.receipts import (
+    MAX_SEARCHED,
     count_newer,
     find_receipt,
     forget_all,
     list_receipts,
     read_stats,
 )
-from subscriber_app.subscription import Subscriptions
+from subscriber_app.shop_api.held_secrets import read_keyring
+from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.attacks import offers
 from subscriber_app.web.controls import fault_banner, fault_card
 from subscriber_app.web.dependencies import (
@@ -46,7 +46,7 @@ from subscriber_app.web.inbox_query import (
 from subscriber_app.web.money import money_region
 
 PAGE_SIZE = 30  # light, as the shop's log is
-MOST_COUNTED = 1000  # newer receipts: beyond it, nobody cares how many exactly
+MAX_COUNTED = 1000  # newer receipts: beyond it, nobody cares how many exactly
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -181,16 +181,16 @@ def _inbox_region(
             stats = await read_stats(session)
             newer = 0
             if query.newest:
-                newer = await count_newer(session, wanted, than=query.newest, most=MOST_COUNTED)
+                newer = await count_newer(session, wanted, than=query.newest, most=MAX_COUNTED)
         older = page.next_cursor and query.address(cursor=page.next_cursor)
         return {
             "query": query,
             "receipts": page.receipts,
             "tabs": query.tabs(stats.receipts),
             "newer": newer,
-            "newer_is_more": newer == MOST_COUNTED,
+            "newer_is_more": newer == MAX_COUNTED,
             "is_subscribed": await subscriptions.current() is not None,
-            "most_searched": MOST_SEARCHED,
+            "most_searched": MAX_SEARCHED,
             "newest_address": query.address() if query.cursor else None,
             "older_address": older,
             "shop_url": subscriptions.shop_url,

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from subscriber_app.attacks import Attack
-from subscriber_app.defences import Defence
+from subscriber_app.lab.attacks import Attack
+from subscriber_app.receiving.defences import Defence
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
-from subscriber_app.database import Database
-from subscriber_app.defences import Defence
-from subscriber_app.receipts import ReceiptFilter, list_receipts
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.defences import Defence
+from subscriber_app.receiving.receipts import ReceiptFilter, list_receipts
 from subscriber_app.vocabulary import Verdict
 from subscriber_app.web.attack_words import ATTACKS
 from subscriber_app.web.defence_words import DEFENCES

@@ -6,15 +6,15 @@ from datetime import datetime
 from litestar.di import NamedDependency
 
 from hookshop.webkit.change_feed import LocalChangeFeed
-from subscriber_app.attack_desk import AttackDesk
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
-from subscriber_app.defence_switches import DefenceSwitches
+from subscriber_app.database.transactions import Database
+from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
-from subscriber_app.inbox import Inbox
-from subscriber_app.money import SalesWatch
-from subscriber_app.storyteller import Storyteller
-from subscriber_app.subscription import Subscriptions
+from subscriber_app.lab.attack_desk import AttackDesk
+from subscriber_app.receiving.defence_switches import DefenceSwitches
+from subscriber_app.receiving.inbox import Inbox
+from subscriber_app.shop_api.money import ShopTotalsPoller
+from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.receipt_view import ReceiptViews
 
 TheSettings = NamedDependency[Settings]
@@ -25,7 +25,7 @@ TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]
 TheReceiptViews = NamedDependency[ReceiptViews]
-TheSales = NamedDependency[SalesWatch]
-TheStoryteller = NamedDependency[Storyteller]
+TheSales = NamedDependency[ShopTotalsPoller]
+TheStoryteller = NamedDependency[TraceBuilder]
 TheSubscriptions = NamedDependency[Subscriptions]
 TheClock = NamedDependency[Callable[[], datetime]]  # the time now, in UTC

@@ -10,23 +10,23 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
-from subscriber_app.attack_desk import (
+from subscriber_app.database.models import Receipt
+from subscriber_app.lab.attack_desk import (
     UNKNOWN_ISSUER,
     AttackDesk,
     NoReceipt,
     Unsendable,
     request_of,
 )
-from subscriber_app.attacks import OF_THE_CONNECTION, Prediction, recorded
-from subscriber_app.forging import Signable, signature_of, token_of
-from subscriber_app.held_secrets import Trust
-from subscriber_app.models import Receipt
-from subscriber_app.verification import LARGEST_BODY, IncomingRequest
+from subscriber_app.lab.attacks import OF_THE_CONNECTION, Prediction, recorded
+from subscriber_app.lab.forged_credentials import Signable, signature_of, token_of
+from subscriber_app.receiving.verification import MAX_BODY_BYTES, IncomingRequest
+from subscriber_app.shop_api.held_secrets import Trust
 from subscriber_app.web.attacks import existing_receipt
 from subscriber_app.web.dependencies import TheAttackDesk, TheDatabase
 
-MOST_HEADERS = 60
-LARGEST_HEADERS = 16 * 1024  # characters, all lines together
+MAX_HEADERS = 60
+MAX_HEADERS_BYTES = 16 * 1024  # characters, all lines together
 AS_TEXT, AS_HEX = "text", "hex"
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
@@ -183,11 +183,11 @@ def _field(value: object) -> str:
 
 
 def _read_headers(text: str) -> Headers:
-    if len(text) > LARGEST_HEADERS:
-        raise Unreadable(f"The headers are longer than {LARGEST_HEADERS} characters")
+    if len(text) > MAX_HEADERS_BYTES:
+        raise Unreadable(f"The headers are longer than {MAX_HEADERS_BYTES} characters")
     lines = [line for line in text.split("\n") if line.strip()]
-    if len(lines) > MOST_HEADERS:
-        raise Unreadable(f"There are more than {MOST_HEADERS} headers")
+    if len(lines) > MAX_HEADERS:
+        raise Unreadable(f"There are more than {MAX_HEADERS} headers")
     return [_read_header(number, line) for number, line in enumerate(lines, start=1)]
 
 
@@ -212,8 +212,8 @@ def _read_body(text: str, form: str) -> bytes:
             if form == AS_HEX
             else "The body holds half a character"
         ) from None
-    if len(body) > LARGEST_BODY:
-        raise Unreadable(f"The body is larger than {LARGEST_BODY} bytes")
+    if len(body) > MAX_BODY_BYTES:
+        raise Unreadable(f"The body is larger than {MAX_BODY_BYTES} bytes")
     return body
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hookshop.webkit.times import rfc3339_ms
 from subscriber_app import __version__
-from subscriber_app.models import Receipt
+from subscriber_app.database.models import Receipt
 
 
 def as_har(receipt: Receipt, url: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from hookshop.webkit.list_query import MAX_SEARCH_LENGTH, ListQuery, one_of
-from subscriber_app.receipts import ReceiptFilter
+from subscriber_app.receiving.receipts import ReceiptFilter
 from subscriber_app.vocabulary import EventType, Reason, Verdict
 
 REASON_CHOICES = [("", "any"), *((each.value, each.value) for each in Reason)]

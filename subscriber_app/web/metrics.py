@@ -1,10 +1,10 @@
-"""``GET /metrics``, for Prometheus. What it says: ``subscriber_app.metrics``."""
+"""``GET /metrics``, for Prometheus. What it says: ``subscriber_app.receiving.metrics``."""
 
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from hookshop.webkit.access import METRICS
-from subscriber_app.metrics import read_metrics
+from subscriber_app.receiving.metrics import read_metrics
 from subscriber_app.web.dependencies import TheDatabase
 
 

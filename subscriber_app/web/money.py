@@ -3,13 +3,13 @@
 from typing import Any
 
 from hookshop.webkit.live import Region
-from subscriber_app.counting import read_counted
-from subscriber_app.database import Database
-from subscriber_app.money import SalesWatch, compare
-from subscriber_app.receipts import read_stats
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.receipts import read_stats
+from subscriber_app.shop_api.counting import read_counted
+from subscriber_app.shop_api.money import ShopTotalsPoller, compare
 
 
-def money_region(database: Database, sales: SalesWatch) -> Region:
+def money_region(database: Database, sales: ShopTotalsPoller) -> Region:
     """What the shop said last beside what is booked now."""
 
     async def read() -> dict[str, Any]:

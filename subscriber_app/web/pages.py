@@ -6,9 +6,9 @@ from litestar.handlers import HTTPRouteHandler
 from hookshop.webkit.access import login_pages
 from hookshop.webkit.appearance import choose_appearance
 from hookshop.webkit.pages import jinja_environment
-from subscriber_app.defence_switches import DefenceSwitches
-from subscriber_app.defences import Defence
 from subscriber_app.faults import Faults
+from subscriber_app.receiving.defence_switches import DefenceSwitches
+from subscriber_app.receiving.defences import Defence
 from subscriber_app.web import (
     attacks,
     controls,

@@ -7,8 +7,8 @@ from litestar import Request, get
 from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.live import Region, live_stream
-from subscriber_app.database import Database
-from subscriber_app.purchases import list_purchases
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.purchases import list_purchases
 from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheDatabase, TheFeed
 

@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from subscriber_app.checklist import VerificationError
-from subscriber_app.comparison import Piece
-from subscriber_app.diagnosis import Diagnosis, diagnose
-from subscriber_app.events import parse_event
-from subscriber_app.explanation import Explanation, cut, explain, signed_content
-from subscriber_app.keyring import Keyring
-from subscriber_app.models import Receipt
-from subscriber_app.verification import IncomingRequest
+from subscriber_app.database.models import Receipt
+from subscriber_app.explaining.comparison import Piece
+from subscriber_app.explaining.diagnosis import Diagnosis, diagnose
+from subscriber_app.explaining.explanation import Explanation, cut, explain, signed_content
+from subscriber_app.receiving.events import parse_event
+from subscriber_app.receiving.keyring import Keyring
+from subscriber_app.receiving.verification import IncomingRequest
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from subscriber_app.web.curl import as_curl
 from subscriber_app.web.wire import body_text, hex_dump, pretty_json, visible_text
 from subscriber_app.web.words import REASON_MEANINGS, step_label
 
-MOST_SIGNED_SHOWN = 4 * 1024  # bytes of the body; the whole body is further down the page
-LARGEST_PRETTY = 64 * 1024
+MAX_SIGNED_SHOWN = 4 * 1024  # bytes of the body; the whole body is further down the page
+MAX_PRETTY_BYTES = 64 * 1024
 MAX_KEPT = 8  # receipts; what is shown of one may take some MB
 
 Made = TypeVar("Made")
@@ -113,7 +113,7 @@ def receipt_context(
         "secrets_notice": _secrets_notice(receipt, found, keyring),
         "headers": [(name, visible_text(value)) for name, value in receipt.headers],
         "body": body_text(receipt.body),
-        "pretty": pretty_json(receipt.body) if len(receipt.body) <= LARGEST_PRETTY else None,
+        "pretty": pretty_json(receipt.body) if len(receipt.body) <= MAX_PRETTY_BYTES else None,
         "hex": hex_dump(receipt.body),
         "curl": as_curl(url, receipt.headers, receipt.body),
         "visible": visible_text,
@@ -207,14 +207,14 @@ def _step(step: dict[str, Any], found: Explanation) -> StepView:
 
 def _signed(request: IncomingRequest) -> dict[str, Any]:
     """The signed content, its three parts apart so that the page can colour them."""
-    shown = request.body[:MOST_SIGNED_SHOWN]
+    shown = request.body[:MAX_SIGNED_SHOWN]
     return {
         "id": visible_text(cut(request.header("webhook-id") or "")),
         "timestamp": visible_text(cut(request.header("webhook-timestamp") or "")),
         "body": _text(shown),
         "is_cut": len(shown) < len(request.body),
         "size": len(signed_content(request)),
-        "hex": hex_dump(signed_content(request, shown)[:MOST_SIGNED_SHOWN]),
+        "hex": hex_dump(signed_content(request, shown)[:MAX_SIGNED_SHOWN]),
     }
 
 

@@ -13,13 +13,17 @@ from litestar.exceptions import InternalServerException
 
 from hookshop.webkit.access import OPEN_TO_ALL
 from subscriber_app.config import RECEIVER_PATH
-from subscriber_app.faults import Mishap
-from subscriber_app.faults.mishaps import DEFAULT_LOCATION
-from subscriber_app.inbox import Received
-from subscriber_app.verification import BODY_DEADLINE_SECONDS, LARGEST_BODY, IncomingRequest
+from subscriber_app.faults import FaultAction
+from subscriber_app.faults.actions import DEFAULT_LOCATION
+from subscriber_app.receiving.inbox import Received
+from subscriber_app.receiving.verification import (
+    BODY_DEADLINE_SECONDS,
+    MAX_BODY_BYTES,
+    IncomingRequest,
+)
 from subscriber_app.vocabulary import Reason
 from subscriber_app.web.dependencies import TheInbox
-from subscriber_app.web.misbehaving import act_out
+from subscriber_app.web.fault_injection import act_out
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -51,10 +55,10 @@ async def _read(request: AnyRequest) -> IncomingRequest:
         async with asyncio.timeout(BODY_DEADLINE_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LARGEST_BODY:
+                if len(body) > MAX_BODY_BYTES:
                     # Read on, so that the sender gets to hear our answer; but keep nothing.
                     is_too_large = True
-                    del body[LARGEST_BODY:]
+                    del body[MAX_BODY_BYTES:]
     except InternalServerException:  # Litestar's word for a sender who went away
         return IncomingRequest(headers, bytes(body), is_too_large, is_incomplete=True)
     except TimeoutError:
@@ -98,7 +102,7 @@ def _link(received: Received, public_url: str) -> dict[str, str]:
     return {"Link": f'<{public_url}/receipts/{received.receipt.id}>; rel="describedby"'}
 
 
-def _headers(mishap: Mishap | None) -> dict[str, str]:
+def _headers(mishap: FaultAction | None) -> dict[str, str]:
     if mishap is None or mishap.status is None:
         return {}
     if mishap.retry_after is not None:

@@ -9,11 +9,11 @@ from litestar.response import Redirect, ServerSentEvent, Template
 
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
-from subscriber_app.keyring import fingerprint
-from subscriber_app.models import FormerSecret, Subscription
-from subscriber_app.shop_client import TooManySecrets
-from subscriber_app.shop_errors import ShopError, ShopUnreachable
-from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions
+from subscriber_app.database.models import FormerSecret, Subscription
+from subscriber_app.receiving.keyring import fingerprint
+from subscriber_app.shop_api.client import TooManySecrets
+from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
+from subscriber_app.shop_api.subscription import SUBSCRIBABLE, Subscriptions
 from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheFeed, TheSubscriptions
 

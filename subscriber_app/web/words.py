@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
-from subscriber_app.faults import Fault, FaultMode, Mishap, MishapKind
-from subscriber_app.faults.mishaps import DEFAULT_LOCATION
+from subscriber_app.faults import Fault, FaultAction, FaultActionKind, FaultMode
+from subscriber_app.faults.actions import DEFAULT_LOCATION
 from subscriber_app.vocabulary import Reason, StepName
 
 STEP_LABELS = {
@@ -71,11 +71,11 @@ FAULT_SENTENCES = {
 }
 
 MISHAP_WORDS = {
-    MishapKind.STATUS: "is answered {status}{header}",
-    MishapKind.SLOW: "is answered {seconds} s late",
-    MishapKind.TIMEOUT: "is not answered",
-    MishapKind.DROP: "has its connection closed",
-    MishapKind.ACCEPT_THEN_500: "is booked, and answered 500",
+    FaultActionKind.STATUS: "is answered {status}{header}",
+    FaultActionKind.SLOW: "is answered {seconds} s late",
+    FaultActionKind.TIMEOUT: "is not answered",
+    FaultActionKind.DROP: "has its connection closed",
+    FaultActionKind.ACCEPT_THEN_500: "is booked, and answered 500",
 }
 
 FAULT_CHIPS = {
@@ -107,14 +107,14 @@ def _facts(fault: Fault) -> dict[str, object]:
     return fault.document() | sequence | {"header": _header(mishap)}
 
 
-def _meets(mishap: Mishap | None) -> str:
+def _meets(mishap: FaultAction | None) -> str:
     if mishap is None:
         return "is treated as it should be"
     facts = {"status": mishap.status, "seconds": mishap.seconds, "header": _header(mishap)}
     return MISHAP_WORDS[mishap.kind].format(**facts)
 
 
-def _header(mishap: Mishap | None) -> str:
+def _header(mishap: FaultAction | None) -> str:
     if mishap is None or mishap.status is None:
         return ""
     if mishap.retry_after is not None:

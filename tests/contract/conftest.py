@@ -13,19 +13,19 @@ from typing import Any
 import httpx
 import pytest
 
-from shop.announcements import ChangeFeed
 from shop.app import create_app as create_shop
 from shop.config import Settings as ShopSettings
-from shop.database import Database
+from shop.database.transactions import Database
+from shop.redis.change_feed import ChangeFeed
 from shop.redis.wake_ups import WakeUps
+from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.dispatcher import Dispatcher
 from shop.webhooks.engine.http_client import HttpClient
 from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.retries import RetrySchedule
-from shop.webhooks.vault import Vault
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
-from subscriber_app.hanging_up import HangUpProtocol
+from subscriber_app.lab.connection_reset import HangUpProtocol
 from tests.serving import free_port, port_of, serving
 from tests.waiting import eventually
 
@@ -38,7 +38,7 @@ class World:
     subscriber: httpx.AsyncClient
     dispatcher: Dispatcher
     database: Database  # the shop's
-    vault: Vault  # the shop's
+    encryption: Encryption  # the shop's
 
     async def buy(self, **items: int) -> dict[str, Any]:
         """Order so many of each product; the answer of ``POST /v1/orders``."""
@@ -121,7 +121,7 @@ async def both(
     client = HttpClient(shop_settings.url_policy, timeout_seconds=patience)
     wake_ups = WakeUps(shop_settings.resolved_redis_url)
     feed = ChangeFeed(shop_settings.resolved_redis_url)
-    vault = Vault.open(shop_settings.vault_key_file, shop_settings.secrets_key)
+    encryption = Encryption.open(shop_settings.secrets_key_file, shop_settings.secrets_key)
     rules = DeliverySettings(
         schedule=RetrySchedule((0, 0, 0)),
         request_timeout=timedelta(seconds=patience),
@@ -137,8 +137,8 @@ async def both(
         httpx.AsyncClient(base_url=shop_url) as shop,
         httpx.AsyncClient(base_url=subscriber_url) as subscriber,
     ):
-        dispatcher = Dispatcher(database, client, feed, wake_ups, vault, rules)
-        yield World(shop, subscriber, dispatcher, database, vault)
+        dispatcher = Dispatcher(database, client, feed, wake_ups, encryption, rules)
+        yield World(shop, subscriber, dispatcher, database, encryption)
         for part in (client, wake_ups, feed, database):
             await part.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shop.webhooks.signing import SignedContent, generate_secret, signature
+from shop.webhooks.rules.signing import SignedContent, generate_secret, signature
 
 pytestmark = pytest.mark.one_database("is about the README")
 

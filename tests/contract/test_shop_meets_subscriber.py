@@ -3,8 +3,8 @@
 import pytest
 from sqlmodel import update
 
-from shop.models import EndpointSecret
-from shop.webhooks.signing import generate_secret
+from shop.database.models import EndpointSecret
+from shop.webhooks.rules.signing import generate_secret
 from tests.contract.conftest import World, read
 
 FAIL = {"mode": "status", "status": 500}
@@ -57,7 +57,7 @@ async def test_a_subscriber_that_fails_is_tried_again_until_it_books(world: Worl
 
 async def test_a_delivery_signed_with_another_secret_is_rejected(world: World) -> None:
     async with world.database.writing() as session:
-        other = world.vault.lock(generate_secret())
+        other = world.encryption.encrypt(generate_secret())
         await session.exec(update(EndpointSecret).values(locked_secret=other))
 
     delivery = await world.deliver(await world.buy(hook=1))

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from shop.ids import new_uuid
 from shop.vocabulary import EventType
-from shop.webhooks.endpoint_secrets import MAX_LIVE_SECRETS
-from shop.webhooks.events import Event, serialise
-from shop.webhooks.signing import LiveSecret, SignedContent, generate_secret, signing_headers
+from shop.webhooks.endpoints.secrets import MAX_LIVE_SECRETS
+from shop.webhooks.rules.events import Event, serialize
+from shop.webhooks.rules.signing import LiveSecret, SignedContent, generate_secret, signing_headers
 from subscriber_app.checklist import Checklist, VerificationError
-from subscriber_app.events import MONEY_EVENTS, parse_event
-from subscriber_app.verification import Expectation, IncomingRequest, verify
+from subscriber_app.receiving.events import MONEY_EVENTS, parse_event
+from subscriber_app.receiving.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Result
 
 pytestmark = pytest.mark.one_database("is about the bytes that are sent")
@@ -43,7 +43,7 @@ def expect(*secrets: str, now: float = TIMESTAMP) -> Expectation:
 def test_every_amount_arrives_to_the_cent(value: int, event_type: EventType) -> None:
     event = Event(new_uuid(NOW), event_type, NOW, value, "ord_1")
 
-    read = parse_event(serialise(event))
+    read = parse_event(serialize(event))
 
     assert read.type_name == event.type
     assert read.id == str(event.id)
@@ -79,7 +79,7 @@ def test_as_many_secrets_as_may_be_live_at_once_fit_into_one_request() -> None:
 def test_every_event_that_the_shop_sends_is_known_to_the_subscriber() -> None:
     for event_type in EventType:
         event = Event(new_uuid(NOW), event_type, NOW, 100, None)
-        assert parse_event(serialise(event)).type == event_type.value
+        assert parse_event(serialize(event)).type == event_type.value
 
 
 def test_a_secret_of_another_endpoint_is_of_no_use() -> None:

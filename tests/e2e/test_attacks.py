@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, expect
 
-from subscriber_app.attacks import Attack
+from subscriber_app.lab.attacks import Attack
 from subscriber_app.web.attack_words import ATTACKS
 from tests.e2e.tabs import SOON_MS, SubscriberTab
 from tests.programs import buy, wait_until

@@ -34,7 +34,7 @@ from tests.programs import client
 SHOP_TOKEN = "the shop's own token"
 SUBSCRIBER_TOKEN = "the subscriber's token"
 TELEPHONE, LAPTOP, SCREEN = 390, 1280, 1920
-LARGEST_PAGE = 150_000  # bytes, with all that it loads, uncompressed
+MAX_PAGE_SIZE = 150_000  # bytes, with all that it loads, uncompressed
 # As browsers report what they do not take for success; on some pages it is what one came for.
 REFUSALS = r"status of 4\d\d"
 IS_TOO_WIDE = "document.scrollingElement.scrollWidth > window.innerWidth"
@@ -197,7 +197,7 @@ def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
     get_there(page)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     found = []
-    if (weight := page.evaluate(WEIGHT)) > LARGEST_PAGE:
+    if (weight := page.evaluate(WEIGHT)) > MAX_PAGE_SIZE:
         found.append(f"weighs {weight} bytes")
     page.evaluate(Axe().axe_script)
     for width in (LAPTOP, SCREEN, TELEPHONE):

@@ -32,7 +32,7 @@ def test_an_accepted_receipt_and_one_whose_body_was_written_again_explain_themse
     subscriber.open_live("/")
     open_receipt(subscriber, "rejected")
     diagnosis = subscriber.page.get_by_role("region", name="What went wrong")
-    expect(diagnosis).to_contain_text("the body was re-serialised")
+    expect(diagnosis).to_contain_text("the body was re-serialized")
     expect(diagnosis.get_by_role("region", name="Signed;")).to_have_text(request["body"])
     expect(diagnosis.get_by_role("region", name="Came;").locator("mark").first).to_have_text("·")
     expect(table(subscriber, "Signatures tried")).to_be_visible()  # what failed is open

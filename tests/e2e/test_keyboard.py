@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.programs import buy, set_fault, wait_until
 
-MOST_STOPS = 120  # more than any page has
+MAX_STOPS = 120  # more than any page has
 # The frame around what has the focus, in pixels.
 FRAME = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
 IS_IN_VIEW = """
@@ -22,7 +22,7 @@ HAS_FOCUS = "(element) => element === document.activeElement"
 def go_to(target: Locator, key: str = "Tab") -> None:
     """Press Tab until the target has the focus; every stop on the way there can be seen."""
     page = target.page
-    for _ in range(MOST_STOPS):
+    for _ in range(MAX_STOPS):
         page.keyboard.press(key)
         assert page.evaluate(FRAME) > 0, page.evaluate("document.activeElement.outerHTML")
         assert page.evaluate(IS_IN_VIEW), page.evaluate("document.activeElement.outerHTML")

@@ -28,7 +28,7 @@ def test_a_secret_that_cannot_be_unlocked(world: World, report: Report) -> None:
         wait_for(lambda: states_of(world, endpoint_id) == {"failed": ORDERS}, "all tries are made")
 
         errors = books.of_shop(f"SELECT DISTINCT error, error_detail {OF_ENDPOINT}", endpoint_id)
-        assert errors == [("internal_error", "KeyLost")]
+        assert errors == [("internal_error", "DecryptionFailed")]
         assert receiver.requests == []
         assert_is_not_blamed(world, endpoint_id)
 

@@ -12,7 +12,7 @@ from tests.integration.shop.conftest import process
 from tests.waiting import wait_for
 
 SECRET = "hunter2"
-OF_THE_SHOP = ("shop", "shop.worker", "shop.migrations", "hookshop.demo")
+OF_THE_SHOP = ("shop", "shop.worker", "shop.database.migrations", "hookshop.demo")
 
 
 def start(module: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,7 @@ def test_wrong_settings_of_the_subscriber_stop_it(tmp_path: Path) -> None:
     [
         ("shop", "SHOP_DATABASE_URL"),
         ("shop.worker", "SHOP_DATABASE_URL"),
-        ("shop.migrations", "SHOP_DATABASE_URL"),
+        ("shop.database.migrations", "SHOP_DATABASE_URL"),
         ("subscriber_app", "SUBSCRIBER_DATABASE_URL"),
     ],
 )
@@ -81,7 +81,9 @@ def test_a_file_that_is_no_database_is_refused(module: str, variable: str, tmp_p
     assert line == f"{module}: {variable}: the database cannot be used: file is not a database"
 
 
-@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations", "subscriber_app"])
+@pytest.mark.parametrize(
+    "module", ["shop", "shop.worker", "shop.database.migrations", "subscriber_app"]
+)
 def test_a_var_that_cannot_be_a_folder_is_refused(module: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

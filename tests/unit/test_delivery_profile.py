@@ -43,7 +43,7 @@ def test_each_part_of_a_delivery_is_the_work_of_a_module_that_exists(part: str) 
 
 
 def test_a_library_that_is_called_belongs_to_the_part_that_calls_it() -> None:
-    announcing = stack_of("redis.client", "shop.announcements", "shop.worker", "asyncio.events")
+    announcing = stack_of("redis.client", "shop.redis.change_feed", "shop.worker", "asyncio.events")
 
     assert part_of(announcing) == "announce"
 

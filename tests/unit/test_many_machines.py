@@ -11,7 +11,7 @@ import pytest
 import yaml
 from sqlalchemy.pool import QueuePool
 
-from shop import on_postgres
+from shop.database import postgresql
 from tests.unit.test_documentation import README, ROOT, SETTINGS
 
 SECTION = README.split("\n## On many machines\n")[1].split("\n## ")[0]
@@ -39,7 +39,7 @@ def services() -> dict[str, Any]:
 def test_the_number_of_connections_is_given_once_and_as_it_is() -> None:
     pools = {
         engine.sync_engine: cast(QueuePool, engine.sync_engine.pool)
-        for engine in on_postgres.open_engines("postgresql+asyncpg://db/shop")
+        for engine in postgresql.open_engines("postgresql+asyncpg://db/shop")
     }
     most = sum(pool.size() + pool._max_overflow for pool in pools.values())  # noqa: SLF001
 
@@ -96,8 +96,8 @@ def test_both_examples_share_the_keys_between_machines() -> None:
 
 
 def test_every_metric_that_is_named_exists() -> None:
-    told = (ROOT / "shop" / "metrics.py").read_text()
-    told += (ROOT / "subscriber_app" / "metrics.py").read_text()
+    told = (ROOT / "shop" / "webhooks" / "queries" / "metrics.py").read_text()
+    told += (ROOT / "subscriber_app" / "receiving" / "metrics.py").read_text()
 
     for name in re.findall(
         r"`hookshop_(?:subscriber_)?([a-z_]+?)(?:_total)?(?:\{[a-z,]+\})?`", SECTION

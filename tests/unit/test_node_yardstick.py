@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from benchmarks.yardsticks import NODE_FOLDER
-from shop.webhooks.signing import generate_secret
+from shop.webhooks.rules.signing import generate_secret
 
 SIGN = """
 import { signingHeaders } from "./signing.mjs";

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct, convert
 
 from hookshop.webkit.times import rfc3339_ms
-from shop.models import Attempt, Message
+from shop.database.models import Attempt, Message
 
 
 class RequestDocument(Struct):

@@ -11,27 +11,27 @@ from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.list_query import check_search
 from hookshop.webkit.times import rfc3339
-from shop.announcements import Change
-from shop.models import Delivery
-from shop.sales import counted_from, read_sales
+from shop.database.models import Delivery
+from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
-from shop.web.found import no_such_delivery
-from shop.webhooks.by_hand import cancel, resend
-from shop.webhooks.log import (
-    LARGEST_PAGE,
+from shop.web.lookups import no_such_delivery
+from shop.webhooks.manual_actions import cancel, resend
+from shop.webhooks.queries.deliveries import (
+    MAX_PAGE_SIZE,
     DeliveryFilter,
     find_delivery,
     list_deliveries,
     read_stats,
 )
+from shop.webhooks.queries.sales import counted_from, read_sales
 
 NOT_NOW = "it is being sent right now, or its endpoint is disabled or deleted"
 
 # Litestar keeps the parameter name "state" for itself.
 InState = Annotated[DeliveryState | None, QueryParameter(name="state")]
-Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE)]
 
 
 class DeliveryDocument(Struct):

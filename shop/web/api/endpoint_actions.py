@@ -11,19 +11,19 @@ from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.times import rfc3339_ms, utc_now
-from shop.announcements import Change
-from shop.database import Database
-from shop.models import Endpoint
+from shop.database.models import Endpoint
+from shop.database.transactions import Database
+from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus
 from shop.web.api.endpoints import no_such_endpoint
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault, TheWakeUps
-from shop.webhooks import endpoints
-from shop.webhooks.by_hand import ping
-from shop.webhooks.endpoint_secrets import rotate
+from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings, TheWakeUps
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.secrets import rotate
+from shop.webhooks.manual_actions import ping
 from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover
 
 ONE_DAY_SECONDS = 24 * 3600
-LONGEST_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
+MAX_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
 
 
 class RotateSecret(Struct, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ class RotateSecret(Struct, forbid_unknown_fields=True):
     ``replace_oldest``: where five secrets are live, end the oldest at once.
     """
 
-    grace_seconds: Annotated[int, Meta(ge=0, le=LONGEST_GRACE_SECONDS)] = ONE_DAY_SECONDS
+    grace_seconds: Annotated[int, Meta(ge=0, le=MAX_GRACE_SECONDS)] = ONE_DAY_SECONDS
     replace_oldest: bool = False
 
 
@@ -96,7 +96,7 @@ async def rotate_secret(
     endpoint_id: FromPath[str],
     data: JSONBody[RotateSecret],
     database: TheDatabase,
-    vault: TheVault,
+    encryption: TheEncryption,
     feed: TheFeed,
 ) -> RotatedSecret:
     """Make a new secret. Until the grace is over both sign, and the oldest signs the token.
@@ -110,7 +110,7 @@ async def rotate_secret(
             session,
             endpoint_id,
             grace=grace,
-            vault=vault,
+            encryption=encryption,
             now=now,
             replace_oldest=data.replace_oldest,
         )
@@ -164,7 +164,7 @@ async def _insist_on_enabled(database: Database, endpoint_id: str) -> Endpoint:
 
 async def _existing(database: Database, endpoint_id: str) -> Endpoint:
     async with database.reading() as session:
-        endpoint = await endpoints.find(session, endpoint_id)
+        endpoint = await registry.find(session, endpoint_id)
     if endpoint is None:
         raise no_such_endpoint(endpoint_id)
     return endpoint

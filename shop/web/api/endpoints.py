@@ -14,13 +14,13 @@ from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
 from hookshop.webkit.times import rfc3339, rfc3339_ms, utc_now
-from shop.announcements import Change
-from shop.models import Endpoint
+from shop.database.models import Endpoint
+from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus, EventType
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
-from shop.webhooks import deletion, endpoints
-from shop.webhooks.endpoint_secrets import list_live
-from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
+from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings
+from shop.webhooks.endpoints import deletion, registry
+from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
+from shop.webhooks.endpoints.secrets import list_live
 
 Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION_LENGTH)]
 
@@ -106,14 +106,18 @@ async def register_endpoint(
     data: JSONBody[RegisterEndpoint],
     settings: TheSettings,
     database: TheDatabase,
-    vault: TheVault,
+    encryption: TheEncryption,
     feed: TheFeed,
 ) -> RegisteredEndpoint:
     """Register a URL. 409: it is registered already; 422: the URL policy refuses it."""
     wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
     async with database.writing() as session:
-        registered = await endpoints.register(
-            session, wanted, policy=settings.url_policy, vault=vault, now=datetime.now(UTC)
+        registered = await registry.register(
+            session,
+            wanted,
+            policy=settings.url_policy,
+            encryption=encryption,
+            now=datetime.now(UTC),
         )
     endpoint = registered.endpoint
     await feed.announce(Change("endpoint", endpoint.id))
@@ -133,7 +137,7 @@ async def register_endpoint(
 async def list_endpoints(database: TheDatabase) -> EndpointList:
     """All endpoints, newest first."""
     async with database.reading() as session:
-        found = await endpoints.list_all(session)
+        found = await registry.list_all(session)
     return EndpointList(data=[_document(endpoint) for endpoint in found])
 
 
@@ -143,7 +147,7 @@ async def get_endpoint(
 ) -> EndpointDetails:
     """One endpoint; of its secrets the public names, and until when each signs."""
     async with database.reading() as session:
-        endpoint = await endpoints.find(session, endpoint_id)
+        endpoint = await registry.find(session, endpoint_id)
         if endpoint is None:
             raise no_such_endpoint(endpoint_id)
         return await _details(session, endpoint, issuer=settings.base_url)
@@ -165,7 +169,7 @@ async def change_endpoint(
         status=None if data.status is UNSET else EndpointStatus(data.status),
     )
     async with database.writing() as session:
-        endpoint = await endpoints.change(session, endpoint_id, wanted)
+        endpoint = await registry.change(session, endpoint_id, wanted)
         if endpoint is None:
             raise no_such_endpoint(endpoint_id)
         details = await _details(session, endpoint, issuer=settings.base_url)

@@ -15,17 +15,17 @@ from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.plain_text import MAX_NAME_LENGTH, insist_on_line
 from hookshop.webkit.times import rfc3339_ms
-from shop.announcements import Change
-from shop.catalog import CATALOG
-from shop.database import Database
-from shop.fulfilment import Told, refund, ship
-from shop.idempotency import IdempotencyKey, find_earlier, remember
-from shop.models import Order, OrderLine
-from shop.orders import LARGEST_QUANTITY, SMALLEST_QUANTITY, Item, find_order, place_order
+from shop.database.models import Order, OrderLine
+from shop.database.transactions import Database
+from shop.orders.catalog import CATALOG
+from shop.orders.fulfilment import Told, refund, ship
+from shop.orders.idempotency import IdempotencyKey, find_earlier, remember
+from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, find_order, place_order
+from shop.redis.change_feed import Change
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 
-LARGEST_ORDER = 50  # lines
-Quantity = Annotated[int, Meta(ge=SMALLEST_QUANTITY, le=LARGEST_QUANTITY)]
+MAX_ORDER_LINES = 50  # lines
+Quantity = Annotated[int, Meta(ge=MIN_QUANTITY, le=MAX_QUANTITY)]
 CustomerName = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 
 ClientsKey = Annotated[
@@ -47,7 +47,7 @@ class OrderItem(Struct, forbid_unknown_fields=True):
 class NewOrder(Struct, forbid_unknown_fields=True):
     """Body of ``POST /v1/orders``."""
 
-    items: Annotated[list[OrderItem], Meta(min_length=1, max_length=LARGEST_ORDER)]
+    items: Annotated[list[OrderItem], Meta(min_length=1, max_length=MAX_ORDER_LINES)]
     customer_name: CustomerName = ""
 
     def __post_init__(self) -> None:

@@ -9,13 +9,13 @@ from litestar.response import Redirect
 
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
-from shop.announcements import Change
+from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
-from shop.web.found import no_such_delivery
-from shop.webhooks.by_hand import cancel, resend
-from shop.webhooks.log import DeliveryDetail, find_delivery
+from shop.web.lookups import no_such_delivery
+from shop.webhooks.manual_actions import cancel, resend
+from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery
 
 
 @post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from shop.models import Attempt
+from shop.database.models import Attempt
 from shop.web.deliveries.curl import as_curl
-from shop.web.deliveries.links import own_record
-from shop.web.deliveries.spans import milliseconds
+from shop.web.deliveries.links import describedby_link
 from shop.web.deliveries.wire import (
     ERROR_MEANINGS,
     body_text,
@@ -17,6 +16,7 @@ from shop.web.deliveries.wire import (
     status_meaning,
     visible_text,
 )
+from shop.web.formatting import milliseconds
 from shop.webhooks.engine.stopwatch import Phase
 from shop.webhooks.rules.responses import Outcome, outcome_of
 
@@ -45,8 +45,8 @@ class AttemptView:
 
     ``outcome``: ``200 OK`` or the error's name. ``explanation``: what that means for the delivery.
     ``error_detail``: what the network library said. ``phases``: where the time went, as far as it
-    is known. ``curl``: empty when nothing was sent. ``own_record``: where the endpoint itself says
-    that it keeps this request.
+    is known. ``curl``: empty when nothing was sent. ``describedby_link``: where the endpoint
+    itself says that it keeps this request.
     """
 
     number: int
@@ -68,7 +68,7 @@ class AttemptView:
     response_pretty: str | None
     response_size: int
     truncated: bool
-    own_record: str | None
+    describedby_link: str | None
 
 
 # A live page shows the same answers again and again, and a stranger can make one that takes a
@@ -110,7 +110,7 @@ def _view(attempt: Attempt, body: bytes) -> AttemptView:
         response_pretty=response_pretty,
         response_size=len(raw),
         truncated=attempt.response_truncated,
-        own_record=own_record(came.get("link", ""), attempt.request_url),
+        describedby_link=describedby_link(came.get("link", ""), attempt.request_url),
     )
 
 

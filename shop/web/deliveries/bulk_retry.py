@@ -11,13 +11,13 @@ from litestar.response import Redirect, Template
 from hookshop.webkit.datetime_input import read_moment
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.times import utc_now
-from shop.announcements import Change
-from shop.database import Database
+from shop.database.transactions import Database
+from shop.redis.change_feed import Change
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed
-from shop.web.sent_again import with_sent_again
-from shop.webhooks import endpoints
-from shop.webhooks.log_search import searchable
+from shop.web.flash import with_sent_again
+from shop.webhooks.endpoints import registry
+from shop.webhooks.queries.search import searchable
 from shop.webhooks.recovery import count_undelivered, count_unreachable, resend_undelivered
 
 AnyRequest = Request[Any, Any, Any]
@@ -59,7 +59,7 @@ async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Re
 async def _in_words(database: Database, query: LogQuery) -> list[tuple[str, str]]:
     """The filter as names and values for people."""
     async with database.reading() as session:
-        endpoint = await endpoints.find(session, searchable(query.endpoint_id))
+        endpoint = await registry.find(session, searchable(query.endpoint_id))
     words = [
         ("State", query.state),
         ("Endpoint", endpoint.webhook_url if endpoint else query.endpoint_id),

@@ -13,16 +13,16 @@ from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.live import Region, live_stream
 from shop.config import Settings
-from shop.database import Database
-from shop.models import Attempt
+from shop.database.models import Attempt
+from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.attempts import view_attempts
-from shop.web.deliveries.holding import held_back_by, may_resend
-from shop.web.deliveries.timeline import build_timeline, summarise
+from shop.web.deliveries.hold_reason import held_back_by, may_resend
+from shop.web.deliveries.timeline import build_timeline, summarize
 from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.found import no_such_delivery
-from shop.webhooks.log import (
+from shop.web.lookups import no_such_delivery
+from shop.webhooks.queries.deliveries import (
     DeliveryDetail,
     DeliveryFilter,
     LogRow,
@@ -32,9 +32,9 @@ from shop.webhooks.log import (
 from shop.webhooks.rules.retries import RetrySchedule
 
 ALL = "all"
-MOST_SIBLINGS = 20  # further deliveries of the same message
+MAX_SIBLINGS = 20  # further deliveries of the same message
 # Attempts that are shown in full unless more are asked for; each live update sends them anew.
-MOST_IN_FULL = 5
+MAX_IN_FULL = 5
 # Then it is as many as the longest schedule has, twice. Each may have 16 KiB of a stranger's bytes,
 # so a page that grew with every attempt could keep the shop busy for seconds.
 MAX_IN_FULL = 20
@@ -98,7 +98,7 @@ class _View:
     def shown(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
         """Those of a delivery's attempts that are shown in full."""
         if not self.attempts:
-            return attempts[-MOST_IN_FULL:]
+            return attempts[-MAX_IN_FULL:]
         last = len(attempts) if self.attempts == ALL else min(len(attempts), int(self.attempts))
         return attempts[max(0, last - MAX_IN_FULL) : last]
 
@@ -118,7 +118,7 @@ def _region(database: Database, view: _View) -> Region:
                 raise no_such_delivery(view.delivery_id, view.settings)
             of_message = DeliveryFilter(message_id=found.message.id)
             # Two more than shown: this delivery is among them, and one tells whether more follow.
-            page = await list_deliveries(session, of_message, limit=MOST_SIBLINGS + 2)
+            page = await list_deliveries(session, of_message, limit=MAX_SIBLINGS + 2)
         return {
             **_standing(found, datetime.now(UTC)),
             # Apart from the event loop: it makes a stranger's bytes readable.
@@ -148,7 +148,7 @@ def _attempts(found: DeliveryDetail, view: _View) -> dict[str, Any]:
     shown, newest = view.shown(found.attempts), len(found.attempts)
     return {
         "timeline": timeline,
-        "summary": summarise(found.delivery, timeline),
+        "summary": summarize(found.delivery, timeline),
         "attempt_count": newest,
         "attempts": view_attempts(shown, found.message.body),
         "shown_from": shown[0].number if shown else 1,
@@ -163,6 +163,6 @@ def _message(found: DeliveryDetail, rows: Sequence[LogRow]) -> dict[str, Any]:
         "message": found.message,
         "body": body_text(found.message.body),
         "pretty_body": pretty_json(found.message.body),
-        "siblings": siblings[:MOST_SIBLINGS],
-        "more_siblings": len(siblings) > MOST_SIBLINGS,
+        "siblings": siblings[:MAX_SIBLINGS],
+        "more_siblings": len(siblings) > MAX_SIBLINGS,
     }

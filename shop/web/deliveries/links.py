@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 RELATION = "describedby"
-LONGEST_HEADER = 4000
+MAX_HEADER_LENGTH = 4000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # RFC 8288, section 3: <target>; name=value; name="quoted value", <another target> …
@@ -21,12 +21,12 @@ _PARAMETER = re.compile(
 _URI_REFERENCE = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
 
 
-def own_record(link_header: str, request_url: str) -> str | None:
+def describedby_link(link_header: str, request_url: str) -> str | None:
     """The first link of this relation with the same origin as the request, or None.
 
     ``link_header``: the value of ``Link``, several joined by commas.
     """
-    for target, parameters in _links(link_header[:LONGEST_HEADER]):
+    for target, parameters in _links(link_header[:MAX_HEADER_LENGTH]):
         relations = parameters.get("rel", "").lower().split()
         # With an anchor, the link is about something else than this answer (RFC 8288, 3.2).
         if RELATION in relations and "anchor" not in parameters:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from hookshop.webkit.list_query import ListQuery, one_of
 from shop.vocabulary import DeliveryState, EventType
-from shop.webhooks.log import DeliveryFilter
+from shop.webhooks.queries.deliveries import DeliveryFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,18 +12,18 @@ from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.list_query import PERIOD_CHOICES
 from hookshop.webkit.live import Region, live_stream
-from shop.database import Database
+from shop.database.transactions import Database
 from shop.vocabulary import EventType
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.sent_again import read_sent_again
-from shop.webhooks import endpoints
-from shop.webhooks.log import count_by_state, count_newer, list_deliveries
+from shop.web.flash import read_sent_again
+from shop.webhooks.endpoints import registry
+from shop.webhooks.queries.deliveries import count_by_state, count_newer, list_deliveries
 from shop.webhooks.rules.retries import RetrySchedule
 
 PAGE_SIZE = 30  # with six attempts each they still load in 150 kB
-MOST_COUNTED = 1000  # newer deliveries: beyond it, nobody cares how many exactly
+MAX_COUNTED = 1000  # newer deliveries: beyond it, nobody cares how many exactly
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -36,7 +36,7 @@ async def show_deliveries(
     query = LogQuery.read(request.query_params)
     context = await _log_region(database, query, settings.retry_schedule).read()
     async with database.reading() as session:
-        standing = await endpoints.list_all(session)
+        standing = await registry.list_all(session)
     context["sent_again"] = read_sent_again(request.query_params)
     context["live_address"] = query.live_address()
     context["endpoint_choices"] = [("", "any")] + [(one.id, one.webhook_url) for one in standing]
@@ -71,13 +71,13 @@ def _log_region(database: Database, query: LogQuery, schedule: RetrySchedule) ->
             counts = {} if query.is_narrow else await count_by_state(session)
             newer = 0
             if query.newest:
-                newer = await count_newer(session, wanted, than=query.newest, most=MOST_COUNTED)
+                newer = await count_newer(session, wanted, than=query.newest, most=MAX_COUNTED)
         return {
             "rows": rows,
             "query": query,
             "tabs": query.tabs(counts),
             "newer": newer,
-            "newer_is_more": newer == MOST_COUNTED,
+            "newer_is_more": newer == MAX_COUNTED,
             "newest_address": query.address() if query.cursor else None,
             "older_address": query.address(cursor=page.next_cursor) if page.next_cursor else None,
             "retry_address": query.address("/deliveries/retry") if rows else None,

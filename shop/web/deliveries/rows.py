@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.models import Attempt, Delivery
+from shop.database.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, Trigger
-from shop.web.deliveries.holding import held_back_by, may_resend
-from shop.webhooks.log import LogRow, newest_attempts
+from shop.web.deliveries.hold_reason import held_back_by, may_resend
+from shop.webhooks.queries.deliveries import LogRow, newest_attempts
 from shop.webhooks.rules.responses import Outcome, outcome_of
 from shop.webhooks.rules.retries import RetrySchedule
 
-MOST_MARKS = 12
+MAX_MARKS = 12
 NEVER = RetrySchedule(())
 
 
@@ -61,7 +61,7 @@ async def read_rows(
 ) -> list[Row]:
     """Read what the rows need besides. Without a ``schedule``, attempts to come are not shown."""
     ids = [row.delivery.id for row in found]
-    attempts = await newest_attempts(session, ids, most=MOST_MARKS)
+    attempts = await newest_attempts(session, ids, most=MAX_MARKS)
     now = datetime.now(UTC)
     return [view_row(row, attempts.get(row.delivery.id, ()), schedule, now) for row in found]
 
@@ -75,14 +75,14 @@ def view_row(
     is_sending = delivery.state is DeliveryState.SENDING
     marks = [_mark(attempt) for attempt in attempts] + [Mark.SENDING] * is_sending
     # What has happened comes before what may happen, where there is no room for both.
-    shown = (marks + [Mark.TO_COME] * coming)[:MOST_MARKS] if len(marks) < MOST_MARKS else marks
+    shown = (marks + [Mark.TO_COME] * coming)[:MAX_MARKS] if len(marks) < MAX_MARKS else marks
     return Row(
         delivery,
         found.webhook_url,
         found.order_id,
         found.value_cents,
-        marks=shown[-MOST_MARKS:],
-        left_out=max(0, delivery.attempt_count - len(marks[-MOST_MARKS:]) + is_sending),
+        marks=shown[-MAX_MARKS:],
+        left_out=max(0, delivery.attempt_count - len(marks[-MAX_MARKS:]) + is_sending),
         story=_story(delivery, attempts, coming),
         last_outcome=_outcome(attempts[-1]) if attempts else "",
         held_back_by=held_back_by(delivery, found.endpoint, now),

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shop.models import Attempt, Delivery
+from shop.database.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, Trigger
-from shop.web.deliveries.spans import signed_span, span
 from shop.web.deliveries.waits import Bar, Wait
 from shop.web.deliveries.wire import outcome_text
+from shop.web.formatting import signed_span, span
 from shop.webhooks.rules.responses import Outcome, outcome_of
 from shop.webhooks.rules.retries import Delay, RetrySchedule
 
-MOST_TO_COME = 12
+MAX_TO_COME = 12
 NOTABLY_LATE_SECONDS = 1.0
 
 
@@ -89,13 +89,13 @@ def _to_come(delivery: Delivery, schedule: RetrySchedule, begin: datetime) -> It
     trigger = delivery.next_trigger
     yield Step(number, standing, at, _after(begin, at), Wait(delay, trigger=trigger), at)
     steps = number - delivery.reconnect_count - (trigger is Trigger.RECONNECT)
-    for seconds in schedule.delays_after(steps)[: MOST_TO_COME - 1]:
+    for seconds in schedule.delays_after(steps)[: MAX_TO_COME - 1]:
         at += timedelta(seconds=seconds)
         number += 1
         yield Step(number, "later", at, _after(begin, at), Wait(Delay(seconds), is_decided=False))
 
 
-def summarise(delivery: Delivery, steps: Sequence[Step]) -> str:
+def summarize(delivery: Delivery, steps: Sequence[Step]) -> str:
     """The timeline in one sentence."""
     made = sum(step.standing == "made" for step in steps)
     attempts = f"{made} attempt{'' if made == 1 else 's'}"

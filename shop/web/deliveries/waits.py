@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shop.vocabulary import Trigger
-from shop.web.deliveries.spans import signed_span, span
+from shop.web.formatting import signed_span, span
 from shop.webhooks.rules.retries import Delay
 
-SHORTEST_BAR_SECONDS = 0.2  # a shorter wait is told in words only
-FULL_BAR, SHORTEST_BAR = 97.0, 6.0  # per cent of its column; the mark at its end needs some room
+MIN_BAR_SECONDS = 0.2  # a shorter wait is told in words only
+FULL_BAR, MIN_BAR_PERCENT = 97.0, 6.0  # per cent of its column; the mark at its end needs some room
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class Wait:
 
     def bar(self, longest: float) -> Bar | None:
         """As a picture, on the scale of the longest wait beside it; None if there is too little."""
-        if self.total < SHORTEST_BAR_SECONDS:
+        if self.total < MIN_BAR_SECONDS:
             return None
-        length = max(FULL_BAR * math.log1p(self.total) / math.log1p(longest), SHORTEST_BAR)
+        length = max(FULL_BAR * math.log1p(self.total) / math.log1p(longest), MIN_BAR_PERCENT)
 
         def place(seconds: float) -> float:
             return round(seconds / self.total * length, 2)

@@ -10,7 +10,7 @@ import unicodedata
 from functools import lru_cache
 from http import HTTPStatus
 
-from shop.models import Attempt
+from shop.database.models import Attempt
 
 DEEPEST_NESTING = 20  # beyond it, indented lines are mostly blank
 

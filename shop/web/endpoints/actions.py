@@ -13,17 +13,17 @@ from litestar.response import Redirect, Template
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.times import utc_now
-from shop.announcements import Change
-from shop.models import Endpoint
+from shop.database.models import Endpoint
+from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Edit
-from shop.web.found import existing_endpoint, no_such_endpoint
-from shop.webhooks import endpoints
-from shop.webhooks.by_hand import ping
-from shop.webhooks.deletion import delete_endpoint
-from shop.webhooks.endpoints import EndpointChange
-from shop.webhooks.log import count_by_state
+from shop.web.lookups import existing_endpoint, no_such_endpoint
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.deletion import delete_endpoint
+from shop.webhooks.endpoints.registry import EndpointChange
+from shop.webhooks.manual_actions import ping
+from shop.webhooks.queries.deliveries import count_by_state
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -36,11 +36,11 @@ async def change_status(
     """Pause the endpoint, or make it ``active``: resume it, or enable it again."""
     wanted = (await read_form(request)).text("status")
     async with database.writing() as session:
-        endpoint = await endpoints.find(session, endpoint_id)
+        endpoint = await registry.find(session, endpoint_id)
         if endpoint is None:
             raise no_such_endpoint(endpoint_id)
         change = EndpointChange(status=_possible_status(endpoint, wanted))
-        await endpoints.change(session, endpoint_id, change)
+        await registry.change(session, endpoint_id, change)
     await feed.announce(Change("endpoint", endpoint_id))
     return _to_endpoint(endpoint_id)
 
@@ -62,7 +62,7 @@ async def edit(
     if form.errors:
         return _edit_page(endpoint, form)
     async with database.writing() as session:
-        changed = await endpoints.change(session, endpoint_id, form.change)
+        changed = await registry.change(session, endpoint_id, form.change)
     if changed is None:  # deleted a moment ago
         raise no_such_endpoint(endpoint_id)
     await feed.announce(Change("endpoint", endpoint_id))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from hookshop.webkit.forms import Form
 from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, text_problem
-from shop.models import Endpoint
+from shop.database.models import Endpoint
 from shop.vocabulary import EventType
-from shop.webhooks.endpoints import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
+from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 
 EVENT_TYPE_CHOICES = [(one.value, one.value) for one in SUBSCRIBABLE_EVENT_TYPES]
 

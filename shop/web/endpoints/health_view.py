@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shop.web.charts import Chart, Series, bar_chart
 from shop.web.figure_words import counted, milliseconds, percent, tone_of_rate
-from shop.webhooks.health import Health
+from shop.webhooks.queries.endpoint_health import Health
 
 
 @dataclass(frozen=True, slots=True)

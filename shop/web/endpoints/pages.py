@@ -12,23 +12,23 @@ from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
-from shop.announcements import Change
-from shop.database import Database
+from shop.database.transactions import Database
+from shop.redis.change_feed import Change
 from shop.web.deliveries.rows import read_rows
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheVault
+from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
 from shop.web.endpoints.health_view import view_health
 from shop.web.endpoints.recovery import PERIOD_CHOICES
 from shop.web.endpoints.secret_rotation import describe
-from shop.web.found import existing_endpoint
-from shop.web.sent_again import read_sent_again
-from shop.webhooks import endpoints
-from shop.webhooks.endpoint_secrets import list_live
-from shop.webhooks.endpoints import AlreadyRegistered
-from shop.webhooks.health import find_examples, read_health
-from shop.webhooks.log import DeliveryFilter, count_by_state, list_deliveries
-from shop.webhooks.urls import UrlRefused
-from shop.windows import Window
+from shop.web.flash import read_sent_again
+from shop.web.lookups import existing_endpoint
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.registry import AlreadyRegistered
+from shop.webhooks.endpoints.secrets import list_live
+from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, list_deliveries
+from shop.webhooks.queries.endpoint_health import find_examples, read_health
+from shop.webhooks.rules.time_buckets import Window
+from shop.webhooks.rules.urls import UrlRefused
 
 NEWEST_DELIVERIES = 10
 # A page of charts costs more to draw than a list, and figures that jump cannot be read.
@@ -58,7 +58,7 @@ async def register(
     request: AnyRequest,
     settings: TheSettings,
     database: TheDatabase,
-    vault: TheVault,
+    encryption: TheEncryption,
     feed: TheFeed,
 ) -> AnyResponse:
     """Register an endpoint; this answer is the only page that ever shows its secret."""
@@ -67,11 +67,11 @@ async def register(
         return await _list_page(database, form)
     try:
         async with database.writing() as session:
-            registered = await endpoints.register(
+            registered = await registry.register(
                 session,
                 form.new_endpoint,
                 policy=settings.url_policy,
-                vault=vault,
+                encryption=encryption,
                 now=datetime.now(UTC),
             )
     except UrlRefused as refusal:
@@ -128,7 +128,7 @@ async def _list_page(database: Database, form: Registration) -> Template:
 def _list_region(database: Database) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
-            return {"endpoints": await endpoints.list_all(session)}
+            return {"endpoints": await registry.list_all(session)}
 
     # Any: a delivery's answer may have disabled its endpoint. An equal list is not sent.
     return Region("endpoints", "shop/endpoints/_endpoints.html", read, lambda _change: True)
@@ -146,7 +146,7 @@ def _endpoint_region(database: Database, endpoint_id: str) -> Region:
             last_day = await read_health(session, endpoint_id, day)
             return {
                 # None once it is deleted, which someone looking at the page is told, too.
-                "endpoint": await endpoints.find(session, endpoint_id),
+                "endpoint": await registry.find(session, endpoint_id),
                 "secrets": describe(await list_live(session, endpoint_id, now=now), now=now),
                 "health": [view_health("hour", last_hour), view_health("day", last_day)],
                 "failures": last_day.failures,

@@ -15,14 +15,14 @@ from litestar.response import Redirect, Template
 from hookshop.webkit.datetime_input import EXAMPLE, read_moment
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.times import utc_now
-from shop.announcements import Change
 from shop.config import Settings
-from shop.database import Database
-from shop.models import Endpoint
+from shop.database.models import Endpoint
+from shop.database.transactions import Database
+from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.found import existing_endpoint
-from shop.web.sent_again import with_sent_again
+from shop.web.flash import with_sent_again
+from shop.web.lookups import existing_endpoint
 from shop.webhooks.recovery import Span, count_recoverable, recover
 
 ALL = "all"

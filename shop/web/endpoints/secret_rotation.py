@@ -14,13 +14,13 @@ from litestar.params import FromPath
 from litestar.response import Template
 
 from hookshop.webkit.forms import read_form
-from shop.announcements import Change
-from shop.database import Database
-from shop.models import Endpoint
-from shop.web.dependencies import TheDatabase, TheFeed, TheVault
+from shop.database.models import Endpoint
+from shop.database.transactions import Database
+from shop.redis.change_feed import Change
+from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed
 from shop.web.figure_words import age
-from shop.web.found import existing_endpoint
-from shop.webhooks.endpoint_secrets import (
+from shop.web.lookups import existing_endpoint
+from shop.webhooks.endpoints.secrets import (
     MAX_LIVE_SECRETS,
     TooManySecrets,
     list_live,
@@ -67,7 +67,7 @@ async def confirm_rotation(database: TheDatabase, endpoint_id: FromPath[str]) ->
 async def rotate_secret(
     request: AnyRequest,
     database: TheDatabase,
-    vault: TheVault,
+    encryption: TheEncryption,
     feed: TheFeed,
     endpoint_id: FromPath[str],
 ) -> AnyResponse:
@@ -85,7 +85,7 @@ async def rotate_secret(
                 session,
                 endpoint_id,
                 grace=grace,
-                vault=vault,
+                encryption=encryption,
                 now=now,
                 replace_oldest=replace_oldest,
             )

@@ -11,11 +11,11 @@ from litestar.response import Redirect, ServerSentEvent, Template
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
-from shop.announcements import Change, ChangeFeed
-from shop.catalog import CATALOG
-from shop.database import Database
-from shop.heartbeats import Heartbeats
-from shop.orders import Item, PlacedOrder, place_order
+from shop.database.transactions import Database
+from shop.orders.catalog import CATALOG
+from shop.orders.placing import Item, PlacedOrder, place_order
+from shop.redis.change_feed import Change, ChangeFeed
+from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.flow.picture import draw

@@ -14,10 +14,10 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from shop.heartbeats import BEAT_SECONDS, Heartbeats
-from shop.models import Delivery, Endpoint, Message, Order
+from shop.database.models import Delivery, Endpoint, Message, Order
+from shop.redis.guard import RedisGuard
+from shop.redis.heartbeats import BEAT_SECONDS, Heartbeats
 from shop.redis.wake_ups import WakeUps
-from shop.redis_patience import RedisPatience
 from shop.vocabulary import DeliveryState
 from shop.web.flow.facts import (
     MAX_COUNT,
@@ -26,14 +26,14 @@ from shop.web.flow.facts import (
     Facts,
     OrderFacts,
 )
-from shop.webhooks.events import value_of
+from shop.webhooks.rules.events import value_of
 
 NEWEST = 24
 FIRST = 12  # of the outstanding ones
 NEWEST_FAILED = 10
 NEWEST_ORDERS = 5
 REDIS_ANSWERS_WITHIN_SECONDS = 0.25
-REDIS_REST_SECONDS = 0.5
+REDIS_COOLDOWN_SECONDS = 0.5
 SIGNS_AFTER_SECONDS = 3 * BEAT_SECONDS
 
 
@@ -54,7 +54,7 @@ class EngineGauge:
     def __init__(self, wake_ups: WakeUps, heartbeats: Heartbeats) -> None:
         self._wake_ups = wake_ups
         self._heartbeats = heartbeats
-        self._patience = RedisPatience(REDIS_ANSWERS_WITHIN_SECONDS, rest=REDIS_REST_SECONDS)
+        self._patience = RedisGuard(REDIS_ANSWERS_WITHIN_SECONDS, cooldown=REDIS_COOLDOWN_SECONDS)
         self._silent_until = 0.0
 
     async def read(self) -> Engine:

@@ -10,14 +10,14 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
-from shop.announcements import Change, ChangeFeed
-from shop.fulfilment import NotPossible, Told, refund, ship
-from shop.models import Order
+from shop.database.models import Order
+from shop.orders.fulfilment import NotPossible, Told, refund, ship
+from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import EndpointStatus, EventType
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
-from shop.web.found import no_such_order
-from shop.webhooks import endpoints
+from shop.web.lookups import no_such_order
+from shop.webhooks.endpoints import registry
 
 
 @post("/orders/{order_id:str}/ship", include_in_schema=False)
@@ -38,7 +38,7 @@ async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Temp
     """Say what refunding will do, and ask: it cannot be undone."""
     async with database.reading() as session:
         order = await session.get(Order, order_id)
-        standing = await endpoints.list_all(session)
+        standing = await registry.list_all(session)
     if order is None:
         raise no_such_order(order_id)
     if order.refunded_at:

@@ -17,15 +17,15 @@ from litestar.response import ServerSentEvent, Template
 from hookshop.webkit.access import OPEN_TO_ALL, may_manage
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.live import Region, live_stream
-from shop.announcements import Change
 from shop.config import Settings
-from shop.database import Database
-from shop.models import Order
-from shop.orders import find_order, list_orders
+from shop.database.models import Order
+from shop.database.transactions import Database
+from shop.orders.placing import find_order, list_orders
+from shop.redis.change_feed import Change
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.found import no_such_order
-from shop.webhooks.log import LARGEST_PAGE, DeliveryFilter, LogRow, list_deliveries
+from shop.web.lookups import no_such_order
+from shop.webhooks.queries.deliveries import MAX_PAGE_SIZE, DeliveryFilter, LogRow, list_deliveries
 
 PAGE_SIZE = 50
 _ORDER_ID = re.compile(r"ord_[0-9a-f]{32}", re.ASCII)
@@ -96,7 +96,7 @@ def _order_region(
         async with database.reading() as session:
             found = await find_order(session, order_id)
             page = await list_deliveries(
-                session, DeliveryFilter(order_id=order_id), limit=LARGEST_PAGE
+                session, DeliveryFilter(order_id=order_id), limit=MAX_PAGE_SIZE
             )
             rows = await read_rows(session, page.rows, settings.retry_schedule)
         if found is None:

@@ -1,6 +1,7 @@
 """The overview's page, live.
 
-What it shows is read in ``shop.figures`` and put into words and charts in ``view``.
+What it shows is read in ``webhooks.queries.dashboard_stats`` and put into words and charts in
+``view``.
 """
 
 from datetime import UTC, datetime
@@ -10,16 +11,16 @@ from litestar import Request, get
 from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.live import Region, live_stream
-from shop import figures
-from shop.database import Database
-from shop.heartbeats import Heartbeats
+from shop.database.transactions import Database
+from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.overview.view import Reading, view
-from shop.webhooks import endpoints
-from shop.webhooks.health import by_reason, find_examples
-from shop.webhooks.log import read_stats
-from shop.windows import Window
+from shop.webhooks.endpoints import registry
+from shop.webhooks.queries import dashboard_stats
+from shop.webhooks.queries.deliveries import read_stats
+from shop.webhooks.queries.endpoint_health import by_reason, find_examples
+from shop.webhooks.rules.time_buckets import Window
 
 # Figures that jump ten times a second cannot be read; and each costs a look at the database.
 PAUSE_SECONDS = 0.5
@@ -68,20 +69,20 @@ async def _read(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -
     now = datetime.now(UTC)
     window = Window.last_hour(now)
     async with database.reading() as session:
-        attempts = await figures.read_attempts(session, window)
+        attempts = await dashboard_stats.read_attempts(session, window)
         failures = by_reason(attempts)
         return Reading(
             now=now,
             window=window,
             stats=await read_stats(session),
-            endpoints={one.id: one for one in await endpoints.list_all(session)},
-            orders=await figures.read_orders(session, window),
-            deliveries=await figures.read_deliveries(session, window),
+            endpoints={one.id: one for one in await registry.list_all(session)},
+            orders=await dashboard_stats.read_orders(session, window),
+            deliveries=await dashboard_stats.read_deliveries(session, window),
             attempts=attempts,
             failures=failures,
             examples=await find_examples(session, failures),
-            slowest=await figures.read_slowest(session, attempts, window),
-            waiting=await figures.read_waiting(session, now=now),
+            slowest=await dashboard_stats.read_slowest(session, attempts, window),
+            waiting=await dashboard_stats.read_waiting(session, now=now),
             wake_ups=await wake_ups.depth(),
             workers=await heartbeats.alive(),
         )

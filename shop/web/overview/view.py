@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shop.figures import Orders, Slots, SlowEndpoint, Waiting
-from shop.heartbeats import WorkerSign
-from shop.models import Endpoint
-from shop.tallies import TalliedAttempts
+from shop.database.counters import TalliedAttempts
+from shop.database.models import Endpoint
+from shop.redis.heartbeats import WorkerStatus
 from shop.web.charts import Chart, Series, bar_chart
 from shop.web.figure_words import NOTHING, age, counted, percent, tone_of_rate
 from shop.web.state_labels import BAR_ORDER, state_label
-from shop.webhooks.health import Failures, sum_up
-from shop.webhooks.log import Stats
-from shop.windows import Window
+from shop.webhooks.queries.dashboard_stats import Orders, Slots, SlowEndpoint, Waiting
+from shop.webhooks.queries.deliveries import Stats
+from shop.webhooks.queries.endpoint_health import Failures, sum_up
+from shop.webhooks.rules.time_buckets import Window
 
 LONG_WAIT_SECONDS = 60
 
@@ -34,7 +34,7 @@ class Reading:
     slowest: Sequence[SlowEndpoint]
     waiting: Waiting
     wake_ups: int | None
-    workers: Sequence[WorkerSign] | None
+    workers: Sequence[WorkerStatus] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _oldest(reading: Reading) -> Figure:
     return Figure(age(passed), "bad" if passed.total_seconds() > LONG_WAIT_SECONDS else "waiting")
 
 
-def _workers(workers: Sequence[WorkerSign] | None) -> Figure:
+def _workers(workers: Sequence[WorkerStatus] | None) -> Figure:
     if workers is None:
         return Figure("?", "bad")
     return Figure(f"{len(workers)}", "good" if workers else "bad")

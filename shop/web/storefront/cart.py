@@ -12,8 +12,8 @@ from typing import Any
 from litestar import Request
 from litestar.datastructures import Cookie
 
-from shop.catalog import Product, find_product
-from shop.orders import LARGEST_QUANTITY, Item
+from shop.orders.catalog import Product, find_product
+from shop.orders.placing import MAX_QUANTITY, Item
 
 COOKIE_NAME = "cart"
 ONE_MONTH_SECONDS = 30 * 24 * 3600
@@ -63,7 +63,7 @@ class Cart:
 
     def with_quantity(self, product_id: str, quantity: int) -> "Cart":
         """Another cart, with that many of the product; 0 takes it out."""
-        if not 0 <= quantity <= LARGEST_QUANTITY:
+        if not 0 <= quantity <= MAX_QUANTITY:
             raise ValueError(quantity)
         changed = {**self.quantities, product_id: quantity}
         return Cart({id_: amount for id_, amount in changed.items() if amount})

@@ -11,16 +11,16 @@ from litestar.response import Redirect, Template
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.plain_text import MAX_NAME_LENGTH, text_problem
-from shop.announcements import Change
-from shop.catalog import CATALOG, find_product
-from shop.orders import LARGEST_QUANTITY, place_order
+from shop.orders.catalog import CATALOG, find_product
+from shop.orders.placing import MAX_QUANTITY, place_order
+from shop.redis.change_feed import Change
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
 from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
-TOO_MANY = f"At most {LARGEST_QUANTITY} of one product fit into an order."
+TOO_MANY = f"At most {MAX_QUANTITY} of one product fit into an order."
 
 
 @get("/", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -42,7 +42,7 @@ async def add_to_cart(request: AnyRequest) -> AnyResponse:
     _insist_on_product(product_id)
     cart = read_cart(request)
     quantity = cart.quantities.get(product_id, 0) + 1
-    if quantity > LARGEST_QUANTITY:
+    if quantity > MAX_QUANTITY:
         return _products_page(cart, {product_id: TOO_MANY})
     return _remember(cart.with_quantity(product_id, quantity), f"/#{product_id}")
 
@@ -54,8 +54,8 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
     typed = (await read_form(request)).text("quantity")
     cart = read_cart(request)
     quantity = _whole_number(typed)
-    if quantity is None or quantity > LARGEST_QUANTITY:
-        problem = f"Type a whole number from 0 to {LARGEST_QUANTITY}."
+    if quantity is None or quantity > MAX_QUANTITY:
+        problem = f"Type a whole number from 0 to {MAX_QUANTITY}."
         # Meanwhile the product may have been taken out of the cart, in another window.
         name = f"quantity-{product_id}" if product_id in cart.quantities else "cart"
         return _cart_page(cart, {name: problem}, typed={name: typed})
@@ -107,7 +107,7 @@ def _insist_on_product(product_id: str) -> None:
 
 def _whole_number(text: str) -> int | None:
     """Plain digits only: int() would also take "1_0", "+1" and other scripts' digits."""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_QUANTITY)) + 1):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_QUANTITY)) + 1):
         return None
     return int(text)
 

@@ -17,11 +17,11 @@ from sqlalchemy import select as core_select
 from sqlmodel import and_, col, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database import Database
-from shop.models import Delivery, Endpoint, Message
+from shop.database.models import Delivery, Endpoint, Message
+from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import states
-from shop.webhooks.endpoint_secrets import LockedSecret, locked_secrets
+from shop.webhooks.endpoints.secrets import EncryptedSecret, encrypted_secrets
 
 # The longest lease that any worker may give, whatever its settings: a request of 60 s and a margin.
 MAX_LEASE = timedelta(seconds=63)
@@ -52,7 +52,7 @@ class Claim:
     delay: dict[str, float] | None
     fence: int
     webhook_url: str
-    secrets: Sequence[LockedSecret]
+    secrets: Sequence[EncryptedSecret]
 
     @property
     def attempt_number(self) -> int:
@@ -263,7 +263,7 @@ async def _claims(
     session: AsyncSession, rows: Sequence[Any], endpoints: Collection[Endpoint], now: datetime
 ) -> list[Claim]:
     urls = {endpoint.id: endpoint.webhook_url for endpoint in endpoints}
-    secrets = await locked_secrets(session, {row.endpoint_id for row in rows}, now=now)
+    secrets = await encrypted_secrets(session, {row.endpoint_id for row in rows}, now=now)
     return [
         Claim(
             delivery_id=row.id,

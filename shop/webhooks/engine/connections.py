@@ -24,8 +24,8 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from shop.webhooks.engine.stopwatch import Stopwatch
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.urls import UrlRefused
+from shop.webhooks.rules.url_policy import UrlPolicy
+from shop.webhooks.rules.urls import UrlRefused
 
 MAX_CONNECTIONS = 700  # more than deliveries in flight: waiting for one would look like a failure
 # Shorter than common servers wait (5 s): a request on a connection that is just being closed fails.

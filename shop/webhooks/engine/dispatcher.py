@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.exc import OperationalError
 
-from shop.announcements import Change, ChangeFeed
-from shop.database import Database
+from shop.database.transactions import Database
+from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import Trigger
+from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.claiming import (
     Claim,
     Claimed,
@@ -29,8 +30,7 @@ from shop.webhooks.engine.claiming import (
 from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest, Response
 from shop.webhooks.engine.recording import INTERNAL_ERROR, CompletedAttempt, record_attempts
 from shop.webhooks.engine.settings import DeliverySettings
-from shop.webhooks.signing import SignedContent, signing_headers
-from shop.webhooks.vault import Vault
+from shop.webhooks.rules.signing import SignedContent, signing_headers
 
 MAX_IN_FLIGHT = 600  # deliveries of one worker; most systems let a process open 1,024 files
 MAX_CLAIMS_PER_LOOK = 50  # half of an endpoint's most slots, so that two workers share a backlog
@@ -52,14 +52,14 @@ class Dispatcher:
         client: HttpClient,
         feed: ChangeFeed,
         wake_ups: WakeUps,
-        vault: Vault,
+        encryption: Encryption,
         settings: DeliverySettings,
     ) -> None:
         self._database = database
         self._client = client
         self._feed = feed
         self._wake_ups = wake_ups
-        self._vault = vault
+        self._encryption = encryption
         self._settings = settings
         self._sending: set[asyncio.Task[None]] = set()
         self._completed: list[CompletedAttempt] = []
@@ -190,7 +190,7 @@ class Dispatcher:
         content = SignedContent(claim.message_id, int(started_at.timestamp()), claim.body)
         headers = signing_headers(
             content,
-            [secret.unlock(self._vault) for secret in claim.secrets],
+            [secret.decrypt(self._encryption) for secret in claim.secrets],
             issuer=self._settings.issuer,
             audience=claim.webhook_url,
         )

@@ -22,8 +22,8 @@ from shop.webhooks.engine.connections import (
     current_exchange,
 )
 from shop.webhooks.engine.stopwatch import Phase, Timings
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.urls import UrlRefused, parse_url
+from shop.webhooks.rules.url_policy import UrlPolicy
+from shop.webhooks.rules.urls import UrlRefused, parse_url
 
 # The answer's body is kept for people to look at; nobody reads more of an error page than this.
 MAX_RESPONSE_BODY_BYTES = 16 * 1024

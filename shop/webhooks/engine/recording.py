@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.models import Attempt, Delivery, Endpoint
+from shop.database.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import states
 from shop.webhooks.engine.claiming import Claim

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 JITTER = 0.2  # each delay is stretched or shortened by up to this share
-LONGEST_DELAY_SECONDS = 7 * 24 * 3600
+MAX_DELAY_SECONDS = 7 * 24 * 3600
 
 NAMED_SCHEDULES = {
     # Quick enough to watch on a stage: all six attempts within about a minute.
@@ -55,8 +55,8 @@ class RetrySchedule:
             names = " or ".join(NAMED_SCHEDULES)
             raise ValueError(f"expected {names}, or seconds separated by commas") from None
         # The comparison is written so that NaN, too, falls out.
-        if not all(0 <= delay <= LONGEST_DELAY_SECONDS for delay in delays):
-            raise ValueError(f"each delay must be from 0 to {LONGEST_DELAY_SECONDS} seconds")
+        if not all(0 <= delay <= MAX_DELAY_SECONDS for delay in delays):
+            raise ValueError(f"each delay must be from 0 to {MAX_DELAY_SECONDS} seconds")
         return cls(delays)
 
     def delay_before(self, attempt_number: int, random: Callable[[], float]) -> Delay | None:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from subscriber_app.story import Kind, Lane, ReceivedRequest
+from subscriber_app.explaining.trace import Kind, Lane, ReceivedRequest
 from subscriber_app.web.story.words import Line
 
 TOP = 64
 ROW = 48  # between two happenings, when no time passes
 CHECKS = 12  # a row of marks below a verification
-LONGEST_STRETCH = 40
+MAX_STRETCH = 40
 BOTTOM = 40
-SHORTEST_NAMED_PAUSE = timedelta(seconds=1)
+MIN_NAMED_PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _places(lines: Sequence[Line]) -> tuple[list[float], list[Pause]]:
     for earlier, later in pairwise(lines):
         passed = max(later.happening.at - earlier.happening.at, timedelta())
         distance = ROW + _stretch(passed) + (CHECKS if earlier.results else 0)
-        if passed >= SHORTEST_NAMED_PAUSE:
+        if passed >= MIN_NAMED_PAUSE:
             distance += ROW / 2
             pauses.append(Pause(places[-1] + distance / 2, _duration(passed)))
         places.append(round(places[-1] + distance, 1))
@@ -113,7 +113,7 @@ def _places(lines: Sequence[Line]) -> tuple[list[float], list[Pause]]:
 
 
 def _stretch(passed: timedelta) -> float:
-    return min(LONGEST_STRETCH, 8 * math.log10(1 + passed / timedelta(milliseconds=1)))
+    return min(MAX_STRETCH, 8 * math.log10(1 + passed / timedelta(milliseconds=1)))
 
 
 def _duration(passed: timedelta) -> str:

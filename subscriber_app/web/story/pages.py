@@ -8,7 +8,7 @@ from litestar.exceptions import NotFoundException
 from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.live import Region, live_stream
-from subscriber_app.storyteller import Storyteller
+from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheFeed, TheSettings, TheStoryteller
 from subscriber_app.web.story.drawing import NARROW, WIDE, draw
@@ -18,7 +18,7 @@ PATH = "/story"
 MESSAGES_LISTED = 20
 # The shop's half changes without any news here.
 LOOK_AGAIN_SECONDS = 1.0
-LONGEST_ID = 200
+MAX_ID_LENGTH = 200
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -53,7 +53,7 @@ async def stream_story(
 
 
 async def _messages(
-    storyteller: Storyteller, message_id: str = "", unknown: UnknownMessage | None = None
+    storyteller: TraceBuilder, message_id: str = "", unknown: UnknownMessage | None = None
 ) -> Template:
     """Those that can be told of; and why the one that was asked for cannot."""
     return Template(
@@ -68,10 +68,10 @@ async def _messages(
 
 
 def _message_id(request: AnyRequest) -> str:
-    return request.query_params.get("message_id", "").strip()[:LONGEST_ID]
+    return request.query_params.get("message_id", "").strip()[:MAX_ID_LENGTH]
 
 
-def _region(storyteller: Storyteller, shop_url: str, message_id: str) -> Region:
+def _region(storyteller: TraceBuilder, shop_url: str, message_id: str) -> Region:
     async def read() -> dict[str, Any]:
         told = await storyteller.tell(message_id)
         if told.story is None:

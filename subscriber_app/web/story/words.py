@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from subscriber_app.story import Happening, Kind, Story
+from subscriber_app.explaining.trace import Kind, Story, TraceEvent
 from subscriber_app.vocabulary import EventType, Reason, Result
 from subscriber_app.web.state_labels import state_label
 
@@ -28,7 +28,7 @@ class Line:
     tells more, or "".
     """
 
-    happening: Happening
+    happening: TraceEvent
     elapsed: str
     title: str
     detail: str
@@ -52,7 +52,7 @@ def elapsed_words(elapsed: timedelta) -> str:
     return f"{round(elapsed / timedelta(milliseconds=1)):+,} ms"
 
 
-def _line(story: Story, happening: Happening, shop_url: str) -> Line:
+def _line(story: Story, happening: TraceEvent, shop_url: str) -> Line:
     words = _WORDS[happening.kind]
     title, detail, tone = words(story, happening) if callable(words) else words
     request, delivery = happening.request, story.delivery
@@ -71,14 +71,14 @@ def _line(story: Story, happening: Happening, shop_url: str) -> Line:
     )
 
 
-def _ordered(story: Story, _happening: Happening) -> Words:
+def _ordered(story: Story, _happening: TraceEvent) -> Words:
     event_type = story.delivery.event_type if story.delivery else ""
     order_id = story.delivery.order_id if story.delivery else None
     title = BEGINNINGS.get(event_type, "Event")
     return (title, f"order …{order_id[-8:]}" if order_id else event_type, "muted")
 
 
-def _sent(_story: Story, happening: Happening) -> Words:
+def _sent(_story: Story, happening: TraceEvent) -> Words:
     attempt = happening.attempt
     if attempt is None:
         raise AssertionError("what was sent is an attempt")
@@ -91,13 +91,13 @@ def _sent(_story: Story, happening: Happening) -> Words:
     return (f"Attempt {attempt.number} sent", detail, "busy")
 
 
-def _received(story: Story, happening: Happening) -> Words:
+def _received(story: Story, happening: TraceEvent) -> Words:
     if story.is_foreign(happening):
         return ("Request received", "not sent by the shop", "bad")
     return ("Request received", "", "muted")
 
 
-def _verified(_story: Story, happening: Happening) -> Words:
+def _verified(_story: Story, happening: TraceEvent) -> Words:
     request = happening.request
     if request is None:
         raise AssertionError("what was verified is a request")
@@ -111,7 +111,7 @@ def _verified(_story: Story, happening: Happening) -> Words:
     return (title, detail, state_label(request.verdict).tone)
 
 
-def _booked(_story: Story, happening: Happening) -> Words:
+def _booked(_story: Story, happening: TraceEvent) -> Words:
     cents = happening.request.value_cents if happening.request else None
     if cents is None:
         return ("Noted", "nothing to book", "good")
@@ -119,7 +119,7 @@ def _booked(_story: Story, happening: Happening) -> Words:
     return (f"Booked {sign}${abs(cents) // 100:,}.{abs(cents) % 100:02}", "", "good")
 
 
-def _answered(_story: Story, happening: Happening) -> Words:
+def _answered(_story: Story, happening: TraceEvent) -> Words:
     attempt, request = happening.attempt, happening.request
     if attempt is None:
         raise AssertionError("what was answered is an attempt")
@@ -132,7 +132,7 @@ def _answered(_story: Story, happening: Happening) -> Words:
 
 
 # What is told by a function depends on the story; the rest is always the same.
-_WORDS: dict[Kind, Words | Callable[[Story, Happening], Words]] = {
+_WORDS: dict[Kind, Words | Callable[[Story, TraceEvent], Words]] = {
     Kind.ORDERED: _ordered,
     Kind.STORED: ("Message and delivery stored", "in the same commit", "muted"),
     Kind.ENQUEUED: ("Worker woken", "through Redis", "muted"),

@@ -15,13 +15,13 @@ from benchmarks.seed.shop import seed_shop
 from benchmarks.seed.subscriber import seed_subscriber
 from shop.app import create_app as create_shop
 from shop.config import Settings as ShopSettings
-from shop.database import Database as ShopDatabase
+from shop.database.transactions import Database as ShopDatabase
 from shop.vocabulary import DeliveryState, EventType
-from shop.webhooks.log import DeliveryFilter, list_deliveries
+from shop.webhooks.queries.deliveries import DeliveryFilter, list_deliveries
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
-from subscriber_app.database import Database as SubscriberDatabase
-from subscriber_app.receipts import (
+from subscriber_app.database.transactions import Database as SubscriberDatabase
+from subscriber_app.receiving.receipts import (
     FORGOTTEN_AT_ONCE,
     ReceiptFilter,
     forget_all,

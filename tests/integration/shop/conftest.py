@@ -15,11 +15,12 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from hookshop.redis_socket import private_redis_socket
-from shop.announcements import ChangeFeed
 from shop.app import create_app
 from shop.config import Settings
-from shop.database import Database
+from shop.database.transactions import Database
+from shop.redis.change_feed import ChangeFeed
 from shop.redis.wake_ups import WakeUps
+from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.claiming import (
     Claim,
     claim_due,
@@ -32,8 +33,7 @@ from shop.webhooks.engine.http_client import HttpClient, Response
 from shop.webhooks.engine.recording import CompletedAttempt, record_attempts
 from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.retries import RetrySchedule
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.receiver import Receiver, running_receiver
 from tests.waiting import wait_for
 
@@ -91,8 +91,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def vault(settings: Settings) -> Vault:
-    return Vault.open(settings.vault_key_file)
+def encryption(settings: Settings) -> Encryption:
+    return Encryption.open(settings.secrets_key_file)
 
 
 @pytest.fixture
@@ -196,13 +196,13 @@ def delivery_settings(clock: Clock) -> DeliverySettings:
 
 @pytest.fixture
 async def engine(
-    database: Database, settings: Settings, clock: Clock, vault: Vault
+    database: Database, settings: Settings, clock: Clock, encryption: Encryption
 ) -> AsyncIterator[Engine]:
     client = HttpClient(UrlPolicy(), timeout_seconds=2)
     feed = ChangeFeed(settings.resolved_redis_url)
     wake_ups = WakeUps(settings.resolved_redis_url)
     rules = delivery_settings(clock)
-    dispatcher = Dispatcher(database, client, feed, wake_ups, vault, rules)
+    dispatcher = Dispatcher(database, client, feed, wake_ups, encryption, rules)
     yield Engine(database, client, dispatcher, clock)
     for part in (client, wake_ups, feed):
         await part.close()

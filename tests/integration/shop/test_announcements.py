@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from redis.asyncio import Redis
 
-from shop.announcements import Change, ChangeFeed
+from shop.redis.change_feed import Change, ChangeFeed
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.one_database("needs Redis alone")

@@ -12,16 +12,16 @@ from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 
 from shop.app import create_app
-from shop.catalog import CATALOG
 from shop.config import Settings
-from shop.database import Database
+from shop.database.models import Attempt, Delivery
+from shop.database.transactions import Database
 from shop.ids import new_id
-from shop.models import Attempt, Delivery
-from shop.orders import Item, place_order
+from shop.orders.catalog import CATALOG
+from shop.orders.placing import Item, place_order
 from shop.vocabulary import EventType, Trigger
-from shop.webhooks.endpoints import NewEndpoint, register
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint, register
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests import postgres
 from tests.fuzzing import NEVER, Asked, Fuzzer, Route, Runs, as_query, csrf_of, living, routes_of
 
@@ -59,11 +59,11 @@ def fuzzer(running: tuple[Litestar, Settings, Runs]) -> Fuzzer:
 async def one_of_everything(settings: Settings) -> dict[str, object]:
     """Good values by the names of parameters."""
     database = Database(settings.resolved_database_url)
-    vault, now = Vault.open(settings.vault_key_file), datetime.now(UTC)
+    encryption, now = Encryption.open(settings.secrets_key_file), datetime.now(UTC)
     url = f"http://127.0.0.1:9001/{new_id('hook', now)}"
     async with database.writing() as session:
         wanted = NewEndpoint(url, list(EventType)[:3])
-        made = await register(session, wanted, policy=UrlPolicy(), vault=vault, now=now)
+        made = await register(session, wanted, policy=UrlPolicy(), encryption=encryption, now=now)
         placed = await place_order(session, [Item(CATALOG[0].id, 1)], "Ada", now=now)
         delivery_id = placed.delivery_ids[-1]
         delivery = await session.get_one(Delivery, delivery_id)

@@ -5,7 +5,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from shop.catalog import CATALOG
+from shop.orders.catalog import CATALOG
 
 Shop = AsyncTestClient[Litestar]
 

@@ -8,8 +8,8 @@ import pytest
 from jwt import decode, get_unverified_header
 from sqlmodel import col, select
 
-from shop.database import Database
-from shop.models import EndpointSecret
+from shop.database.models import EndpointSecret
+from shop.database.transactions import Database
 from tests.integration.shop.browsing import Shop, order
 from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver

@@ -6,17 +6,17 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from shop.database import Database
-from shop.models import Delivery, Endpoint
-from shop.orders import Item, place_order
+from shop.database.models import Delivery, Endpoint
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
-from shop.webhooks import endpoints
-from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.engine.http_client import Response
-from shop.webhooks.log import find_delivery
+from shop.webhooks.queries.deliveries import find_delivery
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 from tests.waiting import eventually
@@ -26,11 +26,17 @@ REFUSED = Response({}, error="connection_refused")
 
 
 @pytest.fixture
-async def endpoint_id(database: Database, vault: Vault, clock: Clock, receiver: Receiver) -> str:
+async def endpoint_id(
+    database: Database, encryption: Encryption, clock: Clock, receiver: Receiver
+) -> str:
     """An endpoint with six deliveries that are due."""
     async with database.writing() as session:
-        registered = await endpoints.register(
-            session, NewEndpoint(receiver.url), policy=UrlPolicy(), vault=vault, now=clock.now
+        registered = await registry.register(
+            session,
+            NewEndpoint(receiver.url),
+            policy=UrlPolicy(),
+            encryption=encryption,
+            now=clock.now,
         )
         for _ in range(6):
             await place_order(session, [Item("mug", 1)], "Ada", now=clock.now)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest
-from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.receiver import Receiver
 
 ONLY_THIS_ADDRESS = UrlPolicy("public", allowed_networks=(ip_network("127.0.0.1/32"),))

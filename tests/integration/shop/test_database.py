@@ -10,8 +10,8 @@ from sqlmodel import select
 
 from hookshop.webkit import sqlite
 from shop.config import Settings
-from shop.database import Database
-from shop.models import Order
+from shop.database.models import Order
+from shop.database.transactions import Database
 from tests.integration.shop.conftest import ROOT
 
 
@@ -86,7 +86,7 @@ async def test_whoever_dies_while_it_is_their_turn_holds_up_nobody(
 ) -> None:
     code = f"""
 import asyncio
-from shop.database import Database
+from shop.database.transactions import Database
 
 async def main():
     async with Database({settings.resolved_database_url!r}).writing():

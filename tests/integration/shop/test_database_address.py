@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from shop.config import Settings
-from shop.database import Database
+from shop.database.transactions import Database
 from tests.demo import ROOT, clean_environment
 
 pytestmark = pytest.mark.postgres("a file of SQLite has no server")
@@ -30,7 +30,7 @@ async def test_every_usual_address_of_postgresql_leads_to_the_tables(
     await database.close()
 
 
-@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations"])
+@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.database.migrations"])
 def test_a_database_that_the_server_does_not_have_is_refused_in_one_line(
     module: str, shop_database_url: str
 ) -> None:

@@ -7,27 +7,27 @@ import pytest
 import standardwebhooks
 from sqlmodel import select
 
-from shop.database import Database
-from shop.models import EndpointSecret
-from shop.orders import Item, place_order
+from shop.database.models import EndpointSecret
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
-from shop.webhooks import endpoints
-from shop.webhooks.by_hand import resend
-from shop.webhooks.deletion import delete_endpoint, finish_deletions
-from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.deletion import delete_endpoint, finish_deletions
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.engine.http_client import Response
-from shop.webhooks.log import DeliveryDetail, find_delivery
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.manual_actions import resend
+from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
 
-async def buy(database: Database, clock: Clock, vault: Vault, url: str) -> str:
+async def buy(database: Database, clock: Clock, encryption: Encryption, url: str) -> str:
     """Register the URL, order a mug, and answer the id of the delivery that is due."""
     async with database.writing() as session:
-        await endpoints.register(
-            session, NewEndpoint(url), policy=UrlPolicy(), vault=vault, now=clock.now
+        await registry.register(
+            session, NewEndpoint(url), policy=UrlPolicy(), encryption=encryption, now=clock.now
         )
         placed = await place_order(session, [Item("mug", 1)], "Ada", now=clock.now)
     return placed.delivery_ids[0]
@@ -41,9 +41,9 @@ async def read(database: Database, delivery_id: str) -> DeliveryDetail:
 
 
 async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
 
     await engine.deliver()
 
@@ -55,14 +55,14 @@ async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
     assert request.headers["authorization"].startswith("Bearer ")
     async with database.reading() as session:
         [secret] = (await session.exec(select(EndpointSecret.locked_secret))).all()
-    standardwebhooks.Webhook(vault.unlock(secret)).verify(request.body, request.headers)
+    standardwebhooks.Webhook(encryption.decrypt(secret)).verify(request.body, request.headers)
 
 
 async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 202, b"thanks"
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
 
     await engine.deliver()
 
@@ -81,10 +81,10 @@ async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
 
 
 async def test_a_failure_is_retried_on_the_schedule_and_succeeds(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     await engine.deliver()
 
     waiting = (await read(database, delivery_id)).delivery
@@ -104,10 +104,10 @@ async def test_a_failure_is_retried_on_the_schedule_and_succeeds(
 
 
 async def test_each_attempt_is_signed_for_its_own_time(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    await buy(database, clock, vault, receiver.url)
+    await buy(database, clock, encryption, receiver.url)
 
     await engine.deliver()
     clock.pass_seconds(10)
@@ -119,10 +119,10 @@ async def test_each_attempt_is_signed_for_its_own_time(
 
 
 async def test_a_used_up_schedule_ends_in_failed(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 503
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
 
     for _ in range(3):
         await engine.deliver()
@@ -136,10 +136,10 @@ async def test_a_used_up_schedule_ends_in_failed(
 
 
 async def test_a_failed_delivery_can_be_sent_again_by_hand(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     for _ in range(3):
         await engine.deliver()
         clock.pass_seconds(60)
@@ -156,9 +156,9 @@ async def test_a_failed_delivery_can_be_sent_again_by_hand(
 
 
 async def test_an_endpoint_that_answers_410_is_disabled_and_sent_nothing_more(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     async with database.writing() as session:
         other = await place_order(session, [Item("mug", 1)], "Bob", now=clock.now)
     receiver.status = 410
@@ -182,11 +182,11 @@ async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
     engine: Engine,
     database: Database,
     clock: Clock,
-    vault: Vault,
+    encryption: Encryption,
     receiver: Receiver,
 ) -> None:
     receiver.status, receiver.headers = 503, {"Retry-After": asked}
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
 
     await engine.deliver()
 
@@ -195,9 +195,9 @@ async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
 
 
 async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
-    engine: Engine, database: Database, clock: Clock, vault: Vault
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption
 ) -> None:
-    delivery_id = await buy(database, clock, vault, "http://127.0.0.1:1025/nobody")
+    delivery_id = await buy(database, clock, encryption, "http://127.0.0.1:1025/nobody")
 
     await engine.deliver()
 
@@ -211,9 +211,9 @@ async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
 
 
 async def test_of_many_looks_at_once_one_sends(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    await buy(database, clock, vault, receiver.url)
+    await buy(database, clock, encryption, receiver.url)
 
     await asyncio.gather(*(engine.dispatcher.look() for _ in range(20)))
     await engine.finish()
@@ -222,9 +222,9 @@ async def test_of_many_looks_at_once_one_sends(
 
 
 async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     await engine.claim()
 
     assert not await engine.is_anything_due()
@@ -236,9 +236,9 @@ async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
 
 
 async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     found = await read(database, delivery_id)
 
     assert await delete_endpoint(database, found.endpoint.id, clock=lambda: clock.now)
@@ -252,9 +252,9 @@ async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
 
 
 async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     async with database.writing() as session:
         [secret] = (await session.exec(select(EndpointSecret))).all()
         secret.locked_secret = "locked with another key"
@@ -269,9 +269,9 @@ async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue
 
 
 async def test_what_was_out_when_its_endpoint_was_deleted_is_not_tried_again(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     [claim] = await engine.claim()
     await delete_endpoint_of(database, clock, delivery_id)
 
@@ -284,9 +284,9 @@ async def test_what_was_out_when_its_endpoint_was_deleted_is_not_tried_again(
 
 
 async def test_what_a_dead_worker_left_of_a_deleted_endpoint_is_given_up(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     await engine.claim()
     await delete_endpoint_of(database, clock, delivery_id)
     clock.pass_seconds(60)

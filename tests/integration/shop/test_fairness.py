@@ -11,25 +11,25 @@ from pydantic import ValidationError
 from sqlmodel import select
 
 from shop.config import Settings
-from shop.database import Database
-from shop.models import Delivery, Endpoint
-from shop.orders import Item, place_order
+from shop.database.models import Delivery, Endpoint
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus
-from shop.webhooks import endpoints
-from shop.webhooks.by_hand import ping, resend
-from shop.webhooks.endpoints import EndpointChange, NewEndpoint
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
 from shop.webhooks.engine.claiming import (
     MAX_LEASE,
     claim_due,
     lock_endpoints_in_play,
     mend_misdated,
 )
-from shop.webhooks.log import DeliveryFilter, find_delivery, read_stats
+from shop.webhooks.manual_actions import ping, resend
+from shop.webhooks.queries.deliveries import DeliveryFilter, find_delivery, read_stats
 from shop.webhooks.recovery import resend_undelivered
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN, MIN_PAUSE
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine, delivery_settings
 from tests.receiver import Receiver
 from tests.waiting import eventually
@@ -40,16 +40,16 @@ NOBODY = "http://127.0.0.1:1025/nobody"
 class World:
     """The database under test, with actions in the words of the tests."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault) -> None:
-        self.database, self._clock, self._vault = database, clock, vault
+    def __init__(self, database: Database, clock: Clock, encryption: Encryption) -> None:
+        self.database, self._clock, self._encryption = database, clock, encryption
 
     async def register(self, url: str) -> str:
         async with self.database.writing() as session:
-            registered = await endpoints.register(
+            registered = await registry.register(
                 session,
                 NewEndpoint(url),
                 policy=UrlPolicy(),
-                vault=self._vault,
+                encryption=self._encryption,
                 now=self._clock.now,
             )
         return registered.endpoint.id
@@ -88,7 +88,7 @@ class World:
 
     async def set_status(self, endpoint_id: str, status: EndpointStatus) -> None:
         async with self.database.writing() as session:
-            await endpoints.change(session, endpoint_id, EndpointChange(status=status))
+            await registry.change(session, endpoint_id, EndpointChange(status=status))
 
     async def until(self, state: DeliveryState, count: int) -> None:
         async def arrived() -> bool:
@@ -122,8 +122,8 @@ async def running(engine: Engine) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def world(database: Database, clock: Clock, vault: Vault) -> World:
-    return World(database, clock, vault)
+def world(database: Database, clock: Clock, encryption: Encryption) -> World:
+    return World(database, clock, encryption)
 
 
 async def fail(engine: Engine, world: World, clock: Clock, times: int) -> None:
@@ -154,10 +154,10 @@ async def test_one_endpoints_backlog_leaves_room_for_the_others(
 
     claims = await engine.claim(limit=10)
 
-    endpoints = [claim.endpoint_id for claim in claims]
-    assert (endpoints.count(hanging), endpoints.count(other)) == (9, 1) or (
-        endpoints.count(hanging),
-        endpoints.count(other),
+    claimed_for = [claim.endpoint_id for claim in claims]
+    assert (claimed_for.count(hanging), claimed_for.count(other)) == (9, 1) or (
+        claimed_for.count(hanging),
+        claimed_for.count(other),
     ) == (5, 1)
 
 
@@ -269,7 +269,7 @@ async def test_an_endpoint_that_was_disabled_while_a_dead_worker_had_its_deliver
     await world.buy()
     await engine.claim()
     async with world.database.writing() as session:
-        await endpoints.disable(session, endpoint_id, reason="failing")
+        await registry.disable(session, endpoint_id, reason="failing")
 
     clock.pass_seconds(60)
     await engine.deliver()

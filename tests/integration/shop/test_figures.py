@@ -6,8 +6,17 @@ import pytest
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database import Database
-from shop.figures import (
+from shop.database.counters import DeliveryTally, StateTally
+from shop.database.models import Delivery, Order
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
+from shop.vocabulary import DeliveryState, EndpointStatus
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.deletion import delete_endpoint
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
+from shop.webhooks.manual_actions import cancel
+from shop.webhooks.queries.dashboard_stats import (
     Waiting,
     read_attempts,
     read_deliveries,
@@ -15,20 +24,11 @@ from shop.figures import (
     read_slowest,
     read_waiting,
 )
-from shop.models import Delivery, Order
-from shop.orders import Item, place_order
-from shop.tallies import DeliveryTally, StateTally
-from shop.vocabulary import DeliveryState, EndpointStatus
-from shop.webhooks import endpoints
-from shop.webhooks.by_hand import cancel
-from shop.webhooks.deletion import delete_endpoint
-from shop.webhooks.endpoints import EndpointChange, NewEndpoint
-from shop.webhooks.health import read_health
-from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
+from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, read_stats
+from shop.webhooks.queries.endpoint_health import read_health
 from shop.webhooks.recovery import resend_undelivered
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
-from shop.windows import Window, minute_of
+from shop.webhooks.rules.time_buckets import Window, minute_of
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
@@ -38,16 +38,23 @@ NOBODY = "http://127.0.0.1:1025/nobody"
 class World:
     """The database under test, with actions in the words of the tests."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault, engine: Engine) -> None:
-        self.database, self.clock, self.vault, self.engine = database, clock, vault, engine
+    def __init__(
+        self, database: Database, clock: Clock, encryption: Encryption, engine: Engine
+    ) -> None:
+        self.database, self.clock, self.encryption, self.engine = (
+            database,
+            clock,
+            encryption,
+            engine,
+        )
 
     async def register(self, url: str) -> str:
         async with self.database.writing() as session:
-            registered = await endpoints.register(
+            registered = await registry.register(
                 session,
                 NewEndpoint(url),
                 policy=UrlPolicy(),
-                vault=self.vault,
+                encryption=self.encryption,
                 now=self.clock.now,
             )
         return registered.endpoint.id
@@ -71,8 +78,8 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, clock: Clock, vault: Vault, engine: Engine) -> World:
-    return World(database, clock, vault, engine)
+def world(database: Database, clock: Clock, encryption: Encryption, engine: Engine) -> World:
+    return World(database, clock, encryption, engine)
 
 
 async def test_tallies_say_what_counting_all_rows_would_say(
@@ -221,7 +228,7 @@ async def test_what_waits_is_told_apart_by_what_it_waits_for(world: World) -> No
 
 async def pause(world: World, endpoint_id: str) -> None:
     async with world.database.writing() as session:
-        await endpoints.change(session, endpoint_id, EndpointChange(status=EndpointStatus.PAUSED))
+        await registry.change(session, endpoint_id, EndpointChange(status=EndpointStatus.PAUSED))
 
 
 async def test_when_all_is_delivered_nothing_waits(world: World, receiver: Receiver) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from redis.asyncio import Redis
 
-from shop.heartbeats import Heartbeats, WorkerSign
+from shop.redis.heartbeats import Heartbeats, WorkerStatus
 from tests.integration.shop.conftest import StartWorker
 from tests.waiting import eventually
 
@@ -34,8 +34,8 @@ async def heartbeats(redis_url: str) -> AsyncIterator[Heartbeats]:
         yield heartbeats
 
 
-def a_worker() -> WorkerSign:
-    return WorkerSign.of_this_process(most_in_flight=400, now=datetime.now(UTC))
+def a_worker() -> WorkerStatus:
+    return WorkerStatus.of_this_process(most_in_flight=400, now=datetime.now(UTC))
 
 
 async def test_a_worker_that_gave_a_sign_is_alive_with_all_that_it_said(
@@ -74,7 +74,7 @@ async def test_a_worker_that_says_farewell_is_gone_at_once(heartbeats: Heartbeat
 
 
 async def test_the_loop_says_what_is_in_flight_and_takes_its_leave(heartbeats: Heartbeats) -> None:
-    beating = asyncio.create_task(heartbeats.beat_on(a_worker(), lambda: 7))
+    beating = asyncio.create_task(heartbeats.run(a_worker(), lambda: 7))
 
     async def seven_in_flight() -> bool:
         return [sign.in_flight for sign in await heartbeats.alive() or []] == [7]

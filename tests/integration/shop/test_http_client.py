@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from shop.webhooks.engine.http_client import MAX_RESPONSE_BODY_BYTES, HttpClient, OutgoingRequest
-from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.one_database("needs the network alone")

@@ -13,22 +13,23 @@ import pytest
 from sqlmodel import col, func, select, text
 
 from shop.config import Settings
-from shop.database import Database
-from shop.fulfilment import NotPossible, refund, ship
-from shop.models import Delivery, Message, Order
-from shop.orders import Item, place_order
-from shop.tallies import merge_tallies
+from shop.database.counters import merge_tallies
+from shop.database.models import Delivery, Message, Order
+from shop.database.transactions import Database
+from shop.orders.fulfilment import NotPossible, refund, ship
+from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState
-from shop.webhooks import by_hand, endpoints
-from shop.webhooks.deletion import delete_endpoint
-from shop.webhooks.endpoint_secrets import MAX_LIVE_SECRETS, list_live, rotate
-from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks import manual_actions
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.deletion import delete_endpoint
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint
+from shop.webhooks.endpoints.secrets import MAX_LIVE_SECRETS, list_live, rotate
 from shop.webhooks.engine.claiming import claim_due, lock_endpoints_in_play
-from shop.webhooks.log import DeliveryFilter, count_by_state, read_stats
+from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, read_stats
 from shop.webhooks.recovery import Recovery, Span, recover, resend_undelivered
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.rules.url_policy import UrlPolicy
 
 LEASE = timedelta(seconds=30)
 
@@ -45,9 +46,9 @@ async def machines(database: Database, settings: Settings) -> AsyncIterator[list
 class Shops:
     """What people and workers do, each time on the next machine."""
 
-    def __init__(self, machines: Sequence[Database], vault: Vault) -> None:
+    def __init__(self, machines: Sequence[Database], encryption: Encryption) -> None:
         self._machines = machines
-        self._vault = vault
+        self._encryption = encryption
         self._next = 0
 
     def machine(self) -> Database:
@@ -57,8 +58,8 @@ class Shops:
     async def register(self, path: str) -> str:
         async with self.machine().writing() as session:
             new = NewEndpoint(f"http://127.0.0.1:9001/{path}")
-            registered = await endpoints.register(
-                session, new, policy=UrlPolicy(), vault=self._vault, now=now()
+            registered = await registry.register(
+                session, new, policy=UrlPolicy(), encryption=self._encryption, now=now()
             )
         return registered.endpoint.id
 
@@ -83,7 +84,7 @@ class Shops:
                 session,
                 endpoint_id,
                 grace=timedelta(hours=1),
-                vault=self._vault,
+                encryption=self._encryption,
                 now=now(),
                 replace_oldest=True,
             )
@@ -94,14 +95,14 @@ class Shops:
     async def recover(self, endpoint_id: str) -> Recovery:
         machine = self.machine()
         async with machine.reading() as session:
-            endpoint = await endpoints.find(session, endpoint_id)
+            endpoint = await registry.find(session, endpoint_id)
         assert endpoint
         span = Span.of(endpoint, endpoint.created_at, retention=None, now=now())
         return await recover(machine, endpoint, span, clock=now)
 
     async def cancel(self, delivery_id: str) -> None:
         async with self.machine().writing() as session:
-            await by_hand.cancel(session, delivery_id, now=now())
+            await manual_actions.cancel(session, delivery_id, now=now())
 
     async def merge(self) -> None:
         async with self.machine().writing() as session:
@@ -113,8 +114,8 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def shops(machines: list[Database], vault: Vault) -> Shops:
-    return Shops(machines, vault)
+def shops(machines: list[Database], encryption: Encryption) -> Shops:
+    return Shops(machines, encryption)
 
 
 async def all_of(*work: Awaitable[Any]) -> list[Any]:
@@ -220,7 +221,7 @@ async def test_any_text_may_be_asked_for_and_stored(shops: Shops) -> None:
     hostile = "\x00'; DROP TABLE delivery --"
 
     async with shops.machine().writing() as session:
-        assert not await by_hand.cancel(session, hostile, now=now())
+        assert not await manual_actions.cancel(session, hostile, now=now())
         await place_order(session, [Item("mug", 1)], hostile, now=now())
 
     async with shops.machine().reading() as session:

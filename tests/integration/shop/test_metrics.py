@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from shop.app import create_app
 from shop.config import Settings
-from shop.database import Database
-from shop.heartbeats import Heartbeats, WorkerSign
-from shop.tallies import BUCKETS_MS
+from shop.database.counters import BUCKETS_MS
+from shop.database.transactions import Database
+from shop.redis.heartbeats import Heartbeats, WorkerStatus
 from tests.integration.shop.browsing import Shop, order, register
 from tests.integration.shop.conftest import Clock, Engine
 from tests.metrics import Scrape
@@ -186,7 +186,7 @@ async def test_two_web_processes_tell_the_same(
     heartbeats = Heartbeats(redis_url)
     for number, busy in enumerate((7, 5)):
         now = datetime.now(UTC)
-        await heartbeats.beat(WorkerSign(f"wrk_{number}", "a-machine", number, now, busy, 400))
+        await heartbeats.beat(WorkerStatus(f"wrk_{number}", "a-machine", number, now, busy, 400))
     await heartbeats.close()
     await register(one, receiver.url)
     await order(one)

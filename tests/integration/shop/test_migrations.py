@@ -21,19 +21,19 @@ from sqlalchemy import Connection, MetaData, text
 from sqlmodel import select
 
 from hookshop.webkit.migrations import WrongSchema
-from shop import tallies
 from shop.config import Settings
-from shop.database import Database
-from shop.migrations import MIGRATIONS, NEWEST
-from shop.migrations.versions import r0006_url_keys
-from shop.models import Endpoint, ShopTable
-from shop.sales import Sales, read_sales
+from shop.database import counters
+from shop.database.migrations import MIGRATIONS, NEWEST
+from shop.database.migrations.versions import r0006_url_keys
+from shop.database.models import Endpoint, ShopTable
+from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState
-from shop.webhooks import endpoints as endpoints_registry
-from shop.webhooks.endpoints import AlreadyRegistered, NewEndpoint
-from shop.webhooks.log import read_stats
-from shop.webhooks.urls import parse_url
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints import registry as endpoints_registry
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import AlreadyRegistered, NewEndpoint
+from shop.webhooks.queries.deliveries import read_stats
+from shop.webhooks.queries.sales import Sales, read_sales
+from shop.webhooks.rules.urls import parse_url
 from tests import postgres
 from tests.conftest import ON_POSTGRES
 from tests.integration.shop.conftest import ROOT
@@ -101,7 +101,7 @@ async def test_the_steps_lead_to_what_the_models_say(empty: Database) -> None:
 
 
 def differences(connection: Connection) -> list[Any]:
-    assert tallies.OrderTally.metadata is ShopTable.metadata
+    assert counters.OrderTally.metadata is ShopTable.metadata
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     with warnings.catch_warnings():
         # Of indexes on expressions; their names are compared below.
@@ -233,7 +233,7 @@ async def conflict(database: Database, settings: Settings, url: str) -> str:
                 session,
                 NewEndpoint(url),
                 policy=settings.url_policy,
-                vault=Vault.open(settings.vault_key_file),
+                encryption=Encryption.open(settings.secrets_key_file),
                 now=datetime.now(UTC),
             )
     return refused.value.endpoint_id
@@ -249,7 +249,7 @@ async def test_migrating_twice_changes_nothing(empty: Database) -> None:
 
 
 async def test_processes_that_start_at_once_do_not_get_in_each_others_way(empty_url: str) -> None:
-    programs = [start("shop.migrations", empty_url) for _ in range(3)]
+    programs = [start("shop.database.migrations", empty_url) for _ in range(3)]
 
     assert [program.wait(timeout=PATIENCE_SECONDS) for program in programs] == [0, 0, 0]
     for program in programs:
@@ -272,7 +272,7 @@ async def test_a_new_file_that_another_process_writes_to_is_waited_for(
     assert await run(empty, MIGRATIONS.read_version) == NEWEST
 
 
-@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations"])
+@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.database.migrations"])
 async def test_a_database_of_a_newer_version_is_refused_in_one_line(
     module: str, empty: Database, empty_url: str
 ) -> None:
@@ -285,7 +285,7 @@ async def test_a_database_of_a_newer_version_is_refused_in_one_line(
     )
 
 
-@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.migrations"])
+@pytest.mark.parametrize("module", ["shop", "shop.worker", "shop.database.migrations"])
 async def test_a_database_from_before_the_first_release_is_refused_in_one_line(
     module: str, empty: Database, empty_url: str
 ) -> None:

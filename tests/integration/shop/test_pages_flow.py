@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from shop.config import Settings
-from shop.database import Database
-from shop.heartbeats import Heartbeats
+from shop.database.transactions import Database
+from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.flow import reader
 from shop.web.flow.facts import MAX_COUNT

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from shop.database import Database
+from shop.database.models import Attempt, Delivery
+from shop.database.transactions import Database
 from shop.ids import new_id
-from shop.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, EventType, Trigger
 from shop.web.deliveries.pages import PAGE_SIZE
-from shop.web.deliveries.rows import MOST_MARKS
+from shop.web.deliveries.rows import MAX_MARKS
 from tests.integration.shop.browsing import (
     HEAVIEST_PAGE,
     SCRIPT,
@@ -291,7 +291,7 @@ async def plan_for(database: Database, q: str) -> list[str]:
     """How SQLite goes about the list, a line a step."""
     from sqlalchemy import event  # noqa: PLC0415 – for this look behind the curtain alone
 
-    from shop.webhooks.log import DeliveryFilter, list_deliveries  # noqa: PLC0415
+    from shop.webhooks.queries.deliveries import DeliveryFilter, list_deliveries  # noqa: PLC0415
 
     async with database.reading() as session:
         connection = await session.connection()
@@ -316,7 +316,7 @@ async def test_attempts_are_marks_and_words_and_the_many_are_counted(
     page = await Visitor(shop).get("/deliveries")
 
     assert "+88" in page.text
-    assert page.answer.text.count('<i class="no"></i>') == MOST_MARKS
+    assert page.answer.text.count('<i class="no"></i>') == MAX_MARKS
     assert "89: 503," in page.text
     assert "100: 503," in page.text
     assert "88: 503," not in page.text

@@ -8,7 +8,7 @@ from litestar.testing import AsyncTestClient
 
 from shop.app import create_app
 from shop.config import Settings
-from shop.heartbeats import Heartbeats, WorkerSign
+from shop.redis.heartbeats import Heartbeats, WorkerStatus
 from tests.integration.shop.browsing import Shop, order, register
 from tests.integration.shop.conftest import Clock, Engine
 from tests.pages import Visitor
@@ -55,7 +55,7 @@ async def test_without_a_worker_it_says_so_and_what_to_do(shop_with_redis: Shop)
 
 async def test_workers_are_shown_with_what_they_do(shop_with_redis: Shop, redis_url: str) -> None:
     heartbeats = Heartbeats(redis_url)
-    sign = WorkerSign("wrk_1", "a-machine", 4711, datetime.now(UTC), 7, 400)
+    sign = WorkerStatus("wrk_1", "a-machine", 4711, datetime.now(UTC), 7, 400)
     await heartbeats.beat(sign)
     await heartbeats.close()
 

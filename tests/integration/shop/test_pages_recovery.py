@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shop.database import Database
-from shop.models import Delivery, Endpoint
+from shop.database.models import Delivery, Endpoint
+from shop.database.transactions import Database
 from tests.integration.shop.browsing import (
     SCRIPT,
     Shop,

@@ -4,8 +4,8 @@ import pytest
 from litestar.testing import AsyncTestClient
 
 from shop.app import create_app
-from shop.catalog import CATALOG
 from shop.config import Settings
+from shop.orders.catalog import CATALOG
 from tests.integration.shop.browsing import HOSTILE_NAME, Shop, order_count
 from tests.pages import Visitor, read_page
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from shop.database import Database
-from shop.models import Attempt
+from shop.database.models import Attempt
+from shop.database.transactions import Database
 from shop.vocabulary import Trigger
-from shop.webhooks.by_hand import resend
-from shop.webhooks.log import find_delivery
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.manual_actions import resend
+from shop.webhooks.queries.deliveries import find_delivery
 from tests.integration.shop.conftest import Clock, Engine
 from tests.integration.shop.test_delivery import buy
 from tests.receiver import Receiver
@@ -23,9 +23,9 @@ async def attempts_of(database: Database, delivery_id: str) -> list[Attempt]:
 
 
 async def test_the_first_attempt_is_due_at_once_and_need_not_say_why(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     created_at = clock.now
     clock.pass_seconds(3)  # no worker was free
 
@@ -37,10 +37,10 @@ async def test_the_first_attempt_is_due_at_once_and_need_not_say_why(
 
 
 async def test_a_retry_records_what_the_schedule_said_and_when_it_was_decided(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     await engine.deliver()
     decided_at = clock.now
 
@@ -62,11 +62,11 @@ async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_o
     engine: Engine,
     database: Database,
     clock: Clock,
-    vault: Vault,
+    encryption: Encryption,
     receiver: Receiver,
 ) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": asked}
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     await engine.deliver()
     decided_at = clock.now
 
@@ -79,10 +79,10 @@ async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_o
 
 
 async def test_what_a_person_sends_again_is_due_at_that_moment_and_waits_for_nothing(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     await engine.deliver()
     clock.pass_seconds(2)  # while the retry waits
 
@@ -97,9 +97,9 @@ async def test_what_a_person_sends_again_is_due_at_that_moment_and_waits_for_not
 
 
 async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
     due_at = clock.now
     await engine.claim()
     clock.pass_seconds(6)
@@ -112,9 +112,9 @@ async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
 
 
 async def test_where_the_time_went_is_kept(
-    engine: Engine, database: Database, clock: Clock, vault: Vault, receiver: Receiver
+    engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
-    delivery_id = await buy(database, clock, vault, receiver.url)
+    delivery_id = await buy(database, clock, encryption, receiver.url)
 
     await engine.deliver()
 

@@ -10,20 +10,21 @@ import pytest
 from litestar.testing import AsyncTestClient
 from sqlmodel import col, select
 
-from shop.announcements import Change, ChangeFeed
 from shop.app import create_app
 from shop.config import Settings
-from shop.database import Database
-from shop.models import Delivery, Endpoint
-from shop.orders import Item, place_order
+from shop.database.models import Delivery, Endpoint
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
+from shop.redis.change_feed import Change, ChangeFeed
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
-from shop.webhooks import endpoints, steps
-from shop.webhooks.deletion import delete_endpoint, finish_deletions
-from shop.webhooks.endpoints import EndpointChange, NewEndpoint
-from shop.webhooks.log import DeliveryFilter
+from shop.webhooks import steps
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.deletion import delete_endpoint, finish_deletions
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
+from shop.webhooks.queries.deliveries import DeliveryFilter
 from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover, resend_undelivered
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.browsing import Shop, order, register, state
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
 from tests.pages import Visitor
@@ -43,14 +44,14 @@ class BrokenOff(Exception):  # noqa: N818 – the name says what happened
 class World:
     """The database under test, with actions in the words of the tests."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault) -> None:
-        self.database, self.clock, self.vault = database, clock, vault
+    def __init__(self, database: Database, clock: Clock, encryption: Encryption) -> None:
+        self.database, self.clock, self.encryption = database, clock, encryption
 
     async def register(self, *event_types: EventType, url: str = URL) -> str:
         new = NewEndpoint(url, event_types or (EventType.PURCHASE_CREATED,))
         async with self.database.writing() as session:
-            registered = await endpoints.register(
-                session, new, policy=UrlPolicy(), vault=self.vault, now=self.clock.now
+            registered = await registry.register(
+                session, new, policy=UrlPolicy(), encryption=self.encryption, now=self.clock.now
             )
         return registered.endpoint.id
 
@@ -62,11 +63,11 @@ class World:
 
     async def disable(self, endpoint_id: str) -> None:
         async with self.database.writing() as session:
-            await endpoints.disable(session, endpoint_id, reason="gone")
+            await registry.disable(session, endpoint_id, reason="gone")
 
     async def change(self, endpoint_id: str, **change: Any) -> None:
         async with self.database.writing() as session:
-            await endpoints.change(session, endpoint_id, EndpointChange(**change))
+            await registry.change(session, endpoint_id, EndpointChange(**change))
 
     async def enable(self, endpoint_id: str) -> None:
         await self.change(endpoint_id, status=EndpointStatus.ACTIVE)
@@ -147,9 +148,9 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, clock: Clock, vault: Vault) -> World:
+def world(database: Database, clock: Clock, encryption: Encryption) -> World:
     clock.now -= timedelta(days=1)
-    return World(database, clock, vault)
+    return World(database, clock, encryption)
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was
     [cancelled] = (await order(shop))["delivery_ids"]
     await shop.post(f"/v1/deliveries/{cancelled}/cancel", json={})
     async with database.writing() as session:
-        await endpoints.disable(session, path.rpartition("/")[2], reason="gone")
+        await registry.disable(session, path.rpartition("/")[2], reason="gone")
     missed = [await order(shop) for _ in range(2)]
     assert [each["delivery_ids"] for each in missed] == [[], []]
     await shop.patch(path, json={"status": "active"})
@@ -350,7 +351,7 @@ async def test_recoveries_at_the_same_time_create_each_delivery_once(
 ) -> None:
     endpoint_id = await world.registered_and_missed(30)
     other = Database(settings.resolved_database_url)
-    elsewhere = World(other, world.clock, world.vault)
+    elsewhere = World(other, world.clock, world.encryption)
 
     done = await asyncio.gather(
         *(each.recover(endpoint_id) for each in (world, elsewhere, world, elsewhere))
@@ -452,7 +453,7 @@ async def test_nothing_is_sent_to_a_deleted_endpoint_whose_deliveries_are_not_al
 
     assert receiver.requests == []
     async with world.database.reading() as session:
-        assert await endpoints.find(session, endpoint_id) is None
+        assert await registry.find(session, endpoint_id) is None
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -500,7 +501,7 @@ async def test_the_page_shows_both_numbers_before_it_recovers(
     [cancelled] = (await order(shop))["delivery_ids"]
     await shop.post(f"/v1/deliveries/{cancelled}/cancel", json={})
     async with database.writing() as session:
-        await endpoints.disable(session, endpoint_id, reason="gone")
+        await registry.disable(session, endpoint_id, reason="gone")
     for _ in range(2):
         await order(shop)
     await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "active"})

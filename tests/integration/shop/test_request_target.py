@@ -18,7 +18,7 @@ from litestar.testing import AsyncTestClient
 
 from shop.web.deliveries.curl import as_curl
 from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest
-from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import StartWorker
 from tests.pages import Visitor
 from tests.raw_receiver import RawReceiver, running_raw_receiver

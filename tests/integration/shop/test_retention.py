@@ -10,19 +10,20 @@ from sqlmodel import func, select
 
 from shop.app import create_app
 from shop.config import Settings
-from shop.database import Database
+from shop.database.counters import AttemptTally, DeliveryTally, merge_tallies
+from shop.database.models import Attempt, Delivery, Message, Order, ShopTable
+from shop.database.transactions import Database
 from shop.ids import new_id
-from shop.models import Attempt, Delivery, Message, Order, ShopTable
-from shop.orders import Item, place_order
-from shop.tallies import AttemptTally, DeliveryTally, merge_tallies
+from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState
-from shop.webhooks import endpoints, retention
-from shop.webhooks.by_hand import cancel, resend
-from shop.webhooks.endpoints import NewEndpoint
-from shop.webhooks.log import count_by_state, read_stats
-from shop.webhooks.retention import STEP, prune
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint
+from shop.webhooks.engine import retention
+from shop.webhooks.engine.retention import STEP, prune
+from shop.webhooks.manual_actions import cancel, resend
+from shop.webhooks.queries.deliveries import count_by_state, read_stats
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
 from tests.pages import Visitor
 from tests.receiver import Receiver
@@ -35,15 +36,22 @@ NOBODY = "http://127.0.0.1:1025/nobody"
 class World:
     """A shop 40 days ago, on real SQLite."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault, engine: Engine) -> None:
-        self.database, self.clock, self.vault, self.engine = database, clock, vault, engine
+    def __init__(
+        self, database: Database, clock: Clock, encryption: Encryption, engine: Engine
+    ) -> None:
+        self.database, self.clock, self.encryption, self.engine = (
+            database,
+            clock,
+            encryption,
+            engine,
+        )
         clock.now = datetime.now(UTC) - timedelta(days=40)
 
     async def register(self, url: str) -> str:
         async with self.database.writing() as session:
             new = NewEndpoint(url)
-            registered = await endpoints.register(
-                session, new, policy=UrlPolicy(), vault=self.vault, now=self.clock.now
+            registered = await registry.register(
+                session, new, policy=UrlPolicy(), encryption=self.encryption, now=self.clock.now
             )
         return registered.endpoint.id
 
@@ -69,8 +77,8 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, clock: Clock, vault: Vault, engine: Engine) -> World:
-    return World(database, clock, vault, engine)
+def world(database: Database, clock: Clock, encryption: Encryption, engine: Engine) -> World:
+    return World(database, clock, encryption, engine)
 
 
 async def test_only_what_is_old_and_has_succeeded_goes(world: World, receiver: Receiver) -> None:

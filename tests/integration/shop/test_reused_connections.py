@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest
-from shop.webhooks.url_policy import UrlPolicy
+from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.raw_receiver import FAILED, OK, Peer, running_raw_receiver
 from tests.receiver import Receiver
 

@@ -6,14 +6,14 @@ from itertools import pairwise
 import pytest
 from sqlmodel import col, select
 
-from shop import fulfilment
-from shop.database import Database
-from shop.figures import read_orders
-from shop.models import Order
-from shop.orders import Item, place_order
-from shop.sales import Sales, read_sales
-from shop.tallies import merge_tallies
-from shop.windows import Window
+from shop.database.counters import merge_tallies
+from shop.database.models import Order
+from shop.database.transactions import Database
+from shop.orders import fulfilment
+from shop.orders.placing import Item, place_order
+from shop.webhooks.queries.dashboard_stats import read_orders
+from shop.webhooks.queries.sales import Sales, read_sales
+from shop.webhooks.rules.time_buckets import Window
 from tests.integration.shop.browsing import Shop, order
 from tests.pages import Visitor
 

@@ -13,7 +13,7 @@ from litestar.testing import AsyncTestClient
 from hookshop.webkit.settings import ConfigurationError
 from shop.app import create_app
 from shop.config import Settings, load_settings
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints.encryption import Encryption
 from tests.integration.shop.browsing import Shop, register
 from tests.integration.shop.conftest import ROOT
 from tests.pages import Visitor
@@ -65,19 +65,19 @@ async def test_who_logged_in_on_one_machine_is_logged_in_on_the_other(
 
 def test_a_secret_locked_on_one_machine_is_unlocked_on_the_other(tmp_path: Path) -> None:
     key = Settings(secrets_key=SECRETS_KEY).secrets_key
-    one, other = (Vault.open(tmp_path / name / "secrets.key", key) for name in ("one", "two"))
+    one, other = (Encryption.open(tmp_path / name / "secrets.key", key) for name in ("one", "two"))
 
-    assert other.unlock(one.lock("whsec_secret")) == "whsec_secret"
+    assert other.decrypt(one.encrypt("whsec_secret")) == "whsec_secret"
     assert key_files(tmp_path) == []
 
 
 def test_the_key_of_the_file_can_be_set_instead(tmp_path: Path) -> None:
     file = tmp_path / "secrets.key"
-    locked = Vault.open(file).lock("whsec_secret")
+    locked = Encryption.open(file).encrypt("whsec_secret")
 
     moved = Settings(secrets_key=file.read_text())
 
-    assert Vault.open(tmp_path / "none", moved.secrets_key).unlock(locked) == "whsec_secret"
+    assert Encryption.open(tmp_path / "none", moved.secrets_key).decrypt(locked) == "whsec_secret"
 
 
 @pytest.mark.parametrize("variable", ["SHOP_SECRETS_KEY", "SHOP_SESSION_KEY"])

@@ -10,15 +10,16 @@ from sqlmodel import col, true, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import shop
-from shop.database import Database
-from shop.models import Delivery
-from shop.orders import Item, place_order
+from shop.database.models import Delivery
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, Trigger
-from shop.webhooks import endpoints, states
-from shop.webhooks.endpoints import NewEndpoint
+from shop.webhooks import states
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint
+from shop.webhooks.rules.url_policy import UrlPolicy
 from shop.webhooks.states import AfterAttempt
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.vault import Vault
 
 NOW = datetime.now(UTC)
 STATE = r"[a-z]+"
@@ -26,10 +27,10 @@ ROW = re.compile(r"^\| `(\w+)` +\| ([a-z, ]*?) *\| ([a-z]+) *\|", re.MULTILINE)
 
 
 @pytest.fixture
-async def delivery_id(database: Database, vault: Vault) -> str:
+async def delivery_id(database: Database, encryption: Encryption) -> str:
     async with database.writing() as session:
         new = NewEndpoint("http://127.0.0.1:9001/hook")
-        await endpoints.register(session, new, policy=UrlPolicy(), vault=vault, now=NOW)
+        await registry.register(session, new, policy=UrlPolicy(), encryption=encryption, now=NOW)
         placed = await place_order(session, [Item("mug", 1)], "Ada", now=NOW)
     return placed.delivery_ids[0]
 

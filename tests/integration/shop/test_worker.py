@@ -11,14 +11,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shop.config import Settings
-from shop.database import Database
-from shop.orders import Item, place_order
+from shop.database.transactions import Database
+from shop.orders.placing import Item, place_order
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import DeliveryState
-from shop.webhooks import endpoints
-from shop.webhooks.endpoints import NewEndpoint
-from shop.webhooks.log import DeliveryDetail, find_delivery, read_stats
-from shop.webhooks.vault import Vault
+from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import NewEndpoint
+from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery, read_stats
 from tests.integration.shop.conftest import StartWorker
 from tests.receiver import Receiver
 from tests.waiting import eventually, wait_for
@@ -39,11 +39,11 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 async def buy(database: Database, settings: Settings, url: str) -> list[str]:
     async with database.writing() as session:
-        if not await endpoints.list_all(session):
+        if not await registry.list_all(session):
             new = NewEndpoint(url)
-            vault = Vault.open(settings.vault_key_file)
-            await endpoints.register(
-                session, new, policy=settings.url_policy, vault=vault, now=now()
+            encryption = Encryption.open(settings.secrets_key_file)
+            await registry.register(
+                session, new, policy=settings.url_policy, encryption=encryption, now=now()
             )
         placed = await place_order(session, [Item("mug", 1)], "Ada", now=now())
     return list(placed.delivery_ids)

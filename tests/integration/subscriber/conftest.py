@@ -14,11 +14,11 @@ from litestar import Litestar
 from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.counting import begin_counting
-from subscriber_app.database import Database
-from subscriber_app.models import FormerSecret, Subscription
-from subscriber_app.shop_client import ShopClient
-from subscriber_app.subscription import Subscriptions
+from subscriber_app.database.models import FormerSecret, Subscription
+from subscriber_app.database.transactions import Database
+from subscriber_app.shop_api.client import ShopClient
+from subscriber_app.shop_api.counting import begin_counting
+from subscriber_app.shop_api.subscription import Subscriptions
 from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
 from tests.integration.subscriber.signer import (
     FORMER_SECRET,

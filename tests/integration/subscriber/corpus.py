@@ -14,7 +14,7 @@ from tests.integration.subscriber.variants import Rows, Variant, each, variant
 
 VALID = Delivery()
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-LARGEST_BODY = 256 * 1024
+MAX_BODY_BYTES = 256 * 1024
 
 
 def signature(value: str, delivery: Delivery = VALID) -> dict[str, Variant]:
@@ -140,7 +140,7 @@ def signed(body: bytes, reason: Reason | None = Reason.MALFORMED_EVENT) -> Varia
     return variant(reason, replace(VALID, body=body))
 
 
-TOO_LARGE = signed(b'"' + b"x" * LARGEST_BODY + b'"', Reason.TOO_LARGE)
+TOO_LARGE = signed(b'"' + b"x" * MAX_BODY_BYTES + b'"', Reason.TOO_LARGE)
 
 NO_EVENTS = (
     "correctly signed: invalid UTF-8 / empty / not JSON / 100,000 open brackets / NaN / "
@@ -148,7 +148,7 @@ NO_EVENTS = (
 )
 
 BODY_ROWS: Rows = {
-    ("body", "re-serialised JSON (other white space)"): body_changed(
+    ("body", "re-serialized JSON (other white space)"): body_changed(
         json.dumps(json.loads(VALID.body)).encode()
     ),
     ("body", "one byte changed"): body_changed(VALID.body.replace(b"50.75", b"90.75")),

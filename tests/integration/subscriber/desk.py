@@ -6,8 +6,8 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
-from subscriber_app.attacks import Attack
-from subscriber_app.defences import Defence
+from subscriber_app.lab.attacks import Attack
+from subscriber_app.receiving.defences import Defence
 from tests.pages import Page, read_page
 
 

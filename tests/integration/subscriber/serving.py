@@ -9,7 +9,7 @@ import httpx
 import uvicorn
 from litestar import Litestar
 
-from subscriber_app.hanging_up import HangUpProtocol
+from subscriber_app.lab.connection_reset import HangUpProtocol
 from tests.waiting import eventually
 
 

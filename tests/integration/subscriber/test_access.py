@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.shop_client import ShopClient
+from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.web.pages import page_handlers
 from tests.integration.subscriber.conftest import running
 from tests.integration.subscriber.shop_stand_in import ShopStandIn

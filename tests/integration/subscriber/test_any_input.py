@@ -14,7 +14,7 @@ from litestar import Litestar
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.defences import Defence
+from subscriber_app.receiving.defences import Defence
 from tests.fuzzing import NEVER, Asked, Fuzzer, Route, Runs, csrf_of, living, routes_of
 from tests.integration.subscriber.conftest import Clock, remember_subscription, settings_below
 from tests.integration.subscriber.requests import deliver

@@ -7,8 +7,8 @@ from itertools import chain, combinations, count
 import pytest
 import pytest_asyncio
 
-from subscriber_app.attacks import Attack
-from subscriber_app.defences import Defence
+from subscriber_app.lab.attacks import Attack
+from subscriber_app.receiving.defences import Defence
 from subscriber_app.vocabulary import Reason
 from tests.integration.subscriber.conftest import Client, Clock, reaching_itself
 from tests.integration.subscriber.desk import Result, attack, switch_off, verdict_of

@@ -6,7 +6,7 @@ import pytest
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.defences import Defence
+from subscriber_app.receiving.defences import Defence
 from tests.integration.subscriber.conftest import Client, Clock, running
 from tests.integration.subscriber.desk import post, switch_off
 from tests.integration.subscriber.requests import deliver, receipts, stats

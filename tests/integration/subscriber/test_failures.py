@@ -9,8 +9,8 @@ import pytest
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
-from subscriber_app.models import Subscription
+from subscriber_app.database.models import Subscription
+from subscriber_app.database.transactions import Database
 from tests.integration.subscriber.conftest import Client, running
 from tests.integration.subscriber.requests import deliver, stats, totals
 from tests.integration.subscriber.shop_stand_in import ShopStandIn

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from subscriber_app.subscription import SUBSCRIBABLE, Subscriptions
+from subscriber_app.shop_api.subscription import SUBSCRIBABLE, Subscriptions
 from tests.integration.subscriber.conftest import Opening
 from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
 from tests.waiting import eventually

@@ -16,11 +16,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from subscriber_app.config import Settings
-from subscriber_app.counting import read_counted
-from subscriber_app.database import Database
-from subscriber_app.migrations import MIGRATIONS, NEWEST
-from subscriber_app.models import SubscriberTable
-from subscriber_app.receipts import read_stats
+from subscriber_app.database.migrations import MIGRATIONS, NEWEST
+from subscriber_app.database.models import SubscriberTable
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.receipts import read_stats
+from subscriber_app.shop_api.counting import read_counted
 
 Result = TypeVar("Result")
 ROOT = Path(__file__).parents[3]

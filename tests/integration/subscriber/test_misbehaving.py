@@ -9,7 +9,7 @@ import pytest
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.web import misbehaving
+from subscriber_app.web import fault_injection
 from tests.integration.subscriber.conftest import Client, Clock, remember_subscription
 from tests.integration.subscriber.requests import deliver, receipts, stats, the_receipt, totals
 from tests.integration.subscriber.serving import serving
@@ -61,7 +61,7 @@ async def test_without_an_answer_the_sender_waits_until_it_gives_up(
 async def test_no_connection_is_held_for_ever(
     subscriber: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(misbehaving, "LONGEST_HOLD_SECONDS", 0.2)
+    monkeypatch.setattr(fault_injection, "MAX_HOLD_SECONDS", 0.2)
     await subscriber.put("/v1/faults", json={"mode": "never"})
 
     with pytest.raises(httpx.ReadError):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from subscriber_app.defences import Defence
+from subscriber_app.receiving.defences import Defence
 from tests.integration.subscriber.conftest import Client, Clock, reaching_itself
 from tests.integration.subscriber.desk import switch_off
 from tests.integration.subscriber.requests import deliver

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from subscriber_app.app import create_app
-from subscriber_app.attacks import Attack
 from subscriber_app.config import Settings
-from subscriber_app.defences import Defence
+from subscriber_app.lab.attacks import Attack
+from subscriber_app.receiving.defences import Defence
 from tests.integration.subscriber.conftest import (
     Client,
     Clock,

@@ -6,9 +6,9 @@ import re
 from sqlmodel import select
 
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
-from subscriber_app.keyring import fingerprint
-from subscriber_app.models import FormerSecret, Subscription
+from subscriber_app.database.models import FormerSecret, Subscription
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.keyring import fingerprint
 from tests.integration.subscriber.conftest import Client, Clock
 from tests.integration.subscriber.requests import deliver, send, the_receipt
 from tests.integration.subscriber.signer import (
@@ -51,7 +51,7 @@ async def test_a_body_that_was_written_again_stands_beside_the_signed_one(
 
     page = await receipt_page(subscribed)
 
-    assert "the body was re-serialised" in page.text
+    assert "the body was re-serialized" in page.text
     assert MARKED.findall(page.answer.text) == ["·"] * written_again.count(b" ")
     assert "Sign and send the same bytes" in page.text
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from subscriber_app.config import Settings
-from subscriber_app.keyring import fingerprint
+from subscriber_app.receiving.keyring import fingerprint
 from tests.integration.subscriber.conftest import Client
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.shop_stand_in import ShopStandIn

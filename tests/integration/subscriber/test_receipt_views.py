@@ -7,9 +7,9 @@ from datetime import timedelta
 from sqlmodel import select
 
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
-from subscriber_app.keyring import KnownSecret
-from subscriber_app.models import Receipt, Subscription
+from subscriber_app.database.models import Receipt, Subscription
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.keyring import KnownSecret
 from subscriber_app.web.receipt_view import MAX_KEPT, ReceiptViews
 from tests.integration.subscriber.conftest import Client, Clock
 from tests.integration.subscriber.requests import send, the_receipt
@@ -39,7 +39,7 @@ async def test_the_page_of_a_hostile_request_says_what_was_not_tried(subscribed:
     page = await page_of(subscribed)
 
     assert page.status == 200
-    assert "Not tried: re-serialised bodies: the JSON is nested deeper than 12 levels." in page.text
+    assert "Not tried: re-serialized bodies: the JSON is nested deeper than 12 levels." in page.text
 
 
 async def test_a_token_nested_too_deeply_to_be_written_does_not_break_the_page(

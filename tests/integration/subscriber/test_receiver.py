@@ -19,7 +19,7 @@ from tests.integration.subscriber.signer import (
     purchase,
 )
 
-LARGEST_BODY = 256 * 1024
+MAX_BODY_BYTES = 256 * 1024
 
 
 async def test_a_purchase_is_booked_and_the_answer_names_the_receipt(subscribed: Client) -> None:
@@ -91,8 +91,8 @@ async def test_the_largest_sums_can_be_added_up(subscribed: Client) -> None:
 
 async def test_a_body_of_256_kib_is_read_in_full(subscribed: Client) -> None:
     short = purchase(note="")
-    largest = purchase(note="x" * (LARGEST_BODY - len(short)))
-    assert len(largest) == LARGEST_BODY
+    largest = purchase(note="x" * (MAX_BODY_BYTES - len(short)))
+    assert len(largest) == MAX_BODY_BYTES
 
     answer = await send(subscribed, Delivery(body=largest).headers(), largest, is_chunked=True)
 
@@ -101,13 +101,13 @@ async def test_a_body_of_256_kib_is_read_in_full(subscribed: Client) -> None:
 
 
 async def test_of_a_larger_body_no_more_than_that_is_kept(subscribed: Client) -> None:
-    larger = purchase(note="x" * LARGEST_BODY)
+    larger = purchase(note="x" * MAX_BODY_BYTES)
 
     await send(subscribed, Delivery(body=larger).headers(), larger)
 
     receipt = await the_receipt(subscribed)
     assert receipt["reason"] == "too_large"
-    assert receipt["body"].encode() == larger[:LARGEST_BODY]
+    assert receipt["body"].encode() == larger[:MAX_BODY_BYTES]
 
 
 async def test_before_subscribing_everything_is_refused(subscriber: Client) -> None:

@@ -8,9 +8,9 @@ from sqlmodel import select, update
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
-from subscriber_app.keyring import fingerprint
-from subscriber_app.models import FormerSecret, Subscription
+from subscriber_app.database.models import FormerSecret, Subscription
+from subscriber_app.database.transactions import Database
+from subscriber_app.receiving.keyring import fingerprint
 from tests.integration.subscriber.conftest import Client, Clock, running
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.shop_stand_in import ShopStandIn

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
+from subscriber_app.database.transactions import Database
 
 
 async def test_a_new_file_that_another_process_writes_to_is_waited_for(settings: Settings) -> None:

@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
-from subscriber_app.keyring import fingerprint
-from subscriber_app.shop_errors import ShopError, ShopUnreachable
-from subscriber_app.subscription import Subscriptions
+from subscriber_app.receiving.keyring import fingerprint
+from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
+from subscriber_app.shop_api.subscription import Subscriptions
 from tests.integration.subscriber.conftest import Clock, Opening
 from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
 from tests.integration.subscriber.signer import OUR_URL, SECRET

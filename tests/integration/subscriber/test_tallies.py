@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from subscriber_app.config import Settings
-from subscriber_app.database import Database
+from subscriber_app.database.transactions import Database
 from tests.integration.subscriber.conftest import Client
 from tests.integration.subscriber.requests import deliver, stats, totals
 from tests.integration.subscriber.signer import Delivery, purchase

@@ -6,9 +6,10 @@ import pytest
 from redis.asyncio.connection import SSLConnection
 
 from hookshop.webkit.settings import ConfigurationError
-from shop import database_url, redis_address
 from shop.config import Settings, load_settings
-from shop.redis_address import connection_pool
+from shop.database import database_url
+from shop.redis import address
+from shop.redis.address import connection_pool
 
 SECRET = "hunter2"
 
@@ -131,12 +132,12 @@ def assert_refused(variable: str, value: str, reason: str, monkeypatch: pytest.M
 def test_an_address_of_redis_means_what_redis_py_says_it_means(
     url: str, options: dict[str, object]
 ) -> None:
-    assert redis_address.check(url) == url
+    assert address.check(url) == url
     assert connection_pool(url).connection_kwargs == options
 
 
 def test_rediss_is_redis_over_tls() -> None:
-    url = redis_address.check("rediss://host?ssl_cert_reqs=none")
+    url = address.check("rediss://host?ssl_cert_reqs=none")
 
     assert connection_pool(url).connection_class is SSLConnection
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shop.models import Attempt
+from shop.database.models import Attempt
 from shop.vocabulary import Trigger
 from shop.web.deliveries.attempts import AttemptView, view_attempts
 from tests.steps import steps_of
@@ -125,9 +125,11 @@ def test_what_was_never_sent_is_no_command() -> None:
 def test_the_endpoints_own_record_is_found_in_its_answer() -> None:
     link = '<http://127.0.0.1:9001/receipts/1>; rel="describedby"'
 
-    assert view(response_headers={"link": link}).own_record == "http://127.0.0.1:9001/receipts/1"
-    assert view(response_headers={"link": link.replace("9001", "9002")}).own_record is None
-    assert view().own_record is None
+    assert (
+        view(response_headers={"link": link}).describedby_link == "http://127.0.0.1:9001/receipts/1"
+    )
+    assert view(response_headers={"link": link.replace("9001", "9002")}).describedby_link is None
+    assert view().describedby_link is None
 
 
 def test_an_answer_that_was_made_readable_once_is_not_made_readable_again() -> None:

@@ -4,7 +4,7 @@ import pytest
 from litestar import Request
 from litestar.testing import RequestFactory
 
-from shop.orders import Item
+from shop.orders.placing import Item
 from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 
 

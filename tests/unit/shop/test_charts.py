@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shop.web.charts import HEADROOM, Chart, Series, bar_chart, round_up
-from shop.windows import Window, minute_of
+from shop.webhooks.rules.time_buckets import Window, minute_of
 
 NOW = datetime(2026, 11, 24, 10, 14, tzinfo=UTC)
 HOUR, DAY = Window.last_hour(NOW), Window.last_day(NOW)

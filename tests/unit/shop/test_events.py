@@ -5,7 +5,7 @@ import pytest
 
 from shop.ids import new_id, new_uuid
 from shop.vocabulary import EventType
-from shop.webhooks.events import Event, serialise
+from shop.webhooks.rules.events import Event, serialize
 
 NOON = datetime(2024, 6, 30, 12, 34, 56, 789_000, tzinfo=UTC)
 EVENT_ID = UUID("54520505-be85-40c8-a575-0ec33908f1a8")
@@ -16,7 +16,7 @@ def event(value_cents: int, order_id: str | None = "ord_1") -> Event:
 
 
 def test_a_body_is_compact_json_in_the_documented_order() -> None:
-    assert serialise(event(5075)) == (
+    assert serialize(event(5075)) == (
         b'{"event":{"id":"54520505-be85-40c8-a575-0ec33908f1a8","type":"purchase.created",'
         b'"value":50.75,"order_id":"ord_1"},"date":"2024-06-30T12:34:56Z"}'
     )
@@ -26,17 +26,17 @@ def test_a_body_is_compact_json_in_the_documented_order() -> None:
     ("cents", "number"), [(0, b"0.0"), (1, b"0.01"), (-1999, b"-19.99"), (99_999_999, b"999999.99")]
 )
 def test_money_reads_as_a_plain_json_number(cents: int, number: bytes) -> None:
-    assert b'"value":' + number + b"," in serialise(event(cents))
+    assert b'"value":' + number + b"," in serialize(event(cents))
 
 
 def test_an_event_without_an_order_names_none() -> None:
-    assert b"order_id" not in serialise(event(100, order_id=None))
+    assert b"order_id" not in serialize(event(100, order_id=None))
 
 
 def test_a_date_from_another_time_zone_is_written_in_utc() -> None:
     berlin = NOON.astimezone(timezone(timedelta(hours=2)))
 
-    body = serialise(Event(EVENT_ID, EventType.PURCHASE_CREATED, berlin, 1, None))
+    body = serialize(Event(EVENT_ID, EventType.PURCHASE_CREATED, berlin, 1, None))
 
     assert body.endswith(b'"date":"2024-06-30T12:34:56Z"}')
 

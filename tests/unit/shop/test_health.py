@@ -2,9 +2,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shop.tallies import SUCCEEDED, TalliedAttempts
-from shop.webhooks.health import SAMPLE, by_reason, by_slot, latency_of, percentile, sum_up
-from shop.windows import Window, minute_of
+from shop.database.counters import SUCCEEDED, TalliedAttempts
+from shop.webhooks.queries.endpoint_health import (
+    SAMPLE,
+    by_reason,
+    by_slot,
+    latency_of,
+    percentile,
+    sum_up,
+)
+from shop.webhooks.rules.time_buckets import Window, minute_of
 
 NOW = datetime(2026, 11, 24, 10, 14, tzinfo=UTC)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.web.deliveries.links import own_record
+from shop.web.deliveries.links import describedby_link
 
 ASKED = "http://127.0.0.1:8001/v1/new-purchase"
 RECORD = "http://127.0.0.1:8001/receipts/rcp_1"
@@ -23,7 +23,7 @@ RECORD = "http://127.0.0.1:8001/receipts/rcp_1"
     ],
 )
 def test_a_link_to_the_same_origin_is_followed(header: str) -> None:
-    assert own_record(header, ASKED) == RECORD
+    assert describedby_link(header, ASKED) == RECORD
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_link_to_the_same_origin_is_followed(header: str) -> None:
     ],
 )
 def test_a_link_to_anywhere_else_is_not(target: str) -> None:
-    assert own_record(f'<{target}>; rel="describedby"', ASKED) is None
+    assert describedby_link(f'<{target}>; rel="describedby"', ASKED) is None
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,17 @@ def test_a_link_to_anywhere_else_is_not(target: str) -> None:
     ],
 )
 def test_what_says_something_else_or_nothing_at_all_is_no_link(header: str) -> None:
-    assert own_record(header, ASKED) is None
+    assert describedby_link(header, ASKED) is None
 
 
 def test_a_default_port_is_the_same_as_none() -> None:
     header = '<https://hooks.example:443/r/1>; rel="describedby"'
 
-    assert own_record(header, "https://hooks.example/hook") == "https://hooks.example:443/r/1"
+    assert describedby_link(header, "https://hooks.example/hook") == "https://hooks.example:443/r/1"
 
 
 @given(st.text(st.sampled_from('<>;,="\\ /:@relanchdscibyht127.0')))
 def test_whatever_stands_there_leads_nowhere_else(header: str) -> None:
-    found = own_record(header, ASKED)
+    found = describedby_link(header, ASKED)
 
     assert found is None or found.startswith("http://127.0.0.1:8001/")

@@ -6,7 +6,7 @@ import pytest
 from hookshop.webkit.errors import Problem
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.deliveries.log_query import LogQuery
-from shop.webhooks.log import DeliveryFilter
+from shop.webhooks.queries.deliveries import DeliveryFilter
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COUNTS = {

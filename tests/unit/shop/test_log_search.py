@@ -1,6 +1,6 @@
 import pytest
 
-from shop.webhooks.log_search import KINDS, IdPart
+from shop.webhooks.queries.search import KINDS, IdPart
 
 DIGITS = "0193a1b2c3d47e5f8a9b0c1d2e3f4a5b"
 

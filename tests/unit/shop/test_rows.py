@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shop.models import Attempt, Delivery, Endpoint
+from shop.database.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.web.deliveries.rows import Mark, Row, view_row
-from shop.webhooks.log import LogRow
+from shop.webhooks.queries.deliveries import LogRow
 from shop.webhooks.rules.retries import RetrySchedule
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import jwt
 import pytest
 import standardwebhooks
 
-from shop.webhooks.signing import (
+from shop.webhooks.rules.signing import (
     LiveSecret,
     SignedContent,
     bearer_token,

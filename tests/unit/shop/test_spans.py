@@ -1,6 +1,6 @@
 import pytest
 
-from shop.web.deliveries.spans import milliseconds, signed_span, span
+from shop.web.formatting import milliseconds, signed_span, span
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shop.models import Attempt, Delivery
+from shop.database.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, EventType, Trigger
-from shop.web.deliveries.timeline import Step, build_timeline, summarise
+from shop.web.deliveries.timeline import Step, build_timeline, summarize
 from shop.webhooks.rules.retries import RetrySchedule
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_before_the_first_attempt_the_whole_schedule_is_still_to_come() -> None:
         (3, "later", at(6)),
         (4, "later", at(14)),
     ]
-    assert summarise(delivery(), steps) == (
+    assert summarize(delivery(), steps) == (
         "0 attempts made so far, at most 4 to come on the schedule."
     )
 
@@ -95,7 +95,7 @@ def test_nothing_is_to_come_once_it_is_over() -> None:
     steps = build_timeline(over, [attempt(1, response_status=200)], SCHEDULE)
 
     assert [(step.standing, step.succeeded) for step in steps] == [("made", True)]
-    assert summarise(over, steps) == "Succeeded after 1 attempt, 0.2 s after it was created."
+    assert summarize(over, steps) == "Succeeded after 1 attempt, 0.2 s after it was created."
 
 
 def test_a_try_by_hand_after_the_last_one_of_the_schedule_is_the_only_one_to_come() -> None:

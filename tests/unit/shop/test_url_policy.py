@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shop.webhooks.url_policy import UrlPolicy
-from shop.webhooks.urls import UrlRefused
+from shop.webhooks.rules.url_policy import UrlPolicy
+from shop.webhooks.rules.urls import UrlRefused
 
 DATA = Path(__file__).parents[2] / "data"
 REFUSED = json.loads((DATA / "registration_urls.json").read_text())["cases"]

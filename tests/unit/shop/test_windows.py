@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from shop.windows import Window, minute_of, moment_of
+from shop.webhooks.rules.time_buckets import Window, minute_of, moment_of
 
 NOW = datetime(2026, 11, 24, 10, 14, 59, tzinfo=UTC)
 THIS_MINUTE = minute_of(NOW)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from subscriber_app.attacks import Attack, Forgery, ImpossibleAttack, Target, make
-from subscriber_app.forging import ATTACKERS_SECRET
-from subscriber_app.tokens import is_signed_by
-from subscriber_app.verification import IncomingRequest
+from subscriber_app.lab.attacks import Attack, Forgery, ImpossibleAttack, Target, make
+from subscriber_app.lab.forged_credentials import ATTACKERS_SECRET
+from subscriber_app.receiving.tokens import is_signed_by
+from subscriber_app.receiving.verification import IncomingRequest
 from tests.integration.subscriber.signer import (
     NOW,
     OTHER_SECRET,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.comparison import Piece, compare
+from subscriber_app.explaining.comparison import Piece, compare
 from tests.steps import steps_of
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from subscriber_app.checklist import Checklist, VerificationError
-from subscriber_app.defences import NONE_OFF, Defence, judged_body
-from subscriber_app.rulings import Handled, body_sha256, examine, settle
-from subscriber_app.verification import Expectation, IncomingRequest, verify
+from subscriber_app.receiving.decision import Handled, body_sha256, examine, settle
+from subscriber_app.receiving.defences import NONE_OFF, Defence, judged_body
+from subscriber_app.receiving.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from tests.integration.subscriber.signer import NOW, OUR_URL, SECRET, Delivery, incoming, purchase
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscriber_app.checklist import Checklist, VerificationError
-from subscriber_app.diagnosis import Diagnosis, diagnose
-from subscriber_app.keyring import KnownSecret, good_at
-from subscriber_app.rewriting import guesses
-from subscriber_app.verification import Expectation, IncomingRequest, verify
+from subscriber_app.explaining.diagnosis import Diagnosis, diagnose
+from subscriber_app.lab.rewriting import guesses
+from subscriber_app.receiving.keyring import KnownSecret, good_at
+from subscriber_app.receiving.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Reason
 from tests.integration.subscriber.signer import (
     NOW,
@@ -101,7 +101,7 @@ def test_a_body_that_was_written_again_is_shown_beside_the_one_that_was_signed(
     found = diagnosed(request)
 
     assert found
-    assert "the body was re-serialised" in found.finding
+    assert "the body was re-serialized" in found.finding
     assert said in found.finding
     assert found.sides
     assert [b"".join(piece.content for piece in side) for side in found.sides] == [signed, came]
@@ -411,9 +411,9 @@ def test_a_forged_request_is_diagnosed_in_a_bounded_number_of_steps(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (NESTED, "re-serialised bodies: the JSON is nested deeper than 12 levels"),
-        (b"[" * 10_000, "re-serialised bodies: the JSON is nested deeper than 12 levels"),
-        (b"[" + b"1," * 300 + b"1]", "re-serialised bodies: the JSON has more than 300 values"),
+        (NESTED, "re-serialized bodies: the JSON is nested deeper than 12 levels"),
+        (b"[" * 10_000, "re-serialized bodies: the JSON is nested deeper than 12 levels"),
+        (b"[" + b"1," * 300 + b"1]", "re-serialized bodies: the JSON has more than 300 values"),
         (b" " * 20_000, "changes to the body: it has more than 16384 bytes"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscriber_app.checklist import VerificationError
-from subscriber_app.events import Event, parse_event
+from subscriber_app.receiving.events import Event, parse_event
 from subscriber_app.vocabulary import EventType, Reason
 from tests.integration.subscriber.signer import purchase
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.explanation import MAX_SHOWN_LENGTH, Explanation, Judgement, explain
-from subscriber_app.keyring import KnownSecret
-from subscriber_app.verification import IncomingRequest
+from subscriber_app.explaining.explanation import MAX_SHOWN_LENGTH, Explanation, Judgement, explain
+from subscriber_app.receiving.keyring import KnownSecret
+from subscriber_app.receiving.verification import IncomingRequest
 from tests.integration.subscriber.signer import (
     NOW,
     OTHER_SECRET,

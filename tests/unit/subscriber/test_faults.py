@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.faults import BadFault, Fault, FaultMode, Mishap, MishapKind, make_fault
-from subscriber_app.faults.mishaps import read_word
+from subscriber_app.faults import (
+    BadFault,
+    Fault,
+    FaultAction,
+    FaultActionKind,
+    FaultMode,
+    make_fault,
+)
+from subscriber_app.faults.actions import read_word
 
 SCRIPT = "503 503 timeout 429:5 drop 200 slow:3 accept_then_500"
 
@@ -177,7 +184,7 @@ def test_what_makes_no_sense_cannot_be_set(mode: FaultMode, given: dict[str, Any
 
 
 def test_only_a_good_answer_becomes_a_500_after_booking() -> None:
-    mishap = Mishap(MishapKind.ACCEPT_THEN_500)
+    mishap = FaultAction(FaultActionKind.ACCEPT_THEN_500)
 
     assert mishap.refusal is None
     assert mishap.answered_status(200) == 500

@@ -4,7 +4,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.receipt_ids import ReceiptIds
+from subscriber_app.receiving.receipt_ids import ReceiptIds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 – bounds are naive

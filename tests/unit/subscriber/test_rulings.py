@@ -1,8 +1,8 @@
 import pytest
 
 from subscriber_app.checklist import Checklist, Finding, VerificationError
-from subscriber_app.rulings import Handled, Ruling, body_sha256, examine, refuse, settle
-from subscriber_app.verification import Expectation
+from subscriber_app.receiving.decision import Handled, Ruling, body_sha256, examine, refuse, settle
+from subscriber_app.receiving.verification import Expectation
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from tests.integration.subscriber.signer import NOW, OUR_URL, SECRET, Delivery, incoming, purchase
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from subscriber_app.shop_endpoint import read_endpoint, read_registration, read_rotation
+from subscriber_app.shop_api.endpoint import read_endpoint, read_registration, read_rotation
 from tests.integration.subscriber.signer import SECRET, SHOP_URL
 
 END = datetime(2026, 11, 24, 12, tzinfo=UTC)

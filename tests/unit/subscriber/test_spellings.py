@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.spellings import is_other_spelling
+from subscriber_app.shop_api.spellings import is_other_spelling
 
 OURS = "http://localhost:8001/v1/new-purchase"
 

@@ -1,7 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
-from subscriber_app.shop_log import ShopAttempt, ShopDelivery, ShopRequest, ShopResponse
-from subscriber_app.story import Kind, ReceivedRequest, Story, stamp_of, tell
+from subscriber_app.explaining.trace import Kind, ReceivedRequest, Story, stamp_of, tell
+from subscriber_app.shop_api.delivery_log import (
+    ShopAttempt,
+    ShopDelivery,
+    ShopRequest,
+    ShopResponse,
+)
 from subscriber_app.vocabulary import Result, Verdict
 from subscriber_app.web.story.drawing import NARROW, TOP, WIDE, draw
 from subscriber_app.web.story.words import lines_of

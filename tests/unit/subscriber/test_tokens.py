@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from subscriber_app.checklist import VerificationError
-from subscriber_app.tokens import TokenExpectation, check_token, is_signed_by
+from subscriber_app.receiving.tokens import TokenExpectation, check_token, is_signed_by
 from subscriber_app.vocabulary import Reason
 from tests.integration.subscriber.signer import (
     NOW,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from subscriber_app.checklist import Checklist, VerificationError
-from subscriber_app.verification import Expectation, IncomingRequest, secret_key, verify
+from subscriber_app.receiving.verification import Expectation, IncomingRequest, secret_key, verify
 from subscriber_app.vocabulary import Reason, Result, StepName
 from tests.integration.subscriber.signer import (
     NOW,

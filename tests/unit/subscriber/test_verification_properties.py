@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscriber_app.checklist import Checklist, VerificationError
-from subscriber_app.verification import Expectation, IncomingRequest, verify
+from subscriber_app.receiving.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Result
 from tests.integration.subscriber.signer import (
     NOW,

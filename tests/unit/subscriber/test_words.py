@@ -1,6 +1,6 @@
 import pytest
 
-from subscriber_app.faults import Fault, FaultMode, MishapKind, make_fault
+from subscriber_app.faults import Fault, FaultActionKind, FaultMode, make_fault
 from subscriber_app.vocabulary import Reason, StepName
 from subscriber_app.web.words import (
     FAULT_CHIPS,
@@ -32,7 +32,7 @@ def test_every_reason_is_refused_with_a_status_of_the_senders_fault() -> None:
 
 def test_every_mode_of_failing_has_words() -> None:
     assert set(FAULT_SENTENCES) == set(FAULT_CHIPS) == set(FaultMode)
-    assert set(MISHAP_WORDS) == set(MishapKind)
+    assert set(MISHAP_WORDS) == set(FaultActionKind)
 
 
 @pytest.mark.parametrize(

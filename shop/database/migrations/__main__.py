@@ -1,0 +1,30 @@
+"""``make migrate``: bring the shop's database to the state that this version works with."""
+
+import asyncio
+import sys
+
+from hookshop.webkit.starting import exit_in_one_line, naming_the_setting
+from shop.config import load_settings
+from shop.database.migrations import NEWEST
+from shop.database.transactions import Database
+
+
+def main() -> None:
+    """Exit with 0 when the database is up to date, otherwise with one line that says why not."""
+    with exit_in_one_line("shop.database.migrations"):
+        settings = load_settings()
+        with naming_the_setting(settings):
+            asyncio.run(_migrate(settings.resolved_database_url))
+    sys.stdout.write(f"The shop's database is up to date ({NEWEST}).\n")
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        await database.migrate()
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    main()

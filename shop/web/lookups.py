@@ -1,0 +1,49 @@
+"""What an address names, or the answer that there is none. Called by the pages' handlers."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from litestar.exceptions import NotFoundException
+
+from shop.config import Settings
+from shop.database.models import Endpoint
+from shop.database.transactions import Database
+from shop.ids import first_id
+from shop.webhooks.endpoints import registry
+
+_DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
+
+
+async def existing_endpoint(database: Database, endpoint_id: str) -> Endpoint:
+    """The endpoint. Raises ``NotFoundException`` when it never was or is deleted."""
+    async with database.reading() as session:
+        endpoint = await registry.find(session, endpoint_id)
+    if endpoint is None:
+        raise no_such_endpoint(endpoint_id)
+    return endpoint
+
+
+def no_such_endpoint(endpoint_id: str) -> NotFoundException:
+    """To be raised by whoever looked for it."""
+    return NotFoundException(f"there is no endpoint {endpoint_id!r}")
+
+
+def no_such_delivery(delivery_id: str, settings: Settings) -> NotFoundException:
+    """To be raised by whoever looked for it; says so if it may have been pruned."""
+    if _is_too_old(delivery_id, settings.retention_days):
+        return NotFoundException(
+            f"there is no delivery {delivery_id!r} any more: "
+            f"what has succeeded is deleted after {settings.retention_days} days"
+        )
+    return NotFoundException(f"there is no delivery {delivery_id!r}")
+
+
+def _is_too_old(delivery_id: str, days: int | None) -> bool:
+    if days is None or not _DELIVERY_ID.fullmatch(delivery_id):
+        return False
+    return delivery_id < first_id("dlv", datetime.now(UTC) - timedelta(days=days))
+
+
+def no_such_order(order_id: str) -> NotFoundException:
+    """To be raised by whoever looked for it."""
+    return NotFoundException(f"there is no order {order_id!r}")

@@ -1,0 +1,267 @@
+"""Reads the delivery log.
+
+Called by the JSON API and the deliveries pages. Pages follow each other by key, not by offset:
+ids sort by time, so the last id of a page is all that the next one needs.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import load_only
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.database.counters import StateTally, total
+from shop.database.models import Attempt, Delivery, Endpoint, Message, Order
+from shop.ids import first_id
+from shop.vocabulary import DeliveryState, EventType
+from shop.webhooks.queries.sales import Sales, read_sales
+from shop.webhooks.queries.search import matches, searchable
+from shop.webhooks.rules.events import value_of
+
+MAX_PAGE_SIZE = 100
+# How an attempt went, without its headers and bodies.
+_GIST: tuple[Any, ...] = (
+    col(Attempt.delivery_id),
+    col(Attempt.number),
+    col(Attempt.response_status),
+    col(Attempt.error),
+    col(Attempt.started_at),
+)
+_DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
+
+
+class BadCursor(ValueError):  # noqa: N818 – the name says what happened
+    """The cursor is not one that an earlier page handed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries to list. ``q``: an id or an end of it, or a part of the endpoint's URL.
+
+    ``since``: created at that moment or later. ``until``: before the end of that second.
+    """
+
+    state: DeliveryState | None = None
+    endpoint_id: str | None = None
+    event_type: EventType | None = None
+    message_id: str | None = None
+    q: str | None = None
+    since: datetime | None = None
+    order_id: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A delivery with what a reader of the log wants to know about it."""
+
+    delivery: Delivery
+    endpoint: Endpoint
+    order_id: str | None
+    order_total_cents: int | None
+
+    @property
+    def webhook_url(self) -> str:
+        """Where it goes."""
+        return self.endpoint.webhook_url
+
+    @property
+    def value_cents(self) -> int | None:
+        """The money that the event tells about, negative for a refund; None without an order."""
+        if self.order_total_cents is None:
+            return None
+        return value_of(self.delivery.event_type, self.order_total_cents)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Rows, newest first. ``next_cursor`` is None on the last page."""
+
+    rows: Sequence[LogRow]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetail:
+    """A delivery with everything that belongs to it; attempts in the order they were made."""
+
+    delivery: Delivery
+    message: Message
+    endpoint: Endpoint
+    order: Order | None
+    attempts: Sequence[Attempt]
+
+
+async def list_deliveries(
+    session: AsyncSession,
+    wanted: DeliveryFilter,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    newest: str | None = None,
+) -> LogPage:
+    """One page of the log, newest first, from ``newest`` or from after ``cursor`` on.
+
+    Raises ``BadCursor``.
+    """
+    query = (
+        select(Delivery, Endpoint, Order.id, Order.total_cents)
+        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .outerjoin(Order, col(Order.id) == Message.order_id)
+        .where(*await conditions(session, wanted))
+        .order_by(col(Delivery.id).desc())
+        .limit(limit + 1)  # one more than asked for tells whether a next page exists
+    )
+    if cursor is not None:
+        query = query.where(Delivery.id < _checked(cursor))
+    if newest is not None:
+        query = query.where(Delivery.id <= _checked(newest))
+    rows = [LogRow(*row) for row in (await session.exec(query)).all()]
+    more = len(rows) > limit
+    return LogPage(rows[:limit], rows[limit - 1].delivery.id if more else None)
+
+
+async def count_newer(
+    session: AsyncSession, wanted: DeliveryFilter, *, than: str, most: int
+) -> int:
+    """How many deliveries have come since the one with the id ``than``; counts up to ``most``."""
+    newer = (
+        select(Delivery.id)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .where(Delivery.id > _checked(than), *await conditions(session, wanted))
+        .limit(most)
+    )
+    return (await session.exec(select(func.count()).select_from(newer.subquery()))).one()
+
+
+async def newest_attempts(
+    session: AsyncSession, delivery_ids: Iterable[str], *, most: int
+) -> Mapping[str, Sequence[Attempt]]:
+    """The last attempts of each of these deliveries, at most so many, in the order of their making.
+
+    One query for all of them; what is large in an attempt is not read, and asking for it an error.
+    """
+    query = (
+        select(Attempt)
+        .join(Delivery, col(Delivery.id) == Attempt.delivery_id)
+        .where(
+            col(Attempt.delivery_id).in_(delivery_ids),
+            col(Attempt.number) > Delivery.attempt_count - most,
+        )
+        .order_by(col(Attempt.delivery_id), col(Attempt.number))
+        .options(load_only(*_GIST, raiseload=True))
+    )
+    found: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in await session.exec(query):
+        found[attempt.delivery_id].append(attempt)
+    return found
+
+
+async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDetail | None:
+    """The delivery with its message, endpoint, order and attempts, or None."""
+    query = (
+        select(Delivery, Message, Endpoint, Order)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
+        .outerjoin(Order, col(Order.id) == Message.order_id)
+        .where(Delivery.id == delivery_id)
+    )
+    found = (await session.exec(query)).first()
+    if found is None:
+        return None
+    attempts = (
+        select(Attempt).where(Attempt.delivery_id == delivery_id).order_by(col(Attempt.number))
+    )
+    return DeliveryDetail(*found, attempts=(await session.exec(attempts)).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Totals for ``GET /v1/stats`` and the overview; every delivery state is present."""
+
+    sales: Sales
+    deliveries: dict[DeliveryState, int]
+
+    @property
+    def orders(self) -> int:
+        """How many orders were placed."""
+        return self.sales.orders
+
+    @property
+    def revenue_cents(self) -> int:
+        """What was sold, minus refunds."""
+        return self.sales.revenue_cents
+
+
+async def read_stats(session: AsyncSession) -> Stats:
+    """Orders, money and deliveries by state, as ``tallies`` keeps them."""
+    return Stats(await read_sales(session), await count_by_state(session))
+
+
+async def count_by_state(
+    session: AsyncSession, endpoint_id: str | None = None
+) -> dict[DeliveryState, int]:
+    """How many deliveries are in each state, of one endpoint or of all."""
+    query = select(StateTally.state, total(StateTally.amount)).group_by(col(StateTally.state))
+    if endpoint_id is not None:
+        query = query.where(StateTally.endpoint_id == endpoint_id)
+    counts: dict[DeliveryState, int] = dict.fromkeys(DeliveryState, 0)
+    for state, count in await session.exec(query):
+        counts[DeliveryState(state)] = count
+    return counts
+
+
+def _checked(cursor: str) -> str:
+    if not _DELIVERY_ID.fullmatch(cursor):
+        raise BadCursor("the cursor is not one of ours")
+    return cursor
+
+
+async def conditions(session: AsyncSession, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """The filter as SQL, for a query that joins deliveries with messages."""
+    found: list[ColumnElement[bool]] = [*_time_range(wanted), *_state_and_event_type(wanted)]
+    if wanted.endpoint_id:
+        found.append(col(Delivery.endpoint_id) == searchable(wanted.endpoint_id))
+    if wanted.message_id:
+        found.append(col(Delivery.message_id) == searchable(wanted.message_id))
+    if wanted.order_id:
+        found.append(col(Message.order_id) == searchable(wanted.order_id))
+    if wanted.q:
+        found.append(await matches(session, searchable(wanted.q)))
+    return found
+
+
+def _state_and_event_type(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    state, event_type = col(Delivery.state), col(Delivery.event_type)
+    if wanted.state and wanted.event_type:
+        # Only one of them can lead to the rows, and the database cannot tell which one fewer have.
+        # Most deliveries have succeeded. Appending nothing hides the other one's index.
+        if wanted.state is DeliveryState.SUCCEEDED:
+            return [state.concat("") == wanted.state.value, event_type == wanted.event_type]
+        return [state == wanted.state, event_type.concat("") == wanted.event_type.value]
+    found: list[ColumnElement[bool]] = []
+    if wanted.state:
+        found.append(state == wanted.state)
+    if wanted.event_type:
+        found.append(event_type == wanted.event_type)
+    return found
+
+
+def _time_range(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """The moment says exactly what is wanted; the id, which begins with it, finds it at once."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.since:
+        found.append(col(Delivery.created_at) >= wanted.since)
+        found.append(col(Delivery.id) >= first_id("dlv", wanted.since))
+    if wanted.until:
+        end = wanted.until + timedelta(seconds=1)
+        found.append(col(Delivery.created_at) < end)
+        found.append(col(Delivery.id) < first_id("dlv", end + timedelta(milliseconds=1)))
+    return found

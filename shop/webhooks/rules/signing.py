@@ -1,0 +1,115 @@
+"""Signs a message twice over: Standard Webhooks headers and a bearer token. Pure, no clock.
+
+Every attempt is signed anew, since the timestamp is the attempt's. The receiving side is written
+apart, in ``subscriber_app.receiving.verification``; known answers for both are in ``tests/data``.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 – the public prefix of every secret, not a secret
+SECRET_BYTES = 32
+TOKEN_LIFETIME_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SignedContent:
+    """What a signature covers. ``body``: raw request bytes, never re-serialized."""
+
+    message_id: str
+    timestamp: int  # unix seconds of this attempt
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSecret:
+    """A secret that signs. ``id``: its public name. ``secret``: ``whsec_…``."""
+
+    id: str
+    secret: str
+
+
+def generate_secret() -> str:
+    """A new secret: ``whsec_`` and 32 random bytes in base64."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def signing_headers(
+    content: SignedContent, live_secrets: Sequence[LiveSecret], *, issuer: str, audience: str
+) -> dict[str, str]:
+    """The four headers that let the receiver check origin, age and integrity.
+
+    ``live_secrets``: newest first, at least one. Each makes a signature.
+    ``issuer``: the shop's public URL. ``audience``: the endpoint's URL.
+    """
+    # A token carries one signature only. The oldest secret makes it, so that a receiver of the
+    # token has the whole grace period to add the new secret.
+    oldest = live_secrets[-1]
+    token = bearer_token(content, oldest.secret, issuer=issuer, audience=audience, key_id=oldest.id)
+    return {
+        "webhook-id": content.message_id,
+        "webhook-timestamp": str(content.timestamp),
+        "webhook-signature": " ".join(signature(content, live.secret) for live in live_secrets),
+        "Authorization": f"Bearer {token}",
+    }
+
+
+def signature(content: SignedContent, secret: str) -> str:
+    """``v1,<base64>``: HMAC-SHA256 over ``id.timestamp.body`` (Standard Webhooks, "Signature").
+
+    Raises ``ValueError`` when the secret is not base64.
+    """
+    signed = f"{content.message_id}.{content.timestamp}.".encode() + content.body
+    return "v1," + base64.b64encode(_hmac_sha256(secret, signed)).decode()
+
+
+def bearer_token(
+    content: SignedContent, secret: str, *, issuer: str, audience: str, key_id: str | None = None
+) -> str:
+    """A JSON Web Token (RFC 7519, compact, HS256) that is bound to this very request.
+
+    ``payload_hash`` ties it to the body, ``jti`` to the message, ``aud`` to the endpoint, ``iat``
+    to the attempt: stolen, it opens nothing else. ``key_id``: the public name of the secret, sent
+    as ``kid``: a hint for the receiver.
+    """
+    header = {"alg": "HS256", "typ": "webhook+jwt", **({"kid": key_id} if key_id else {})}
+    claims = {
+        "iss": issuer,
+        "aud": audience,
+        "jti": content.message_id,
+        "iat": content.timestamp,
+        "exp": content.timestamp + TOKEN_LIFETIME_SECONDS,
+        "payload_hash": hashlib.sha256(content.body).hexdigest(),
+    }
+    signed = f"{_base64url_json(header)}.{_base64url_json(claims)}"
+    return f"{signed}.{_base64url(_hmac_sha256(secret, signed.encode()))}"
+
+
+def _hmac_sha256(secret: str, content: bytes) -> bytes:
+    return hmac.digest(_key(secret), content, "sha256")
+
+
+def _key(secret: str) -> bytes:
+    try:
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        # Without the cause: its message could quote parts of the secret.
+        raise ValueError("the secret is not valid base64") from None
+
+
+def _base64url_json(document: Mapping[str, object]) -> str:
+    return _base64url(_COMPACT.encode(document).encode())
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
+def _base64url(raw: bytes) -> str:
+    """Base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

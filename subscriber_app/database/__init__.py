@@ -1,0 +1,1 @@
+"""The subscriber's database: its tables, and how transactions are opened."""

@@ -1,0 +1,1 @@
+"""How to be a bad receiver and a bad sender, on purpose."""

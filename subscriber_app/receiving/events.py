@@ -1,0 +1,129 @@
+"""Reads a verified body as an event. Pure, and strict: what is not as documented is refused.
+
+Called by ``inbox`` after the verification: before it, the bytes are a stranger's.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from subscriber_app.checklist import VerificationError
+from subscriber_app.vocabulary import EventType, Reason
+
+MAX_TEXT_LENGTH = 200
+# Tens of thousands of these, in cents, can be summed up within the 64 bits of the database.
+MAX_VALUE = 10**12
+MONEY_EVENTS = (EventType.PURCHASE_CREATED, EventType.PURCHASE_REFUNDED)
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the shop tells. ``type`` is None for a type that is not known here.
+
+    ``value_cents``: integer cents, negative for a refund; 0 where the event is not about money.
+    """
+
+    type: EventType | None
+    type_name: str
+    id: str = ""
+    order_id: str | None = None
+    value_cents: int = 0
+    occurred_at: datetime | None = None
+
+
+def parse_event(body: bytes) -> Event:
+    """Read ``{"event": {"id", "type", "value", …}, "date"}``.
+
+    Unknown members are allowed, since a shop may add some. Of an unknown type nothing but the type
+    is read. Raises ``VerificationError``.
+    """
+    document = _json(body)
+    event = _member(document, "event", dict)
+    type_name = _text(event, "type")
+    if type_name not in list(EventType):
+        return Event(None, type_name)
+    kind = EventType(type_name)
+    return Event(
+        type=kind,
+        type_name=type_name,
+        id=_text(event, "id"),
+        order_id=_text(event, "order_id") if "order_id" in event else None,
+        value_cents=_cents(event) if kind in MONEY_EVENTS else 0,
+        occurred_at=_date(document),
+    )
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(
+            body.decode("utf-8"),
+            parse_float=Decimal,  # 50.75 stays 50.75
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_duplicates,
+        )
+    except UnicodeDecodeError as error:
+        raise _malformed(f"The body is not UTF-8: byte {error.start} is wrong") from None
+    except RecursionError:
+        raise _malformed("The JSON is nested too deeply") from None
+    except (ValueError, ArithmeticError) as error:
+        raise _malformed(f"The body is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise _malformed("The body is not a JSON object")
+    return document
+
+
+def _cents(event: dict[str, Any]) -> int:
+    value = event.get("value")
+    # type() rather than isinstance(): True is an int, too.
+    if value is None or type(value) not in {int, Decimal}:
+        raise _malformed("event.value is missing or not a number")
+    amount = Decimal(value)
+    # Compared as it is: abs(amount) would overflow for 1e999999999.
+    if not -MAX_VALUE < amount < MAX_VALUE or amount != round(amount, 2):
+        raise _malformed("event.value is not an amount with at most two decimal places")
+    return int(amount * 100)
+
+
+def _date(document: dict[str, Any]) -> datetime:
+    text = _member(document, "date", str)
+    if _DATE.fullmatch(text):
+        try:
+            return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            pass  # such as month 13
+    raise _malformed("date is not a time such as 2024-06-30T12:34:56Z")
+
+
+def _text(members: dict[str, Any], name: str) -> str:
+    text: str = _member(members, name, str)
+    if not 0 < len(text) <= MAX_TEXT_LENGTH or not text.isprintable():
+        raise _malformed(f"{name} is not a printable text of 1 to {MAX_TEXT_LENGTH} characters")
+    return text
+
+
+def _member(members: dict[str, Any], name: str, kind: type) -> Any:
+    value = members.get(name)
+    if not isinstance(value, kind):
+        wanted = "an object" if kind is dict else "a text"
+        raise _malformed(f"{name} is missing or not {wanted}")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return members
+
+
+def _malformed(detail: str) -> VerificationError:
+    return VerificationError(Reason.MALFORMED_EVENT, detail)

@@ -1,0 +1,69 @@
+"""The state of each purchase, which comes out the same in whatever order its events come.
+
+Deliveries overtake each other: a refund may be here before the purchase it takes back. So nothing
+waits for anything, and no event undoes what another has set: each sets its own part. ``inbox``
+calls ``take_event`` for every message that is booked; the pages read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from subscriber_app.database.models import PurchaseState
+from subscriber_app.receiving.events import Event
+from subscriber_app.vocabulary import EventType
+
+
+@dataclass(frozen=True, slots=True)
+class PurchasePage:
+    """Purchases, the newest first. ``next_cursor`` is None on the last page."""
+
+    purchases: Sequence[PurchaseState]
+    next_cursor: str | None
+
+
+async def take_event(session: AsyncSession, event: Event, receipt_id: str) -> None:
+    """Let a booked event set its part of its purchase; one without an order has none."""
+    if event.order_id is None:
+        return
+    state = await session.get(PurchaseState, event.order_id)
+    if state is None:
+        state = PurchaseState(
+            order_id=event.order_id,
+            first_receipt_id=receipt_id,
+            is_overtaken=event.type is not EventType.PURCHASE_CREATED,
+        )
+        session.add(state)
+    apply_event(state, event)
+
+
+def apply_event(state: PurchaseState, event: Event) -> None:
+    """Set the event's own part, and no other. Any order of the same events ends the same."""
+    match event.type:
+        case EventType.PURCHASE_CREATED:
+            state.bought_cents += event.value_cents
+            state.bought_at = event.occurred_at
+        case EventType.PURCHASE_SHIPPED:
+            state.shipped_at = event.occurred_at
+        case EventType.PURCHASE_REFUNDED:
+            state.refunded_cents += event.value_cents
+            state.refunded_at = event.occurred_at
+
+
+async def find_purchase(session: AsyncSession, order_id: str | None) -> PurchaseState | None:
+    """What is known of this order, or None."""
+    return await session.get(PurchaseState, order_id) if order_id else None
+
+
+async def list_purchases(
+    session: AsyncSession, *, limit: int, cursor: str | None = None
+) -> PurchasePage:
+    """One page, those first of which we heard last. ``cursor``: of the page before."""
+    query = select(PurchaseState).order_by(col(PurchaseState.first_receipt_id).desc())
+    if cursor:
+        query = query.where(PurchaseState.first_receipt_id < cursor)
+    rows = (await session.exec(query.limit(limit + 1))).all()
+    more = len(rows) > limit
+    return PurchasePage(rows[:limit], rows[limit - 1].first_receipt_id if more else None)

@@ -1,0 +1,277 @@
+"""Decides whether a request really is from the shop, meant for us, and fresh. Pure, no clock.
+
+The other half of the contract that ``shop.webhooks.rules.signing`` fulfils, written apart from it
+on purpose. Everything is checked on the raw bytes: JSON that was parsed and written again is other
+bytes. Called by ``inbox`` for each request; the token's own rules are in ``tokens``.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from subscriber_app.checklist import Checklist, Finding, VerificationError
+from subscriber_app.receiving.defences import (
+    CREDENTIAL_CHECKS,
+    NONE_OFF,
+    Defence,
+    SwitchedOff,
+    judged_body,
+)
+from subscriber_app.receiving.tokens import TokenExpectation, check_token, is_signed_by
+from subscriber_app.vocabulary import Reason, StepName
+
+MAX_BODY_BYTES = 256 * 1024
+BODY_DEADLINE_SECONDS = 10  # for the whole body; the shop sends a few hundred bytes at once
+TOLERANCE_SECONDS = 300
+# Each one costs a comparison; a shop in the middle of several rotations sends a handful.
+MAX_SIGNATURES = 20
+SECRET_PREFIX = "whsec_"  # noqa: S105 – the public prefix of every secret, not a secret
+
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_UNIX_SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
+_NOW_IN_MILLISECONDS = 10**11  # in seconds that would be the year 5138
+_SINGLE_HEADERS = (
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "authorization",
+    "content-type",
+    "content-encoding",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRequest:
+    """A request as it came in.
+
+    ``headers``: names in lower case, in order, repeated ones included. ``body``: the raw bytes.
+    ``is_too_large``: the body went on after ``MAX_BODY_BYTES`` bytes and was not read further.
+    ``is_incomplete``: the sender went away in the middle of it. ``is_too_slow``: it was not there
+    after ``BODY_DEADLINE_SECONDS``.
+    """
+
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    is_too_large: bool = False
+    is_incomplete: bool = False
+    is_too_slow: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The value of the first header of this name."""
+        return next((value for other, value in self.headers if other == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a genuine request must fit. ``now``: unix seconds. ``audience``: our registered URL.
+
+    ``secrets``: every one that may have signed, ``whsec_`` and base64; empty before subscribing.
+    ``issuer``: what the shop calls itself in tokens; None as long as it has not said so.
+    ``off``: the defences that are switched off, to show what happens without them.
+    """
+
+    secrets: Sequence[str]
+    audience: str
+    now: float
+    off: SwitchedOff = NONE_OFF
+    issuer: str | None = None
+
+
+def verify(request: IncomingRequest, expected: Expectation, checklist: Checklist) -> None:
+    """Return if the request is genuine; note each step in ``checklist``.
+
+    At least one of signature and token must be there, and each that is there must be right.
+    Raises ``VerificationError`` for the first check that fails, and nothing else whatever comes in.
+    """
+    for name, check in _CHECKS:
+        with checklist.step(name) as step:
+            step.finding = check(request, expected)
+
+
+def secret_key(secret: str) -> bytes:
+    """The bytes to sign with. Raises ``ValueError`` when the secret is not base64."""
+    try:
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        # Without the cause: its message could quote parts of the secret.
+        raise ValueError("the secret is not valid base64") from None
+
+
+def _check_size(request: IncomingRequest, _expected: Expectation) -> Finding:
+    if request.is_too_large:
+        raise VerificationError(
+            Reason.TOO_LARGE,
+            f"The body is larger than {MAX_BODY_BYTES} bytes; the rest was not read",
+        )
+    if request.is_incomplete:
+        raise VerificationError(
+            Reason.INCOMPLETE, f"The sender went away after {len(request.body)} bytes of the body"
+        )
+    if request.is_too_slow:
+        raise VerificationError(
+            Reason.BODY_TIMEOUT,
+            f"After {BODY_DEADLINE_SECONDS} s only {len(request.body)} bytes of the body were here",
+        )
+    return Finding(f"{len(request.body)} bytes, of at most {MAX_BODY_BYTES}")
+
+
+def _check_content_type(request: IncomingRequest, _expected: Expectation) -> Finding:
+    given = request.header("content-type") or ""
+    if given.partition(";")[0].strip().lower() != "application/json":
+        raise VerificationError(
+            Reason.UNSUPPORTED_CONTENT_TYPE, f"Expected application/json, got {_shown(given)}"
+        )
+    for name, value in request.headers:
+        if name == "content-encoding" and value.lower() not in {"", "identity"}:
+            raise VerificationError(
+                Reason.UNSUPPORTED_CONTENT_ENCODING,
+                f"Expected the body as it is, not encoded as {_shown(value)}",
+            )
+    return Finding(given)
+
+
+def _check_headers(request: IncomingRequest, expected: Expectation) -> Finding:
+    names = [name for name, _value in request.headers]
+    for name in _SINGLE_HEADERS:
+        if names.count(name) > 1:
+            raise VerificationError(
+                Reason.DUPLICATE_HEADER, f"{name} is there {names.count(name)} times: which counts?"
+            )
+    for name in ("webhook-id", "webhook-timestamp"):
+        if name not in names:
+            raise VerificationError(Reason.MISSING_HEADER, f"{name} is missing")
+    credentials = [name for name in ("webhook-signature", "authorization") if name in names]
+    if not credentials and not expected.off >= CREDENTIAL_CHECKS:
+        raise VerificationError(
+            Reason.NO_CREDENTIAL, "Neither webhook-signature nor authorization is there"
+        )
+    message_id = request.header("webhook-id") or ""
+    # A dot would make it unclear where the id ends in the signed text "id.timestamp.body".
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise VerificationError(
+            Reason.MALFORMED_ID,
+            f"webhook-id is {_shown(message_id)}; expected 1 to 128 letters, digits, - and _",
+        )
+    return Finding(", ".join(["webhook-id", "webhook-timestamp", *credentials]))
+
+
+def _check_timestamp(request: IncomingRequest, expected: Expectation) -> Finding:
+    text = request.header("webhook-timestamp") or ""
+    if not _UNIX_SECONDS.fullmatch(text):
+        raise VerificationError(
+            Reason.MALFORMED_TIMESTAMP, f"Expected unix seconds in digits, got {_shown(text)}"
+        )
+    age = expected.now - int(text)
+    if Defence.TIMESTAMP in expected.off:
+        return Finding(f"Switched off: made {age:.0f} s ago, and any age will do", skipped=True)
+    if age > TOLERANCE_SECONDS:
+        raise VerificationError(
+            Reason.TIMESTAMP_TOO_OLD,
+            f"Made {age:.0f} s ago; more than {TOLERANCE_SECONDS} s could be a replay",
+        )
+    if -age > TOLERANCE_SECONDS:
+        milliseconds = int(text) > _NOW_IN_MILLISECONDS
+        raise VerificationError(
+            Reason.TIMESTAMP_TOO_NEW,
+            f"{-age:.0f} s in the future; at most {TOLERANCE_SECONDS} s are tolerated"
+            + ("; are these milliseconds?" if milliseconds else ""),
+        )
+    return Finding(f"{age:.1f} s old, within {TOLERANCE_SECONDS} s")
+
+
+def _check_signature(request: IncomingRequest, expected: Expectation) -> Finding:
+    header = request.header("webhook-signature")
+    if Defence.SIGNATURE in expected.off:
+        return Finding("Switched off: webhook-signature is not even looked at", skipped=True)
+    if header is None:
+        return Finding("There is no webhook-signature; the token must do", skipped=True)
+    _insist_on_secret(expected)
+    given = header.split(" ")
+    if len(given) > MAX_SIGNATURES:
+        raise VerificationError(
+            Reason.SIGNATURE_MISMATCH,
+            f"{len(given)} signatures; more than {MAX_SIGNATURES} are not even looked at",
+        )
+    body = judged_body(request.body, expected.off)
+    right = [_signature(request, body, secret) for secret in expected.secrets]
+    if not any(_equal(one, other) for one in given for other in right):
+        raise VerificationError(
+            Reason.SIGNATURE_MISMATCH,
+            f"Not what our secret makes of these bytes{_written_anew(expected)}; "
+            f"signatures given: {len(given)}",
+        )
+    return Finding(f"HMAC-SHA256 of id.timestamp.body with our secret{_written_anew(expected)}")
+
+
+def _written_anew(expected: Expectation) -> str:
+    return ", the JSON written anew" if Defence.RAW_BODY in expected.off else ""
+
+
+def _signature(request: IncomingRequest, body: bytes, secret: str) -> str:
+    """``v1,<base64>`` (Standard Webhooks, "Signature"), to be compared as text.
+
+    Comparing texts rather than decoded bytes accepts base64 in its one canonical form only.
+    """
+    prefix = f"{request.header('webhook-id')}.{request.header('webhook-timestamp')}."
+    digest = hmac.digest(secret_key(secret), prefix.encode() + body, "sha256")
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
+    header = request.header("authorization")
+    if Defence.TOKEN in expected.off:
+        return Finding("Switched off: authorization is not even looked at", skipped=True)
+    if header is None:
+        return Finding("There is no authorization; the signature must do", skipped=True)
+    _insist_on_secret(expected)
+    scheme, _space, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise VerificationError(
+            Reason.MALFORMED_TOKEN, f"Expected the scheme Bearer, got {_shown(scheme)}"
+        )
+    wanted = TokenExpectation(
+        is_signed=lambda signed, signature: is_signed_by(
+            signed, signature, [secret_key(secret) for secret in expected.secrets]
+        ),
+        audience=expected.audience,
+        message_id=request.header("webhook-id") or "",
+        timestamp=int(request.header("webhook-timestamp") or ""),
+        body=judged_body(request.body, expected.off),
+        now=expected.now,
+        issuer=expected.issuer,
+    )
+    return check_token(token, wanted)
+
+
+def _insist_on_secret(expected: Expectation) -> None:
+    if not expected.secrets:
+        raise VerificationError(
+            Reason.NOT_SUBSCRIBED, "We have no live secret to check with: see the page Subscription"
+        )
+
+
+def _equal(one: str, other: str) -> bool:
+    """Whether two texts are equal, in a time that does not tell how far they are."""
+    return hmac.compare_digest(_bytes(one), _bytes(other))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", errors="surrogatepass")
+
+
+def _shown(text: str) -> str:
+    """What a stranger sent, in quotes, short, and with nothing invisible in it."""
+    return ascii(text if len(text) <= 60 else f"{text[:60]}…")  # noqa: PLR2004 – fits on a line
+
+
+_CHECKS: tuple[tuple[StepName, Callable[[IncomingRequest, Expectation], Finding]], ...] = (
+    (StepName.SIZE, _check_size),
+    (StepName.CONTENT_TYPE, _check_content_type),
+    (StepName.HEADERS, _check_headers),
+    (StepName.TIMESTAMP, _check_timestamp),
+    (StepName.SIGNATURE, _check_signature),
+    (StepName.TOKEN, _check_token),
+)

@@ -1,0 +1,1 @@
+"""What the subscriber asks the shop for."""

@@ -1,0 +1,106 @@
+"""The shop's account of a delivery, as its JSON API tells it. Called by ``shop_client``.
+
+Of the shop's documents only what the subscriber uses is read. They come from another company, so
+they are checked like anything that comes over the wire.
+"""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from subscriber_app.shop_api.errors import ShopUnreachable
+
+Moment = Annotated[datetime, Meta(tz=True)]  # without its time zone it would be no moment
+Document = TypeVar("Document", bound=Struct)
+
+
+class ShopRequest(Struct, frozen=True):
+    """What the shop sent."""
+
+    url: str
+    headers: dict[str, str]
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, whose name is given in lower case."""
+        return {key.lower(): value for key, value in self.headers.items()}.get(name)
+
+
+class ShopResponse(Struct, frozen=True):
+    """What came back, as the shop has it."""
+
+    status: int
+    body: str
+
+    @property
+    def receipt_id(self) -> str | None:
+        """The receipt that we named in our answer, if this is an answer of ours."""
+        try:
+            document = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        named = document.get("receipt_id") if isinstance(document, dict) else None
+        return named if isinstance(named, str) else None
+
+
+class ShopAttempt(Struct, frozen=True):
+    """One request. ``enqueued_at``: when the worker was woken; None when it looked by itself."""
+
+    number: int
+    started_at: Moment
+    duration_ms: int
+    trigger: str
+    request: ShopRequest
+    enqueued_at: Moment | None = None
+    response: ShopResponse | None = None
+    error: str | None = None
+
+
+class ShopDelivery(Struct, frozen=True):
+    """One message for one endpoint; attempts oldest first."""
+
+    id: str
+    message_id: str
+    endpoint_id: str
+    event_type: str
+    state: str
+    created_at: Moment
+    order_id: str | None = None
+    next_attempt_at: Moment | None = None
+    completed_at: Moment | None = None
+    attempts: list[ShopAttempt] = field(default_factory=list)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.state not in ("pending", "sending")
+
+
+class ListedDelivery(Struct, frozen=True):
+    """A line of the shop's list."""
+
+    id: str
+    endpoint_id: str
+
+
+class _List(Struct, frozen=True):
+    data: list[ListedDelivery]
+
+
+def read_list(document: dict[str, Any]) -> list[ListedDelivery]:
+    """The answer to ``GET /v1/deliveries``. Raises ``ShopUnreachable``."""
+    return _read(document, _List).data
+
+
+def read_delivery(document: dict[str, Any]) -> ShopDelivery:
+    """The answer to ``GET /v1/deliveries/{id}``. Raises ``ShopUnreachable``."""
+    return _read(document, ShopDelivery)
+
+
+def _read(document: dict[str, Any], kind: type[Document]) -> Document:
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise ShopUnreachable(f"The shop's answer is not understood: {error}") from error

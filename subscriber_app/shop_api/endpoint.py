@@ -1,0 +1,142 @@
+"""What the shop's JSON API says of our endpoint and of its secrets.
+
+What we cannot do without is checked, like anything that comes over the wire. All else may be
+missing, since the shop may be of an earlier version, and counts as missing if it is malformed: a
+new secret is told once, so nothing beside it may be a reason to lose it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from subscriber_app.receiving.verification import SECRET_PREFIX, secret_key
+from subscriber_app.shop_api.errors import ShopUnreachable
+
+ENDPOINT_STATUSES = ("active", "paused", "disabled")
+MIN_KEY_BYTES = 24  # Standard Webhooks, "Signature scheme"
+MAX_ISSUER_LENGTH = 2000
+
+# What can stand in a path as it is: the shop's word goes into the addresses that we call.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A new endpoint. ``secret``: ``whsec_…``, never to be had again. ``secret_id``: its name.
+
+    ``issuer``: what the shop calls itself in tokens. ``registered_at``: by the shop's clock.
+    """
+
+    endpoint_id: str
+    secret: str
+    secret_id: str | None
+    issuer: str | None
+    registered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedSecret:
+    """A new secret. ``previous_expires_at``: when the shop stops signing with the one before."""
+
+    secret: str
+    secret_id: str | None
+    previous_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopEndpoint:
+    """Our endpoint as the shop sees it. ``status``: one of ``ENDPOINT_STATUSES``.
+
+    ``secret_ends``: when each live secret stops signing, by its public name; None for the current
+    one. Of a shop that does not say so it is None itself.
+    """
+
+    status: str
+    issuer: str | None = None
+    secret_ends: dict[str, datetime | None] | None = None
+
+
+def read_registration(document: dict[str, Any]) -> Registration:
+    """Return what a registration answered. Raise ``ShopUnreachable`` if it is of no use."""
+    if not is_id(document.get("id")) or not is_secret(document.get("secret")):
+        raise ShopUnreachable("The shop's answer lacks an id or a secret that could be used")
+    return Registration(
+        document["id"],
+        document["secret"],
+        _id_or_none(document.get("secret_id")),
+        _issuer(document.get("issuer")),
+        _moment(document.get("created_at")),
+    )
+
+
+def read_rotation(document: dict[str, Any]) -> RotatedSecret:
+    """Return what a rotation answered. Raise ``ShopUnreachable`` if it is of no use."""
+    if not is_secret(document.get("secret")):
+        raise ShopUnreachable("The shop's answer lacks a secret that could be used")
+    return RotatedSecret(
+        document["secret"],
+        _id_or_none(document.get("secret_id")),
+        _moment(document.get("expires_at")),
+    )
+
+
+def read_endpoint(document: dict[str, Any]) -> ShopEndpoint:
+    """Return our endpoint as the shop sees it. Raise ``ShopUnreachable`` if it has no status."""
+    status = document.get("status")
+    if status not in ENDPOINT_STATUSES:
+        raise ShopUnreachable("The shop's answer lacks a status that we know")
+    return ShopEndpoint(
+        str(status), _issuer(document.get("issuer")), _secret_ends(document.get("secrets"))
+    )
+
+
+def is_id(value: object) -> bool:
+    """Whether it can stand in an address as it is."""
+    return isinstance(value, str) and bool(_ID.fullmatch(value))
+
+
+def is_secret(value: object) -> bool:
+    """Whether it can be signed with: an empty key, for one, would let everybody sign."""
+    if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
+        return False
+    try:
+        return len(secret_key(value)) >= MIN_KEY_BYTES
+    except ValueError:
+        return False
+
+
+def _id_or_none(value: object) -> str | None:
+    return str(value) if is_id(value) else None
+
+
+def _issuer(value: object) -> str | None:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ISSUER_LENGTH:
+        return None
+    return value if value.isprintable() else None
+
+
+def _moment(value: object) -> datetime | None:
+    """A moment in RFC 3339; without its time zone it would be none."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+def _secret_ends(value: object) -> dict[str, datetime | None] | None:
+    """All or nothing: a list that is understood in part would end secrets that are live."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return None
+    ends: dict[str, datetime | None] = {}
+    for each in value:
+        if not isinstance(each, dict) or not is_id(each.get("id")):
+            return None
+        written = each.get("expires_at")
+        end = _moment(written)
+        if written is not None and end is None:
+            return None
+        ends[each["id"]] = end
+    return ends or None
