@@ -34,7 +34,7 @@ from shop.webhooks.rules.retries import RetrySchedule
 ALL = "all"
 MAX_SIBLINGS = 20  # further deliveries of the same message
 # Attempts that are shown in full unless more are asked for; each live update sends them anew.
-MAX_IN_FULL = 5
+MAX_NEWEST_IN_FULL = 5
 # Then it is as many as the longest schedule has, twice. Each may have 16 KiB of a stranger's bytes,
 # so a page that grew with every attempt could keep the shop busy for seconds.
 MAX_IN_FULL = 20
@@ -98,7 +98,7 @@ class _View:
     def shown(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
         """Those of a delivery's attempts that are shown in full."""
         if not self.attempts:
-            return attempts[-MAX_IN_FULL:]
+            return attempts[-MAX_NEWEST_IN_FULL:]
         last = len(attempts) if self.attempts == ALL else min(len(attempts), int(self.attempts))
         return attempts[max(0, last - MAX_IN_FULL) : last]
 

@@ -148,7 +148,7 @@ NO_EVENTS = (
 )
 
 BODY_ROWS: Rows = {
-    ("body", "re-serialized JSON (other white space)"): body_changed(
+    ("body", "re-serialised JSON (other white space)"): body_changed(
         json.dumps(json.loads(VALID.body)).encode()
     ),
     ("body", "one byte changed"): body_changed(VALID.body.replace(b"50.75", b"90.75")),
