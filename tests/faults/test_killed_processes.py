@@ -1,9 +1,9 @@
 """Killed or frozen at the worst moment: all is delivered nevertheless, and booked once."""
 
 import threading
+from contextlib import suppress
 
 import httpx
-import pytest
 
 from tests.faults.conftest import Report
 from tests.faults.line import gate_to_redis, nothing
@@ -70,7 +70,7 @@ def test_a_shop_killed_between_commit_and_wake_up(world: World, report: Report) 
     world.kill("shop")
     with gate_to_redis(world.redis_socket, lambda: world.kill("shop")) as redis_url:
         world.start("shop", SHOP_REDIS_URL=redis_url)
-        with pytest.raises(httpx.TransportError):
+        with suppress(httpx.TransportError):  # the answer does not wait for Redis: it may come
             world.order()
         wait_for(lambda: not world.is_running("shop"), "the shop is killed")
     assert world.books.count().deliveries == {"pending": 1}
