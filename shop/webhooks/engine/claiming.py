@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, not_
+from sqlalchemy import BindParameter, ColumnElement, Integer, bindparam, not_
 from sqlalchemy import select as core_select
 from sqlmodel import and_, col, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -87,13 +87,8 @@ async def lock_endpoints_in_play(
     Until the transaction ends, no other worker claims for them. (PostgreSQL locks their rows, in
     the order of their ids; on SQLite one transaction writes at a time anyway.)
     """
-    query = (
-        select(Endpoint)
-        .where(or_(col(Endpoint.id).in_(also), _has_due_delivery(now)))
-        .order_by(col(Endpoint.id))
-        .with_for_update(key_share=True)
-    )
-    return {endpoint.id: endpoint for endpoint in await session.exec(query)}
+    found = await session.exec(_ENDPOINTS_IN_PLAY, params={"now": now, "also": list(also)})
+    return {endpoint.id: endpoint for endpoint in found}
 
 
 async def is_anything_due(session: AsyncSession, *, now: datetime) -> bool:
@@ -175,11 +170,11 @@ def _is_in_service(endpoint: Endpoint) -> bool:
     return endpoint.status is EndpointStatus.ACTIVE and endpoint.deleted_at is None
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
+def _is_due(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return and_(col(Delivery.state) == DeliveryState.PENDING, col(Delivery.next_attempt_at) <= now)
 
 
-def _has_due_delivery(now: datetime) -> ColumnElement[bool]:
+def _has_due_delivery(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Answered from indexes, endpoint by endpoint, however many deliveries wait."""
     due = select(Delivery.id).where(col(Delivery.endpoint_id) == col(Endpoint.id), _is_due(now))
     passing = select(Delivery.endpoint_id).where(_is_due(now), col(Delivery.passes_breaker))
@@ -246,17 +241,9 @@ async def _due_of(
     session: AsyncSession, endpoint: Endpoint, limit: int, now: datetime
 ) -> Sequence[Any]:
     """Return the rows of an endpoint's due deliveries, the longest waiting first."""
-    query = (
-        core_select(*_COLUMNS)
-        .join(Message, col(Message.id) == Delivery.message_id)
-        .where(col(Delivery.endpoint_id) == endpoint.id, _is_due(now))
-        .order_by(col(Delivery.next_attempt_at))
-        .limit(limit)
-        .with_for_update(of=Delivery, skip_locked=True)  # SQLite has no such thing, nor needs it
-    )
-    if not can_send_to(endpoint, now):
-        query = query.where(col(Delivery.passes_breaker))
-    return (await (await session.connection()).execute(query)).all()
+    query = _DUE if can_send_to(endpoint, now) else _DUE_THAT_PASSES_BREAKERS
+    values = {"now": now, "endpoint": endpoint.id, "max_rows": limit}
+    return (await (await session.connection()).execute(query, values)).all()
 
 
 async def _claims(
@@ -285,3 +272,27 @@ async def _claims(
         )
         for row in rows
     ]
+
+
+# Each look executes these. To build them anew costs several times as much as to execute them.
+_NOW: BindParameter[datetime] = bindparam("now")
+_ENDPOINTS_IN_PLAY = (
+    select(Endpoint)
+    .where(
+        or_(
+            col(Endpoint.id).in_(bindparam("also", expanding=True)),
+            _has_due_delivery(_NOW),
+        )
+    )
+    .order_by(col(Endpoint.id))
+    .with_for_update(key_share=True)
+)
+_DUE = (
+    core_select(*_COLUMNS)
+    .join(Message, col(Message.id) == Delivery.message_id)
+    .where(col(Delivery.endpoint_id) == bindparam("endpoint"), _is_due(_NOW))
+    .order_by(col(Delivery.next_attempt_at))
+    .limit(bindparam("max_rows", type_=Integer))
+    .with_for_update(of=Delivery, skip_locked=True)  # SQLite has no such thing, nor needs it
+)
+_DUE_THAT_PASSES_BREAKERS = _DUE.where(col(Delivery.passes_breaker))
