@@ -18,6 +18,7 @@ from tests.integration.shop.browsing import Shop, order, register
 from tests.integration.shop.conftest import Clock, Engine
 from tests.metrics import Scrape
 from tests.receiver import Receiver
+from tests.waiting import eventually
 
 TOKEN = "correct horse battery"
 NOBODY = "http://127.0.0.1:1025/nobody"
@@ -179,6 +180,10 @@ async def two_processes(settings: Settings, redis_url: str) -> AsyncIterator[tup
         yield one, two
 
 
+async def queue_depth(shop: Shop, wanted: int) -> bool:
+    return (await scrape(shop))["hookshop_queue_depth"] == wanted
+
+
 async def test_two_web_processes_tell_the_same(
     two_processes: tuple[Shop, Shop], redis_url: str, receiver: Receiver
 ) -> None:
@@ -191,6 +196,8 @@ async def test_two_web_processes_tell_the_same(
     await register(one, receiver.url)
     await order(one)
     await order(other)
+    # A wake-up is sent after the answer, so it may not be there yet.
+    await eventually(lambda: queue_depth(one, 2), "two wake-ups in the queue")
 
     told, told_too = await scrape(one), await scrape(other)
 
