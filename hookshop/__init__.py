@@ -1,6 +1,6 @@
-"""What the shop and the subscriber both stand on, and what people start; imports neither of them.
+"""The code that the shop and the subscriber share, and the demo. It imports neither application.
 
-``webkit`` holds what has nothing to do with webhooks: request log, login, errors, live pages,
-SQLite. Two real companies would take it from the same open-source library. ``demo`` runs everything
-side by side.
+``webkit`` has everything that is not about webhooks: request log, login, errors, live pages,
+SQLite. Two real companies would take it from the same open-source library. ``demo`` runs both
+applications, the worker and a private Redis together.
 """

@@ -1,4 +1,4 @@
-"""Where the private Redis of a ``HOOKSHOP_VAR`` listens: the demo starts it, the shop connects."""
+"""The address of the private Redis of a ``HOOKSHOP_VAR``: the demo starts it, the shop connects."""
 
 import hashlib
 import tempfile
@@ -9,9 +9,9 @@ MAX_SOCKET_PATH_BYTES = 103
 
 
 def private_redis_socket(var: Path) -> Path:
-    """Return the path of the socket: in ``var``, or in a short temporary folder if too long there.
+    """Return the path of the socket: in ``var``, or in a temporary folder if that is too long.
 
-    The path depends on ``var`` alone, so every process finds it without being told.
+    The path depends on ``var`` alone, so every process can compute it.
     """
     socket = var.absolute() / "redis.sock"
     if len(bytes(socket)) <= MAX_SOCKET_PATH_BYTES:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from hookshop.webkit.application import wire
+from hookshop.webkit.application import build_litestar
 from hookshop.webkit.tasks import end_tasks
 from shop import __version__
 from shop.config import Settings
@@ -40,11 +40,11 @@ def create_app(settings: Settings) -> Litestar:
             for part in (wake_ups, feed, heartbeats, database):
                 await part.close()
 
-    return wire(
+    return build_litestar(
         settings,
         version=__version__,
         route_handlers=[show_metrics, api_router, *page_handlers],
-        parts={
+        dependencies={
             "database": database,
             "wake_ups": wake_ups,
             "encryption": encryption,

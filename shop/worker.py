@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.settings import ConfigurationError
-from hookshop.webkit.starting import exit_in_one_line, naming_the_setting
+from hookshop.webkit.starting import exit_on_setup_error, map_setup_errors
 from hookshop.webkit.tasks import end_tasks
 from hookshop.webkit.times import utc_now
 from shop.config import Settings, load_settings
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Run until a signal comes; deliveries in flight are finished first."""
-    with exit_in_one_line("shop.worker", advice="start me again"):
+    with exit_on_setup_error("shop.worker", advice="start me again"):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
         asyncio.run(run(settings))
@@ -57,7 +57,7 @@ async def run(settings: Settings) -> None:
     when it is not one for this version, and ``ConfigurationError`` when the key is another one.
     """
     stop = _stop_signal()
-    with naming_the_setting(settings):
+    with map_setup_errors(settings):
         database = await _open_database(settings)
         encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
     await _insist_on_the_key(database, encryption)

@@ -5,7 +5,7 @@ import asyncio
 from hookshop.webkit.database import prepare
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.serving import serve
-from hookshop.webkit.starting import check_listening, exit_in_one_line, naming_the_setting
+from hookshop.webkit.starting import check_listening, exit_on_setup_error, map_setup_errors
 from subscriber_app.app import create_app
 from subscriber_app.config import load_settings
 from subscriber_app.database.transactions import Database
@@ -15,10 +15,10 @@ from subscriber_app.vocabulary import LOG_FIELDS
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    with exit_in_one_line("subscriber_app", advice="start me again"):
+    with exit_on_setup_error("subscriber_app", advice="start me again"):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
-        with naming_the_setting(settings):
+        with map_setup_errors(settings):
             check_listening(settings)
             asyncio.run(prepare(Database(settings.resolved_database_url)))
             app = create_app(settings)

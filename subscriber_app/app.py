@@ -11,7 +11,7 @@ from datetime import datetime
 
 from litestar import Litestar
 
-from hookshop.webkit.application import wire
+from hookshop.webkit.application import build_litestar
 from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.errors import exception_handlers
 from hookshop.webkit.times import utc_now
@@ -72,11 +72,11 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             for part in (receipt_views, subscriptions, attack_desk, sales, shop, database):
                 await part.close()
 
-    return wire(
+    return build_litestar(
         settings,
         version=__version__,
         route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
-        parts={
+        dependencies={
             "database": database,
             "feed": feed,
             "inbox": inbox,
@@ -94,7 +94,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         lifespan=lifespan,
         exception_handlers=exception_handlers(
             {BadCursor: 400},
-            database_away="the database is busy; nothing was written, try again",
+            database_unavailable="the database is busy; nothing was written, try again",
         ),
         environment=page_environment(faults, defences),
     )

@@ -34,7 +34,7 @@ class Console:
         self._write(f"{head} {text}\n")
 
     def banner(self, addresses: Mapping[str, str]) -> None:
-        """Write where the applications are. As text, it stands apart from the lines around it."""
+        """Write the URLs of the applications, as text with an empty line before and after."""
         if self._json_lines:
             served = ", ".join(f"{name} {url}" for name, url in addresses.items())
             self.say(f"Serving {served}. Ctrl-C stops everything.")
@@ -43,12 +43,12 @@ class Console:
         self._write(f"\n{rows}\n    Ctrl-C stops everything.\n\n")
 
     def is_gone(self) -> bool:
-        """Whether the terminal was closed, or the process that read the pipe has ended."""
+        """Return whether the terminal was closed or the process that read the pipe has ended."""
         if self._is_gone:
             return True
         poller = select.poll()
         poller.register(self._out.fileno(), 0)  # hang-ups and errors are always reported
-        # macOS cannot poll a terminal and says POLLNVAL: that means nothing.
+        # Ignore POLLNVAL: macOS reports it for every terminal, since it cannot poll one.
         return any(events & (select.POLLHUP | select.POLLERR) for _, events in poller.poll(0))
 
     def _write(self, text: str) -> None:
@@ -56,27 +56,26 @@ class Console:
             self._out.write(text)
             self._out.flush()
         except OSError:
-            # Nobody reads any more. The demo must still be able to stop its processes, so from
-            # here on everything goes nowhere.
+            # The reader is gone, but the demo must still stop its processes: discard all output.
             self._is_gone = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
 
 class LabeledLines:
-    """The output of one process: collects pieces of bytes and writes whole lines."""
+    """The output of one process: collects chunks of bytes and writes whole lines."""
 
     def __init__(self, console: Console, label: str) -> None:
         self._console = console
         self._label = label
         self._rest = b""
 
-    def feed(self, piece: bytes) -> None:
-        """Take a piece, cut anywhere, even inside a character."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
+    def feed(self, chunk: bytes) -> None:
+        """Add a chunk. It may end anywhere, even inside a character."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
         self._say(lines)
 
     def close(self) -> None:
-        """Write a last line that has no line break."""
+        """Write the last line if it has no line break."""
         if self._rest:
             self._say([self._rest])
             self._rest = b""
@@ -87,7 +86,7 @@ class LabeledLines:
 
 
 def _json_line(text: str, label: str) -> str:
-    """Return the line as a JSON object; one that is an object already only gains ``process``."""
+    """Return the line as a JSON object. A line that is one already only gets ``process``."""
     try:
         facts = json.loads(text)
     except ValueError:

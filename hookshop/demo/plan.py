@@ -1,7 +1,7 @@
-"""What the demo runs: the programs, their environment, and where the applications will serve.
+"""The plan of a demo: the programs, their environment, and the addresses of the applications.
 
-Each application reads and checks its own settings: ``python -m <package>.config`` prints where it
-will serve, or refuses. So the demo knows no defaults and no rules of theirs.
+Each application reads and checks its own settings: ``python -m <package>.config`` prints its
+address or an error. So the demo does not repeat their defaults and rules.
 """
 
 import json
@@ -15,14 +15,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class StartError(Exception):
-    """The demo cannot run here and now. The message is one clear line for a person."""
+    """The demo cannot start. The message is one line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A program that serves HTTP. ``url``: the public one; ``local_url``: for this machine.
+    """A program that serves HTTP.
 
-    ``prefix``: of the environment variables that are its settings.
+    ``prefix``: the prefix of its environment variables. ``url``: its public URL. ``local_url``: its
+    URL on this machine.
     """
 
     name: str
@@ -49,9 +50,10 @@ SUBSCRIBER = Program("subscriber", "subscriber_app")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything to run. ``environment`` is complete: nothing else is passed to the programs.
+    """Everything to run.
 
-    ``redis`` is None if the shop uses a Redis that is already there.
+    ``environment``: all variables of the programs; they inherit no others. ``redis``: None if
+    SHOP_REDIS_URL names a Redis that is already running.
     """
 
     var: Path
@@ -82,8 +84,8 @@ def make_plan(environ: Mapping[str, str]) -> Plan:
 
 
 def _defaults(given: Mapping[str, str], shop: Application) -> Iterator[tuple[str, str]]:
-    """Yield the settings that make the programs one demo; what is given overrides them."""
-    yield "PYTHONUNBUFFERED", "1"  # lines appear when they are written
+    """Yield the settings that connect the programs. Variables in ``given`` override them."""
+    yield "PYTHONUNBUFFERED", "1"  # show lines as soon as they are written
     yield "SUBSCRIBER_SHOP_URL", shop.local_url
     yield "SUBSCRIBER_AUTO_REGISTER", "1"
     if "SHOP_ADMIN_TOKEN" in given:
@@ -93,7 +95,7 @@ def _defaults(given: Mapping[str, str], shop: Application) -> Iterator[tuple[str
 
 
 def _ask_applications(environment: Mapping[str, str]) -> list[Application]:
-    """Ask both at once: each takes half a second, most of it to load."""
+    """Ask both at the same time: each takes half a second, mostly for imports."""
     asked = [
         ("shop", "SHOP", _start_asking("shop", environment)),
         ("subscriber", "SUBSCRIBER", _start_asking("subscriber_app", environment)),

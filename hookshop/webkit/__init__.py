@@ -1,1 +1,1 @@
-"""The parts of a small web application: from its settings to its live pages. Knows no webhooks."""
+"""Parts of a small web application, from settings to live pages. Nothing here is about webhooks."""

@@ -1,8 +1,8 @@
-"""Who may come in: once an admin token is set, only those who know it.
+"""Authentication: if an admin token is set, every request needs it or a session.
 
 Programs send the token with every call to ``/v1``; people log in once and get a session cookie.
-There is one account. Every handler is closed unless it says ``opt=OPEN_TO_ALL``, so that a new page
-cannot be left open by accident.
+There is one account. Every handler requires it unless it has ``opt=OPEN_TO_ALL``, so that a new
+page cannot be left open by accident.
 """
 
 import hashlib
@@ -19,16 +19,16 @@ from litestar.response import Redirect, Template
 from litestar.types import Guard
 
 from hookshop.webkit.forms import read_form
-from hookshop.webkit.security import cookie_name, own_path, session_key
+from hookshop.webkit.security import cookie_name, safe_redirect_path, session_key
 from hookshop.webkit.settings import ServerSettings
 
 OPEN_TO_ALL = {"open_to_all": True}
 SESSION_HOURS = 12
 LOGGED_IN = "logged_in"
 
-# Addresses for programs: they send the token, and get problem documents.
+# Paths for programs, which send the token and get problem documents.
 METRICS = "/metrics"
-FOR_PROGRAMS = ("/v1/", METRICS)
+PROGRAM_PATHS = ("/v1/", METRICS)
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -44,7 +44,7 @@ def guards(settings: ServerSettings) -> list[Guard]:
     def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
         if handler.opt.get("open_to_all"):
             return
-        if connection.url.path.startswith(FOR_PROGRAMS):
+        if connection.url.path.startswith(PROGRAM_PATHS):
             scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
             if scheme.lower() == "bearer" and is_admin_token(token, settings):
                 return
@@ -56,27 +56,27 @@ def guards(settings: ServerSettings) -> list[Guard]:
 
 
 def is_admin_token(given: str, settings: ServerSettings) -> bool:
-    """Return whether this is the admin token, in a time that does not tell how far it is right."""
+    """Return whether this is the admin token. Compare in constant time."""
     if settings.admin_token is None:
         return False
     return hmac.compare_digest(given.encode(), settings.admin_token.get_secret_value().encode())
 
 
 def is_logged_in(connection: Connection) -> bool:
-    """Return whether there is a session; error pages of unknown addresses have none."""
+    """Return whether the visitor is logged in. Error pages of unknown paths have no session."""
     session = connection.scope.get("session")
     return isinstance(session, dict) and bool(session.get(LOGGED_IN))
 
 
 def may_manage(connection: Connection, settings: ServerSettings) -> bool:
-    """Return whether to offer an admin's actions on a page that is open to all."""
+    """Return whether to show an admin's actions on a page that is open to all."""
     return settings.admin_token is None or is_logged_in(connection)
 
 
 def sessions(settings: ServerSettings) -> CookieBackendConfig:
-    """Keep sessions in an encrypted, authenticated cookie; the server stores none.
+    """Return the configuration of sessions, which are kept in an encrypted, authenticated cookie.
 
-    Their key depends on the token: changing the token logs everybody out.
+    The key depends on the admin token: a new token ends all sessions.
     """
     token = settings.admin_token.get_secret_value() if settings.admin_token else ""
     key = session_key(settings) + token
@@ -91,9 +91,9 @@ def sessions(settings: ServerSettings) -> CookieBackendConfig:
 
 
 def login_pages(home: str) -> list[HTTPRouteHandler]:
-    """Return the handlers of the login page and of logging out.
+    """Return the handlers for logging in and out.
 
-    ``home``: where a login leads that was not asked for by another page.
+    ``home``: the page after a login that no other page required.
     """
 
     @get("/login", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -112,7 +112,7 @@ def login_pages(home: str) -> list[HTTPRouteHandler]:
             problem = f"This is not the token that the {settings.APP} was started with."
             return _login_page(settings, wanted, problem)
         request.set_session({LOGGED_IN: True})
-        return Redirect(own_path(wanted, otherwise=home), status_code=303)
+        return Redirect(safe_redirect_path(wanted, default=home), status_code=303)
 
     @post("/logout", include_in_schema=False)
     async def log_out(request: AnyRequest) -> Redirect:

@@ -1,7 +1,7 @@
-"""Refuses addresses that no page and no call here can have, before anything reads them.
+"""Refuses invalid ``Host`` headers and impossible file paths before other code reads them.
 
-``HostCheck`` stands outside of Litestar, which builds the request's URL
-from the header ``Host`` and fails where that is none.
+``HostCheck`` wraps Litestar, which builds the request's URL from the header ``Host`` and fails if
+the header is invalid.
 """
 
 import json
@@ -19,17 +19,17 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from hookshop.webkit.hosts import MAX_PORT
 from hookshop.webkit.logs import request_id
 
-MAX_SEGMENT_BYTES = 255  # between two slashes: no file system has longer names
+MAX_SEGMENT_BYTES = 255  # between two slashes: file systems have no longer names
 MAX_PATH_BYTES = 2000
 
-# RFC 9110, section 7.2: a host, and perhaps a port.
+# RFC 9110, section 7.2: a host and an optional port.
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::([0-9]{0,5}))?")
 
 
 class HostCheck:
-    """ASGI around the whole application: answers 400 where ``Host`` names no host or port.
+    """ASGI middleware around the whole application: answers 400 if ``Host`` is invalid.
 
-    ``headers``: those of every answer of the application.
+    ``headers``: the headers that every response of the application has.
     """
 
     def __init__(self, app: ASGIApp, headers: Iterable[ResponseHeader]) -> None:
@@ -37,7 +37,7 @@ class HostCheck:
         self._headers = {header.name: str(header.value) for header in headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or hand it on."""
+        """Answer one request, or pass it to the application."""
         if scope["type"] == ScopeType.HTTP and not all(map(_is_host, _hosts(scope))):
             await _refuse(send, self._headers)
         else:
@@ -68,12 +68,12 @@ async def _refuse(send: Send, headers: dict[str, str]) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def insist_on_possible_file(
+def require_valid_file_path(
     connection: "ASGIConnection[Any, Any, Any, Any]", _handler: BaseRouteHandler
 ) -> None:
     """Raise ``NotFoundException`` for a path that no file can have.
 
-    A guard of Litestar's. Without it, NUL and very long names are errors of the file system.
+    A Litestar guard. Without it, NUL and very long names cause errors of the file system.
     """
     path = connection.scope["path"].encode("utf-8", errors="surrogatepass")
     is_long = any(len(segment) > MAX_SEGMENT_BYTES for segment in path.split(b"/"))

@@ -1,7 +1,7 @@
-"""How pages look to one reader: light, dark or as their system, in normal or presenter size.
+"""The appearance that a reader chose: theme (system, light, dark) and size (normal, presenter).
 
-A cookie remembers the choice and the server writes it into ``<html>``: a page is right from its
-first paint, and without JavaScript. The form is in ``templates/shared/_appearance.html``.
+A cookie stores the choice and the server writes it into ``<html>``, so that it applies from the
+first paint and without JavaScript. The form is in ``templates/shared/_appearance.html``.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from litestar.response import Redirect
 
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.forms import read_form
-from hookshop.webkit.security import own_path
+from hookshop.webkit.security import safe_redirect_path
 
-# All ports of a host share their cookies. Here that is useful: several applications on a host read
-# and write the same one, so that a presenter has to choose only once.
+# All ports of a host share their cookies. So both applications use this cookie, and a presenter
+# chooses only once.
 COOKIE_NAME = "hookshop_appearance"
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 THEMES = ("system", "light", "dark")
@@ -33,20 +33,20 @@ class Appearance:
     scale: str = "normal"
 
     def changed(self, theme: str, scale: str) -> "Appearance":
-        """Return a changed copy; an unknown word changes nothing."""
+        """Return a copy with this theme and scale. Ignore unknown values."""
         return Appearance(
             theme if theme in THEMES else self.theme, scale if scale in SCALES else self.scale
         )
 
 
 def read_appearance(request: AnyRequest) -> Appearance:
-    """Return the choice in the cookie, such as ``dark.presenter``."""
+    """Return the choice in the cookie, whose value is, for example, ``dark.presenter``."""
     theme, _dot, scale = request.cookies.get(COOKIE_NAME, "").partition(".")
     return Appearance().changed(theme, scale)
 
 
-def way_back(request: AnyRequest) -> str | None:
-    """Return the address that shows this page again, or None for the answer to a form."""
+def current_address(request: AnyRequest) -> str | None:
+    """Return the path and query of this page, or None if it is the response to a form."""
     if request.method != "GET":
         return None
     query = request.url.query
@@ -55,7 +55,7 @@ def way_back(request: AnyRequest) -> str | None:
 
 @post("/appearance", include_in_schema=False, opt=OPEN_TO_ALL)
 async def choose_appearance(request: AnyRequest) -> Redirect:
-    """Remember ``theme`` or ``scale``, and show again the page on which it was chosen."""
+    """Store ``theme`` or ``scale`` and redirect to the page with the form."""
     form = await read_form(request)
     chosen = read_appearance(request).changed(form.text("theme"), form.text("scale"))
     cookie = Cookie(
@@ -65,5 +65,5 @@ async def choose_appearance(request: AnyRequest) -> Redirect:
         httponly=True,
         samesite="lax",
     )
-    back = own_path(form.text("back"), otherwise="/")
+    back = safe_redirect_path(form.text("back"), default="/")
     return Redirect(back, status_code=303, cookies=[cookie])

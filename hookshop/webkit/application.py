@@ -1,4 +1,4 @@
-"""Wires a web application: what both applications give to Litestar in the same way."""
+"""Builds the Litestar application, with everything that both applications have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -18,7 +18,7 @@ from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from hookshop.webkit.access import OPEN_TO_ALL, guards, sessions
-from hookshop.webkit.address_checks import HostCheck, insist_on_possible_file
+from hookshop.webkit.address_checks import HostCheck, require_valid_file_path
 from hookshop.webkit.request_log import RequestLog
 from hookshop.webkit.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 from hookshop.webkit.settings import ServerSettings
@@ -26,12 +26,12 @@ from hookshop.webkit.settings import ServerSettings
 STATIC = Path(__file__).parents[2] / "static"
 
 
-def wire(  # noqa: PLR0913 – one for each thing in which applications differ
+def build_litestar(  # noqa: PLR0913 – one argument for each difference between the applications
     settings: ServerSettings,
     *,
     version: str,
     route_handlers: Sequence[ControllerRouterHandler],
-    parts: Mapping[str, object],
+    dependencies: Mapping[str, object],
     state: Mapping[str, object],
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
     exception_handlers: ExceptionHandlersMap,
@@ -39,12 +39,12 @@ def wire(  # noqa: PLR0913 – one for each thing in which applications differ
 ) -> Litestar:
     """Return an application with login, CSRF, static files, health check and request log.
 
-    ``parts``: the values of handler parameters with these names; ``settings`` is one, too.
-    ``state``: what any request can reach; ``feed``, the change feed, must be in it.
+    ``dependencies``: handler parameters with these names get these values; ``settings`` is added.
+    ``state``: the values of ``app.state``; ``feed``, the change feed, is required.
     """
     app = Litestar(
         route_handlers=[healthz, *route_handlers, _static_files()],
-        dependencies={name: _provide(part) for name, part in parts.items()}
+        dependencies={name: _provide(value) for name, value in dependencies.items()}
         | {"settings": _provide(settings)},
         lifespan=[lifespan],
         guards=guards(settings),
@@ -55,7 +55,7 @@ def wire(  # noqa: PLR0913 – one for each thing in which applications differ
         response_headers=SECURITY_HEADERS,
         csrf_config=csrf_protection(settings),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
-        # The JSON only: Litestar's pages for it load scripts from another host.
+        # Only JSON: Litestar's pages for the schema load scripts from another host.
         openapi_config=OpenAPIConfig(
             title=f"Hookshop: the {settings.APP}",
             version=version,
@@ -63,7 +63,7 @@ def wire(  # noqa: PLR0913 – one for each thing in which applications differ
         ),
         logging_config=None,  # the entry point has configured logging
     )
-    # Outside of Litestar: for an unknown address it runs no middleware.
+    # Wrap Litestar from outside: it runs no middleware for an unknown path.
     app.asgi_handler = RequestLog(HostCheck(app.asgi_handler, SECURITY_HEADERS))
     return app
 
@@ -73,16 +73,16 @@ def _static_files() -> Any:
         path="/static",
         directories=[STATIC],
         opt=OPEN_TO_ALL,
-        guards=[insist_on_possible_file],
+        guards=[require_valid_file_path],
         after_request=add_security_headers,
     )
 
 
-def _provide(part: object) -> Provide:
-    return Provide(lambda: part, sync_to_thread=False)
+def _provide(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
 
 
 @get("/healthz", include_in_schema=False, opt=OPEN_TO_ALL)
 async def healthz() -> dict[str, str]:
-    """Say that the application can serve."""
+    """Answer 200: the application can serve."""
     return {"status": "ok"}

@@ -1,7 +1,7 @@
-"""Reads JSON bodies strictly: a body that is not exactly as documented is refused.
+"""Decodes JSON bodies strictly and refuses a body that differs from the documentation.
 
-Litestar's own decoding is friendlier than an API should be: it takes ``"3"`` for a number and
-``text/plain`` for JSON, and answers 500 to broken UTF-8 or very deep nesting.
+Litestar's own decoding is too lenient for an API: it accepts ``"3"`` as a number and ``text/plain``
+as JSON, and answers 500 to invalid UTF-8 or very deep nesting.
 """
 
 import json
@@ -14,7 +14,7 @@ from litestar.dto import MsgspecDTO
 from hookshop.webkit.errors import Problem
 
 MAX_BODY_BYTES = 64 * 1024
-# Read a little more than is accepted: a long body that is not even JSON gets that answer.
+# Read more than is accepted, so that a long body with invalid JSON gets 400 instead of 413.
 MAX_READ_BYTES = 2 * MAX_BODY_BYTES
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 
@@ -38,11 +38,11 @@ class StrictJson(MsgspecDTO[Body]):
         return document
 
 
-async def insist_on_json(request: Request[Any, Any, Any]) -> None:
-    """Raise ``Problem`` (415) for another content type: a cross-site form could send those."""
+async def require_json(request: Request[Any, Any, Any]) -> None:
+    """Raise ``Problem`` (415) for other content types, which a cross-site form could send."""
     if request.method not in METHODS_WITH_BODY:
         return
-    # All values: of a repeated header, one could be checked and the other used.
+    # Check all values: with a repeated header, one could be checked and another one used.
     types = request.headers.getall("content-type", [])
     if [each.partition(";")[0].strip().lower() for each in types] != ["application/json"]:
         raise Problem(415, "send the body as Content-Type: application/json")

@@ -1,6 +1,6 @@
-"""Wakes the event streams of live pages when something has changed.
+"""Wakes the event streams of live pages when data has changed.
 
-A change says what to read again, never the new value: the pages read it from the database.
+A change names what to read again. It never has the new value: pages read that from the database.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Change(Protocol):
-    """Something to read again; a hashable value, so that the same change counts once."""
+    """What to read again. A hashable value, so that equal changes count once."""
 
     @property
     def is_everything(self) -> bool:
-        """Whether any page may have to be read again."""
+        """Whether every page must be read again."""
 
 
 ChangeT = TypeVar("ChangeT", bound=Change)
@@ -30,17 +30,17 @@ class Subscription(Generic[ChangeT]):
         self._wake_up = asyncio.Event()
 
     def add(self, changes: Iterable[ChangeT]) -> None:
-        """Keep changes for the next call of ``next_changes``."""
+        """Add changes for the next call of ``next_changes``."""
         self._waiting.update(changes)
         self._wake_up.set()
 
     def end(self) -> None:
-        """Have the stream finish, and not wait any longer."""
+        """End the stream, even while it waits."""
         self.is_over = True
         self._wake_up.set()
 
     async def next_changes(self, timeout: float) -> frozenset[ChangeT]:  # noqa: ASYNC109 – a bound on waiting for changes, not on work
-        """Return all changes since the last call; wait for one at most ``timeout`` seconds."""
+        """Return all changes since the last call. Wait at most ``timeout`` seconds for one."""
         try:
             await asyncio.wait_for(self._wake_up.wait(), timeout)
         except TimeoutError:
@@ -52,20 +52,20 @@ class Subscription(Generic[ChangeT]):
 
 
 class ChangeFeed(Generic[ChangeT]):
-    """Passes changes on to all subscriptions of this process."""
+    """Sends changes to all subscriptions of this process."""
 
     def __init__(self) -> None:
-        self.is_over = asyncio.Event()  # for code that waits for something else than changes
+        self.is_over = asyncio.Event()  # for code that waits for anything other than changes
         self._subscriptions: set[Subscription[ChangeT]] = set()
 
     @property
     def has_subscribers(self) -> bool:
-        """Whether a change would reach anybody."""
+        """Whether any stream is open."""
         return bool(self._subscriptions)
 
     @contextmanager
     def subscribe(self) -> Iterator[Subscription[ChangeT]]:
-        """Receive changes for as long as the block runs."""
+        """Yield a subscription that receives changes until the block ends."""
         subscription = Subscription[ChangeT]()
         self._subscriptions.add(subscription)
         try:
@@ -74,13 +74,13 @@ class ChangeFeed(Generic[ChangeT]):
             self._subscriptions.discard(subscription)
 
     def pass_on(self, changes: Iterable[ChangeT]) -> None:
-        """Wake every subscription."""
+        """Add the changes to every subscription and wake it."""
         changes = tuple(changes)
         for subscription in self._subscriptions:
             subscription.add(changes)
 
     def end_streams(self) -> None:
-        """Have all open event streams finish, since the process is about to stop."""
+        """End all open event streams, because the process is about to stop."""
         self.is_over.set()
         for subscription in self._subscriptions:
             subscription.end()
@@ -88,14 +88,14 @@ class ChangeFeed(Generic[ChangeT]):
 
 @dataclass(frozen=True, slots=True)
 class AnyChange:
-    """Something changed, and it is not said what."""
+    """Something changed: read everything again."""
 
     is_everything: bool = True
 
 
 class LocalChangeFeed(ChangeFeed[AnyChange]):
-    """The feed of an application with one process, whose pages read everything again."""
+    """The feed of an application that is one process. Its pages always read everything again."""
 
     def announce(self) -> None:
-        """Wake the streams; call it after the commit, since they read at once."""
+        """Wake the streams. Call it after the commit: they read the database immediately."""
         self.pass_on([AnyChange()])

@@ -12,11 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 
 class Transactions(ABC):
-    """Two ways into a database: ``reading()`` and ``writing()``.
+    """Opens sessions of a database: ``reading()`` and ``writing()``.
 
-    ``reader`` and ``writer``: engines, possibly with one pool. ``write_lock``: held during each
-    writing transaction. ``map_unavailable``: turns the driver's errors that say "not now" into
-    ``OperationalError``.
+    ``reader`` and ``writer``: engines, which may share one pool. ``write_lock``: held during each
+    writing transaction. ``map_unavailable``: turns the driver's errors that mean "unavailable now"
+    into ``OperationalError``.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Transactions(ABC):
 
     @abstractmethod
     async def create_tables(self) -> None:
-        """Make sure that the tables are those of this version, or raise ``WrongSchema``."""
+        """Create or check the tables. Raise ``WrongSchema`` if they are of another version."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -61,15 +61,15 @@ class Transactions(ABC):
                 yield session
 
     async def close(self) -> None:
-        """Close all connections; the database is not usable afterwards."""
+        """Close all connections."""
         for engine in {self._reader, self._writer}:
             await engine.dispose()
 
 
 async def prepare(database: Transactions) -> None:
-    """Create the tables and close the database again; raise what keeps it from being used.
+    """Create or check the tables, then close the database. Raise the error if it is not usable.
 
-    A process does this before it serves anything, so that a wrong database is named at once.
+    A process does this before it serves, so that a wrong database is reported at the start.
     """
     try:
         await database.create_tables()

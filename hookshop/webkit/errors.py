@@ -1,6 +1,6 @@
-"""Turns every refusal and failure into an answer: problem documents for programs, pages elsewhere.
+"""Turns every error into a response: a problem document for programs, a page for people.
 
-No detail of an exception reaches a client unless it was written for one. Our own failures are
+A client sees the text of an exception only if that was written for clients. Unexpected errors are
 logged once, here.
 """
 
@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
-from hookshop.webkit.access import FOR_PROGRAMS
+from hookshop.webkit.access import PROGRAM_PATHS
 from hookshop.webkit.logs import request_id
 from hookshop.webkit.security import SECURITY_HEADERS
 
@@ -29,10 +29,10 @@ Handler = Callable[[AnyRequest, Any], AnyResponse]
 
 
 class Problem(HTTPException):
-    """A refusal with a status and one sentence for the client (RFC 9457, "Problem Details").
+    """An error response: a status and one sentence for the client (RFC 9457, "Problem Details").
 
-    ``members``: further fields of the problem document. ``way_out``: address and label of the link
-    on the error's page.
+    ``members``: further fields of the problem document. ``link``: address and label of the first
+    link on the error page.
     """
 
     def __init__(
@@ -41,21 +41,21 @@ class Problem(HTTPException):
         detail: str,
         *,
         headers: dict[str, str] | None = None,
-        way_out: tuple[str, str] | None = None,
+        link: tuple[str, str] | None = None,
         **members: Any,
     ) -> None:
         super().__init__(detail=detail, status_code=status, headers=headers)
-        self.way_out = way_out
+        self.link = link
         self.members = members
 
 
 def exception_handlers(
-    refusals: Mapping[type[Exception], int | Handler], *, database_away: str
+    refusals: Mapping[type[Exception], int | Handler], *, database_unavailable: str
 ) -> dict[int | type[Exception], Callable[..., AnyResponse]]:
     """Return the handlers for ``Litestar(exception_handlers=…)``.
 
-    ``refusals``: the application's own exceptions, each with a status whose sentence is the
-    exception's text, or with a handler. ``database_away``: the sentence for 503.
+    ``refusals``: the application's own exceptions, each with a handler or with a status; a status
+    is sent with the exception's text. ``database_unavailable``: the sentence for 503.
     """
     own: dict[int | type[Exception], Callable[..., AnyResponse]] = {
         error: answer_with(handler) if isinstance(handler, int) else handler
@@ -64,9 +64,9 @@ def exception_handlers(
     return {
         **own,
         HTTPException: _answer_http_exception,
-        PermissionDeniedException: _answer_bad_token,
-        NotAuthorizedException: _answer_stranger,
-        OperationalError: _answer_database_away(database_away),
+        PermissionDeniedException: _answer_bad_csrf_token,
+        NotAuthorizedException: _answer_unauthenticated,
+        OperationalError: _answer_database_unavailable(database_unavailable),
         Exception: _answer_failure,
     }
 
@@ -83,18 +83,18 @@ def answer_with(status: int) -> Handler:
 def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResponse:
     problem = Problem(error.status_code, _detail(error), headers=error.headers)
     problem.members = getattr(error, "members", {})
-    problem.way_out = getattr(error, "way_out", None)
+    problem.link = getattr(error, "link", None)
     return answer(request, problem)
 
 
-def _answer_bad_token(request: AnyRequest, _error: Exception) -> AnyResponse:
-    # Nothing else is forbidden here: the form came without the token that belongs to the cookie.
+def _answer_bad_csrf_token(request: AnyRequest, _error: Exception) -> AnyResponse:
+    # Only CSRF protection raises this: the form's token does not match the cookie.
     return answer(request, Problem(403, "this form is out of date; reload the page and try again"))
 
 
-def _answer_stranger(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
-    """Tell a program what to send; send a person to the login, and back from there."""
-    if request.url.path.startswith(FOR_PROGRAMS):
+def _answer_unauthenticated(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
+    """Answer 401 to a program. Redirect a person to the login, which leads back to the page."""
+    if request.url.path.startswith(PROGRAM_PATHS):
         return answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
     wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
@@ -106,13 +106,13 @@ def _path_and_query(request: AnyRequest) -> str:
 
 
 def _detail(error: HTTPException) -> str:
-    """Return Litestar's message, with the reasons that it keeps apart for wrong parameters."""
+    """Return Litestar's message, or for wrong parameters the reasons, which are in ``extra``."""
     reasons = error.extra if isinstance(error.extra, list) else []
     texts = [f"{reason.get('key')}: {reason.get('message')}" for reason in reasons]
     return "; ".join(texts) or error.detail
 
 
-def _answer_database_away(detail: str) -> Handler:
+def _answer_database_unavailable(detail: str) -> Handler:
     def handler(request: AnyRequest, error: OperationalError) -> AnyResponse:
         path = request.url.path
         logger.error("%s %s: database unavailable: %s", request.method, path, error.orig)
@@ -128,8 +128,8 @@ def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
 
 
 def answer(request: AnyRequest, problem: Problem) -> AnyResponse:
-    """Return the problem as a document for a program or as a page for a person."""
-    if request.url.path.startswith(FOR_PROGRAMS):
+    """Return the problem as a problem document for a program or as a page for a person."""
+    if request.url.path.startswith(PROGRAM_PATHS):
         return _problem_document(problem)
     return _error_page(problem)
 
@@ -153,7 +153,7 @@ def _problem_document(problem: Problem) -> AnyResponse:
 def _error_page(problem: Problem) -> AnyResponse:
     status = HTTPStatus(problem.status_code)
     detail = problem.detail
-    if detail == status.phrase:  # Litestar has no words of its own, as for an unknown address
+    if detail == status.phrase:  # Litestar gives no detail, for example for an unknown path
         detail = _NO_SUCH_PAGE if status == HTTPStatus.NOT_FOUND else status.description
     return Template(
         "shared/error.html",
@@ -162,7 +162,7 @@ def _error_page(problem: Problem) -> AnyResponse:
             "title": status.phrase,
             "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
             "request_id": request_id.get(),
-            "way_out": problem.way_out,
+            "link": problem.link,
         },
         status_code=problem.status_code,
         headers=_headers(problem),
@@ -171,6 +171,9 @@ def _error_page(problem: Problem) -> AnyResponse:
 
 
 def _headers(problem: Problem) -> dict[str, str]:
-    """Return the problem's headers, and those that Litestar adds to answers of handlers only."""
+    """Return the problem's headers and the security headers.
+
+    Litestar adds the latter only to the responses of handlers.
+    """
     security = {header.name: str(header.value) for header in SECURITY_HEADERS}
     return security | (problem.headers or {})

@@ -1,7 +1,7 @@
 """Reads submitted forms without trusting them.
 
-A page shows a wrong form again as it was typed, so reading never fails: a missing field is empty,
-and an uploaded file is no field.
+Reading never fails, so that a page can show a wrong form again with its input: a missing field is
+empty, and an uploaded file is ignored.
 """
 
 from typing import Any
@@ -17,13 +17,13 @@ class Form:
         self._fields = fields
 
     def text(self, name: str) -> str:
-        """Return what was typed, without the white space around it."""
+        """Return the value of a field without the white space around it."""
         return next(iter(self.texts(name)), "")
 
     def line(self, name: str) -> str:
-        """Return a line of text for people, without the blanks around it.
+        """Return the value of a field without the spaces and tabs around it.
 
-        Other white space stays, so that ``text_problem`` sees what the API would see.
+        Other white space stays, so that ``text_problem`` judges forms and the API alike.
         """
         return next((value.strip(" \t") for value in self._values(name)), "")
 
@@ -32,10 +32,10 @@ class Form:
         return [value.strip() for value in self._values(name)]
 
     def _values(self, name: str) -> list[str]:
-        # An uploaded file is not text; a form of ours has none.
+        # Skip uploaded files; no form of ours has any.
         return [value for value in self._fields.getall(name, []) if isinstance(value, str)]
 
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:
-    """Return the form that the request carries, possibly an empty one."""
+    """Return the form in the request, possibly an empty one."""
     return Form(await request.form())

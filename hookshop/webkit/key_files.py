@@ -1,4 +1,4 @@
-"""Keys that outlive a restart, each in a file that only its owner may read."""
+"""Keys that survive a restart, each in a file that only its owner can read."""
 
 import os
 import tempfile
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
-    """Return the key in this file; at the first start ``make`` makes it.
+def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Return the key in this file. If there is no file yet, create it with a key from ``make``.
 
-    Several processes that start at once all get the same key: the file appears complete or not at
+    Processes that start at the same time all get the same key: the file appears complete or not at
     all, and the first one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        # mkstemp makes the file readable for its owner alone.
+        # mkstemp creates a file that only its owner can read.
         number, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
         try:
             with os.fdopen(number, "wb") as file:

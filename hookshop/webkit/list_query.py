@@ -1,7 +1,7 @@
-"""The query of a filtered list's address: read, checked, and written into links.
+"""The query string of a filtered list: read, checked, and written into links.
 
-Everything a reader chose is in the address, so that a view can be bookmarked and shared. A list
-names its own filters in a subclass.
+All choices of the reader are in the URL, so that a view can be bookmarked and shared. Each list
+declares its own filters in a subclass.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PERIODS = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
-BETWEEN = "between"  # the form's choice of two times in place of a period
+BETWEEN = "between"  # the choice in the form for two times instead of a period
 PERIOD_CHOICES = [
     ("", "any"),
     ("15min", "the last 15 minutes"),
@@ -35,7 +35,7 @@ PERIOD_CHOICES = [
 class Tab:
     """A link to the list with another value of its main filter.
 
-    ``count`` is None where another filter would make it wrong.
+    ``count``: the number of rows, or None if another filter would make it wrong.
     """
 
     label: str
@@ -46,16 +46,17 @@ class Tab:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """The filters that every list has; a filter that is not chosen is empty text.
+    """The filters that every list has. A filter that is not set is an empty string.
 
-    ``period``: a key of ``PERIODS``; or else ``since`` and ``until``, times in UTC. ``q``: a text
-    to search for. ``cursor``: show the rows after this one. ``newest``: this row and older ones.
+    ``period``: a key of ``PERIODS``. ``since`` and ``until``: times in UTC, instead of a period.
+    ``q``: the text to search for. ``cursor``: show the rows after this one. ``newest``: show this
+    row and older ones.
     """
 
-    PATH: ClassVar[str]  # the address of the list
-    TABS: ClassVar[str]  # the main filter
-    TAB_VALUES: ClassVar[type[StrEnum]]  # a tab for each
-    # Each other filter, and the label of the link that removes it.
+    PATH: ClassVar[str]  # the path of the list
+    TABS: ClassVar[str]  # the name of the main filter
+    TAB_VALUES: ClassVar[type[StrEnum]]  # its values; each has a tab
+    # Each other filter and the label of the link that removes it.
     NAMES: ClassVar[Mapping[str, str]]
     TIME_AND_TEXT: ClassVar[Mapping[str, str]] = {
         "period": "any time",
@@ -73,9 +74,9 @@ class ListQuery:
 
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> Self:
-        """Return the checked query. Raise ``Problem`` (400) for values that do not exist."""
+        """Return the checked query. Raise ``Problem`` (400) for invalid values."""
         period = parameters.get("period", BETWEEN)
-        # The form always sends both; only the chosen one counts.
+        # The form always sends the period and both times; use only what was chosen.
         typed = parameters if period == BETWEEN else {}
         return cls(
             period="" if period == BETWEEN else _period(period),
@@ -94,7 +95,7 @@ class ListQuery:
 
     @classmethod
     def parse(cls, query: str) -> Self:
-        """Read a query as it stands in an address. Raise ``Problem`` (400)."""
+        """Return the checked query of a query string. Raise ``Problem`` (400) as ``read`` does."""
         return cls.read(dict(parse_qsl(query)))
 
     @classmethod
@@ -103,57 +104,58 @@ class ListQuery:
         return (cls.TABS, *cls.NAMES)
 
     def since_at(self, now: datetime) -> datetime | None:
-        """Return the beginning of the chosen time; a period reaches back from ``now``."""
+        """Return the start of the chosen time range, or None. A period ends at ``now``."""
         return now - PERIODS[self.period] if self.period else read_moment(self.since)
 
     def until_at(self) -> datetime | None:
-        """Return the end of the chosen time."""
+        """Return the end of the chosen time range, or None."""
         return read_moment(self.until)
 
-    def standing_still(self, now: datetime) -> Self:
-        """Return the query with a time in place of a period, which would move on meanwhile."""
+    def with_fixed_times(self, now: datetime) -> Self:
+        """Return the query with a start time instead of a period, which would move with time."""
         if not self.period:
             return self
         return replace(self, period="", since=write_moment(now - PERIODS[self.period]))
 
     @property
     def chosen_period(self) -> str:
-        """The choice in the form's list of periods."""
+        """The value to select in the form's list of periods."""
         return BETWEEN if self.since or self.until else self.period
 
     @property
     def is_narrow(self) -> bool:
-        """Whether a filter other than the main one is chosen."""
+        """Whether a filter other than the main one is set."""
         return any(getattr(self, name) for name in self.NAMES)
 
     @property
     def chosen(self) -> dict[str, str]:
-        """The chosen filters, as fields of an address or a form."""
+        """The filters that are set, as fields of a query string or a form."""
         return {name: value for name in self.filters() if (value := getattr(self, name))}
 
     @property
-    def here(self) -> str:
-        """The query of this view, its position in the list included."""
+    def query_string(self) -> str:
+        """The query string of this view, including the position in the list."""
         position = {"cursor": self.cursor, "newest": self.newest}
         return urlencode({**self.chosen, **{name: it for name, it in position.items() if it}})
 
     def address(self, path: str = "", *, cursor: str = "", **changes: str) -> str:
-        """Return the address of this view with other filters, or from a ``cursor`` on."""
-        return replace(self, cursor=cursor, newest="", **changes).address_here(path or self.PATH)
+        """Return the URL of this view with changed filters, or of the rows after ``cursor``."""
+        changed = replace(self, cursor=cursor, newest="", **changes)
+        return changed.address_with_query(path or self.PATH)
 
-    def address_here(self, path: str) -> str:
-        """Return an address with the query of this view."""
-        return f"{path}?{self.here}" if self.here else path
+    def address_with_query(self, path: str) -> str:
+        """Return the URL of ``path`` with the query string of this view."""
+        return f"{path}?{self.query_string}" if self.query_string else path
 
-    def wider(self) -> list[tuple[str, str]]:
-        """Return label and address of each view with one filter less."""
+    def wider_views(self) -> list[tuple[str, str]]:
+        """Return label and URL of each view that has one filter less."""
         labels = {self.TABS: f"any {self.TABS}", **self.NAMES}
         return [(labels[name], self.address(**{name: ""})) for name in self.chosen]
 
     def tabs(self, counts: Mapping[Any, int]) -> list[Tab]:
         """Return one tab for all rows and one for each value of the main filter.
 
-        ``counts``: rows of each value, without any other filter; not used if one is chosen.
+        ``counts``: number of rows for each value, without other filters; not used if one is set.
         """
         totals: dict[str, int] = {value: counts.get(value, 0) for value in self.TAB_VALUES}
         return [
@@ -191,4 +193,4 @@ def _moment(text: str) -> str:
     moment = read_moment(text)
     if text and (moment is None or moment.year > MAX_YEAR):
         raise Problem(400, f"{text!r} is no time such as {EXAMPLE}")
-    return text.removesuffix("Z")  # with it, the field in the form would stay empty
+    return text.removesuffix("Z")  # an input field would reject a value with the zone

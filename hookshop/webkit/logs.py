@@ -1,7 +1,8 @@
-"""One line per log record, as text for people or as JSON for programs.
+"""Writes each log record as one line: text for people or JSON for programs.
 
-The ids and numbers of a line are also in its ``extra``, under the names of ``REQUEST_FIELDS`` and
-the fields that the application adds. Every line written during a request carries the request's id.
+The ids and numbers in a message are also in the record's ``extra``, under the names in
+``REQUEST_FIELDS`` and in the application's own fields. Every line written during a request has the
+request's id.
 """
 
 import json
@@ -15,17 +16,18 @@ LogFormat = Literal["text", "json"]
 
 REQUEST_FIELDS = ("request_id", "method", "path", "status", "duration_ms")
 
-# The request that is being answered; each is handled by a task with a context of its own.
+# The id of the current request. Each request has its own task, and so its own context.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-# A message may quote a stranger, who must not begin a line or color a terminal.
+# Escape control characters: a message may quote untrusted input, which must not start a new line
+# or change a terminal's colors.
 _VISIBLE = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
 
 
 def configure_logging(style: LogFormat, fields: Sequence[str] = ()) -> None:
-    """Write records from INFO up to standard error, without the noise of the libraries.
+    """Write records of level INFO and above to standard error; of noisy libraries, only warnings.
 
-    ``fields``: names in a record's ``extra`` that the application writes, such as ``order_id``.
+    ``fields``: names in ``extra`` that the application uses, such as ``order_id``.
     """
     handler = logging.StreamHandler()
     handler.addFilter(add_request_id)
@@ -36,21 +38,21 @@ def configure_logging(style: LogFormat, fields: Sequence[str] = ()) -> None:
 
 
 def add_request_id(record: logging.LogRecord) -> bool:
-    """Add the current request's id to the record. Return True: a filter that drops nothing."""
+    """Add the current request's id to the record. Return True, to keep every record."""
     if current := request_id.get():
         record.request_id = current
     return True
 
 
 class TextLines(logging.Formatter):
-    """Time, level, message, and the ids that the message does not name itself."""
+    """Formats a record as text: time, level, message, and the ids that are not in the message."""
 
     def __init__(self, fields: Sequence[str] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
         self._ids = [name for name in (*REQUEST_FIELDS, *fields) if name.endswith("_id")]
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 – the base class's name
-        """Return the line without a traceback, which follows on lines of its own."""
+        """Return the line without the traceback, which follows on separate lines."""
         if not record.message.isprintable():
             record.message = record.message.translate(_VISIBLE)
         ids = map(str, _present(record, self._ids).values())
@@ -60,14 +62,14 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One object per record: time (UTC), level, logger, message, fields, and any traceback."""
+    """Formats a record as a JSON object: time (UTC), level, logger, message, fields, traceback."""
 
     def __init__(self, fields: Sequence[str] = ()) -> None:
         super().__init__()
         self._fields = (*REQUEST_FIELDS, *fields)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line of ASCII, whatever the record holds."""
+        """Return one line of ASCII."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "time": time.replace("+00:00", "Z"),

@@ -5,18 +5,18 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hookshop.webkit.access import is_logged_in
-from hookshop.webkit.appearance import read_appearance, way_back
+from hookshop.webkit.appearance import current_address, read_appearance
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 def jinja_environment(
-    app: str, *, ways_on: list[tuple[str, str]], **page_globals: object
+    app: str, *, error_page_links: list[tuple[str, str]], **page_globals: object
 ) -> Environment:
-    """Return an environment that escapes everything and fails on undefined variables.
+    """Return an environment that escapes all values and fails on undefined variables.
 
-    ``app``: the folder of the application's templates. ``ways_on``: address and label of the links
-    on error pages. ``page_globals``: further names for every page, error pages included.
+    ``app``: the folder of the application's templates. ``error_page_links``: address and label of
+    the links on error pages. ``page_globals``: further names for all pages, including error pages.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -27,10 +27,10 @@ def jinja_environment(
     )
     environment.globals |= {
         "app_layout": f"{app}/layout.html",
-        "ways_on": ways_on,
+        "error_page_links": error_page_links,
         "is_logged_in": is_logged_in,
         "read_appearance": read_appearance,
-        "way_back": way_back,
+        "current_address": current_address,
         **page_globals,
     }
     return environment

@@ -1,7 +1,7 @@
-"""The rule for a line of text for people, such as a name. One rule for the forms and the API.
+"""The rule for a line of text such as a name; forms and the API share it.
 
-It goes by Unicode category, since ``str.isprintable`` is both too strict (it refuses the joiners of
-Persian names and family emoji, and no-break spaces) and not meant for people's text.
+It uses Unicode categories. ``str.isprintable`` would be too strict: it refuses no-break spaces and
+the joiners in Persian names and family emoji.
 """
 
 import unicodedata
@@ -9,26 +9,26 @@ import unicodedata
 MAX_NAME_LENGTH = 100  # characters
 MAX_DESCRIPTION_LENGTH = 200  # characters
 
-# Controls; format signs, such as those that turn the direction of writing; surrogates; separators
-# of lines and paragraphs.
+# Control characters; format characters, such as those that change the direction of writing;
+# surrogates; line and paragraph separators.
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Zero-width non-joiner and joiner: format signs, but part of how words and emoji are spelled.
+# Zero-width non-joiner and joiner: format characters, but words and emoji need them.
 _JOINERS = frozenset("\u200c\u200d")
 
 
-def text_problem(text: str, *, longest: int) -> str:
-    """Return what is wrong with a line of text, as a sentence, or an empty string."""
-    if len(text) > longest:
-        return f"Use at most {longest} characters; these are {len(text)}."
+def text_problem(text: str, *, max_length: int) -> str:
+    """Return a sentence about what is wrong with a line of text, or an empty string."""
+    if len(text) > max_length:
+        return f"Use at most {max_length} characters; these are {len(text)}."
     if not all(map(_is_allowed, text)):
         return "Use printable characters only."
     return ""
 
 
-def insist_on_line(name: str, text: str, *, longest: int) -> None:
-    """Raise ``ValueError`` unless ``text``, the field ``name`` of a JSON body, is such a line."""
-    if len(text) > longest:
-        raise ValueError(f"{name} has at most {longest} characters")
+def require_text_line(name: str, text: str, *, max_length: int) -> None:
+    """Raise ``ValueError`` if ``text``, the field ``name`` of a JSON body, breaks the rule."""
+    if len(text) > max_length:
+        raise ValueError(f"{name} has at most {max_length} characters")
     for position, character in enumerate(text):
         if not _is_allowed(character):
             raise ValueError(

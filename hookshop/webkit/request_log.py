@@ -1,7 +1,7 @@
-"""Gives every HTTP request an id, and a line in the log.
+"""Gives every HTTP request an id and a line in the log.
 
-The id comes with the request, from a load balancer or from a caller who wants to find it again, or
-is made here. The answer, every line of the log during the request, and error pages show it.
+A request may bring its id, from a load balancer or a client; otherwise it gets a new one. The
+response, every log line of the request, and error pages show the id.
 """
 
 import logging
@@ -16,24 +16,24 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from hookshop.webkit.logs import request_id
 
 HEADER = b"x-request-id"
-MAX_PATH_LENGTH = 200  # characters, in a line of the log
-# Machines ask for these every few seconds, and pages every time: at DEBUG unless they fail.
-QUIET = ("/static/", "/healthz", "/metrics")
+MAX_PATH_LENGTH = 200  # characters, in a log line
+# Requested every few seconds or with every page, so logged at DEBUG unless they fail.
+QUIET_PATHS = ("/static/", "/healthz", "/metrics")
 
-# Safe in a log, a header and a page as it is.
-_SANE = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# Safe in a log, a header and a page without escaping.
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 logger = logging.getLogger(__name__)
 
 
 class RequestLog:
-    """ASGI around the whole application, so that every answer has an id and a line."""
+    """ASGI middleware around the whole application, so that every response has an id and a line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request; pass anything else on."""
+        """Log one HTTP request; pass other kinds of scope to the application."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
@@ -56,18 +56,19 @@ class RequestLog:
 
 
 def _id_of(scope: Scope) -> str:
-    """Return the id that came with the request if it is harmless, or else a new one."""
+    """Return the id in the request if it is safe to repeat, or else a new one."""
     given = [value for name, value in scope["headers"] if name == HEADER]
-    if len(given) == 1 and _SANE.fullmatch(given[0]):
+    if len(given) == 1 and _SAFE_ID.fullmatch(given[0]):
         return given[0].decode()
     return f"req_{secrets.token_hex(8)}"
 
 
 def _log(scope: HTTPScope, status: int | None, duration_ms: int) -> None:
-    """``status``: None if the client had gone before it was answered."""
-    # Without the query: people send passwords in it.
+    """Write the request's line. ``status``: None if the client left before the response."""
+    # Leave out the query: it may contain a password.
     path = quote(scope["path"], safe="/:@!$&'()*+,;=~")[:MAX_PATH_LENGTH]
-    is_quiet = scope["path"].startswith(QUIET) and status is not None and status < 400  # noqa: PLR2004
+    has_succeeded = status is not None and status < 400  # noqa: PLR2004
+    is_quiet = has_succeeded and scope["path"].startswith(QUIET_PATHS)
     logger.log(
         logging.DEBUG if is_quiet else logging.INFO,
         "%s %s → %s in %d ms",

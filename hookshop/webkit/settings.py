@@ -1,7 +1,7 @@
-"""Settings from environment variables: those of every web application, and how they are read.
+"""Reads settings from environment variables, and declares those of every web application.
 
-An application adds its own fields in a subclass. A wrong value becomes one line that names the
-variable and never quotes a password.
+An application adds its own fields in a subclass. The error for a wrong value is one line that names
+the variable and never quotes a password.
 """
 
 import json
@@ -26,12 +26,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from hookshop.webkit.hosts import MAX_PORT
 from hookshop.webkit.logs import LogFormat
 
-MIN_ADMIN_TOKEN_LENGTH = 16  # characters; anyone who can reach the login may guess
-MIN_KEY_LENGTH = 32  # characters; nobody has to type it
+MIN_ADMIN_TOKEN_LENGTH = 16  # characters; anyone who can reach the login page can guess
+MIN_KEY_LENGTH = 32  # characters
 
 
 class ConfigurationError(Exception):
-    """A setting is missing or wrong; the message is one clear line for a person."""
+    """A setting is missing or wrong. The message is one line for the user."""
 
 
 def _absolute_url(text: str) -> str:
@@ -45,8 +45,8 @@ def _header_value(token: SecretStr) -> SecretStr:
     text = token.get_secret_value()
     if not (text.isascii() and text.isprintable()) or text != text.strip():
         raise ValueError(
-            "a token is sent in a header: use letters, digits and signs of ASCII, "
-            "and no blank at either end"
+            "a token is sent in a header: use printable ASCII characters, "
+            "without a space at either end"
         )
     return token
 
@@ -60,13 +60,13 @@ AdminToken = Annotated[
 
 
 class ServerSettings(BaseSettings):
-    """The settings of every web application; one field per environment variable."""
+    """The settings of every web application. Each field is an environment variable."""
 
-    # An empty variable counts as unset, so that a Makefile or a unit file may pass all of them on.
+    # An empty variable counts as unset, so that a Makefile or a unit file can pass all of them.
     model_config = SettingsConfigDict(env_ignore_empty=True, validate_default=False, frozen=True)
 
-    APP: ClassVar[str]  # the application's name in file names, cookies and sentences: "shop"
-    # Fields whose values are never shown; URLs are among them because they may hold passwords.
+    APP: ClassVar[str]  # the name in file names, cookies and sentences, such as "shop"
+    # Fields whose values are never shown. A database URL may contain a password.
     HIDDEN_FIELDS: ClassVar[frozenset[str]] = frozenset(
         {"admin_token", "database_url", "session_key"}
     )
@@ -83,7 +83,7 @@ class ServerSettings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _require_utf_8(cls, value: object) -> object:
-        # Python puts a lone surrogate in place of each byte that it could not decode.
+        # Python replaces each byte that it cannot decode by a lone surrogate.
         if isinstance(value, str) and not value.isascii():
             try:
                 value.encode()
@@ -95,40 +95,40 @@ class ServerSettings(BaseSettings):
     def _require_token_when_open_to_others(self) -> Self:
         if not _is_loopback(self.host) and self.admin_token is None:
             raise ValueError(
-                f"{self.variable('host')}={self.host} lets other machines in, so "
+                f"{self.variable('host')}={self.host} accepts requests from other machines, so "
                 f"{self.variable('admin_token')} must be set: a secret of at least "
-                f"{MIN_ADMIN_TOKEN_LENGTH} characters, asked for at the login"
+                f"{MIN_ADMIN_TOKEN_LENGTH} characters, required to log in"
             )
         return self
 
     @classmethod
     def variable(cls, field: str) -> str:
-        """Return the name of a field's environment variable, such as ``SHOP_PORT``."""
+        """Return the environment variable of a field, such as ``SHOP_PORT``."""
         return f"{cls.model_config['env_prefix']}{field.upper()}"
 
     @property
     def local_url(self) -> str:
-        """Where this machine reaches the application, without a trailing slash."""
+        """The application's URL on this machine, without a trailing slash."""
         return f"http://{host_in_urls(self.host)}:{self.port}"
 
     @property
     def base_url(self) -> str:
-        """Where browsers and other programs find the application, without a trailing slash."""
+        """The application's URL for browsers and other programs, without a trailing slash."""
         return self.public_url or self.local_url
 
     @property
     def resolved_database_url(self) -> str:
-        """SQLAlchemy URL of the application's database."""
+        """The SQLAlchemy URL of the application's database."""
         file = quote(str(self.var.absolute() / f"{self.APP}.db"))
         return self.database_url or f"sqlite+aiosqlite:///{file}"
 
 
 def host_in_urls(host: str) -> str:
-    """Return the host by which a server that listens on ``host`` can be called.
+    """Return the host part of URLs of a server that listens on ``host``.
 
-    ``0.0.0.0`` and ``::`` are no addresses to call; IPv6 addresses get brackets.
+    ``0.0.0.0`` and ``::`` become ``127.0.0.1``. IPv6 addresses get brackets.
     """
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 – recognized, not bound to
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 – compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
 
@@ -144,7 +144,7 @@ SettingsT = TypeVar("SettingsT", bound=ServerSettings)
 
 
 def read_environment(settings_class: type[SettingsT]) -> SettingsT:
-    """Return the checked settings of the environment.
+    """Return the checked settings from the environment.
 
     Raise ``ConfigurationError`` with one line that names each wrong variable.
     """
@@ -155,9 +155,9 @@ def read_environment(settings_class: type[SettingsT]) -> SettingsT:
 
 
 def print_addresses(settings_class: type[ServerSettings]) -> None:
-    """Print, as JSON, where an application with the settings of the environment will serve.
+    """Print as JSON the address at which the application will serve.
 
-    With a wrong setting, exit with 2 after the line that names it.
+    If a setting is wrong, exit with 2 after the line that names it.
     """
     try:
         settings = read_environment(settings_class)
@@ -177,7 +177,7 @@ def _one_line(error: ValidationError, settings_class: type[ServerSettings]) -> s
     problems = []
     for problem in error.errors():
         reason = problem["msg"].removeprefix("Value error, ")
-        if not problem["loc"]:  # several variables that do not fit together
+        if not problem["loc"]:  # a combination of several variables
             problems.append(reason)
             continue
         field = str(problem["loc"][0])
@@ -189,7 +189,7 @@ def _one_line(error: ValidationError, settings_class: type[ServerSettings]) -> s
 
 
 def _printable(text: str) -> str:
-    """Return the text with an escape in place of each character that would break the line."""
+    """Return the text with all unprintable characters escaped, so that it stays one line."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

@@ -1,4 +1,4 @@
-"""SQLite: one file, with one writer at a time."""
+"""SQLite: engines, the database file, and a lock that lets one writer in at a time."""
 
 import asyncio
 import fcntl
@@ -18,41 +18,41 @@ from hookshop.webkit import sqlite_driver
 
 BUSY_TIMEOUT_SECONDS = 5
 WAL_RETRY_SECONDS = 0.02
-POLL_SECONDS = 0.001  # until another process releases its lock; a transaction takes longer
+LOCK_POLL_INTERVAL_SECONDS = 0.001  # shorter than a transaction takes
 
-# A transaction that reads first and writes later fails at once with "database is locked" when
-# another one wrote in between; the busy timeout does not help there. So writers say so up front.
-_TO_WRITE = {"begin": "BEGIN IMMEDIATE"}
+# A transaction that reads first and writes later fails immediately with "database is locked" if
+# another one wrote in between; the busy timeout does not apply. So writers take the lock first.
+_BEGIN_WRITING = {"begin": "BEGIN IMMEDIATE"}
 
 
-def file_of(url: str) -> Path | None:
-    """Return the file that the URL of a database names, or None if it is not one of SQLite."""
+def sqlite_file(url: str) -> Path | None:
+    """Return the file in the URL of a database, or None if it is not an SQLite file."""
     parts = make_url(url)
     is_file = parts.get_backend_name() == "sqlite" and parts.database
     return Path(str(parts.database)) if is_file else None
 
 
-def file_named(url: str) -> Path:
-    """Return the file that the URL of a database names. Raise ``ValueError`` if it names none."""
-    file = file_of(url)
+def require_sqlite_file(url: str) -> Path:
+    """Return the SQLite file in the URL of a database. Raise ``ValueError`` if there is none."""
+    file = sqlite_file(url)
     if file is None:
-        raise ValueError("the URL names no file of SQLite")
+        raise ValueError("the URL does not name an SQLite file")
     return file
 
 
 def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the engine for reading and the one for writing: the same pool of connections."""
-    # An error's text goes into the log, where the values of a row, such as a secret, must not.
+    """Return the engine for reading and the one for writing. They share a pool of connections."""
+    # Errors are logged, and the parameters of a statement may be secrets.
     engine = create_async_engine(
         url, hide_parameters=True, connect_args={"async_creator_fn": sqlite_driver.connect}
     )
     event.listen(engine.sync_engine, "connect", _configure_connection)
     event.listen(engine.sync_engine, "begin", _begin)
-    return engine, engine.execution_options(**_TO_WRITE)
+    return engine, engine.execution_options(**_BEGIN_WRITING)
 
 
 def _configure_connection(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: _begin does.
+    # Keep the driver from beginning transactions itself: _begin does it.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")  # off by default in SQLite
@@ -68,15 +68,17 @@ def _begin(connection: Connection) -> None:
 async def create_file(file: Path, engine: AsyncEngine) -> None:
     """Create the file and its folder, and switch the file to a write-ahead log.
 
-    With it, readers and the writer do not block each other; the file keeps the setting. Programs
-    that switch a new file at the same moment refuse each other without waiting for the busy
-    timeout, so each retries for as long. Raise ``OperationalError`` when the file stays locked.
+    With a write-ahead log, readers and the writer do not block each other. The file keeps the
+    setting. The busy timeout does not apply when two programs switch a new file at the same time:
+    one fails immediately. So retry for as long as the busy timeout.
+
+    Raise ``OperationalError`` if the file stays locked.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
-            # It cannot be switched inside a transaction.
+            # SQLite refuses to switch inside a transaction.
             async with engine.execution_options(begin=None).connect() as connection:
                 await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except OperationalError:
@@ -88,12 +90,12 @@ async def create_file(file: Path, engine: AsyncEngine) -> None:
 
 
 class WriteLock:
-    """A lock for writing to a file, among tasks and among processes.
+    """A fair lock for writing to a file, shared by tasks and by processes.
 
-    With SQLite's own lock, waiting writers poll at growing intervals, and a writer that has just
-    written and wants to write again is always quicker: of two busy processes one would starve. So
-    waiters queue on a second lock, and none can be overtaken. Programs without this lock, such as
-    ``sqlite3``, still exclude each other by SQLite's.
+    SQLite's own lock is unfair: waiting writers poll at growing intervals, so a writer that has
+    just committed gets the lock again first, and of two busy processes one would starve. Here
+    waiters queue on a second lock, so none can be overtaken. SQLite's lock still works against
+    programs without this one, such as ``sqlite3``.
     """
 
     def __init__(self, file: Path) -> None:
@@ -105,13 +107,14 @@ class WriteLock:
     async def held(self) -> AsyncIterator[None]:
         """Hold the lock until the block ends.
 
-        Raise ``OperationalError``, as SQLite itself would, when it is not free in time.
+        Raise ``OperationalError``, as SQLite does, if the lock is not free within
+        ``BUSY_TIMEOUT_SECONDS``.
         """
         try:
             async with asyncio.timeout(BUSY_TIMEOUT_SECONDS):
                 await self._acquire()
         except (TimeoutError, OSError) as error:
-            reason = str(error) or "too many others wait to write"
+            reason = str(error) or "too many writers are waiting"
             raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError(reason)) from None
         try:
             yield
@@ -132,16 +135,16 @@ class WriteLock:
             raise
 
     def close(self) -> None:
-        """Close the two lock files; the next use opens them again, maybe in another event loop."""
+        """Close both lock files. The next use opens them again, possibly in another event loop."""
         self._queue.close()
         self._lock.close()
         self._among_tasks = asyncio.Lock()
 
 
 class _FileLock:
-    """A lock among processes; the operating system releases it when its owner dies.
+    """A lock shared by processes. The operating system releases it when its owner dies.
 
-    It is not on the database's own file: closing that would release SQLite's locks.
+    It is not on the database file, because closing that would release SQLite's own locks.
     """
 
     def __init__(self, path: Path) -> None:
@@ -155,7 +158,7 @@ class _FileLock:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(LOCK_POLL_INTERVAL_SECONDS)
             else:
                 return
 

@@ -1,8 +1,8 @@
-"""SQLite for SQLAlchemy, with one change of threads for each statement.
+"""An SQLite driver for SQLAlchemy that switches threads only once for each statement.
 
-aiosqlite has a thread for each connection, and the event loop waits while that one works. For a
-statement SQLAlchemy would ask it four times: for a cursor, to execute, for the rows, to close the
-cursor. That was a sixth of what a busy worker spends on the database; so here it is one request.
+aiosqlite has a thread for each connection. SQLAlchemy would call it four times for a statement:
+open a cursor, execute, fetch the rows, close the cursor. That took a sixth of the time that a busy
+worker spends on the database. Here all four are one call.
 """
 
 import sqlite3
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, Self
 
 import aiosqlite
 
-ROWS_AT_ONCE = 64  # aiosqlite's own number; nobody here reads rows while more are fetched
+ITER_CHUNK_SIZE = 64  # rows; aiosqlite's default, which is never used: each call fetches all rows
 
 
 async def connect(*args: Any, **options: Any) -> aiosqlite.Connection:
-    """As ``aiosqlite.connect``; for SQLAlchemy's ``async_creator_fn``."""
-    connection = _Connection(lambda: sqlite3.connect(*args, **options), ROWS_AT_ONCE)
-    connection._thread.daemon = True  # noqa: SLF001 – as SQLAlchemy does with those it makes itself
+    """Return a connection as ``aiosqlite.connect`` does; for SQLAlchemy's ``async_creator_fn``."""
+    connection = _Connection(lambda: sqlite3.connect(*args, **options), ITER_CHUNK_SIZE)
+    connection._thread.daemon = True  # noqa: SLF001 – as SQLAlchemy does for its own connections
     return await connection
 
 
@@ -29,11 +29,11 @@ class _Outcome(NamedTuple):
 
 
 class _Connection(aiosqlite.Connection):
-    def cursor(self) -> "_Cursor":  # type: ignore[override]  # the part of one that is asked for
+    def cursor(self) -> "_Cursor":  # type: ignore[override]  # only the methods SQLAlchemy calls
         return _Cursor(self)
 
     async def run(self, method: str, sql: str, parameters: Any) -> _Outcome:
-        """Execute a statement and fetch all its rows, in the connection's thread."""
+        """Execute a statement and fetch all its rows in the connection's thread."""
         outcome: _Outcome = await self._execute(self._run, method, sql, parameters)  # type: ignore[no-untyped-call]
         return outcome
 
@@ -48,7 +48,7 @@ class _Connection(aiosqlite.Connection):
 
 
 class _Cursor:
-    """What SQLAlchemy needs of a cursor; it holds an outcome, and nothing of the database."""
+    """The part of a cursor that SQLAlchemy uses. It has the outcome, and no database cursor."""
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
@@ -69,7 +69,7 @@ class _Cursor:
         return self._outcome.rows
 
     async def close(self) -> None:
-        """There is nothing left to close."""
+        """Do nothing: the database cursor is already closed."""
 
     @property
     def description(self) -> Any:

@@ -1,6 +1,6 @@
-"""Says in one line why a process cannot start, and names the setting.
+"""Reports in one line why a process cannot start, with the name of the setting.
 
-Exit code 2 means that no restart will help: a person has to change something. Only such failures
+Exit code 2 means that a restart will not help, because a setting must be changed. Only such errors
 become a ``ConfigurationError``.
 """
 
@@ -12,12 +12,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from hookshop.webkit.hosts import bind_once
+from hookshop.webkit.hosts import try_bind
 from hookshop.webkit.migrations import WrongSchema
 from hookshop.webkit.settings import ConfigurationError, ServerSettings
 
-# Of a folder or file that a setting names. A full disk is not among them: it empties again.
-_WRONG_PLACE = {
+# Errors that mean that a setting names a wrong file or folder. ENOSPC is not one of them: a restart
+# may find space again.
+_WRONG_PATH_ERRORS = {
     errno.EACCES,
     errno.EEXIST,
     errno.EISDIR,
@@ -31,27 +32,27 @@ _WRONG_PLACE = {
 
 
 @contextmanager
-def exit_in_one_line(program: str, *, advice: str = "") -> Iterator[None]:
-    """End the process with one line if its setup is wrong (2) or its database is away (1).
+def exit_on_setup_error(program: str, *, advice: str = "") -> Iterator[None]:
+    """End the process with one line: exit code 2 for a wrong setup, 1 for an unavailable database.
 
-    ``program``: the name at the beginning of the line. ``advice``: what to do when the database is
-    away.
+    ``program``: the name at the start of the line. ``advice``: what to do if the database is
+    unavailable.
     """
     try:
         yield
     except (ConfigurationError, WrongSchema) as error:
         sys.stderr.write(f"{program}: {error}\n")
-        sys.exit(2)  # no restart will help
+        sys.exit(2)
     except OperationalError as error:
         reason = f"the database cannot be reached ({_one_line(error)})"
         sys.exit("; ".join(filter(None, (f"{program}: {reason}", advice))))
 
 
 @contextmanager
-def naming_the_setting(settings: ServerSettings) -> Iterator[None]:
-    """Raise ``ConfigurationError`` for a database or a folder that cannot be used as it is set.
+def map_setup_errors(settings: ServerSettings) -> Iterator[None]:
+    """Raise ``ConfigurationError`` if the configured database or folder cannot be used.
 
-    ``OperationalError`` passes: a database that cannot serve now may serve later.
+    ``OperationalError`` passes, because the database may become available later.
     """
     try:
         yield
@@ -63,18 +64,18 @@ def naming_the_setting(settings: ServerSettings) -> Iterator[None]:
             f"{variable}: the database cannot be used: {_one_line(error)}"
         ) from error
     except OSError as error:
-        if error.errno not in _WRONG_PLACE or not error.filename:
+        if error.errno not in _WRONG_PATH_ERRORS or not error.filename:
             raise
-        raise ConfigurationError(_wrong_place(error, settings)) from error
+        raise ConfigurationError(_describe_wrong_path(error, settings)) from error
 
 
 def check_listening(settings: ServerSettings) -> None:
     """Raise ``ConfigurationError`` if no server can listen on the host and port.
 
-    A taken port passes: the program that has it may end.
+    A taken port passes, because the program that uses it may end.
     """
     try:
-        bind_once(settings.host, settings.port)
+        try_bind(settings.host, settings.port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return
@@ -88,11 +89,11 @@ def _one_line(error: DBAPIError) -> str:
     return " ".join(str(error.orig).split())
 
 
-def _wrong_place(error: OSError, settings: ServerSettings) -> str:
-    place = Path(str(error.filename))
-    # HOOKSHOP_VAR itself, a folder above that cannot hold it, or a file in it.
-    is_var = settings.database_url is None or place.absolute().is_relative_to(
+def _describe_wrong_path(error: OSError, settings: ServerSettings) -> str:
+    path = Path(str(error.filename))
+    # HOOKSHOP_VAR itself, one of its parents, or a file in it.
+    is_var = settings.database_url is None or path.absolute().is_relative_to(
         settings.var.absolute()
     )
     variable = f"HOOKSHOP_VAR={settings.var}" if is_var else settings.variable("database_url")
-    return f"{variable}: cannot use {place}: {error.strerror}"
+    return f"{variable}: cannot use {path}: {error.strerror}"

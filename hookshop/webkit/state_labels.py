@@ -1,6 +1,6 @@
-"""How a state looks on a page: shape, tone and word, so that no reader depends on color alone.
+"""The label of a state on a page: word, shape and tone, so that no reader depends on color alone.
 
-Each application has one table of its own states, and everything that shows a state reads it there.
+Each application has one table with the labels of its states.
 """
 
 from typing import Literal, NamedTuple
@@ -9,9 +9,10 @@ Tone = Literal["good", "bad", "waiting", "busy", "muted"]
 
 
 class StateLabel(NamedTuple):
-    """A state on a page.
+    """The label of a state.
 
-    `shape`: a drawing of templates/shared/macros.html. `tone`: a color of static/css/tokens.css.
+    ``shape``: a drawing in ``templates/shared/macros.html``. ``tone``: a color in
+    ``static/css/tokens.css``.
     """
 
     word: str

@@ -4,7 +4,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from hookshop.webkit.database_url import SQLITE, SQLITE_EXAMPLE, check_sqlite, parse
-from hookshop.webkit.hosts import MAX_PORT, check_name
+from hookshop.webkit.hosts import MAX_PORT, check_host_name
 
 POSTGRESQL = "postgresql+asyncpg"
 _DRIVERS = {
@@ -52,7 +52,7 @@ def _postgresql(url: URL) -> URL:
         _check_option(option, value)
     if url.port is not None and not 1 <= url.port <= MAX_PORT:
         raise ValueError(f"must have a port from 1 to {MAX_PORT}")
-    check_name(url.host or "")
+    check_host_name(url.host or "")
     try:
         url.get_dialect()().create_connect_args(url)
     except (ArgumentError, AssertionError, ValueError):

@@ -13,7 +13,7 @@ class Database(Transactions):
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._file = sqlite.file_of(url)  # None: PostgreSQL
+        self._file = sqlite.sqlite_file(url)  # None: PostgreSQL
         self._lock = sqlite.WriteLock(self._file) if self._file else None
         open_engines = sqlite.open_engines if self._file else postgresql.open_engines
         super().__init__(

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 
 from redis.asyncio import ConnectionPool
 
-from hookshop.webkit.hosts import check_name
+from hookshop.webkit.hosts import check_host_name
 
 MAX_SOCKET_PATH_BYTES = 107  # what the kernel takes (Linux)
 SCHEMES = ("redis", "rediss", "unix")
@@ -39,7 +39,7 @@ def check(url: str) -> str:
     if parts.scheme == "unix":
         _check_socket(parts.hostname, parts.path)
     else:
-        check_name(parts.hostname or "")
+        check_host_name(parts.hostname or "")
         if not re.fullmatch(r"/?[0-9]*", parts.path):
             raise ValueError("must end with the number of a database, for example /0, or nothing")
     _check_options(url)

@@ -29,8 +29,10 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[A
             TooManySecrets: 409,
             AlreadyRegistered: _answer_already_registered,
         },
-        # A server that goes away in the middle of a commit may have written it.
-        database_away="the database is busy or away; try again, with an Idempotency-Key to be safe",
+        # A server that fails during a commit may have written the data.
+        database_unavailable=(
+            "the database is busy or away; try again, with an Idempotency-Key to be safe"
+        ),
     )
 
 

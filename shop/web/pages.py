@@ -34,7 +34,7 @@ def page_environment() -> Environment:
     """Return the Jinja environment of the shop's pages."""
     environment = jinja_environment(
         "shop",
-        ways_on=[("/", "To the products"), ("/deliveries", "To the deliveries")],
+        error_page_links=[("/", "To the products"), ("/deliveries", "To the deliveries")],
         read_cart=read_cart,
         state_label=state_label,
         BAR_ORDER=BAR_ORDER,

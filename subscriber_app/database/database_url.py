@@ -2,7 +2,7 @@
 
 from hookshop.webkit.database_url import SQLITE, SQLITE_EXAMPLE, check_sqlite, parse
 
-_HOW = f"must name a file of SQLite, as in {SQLITE_EXAMPLE}"
+_HOW = f"must name an SQLite file, as in {SQLITE_EXAMPLE}"
 
 
 def normalize(text: str) -> str:

@@ -11,7 +11,7 @@ class Database(Transactions):
     """Transactions of the subscriber's database, and its tables."""
 
     def __init__(self, url: str) -> None:
-        self._file = sqlite.file_named(url)
+        self._file = sqlite.require_sqlite_file(url)
         self._lock = sqlite.WriteLock(self._file)
         super().__init__(
             *sqlite.open_engines(url), write_lock=self._lock.held, map_unavailable=nullcontext

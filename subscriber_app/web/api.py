@@ -8,7 +8,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
-from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson, insist_on_json
+from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson, require_json
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.list_query import check_search
 from hookshop.webkit.times import rfc3339, rfc3339_ms
@@ -227,7 +227,7 @@ api_router = Router(
         get_defences,
         put_defences,
     ],
-    before_request=insist_on_json,
+    before_request=require_json,
     request_max_body_size=MAX_READ_BYTES,
 )
 

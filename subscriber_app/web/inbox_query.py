@@ -51,7 +51,7 @@ class InboxQuery(ListQuery):
 
     def live_address(self) -> str:
         """Return the address of the stream beside this view."""
-        return self.address_here("/receipts/live")
+        return self.address_with_query("/receipts/live")
 
 
 def event_type_choices(chosen: str) -> list[tuple[str, str]]:

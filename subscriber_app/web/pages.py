@@ -57,7 +57,7 @@ def page_environment(faults: Faults, switches: DefenceSwitches) -> Environment:
     """Return the Jinja environment of the subscriber's pages."""
     return jinja_environment(
         "subscriber",
-        ways_on=[("/", "To the inbox"), ("/subscription", "To the subscription")],
+        error_page_links=[("/", "To the inbox"), ("/subscription", "To the subscription")],
         state_label=state_label,
         current_fault=lambda: faults.current,
         fault_sentence=fault_sentence,

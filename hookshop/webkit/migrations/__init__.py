@@ -1,7 +1,7 @@
-"""Brings the tables of a database to the state that a version of the application works with.
+"""Upgrades the tables of a database to the version that the application needs.
 
-The steps are modules of an application's folder, run by Alembic; the name of the last one stands in
-the database, in the table ``alembic_version``.
+The migrations are modules in a folder of the application. Alembic runs them and stores the name of
+the last one in the table ``alembic_version``.
 """
 
 import logging
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports its plugins, for one
+logging.getLogger("alembic").setLevel(logging.WARNING)  # at INFO it logs its plugins
 
 
 class WrongSchema(Exception):  # noqa: N818 – the name says what happened
-    """The database is not one for this version; the message is one clear line for a person."""
+    """The database does not fit this version. The message is one line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migrations:
-    """The steps of one application.
+    """The migrations of one application.
 
     ``versions``: the folder of their modules. ``newest``: the last one, such as ``r0007``.
-    ``early_table``: a table that databases had before there were steps; such a database cannot be
-    upgraded, and ``start_anew`` says what to do instead.
+    ``early_table``: a table of databases from before the first migration, which cannot be upgraded.
+    ``start_over``: how to replace such a database, for example ``make reset``.
     """
 
     versions: Path
     newest: str
     early_table: str
-    start_anew: str
+    start_over: str
 
     def check(self, connection: Connection) -> None:
-        """Raise ``WrongSchema`` unless the tables are those of this version."""
+        """Raise ``WrongSchema`` unless the tables are of this version."""
         version = self.read_version(connection)
         if version == self.newest:
             return
@@ -48,14 +48,14 @@ class Migrations:
         raise WrongSchema("the database is of an older version: run make migrate")
 
     def upgrade(self, connection: Connection, *, to: str | None = None) -> None:
-        """Take the steps that are missing, inside the caller's transaction.
+        """Run the missing migrations inside the caller's transaction.
 
-        Raise ``WrongSchema`` for a database of a newer version, or from before there were steps.
+        Raise ``WrongSchema`` for a database of a newer version or from before the first migration.
         """
         version = self.read_version(connection)
         if version == self.newest:
             return
-        # Imported only here: it takes time, and most starts have nothing to do.
+        # Import it only here: that is slow, and most starts have nothing to upgrade.
         from alembic import command  # noqa: PLC0415
 
         if version is not None:
@@ -63,26 +63,26 @@ class Migrations:
         command.upgrade(self._configuration(connection), to or self.newest)
 
     def read_version(self, connection: Connection) -> str | None:
-        """Return the step that was taken last, or None for an empty database.
+        """Return the name of the last migration that ran, or None for an empty database.
 
-        Raise ``WrongSchema`` for a database from before there were steps.
+        Raise ``WrongSchema`` for a database from before the first migration.
         """
         tables = inspect(connection)
         if tables.has_table("alembic_version"):
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         if tables.has_table(self.early_table):
             raise WrongSchema(
-                "the database was made before the first release and cannot be upgraded: "
-                f"start anew with {self.start_anew}"
+                "the database is from before the first release and cannot be upgraded: "
+                f"start over with {self.start_over}"
             )
         return None
 
     def revisions(self) -> list[str]:
-        """Return the names of all steps, the newest first."""
+        """Return the names of all migrations, newest first."""
         from alembic.script import ScriptDirectory  # noqa: PLC0415 – as above
 
-        steps = ScriptDirectory.from_config(self._configuration()).walk_revisions()
-        return [step.revision for step in steps]
+        scripts = ScriptDirectory.from_config(self._configuration()).walk_revisions()
+        return [script.revision for script in scripts]
 
     def _require_known(self, version: str) -> None:
         if version not in self.revisions():

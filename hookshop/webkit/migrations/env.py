@@ -1,4 +1,4 @@
-"""Run by Alembic for each upgrade: gives it the connection of the caller's transaction."""
+"""Alembic's environment script: runs the migrations on the connection of the caller."""
 
 from alembic import context
 

@@ -14,5 +14,5 @@ MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",
     newest=NEWEST,
     early_table="shop_order",
-    start_anew="make reset, or with an empty PostgreSQL database",
+    start_over="make reset, or with an empty PostgreSQL database",
 )

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from hookshop.webkit.starting import exit_in_one_line, naming_the_setting
+from hookshop.webkit.starting import exit_on_setup_error, map_setup_errors
 from shop.config import load_settings
 from shop.database.migrations import NEWEST
 from shop.database.transactions import Database
@@ -11,9 +11,9 @@ from shop.database.transactions import Database
 
 def main() -> None:
     """Exit with 0 when the database is up to date, otherwise with one line that says why not."""
-    with exit_in_one_line("shop.database.migrations"):
+    with exit_on_setup_error("shop.database.migrations"):
         settings = load_settings()
-        with naming_the_setting(settings):
+        with map_setup_errors(settings):
             asyncio.run(_migrate(settings.resolved_database_url))
     sys.stdout.write(f"The shop's database is up to date ({NEWEST}).\n")
 

@@ -7,7 +7,7 @@ because no cross-site form can send ``application/json``.
 
 from litestar import Router
 
-from hookshop.webkit.bodies import MAX_READ_BYTES, insist_on_json
+from hookshop.webkit.bodies import MAX_READ_BYTES, require_json
 from shop.web.api.deliveries import (
     cancel_delivery,
     get_delivery,
@@ -47,6 +47,6 @@ api_router = Router(
         cancel_delivery,
         get_stats,
     ],
-    before_request=insist_on_json,
+    before_request=require_json,
     request_max_body_size=MAX_READ_BYTES,
 )

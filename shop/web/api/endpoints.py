@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.errors import Problem
-from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, insist_on_line
+from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, require_text_line
 from hookshop.webkit.times import rfc3339, rfc3339_ms, utc_now
 from shop.database.models import Endpoint
 from shop.redis.change_feed import Change
@@ -35,7 +35,7 @@ class RegisterEndpoint(Struct, forbid_unknown_fields=True):
     description: Description = ""
 
     def __post_init__(self) -> None:
-        insist_on_line("description", self.description, longest=MAX_DESCRIPTION_LENGTH)
+        require_text_line("description", self.description, max_length=MAX_DESCRIPTION_LENGTH)
 
 
 class RegisteredEndpoint(Struct):
@@ -61,7 +61,7 @@ class ChangeEndpoint(Struct, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.description is not UNSET:
-            insist_on_line("description", self.description, longest=MAX_DESCRIPTION_LENGTH)
+            require_text_line("description", self.description, max_length=MAX_DESCRIPTION_LENGTH)
 
 
 class EndpointDocument(Struct):

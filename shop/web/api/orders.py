@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.bodies import StrictJson
-from hookshop.webkit.plain_text import MAX_NAME_LENGTH, insist_on_line
+from hookshop.webkit.plain_text import MAX_NAME_LENGTH, require_text_line
 from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Order, OrderLine
 from shop.database.transactions import Database
@@ -51,7 +51,7 @@ class NewOrder(Struct, forbid_unknown_fields=True):
     customer_name: CustomerName = ""
 
     def __post_init__(self) -> None:
-        insist_on_line("customer_name", self.customer_name, longest=MAX_NAME_LENGTH)
+        require_text_line("customer_name", self.customer_name, max_length=MAX_NAME_LENGTH)
 
 
 class ProductDocument(Struct):

@@ -32,9 +32,9 @@ async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
     ``log``: the query of the log, for a reader who pressed the button there; leads back there.
     """
     from_log = (await read_form(request)).texts("log")
-    way_back = f"/deliveries/{delivery_id}"
+    return_address = f"/deliveries/{delivery_id}"
     if from_log:
-        way_back = LogQuery.parse(from_log[0]).row_address(delivery_id)
+        return_address = LogQuery.parse(from_log[0]).row_address(delivery_id)
     async with database.writing() as session:
         found = await find_delivery(session, delivery_id)
         due = await resend(session, delivery_id, now=datetime.now(UTC))
@@ -45,7 +45,7 @@ async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
     change = Change("delivery", delivery_id, order_id=found.message.order_id)
     wake_ups.send(delivery_id)
     await feed.announce(change)
-    return Redirect(way_back, status_code=303)
+    return Redirect(return_address, status_code=303)
 
 
 @post("/deliveries/{delivery_id:str}/cancel", include_in_schema=False)
@@ -62,7 +62,7 @@ async def cancel_waiting(
         raise Problem(
             409,
             f"only a delivery that waits can be cancelled, and this one is {found.delivery.state}",
-            way_out=(f"/deliveries/{delivery_id}", "To the delivery"),
+            link=(f"/deliveries/{delivery_id}", "To the delivery"),
         )
     await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
@@ -71,15 +71,13 @@ async def cancel_waiting(
 def _not_sent_again(found: DeliveryDetail) -> Problem:
     to_delivery = (f"/deliveries/{found.delivery.id}", "To the delivery")
     if found.endpoint.deleted_at:
-        return Problem(
-            409, "nothing can be sent, since its endpoint is deleted", way_out=to_delivery
-        )
+        return Problem(409, "nothing can be sent, since its endpoint is deleted", link=to_delivery)
     if found.delivery.state is DeliveryState.SENDING:
         return Problem(
-            409, "the delivery is being sent right now; see what comes of it", way_out=to_delivery
+            409, "the delivery is being sent right now; see what comes of it", link=to_delivery
         )
     return Problem(
         409,
         "its endpoint is disabled; enable it first, then send this again",
-        way_out=(f"/endpoints/{found.endpoint.id}", "To the endpoint"),
+        link=(f"/endpoints/{found.endpoint.id}", "To the endpoint"),
     )

@@ -27,7 +27,7 @@ AnyRequest = Request[Any, Any, Any]
 async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
     """Say in words what is filtered and how many would be sent again, and ask."""
     now = utc_now()
-    query = LogQuery.read(request.query_params).standing_still(now)
+    query = LogQuery.read(request.query_params).with_fixed_times(now)
     wanted = query.filter(now)
     async with database.reading() as session:
         context = {

@@ -49,8 +49,8 @@ class LogQuery(ListQuery):
 
     def row_address(self, delivery_id: str) -> str:
         """Return the address of a delivery's row in this view."""
-        return f"{self.address_here(self.PATH)}#row-{delivery_id}"
+        return f"{self.address_with_query(self.PATH)}#row-{delivery_id}"
 
     def live_address(self) -> str:
         """Return the address of the stream beside this view."""
-        return self.address_here(f"{self.PATH}/live")
+        return self.address_with_query(f"{self.PATH}/live")

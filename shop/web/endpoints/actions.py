@@ -81,7 +81,7 @@ async def send_test_event(
         raise Problem(
             409,
             "the endpoint is disabled, so no test event was sent; enable it first, on its page",
-            way_out=(f"/endpoints/{endpoint_id}", "To the endpoint"),
+            link=(f"/endpoints/{endpoint_id}", "To the endpoint"),
         )
     change = Change("delivery", delivery_id)
     wake_ups.send(delivery_id)
@@ -121,7 +121,7 @@ def _possible_status(endpoint: Endpoint, wanted: str) -> EndpointStatus:
         raise Problem(
             409,
             "the shop has disabled the endpoint, so there is nothing to pause; enable it first",
-            way_out=(f"/endpoints/{endpoint.id}", "To the endpoint"),
+            link=(f"/endpoints/{endpoint.id}", "To the endpoint"),
         )
     return EndpointStatus(wanted)
 

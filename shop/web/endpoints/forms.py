@@ -84,7 +84,7 @@ def _problems(**by_field: str) -> dict[str, str]:
 
 
 def _description_problem(text: str) -> str:
-    return text_problem(text, longest=MAX_DESCRIPTION_LENGTH)
+    return text_problem(text, max_length=MAX_DESCRIPTION_LENGTH)
 
 
 def _event_types_problem(values: list[str]) -> str:

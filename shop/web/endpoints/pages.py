@@ -161,6 +161,6 @@ def _endpoint_region(database: Database, endpoint_id: str) -> Region:
         "shop/endpoints/_endpoint.html",
         read,
         lambda _change: True,
-        look_every_seconds=LOOK_EVERY_SECONDS,
-        pause_seconds=PAUSE_SECONDS,
+        poll_interval_seconds=LOOK_EVERY_SECONDS,
+        min_interval_seconds=PAUSE_SECONDS,
     )

@@ -107,5 +107,5 @@ def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Re
         "shop/flow/_flow.html",
         read,
         lambda _change: True,  # every change is somewhere in the picture
-        look_every_seconds=POLL_INTERVAL_SECONDS,
+        poll_interval_seconds=POLL_INTERVAL_SECONDS,
     )

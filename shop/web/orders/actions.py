@@ -76,4 +76,4 @@ async def _back_to_order(
 
 
 def _refused(order_id: str, refusal: NotPossible) -> Problem:
-    return Problem(409, str(refusal), way_out=(f"/orders/{order_id}", "To the order"))
+    return Problem(409, str(refusal), link=(f"/orders/{order_id}", "To the order"))

@@ -60,8 +60,8 @@ def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Re
         "shop/overview/_overview.html",
         read,
         lambda _change: True,
-        look_every_seconds=LOOK_EVERY_SECONDS,
-        pause_seconds=PAUSE_SECONDS,
+        poll_interval_seconds=LOOK_EVERY_SECONDS,
+        min_interval_seconds=PAUSE_SECONDS,
     )
 
 

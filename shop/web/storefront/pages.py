@@ -120,7 +120,7 @@ def _checkout_errors(cart: Cart, name: str) -> dict[str, str]:
     problems = {
         "cart": "" if cart.lines else "There is nothing in the cart to order.",
         "customer_name": (
-            text_problem(name, longest=MAX_NAME_LENGTH) if name.strip() else "Tell us a name."
+            text_problem(name, max_length=MAX_NAME_LENGTH) if name.strip() else "Tell us a name."
         ),
     }
     return {field: problem for field, problem in problems.items() if problem}

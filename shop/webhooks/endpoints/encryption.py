@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
-from hookshop.webkit.key_files import read_or_make
+from hookshop.webkit.key_files import read_or_create
 
 MAX_CACHED = 1000
 
@@ -32,7 +32,7 @@ class Encryption:
         """With this key, or else with the one in this file, which is made if it is not there."""
         if key:
             return cls(key.get_secret_value().encode())
-        return cls(read_or_make(key_file, Fernet.generate_key))
+        return cls(read_or_create(key_file, Fernet.generate_key))
 
     def encrypt(self, secret: str) -> str:
         """What to store instead of the secret."""

@@ -14,5 +14,5 @@ MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",
     newest=NEWEST,
     early_table="receipt",
-    start_anew="make reset",
+    start_over="make reset",
 )

@@ -88,5 +88,5 @@ def _region(storyteller: TraceBuilder, shop_url: str, message_id: str) -> Region
         }
 
     return Region(
-        "story", "subscriber/story/_story.html", read, look_every_seconds=LOOK_AGAIN_SECONDS
+        "story", "subscriber/story/_story.html", read, poll_interval_seconds=LOOK_AGAIN_SECONDS
     )

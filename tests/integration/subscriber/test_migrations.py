@@ -159,7 +159,7 @@ async def test_a_database_from_before_the_first_release_is_refused_in_one_line(
     await empty.create_tables()
     await run(empty, do("DROP TABLE alembic_version"))
 
-    assert refusal(settings).endswith("cannot be upgraded: start anew with make reset")
+    assert refusal(settings).endswith("cannot be upgraded: start over with make reset")
 
 
 def refusal(settings: Settings) -> str:

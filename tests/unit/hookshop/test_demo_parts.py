@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from hookshop.demo.console import Console, LabeledLines
-from hookshop.demo.keeper import QUICK_SECONDS, Restarts, describe_end
 from hookshop.demo.plan import Plan, StartError, make_plan
 from hookshop.demo.preflight import check_ports
+from hookshop.demo.program_runner import MIN_UPTIME_SECONDS, RestartPolicy, describe_exit
 from tests.demo import clean_environment
 
 
@@ -21,8 +21,8 @@ def test_lines_are_labeled_whole_however_their_pieces_come() -> None:
     out = io.StringIO()
     lines = LabeledLines(Console(out), "shop")
 
-    for piece in (b"one\ntw", "o €".encode()[:3], "o €".encode()[3:], b"\r\nthree"):
-        lines.feed(piece)
+    for chunk in (b"one\ntw", "o €".encode()[:3], "o €".encode()[3:], b"\r\nthree"):
+        lines.feed(chunk)
     lines.close()
 
     assert out.getvalue().splitlines() == [
@@ -83,31 +83,31 @@ def test_with_json_lines_every_line_is_a_json_object_that_names_its_process() ->
 
 
 def test_a_program_that_ends_again_and_again_is_restarted_ever_more_slowly() -> None:
-    restarts = Restarts()
+    restarts = RestartPolicy()
 
-    pauses = [restarts.pause_after(exit_code=1, lived_seconds=0.1) for _ in range(5)]
+    pauses = [restarts.delay_after(exit_code=1, uptime_seconds=0.1) for _ in range(5)]
 
     assert pauses == [0, 1, 2, 5, 5]
-    assert restarts.is_hopeless
+    assert restarts.should_give_up
 
 
 def test_one_that_had_lived_for_a_while_is_restarted_at_once() -> None:
-    restarts = Restarts()
+    restarts = RestartPolicy()
     for _ in range(2):
-        restarts.pause_after(exit_code=1, lived_seconds=0.1)
+        restarts.delay_after(exit_code=1, uptime_seconds=0.1)
 
-    pause = restarts.pause_after(exit_code=-9, lived_seconds=QUICK_SECONDS)
+    pause = restarts.delay_after(exit_code=-9, uptime_seconds=MIN_UPTIME_SECONDS)
 
     assert pause == 0
-    assert not restarts.is_hopeless
+    assert not restarts.should_give_up
 
 
 def test_one_with_a_wrong_setting_is_hopeless_at_once() -> None:
-    restarts = Restarts()
+    restarts = RestartPolicy()
 
-    restarts.pause_after(exit_code=2, lived_seconds=0.1)
+    restarts.delay_after(exit_code=2, uptime_seconds=0.1)
 
-    assert restarts.is_hopeless
+    assert restarts.should_give_up
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_one_with_a_wrong_setting_is_hopeless_at_once() -> None:
 def test_the_line_about_an_end_says_why_and_what_follows(
     exit_code: int, pause: float, line: str
 ) -> None:
-    assert describe_end(exit_code, pause) == line
+    assert describe_exit(exit_code, pause) == line
 
 
 def plan(var: Path, **settings: str) -> Plan:

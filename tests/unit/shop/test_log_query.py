@@ -93,7 +93,7 @@ def test_a_period_reaches_back_from_now_and_stands_still_when_told_to() -> None:
 
     assert query.filter(NOW).since == NOW - timedelta(hours=1)
     assert query.address() == "/deliveries?period=hour"
-    assert query.standing_still(NOW).address() == "/deliveries?since=2026-11-23T11%3A00%3A00"
+    assert query.with_fixed_times(NOW).address() == "/deliveries?since=2026-11-23T11%3A00%3A00"
 
 
 def test_two_moments_are_a_range_in_utc() -> None:
@@ -105,7 +105,7 @@ def test_two_moments_are_a_range_in_utc() -> None:
     assert wanted.since == datetime(2026, 11, 23, 9, tzinfo=UTC)
     assert wanted.until == datetime(2026, 11, 23, 10, 30, 15, tzinfo=UTC)
     assert query.chosen_period == "between"
-    assert LogQuery.parse(query.here) == query
+    assert LogQuery.parse(query.query_string) == query
 
 
 def test_a_moment_with_its_zone_is_shown_in_the_form_as_fields_hold_it() -> None:
@@ -121,7 +121,7 @@ def test_moments_that_stand_in_the_form_do_not_count_when_any_time_is_chosen() -
 def test_each_filter_can_be_left_out_alone() -> None:
     query = LogQuery(state="failed", period="day", q="hook")
 
-    assert query.wider() == [
+    assert query.wider_views() == [
         ("any state", "/deliveries?period=day&q=hook"),
         ("any time", "/deliveries?state=failed&q=hook"),
         ("without the search", "/deliveries?state=failed&period=day"),

@@ -41,11 +41,11 @@ def test_it_registers_by_itself_when_told_to(on: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("foo", "must name a file of SQLite"),
-        ("sqlite+aiosqlite://", "must name a file of SQLite"),
-        ("sqlite:///:memory:", "must name a file of SQLite"),
-        ("postgresql://u:hunter2@db/subscriber", "must name a file of SQLite"),
-        ("postgresql://u:hunter2@db:port/subscriber", "must name a file of SQLite"),
+        ("foo", "must name an SQLite file"),
+        ("sqlite+aiosqlite://", "must name an SQLite file"),
+        ("sqlite:///:memory:", "must name an SQLite file"),
+        ("postgresql://u:hunter2@db/subscriber", "must name an SQLite file"),
+        ("postgresql://u:hunter2@db:port/subscriber", "must name an SQLite file"),
         ("sqlite:///subscriber.db?sslmode=require", "must not have options"),
         ("sqlite://subscriber.db", "needs three slashes"),
         ("sqlite:////tmp", "names a folder"),

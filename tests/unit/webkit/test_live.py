@@ -36,7 +36,7 @@ class Board:
     feed: ChangeFeed[Change] = field(default_factory=ChangeFeed[Change])
     values: dict[str, int] = field(default_factory=lambda: {"left": 0, "right": 0})
     readings: dict[str, int] = field(default_factory=lambda: {"left": 0, "right": 0})
-    look_every_seconds: float = math.inf
+    poll_interval_seconds: float = math.inf
 
     def region(self, name: str) -> Region:
         async def read() -> dict[str, Any]:
@@ -48,8 +48,8 @@ class Board:
             "counter.html",
             read,
             concerns=lambda change: change.name == name,
-            look_every_seconds=self.look_every_seconds,
-            pause_seconds=0.0,
+            poll_interval_seconds=self.poll_interval_seconds,
+            min_interval_seconds=0.0,
         )
 
     def change(self, name: str, *announced: Change) -> None:
@@ -121,7 +121,7 @@ async def test_a_change_of_everything_reads_every_region_again(tmp_path: Path) -
 
 
 async def test_facts_that_nobody_announces_are_looked_at_again(tmp_path: Path) -> None:
-    board = Board(look_every_seconds=0.01)
+    board = Board(poll_interval_seconds=0.01)
     async with lines_of(board, tmp_path) as lines:
         await until(lines, "data:")
         board.change("left")
@@ -129,16 +129,16 @@ async def test_facts_that_nobody_announces_are_looked_at_again(tmp_path: Path) -
         assert "left 1" in await until(lines, "data:")
 
 
-@pytest.mark.parametrize("look_every_seconds", [0.01, 3600.0, math.inf])
+@pytest.mark.parametrize("poll_interval_seconds", [0.01, 3600.0, math.inf])
 async def test_a_stream_without_changes_is_kept_alive_however_often_it_looks(
-    look_every_seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    poll_interval_seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
-    async with lines_of(Board(look_every_seconds=look_every_seconds), tmp_path) as lines:
+    async with lines_of(Board(poll_interval_seconds=poll_interval_seconds), tmp_path) as lines:
         await until(lines, "data:")
 
-        await until(lines, "still here")
-        await until(lines, "still here")
+        await until(lines, "keep-alive")
+        await until(lines, "keep-alive")
 
 
 async def test_changes_that_concern_nobody_do_not_silence_a_stream(
@@ -156,5 +156,5 @@ async def test_changes_that_concern_nobody_do_not_silence_a_stream(
         await until(lines, "data:")
         noise = asyncio.create_task(be_noisy())
 
-        await until(lines, "still here")
+        await until(lines, "keep-alive")
         noise.cancel()
