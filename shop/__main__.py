@@ -14,7 +14,7 @@ from shop.vocabulary import LOG_FIELDS
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    with exit_on_setup_error("shop", advice="start me again"):
+    with exit_on_setup_error("shop", advice="start the shop again when it is available"):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
         with map_setup_errors(settings):

@@ -1,4 +1,4 @@
-"""Wires the shop's web application together; nothing else knows all its parts."""
+"""Builds the shop's web application from all its parts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from shop.webhooks.endpoints.encryption import Encryption
 
 
 def create_app(settings: Settings) -> Litestar:
-    """Build the application; connections are opened when it starts and closed when it stops."""
+    """Return the application. It opens connections when it starts and closes them when it stops."""
     database = Database(settings.resolved_database_url)
     wake_ups = WakeUps(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)

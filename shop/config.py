@@ -16,8 +16,8 @@ from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.rules.url_policy import Network, UrlPolicy
 
 
-# The libraries behind these two are imported only if an address is set: the demo asks for the
-# settings before it starts anything, and need not wait for them.
+# Import the libraries for these two only if an address is set: the demo reads the settings before
+# it starts anything, and these imports are slow.
 def _database_url(text: str) -> str:
     from shop.database.database_url import normalize  # noqa: PLC0415 – as above
 
@@ -30,8 +30,8 @@ def _redis_url(text: str) -> str:
     return check(text)
 
 
-def _place(url: str) -> tuple[str, int]:
-    """Host and port of a URL."""
+def _host_and_port(url: str) -> tuple[str, int]:
+    """Return host (in lower case, without brackets) and port of a URL."""
     parsed = HttpUrl(url)
     return (parsed.host or "").strip("[]").lower(), parsed.port or 0
 
@@ -40,7 +40,7 @@ def _fernet_key(key: SecretStr) -> SecretStr:
     try:
         Fernet(key.get_secret_value())
     except ValueError:
-        # Not the library's words: they would quote what was given.
+        # Do not use the library's message: it would quote the key.
         raise ValueError("a key is 32 bytes in URL-safe base64, as in secrets.key") from None
     return key
 
@@ -50,7 +50,7 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 class Settings(ServerSettings):
-    """One field per environment variable; the names are listed in the README."""
+    """The shop's settings. The README describes each variable."""
 
     model_config = SettingsConfigDict(env_prefix="SHOP_")
 
@@ -73,32 +73,32 @@ class Settings(ServerSettings):
 
     @property
     def secrets_key_file(self) -> Path:
-        """The key that locks the endpoints' secrets in the database."""
+        """The file with the key that encrypts the endpoints' secrets."""
         return self.var / "secrets.key"
 
     @property
     def retention(self) -> timedelta | None:
-        """How long deliveries that succeeded are kept, and their messages; None: for ever."""
+        """How long succeeded deliveries and their messages are kept; None: without limit."""
         return timedelta(days=self.retention_days) if self.retention_days else None
 
     @property
     def url_policy(self) -> UrlPolicy:
-        """Which URLs may be registered as endpoints."""
+        """The policy that decides which URLs may be registered."""
         return UrlPolicy(
             self.endpoint_policy,
             self.allowed_networks,
             own_ports=(self.port,),
-            own_places=((self.host.lower(), self.port), _place(self.base_url)),
+            own_addresses=((self.host.lower(), self.port), _host_and_port(self.base_url)),
         )
 
     @property
     def resolved_redis_url(self) -> str:
-        """``redis://…`` as set, or the private server's ``unix://…`` socket."""
+        """The URL of Redis: the setting, or else the socket of the private server."""
         return self.redis_url or f"unix://{quote(str(private_redis_socket(self.var)))}"
 
 
 def load_settings() -> Settings:
-    """Return the settings of the environment, or raise ``ConfigurationError``."""
+    """Return the settings from the environment. Raise ``ConfigurationError`` if one is wrong."""
     return read_environment(Settings)
 
 

@@ -1,7 +1,4 @@
-"""Ids: a prefix that names the kind, then a UUID version 7 in hex, which sorts by time.
-
-Used wherever a row is created.
-"""
+"""Ids: a prefix for the kind, then a UUID version 7 in hex, which sorts by time."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,17 +9,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_uuid(now: datetime) -> UUID:
-    """A UUID version 7 (RFC 9562, section 5.7) for the moment ``now``."""
+    """Return a UUID version 7 (RFC 9562, section 5.7) for the time ``now``."""
     microseconds = (now - _EPOCH) // timedelta(microseconds=1)
     return uuid7(nanoseconds=microseconds * 1000)
 
 
 def new_id(prefix: str, now: datetime) -> str:
-    """For example ``new_id("ep", now)`` → ``"ep_0193…"``: no dot inside, safe in URLs."""
+    """Return an id such as ``ep_0193…`` for the prefix ``ep``: safe in URLs, and without a dot."""
     return f"{prefix}_{new_uuid(now).hex}"
 
 
 def first_id(prefix: str, moment: datetime) -> str:
-    """What all ids made at ``moment`` or later are not less than; times count in milliseconds."""
+    """Return a lower bound for all ids made at ``moment`` or later, to the millisecond."""
     milliseconds = max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
     return f"{prefix}_{milliseconds:012x}"

@@ -1,13 +1,13 @@
-"""The words for states and kinds, as they stand in tables, JSON and pages. Pure values."""
+"""The values for states and types, as they appear in tables, JSON and pages."""
 
 from enum import StrEnum
 
-# Ids and facts of log lines, beside those of the request.
+# Fields of log lines, in addition to those of the request.
 LOG_FIELDS = ("delivery_id", "attempt", "message_id", "endpoint_id", "order_id", "outcome")
 
 
 class EventType(StrEnum):
-    """What an endpoint can be told about."""
+    """The type of an event."""
 
     PURCHASE_CREATED = "purchase.created"
     PURCHASE_SHIPPED = "purchase.shipped"
@@ -24,18 +24,18 @@ class EndpointStatus(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands; ``pending`` and ``sending`` are the only ones that move on."""
+    """The state of a delivery. ``pending`` and ``sending`` are the only ones that are not final."""
 
     PENDING = "pending"  # waits for next_attempt_at
     SENDING = "sending"  # claimed by a worker until lease_expires_at
     SUCCEEDED = "succeeded"
-    FAILED = "failed"  # the schedule is used up: a dead letter
+    FAILED = "failed"  # the retry schedule is used up
     CANCELLED = "cancelled"
 
 
 class Trigger(StrEnum):
     """Why an attempt is made."""
 
-    AUTOMATIC = "automatic"  # the schedule says so
-    MANUAL = "manual"  # somebody asked for it
-    RECONNECT = "reconnect"  # the one before met a connection that was just closed
+    AUTOMATIC = "automatic"  # by the schedule
+    MANUAL = "manual"  # requested by a person or an API client
+    RECONNECT = "reconnect"  # the previous attempt used a connection that was just closed

@@ -1,7 +1,7 @@
 """The worker process: ``python -m shop.worker``. It delivers until SIGTERM or SIGINT.
 
-Wake-ups from Redis set a flag in the dispatcher, which looks into the database. Beside it, a few
-jobs keep house.
+Wake-ups from Redis set a flag in the dispatcher, which then checks the database. Housekeeping tasks
+run in the background.
 """
 
 import asyncio
@@ -28,61 +28,61 @@ from shop.redis.wake_ups import WakeUps, listen
 from shop.vocabulary import LOG_FIELDS
 from shop.webhooks.endpoints.deletion import finish_deletions
 from shop.webhooks.endpoints.encryption import Encryption
-from shop.webhooks.endpoints.secrets import forget_expired, is_wrong_key
+from shop.webhooks.endpoints.secrets import delete_expired, is_wrong_key
 from shop.webhooks.engine.claiming import mend_misdated
 from shop.webhooks.engine.dispatcher import MAX_IN_FLIGHT, Dispatcher
 from shop.webhooks.engine.http_client import HttpClient
 from shop.webhooks.engine.retention import prune
 from shop.webhooks.engine.settings import DeliverySettings
 
-MEND_INTERVAL_SECONDS = 5
-TIDY_INTERVAL_SECONDS = 60
-STOP_MARGIN = timedelta(seconds=10)  # to record what ends last
+CORRECTION_INTERVAL_SECONDS = 5
+CLEANUP_INTERVAL_SECONDS = 60
+STOP_MARGIN = timedelta(seconds=10)  # after the request timeout, to record the last attempts
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Run until a signal comes; deliveries in flight are finished first."""
-    with exit_on_setup_error("shop.worker", advice="start me again"):
+    """Run until a signal arrives; then finish the deliveries in flight."""
+    with exit_on_setup_error("shop.worker", advice="start the worker again when it is available"):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
         asyncio.run(run(settings))
 
 
 async def run(settings: Settings) -> None:
-    """Deliver until a signal comes.
+    """Deliver until a signal arrives.
 
-    Raises ``OperationalError`` when the database cannot be reached at the start, ``WrongSchema``
-    when it is not one for this version, and ``ConfigurationError`` when the key is another one.
+    Raise ``OperationalError`` if the database cannot be reached at the start, ``WrongSchema`` if it
+    is of another version, and ``ConfigurationError`` if the encryption key is the wrong one.
     """
     stop = _stop_signal()
     with map_setup_errors(settings):
         database = await _open_database(settings)
         encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
-    await _insist_on_the_key(database, encryption)
+    await _check_encryption_key(database, encryption)
     wake_ups = WakeUps(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
     client = HttpClient(settings.url_policy, timeout_seconds=settings.request_timeout_seconds)
     delivery = _delivery_settings(settings)
     dispatcher = Dispatcher(database, client, feed, wake_ups, encryption, delivery)
-    sign = WorkerStatus.of_this_process(most_in_flight=MAX_IN_FLIGHT, now=datetime.now(UTC))
+    status = WorkerStatus.of_this_process(most_in_flight=MAX_IN_FLIGHT, now=datetime.now(UTC))
     dispatching = asyncio.create_task(dispatcher.run())
-    beating = asyncio.create_task(heartbeats.run(sign, lambda: dispatcher.in_flight))
+    beating = asyncio.create_task(heartbeats.run(status, lambda: dispatcher.in_flight))
     listening = asyncio.create_task(listen(settings.resolved_redis_url, dispatcher.wake))
-    keeping_house = [asyncio.create_task(each) for each in _housekeeping(database, feed, settings)]
+    housekeeping = [asyncio.create_task(each) for each in _housekeeping(database, feed, settings)]
     try:
-        logger.info("The worker looks for deliveries")
+        logger.info("Worker started")
         await stop.wait()
     finally:
-        await end_tasks(listening, *keeping_house)
+        await end_tasks(listening, *housekeeping)
         dispatcher.stop()
         await asyncio.wait(
             [dispatching], timeout=(delivery.request_timeout + STOP_MARGIN).total_seconds()
         )
         await end_tasks(dispatching, beating)
-        logger.info("The worker has finished what it had begun")
+        logger.info("Worker stopped")
         for part in (client, wake_ups, feed, heartbeats, database):
             await part.close()
 
@@ -105,15 +105,18 @@ async def _open_database(settings: Settings) -> Database:
     return database
 
 
-async def _insist_on_the_key(database: Database, encryption: Encryption) -> None:
-    """With another machine's key each delivery would use up its schedule, and none would go out."""
+async def _check_encryption_key(database: Database, encryption: Encryption) -> None:
+    """Raise ``ConfigurationError`` if the key does not decrypt the endpoints' secrets.
+
+    With the wrong key, no delivery could be signed, and all of them would fail.
+    """
     async with database.reading() as session:
         if not await is_wrong_key(session, encryption):
             return
     await database.close()
     raise ConfigurationError(
-        "the key at hand is not the one that locked the endpoints' secrets: set "
-        "SHOP_SECRETS_KEY, or copy secrets.key from the first machine into HOOKSHOP_VAR"
+        "the key does not decrypt the endpoints' secrets: set SHOP_SECRETS_KEY to the key that "
+        "encrypted them, or copy secrets.key from the first machine into HOOKSHOP_VAR"
     )
 
 
@@ -131,20 +134,20 @@ def _delivery_settings(settings: Settings) -> DeliverySettings:
 def _housekeeping(
     database: Database, feed: ChangeFeed, settings: Settings
 ) -> list[Coroutine[Any, Any, None]]:
-    async def mend() -> None:
+    async def correct() -> None:
         await mend_misdated(database, now=datetime.now(UTC))
 
-    async def tidy() -> None:
-        """Delete the secrets that have outlived their grace, and keep the counters short."""
+    async def clean_up() -> None:
+        """Delete expired secrets and merge the counters."""
         async with database.writing() as session:
-            await forget_expired(session, now=datetime.now(UTC))
+            await delete_expired(session, now=datetime.now(UTC))
             await merge_tallies(session)
 
     async def finish() -> None:
         if await finish_deletions(database, clock=utc_now):
             await feed.announce(Change.everything())
 
-    async def retain() -> None:
+    async def prune_old() -> None:
         if days := settings.retention_days:
             before = datetime.now(UTC) - timedelta(days=days)
             if count := await prune(database, before=before):
@@ -152,22 +155,22 @@ def _housekeeping(
                 await feed.announce(Change.everything())
 
     return [
-        _repeat("Mending times", mend, every=MEND_INTERVAL_SECONDS),
-        _repeat("Tidying", tidy, every=TIDY_INTERVAL_SECONDS),
-        _repeat("Finishing deletions", finish, every=TIDY_INTERVAL_SECONDS),
-        _repeat("Pruning", retain, every=TIDY_INTERVAL_SECONDS),
+        _repeat("Correcting future times", correct, every=CORRECTION_INTERVAL_SECONDS),
+        _repeat("Cleaning up", clean_up, every=CLEANUP_INTERVAL_SECONDS),
+        _repeat("Finishing deletions of endpoints", finish, every=CLEANUP_INTERVAL_SECONDS),
+        _repeat("Pruning deliveries", prune_old, every=CLEANUP_INTERVAL_SECONDS),
     ]
 
 
 async def _repeat(name: str, work: Callable[[], Awaitable[None]], *, every: float) -> None:
-    """Do some work now and then. Log a failed round and go on; a dead loop would go unnoticed."""
+    """Call ``work`` every ``every`` seconds. Log a failure and go on; a dead loop is unnoticed."""
     while True:
         try:
             await work()
         except SQLAlchemyError as error:
-            logger.warning("%s: %s", name, error)
+            logger.warning("%s failed, retrying in %d s: %s", name, every, error)
         except Exception:
-            logger.exception("%s: going on in spite of this", name)
+            logger.exception("%s failed, retrying in %d s", name, every)
         await asyncio.sleep(every)
 
 

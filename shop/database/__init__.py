@@ -1,1 +1,1 @@
-"""The shop's database: its tables, and how transactions are opened."""
+"""The shop's database: tables and transactions."""

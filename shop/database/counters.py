@@ -1,13 +1,12 @@
-"""Figures that cost the same however much has happened: counted when a row is written.
+"""Counter tables, so that statistics cost the same no matter how many rows there are.
 
-The database keeps them itself, by triggers, in the very transaction that adds or moves a row: no
-code path can forget to. The triggers stand in ``migrations``; read by ``figures``, ``metrics``,
-``webhooks.health`` and ``webhooks.log``, which add up what belongs together.
+Triggers of the database update them in the transaction that writes a row, so no code path can
+forget it. The triggers are in ``migrations``. ``webhooks.queries`` reads and sums the counters.
 
-A minute is a number: the minutes since 1970 (see ``windows``). ``amount``: how many rows there are;
-of a single ``writer`` it may be negative. ``writer``: on PostgreSQL the process that serves the
-connection, so that no transaction ever waits for a row in which another one is counting, nor two
-of them for each other. On SQLite, where one writes at a time, it is 0.
+``minute``: minutes since 1970 (see ``rules.time_buckets``). ``amount``: number of rows; the amount
+of a single ``writer`` may be negative. ``writer``: on PostgreSQL the process id of the connection,
+so that transactions never wait for each other's counters and never deadlock on them. On SQLite,
+which has one writer at a time, it is 0.
 """
 
 from datetime import datetime
@@ -17,18 +16,18 @@ from sqlalchemy import BigInteger, ColumnElement, Index, cast, text
 from sqlmodel import Field, col, delete, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database.locks import has_many_writers
+from shop.database.locks import has_concurrent_writers
 from shop.database.models import Id, ShopTable, by_value
 from shop.vocabulary import DeliveryState
 
-SUCCEEDED = ""  # in the place of a reason to have failed
+SUCCEEDED = ""  # the reason of attempts that did not fail
 
-# SQLite keeps such a table in the order of its key, and has no second copy of that.
+# SQLite then stores the rows in the order of the primary key, without a separate index.
 _BY_KEY_ALONE = {"sqlite_with_rowid": False}
 
 
 class OrderTally(ShopTable, table=True):
-    """Orders of one minute; in the row of ``ALL_TIME``, all orders."""
+    """Orders of one minute. The row of minute ``ALL_TIME`` counts all orders."""
 
     __tablename__ = "order_tally"
     __table_args__ = _BY_KEY_ALONE
@@ -43,7 +42,7 @@ ALL_TIME = -1
 
 
 class RefundTally(ShopTable, table=True):
-    """Refunds given in one minute; in the row of ``ALL_TIME``, all refunds. Cents are positive."""
+    """Refunds of one minute. The row of minute ``ALL_TIME`` counts all. Cents are positive."""
 
     __tablename__ = "refund_tally"
     __table_args__ = _BY_KEY_ALONE
@@ -55,7 +54,7 @@ class RefundTally(ShopTable, table=True):
 
 
 class StateTally(ShopTable, table=True):
-    """Deliveries of one endpoint that are in a state now."""
+    """Deliveries of one endpoint that are currently in a state."""
 
     __tablename__ = "state_tally"
     __table_args__ = _BY_KEY_ALONE
@@ -67,7 +66,7 @@ class StateTally(ShopTable, table=True):
 
 
 class DeliveryTally(ShopTable, table=True):
-    """Deliveries of one endpoint that were made in a minute and are in a state now."""
+    """Deliveries of one endpoint that were created in a minute and are currently in a state."""
 
     __tablename__ = "delivery_tally"
     __table_args__ = _BY_KEY_ALONE
@@ -80,10 +79,10 @@ class DeliveryTally(ShopTable, table=True):
 
 
 class AttemptTally(ShopTable, table=True):
-    """Attempts of one endpoint that began in a minute and ended alike.
+    """Attempts of one endpoint that started in a minute and had the same result.
 
-    ``reason``: a status such as ``500``, the name of an error, or ``SUCCEEDED``. ``total_ms``: how
-    long they took together. ``last_at``: when the last of them began.
+    ``reason``: a status such as ``500``, the name of an error, or ``SUCCEEDED``. ``total_ms``: sum
+    of their durations. ``last_at``: start of the last attempt.
     """
 
     __tablename__ = "attempt_tally"
@@ -98,10 +97,10 @@ class AttemptTally(ShopTable, table=True):
     last_at: datetime
 
 
-class TalliedAttempts(NamedTuple):
-    """What several rows of ``AttemptTally`` say together; no row itself, and much quicker to make.
+class AttemptSummary(NamedTuple):
+    """The sum of several rows of ``AttemptTally``. A tuple, because rows are slow to create.
 
-    ``minute``: the first of those that it stands for.
+    ``minute``: the first minute of the sum.
     """
 
     endpoint_id: str
@@ -112,15 +111,15 @@ class TalliedAttempts(NamedTuple):
     last_at: datetime
 
 
-# Upper bounds of the histogram of durations; the last bucket takes whatever took longer.
+# Upper bounds of the histogram of durations. NO_BOUND_MS is the bucket for longer ones.
 BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000)
 NO_BOUND_MS = 1_000_000_000
 
 
 class AttemptTotal(ShopTable, table=True):
-    """All attempts of one endpoint, ever, that ended alike and took about as long.
+    """All attempts of one endpoint with the same outcome and a similar duration.
 
-    Never taken back, also when the attempts themselves are pruned: for counters that only rise.
+    Pruning attempts does not decrease it, because metrics need counters that only increase.
     ``outcome``: ``succeeded``, the class of a status such as ``5xx``, or the name of an error.
     ``up_to_ms``: one of ``BUCKETS_MS`` or ``NO_BOUND_MS``; an attempt is in one bucket only.
     """
@@ -137,27 +136,27 @@ class AttemptTotal(ShopTable, table=True):
 
 
 def total(column: Any) -> ColumnElement[int]:
-    """The sum of a column as SQL. A whole number: PostgreSQL would make it a decimal one."""
+    """Return the sum of a column as SQL. The cast keeps PostgreSQL from returning a decimal."""
     return cast(func.sum(column), BigInteger)
 
 
 async def merge_tallies(session: AsyncSession) -> None:
-    """Put what all writers have counted into one row each; called by the worker now and then.
+    """Merge the rows of all writers into the rows of writer 0.
 
-    Rows in use are left for the next time. So whoever counts may wait for this, but never this for
-    whoever counts.
+    Skip rows that another transaction has locked; the next merge gets them. So this never waits for
+    a transaction that counts, although such a transaction may wait for this.
     """
-    if not await has_many_writers(session):
+    if not await has_concurrent_writers(session):
         return
     for table, key, sums, newest in _MERGED:
         await session.exec(text(_merge(table, key, sums, newest)))  # type: ignore[call-overload]
-    # Of minutes whose deliveries were pruned nothing is left to count; on SQLite the triggers see
-    # to it. Only whoever merges ever touches the rows of writer 0.
+    # Delete the counters of minutes whose deliveries were all pruned. On SQLite the triggers do it.
+    # Only this function changes rows of writer 0.
     nothing = (col(DeliveryTally.writer) == 0, col(DeliveryTally.amount) == 0)
     await session.exec(delete(DeliveryTally).where(*nothing))
 
 
-# Table, key without the writer, columns to add up, columns of which the greatest counts.
+# Table, key without the writer, columns to sum, columns of which to keep the maximum.
 _MERGED = (
     ("order_tally", "minute", ("amount", "total_cents"), ()),
     ("refund_tally", "minute", ("amount", "total_cents"), ()),
@@ -166,7 +165,7 @@ _MERGED = (
     ("attempt_tally", "endpoint_id, minute, reason", ("amount", "total_ms"), ("last_at",)),
     ("attempt_total", "endpoint_id, outcome, up_to_ms", ("amount", "total_ms"), ()),
 )
-_MOST_AT_ONCE = 10_000
+MAX_MERGED_ROWS = 10_000
 
 
 def _merge(table: str, key: str, sums: tuple[str, ...], newest: tuple[str, ...]) -> str:
@@ -177,7 +176,7 @@ def _merge(table: str, key: str, sums: tuple[str, ...], newest: tuple[str, ...])
         WITH counted AS (
             DELETE FROM {table} WHERE ctid = ANY(ARRAY(
                 SELECT ctid FROM {table} WHERE writer <> 0
-                LIMIT {_MOST_AT_ONCE} FOR UPDATE SKIP LOCKED
+                LIMIT {MAX_MERGED_ROWS} FOR UPDATE SKIP LOCKED
             )) RETURNING *
         )
         INSERT INTO {table} ({key}, writer, {", ".join((*sums, *newest))})

@@ -1,4 +1,4 @@
-"""Reads ``SHOP_DATABASE_URL``: the usual spellings are understood, the rest is refused."""
+"""Reads ``SHOP_DATABASE_URL``: accepts the usual spellings and refuses all others."""
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
@@ -25,14 +25,14 @@ _POSTGRESQL_OPTIONS = {
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HOW = (
     f"must be {SQLITE_EXAMPLE} or postgresql://user:password@host/database "
-    "(reserved characters of a password as %40 and the like)"
+    "(percent-encode reserved characters in the password, for example @ as %40)"
 )
 
 
 def normalize(text: str) -> str:
-    """Return the URL with which SQLAlchemy opens the database.
+    """Return the URL in the form that SQLAlchemy needs.
 
-    Raise ``ValueError`` for a URL of a database that the shop cannot use.
+    Raise ``ValueError`` with the reason if the shop cannot use the database.
     """
     url = parse(text, advice=_HOW)
     driver = _DRIVERS.get(url.drivername)
@@ -56,12 +56,12 @@ def _postgresql(url: URL) -> URL:
     try:
         url.get_dialect()().create_connect_args(url)
     except (ArgumentError, AssertionError, ValueError):
-        raise ValueError(f"has options that do not fit together; it {_HOW}") from None
+        raise ValueError(f"has options that contradict each other; it {_HOW}") from None
     return url
 
 
 def _with_ssl_mode(url: URL) -> URL:
-    """Give ``sslmode``, the field's name for it, the name by which asyncpg takes it."""
+    """Rename the option ``sslmode``, PostgreSQL's own name, to ``ssl``, which asyncpg expects."""
     mode = url.query.get("sslmode")
     if mode is None:
         return url
@@ -74,9 +74,9 @@ def _check_option(option: str, value: str | tuple[str, ...]) -> None:
     if option in {"sslcert", "sslcrl", "sslkey", "sslrootcert"}:
         raise ValueError(f"must not have {option}: set PG{option.upper()} instead")
     if option not in _POSTGRESQL_OPTIONS:
-        # The name comes from the URL: a password with a "?" in it must not be quoted.
+        # Do not quote the option: a password that contains "?" would be part of it.
         known = ", ".join(sorted({"sslmode", *_POSTGRESQL_OPTIONS}))
-        raise ValueError(f"has an unknown option; known are {known}")
+        raise ValueError(f"has an unknown option; use only {known}")
     if option not in {"host", "port"} and not isinstance(value, str):
         raise ValueError(f"must not have {option} twice")
     if option == "ssl" and value not in _SSL_MODES:

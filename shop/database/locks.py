@@ -1,8 +1,8 @@
-"""Who waits for whom where several transactions write at once, as they do on PostgreSQL.
+"""Locks for concurrent writers, which exist only on PostgreSQL.
 
-On SQLite one transaction writes at a time and nobody else can change what it has read, so nothing
-here does anything there. Everywhere rows are locked in one order, so that no two transactions wait
-for each other: endpoints first, by their ids, then deliveries.
+SQLite allows one writer at a time, so these functions do nothing there.
+
+Lock order for concurrent writers, to prevent deadlocks: endpoints by id, then deliveries.
 """
 
 from collections.abc import Collection
@@ -13,28 +13,28 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.models import Delivery, Endpoint
 
-# Ways to lock a row, as SQLAlchemy's ``with_for_update`` takes them: nobody else changes it; or,
-# stronger, no new row may point at it either.
+# Values for SQLAlchemy's ``with_for_update``. FOR NO KEY UPDATE: nobody else can change the row.
+# FOR UPDATE: in addition, no new row can refer to it by a foreign key.
 Lock = dict[str, Any] | bool
 FOR_NO_KEY_UPDATE: Lock = {"key_share": True}
 FOR_UPDATE: Lock = True
 
-_EVERYBODY = "hookshop"
+_LOCK_PREFIX = "hookshop"
 
 
-async def has_many_writers(session: AsyncSession) -> bool:
-    """Whether others may write while this transaction does."""
+async def has_concurrent_writers(session: AsyncSession) -> bool:
+    """Return whether other transactions can write at the same time as this one."""
     connection = await session.connection()
     return connection.dialect.name != "sqlite"
 
 
-async def advisory_lock(session: AsyncSession, what: str) -> None:
-    """Until this transaction ends, let no other one in that says the same.
+async def advisory_lock(session: AsyncSession, name: str) -> None:
+    """Take a transaction-scoped advisory lock, for things that have no row to lock yet.
 
-    For what no row stands for yet. ``what``: any text, such as ``"url http://…"``.
+    ``name``: any text, such as ``"url http://…"``.
     """
-    if await has_many_writers(session):
-        number = func.hashtextextended(f"{_EVERYBODY} {what}", 0)
+    if await has_concurrent_writers(session):
+        number = func.hashtextextended(f"{_LOCK_PREFIX} {name}", 0)
         await session.exec(select(func.pg_advisory_xact_lock(number)))
 
 
@@ -44,12 +44,12 @@ async def lock_endpoints(
     ids: Collection[str] = (),
     of_deliveries: Collection[str] = (),
 ) -> None:
-    """Until this transaction ends, nobody else changes these endpoints or claims for them.
+    """Lock endpoints until this transaction ends: no other one can change them or claim for them.
 
-    ``of_deliveries``: ids of deliveries that go there. Orders need not wait: they only point at
-    endpoints.
+    ``of_deliveries``: ids of deliveries whose endpoints to lock. Placing an order does not wait for
+    the lock, because it only refers to endpoints.
     """
-    if not (ids or of_deliveries) or not await has_many_writers(session):
+    if not (ids or of_deliveries) or not await has_concurrent_writers(session):
         return
     theirs = select(Delivery.endpoint_id).where(col(Delivery.id).in_(of_deliveries))
     wanted = or_(col(Endpoint.id).in_(ids), col(Endpoint.id).in_(theirs))

@@ -1,7 +1,7 @@
-"""The shop's tables, in the words of the README's glossary.
+"""The shop's tables. The README's glossary explains the terms.
 
-Rows are plain data: rules live in ``webhooks`` and ``orders``, and no request is ever bound to a
-table. Times are UTC; money is integer cents; ids are text with a prefix that names their kind.
+Rows are plain data: the rules are in ``webhooks`` and ``orders``, and no request is decoded into a
+table class. Times are UTC, money is integer cents, ids are text with a prefix for their kind.
 """
 
 from datetime import datetime
@@ -17,23 +17,23 @@ from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 
 
 class ShopTable(SQLModel, registry=registry()):
-    """Base of all tables here; its own registry, so that another app's tables cannot collide."""
+    """Base of all tables. Its own registry keeps it apart from the tables of other applications."""
 
 
 def by_value(values: type[StrEnum]) -> Enum:
-    """Column type that stores an enum's values; SQLAlchemy's default would store its names."""
+    """Return a column type that stores an enum's values. SQLAlchemy's default stores its names."""
     return Enum(values, values_callable=list, native_enum=False, length=32)
 
 
-# Ids are compared byte by byte, since pages follow each other by them. SQLite does so anyhow; for
-# PostgreSQL, in a Danish database, ``aa`` would come after ``z``.
+# Compare ids byte by byte, because lists are paginated by id. SQLite does so by default. PostgreSQL
+# uses the collation of the database: in a Danish one, ``aa`` would come after ``z``.
 Id = String().with_variant(String(collation="C"), "postgresql")
 
 
 class Order(ShopTable, table=True):
-    """A purchase. ``total_cents`` is the sum of its lines, at the prices of that moment."""
+    """A purchase. ``total_cents`` is the sum of its lines, at the prices when it was placed."""
 
-    __tablename__ = "shop_order"  # ORDER is a word of SQL
+    __tablename__ = "shop_order"  # ORDER is an SQL keyword
     __table_args__ = (
         Index(
             "refunds_by_time",
@@ -52,18 +52,18 @@ class Order(ShopTable, table=True):
 
 
 class UsedIdempotencyKey(ShopTable, table=True):
-    """A client's name for one wish to order, so that asking again does not order again."""
+    """A client's key for one order, so that repeating the request does not order again."""
 
     __tablename__ = "used_idempotency_key"
 
     key: str = Field(primary_key=True)
-    fingerprint: str  # of what was ordered: the same key with another order is a mistake
+    fingerprint: str  # hash of the order: the same key with another order is an error
     order_id: str = Field(sa_type=Id, foreign_key="shop_order.id")
     created_at: datetime
 
 
 class OrderLine(ShopTable, table=True):
-    """One product of an order; name and price are copied, since the catalogue may change."""
+    """One product of an order. Name and price are copied, because the catalog may change."""
 
     __tablename__ = "order_line"
 
@@ -76,10 +76,10 @@ class OrderLine(ShopTable, table=True):
 
 
 class Endpoint(ShopTable, table=True):
-    """A registered receiver. Deleting keeps the row, so that history stays readable."""
+    """A registered receiver. A deleted one keeps its row, for the history."""
 
     __table_args__ = (
-        # A URL is registered once, but may be registered anew after it was deleted.
+        # A URL can be registered once, and again after its endpoint was deleted.
         Index(
             "one_live_endpoint_per_url",
             "url_key",
@@ -91,34 +91,34 @@ class Endpoint(ShopTable, table=True):
 
     id: str = Field(primary_key=True, sa_type=Id)
     webhook_url: str
-    # See ``webhooks.urls``: the same for all spellings of the URL. None where a database held
-    # another spelling of it before there were keys.
+    # The same for all spellings of a URL, see ``rules.urls``. None if an older version registered
+    # several spellings: then only the first one has the key.
     url_key: str | None = None
     description: str
     event_types: list[str] = Field(sa_type=JSON)  # values of EventType
     status: EndpointStatus = Field(sa_type=by_value(EndpointStatus))
     disabled_reason: str | None = None  # why the shop disabled it: "gone" or "failing"
-    # Deliveries that used up their schedule since the last one that succeeded.
+    # Failed deliveries since the last one that succeeded.
     failed_deliveries: int = 0
-    # See ``rules.circuit_breaker``: attempts in a row that failed, and when to try again.
+    # Failed attempts in a row, and when to try again: see ``rules.circuit_breaker``.
     failed_attempts: int = 0
     probe_at: datetime | None = None
-    places: int = MIN_CONCURRENCY  # how many requests may be in flight, see ``rules.concurrency``
-    hold_until: datetime | None = None  # the endpoint asked for that much patience: Retry-After
+    places: int = MIN_CONCURRENCY  # limit of requests in flight, see ``rules.concurrency``
+    hold_until: datetime | None = None  # the endpoint asked to wait until then: Retry-After
     created_at: datetime
     deleted_at: datetime | None = None
 
 
 class EndpointSecret(ShopTable, table=True):
-    """A signing secret. More than one is live while an endpoint's secret is being rotated."""
+    """A signing secret. An endpoint has several live secrets during a rotation."""
 
     __tablename__ = "endpoint_secret"
 
     id: str = Field(primary_key=True, sa_type=Id)  # its public name, sent as ``kid``
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id", index=True)
-    locked_secret: str  # see ``webhooks.encryption``
+    locked_secret: str  # encrypted, see ``endpoints.encryption``
     created_at: datetime
-    expires_at: datetime | None = None  # set when a newer one takes its place
+    expires_at: datetime | None = None  # set when a newer secret replaces it
 
 
 class Message(ShopTable, table=True):
@@ -132,12 +132,12 @@ class Message(ShopTable, table=True):
 
 
 class Delivery(ShopTable, table=True):
-    """One message for one endpoint: the state machine that the worker moves on."""
+    """One message for one endpoint, and the state of sending it."""
 
     __table_args__ = (
         Index("due_deliveries", "state", "next_attempt_at"),
         Index("deliveries_of_endpoint", "endpoint_id", "state", "next_attempt_at"),
-        # For the oldest that waits; a delivery that has come to its end is not in it.
+        # To find the oldest waiting delivery. Finished deliveries are not in this index.
         Index(
             "unfinished_deliveries",
             "endpoint_id",
@@ -145,14 +145,14 @@ class Delivery(ShopTable, table=True):
             sqlite_where=text("state IN ('pending', 'sending')"),
             postgresql_where=text("state IN ('pending', 'sending')"),
         ),
-        # Each filter of the log finds its newest rows in one of these, however many there are.
-        # Those with the state end with the event type: to filter by it, too, no row is fetched.
+        # One for each filter of the log, so that its newest rows are found quickly. Indexes with
+        # the state include the event type: filtering by both needs no access to the table.
         Index("deliveries_by_state", "state", "id", "event_type"),
         Index("deliveries_by_endpoint", "endpoint_id", "id"),
         Index("deliveries_by_endpoint_and_state", "endpoint_id", "state", "id", "event_type"),
         Index("deliveries_by_event_type", "event_type", "id"),
         Index("deliveries_by_endpoint_and_event_type", "endpoint_id", "event_type", "id"),
-        # Few rows at any time, however large a backlog an open circuit breaker holds back.
+        # Always small, even if an open circuit breaker holds back a large backlog.
         Index(
             "deliveries_that_pass_breakers",
             "state",
@@ -165,21 +165,21 @@ class Delivery(ShopTable, table=True):
     id: str = Field(primary_key=True, sa_type=Id)
     message_id: str = Field(sa_type=Id, foreign_key="message.id", index=True)
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
-    # Copied from the message, so that the log filters without a join.
+    # Copied from the message, so that the log can filter without a join.
     event_type: EventType = Field(sa_type=by_value(EventType))
     state: DeliveryState = Field(sa_type=by_value(DeliveryState))
     attempt_count: int = 0
-    reconnect_count: int = 0  # attempts among them that used up no step of the schedule
-    # Whether it has used up its schedule once, and counts among its endpoint's failures.
+    reconnect_count: int = 0  # of these attempts, those that used up no step of the schedule
+    # Whether it has used up its schedule and was counted in its endpoint's failed_deliveries.
     counted_as_failed: bool = False
     next_attempt_at: datetime | None
     waits_since: datetime  # when next_attempt_at was set
     next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))
-    # A person sends this one delivery again, so its next attempt ignores an open circuit breaker.
+    # A person resent this delivery, so its next attempt ignores an open circuit breaker.
     passes_breaker: bool = False
-    # Why then: the fields of ``retries.Delay``; None where nothing had to be waited for.
+    # The reason for next_attempt_at: the fields of ``retries.Delay``, or None without a delay.
     next_delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
-    # Counts claims. A worker that outlived its lease holds an old number and is refused.
+    # The fencing number: it counts claims, so that a worker whose lease expired is refused.
     fence: int = 0
     lease_expires_at: datetime | None = None
     last_status: int | None = None
@@ -189,13 +189,13 @@ class Delivery(ShopTable, table=True):
 
 
 class Attempt(ShopTable, table=True):
-    """One HTTP request of a delivery and what came back. Rows are only ever added.
+    """One HTTP request of a delivery and its response. Rows are never changed.
 
-    The request's body is the message's: the bytes sent are the bytes stored.
+    The body of the request is the message's: the bytes sent are the bytes stored.
     """
 
     __table_args__ = (
-        # All that is asked about an endpoint's newest answers, so that no row has to be fetched.
+        # All columns needed for an endpoint's newest responses, so that no row must be fetched.
         Index(
             "attempts_of_endpoint", "endpoint_id", "started_at", "response_status", "duration_ms"
         ),
@@ -206,14 +206,15 @@ class Attempt(ShopTable, table=True):
     # Copied from the delivery, for the endpoint's health.
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
     trigger: Trigger = Field(sa_type=by_value(Trigger))
-    # The plan, copied from the delivery: made when, due when, and why then (``retries.Delay``).
+    # Copied from the delivery: when the attempt was scheduled, when it was due, and the delay
+    # between (the fields of ``retries.Delay``).
     decided_at: datetime | None = None
     due_at: datetime | None = None
     delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
-    enqueued_at: datetime | None = None  # the wake-up; None: the worker found it in the database
+    enqueued_at: datetime | None = None  # time of the wake-up; None: found by polling
     started_at: datetime
     duration_ms: int
-    # Where the time went, as far as it is known: ``stopwatch.Timings``.
+    # Durations of the phases that are known: the fields of ``stopwatch.Timings``.
     timings: dict[str, float | bool] | None = Field(default=None, sa_type=JSON)
     request_url: str
     request_headers: dict[str, str] = Field(sa_type=JSON)
@@ -221,20 +222,20 @@ class Attempt(ShopTable, table=True):
     response_headers: dict[str, str] | None = Field(sa_type=JSON)
     response_body: bytes | None
     response_truncated: bool
-    error: str | None  # a name from the table "What an answer means"
-    error_detail: str | None  # what the network library said
+    error: str | None  # why there was no response, such as connection_refused (see the README)
+    error_detail: str | None  # the message of the network library
 
 
-def end_of(id_column: Any) -> ColumnElement[str]:
-    """The last eight digits of an id, as pages show them: ``dlv_`` and 24 digits come before.
+def id_suffix(id_column: Any) -> ColumnElement[str]:
+    """Return SQL for the last eight digits of an id, which pages show.
 
-    An expression with an index of its own, below. Written out, since with a parameter instead of
-    the number the database would not recognise it.
+    ``dlv_`` and 24 digits come before them. The number is a literal, because with a parameter the
+    database would not use the indexes below.
     """
     return func.substr(id_column, literal_column("29"))
 
 
-# A search for what the pages show of an id.
-Index("ends_of_deliveries", end_of(col(Delivery.id)))
-Index("ends_of_messages", end_of(col(Message.id)))
-Index("ends_of_orders", end_of(col(Order.id)))
+# To search for the part of an id that pages show.
+Index("ends_of_deliveries", id_suffix(col(Delivery.id)))
+Index("ends_of_messages", id_suffix(col(Message.id)))
+Index("ends_of_orders", id_suffix(col(Order.id)))

@@ -1,7 +1,7 @@
-"""What is special about PostgreSQL. Called by ``database``.
+"""PostgreSQL: engines, migration, and errors that mean that the server is unavailable.
 
-Many transactions write at once here, which ``turns`` is about, and the server is a program of its
-own on another machine: it may be restarted, or be out of reach.
+Unlike SQLite, it allows concurrent writers (see ``locks``), and its server may be restarted or
+unreachable.
 """
 
 from collections.abc import Iterator
@@ -10,26 +10,26 @@ from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shop.database.migrations import MIGRATIONS
 
-PATIENCE_SECONDS = 5  # for a connection, and for a row that another transaction holds
-POOL_SIZE = 5  # connections that are kept, of each pool; when there is much to do, twice as many
-MAX_STATEMENT_SECONDS = 60  # a server that does not answer must not hold us for ever
+WAIT_TIMEOUT_SECONDS = 5  # to wait for a connection, or for a row that is locked
+POOL_SIZE = 5  # connections that each pool keeps; under load it opens twice as many
+STATEMENT_TIMEOUT_SECONDS = 60  # so that a server that hangs does not block us without end
 
-# Classes of SQLSTATE that say "not now" (the PostgreSQL manual, "Error Codes"): the connection is
-# gone; rolled back for another's sake; out of resources; a lock was not to be had; the server is
-# stopped; its disk fails. And a server that only serves readers.
-_NOT_NOW = ("08", "40", "53", "55", "57", "58", "25006")
+# Classes of SQLSTATE that mean "unavailable now" (the PostgreSQL manual, "Error Codes"): connection
+# lost, transaction rolled back because of another one, out of resources, lock not available, server
+# shutting down, system error. 25006: the server is read-only.
+_UNAVAILABLE_STATES = ("08", "40", "53", "55", "57", "58", "25006")
 
 
 def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
-    """One for reading and one for writing, each with a pool of its own.
+    """Return an engine for reading and one for writing, each with its own pool.
 
-    Were it one pool, writers that wait for each other could hold all of it, and no page be shown.
-    A reader sees one consistent state, whatever is committed meanwhile.
+    With a shared pool, writers that wait for locks could use all connections and block all pages.
+    A reader sees one consistent state, even if others commit meanwhile.
     """
     reader, writer = _open_engine(url), _open_engine(url)
     consistent = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -39,19 +39,19 @@ def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
 def _open_engine(url: str) -> AsyncEngine:
     engine = create_async_engine(
         url,
-        hide_parameters=True,  # an error's text goes into the log, where no secret may
+        hide_parameters=True,  # errors are logged, and parameters may be secrets
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
-        pool_timeout=PATIENCE_SECONDS,
-        # Ask first whether a connection is still alive: after a restart of the server none is.
+        pool_timeout=WAIT_TIMEOUT_SECONDS,
+        # Check a connection before use: a restart of the server closes all of them.
         pool_pre_ping=True,
         connect_args={
-            "timeout": PATIENCE_SECONDS,
-            "command_timeout": MAX_STATEMENT_SECONDS,
+            "timeout": WAIT_TIMEOUT_SECONDS,
+            "command_timeout": STATEMENT_TIMEOUT_SECONDS,
             "server_settings": {
                 "application_name": "hookshop",
-                "lock_timeout": f"{PATIENCE_SECONDS}s",
-                "jit": "off",  # compiling takes longer than any of our queries
+                "lock_timeout": f"{WAIT_TIMEOUT_SECONDS}s",
+                "jit": "off",  # compiling a query takes longer than any of ours
             },
         },
     )
@@ -60,9 +60,9 @@ def _open_engine(url: str) -> AsyncEngine:
 
 
 async def migrate(url: str) -> None:
-    """Create or upgrade the tables, one process at a time, however long it takes."""
+    """Create or upgrade the tables, one process at a time, without a timeout."""
     engine = create_async_engine(
-        url, hide_parameters=True, connect_args={"timeout": PATIENCE_SECONDS}
+        url, hide_parameters=True, connect_args={"timeout": WAIT_TIMEOUT_SECONDS}
     )
     lock = text("SELECT pg_advisory_xact_lock(hashtextextended('hookshop migrate', 0))")
     try:
@@ -77,7 +77,7 @@ async def migrate(url: str) -> None:
 def _without_nul(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
 ) -> tuple[str, Any]:
-    """PostgreSQL's texts hold no NUL, and a request may well: ``�`` stands for it."""
+    """Replace NUL in parameters by ``�``: a request may contain NUL, but PostgreSQL refuses it."""
     return statement, [_clean(each) for each in parameters] if many else _clean(parameters)
 
 
@@ -91,23 +91,23 @@ def _clean(parameters: Any) -> Any:
 
 @contextmanager
 def map_unavailable() -> Iterator[None]:
-    """Whatever says that the database cannot serve now becomes an ``OperationalError``.
+    """Turn all errors that mean that the database is unavailable into ``OperationalError``.
 
-    The driver and SQLAlchemy have a dozen for it; SQLite has this one.
+    The driver and SQLAlchemy raise a dozen different ones; for SQLite it is always this one.
     """
     try:
         yield
     except OperationalError:
         raise
-    except (DBAPIError, NoConnectionFree, OSError) as error:
-        if isinstance(error, DBAPIError) and not _says_not_now(error):
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        if isinstance(error, DBAPIError) and not _is_unavailable(error):
             raise
-        # OSError: nobody listens there, or (TimeoutError is one) nobody answers.
+        # OSError: the server does not listen, or (TimeoutError) does not answer.
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise OperationalError("", None, reason or error) from error
 
 
-def _says_not_now(error: DBAPIError) -> bool:
+def _is_unavailable(error: DBAPIError) -> bool:
     state = str(getattr(error.orig, "sqlstate", None) or "")
     is_lost = error.connection_invalidated or isinstance(error, InterfaceError)
-    return is_lost or state.startswith(_NOT_NOW)
+    return is_lost or state.startswith(_UNAVAILABLE_STATES)

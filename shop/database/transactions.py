@@ -1,4 +1,4 @@
-"""Opens the shop's database: a file of SQLite, or PostgreSQL."""
+"""Opens the shop's database: an SQLite file or PostgreSQL."""
 
 from contextlib import nullcontext
 
@@ -9,7 +9,7 @@ from shop.database.migrations import MIGRATIONS
 
 
 class Database(Transactions):
-    """Transactions of the shop's database, and its tables."""
+    """The shop's database: its transactions and the migration of its tables."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -23,11 +23,10 @@ class Database(Transactions):
         )
 
     async def create_tables(self) -> None:
-        """Make sure that the tables are those of this version.
+        """Create or upgrade the tables of an SQLite file; only check those of PostgreSQL.
 
-        A file of SQLite is created or upgraded. PostgreSQL is only checked: processes of the
-        version before may be at work there, and ``migrate`` is for the person who runs them all.
-        Raise ``WrongSchema`` when this version cannot work with the tables.
+        Processes of an older version may use PostgreSQL, so its operator decides when to run
+        ``make migrate``. Raise ``WrongSchema`` if the tables are of another version.
         """
         if self._file:
             await self.migrate()
@@ -36,7 +35,10 @@ class Database(Transactions):
             await (await session.connection()).run_sync(MIGRATIONS.check)
 
     async def migrate(self) -> None:
-        """Create or upgrade the tables, or raise ``WrongSchema``; safe for several at once."""
+        """Create or upgrade the tables. Several processes may call it at the same time.
+
+        Raise ``WrongSchema`` if the tables cannot be upgraded to this version.
+        """
         if not self._file:
             await postgresql.migrate(self._url)
             return
@@ -45,7 +47,7 @@ class Database(Transactions):
             await (await session.connection()).run_sync(MIGRATIONS.upgrade)
 
     async def close(self) -> None:
-        """Close all connections; the database is not usable afterwards."""
+        """Close all connections and lock files."""
         await super().close()
         if self._lock:
             self._lock.close()

@@ -1,1 +1,1 @@
-"""Orders: what can be bought, how an order is placed, and what happens to it later."""
+"""Orders: the catalog, placing an order, shipping and refunding it."""

@@ -1,6 +1,6 @@
-"""What the shop sells. The catalogue is code: a demo needs no product administration.
+"""The products that the shop sells. They are code, because a demo needs no product management.
 
-Prices here are the only ones that count; nothing a client sends can change them.
+Orders always use these prices; a client cannot send its own.
 """
 
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One article. ``price_cents``: integer cents in the shop's currency."""
+    """A product. ``price_cents``: integer cents in the shop's currency."""
 
     id: str
     name: str
     price_cents: int
-    emoji: str  # its picture
+    emoji: str
     blurb: str
 
 
@@ -36,5 +36,5 @@ _BY_ID = {product.id: product for product in CATALOG}
 
 
 def find_product(product_id: str) -> Product | None:
-    """The product with this id, or None."""
+    """Return the product with this id, or None."""
     return _BY_ID.get(product_id)

@@ -1,6 +1,6 @@
-"""What happens to an order after it was placed: it is shipped, it is refunded, once each.
+"""Ships and refunds orders, each at most once.
 
-Called by the JSON API and the order's page. Like placing it, each is one commit with its webhooks.
+Like placing an order, each stores the change, its message and deliveries in one transaction.
 """
 
 from dataclasses import dataclass
@@ -14,45 +14,45 @@ from shop.vocabulary import EventType
 from shop.webhooks.outbox import write_message
 
 
-class NotPossible(Exception):  # noqa: N818 – the name says what happened
-    """The order is not in a state for this; the message is a sentence for a person."""
+class InvalidOrderState(Exception):  # noqa: N818 – the name says what happened
+    """The order's state does not allow this. The message is a sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The changed order, and the ids of the deliveries to wake once it is committed."""
+class OrderUpdate:
+    """The changed order, and the ids of its new deliveries, to wake a worker after the commit."""
 
     order: Order
     delivery_ids: list[str]
 
 
-async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> Told | None:
-    """Ship an order and tell about it; None when there is no such order.
+async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> OrderUpdate | None:
+    """Mark an order as shipped and create its webhooks. Return None if there is no such order.
 
-    Raises ``NotPossible`` for one that was shipped or refunded before.
+    Raise ``InvalidOrderState`` if it was already shipped or refunded.
     """
     order = await session.get(Order, order_id, with_for_update=True)  # it happens once
     if order is None:
         return None
     if order.shipped_at:
-        raise NotPossible("this order was shipped before")
+        raise InvalidOrderState("this order was shipped before")
     if order.refunded_at:
-        raise NotPossible("this order was refunded, so it is not shipped")
+        raise InvalidOrderState("this order was refunded, so it is not shipped")
     order.shipped_at = now
     event = order_event(order, EventType.PURCHASE_SHIPPED, now=now)
-    return Told(order, await write_message(session, event, now=now))
+    return OrderUpdate(order, await write_message(session, event, now=now))
 
 
-async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> Told | None:
-    """Give the money back, shipped or not, and tell about it; None when there is no such order.
+async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> OrderUpdate | None:
+    """Refund an order, shipped or not, and create its webhooks. Return None if there is none.
 
-    Raises ``NotPossible`` for one that was refunded before.
+    Raise ``InvalidOrderState`` if it was already refunded.
     """
     order = await session.get(Order, order_id, with_for_update=True)  # it happens once
     if order is None:
         return None
     if order.refunded_at:
-        raise NotPossible("this order was refunded before")
+        raise InvalidOrderState("this order was refunded before")
     order.refunded_at = now
     event = order_event(order, EventType.PURCHASE_REFUNDED, now=now)
-    return Told(order, await write_message(session, event, now=now))
+    return OrderUpdate(order, await write_message(session, event, now=now))

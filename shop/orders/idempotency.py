@@ -1,7 +1,7 @@
-"""Lets a client ask for an order twice and get one: the ``Idempotency-Key`` header.
+"""The header ``Idempotency-Key``: a client may repeat an order and gets it only once.
 
-Called by ``POST /v1/orders`` inside the order's own transaction, so that key and order are one
-commit: a client that never saw the answer may safely ask again, as often as it takes.
+The key is stored in the order's transaction, so a client that did not get the response can safely
+retry.
 """
 
 from dataclasses import dataclass
@@ -13,32 +13,33 @@ from shop.database.locks import advisory_lock
 from shop.database.models import UsedIdempotencyKey
 
 
-class KeyReused(Exception):  # noqa: N818 – the name says what happened
-    """The key belongs to an order of other things."""
+class IdempotencyKeyReused(Exception):  # noqa: N818 – the name says what happened
+    """The key was used before for a different order."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """``key``: the client's. ``fingerprint``: of what is ordered under it."""
+    """``key``: the client's key. ``fingerprint``: hash of the order that it sends with the key."""
 
     key: str
     fingerprint: str
 
 
-async def find_earlier(session: AsyncSession, wanted: IdempotencyKey) -> str | None:
-    """The id of the order that was placed under this key, if any. Raises ``KeyReused``.
+async def find_order_id(session: AsyncSession, wanted: IdempotencyKey) -> str | None:
+    """Return the id of the order that was placed with this key, or None.
 
-    Whoever asks for the same at the same moment waits until this transaction ends.
+    Raise ``IdempotencyKeyReused`` if that order was a different one. A concurrent request with the
+    same key waits until this transaction ends.
     """
     await advisory_lock(session, f"key {wanted.key}")
     used = await session.get(UsedIdempotencyKey, wanted.key)
     if used and used.fingerprint != wanted.fingerprint:
-        raise KeyReused("this Idempotency-Key was used for another order")
+        raise IdempotencyKeyReused("this Idempotency-Key was used for another order")
     return used.order_id if used else None
 
 
-def remember(session: AsyncSession, key: IdempotencyKey, order_id: str, *, now: datetime) -> None:
-    """Bind the key to the order, in the transaction that places it."""
+def store_key(session: AsyncSession, key: IdempotencyKey, order_id: str, *, now: datetime) -> None:
+    """Store the key with the order, in the transaction that places it."""
     session.add(
         UsedIdempotencyKey(
             key=key.key, fingerprint=key.fingerprint, order_id=order_id, created_at=now

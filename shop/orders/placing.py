@@ -1,4 +1,4 @@
-"""Places and finds orders. Called by the storefront's checkout and by ``POST /v1/orders``."""
+"""Places and finds orders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shop.ids import new_id, new_uuid
 from shop.orders.catalog import Product, find_product
 from shop.vocabulary import EventType
 from shop.webhooks.outbox import write_message
-from shop.webhooks.rules.events import Event, value_of
+from shop.webhooks.rules.events import Event, event_value_cents
 
 MIN_QUANTITY, MAX_QUANTITY = 1, 99
 
@@ -27,7 +27,7 @@ class UnknownProduct(Exception):  # noqa: N818 – the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a customer asks for. ``quantity``: 1 to 99, checked where the request comes in."""
+    """A product in a customer's order. ``quantity``: 1 to 99, already checked."""
 
     product_id: str
     quantity: int
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """A new order and the ids of the deliveries to wake once it is committed."""
+    """A new order, and the ids of its deliveries, to wake a worker after the commit."""
 
     order: Order
     lines: Sequence[OrderLine]
@@ -44,9 +44,9 @@ class PlacedOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrderDetail:
-    """An order with its lines and with the deliveries that tell about it, oldest first.
+    """An order with its lines and its deliveries, oldest first.
 
-    ``messages``: how many tell about it; none are left when all were pruned.
+    ``messages``: number of messages about it; 0 if all were pruned.
     """
 
     order: Order
@@ -58,9 +58,9 @@ class OrderDetail:
 async def place_order(
     session: AsyncSession, items: Sequence[Item], customer_name: str, *, now: datetime
 ) -> PlacedOrder:
-    """Write the order, its message and its deliveries; the caller's transaction commits them.
+    """Store the order, its message and its deliveries in the caller's transaction.
 
-    Raises ``UnknownProduct``; then nothing is written.
+    Raise ``UnknownProduct`` before anything is written.
     """
     priced = [(_priced(item.product_id), item.quantity) for item in items]
     order = Order(
@@ -81,7 +81,7 @@ async def place_order(
 
 
 async def find_order(session: AsyncSession, order_id: str) -> OrderDetail | None:
-    """The order with all that belongs to it, or None."""
+    """Return the order with its lines and deliveries, or None."""
     order = await session.get(Order, order_id)
     if order is None:
         return None
@@ -106,7 +106,7 @@ async def find_order(session: AsyncSession, order_id: str) -> OrderDetail | None
 async def list_orders(
     session: AsyncSession, *, limit: int, before_id: str | None = None
 ) -> Sequence[Order]:
-    """Newest first; ``before_id``: the last order of the page before this one."""
+    """Return orders, newest first. ``before_id``: the last order of the previous page."""
     query = select(Order).order_by(col(Order.id).desc()).limit(limit)
     if before_id:
         query = query.where(Order.id < before_id)
@@ -114,8 +114,8 @@ async def list_orders(
 
 
 def order_event(order: Order, event_type: EventType, *, now: datetime) -> Event:
-    """Return the event that tells the endpoints what happened to an order."""
-    value_cents = value_of(event_type, order.total_cents)
+    """Return a new event about an order."""
+    value_cents = event_value_cents(event_type, order.total_cents)
     return Event(new_uuid(now), event_type, now, value_cents, order.id)
 
 

@@ -1,1 +1,1 @@
-"""What the shop uses Redis for. Nothing here is the truth: the database is."""
+"""Everything that uses Redis. Losing its data is harmless: all state is in the database."""

@@ -1,7 +1,4 @@
-"""Reads the address of Redis, in one way for every process: redis-py's own.
-
-``config`` checks it; whoever talks to Redis gets a pool of connections made from it here.
-"""
+"""Checks the address of Redis and creates connection pools for it, both as redis-py reads it."""
 
 import re
 from typing import Any
@@ -11,21 +8,21 @@ from redis.asyncio import ConnectionPool
 
 from hookshop.webkit.hosts import check_host_name
 
-MAX_SOCKET_PATH_BYTES = 107  # what the kernel takes (Linux)
+MAX_SOCKET_PATH_BYTES = 107  # limit of the Linux kernel
 SCHEMES = ("redis", "rediss", "unix")
 _HOW = "must start with redis://, rediss:// or unix://, for example redis://127.0.0.1:6379/0"
 
 
 def connection_pool(url: str, **options: Any) -> ConnectionPool:
-    """Return a pool for this address. ``options`` hold where the address does not say otherwise."""
+    """Return a pool for this address. Options in the address override ``options``."""
     return ConnectionPool.from_url(url, **options)
 
 
 def check(url: str) -> str:
-    """Return the address as it is.
+    """Return the address unchanged.
 
-    Raises ``ValueError`` for what no connection can be made with. The error never quotes the
-    address, which may hold a password.
+    Raise ``ValueError`` if no connection can be made with it. The error never quotes the address,
+    which may contain a password.
     """
     if not url.lower().startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
         raise ValueError(_HOW)
@@ -54,9 +51,9 @@ def _check_socket(host: str | None, path: str) -> None:
 
 
 def _check_options(url: str) -> None:
-    """Make a connection, without opening it: whatever an option has it raise, it cannot be used."""
+    """Raise ``ValueError`` if creating a connection fails. The connection is never opened."""
     try:
         pool = connection_pool(url)
         pool.connection_class(**pool.connection_kwargs)
     except Exception:  # noqa: BLE001  TypeError, ValueError, RedisError, … for each kind of option
-        raise ValueError("has an option (?…) that redis-py does not know or take") from None
+        raise ValueError("has an option (?…) that redis-py does not accept") from None

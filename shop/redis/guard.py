@@ -1,7 +1,7 @@
-"""Bounds the wait for a Redis that does not answer. Used by whoever talks to it but arq itself.
+"""Limits the time that is lost when Redis does not answer.
 
-Whoever talks to Redis here has something better to do: an order must not wait for it, and none of
-a hundred orders should find out anew that nobody answers.
+An order must not wait for Redis, and of a hundred orders only the first one should wait for the
+timeout. Commands of arq's worker do not use this guard.
 """
 
 import asyncio
@@ -14,22 +14,22 @@ COOLDOWN_SECONDS = 1.0
 
 
 class RedisGuard:
-    """Waits ``seconds`` for an answer, and then leaves Redis alone for ``cooldown`` seconds."""
+    """Limits commands to ``seconds``. After a timeout, refuses them for ``cooldown`` seconds."""
 
     def __init__(self, seconds: float, *, cooldown: float = COOLDOWN_SECONDS) -> None:
         self._seconds = seconds
         self._cooldown = cooldown
-        self._silent_until = 0.0
+        self._cooldown_until = 0.0
 
     @asynccontextmanager
     async def bounded(self) -> AsyncIterator[None]:
-        """Talk to Redis in this block. Raises ``TimeoutError`` when it does not answer."""
+        """Run Redis commands in this block. Raise ``TimeoutError`` if Redis does not answer."""
         clock = asyncio.get_running_loop().time
-        if clock() < self._silent_until:
+        if clock() < self._cooldown_until:
             raise TimeoutError("Redis did not answer a moment ago")
         try:
             async with asyncio.timeout(self._seconds):
                 yield
         except (TimeoutError, RedisTimeoutError):
-            self._silent_until = clock() + self._cooldown
+            self._cooldown_until = clock() + self._cooldown
             raise

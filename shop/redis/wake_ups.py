@@ -1,8 +1,8 @@
-"""Wake-ups: arq jobs that tell a worker to look into the database now.
+"""Wake-ups: arq jobs that have a worker check the database now.
 
-A wake-up names nothing and carries nothing. Losing one delays a delivery by a fraction of a second
-(the worker looks by itself, too), and one too many does nothing. So Redis may be flushed, frozen or
-absent. Besides ``worker``, this is the only module that knows arq.
+A wake-up has no data. If one is lost, a delivery is late by a fraction of a second, because workers
+also poll the database; an extra one is harmless. So Redis may be flushed, frozen or unavailable.
+This is the only module that uses arq.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ LOOK_JOB = "look"
 SEND_TIMEOUT_SECONDS = 0.25
 MAX_JOBS = 100  # at a time; a job only sets a flag
 JOB_TIMEOUT_SECONDS = 5
-POLL_SECONDS = 0.02  # arq's default of 0.5 s would be most of a webhook's latency
+POLL_INTERVAL_SECONDS = 0.02  # arq's default, 0.5 s, would be most of a webhook's latency
 COMMAND_TIMEOUT_SECONDS = 5
-LISTEN_AGAIN_SECONDS = 1.0
+RECONNECT_INTERVAL_SECONDS = 1.0
 
 _NO_REDIS = (RedisError, OSError, TimeoutError)
 
@@ -39,80 +39,80 @@ logger = logging.getLogger(__name__)
 
 
 class WakeUps:
-    """The sending end. At most one enqueue is under way; calls made meanwhile share the next."""
+    """Sends wake-ups. At most one enqueue runs at a time; calls made meanwhile share the next."""
 
     def __init__(self, redis_url: str) -> None:
         self._arq = _connect(redis_url, timeout=SEND_TIMEOUT_SECONDS)
-        self._patience = RedisGuard(SEND_TIMEOUT_SECONDS)
-        self._is_wanted = False
-        self._is_cut_off = False
+        self._redis_guard = RedisGuard(SEND_TIMEOUT_SECONDS)
+        self._is_requested = False
+        self._has_warned = False
         self._sending: asyncio.Task[None] | None = None
 
     def send(self, *delivery_ids: str) -> None:
-        """Wake a worker. Return at once, before Redis has answered; never raise.
+        """Wake a worker. Return immediately, before Redis has answered. Never raise.
 
-        Call it after the commit: a worker that is quicker than the commit would find nothing.
-        ``delivery_ids``: for the log, which leads from a request to the attempts that follow.
+        Call it after the commit, so that the worker finds the deliveries. ``delivery_ids``: logged,
+        so that the log connects a request with its deliveries.
         """
         for delivery_id in delivery_ids:
             facts = {"delivery_id": delivery_id}
             logger.info("%s: due now, waking a worker", delivery_id, extra=facts)
-        self._is_wanted = True
+        self._is_requested = True
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
-        while self._is_wanted:
-            self._is_wanted = False
+        while self._is_requested:
+            self._is_requested = False
             try:
-                async with self._patience.bounded():
+                async with self._redis_guard.bounded():
                     await self._arq.enqueue_job(LOOK_JOB)
-                self._is_cut_off = False
+                self._has_warned = False
             except _NO_REDIS as error:
-                if not self._is_cut_off:  # once is enough
+                if not self._has_warned:
                     reason = str(error) or "Redis does not answer"
-                    logger.warning("No wake-ups are sent, workers look by themselves: %s", reason)
-                self._is_cut_off = True
+                    logger.warning("Cannot send wake-ups, workers only poll: %s", reason)
+                self._has_warned = True
 
     async def length(self) -> int:
-        """Return how many wake-ups wait or run. Raises ``RedisError`` or ``OSError``."""
+        """Return the number of wake-ups that wait or run. Raise ``RedisError`` or ``OSError``."""
         return int(await self._arq.zcard(default_queue_name))
 
     async def depth(self) -> int | None:
-        """Return the same; None when Redis does not answer, which is soon known."""
+        """Return ``length()``, or None if Redis does not answer within a fraction of a second."""
         try:
-            async with self._patience.bounded():
+            async with self._redis_guard.bounded():
                 return await self.length()
         except _NO_REDIS:
             return None
 
     async def flush(self) -> None:
-        """Return when what was to be sent is sent, or Redis has not answered."""
+        """Wait until all wake-ups are sent or Redis has failed to answer."""
         if self._sending:
             await self._sending
 
     async def close(self) -> None:
-        """Send what is still to be sent, and close the connections."""
+        """Send the remaining wake-ups and close the connections."""
         await self.flush()
         await self._arq.aclose(close_connection_pool=True)
 
 
 async def listen(redis_url: str, wake: Callable[[datetime], None]) -> Never:
-    """Call ``wake`` with the time of sending for each wake-up; go on when Redis comes back.
+    """Call ``wake`` with the time of sending for each wake-up. Reconnect after each failure.
 
-    Whatever is wrong with Redis, this does not end: the worker delivers without it, too.
+    This never ends because of Redis: the worker delivers without it.
     """
     while True:
         try:
             await _run_jobs(redis_url, wake)
         except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError) as error:
-            logger.warning("No wake-ups come from Redis, the worker looks by itself: %s", error)
+            logger.warning("Cannot receive wake-ups, the worker only polls: %s", error)
         except Exception:
-            # A job that arq itself stumbles over would stop it again and again. Wake-ups carry
-            # nothing, so dropping all of them costs a fraction of a second.
-            logger.exception("Emptying the queue of wake-ups: it holds what arq cannot read")
+            # A job on which arq fails would stop it again and again. Wake-ups have no data, so
+            # dropping all of them only delays deliveries by a fraction of a second.
+            logger.exception("arq failed, perhaps on a malformed job: emptying the wake-up queue")
             await _empty_queue(redis_url)
-        await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+        await asyncio.sleep(RECONNECT_INTERVAL_SECONDS)
 
 
 async def _run_jobs(redis_url: str, wake: Callable[[datetime], None]) -> None:
@@ -123,7 +123,7 @@ async def _run_jobs(redis_url: str, wake: Callable[[datetime], None]) -> None:
         functions=[func(look, name=LOOK_JOB, timeout=JOB_TIMEOUT_SECONDS, keep_result=0)],  # type: ignore[arg-type]  # arq's type asks for *args and **kwargs
         redis_pool=_connect(redis_url, timeout=COMMAND_TIMEOUT_SECONDS),
         max_jobs=MAX_JOBS,
-        poll_delay=POLL_SECONDS,
+        poll_delay=POLL_INTERVAL_SECONDS,
         handle_signals=False,
         job_serializer=_serialize_job,
         job_deserializer=_deserialize_job,
@@ -146,7 +146,7 @@ async def _empty_queue(redis_url: str) -> None:
 
 
 def _connect(redis_url: str, *, timeout: float) -> ArqRedis:
-    # Not arq's RedisSettings: it reads addresses in another way than redis-py does.
+    # Do not use arq's RedisSettings: it reads addresses differently from redis-py.
     return ArqRedis(
         connection_pool(redis_url, socket_connect_timeout=timeout, socket_timeout=timeout),
         job_serializer=_serialize_job,
@@ -155,14 +155,14 @@ def _connect(redis_url: str, *, timeout: float) -> ArqRedis:
 
 
 def _serialize_job(job: dict[str, Any]) -> bytes:
-    """Jobs travel as JSON: arq's default, pickle, would run whatever someone puts into Redis."""
+    """Return the job as JSON. With arq's default, pickle, a job from an attacker could run code."""
     return json.dumps(job, default=str).encode()
 
 
 def _deserialize_job(raw: bytes) -> dict[str, Any]:
-    """Return the job, or a plain wake-up in place of one that is malformed.
+    """Return the job, or a new wake-up if it is malformed.
 
-    arq would end over some malformed jobs, and find them again after each restart.
+    Some malformed jobs would end arq, and again after each restart.
     """
     job: dict[str, Any] = {"f": LOOK_JOB, "a": (), "k": {}, "t": None}
     try:
@@ -172,5 +172,5 @@ def _deserialize_job(raw: bytes) -> dict[str, Any]:
             return job | {"et": given["et"]}
     except (ValueError, TypeError, LookupError, OverflowError, OSError, RecursionError):
         pass
-    logger.warning("A malformed job was dropped from the queue of wake-ups: %.200r", raw)
+    logger.warning("Malformed job in the wake-up queue, dropped: %.200r", raw)
     return job | {"et": round(time.time() * 1000)}

@@ -7,10 +7,10 @@ from litestar import Request, Response
 
 from hookshop.webkit.errors import Problem, answer
 from hookshop.webkit.errors import exception_handlers as handlers_with
-from shop.orders.fulfilment import NotPossible
-from shop.orders.idempotency import KeyReused
+from shop.orders.fulfilment import InvalidOrderState
+from shop.orders.idempotency import IdempotencyKeyReused
 from shop.orders.placing import UnknownProduct
-from shop.webhooks.endpoints.registry import AlreadyRegistered, NothingToPause
+from shop.webhooks.endpoints.registry import AlreadyRegistered, CannotPauseDisabled
 from shop.webhooks.endpoints.secrets import TooManySecrets
 from shop.webhooks.queries.deliveries import BadCursor
 from shop.webhooks.rules.urls import UrlRefused
@@ -23,9 +23,9 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[A
             UnknownProduct: 404,
             UrlRefused: 422,
             BadCursor: 400,
-            NotPossible: 409,
-            KeyReused: 422,
-            NothingToPause: 409,
+            InvalidOrderState: 409,
+            IdempotencyKeyReused: 422,
+            CannotPauseDisabled: 409,
             TooManySecrets: 409,
             AlreadyRegistered: _answer_already_registered,
         },

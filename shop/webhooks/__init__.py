@@ -1,1 +1,1 @@
-"""Everything about sending webhooks: rules first, then endpoints, outbox, HTTP client, delivery."""
+"""Everything about sending webhooks: rules, endpoints, outbox, the delivery engine, queries."""

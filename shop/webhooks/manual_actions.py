@@ -1,8 +1,7 @@
-"""What a person or a client does to single deliveries: resend, cancel, send a test event.
+"""Actions of a person or an API client: resend or cancel a delivery, send a test event.
 
-Sending again only makes a delivery due: workers do the rest, each endpoint at its own pace. The
-attempt gets the next number, and whatever the delivery was waiting for is off. A delivery that is
-sent again singly also passes an open circuit breaker; a bulk of them does not.
+Resending only makes a delivery due now; a worker sends it. The attempt gets the next number. A
+single resent delivery ignores an open circuit breaker; a bulk resend does not.
 """
 
 from datetime import datetime
@@ -22,10 +21,9 @@ from shop.webhooks.rules.events import Event
 
 
 async def resend(session: AsyncSession, delivery_id: str, *, now: datetime) -> bool:
-    """Make the next attempt due at once, whatever came of the ones before.
+    """Make the next attempt of a delivery due now, even if it has succeeded.
 
-    False when nothing was changed: the delivery is being sent right now, or its endpoint is
-    disabled or deleted.
+    Return False if the delivery is being sent right now or its endpoint is disabled or deleted.
     """
     await lock_endpoints(session, of_deliveries=[delivery_id])
     count = await states.make_due(
@@ -35,20 +33,20 @@ async def resend(session: AsyncSession, delivery_id: str, *, now: datetime) -> b
 
 
 async def cancel(session: AsyncSession, delivery_id: str, *, now: datetime) -> bool:
-    """Give up a delivery that waits. False when it does not wait."""
+    """Cancel a waiting delivery. Return False if it does not wait."""
     return await states.cancel(session, [delivery_id], now=now) == 1
 
 
 async def ping(session: AsyncSession, endpoint_id: str, *, now: datetime) -> str | None:
-    """Send a test event to this endpoint alone, whatever its filter says.
+    """Create a test event for this endpoint only, without regard to its event types.
 
-    Answers the id of the delivery, or None when there is no such endpoint or it is disabled.
+    Return the id of the delivery, or None if there is no such endpoint or it is disabled.
     """
     endpoint = await find(session, endpoint_id, locked=FOR_NO_KEY_UPDATE)
     if endpoint is None or endpoint.status is EndpointStatus.DISABLED:
         return None
     event = Event(new_uuid(now), EventType.WEBHOOK_PING, now, value_cents=0, order_id=None)
-    [delivery_id] = await write_message_for(session, event, [endpoint], by_hand=True, now=now)
+    [delivery_id] = await write_message_for(session, event, [endpoint], is_manual=True, now=now)
     return delivery_id
 
 
@@ -57,5 +55,5 @@ def is_reachable() -> ColumnElement[bool]:
     reachable = select(Endpoint.id).where(
         col(Endpoint.deleted_at).is_(None), Endpoint.status != EndpointStatus.DISABLED
     )
-    # Appending nothing keeps the database from going endpoint by endpoint.
+    # Appending an empty string keeps the database from using an index to go endpoint by endpoint.
     return col(Delivery.endpoint_id).concat("").in_(reachable)

@@ -1,8 +1,7 @@
-"""Writes a message and its deliveries in the transaction of the fact that they tell about.
+"""Stores a message and its deliveries in the same transaction as the order: a transactional outbox.
 
-Called by ``orders`` and ``fulfilment``. Since order, message and deliveries are one commit, no
-order can exist whose webhooks were forgotten, and no webhook can tell of an order that was rolled
-back (the "transactional outbox"). Sending starts after the commit, elsewhere.
+So there is never an order without its webhooks, and never a webhook for an order that was rolled
+back. Workers send the deliveries after the commit.
 """
 
 from collections.abc import Sequence
@@ -18,11 +17,11 @@ from shop.webhooks.states import new_delivery
 
 
 async def write_message(session: AsyncSession, event: Event, *, now: datetime) -> list[str]:
-    """Store the event's exact bytes and one pending delivery for each endpoint that wants it.
+    """Store the event's exact bytes and one pending delivery for each subscribed endpoint.
 
-    Returns the ids of the deliveries, for the wake-up after the commit.
+    Return the ids of the deliveries, to wake a worker after the commit.
     """
-    endpoints = await _endpoints_wanting(session, event.type)
+    endpoints = await _subscribed_endpoints(session, event.type)
     return await write_message_for(session, event, endpoints, now=now)
 
 
@@ -31,12 +30,13 @@ async def write_message_for(
     event: Event,
     endpoints: Sequence[Endpoint],
     *,
-    by_hand: bool = False,
+    is_manual: bool = False,
     now: datetime,
 ) -> list[str]:
-    """The same for these endpoints, whether they want it or not.
+    """Store the event's exact bytes and one pending delivery for each of these endpoints.
 
-    ``by_hand``: a person waits for it, so the first attempt ignores an open circuit breaker.
+    ``is_manual``: a person waits for it, so the first attempt ignores an open circuit breaker.
+    Return the ids of the deliveries.
     """
     message = Message(
         id=event.message_id,
@@ -47,10 +47,10 @@ async def write_message_for(
     )
     session.add(message)
     await session.flush()  # the deliveries' foreign keys need the message's row
-    trigger = Trigger.MANUAL if by_hand else Trigger.AUTOMATIC
+    trigger = Trigger.MANUAL if is_manual else Trigger.AUTOMATIC
     deliveries = [
         new_delivery(
-            message.id, event.type, endpoint.id, trigger=trigger, passes_breaker=by_hand, now=now
+            message.id, event.type, endpoint.id, trigger=trigger, passes_breaker=is_manual, now=now
         )
         for endpoint in endpoints
     ]
@@ -58,12 +58,12 @@ async def write_message_for(
     return [delivery.id for delivery in deliveries]
 
 
-async def _endpoints_wanting(session: AsyncSession, event_type: EventType) -> Sequence[Endpoint]:
+async def _subscribed_endpoints(session: AsyncSession, event_type: EventType) -> Sequence[Endpoint]:
     query = (
         select(Endpoint)
         .where(col(Endpoint.deleted_at).is_(None), col(Endpoint.status) != EndpointStatus.DISABLED)
         .order_by(col(Endpoint.id))
-        # None of them is deleted before this is committed: deleting cancels what waits.
+        # Block deleting an endpoint until this is committed: deleting cancels waiting deliveries.
         .with_for_update(read=True, key_share=True)
     )
     endpoints = (await session.exec(query)).all()

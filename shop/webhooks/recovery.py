@@ -1,7 +1,7 @@
 """Resends deliveries in bulk, and creates those that an endpoint missed while it was disabled.
 
-A run is a series of small transactions (``steps``). When it breaks off, what it has done so far
-stays done, and the next run does the rest.
+A run works in batches, each in its own transaction. If it is interrupted, the finished batches stay
+and the next run does the rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,21 +19,21 @@ from shop.database.transactions import Database
 from shop.ids import first_id
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks import states
+from shop.webhooks.batches import id_batches
 from shop.webhooks.endpoints.registry import find
 from shop.webhooks.engine.claiming import CLOCK_TOLERANCE
 from shop.webhooks.manual_actions import is_reachable
 from shop.webhooks.queries.deliveries import DeliveryFilter, conditions
-from shop.webhooks.steps import id_steps
 
 UNDELIVERED = (DeliveryState.PENDING, DeliveryState.FAILED, DeliveryState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """What to recover of an endpoint: everything from ``since`` on.
+class RecoveryRange:
+    """The time range to recover: from ``since`` until now.
 
-    ``messages_since``: the same, but not before the oldest message that is certainly kept. What an
-    older one has lost is unknown: its delivery may have succeeded and been pruned.
+    ``messages_since``: the same, but not before the retention period. Whether older messages were
+    missed is unknown: their deliveries may have succeeded and been pruned.
     """
 
     since: datetime
@@ -42,10 +42,10 @@ class Span:
     @classmethod
     def of(
         cls, endpoint: Endpoint, since: datetime, *, retention: timedelta | None, now: datetime
-    ) -> "Span":
-        """Return the part of the time from ``since`` on in which the endpoint existed.
+    ) -> "RecoveryRange":
+        """Return the range from ``since``, but not before the endpoint was created.
 
-        ``retention``: how long messages are kept; None for ever.
+        ``retention``: how long messages are kept; None: without limit.
         """
         since = min(max(since, endpoint.created_at), now)
         kept_since = now - retention + CLOCK_TOLERANCE if retention else since
@@ -54,30 +54,32 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """How many deliveries are sent: ``resent`` existed before, ``created`` did not."""
+    """Numbers of deliveries to send: ``resent`` existed before, ``created`` are new."""
 
     resent: int
     created: int
 
     @property
     def count(self) -> int:
-        """Return the number of both."""
+        """The number of all deliveries to send."""
         return self.resent + self.created
 
 
 async def count_undelivered(session: AsyncSession, wanted: DeliveryFilter) -> int:
-    """Return how many deliveries ``resend_undelivered`` would send."""
+    """Return the number of deliveries that ``resend_undelivered`` would send."""
     ids = (await _undelivered(session, wanted)).where(is_reachable())
     return (await session.exec(select(func.count()).select_from(ids.subquery()))).one()
 
 
 async def count_unreachable(session: AsyncSession, wanted: DeliveryFilter) -> int:
-    """Return how many more it would send if their endpoints were not disabled or deleted."""
+    """Return the number of undelivered ones that cannot be sent: endpoint disabled or deleted."""
     ids = (await _undelivered(session, wanted)).where(~is_reachable())
     return (await session.exec(select(func.count()).select_from(ids.subquery()))).one()
 
 
-async def count_recoverable(session: AsyncSession, endpoint: Endpoint, span: Span) -> Recovery:
+async def count_recoverable(
+    session: AsyncSession, endpoint: Endpoint, span: RecoveryRange
+) -> Recovery:
     """Return what ``recover`` would send."""
     wanted = DeliveryFilter(endpoint_id=endpoint.id, since=span.since)
     missed = select(func.count()).select_from(Message).where(*_missed(endpoint, span))
@@ -85,14 +87,13 @@ async def count_recoverable(session: AsyncSession, endpoint: Endpoint, span: Spa
 
 
 async def recover(
-    database: Database, endpoint: Endpoint, span: Span, *, clock: Callable[[], datetime]
+    database: Database, endpoint: Endpoint, span: RecoveryRange, *, clock: Callable[[], datetime]
 ) -> Recovery:
-    """Resend what the endpoint has not received, then create what it missed.
+    """Resend the endpoint's undelivered deliveries, then create those that it missed.
 
-    Missed is a message whose type is in the endpoint's filter and that has no delivery for it.
-    A delivery made by an earlier run that broke off is one to resend.
+    It missed a message if it is subscribed to the type and there is no delivery.
     """
-    # The other way around, the deliveries just created would be resent, too.
+    # Resend first: otherwise the deliveries that were just created would also be resent.
     wanted = DeliveryFilter(endpoint_id=endpoint.id, since=span.since)
     resent = await resend_undelivered(database, wanted, clock=clock)
     return Recovery(resent, await _create_missed(database, endpoint, span, clock))
@@ -101,9 +102,9 @@ async def recover(
 async def resend_undelivered(
     database: Database, wanted: DeliveryFilter, *, clock: Callable[[], datetime]
 ) -> int:
-    """Make all matching deliveries due that have not succeeded, and return how many.
+    """Make all matching deliveries that have not succeeded due now, and return their number.
 
-    Deliveries made while it runs are not among them.
+    Leave out deliveries that are created while this runs.
     """
     async with database.reading() as session:
         newest = (await session.exec(select(func.max(Delivery.id)))).one()
@@ -112,31 +113,35 @@ async def resend_undelivered(
         return 0
     ids = undelivered.where(is_reachable(), col(Delivery.id) <= newest)
     count = 0
-    async for step in id_steps(database, ids):
+    async for batch in id_batches(database, ids):
         async with database.writing() as session:
-            await lock_endpoints(session, of_deliveries=step)
+            await lock_endpoints(session, of_deliveries=batch)
             is_undelivered = col(Delivery.state).in_(UNDELIVERED)
             count += await states.make_due(
-                session, step, is_undelivered, is_reachable(), passes_breaker=False, now=clock()
+                session, batch, is_undelivered, is_reachable(), passes_breaker=False, now=clock()
             )
     return count
 
 
 async def _create_missed(
-    database: Database, endpoint: Endpoint, span: Span, clock: Callable[[], datetime]
+    database: Database, endpoint: Endpoint, span: RecoveryRange, clock: Callable[[], datetime]
 ) -> int:
     count = 0
-    async for step in id_steps(database, select(Message.id).where(*_missed(endpoint, span))):
+    async for batch in id_batches(database, select(Message.id).where(*_missed(endpoint, span))):
         async with database.writing() as session:
-            count += await _create_deliveries(session, endpoint.id, step, span, clock())
+            count += await _create_deliveries(session, endpoint.id, batch, span, clock())
     return count
 
 
 async def _create_deliveries(
-    session: AsyncSession, endpoint_id: str, message_ids: Sequence[str], span: Span, now: datetime
+    session: AsyncSession,
+    endpoint_id: str,
+    message_ids: Sequence[str],
+    span: RecoveryRange,
+    now: datetime,
 ) -> int:
-    """Create what is still missing of these, unless the endpoint is disabled or deleted by now."""
-    # With its row locked, no other run creates the same deliveries meanwhile.
+    """Create missing deliveries of these messages, unless the endpoint is disabled or deleted."""
+    # The lock keeps another run from creating the same deliveries.
     endpoint = await find(session, endpoint_id, locked=FOR_NO_KEY_UPDATE)
     if endpoint is None or endpoint.status is EndpointStatus.DISABLED:
         return 0
@@ -144,7 +149,7 @@ async def _create_deliveries(
         select(Message.id, Message.event_type)
         .where(col(Message.id).in_(message_ids), *_missed(endpoint, span))
         .order_by(col(Message.id))
-        .with_for_update(read=True, key_share=True)  # none of them is pruned meanwhile
+        .with_for_update(read=True, key_share=True)  # keep them from being pruned meanwhile
     )
     missed = (await session.exec(query)).all()
     session.add_all(
@@ -156,11 +161,11 @@ async def _create_deliveries(
     return len(missed)
 
 
-def _missed(endpoint: Endpoint, span: Span) -> list[ColumnElement[bool]]:
+def _missed(endpoint: Endpoint, span: RecoveryRange) -> list[ColumnElement[bool]]:
     has_delivery = select(Delivery.id).where(
         Delivery.message_id == Message.id,
-        # Appending nothing makes the database look at the message's few deliveries, and not at all
-        # those of the endpoint.
+        # Appending an empty string keeps the database from searching all deliveries of the
+        # endpoint instead of the message's few.
         col(Delivery.endpoint_id).concat("") == endpoint.id,
     )
     return [
@@ -172,7 +177,7 @@ def _missed(endpoint: Endpoint, span: Span) -> list[ColumnElement[bool]]:
 
 
 async def _undelivered(session: AsyncSession, wanted: DeliveryFilter) -> SelectOfScalar[str]:
-    """Return the query for the ids of what matches and has not succeeded."""
+    """Return the query for the ids of matching deliveries that have not succeeded."""
     return (
         select(Delivery.id)
         .join(Message, col(Message.id) == Delivery.message_id)

@@ -1,7 +1,7 @@
-"""The steps that bring the shop's tables to the state that this version works with.
+"""The migrations of the shop's tables.
 
-A new step: change ``models`` or ``tallies``, write the next module in ``versions``, and set
-``NEWEST``. Released steps are never changed: databases exist that took them.
+To add one, change ``models`` or ``counters``, write the next module in ``versions``, and set
+``NEWEST``. Never change a released migration: databases exist on which it has run.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``make migrate``: bring the shop's database to the state that this version works with."""
+"""``make migrate``: upgrade the shop's database to this version."""
 
 import asyncio
 import sys
@@ -10,7 +10,7 @@ from shop.database.transactions import Database
 
 
 def main() -> None:
-    """Exit with 0 when the database is up to date, otherwise with one line that says why not."""
+    """Exit with 0 if the database is up to date, otherwise after one line with the reason."""
     with exit_on_setup_error("shop.database.migrations"):
         settings = load_settings()
         with map_setup_errors(settings):

@@ -20,7 +20,7 @@ from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettin
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.secrets import rotate
 from shop.webhooks.manual_actions import ping
-from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover
+from shop.webhooks.recovery import Recovery, RecoveryRange, count_recoverable, recover
 
 ONE_DAY_SECONDS = 24 * 3600
 MAX_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
@@ -137,7 +137,9 @@ async def recover_endpoint(
     long run may break off; calling again does the rest. 409: the endpoint is disabled.
     """
     endpoint = await _insist_on_enabled(database, endpoint_id)
-    span = Span.of(endpoint, in_utc(data.since), retention=settings.retention, now=utc_now())
+    span = RecoveryRange.of(
+        endpoint, in_utc(data.since), retention=settings.retention, now=utc_now()
+    )
     if data.dry_run:
         async with database.reading() as session:
             return _recovered(await count_recoverable(session, endpoint, span))

@@ -18,8 +18,8 @@ from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Order, OrderLine
 from shop.database.transactions import Database
 from shop.orders.catalog import CATALOG
-from shop.orders.fulfilment import Told, refund, ship
-from shop.orders.idempotency import IdempotencyKey, find_earlier, remember
+from shop.orders.fulfilment import OrderUpdate, refund, ship
+from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
 from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, find_order, place_order
 from shop.redis.change_feed import Change
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
@@ -115,11 +115,11 @@ async def post_order(
     items = [Item(item.product_id, item.quantity) for item in data.items]
     key = _key(idempotency_key, data)
     async with database.writing() as session:
-        earlier = await find_earlier(session, key) if key else None
+        earlier = await find_order_id(session, key) if key else None
         if earlier is None:
             placed = await place_order(session, items, data.customer_name, now=datetime.now(UTC))
             if key:
-                remember(session, key, placed.order.id, now=placed.order.created_at)
+                store_key(session, key, placed.order.id, now=placed.order.created_at)
     if earlier is not None:
         return await _read_order(database, earlier)
     # Committed: the order stands, whatever becomes of the wake-up.
@@ -155,7 +155,7 @@ async def refund_order(
 
 
 async def _answer_told(
-    told: Told | None,
+    told: OrderUpdate | None,
     order_id: str,
     database: TheDatabase,
     wake_ups: TheWakeUps,

@@ -23,7 +23,7 @@ from shop.vocabulary import EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.flash import with_sent_again
 from shop.web.lookups import existing_endpoint
-from shop.webhooks.recovery import Span, count_recoverable, recover
+from shop.webhooks.recovery import RecoveryRange, count_recoverable, recover
 
 ALL = "all"
 PERIODS = {
@@ -101,7 +101,7 @@ async def recover_endpoint(
         return await _page(settings, database, endpoint, beginning, status=409)
     if beginning.since is None:
         return await _page(settings, database, endpoint, beginning)
-    span = Span.of(endpoint, beginning.since, retention=settings.retention, now=utc_now())
+    span = RecoveryRange.of(endpoint, beginning.since, retention=settings.retention, now=utc_now())
     try:
         recovery = await recover(database, endpoint, span, clock=utc_now)
     finally:
@@ -125,7 +125,9 @@ async def _page(
 ) -> Template:
     recovery = None
     if beginning.since and endpoint.status is not EndpointStatus.DISABLED:
-        span = Span.of(endpoint, beginning.since, retention=settings.retention, now=utc_now())
+        span = RecoveryRange.of(
+            endpoint, beginning.since, retention=settings.retention, now=utc_now()
+        )
         async with database.reading() as session:
             recovery = await count_recoverable(session, endpoint, span)
     return Template(

@@ -16,7 +16,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from shop.database.models import Delivery, Endpoint, Message, Order
 from shop.redis.guard import RedisGuard
-from shop.redis.heartbeats import BEAT_SECONDS, Heartbeats
+from shop.redis.heartbeats import HEARTBEAT_INTERVAL_SECONDS, Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import DeliveryState
 from shop.web.flow.facts import (
@@ -26,7 +26,7 @@ from shop.web.flow.facts import (
     Facts,
     OrderFacts,
 )
-from shop.webhooks.rules.events import value_of
+from shop.webhooks.rules.events import event_value_cents
 
 NEWEST = 24
 FIRST = 12  # of the outstanding ones
@@ -34,7 +34,7 @@ NEWEST_FAILED = 10
 NEWEST_ORDERS = 5
 REDIS_ANSWERS_WITHIN_SECONDS = 0.25
 REDIS_COOLDOWN_SECONDS = 0.5
-SIGNS_AFTER_SECONDS = 3 * BEAT_SECONDS
+SIGNS_AFTER_SECONDS = 3 * HEARTBEAT_INTERVAL_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,16 @@ class EngineGauge:
     def __init__(self, wake_ups: WakeUps, heartbeats: Heartbeats) -> None:
         self._wake_ups = wake_ups
         self._heartbeats = heartbeats
-        self._patience = RedisGuard(REDIS_ANSWERS_WITHIN_SECONDS, cooldown=REDIS_COOLDOWN_SECONDS)
+        self._redis_guard = RedisGuard(
+            REDIS_ANSWERS_WITHIN_SECONDS, cooldown=REDIS_COOLDOWN_SECONDS
+        )
         self._silent_until = 0.0
 
     async def read(self) -> Engine:
         """Return the state of the engine now. Never raise."""
         clock = asyncio.get_running_loop().time
         try:
-            async with self._patience.bounded():
+            async with self._redis_guard.bounded():
                 queue_length = await self._wake_ups.length()
         except (RedisError, OSError, TimeoutError):
             self._silent_until = clock() + SIGNS_AFTER_SECONDS
@@ -196,7 +198,9 @@ def _delivery_facts(
         state=delivery.state,
         waits_since=delivery.waits_since,
         order_id=order_id,
-        value_cents=None if total_cents is None else value_of(delivery.event_type, total_cents),
+        value_cents=None
+        if total_cents is None
+        else event_value_cents(delivery.event_type, total_cents),
         attempt_count=delivery.attempt_count,
         next_attempt_at=delivery.next_attempt_at,
         lease_expires_at=delivery.lease_expires_at,

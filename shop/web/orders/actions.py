@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
 from shop.database.models import Order
-from shop.orders.fulfilment import NotPossible, Told, refund, ship
+from shop.orders.fulfilment import InvalidOrderState, OrderUpdate, refund, ship
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import EndpointStatus, EventType
@@ -28,7 +28,7 @@ async def ship_order(
     try:
         async with database.writing() as session:
             told = await ship(session, order_id, now=datetime.now(UTC))
-    except NotPossible as refusal:
+    except InvalidOrderState as refusal:
         raise _refused(order_id, refusal) from None
     return await _back_to_order(told, order_id, wake_ups, feed)
 
@@ -42,7 +42,7 @@ async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Temp
     if order is None:
         raise no_such_order(order_id)
     if order.refunded_at:
-        raise _refused(order_id, NotPossible("this order was refunded before"))
+        raise _refused(order_id, InvalidOrderState("this order was refunded before"))
     told = [
         endpoint
         for endpoint in standing
@@ -60,13 +60,13 @@ async def refund_order(
     try:
         async with database.writing() as session:
             told = await refund(session, order_id, now=datetime.now(UTC))
-    except NotPossible as refusal:
+    except InvalidOrderState as refusal:
         raise _refused(order_id, refusal) from None
     return await _back_to_order(told, order_id, wake_ups, feed)
 
 
 async def _back_to_order(
-    told: Told | None, order_id: str, wake_ups: WakeUps, feed: ChangeFeed
+    told: OrderUpdate | None, order_id: str, wake_ups: WakeUps, feed: ChangeFeed
 ) -> Redirect:
     if told is None:
         raise no_such_order(order_id)
@@ -75,5 +75,5 @@ async def _back_to_order(
     return Redirect(f"/orders/{order_id}", status_code=303)
 
 
-def _refused(order_id: str, refusal: NotPossible) -> Problem:
+def _refused(order_id: str, refusal: InvalidOrderState) -> Problem:
     return Problem(409, str(refusal), link=(f"/orders/{order_id}", "To the order"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shop.database.counters import TalliedAttempts
+from shop.database.counters import AttemptSummary
 from shop.database.models import Endpoint
 from shop.redis.heartbeats import WorkerStatus
 from shop.web.charts import Chart, Series, bar_chart
@@ -28,7 +28,7 @@ class Reading:
     endpoints: Mapping[str, Endpoint]
     orders: Orders
     deliveries: Slots
-    attempts: Sequence[TalliedAttempts]
+    attempts: Sequence[AttemptSummary]
     failures: Sequence[Failures]
     examples: Mapping[str, str]
     slowest: Sequence[SlowEndpoint]

@@ -1,6 +1,6 @@
-"""Deletes endpoints: marks one as deleted, then cancels what waits for it, in small transactions.
+"""Deletes endpoints: marks one as deleted, then cancels its waiting deliveries in batches.
 
-Nothing is sent to it from the mark on. When the rest breaks off, a worker finishes it.
+From the mark on, nothing is sent to it. If the cancellation is interrupted, a worker finishes it.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState
 from shop.webhooks import states
+from shop.webhooks.batches import id_batches
 from shop.webhooks.endpoints import registry
-from shop.webhooks.steps import id_steps
 
 
 async def delete_endpoint(
     database: Database, endpoint_id: str, *, clock: Callable[[], datetime]
 ) -> bool:
-    """Delete an endpoint and cancel what waits for it; its history stays.
+    """Delete an endpoint and cancel its waiting deliveries. Its history stays.
 
     Return whether there was such an endpoint.
     """
@@ -32,7 +32,7 @@ async def delete_endpoint(
 
 
 async def finish_deletions(database: Database, *, clock: Callable[[], datetime]) -> int:
-    """Cancel what still waits for deleted endpoints, and return how many deliveries that were."""
+    """Cancel all waiting deliveries of deleted endpoints. Return the number of deliveries."""
     waits = select(Delivery.id).where(
         col(Delivery.endpoint_id) == Endpoint.id, Delivery.state == DeliveryState.PENDING
     )
@@ -49,8 +49,8 @@ async def _cancel_waiting(
         Delivery.endpoint_id == endpoint_id, Delivery.state == DeliveryState.PENDING
     )
     count = 0
-    async for step in id_steps(database, waiting):
+    async for batch in id_batches(database, waiting):
         async with database.writing() as session:
             await lock_endpoints(session, ids=[endpoint_id])
-            count += await states.cancel(session, step, now=clock())
+            count += await states.cancel(session, batch, now=clock())
     return count

@@ -1,7 +1,4 @@
-"""Registers, finds, changes and deletes endpoints. Called by the JSON API and the endpoints pages.
-
-Their secrets are the business of ``endpoint_secrets``.
-"""
+"""Registers, finds, changes and deletes endpoints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,20 +24,20 @@ SUBSCRIBABLE_EVENT_TYPES = (
 
 
 class AlreadyRegistered(Exception):  # noqa: N818 – the name says what happened
-    """The URL, perhaps in another spelling, is that of the standing endpoint ``endpoint_id``."""
+    """The URL, perhaps in another spelling, belongs to the endpoint ``endpoint_id``."""
 
     def __init__(self, endpoint_id: str) -> None:
         super().__init__(f"this URL is already registered as {endpoint_id}")
         self.endpoint_id = endpoint_id
 
 
-class NothingToPause(Exception):  # noqa: N818 – the name says what happened
-    """A disabled endpoint cannot be paused: that would hide why the shop disabled it."""
+class CannotPauseDisabled(Exception):  # noqa: N818 – the name says what happened
+    """A disabled endpoint cannot be paused: that would hide the reason why it is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """What a client asks for. ``event_types``: some of ``SUBSCRIBABLE_EVENT_TYPES``."""
+    """The endpoint to register. ``event_types``: some of ``SUBSCRIBABLE_EVENT_TYPES``."""
 
     webhook_url: str
     event_types: Sequence[EventType] = (EventType.PURCHASE_CREATED,)
@@ -49,7 +46,7 @@ class NewEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class EndpointChange:
-    """What to change; None leaves as it is. ``status``: ``active`` or ``paused``."""
+    """Changes to an endpoint; None: no change. ``status``: ``active`` or ``paused``."""
 
     description: str | None = None
     event_types: Sequence[EventType] | None = None
@@ -58,10 +55,7 @@ class EndpointChange:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A new endpoint, with its secret in plain text for its one and only showing.
-
-    ``secret_id``: the secret's public name.
-    """
+    """A new endpoint. ``secret``: in plain text, to be shown once. ``secret_id``: its public id."""
 
     endpoint: Endpoint
     secret: str
@@ -76,17 +70,17 @@ async def register(
     encryption: Encryption,
     now: datetime,
 ) -> Registered:
-    """Add an endpoint and make its secret.
+    """Add an endpoint with a new secret.
 
-    Raise ``UrlRefused``, or ``AlreadyRegistered`` for any spelling of a URL that is registered;
-    then nothing is written.
+    Raise ``UrlRefused``, or ``AlreadyRegistered`` if the URL is registered in any spelling, before
+    anything is written.
     """
     policy.check(wanted.webhook_url)
     key = parse_url(wanted.webhook_url).key
     await advisory_lock(session, f"url {key}")
-    standing_id = await _find_by_url(session, wanted.webhook_url, key)
-    if standing_id:
-        raise AlreadyRegistered(standing_id)
+    existing_id = await _find_by_url(session, wanted.webhook_url, key)
+    if existing_id:
+        raise AlreadyRegistered(existing_id)
     endpoint = Endpoint(
         id=new_id("ep", now),
         webhook_url=wanted.webhook_url,
@@ -105,16 +99,16 @@ async def register(
 async def find(
     session: AsyncSession, endpoint_id: str, *, locked: Lock | None = None
 ) -> Endpoint | None:
-    """The endpoint, unless it never was or has been deleted.
+    """Return the endpoint, or None if it does not exist or is deleted.
 
-    ``locked``: what nobody else may do with it until this transaction ends.
+    ``locked``: the lock on its row until this transaction ends, such as ``FOR_UPDATE``.
     """
     endpoint = await session.get(Endpoint, endpoint_id, with_for_update=locked)
     return endpoint if endpoint and endpoint.deleted_at is None else None
 
 
 async def list_all(session: AsyncSession) -> Sequence[Endpoint]:
-    """All endpoints that are not deleted, newest first."""
+    """Return all endpoints that are not deleted, newest first."""
     query = select(Endpoint).where(col(Endpoint.deleted_at).is_(None))
     return (await session.exec(query.order_by(col(Endpoint.id).desc()))).all()
 
@@ -122,10 +116,10 @@ async def list_all(session: AsyncSession) -> Sequence[Endpoint]:
 async def change(
     session: AsyncSession, endpoint_id: str, wanted: EndpointChange
 ) -> Endpoint | None:
-    """Change an endpoint; None when there is no such one.
+    """Change an endpoint and return it, or None if there is no such endpoint.
 
-    Making it ``active`` also enables one that the shop disabled: what waits for it goes out, and
-    its run of failures is forgotten. Raises ``NothingToPause`` for one that is disabled.
+    Status ``active`` also enables a disabled endpoint: its waiting deliveries are sent and its
+    failures reset. Raise ``CannotPauseDisabled`` for status ``paused`` if it is disabled.
     """
     endpoint = await find(session, endpoint_id, locked=FOR_NO_KEY_UPDATE)
     if endpoint is None:
@@ -142,10 +136,10 @@ async def change(
 
 def _set_status(endpoint: Endpoint, status: EndpointStatus) -> None:
     if status is EndpointStatus.PAUSED and endpoint.status is EndpointStatus.DISABLED:
-        raise NothingToPause("the shop has disabled this endpoint; make it active first")
+        raise CannotPauseDisabled("the shop has disabled this endpoint; make it active first")
     endpoint.status = status
     if status is EndpointStatus.ACTIVE:
-        # Whoever says so expects the next attempt now, and not when a breaker lets it.
+        # Reset the circuit breaker: a person who does this expects the next attempt now.
         endpoint.disabled_reason = None
         endpoint.failed_deliveries = 0
         endpoint.failed_attempts, endpoint.probe_at = 0, None
@@ -153,9 +147,9 @@ def _set_status(endpoint: Endpoint, status: EndpointStatus) -> None:
 
 
 async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> None:
-    """Stop sending to an endpoint on the shop's own decision; what waits for it goes on waiting.
+    """Disable an active endpoint. Its waiting deliveries stay. A paused endpoint stays paused.
 
-    ``reason``: a name such as ``gone``, shown to people. A pause by a person is left as it is.
+    ``reason``: a name such as ``gone``, shown to people.
     """
     await session.exec(
         update(Endpoint)
@@ -165,11 +159,11 @@ async def disable(session: AsyncSession, endpoint_id: str, *, reason: str) -> No
 
 
 async def mark_deleted(session: AsyncSession, endpoint_id: str, *, now: datetime) -> bool:
-    """Mark an endpoint as deleted, so that nothing is sent to it any more.
+    """Mark an endpoint as deleted, so that nothing more is sent to it.
 
-    Return whether there was such an endpoint. What waits for it is cancelled by ``deletion``.
+    Return whether there was such an endpoint. ``deletion`` cancels its waiting deliveries.
     """
-    # An order that is being placed may point at it: wait for its end, and let no other one do so.
+    # Wait for orders that are being placed and refer to it, and block new ones.
     endpoint = await find(session, endpoint_id, locked=FOR_UPDATE)
     if endpoint is None:
         return False
@@ -179,10 +173,10 @@ async def mark_deleted(session: AsyncSession, endpoint_id: str, *, now: datetime
 
 
 async def _find_by_url(session: AsyncSession, webhook_url: str, key: str) -> str | None:
-    """Return the id of the endpoint that is registered at this URL, preferably in this spelling.
+    """Return the id of the endpoint with this URL, preferably in this spelling, or None.
 
-    ``key``: of the URL. Endpoints without a key are the later spellings of an older database; they
-    are few.
+    ``key``: the URL's key. A few endpoints of older databases have none, because another spelling
+    of their URL has it.
     """
     query = (
         select(Endpoint.id, Endpoint.webhook_url, Endpoint.url_key)
@@ -192,12 +186,12 @@ async def _find_by_url(session: AsyncSession, webhook_url: str, key: str) -> str
         )
         .order_by(col(Endpoint.url_key).is_(None), Endpoint.id)
     )
-    standing = {
+    found = {
         spelling: endpoint_id
         for endpoint_id, spelling, its_key in await session.exec(query)
         if key == (its_key or _key_of(spelling))
     }
-    return standing.get(webhook_url) or next(iter(standing.values()), None)
+    return found.get(webhook_url) or next(iter(found.values()), None)
 
 
 def _key_of(webhook_url: str) -> str | None:

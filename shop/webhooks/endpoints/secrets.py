@@ -1,7 +1,4 @@
-"""Adds, rotates and reads the secrets of endpoints; the database only ever holds them locked.
-
-Called by ``endpoints`` and the JSON API to make them, and by ``claims`` for those that sign.
-"""
+"""Adds, rotates and reads the secrets of endpoints. The database has them only encrypted."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,12 +14,12 @@ from shop.ids import new_id
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.rules.signing import LiveSecret, generate_secret
 
-# Each one adds a signature to every request, and receivers try only so many.
+# Each one adds a signature to every request, and receivers limit how many they try.
 MAX_LIVE_SECRETS = 5
 
 
 class TooManySecrets(Exception):  # noqa: N818 – the name says what happened
-    """An endpoint has ``MAX_LIVE_SECRETS`` live secrets. ``oldest``: the public name of one."""
+    """An endpoint has ``MAX_LIVE_SECRETS`` live secrets. ``oldest``: the oldest one's public id."""
 
     def __init__(self, oldest: str) -> None:
         super().__init__(
@@ -36,7 +33,7 @@ class TooManySecrets(Exception):  # noqa: N818 – the name says what happened
 def add_secret(
     session: AsyncSession, endpoint_id: str, *, encryption: Encryption, now: datetime
 ) -> LiveSecret:
-    """Add a new secret to an endpoint and return it, for its one and only showing."""
+    """Add a new secret to an endpoint and return it, to be shown once."""
     new = LiveSecret(new_id("sec", now), generate_secret())
     session.add(
         EndpointSecret(
@@ -58,16 +55,15 @@ async def rotate(  # noqa: PLR0913 – a rotation depends on all of these
     now: datetime,
     replace_oldest: bool = False,
 ) -> LiveSecret:
-    """Add a new secret and return it; those before it sign beside it until ``grace`` is over.
+    """Add a new secret and return it. Older secrets also sign until they expire after ``grace``.
 
-    One that was rotated out earlier keeps its earlier end. If the endpoint would then have more
-    than ``MAX_LIVE_SECRETS``, raise ``TooManySecrets``, or end the oldest at once if
-    ``replace_oldest`` says so.
+    Secrets that expire earlier keep their time. If there would be more than ``MAX_LIVE_SECRETS``,
+    raise ``TooManySecrets``, or with ``replace_oldest`` let the oldest expire now.
     """
     await lock_endpoints(session, ids=[endpoint_id])
     until = now + grace
     if until > now:
-        await _make_room(session, endpoint_id, now, replace_oldest=replace_oldest)
+        await _limit_live_secrets(session, endpoint_id, now, replace_oldest=replace_oldest)
     await session.exec(
         update(EndpointSecret)
         .where(
@@ -79,21 +75,21 @@ async def rotate(  # noqa: PLR0913 – a rotation depends on all of these
     return add_secret(session, endpoint_id, encryption=encryption, now=now)
 
 
-async def _make_room(
+async def _limit_live_secrets(
     session: AsyncSession, endpoint_id: str, now: datetime, *, replace_oldest: bool
 ) -> None:
-    """See to it that one more secret may be live."""
-    names = [name for name, _since, _until in await list_live(session, endpoint_id, now=now)]
-    if len(names) < MAX_LIVE_SECRETS:
+    """Raise ``TooManySecrets``, or let old secrets expire, if one more would be too many."""
+    ids = [id_ for id_, _since, _until in await list_live(session, endpoint_id, now=now)]
+    if len(ids) < MAX_LIVE_SECRETS:
         return
     if not replace_oldest:
-        raise TooManySecrets(names[-1])
+        raise TooManySecrets(ids[-1])
     await session.exec(
         update(EndpointSecret)
         .where(
             col(EndpointSecret.endpoint_id) == endpoint_id,
             _is_unexpired(now),
-            col(EndpointSecret.id).not_in(names[: MAX_LIVE_SECRETS - 1]),
+            col(EndpointSecret.id).not_in(ids[: MAX_LIVE_SECRETS - 1]),
         )
         .values(expires_at=now)
     )
@@ -101,20 +97,20 @@ async def _make_room(
 
 @dataclass(frozen=True, slots=True)
 class EncryptedSecret:
-    """A secret as the database holds it. ``id``: its public name."""
+    """A secret as it is in the database. ``id``: its public id."""
 
     id: str
-    locked: str
+    encrypted: str
 
     def decrypt(self, encryption: Encryption) -> LiveSecret:
-        """For signing. Raises ``DecryptionFailed``."""
-        return LiveSecret(self.id, encryption.decrypt(self.locked))
+        """Return the secret for signing. Raise ``DecryptionFailed`` if the key is the wrong one."""
+        return LiveSecret(self.id, encryption.decrypt(self.encrypted))
 
 
 async def encrypted_secrets(
     session: AsyncSession, endpoint_ids: Collection[str], *, now: datetime
 ) -> dict[str, list[EncryptedSecret]]:
-    """The secrets that sign for each of these endpoints, newest first."""
+    """Return the live secrets of each of these endpoints, newest first."""
     found: dict[str, list[EncryptedSecret]] = {endpoint_id: [] for endpoint_id in endpoint_ids}
     if found:
         query = (
@@ -122,26 +118,26 @@ async def encrypted_secrets(
             .where(col(EndpointSecret.endpoint_id).in_(found), _is_unexpired(now))
             .order_by(*_NEWEST_FIRST)
         )
-        for endpoint_id, id_, locked in await session.exec(query):
+        for endpoint_id, id_, encrypted in await session.exec(query):
             if len(found[endpoint_id]) < MAX_LIVE_SECRETS:
-                found[endpoint_id].append(EncryptedSecret(id_, locked))
+                found[endpoint_id].append(EncryptedSecret(id_, encrypted))
     return found
 
 
 async def is_wrong_key(session: AsyncSession, encryption: Encryption) -> bool:
-    """Whether there are secrets, but the encryption's key unlocks none of the newest.
+    """Return whether there are secrets, but the key decrypts none of the newest ten.
 
-    One alone that it does not unlock is damaged; the others' deliveries need not suffer from that.
+    If it decrypts some of them, the others are damaged, and only their endpoints are affected.
     """
     newest = select(EndpointSecret.locked_secret).order_by(col(EndpointSecret.id).desc()).limit(10)
-    locked = (await session.exec(newest)).all()
-    return bool(locked) and not any(encryption.can_decrypt(each) for each in locked)
+    encrypted = (await session.exec(newest)).all()
+    return bool(encrypted) and not any(encryption.can_decrypt(each) for each in encrypted)
 
 
 async def list_live(
     session: AsyncSession, endpoint_id: str, *, now: datetime
 ) -> list[tuple[str, datetime, datetime | None]]:
-    """Public name, beginning and end of each live secret, newest first; for people."""
+    """Return public id, creation and expiry of each live secret, newest first."""
     query = (
         select(EndpointSecret.id, EndpointSecret.created_at, EndpointSecret.expires_at)
         .where(EndpointSecret.endpoint_id == endpoint_id, _is_unexpired(now))
@@ -151,14 +147,14 @@ async def list_live(
     return list((await session.exec(query)).all())
 
 
-async def forget_expired(session: AsyncSession, *, now: datetime) -> None:
-    """Delete the secrets whose grace is over."""
+async def delete_expired(session: AsyncSession, *, now: datetime) -> None:
+    """Delete expired secrets."""
     await session.exec(delete(EndpointSecret).where(col(EndpointSecret.expires_at) <= now))
 
 
-# The current secret has no end, and older ones end earlier. Ids alone would not do: they follow the
-# clock, which may be set back. Of more than ``MAX_LIVE_SECRETS`` that have not expired, which only
-# databases from before that limit hold, the newest are live.
+# The current secret does not expire, and older ones expire earlier. Do not sort by id alone: ids
+# follow the clock, which may be set back. A database from before ``MAX_LIVE_SECRETS`` may have more
+# secrets that have not expired; then only the newest are live.
 _NEWEST_FIRST = (
     col(EndpointSecret.expires_at).is_not(None),
     col(EndpointSecret.expires_at).desc(),

@@ -21,8 +21,8 @@ from shop.database.models import Attempt, Delivery, Message
 from shop.database.transactions import Database
 from shop.ids import first_id
 from shop.vocabulary import DeliveryState
+from shop.webhooks.batches import id_batches
 from shop.webhooks.rules.time_buckets import minute_of
-from shop.webhooks.steps import id_steps
 
 STEP = 200  # deliveries in a transaction: some hundredths of a second on SQLite
 PAUSE_SECONDS = 0.05  # between two of them, in which others write
@@ -83,7 +83,7 @@ async def _delete_messages_without_deliveries(database: Database, *, before: dat
     old = select(Message.id).where(
         Message.id < first_id("msg", before), Message.created_at < before, ~_has_deliveries()
     )
-    async for step in id_steps(database, old):
+    async for step in id_batches(database, old):
         async with database.writing() as session:
             await _delete_messages(session, step)
 

@@ -14,12 +14,12 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.counters import (
+    AttemptSummary,
     AttemptTally,
     DeliveryTally,
     OrderTally,
     RefundTally,
     StateTally,
-    TalliedAttempts,
     total,
 )
 from shop.database.models import Delivery, Endpoint
@@ -131,7 +131,7 @@ async def read_deliveries(session: AsyncSession, window: Window) -> Slots:
     return dict(slots)
 
 
-async def read_attempts(session: AsyncSession, window: Window) -> list[TalliedAttempts]:
+async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptSummary]:
     """All endpoints' attempts since the window begins, by endpoint and reason."""
     query = (
         # SQLModel's types end at four columns.
@@ -146,7 +146,7 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[TalliedAt
         .group_by(col(AttemptTally.endpoint_id), col(AttemptTally.reason))
     )
     return [
-        TalliedAttempts(
+        AttemptSummary(
             endpoint_id=endpoint_id,
             minute=window.first_minute,
             reason=reason,
@@ -180,13 +180,13 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
 
 
 async def read_slowest(
-    session: AsyncSession, tallies: list[TalliedAttempts], window: Window
+    session: AsyncSession, tallies: list[AttemptSummary], window: Window
 ) -> list[SlowEndpoint]:
     """The endpoints that take longest to answer, the slowest first.
 
     Those with the highest mean are looked at closely; ``tallies``: from ``read_attempts``.
     """
-    by_endpoint: dict[str, list[TalliedAttempts]] = defaultdict(list)
+    by_endpoint: dict[str, list[AttemptSummary]] = defaultdict(list)
     for tally in tallies:
         by_endpoint[tally.endpoint_id].append(tally)
     attempts = {id_: sum_up(group) for id_, group in by_endpoint.items()}

@@ -22,7 +22,7 @@ from shop.ids import first_id
 from shop.vocabulary import DeliveryState, EventType
 from shop.webhooks.queries.sales import Sales, read_sales
 from shop.webhooks.queries.search import matches, searchable
-from shop.webhooks.rules.events import value_of
+from shop.webhooks.rules.events import event_value_cents
 
 MAX_PAGE_SIZE = 100
 # How an attempt went, without its headers and bodies.
@@ -76,7 +76,7 @@ class LogRow:
         """The money that the event tells about, negative for a refund; None without an order."""
         if self.order_total_cents is None:
             return None
-        return value_of(self.delivery.event_type, self.order_total_cents)
+        return event_value_cents(self.delivery.event_type, self.order_total_cents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database.counters import SUCCEEDED, AttemptTally, TalliedAttempts, total
+from shop.database.counters import SUCCEEDED, AttemptSummary, AttemptTally, total
 from shop.database.models import Attempt
 from shop.webhooks.rules.time_buckets import Window
 
@@ -49,7 +49,7 @@ class Attempts:
         """How long an answer took on average; None without an answer."""
         return self.answered_ms / self.answered if self.answered else None
 
-    def add(self, tally: TalliedAttempts) -> None:
+    def add(self, tally: AttemptSummary) -> None:
         """Count these, too."""
         if tally.reason == SUCCEEDED:
             self.succeeded += tally.amount
@@ -114,7 +114,7 @@ async def read_health(session: AsyncSession, endpoint_id: str, window: Window) -
 
 async def _read_tallies(
     session: AsyncSession, endpoint_id: str, window: Window
-) -> list[TalliedAttempts]:
+) -> list[AttemptSummary]:
     """One for each slot and reason, added up by the database: a day has 1440 minutes."""
     # By its label: PostgreSQL would not see that two parameters of one value are one expression.
     slot = (col(AttemptTally.minute) // window.slot_minutes * window.slot_minutes).label("slot")
@@ -131,7 +131,7 @@ async def _read_tallies(
         .group_by(text("slot"), AttemptTally.reason)
     )
     found = await session.exec(query)
-    return [TalliedAttempts(endpoint_id, *row) for row in found]
+    return [AttemptSummary(endpoint_id, *row) for row in found]
 
 
 async def newest_answers(
@@ -151,7 +151,7 @@ async def newest_answers(
     return (await session.exec(query)).all()
 
 
-def sum_up(tallies: Iterable[TalliedAttempts]) -> Attempts:
+def sum_up(tallies: Iterable[AttemptSummary]) -> Attempts:
     """All of them together."""
     together = Attempts()
     for tally in tallies:
@@ -159,7 +159,7 @@ def sum_up(tallies: Iterable[TalliedAttempts]) -> Attempts:
     return together
 
 
-def by_slot(tallies: Iterable[TalliedAttempts], window: Window) -> dict[int, Attempts]:
+def by_slot(tallies: Iterable[AttemptSummary], window: Window) -> dict[int, Attempts]:
     """The same for each slot of the window; slots without attempts are left out."""
     slots: dict[int, Attempts] = defaultdict(Attempts)
     for tally in tallies:
@@ -169,9 +169,9 @@ def by_slot(tallies: Iterable[TalliedAttempts], window: Window) -> dict[int, Att
     return dict(slots)
 
 
-def by_reason(tallies: Iterable[TalliedAttempts]) -> list[Failures]:
+def by_reason(tallies: Iterable[AttemptSummary]) -> list[Failures]:
     """What failed, the most frequent reason first."""
-    groups: dict[str, list[TalliedAttempts]] = defaultdict(list)
+    groups: dict[str, list[AttemptSummary]] = defaultdict(list)
     for tally in tallies:
         if tally.reason != SUCCEEDED:
             groups[tally.reason].append(tally)
@@ -179,7 +179,7 @@ def by_reason(tallies: Iterable[TalliedAttempts]) -> list[Failures]:
     return sorted(found, key=lambda failures: (-failures.count, failures.reason))
 
 
-def _failures(reason: str, tallies: Sequence[TalliedAttempts]) -> Failures:
+def _failures(reason: str, tallies: Sequence[AttemptSummary]) -> Failures:
     newest = max(tallies, key=lambda tally: tally.last_at)
     return Failures(
         reason,

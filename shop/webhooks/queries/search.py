@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from shop.database.models import Delivery, Endpoint, Message, Order, end_of
+from shop.database.models import Delivery, Endpoint, Message, Order, id_suffix
 
 # Eight digits are the end of an id as pages show it; as its beginning, they are a minute of time.
 DIGITS = 8
@@ -99,7 +99,7 @@ def _ids_by(kind: str, part: IdPart) -> Iterator[Ids]:
             kind, (ids >= first) & (ids <= f"{first}g")
         )  # g comes after all digits
     if part.may_end:
-        ends = ids.endswith(part.digits) if kind == "ep" else end_of(ids) == part.digits
+        ends = ids.endswith(part.digits) if kind == "ep" else id_suffix(ids) == part.digits
         yield _deliveries_of(kind, ends)
 
 

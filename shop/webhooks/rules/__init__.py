@@ -1,1 +1,1 @@
-"""Pure rules of delivering: no database, no network, no clock and no dice of their own."""
+"""The rules of delivering, as pure functions: no database, network, clock or random source."""

@@ -1,23 +1,23 @@
-"""A circuit breaker: when to leave a failing endpoint alone for a while.
+"""A circuit breaker: holds back the deliveries of an endpoint that keeps failing.
 
-An endpoint that keeps failing is not called for every due delivery, but once in a while, until a
-request succeeds. Hammering a server that is down helps nobody, and other endpoints need the slots.
+While it is open, only a test request goes out every few seconds, until one succeeds. That spares a
+server that is down, and leaves the worker's slots to other endpoints.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-FAILURES_TO_OPEN = 20  # attempts in a row; a single delivery on the demo schedule makes six
+FAILURES_TO_OPEN = 20  # failed attempts in a row; one delivery with the demo schedule makes six
 MIN_PAUSE = timedelta(seconds=5)
 MAX_PAUSE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """``failures``: failed attempts in a row. ``probe_at``: set while the breaker is open.
+    """The state of an endpoint's circuit breaker.
 
-    While it is open, nothing is sent before ``probe_at``. From then on one delivery at a time goes
-    out as a probe, until one succeeds.
+    ``failures``: failed attempts in a row. ``probe_at``: set while the breaker is open. Nothing is
+    sent before ``probe_at``; then one delivery at a time is sent as a probe, until one succeeds.
     """
 
     failures: int = 0
@@ -28,13 +28,16 @@ class CircuitBreaker:
         return CircuitBreaker()
 
     def after_failure(self, now: datetime) -> "CircuitBreaker":
-        """Count a failure: the twentieth opens the breaker, each failed probe doubles the pause."""
+        """Return the breaker after a failed attempt.
+
+        The failure number ``FAILURES_TO_OPEN`` opens it. Each failed probe doubles the pause.
+        """
         failures = self.failures + 1
         if failures < FAILURES_TO_OPEN:
             return CircuitBreaker(failures)
         if self.probe_at and self.probe_at > now:
-            # This request went out before the breaker opened: it tells nothing new.
+            # This request was sent before the breaker opened, so its failure does not count.
             return CircuitBreaker(self.failures, self.probe_at)
-        # Bound the exponent: after a day of probes the number would be astronomical.
+        # Limit the exponent: after a day of probes the pause would overflow.
         pause = MIN_PAUSE * 2 ** min(failures - FAILURES_TO_OPEN, 10)
         return CircuitBreaker(failures, now + min(pause, MAX_PAUSE))

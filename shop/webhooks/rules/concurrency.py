@@ -1,9 +1,8 @@
-"""How many requests an endpoint may have in flight.
+"""The limit of requests that an endpoint may have in flight.
 
-An endpoint that hangs keeps its slots until the deadline, so there must not be many. One that
-responds quickly frees them at once, and more slots mean more deliveries a second. So the limit
-rises by one with each quick success and falls back to the minimum after anything else, much as TCP
-finds out what a network can take.
+An endpoint that hangs occupies its slots until the deadline, so it must have few. One that responds
+quickly needs more slots for more deliveries per second. So the limit rises by one with each quick
+success and falls back to the minimum after anything else, similar to TCP congestion control.
 """
 
 MIN_CONCURRENCY = 20

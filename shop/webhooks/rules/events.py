@@ -1,7 +1,6 @@
-"""What an event looks like on the wire. Pure: ids and times come in, bytes come out.
+"""Events, and their JSON body. Pure: no clock, no ids of its own.
 
-Called by ``webhooks.outbox`` when a message is written. The bytes made here are stored, signed and
-sent as they are; nothing ever serialises them again.
+The bytes made here are stored, signed and sent unchanged; they are never serialized again.
 """
 
 import json
@@ -15,7 +14,7 @@ from shop.vocabulary import EventType
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact worth telling: what happened, when, and to which order.
+    """A fact about an order, or a test event.
 
     ``id``: UUID version 7. ``value_cents``: the amount in integer cents, negative for a refund.
     """
@@ -28,22 +27,22 @@ class Event:
 
     @property
     def message_id(self) -> str:
-        """The ``webhook-id``: the receiver's idempotency key, the same on every attempt."""
+        """The ``webhook-id``: the receiver's idempotency key, the same for every attempt."""
         return f"msg_{self.id.hex}"
 
 
-def value_of(event_type: EventType, order_total_cents: int) -> int:
+def event_value_cents(event_type: EventType, order_total_cents: int) -> int:
     """Return the ``value_cents`` of an event about an order of this total."""
     return -order_total_cents if event_type is EventType.PURCHASE_REFUNDED else order_total_cents
 
 
 def serialize(event: Event) -> bytes:
-    """The body: compact JSON in UTF-8, money as a number in whole currency units."""
+    """Return the body: compact JSON in UTF-8, with the value as a number such as 50.75."""
     document = {
         "event": {
             "id": str(event.id),
             "type": event.type,
-            # Division rounds correctly to the nearest double, whose shortest text is the amount.
+            # Exact: the division gives the nearest double, and its shortest text is the amount.
             "value": event.value_cents / 100,
             **({"order_id": event.order_id} if event.order_id else {}),
         },

@@ -1,4 +1,4 @@
-"""What an endpoint's response means for the delivery: the README's table, as functions."""
+"""The meaning of an endpoint's response for the delivery, as in the README's table."""
 
 import re
 from collections.abc import Mapping
@@ -7,22 +7,22 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
 
-# An endpoint may ask for patience, but not park a delivery for weeks.
+# Limit Retry-After, so that an endpoint cannot postpone deliveries for weeks.
 MAX_RETRY_AFTER_SECONDS = 3600
 _SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _RETRY_AFTER_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 class Outcome(Enum):
-    """What an attempt means for its delivery."""
+    """The result of an attempt for its delivery."""
 
     SUCCEEDED = auto()
     RETRY = auto()
-    GONE = auto()  # the endpoint wants nothing more: give up, and disable it
+    GONE = auto()  # 410: fail the delivery and disable the endpoint
 
 
 def outcome_of(status: int | None) -> Outcome:
-    """Return the outcome of a response's status; ``None`` stands for no response."""
+    """Return the outcome for the status of a response, or for None if there was no response."""
     if status is None:
         return Outcome.RETRY
     if 200 <= status < 300:  # noqa: PLR2004 – RFC 9110, section 15.3: successful
@@ -33,10 +33,10 @@ def outcome_of(status: int | None) -> Outcome:
 def retry_after_seconds(
     status: int | None, headers: Mapping[str, str] | None, *, now: datetime
 ) -> float:
-    """Return how long the endpoint asks us to wait, in seconds, at most an hour; 0 if it does not.
+    """Return the seconds that the endpoint asks to wait: 0 if it does not, at most an hour.
 
-    ``headers``: names in lower case. RFC 9110, section 10.2.3: a number of seconds or a date;
-    anything else is ignored.
+    ``headers``: names in lower case. The value is a number of seconds or a date (RFC 9110, section
+    10.2.3); anything else is ignored.
     """
     if status not in _RETRY_AFTER_STATUSES or not headers:
         return 0
@@ -49,8 +49,8 @@ def _seconds(text: str, now: datetime) -> float:
         return int(text)
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the latter for a year such as 99999999999
+    except (ValueError, OverflowError):  # OverflowError: a year such as 99999999999
         return 0
-    # A date without a zone is meant in UTC.
+    # A date without a time zone is in UTC.
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - now).total_seconds()

@@ -1,16 +1,16 @@
-"""When a failed delivery is tried again. Pure rules: no clock, no dice, no database.
+"""The retry schedule. Pure: no clock, no random source, no database.
 
-The schedule comes from ``SHOP_RETRY_SCHEDULE``.
+The setting is ``SHOP_RETRY_SCHEDULE``.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-JITTER = 0.2  # each delay is stretched or shortened by up to this share
+JITTER = 0.2  # maximum share by which a delay is made longer or shorter
 MAX_DELAY_SECONDS = 7 * 24 * 3600
 
 NAMED_SCHEDULES = {
-    # Quick enough to watch on a stage: all six attempts within about a minute.
+    # Short enough to watch in a demo: all six attempts within about a minute.
     "demo": (0, 2, 4, 8, 15, 30),
     # Ten attempts over about three days, as real senders do.
     "standard": (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400),
@@ -19,10 +19,10 @@ NAMED_SCHEDULES = {
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long a delivery waits for its next attempt, and why so long; all in seconds.
+    """The delay before an attempt and its parts, all in seconds.
 
-    ``schedule``: what the schedule says. ``jitter``: how much chance adds to it or, when negative,
-    takes away. ``retry_after``: how long the endpoint asked us to wait; 0 when it did not.
+    ``schedule``: the delay in the schedule. ``jitter``: a random amount to add, possibly negative.
+    ``retry_after``: the delay that the endpoint asked for, or 0.
     """
 
     schedule: float
@@ -31,7 +31,7 @@ class Delay:
 
     @property
     def seconds(self) -> float:
-        """What is waited: an endpoint can ask for more patience, never for less."""
+        """The whole delay. ``retry_after`` can make it longer, never shorter."""
         return max(self.schedule + self.jitter, self.retry_after)
 
 
@@ -43,9 +43,9 @@ class RetrySchedule:
 
     @classmethod
     def parse(cls, text: str) -> "RetrySchedule":
-        """Read ``"demo"``, ``"standard"`` or a list of seconds such as ``"0, 5, 60"``.
+        """Return the schedule for ``demo``, ``standard`` or a list of seconds such as ``0, 5, 60``.
 
-        Raises ``ValueError`` that says what is wrong.
+        Raise ``ValueError`` with the reason if the text is neither.
         """
         if text in NAMED_SCHEDULES:
             return cls(NAMED_SCHEDULES[text])
@@ -54,16 +54,16 @@ class RetrySchedule:
         except ValueError:
             names = " or ".join(NAMED_SCHEDULES)
             raise ValueError(f"expected {names}, or seconds separated by commas") from None
-        # The comparison is written so that NaN, too, falls out.
+        # This comparison is also false for NaN.
         if not all(0 <= delay <= MAX_DELAY_SECONDS for delay in delays):
             raise ValueError(f"each delay must be from 0 to {MAX_DELAY_SECONDS} seconds")
         return cls(delays)
 
     def delay_before(self, attempt_number: int, random: Callable[[], float]) -> Delay | None:
-        """The wait before this attempt (the first is 1), or None when none is left.
+        """Return the delay before this attempt (the first is 1), or None if none is left.
 
         ``random``: returns a number from 0 up to 1, as ``random.random`` does. Without jitter,
-        everything that failed together would come back together, again and again.
+        deliveries that failed together would all be retried together.
         """
         if attempt_number > len(self.delays):
             return None
@@ -71,5 +71,5 @@ class RetrySchedule:
         return Delay(scheduled, jitter=scheduled * JITTER * (2 * random() - 1))
 
     def delays_after(self, attempt_number: int) -> tuple[float, ...]:
-        """What the schedule still has in store when that many attempts were made."""
+        """Return the delays that are left after this number of attempts."""
         return self.delays[attempt_number:]

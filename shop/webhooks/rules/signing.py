@@ -1,7 +1,8 @@
-"""Signs a message twice over: Standard Webhooks headers and a bearer token. Pure, no clock.
+"""Signs a request in two ways: Standard Webhooks headers and a bearer token. Pure: no clock.
 
-Every attempt is signed anew, since the timestamp is the attempt's. The receiving side is written
-apart, in ``subscriber_app.receiving.verification``; known answers for both are in ``tests/data``.
+Every attempt is signed again, because the timestamp is the attempt's. Verification is written
+independently, in ``subscriber_app.receiving.verification``; test vectors for both are in
+``tests/data``.
 """
 
 import base64
@@ -20,7 +21,7 @@ TOKEN_LIFETIME_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class SignedContent:
-    """What a signature covers. ``body``: raw request bytes, never re-serialized."""
+    """The content that a signature covers. ``body``: raw request bytes, never re-serialized."""
 
     message_id: str
     timestamp: int  # unix seconds of this attempt
@@ -29,27 +30,27 @@ class SignedContent:
 
 @dataclass(frozen=True, slots=True)
 class LiveSecret:
-    """A secret that signs. ``id``: its public name. ``secret``: ``whsec_…``."""
+    """A secret that signs. ``id``: its public id. ``secret``: ``whsec_…``."""
 
     id: str
     secret: str
 
 
 def generate_secret() -> str:
-    """A new secret: ``whsec_`` and 32 random bytes in base64."""
+    """Return a new secret: ``whsec_`` and 32 random bytes in base64."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def signing_headers(
     content: SignedContent, live_secrets: Sequence[LiveSecret], *, issuer: str, audience: str
 ) -> dict[str, str]:
-    """The four headers that let the receiver check origin, age and integrity.
+    """Return the four headers with which the receiver verifies origin, age and integrity.
 
-    ``live_secrets``: newest first, at least one. Each makes a signature.
-    ``issuer``: the shop's public URL. ``audience``: the endpoint's URL.
+    ``live_secrets``: newest first, at least one; each adds a signature. ``issuer``: the shop's
+    public URL. ``audience``: the endpoint's URL.
     """
-    # A token carries one signature only. The oldest secret makes it, so that a receiver of the
-    # token has the whole grace period to add the new secret.
+    # A token has only one signature. The oldest secret signs it, so that a receiver that verifies
+    # the token has the whole grace period to add the new secret.
     oldest = live_secrets[-1]
     token = bearer_token(content, oldest.secret, issuer=issuer, audience=audience, key_id=oldest.id)
     return {
@@ -61,9 +62,9 @@ def signing_headers(
 
 
 def signature(content: SignedContent, secret: str) -> str:
-    """``v1,<base64>``: HMAC-SHA256 over ``id.timestamp.body`` (Standard Webhooks, "Signature").
+    """Return ``v1,<base64>``: HMAC-SHA256 of ``id.timestamp.body``, as in Standard Webhooks.
 
-    Raises ``ValueError`` when the secret is not base64.
+    Raise ``ValueError`` if the secret is not base64.
     """
     signed = f"{content.message_id}.{content.timestamp}.".encode() + content.body
     return "v1," + base64.b64encode(_hmac_sha256(secret, signed)).decode()
@@ -72,11 +73,11 @@ def signature(content: SignedContent, secret: str) -> str:
 def bearer_token(
     content: SignedContent, secret: str, *, issuer: str, audience: str, key_id: str | None = None
 ) -> str:
-    """A JSON Web Token (RFC 7519, compact, HS256) that is bound to this very request.
+    """Return a JSON Web Token (RFC 7519, compact, HS256) that is valid only for this request.
 
-    ``payload_hash`` ties it to the body, ``jti`` to the message, ``aud`` to the endpoint, ``iat``
-    to the attempt: stolen, it opens nothing else. ``key_id``: the public name of the secret, sent
-    as ``kid``: a hint for the receiver.
+    ``payload_hash`` binds it to the body, ``jti`` to the message, ``aud`` to the endpoint, ``iat``
+    to the attempt, so a stolen token is useless for another request. ``key_id``: the secret's
+    public id, sent as ``kid``, a hint for the receiver.
     """
     header = {"alg": "HS256", "typ": "webhook+jwt", **({"kid": key_id} if key_id else {})}
     claims = {
@@ -99,7 +100,7 @@ def _key(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:
-        # Without the cause: its message could quote parts of the secret.
+        # Suppress the cause: its message could quote parts of the secret.
         raise ValueError("the secret is not valid base64") from None
 
 
@@ -111,5 +112,5 @@ _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 def _base64url(raw: bytes) -> str:
-    """Base64url without padding (RFC 7515, section 2)."""
+    """Return base64url without padding (RFC 7515, section 2)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

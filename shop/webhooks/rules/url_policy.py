@@ -1,8 +1,8 @@
-"""Decides which URLs may be registered. Pure: looks at the text only, resolves no name.
+"""Decides which URLs may be registered. Pure: checks only the text and resolves no names.
 
-A sender that posts wherever it is told is a door into its own network (server-side request
-forgery), so everything is refused that is not plainly a public address or, under the ``local``
-policy, a program on this machine.
+A sender that posts to any URL lets attackers reach its internal network (server-side request
+forgery). So all URLs are refused except public addresses and, with the policy ``local``, programs
+on this machine.
 """
 
 import re
@@ -12,12 +12,12 @@ from typing import Literal
 
 from shop.webhooks.rules.urls import UrlRefused, parse_url
 
-MIN_LOOPBACK_PORT = 1024  # below live mail, DNS, SSH …: never a learner's receiver
+MIN_LOOPBACK_PORT = 1024  # lower ports are for system services such as SSH, DNS and mail
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# An explicit list, since ``is_global`` calls multicast, NAT64 and cloud-internal addresses global.
+# An explicit list: ``is_global`` is true for multicast, NAT64 and cloud-internal addresses.
 # Source: IANA special-purpose address registries.
 _CLOSED_IPV4 = (
     IPv4Network("0.0.0.0/8"),  # this network
@@ -37,7 +37,7 @@ _CLOSED_IPV4 = (
     IPv4Network("224.0.0.0/4"),  # multicast
     IPv4Network("240.0.0.0/4"),  # reserved, broadcast
 )
-# For IPv6 the other way round: only global unicast is open, less its special blocks.
+# For IPv6, only global unicast is allowed, without its special blocks.
 _OPEN_IPV6 = IPv6Network("2000::/3")
 _CLOSED_IPV6 = (
     IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
@@ -55,16 +55,16 @@ _INTERNAL_SUFFIXES = (".internal", ".local", ".localhost", ".localdomain", ".lan
 
 @dataclass(frozen=True, slots=True)
 class UrlPolicy:
-    """What ``SHOP_ENDPOINT_POLICY`` and ``SHOP_ALLOWED_NETWORKS`` allow.
+    """The policy of ``SHOP_ENDPOINT_POLICY`` and ``SHOP_ALLOWED_NETWORKS``.
 
-    ``own_ports``: the shop's own ports on this machine, which no webhook may call. ``own_places``:
-    host and port of every other address by which the shop is called, in lower case.
+    ``own_ports``: the shop's ports on this machine, which webhooks must not call.
+    ``own_addresses``: host, in lower case, and port of all other addresses of the shop.
     """
 
     name: Literal["local", "public"] = "local"
     allowed_networks: tuple[Network, ...] = ()
     own_ports: tuple[int, ...] = ()
-    own_places: tuple[tuple[str, int], ...] = ()
+    own_addresses: tuple[tuple[str, int], ...] = ()
 
     def check(self, url: str) -> None:
         """Raise ``UrlRefused`` unless webhooks may be sent to this URL."""
@@ -82,7 +82,7 @@ class UrlPolicy:
             _check_name(name)
 
     def check_address(self, address: Address, port: int) -> None:
-        """Raise ``UrlRefused`` unless a connection to this very address and port is allowed."""
+        """Raise ``UrlRefused`` unless a connection to this address and port is allowed."""
         self._refuse_own(str(address), port)
         if _inside(address, _LOOPBACK):
             self._check_loopback(address, port)
@@ -91,7 +91,7 @@ class UrlPolicy:
             raise UrlRefused(f"{address} is not a public address", setting=setting)
 
     def _refuse_own(self, host: str, port: int) -> None:
-        if (host, port) in self.own_places:
+        if (host, port) in self.own_addresses:
             raise UrlRefused(_OWN_ADDRESS)
 
     def _check_loopback(self, address: Address, port: int) -> None:
@@ -109,7 +109,7 @@ class UrlPolicy:
 
 
 def is_public(address: Address) -> bool:
-    """Whether this address belongs to the public internet."""
+    """Return whether this address belongs to the public internet."""
     if isinstance(address, IPv4Address):
         return not _inside(address, _CLOSED_IPV4)
     return address in _OPEN_IPV6 and not _inside(address, _CLOSED_IPV6)
@@ -120,14 +120,17 @@ def _inside(address: Address, networks: tuple[Network, ...]) -> bool:
 
 
 def _literal_address(host: str) -> Address | None:
-    """Return the address that is spelled out in the host, or None when the host is a name."""
+    """Return the IP address that the host is, or None if the host is a name.
+
+    Raise ``UrlRefused`` for an unusual form of an address.
+    """
     last_label = host.removesuffix(".").rpartition(".")[2]
     if ":" not in host and not _LOOKS_NUMERIC.fullmatch(last_label):
         return None
     try:
         return ip_address(host)
     except ValueError:
-        # 0x7f.1, 2130706433, 017700000001: many resolvers read these as addresses.
+        # Many resolvers accept 0x7f.1, 2130706433 or 017700000001 as addresses.
         raise UrlRefused(f"{host} is not an IP address in its plain form") from None
 
 

@@ -1,7 +1,7 @@
-"""Split a webhook URL into what a request needs, and leave every byte of path and query. Pure.
+"""Splits a webhook URL into the parts of a request, without changing path and query. Pure.
 
-The policy, the registry and the HTTP client all split URLs here: two parsers that disagree about
-where the host ends would be a way around the policy.
+The policy, the registry and the HTTP client all use this parser. If two parsers disagreed about
+where the host ends, a URL could bypass the policy.
 """
 
 import re
@@ -18,7 +18,7 @@ _AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([0-9]+))?", re.ASCI
 
 
 class UrlRefused(Exception):  # noqa: N818 – the name says what happened
-    """The shop does not send to a URL; the message is a reason that a person understands.
+    """The shop does not send to this URL. The message is the reason, for people.
 
     ``setting``: the environment variable, with its value, that would allow the URL.
     """
@@ -31,9 +31,9 @@ class UrlRefused(Exception):  # noqa: N818 – the name says what happened
 class WebhookUrl:
     """The parts of a URL.
 
-    ``scheme``: ``http`` or ``https``. ``host``: in lower case, an IPv6 address in its short form
-    and without brackets; a dot at its end is kept. ``port``: 1 to 65535. ``target``: path and query
-    as they stand on the request line, byte for byte as registered.
+    ``scheme``: ``http`` or ``https``. ``host``: in lower case, with a trailing dot if it has one;
+    an IPv6 address is in its short form and without brackets. ``port``: 1 to 65535. ``target``:
+    path and query for the request line, byte for byte as registered.
     """
 
     scheme: str
@@ -56,7 +56,7 @@ class WebhookUrl:
 
 
 def parse_url(url: str) -> WebhookUrl:
-    """Split an absolute URL. Raise ``UrlRefused`` if no request can be made of it."""
+    """Return the parts of an absolute URL. Raise ``UrlRefused`` if it cannot be requested."""
     _check_characters(url)
     parts = _URL.fullmatch(url)
     if parts is None:
@@ -74,7 +74,7 @@ def parse_url(url: str) -> WebhookUrl:
 def _check_characters(url: str) -> None:
     if len(url) > MAX_URL_LENGTH:
         raise UrlRefused(f"the URL is longer than {MAX_URL_LENGTH} characters")
-    # Parsers disagree about these, and what one skips another one follows.
+    # URL parsers disagree about these characters: some ignore them, others do not.
     if any(character <= " " or character == "\x7f" for character in url):
         raise UrlRefused("the URL contains white space or control characters")
     if not url.isascii():
@@ -96,7 +96,7 @@ def _split_authority(authority: str) -> tuple[str, int | None]:
     host = name.lower() if bracketed is None else _ipv6(bracketed)
     if not host:
         raise UrlRefused("the URL has no host")
-    if _ADDRESS_WITH_DOT.fullmatch(host):  # would be looked up as a name, and never found
+    if _ADDRESS_WITH_DOT.fullmatch(host):  # would be resolved as a name, which always fails
         raise UrlRefused(f"{host} is an IP address with a dot at its end; write it without")
     return host, port
 

@@ -16,7 +16,7 @@ from shop.config import Settings
 from shop.database.counters import merge_tallies
 from shop.database.models import Delivery, Message, Order
 from shop.database.transactions import Database
-from shop.orders.fulfilment import NotPossible, refund, ship
+from shop.orders.fulfilment import InvalidOrderState, refund, ship
 from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState
 from shop.webhooks import manual_actions
@@ -27,7 +27,7 @@ from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.endpoints.secrets import MAX_LIVE_SECRETS, list_live, rotate
 from shop.webhooks.engine.claiming import claim_due, lock_endpoints_in_play
 from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, read_stats
-from shop.webhooks.recovery import Recovery, Span, recover, resend_undelivered
+from shop.webhooks.recovery import Recovery, RecoveryRange, recover, resend_undelivered
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from shop.webhooks.rules.url_policy import UrlPolicy
 
@@ -97,7 +97,7 @@ class Shops:
         async with machine.reading() as session:
             endpoint = await registry.find(session, endpoint_id)
         assert endpoint
-        span = Span.of(endpoint, endpoint.created_at, retention=None, now=now())
+        span = RecoveryRange.of(endpoint, endpoint.created_at, retention=None, now=now())
         return await recover(machine, endpoint, span, clock=now)
 
     async def cancel(self, delivery_id: str) -> None:
@@ -140,7 +140,7 @@ async def test_an_order_shipped_and_refunded_by_many_at_once_is_so_once(shops: S
         try:
             async with shops.machine().writing() as session:
                 await action(session, order_id, now=now())
-        except NotPossible:
+        except InvalidOrderState:
             return "refused"
         return str(action.__name__)
 

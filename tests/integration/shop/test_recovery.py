@@ -17,13 +17,19 @@ from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
-from shop.webhooks import steps
+from shop.webhooks import batches
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint, finish_deletions
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
 from shop.webhooks.queries.deliveries import DeliveryFilter
-from shop.webhooks.recovery import Recovery, Span, count_recoverable, recover, resend_undelivered
+from shop.webhooks.recovery import (
+    Recovery,
+    RecoveryRange,
+    count_recoverable,
+    recover,
+    resend_undelivered,
+)
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.browsing import Shop, order, register, state
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
@@ -33,7 +39,7 @@ from tests.waiting import PATIENCE_SECONDS, eventually
 
 URL = "http://127.0.0.1:9001/hook"
 LONG_AGO = {"since": "2020-01-01T00:00:00Z"}
-STEP = 5
+BATCH_ROWS = 5
 KEPT = timedelta(days=30)
 
 
@@ -116,11 +122,13 @@ class World:
 
     async def _span(
         self, endpoint_id: str, since: datetime | None, retention: timedelta | None
-    ) -> tuple[Endpoint, Span]:
+    ) -> tuple[Endpoint, RecoveryRange]:
         async with self.database.reading() as session:
             endpoint = await session.get_one(Endpoint, endpoint_id)
         beginning = since or datetime(2020, 1, 1, tzinfo=UTC)
-        return endpoint, Span.of(endpoint, beginning, retention=retention, now=self.clock.now)
+        return endpoint, RecoveryRange.of(
+            endpoint, beginning, retention=retention, now=self.clock.now
+        )
 
     def now(self) -> datetime:
         return self.clock.now
@@ -154,9 +162,9 @@ def world(database: Database, clock: Clock, encryption: Encryption) -> World:
 
 
 @pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "MAX_STEP_ROWS", STEP)
-    monkeypatch.setattr(steps, "MAX_PAGE_ROWS", 3 * STEP)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MAX_BATCH_ROWS", BATCH_ROWS)
+    monkeypatch.setattr(batches, "MAX_PAGE_ROWS", 3 * BATCH_ROWS)
 
 
 async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was_disabled(
@@ -303,44 +311,44 @@ async def test_what_a_paused_endpoint_missed_is_created_and_waits(
     assert await engine.is_anything_due()
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 async def test_a_recovery_that_broke_off_while_creating_is_finished_by_the_next_one(
     world: World,
 ) -> None:
-    endpoint_id = await world.registered_and_missed(4 * STEP)
+    endpoint_id = await world.registered_and_missed(4 * BATCH_ROWS)
 
     with pytest.raises(BrokenOff):
         await world.recover(endpoint_id, clock=world.breaking_off_after(1))
-    assert await world.pending() == STEP
+    assert await world.pending() == BATCH_ROWS
     again = await world.recover(endpoint_id)
 
-    assert again == Recovery(resent=STEP, created=3 * STEP)
+    assert again == Recovery(resent=BATCH_ROWS, created=3 * BATCH_ROWS)
     deliveries = await world.deliveries()
-    assert len({each.message_id for each in deliveries}) == len(deliveries) == 4 * STEP
+    assert len({each.message_id for each in deliveries}) == len(deliveries) == 4 * BATCH_ROWS
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 async def test_a_recovery_that_broke_off_while_resending_is_finished_by_the_next_one(
     world: World,
 ) -> None:
-    endpoint_id = await world.registered_with_cancelled(4 * STEP)
+    endpoint_id = await world.registered_with_cancelled(4 * BATCH_ROWS)
 
     with pytest.raises(BrokenOff):
         await world.recover(endpoint_id, clock=world.breaking_off_after(2))
-    assert await world.pending() == 2 * STEP
+    assert await world.pending() == 2 * BATCH_ROWS
     await world.recover(endpoint_id)
 
-    assert await world.pending() == 4 * STEP
+    assert await world.pending() == 4 * BATCH_ROWS
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 async def test_a_recovery_ends_when_its_endpoint_is_disabled_meanwhile(world: World) -> None:
-    endpoint_id = await world.registered_and_missed(4 * STEP)
+    endpoint_id = await world.registered_and_missed(4 * BATCH_ROWS)
     async with world.database.reading() as session:
         before = await session.get_one(Endpoint, endpoint_id)
     await world.disable(endpoint_id)
 
-    span = Span.of(before, before.created_at, retention=None, now=world.now())
+    span = RecoveryRange.of(before, before.created_at, retention=None, now=world.now())
     recovery = await recover(world.database, before, span, clock=world.now)
 
     assert recovery.count == await world.pending() == 0
@@ -386,12 +394,12 @@ LARGE_CHANGES = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 @LARGE_CHANGES
 async def test_orders_are_placed_between_the_steps_of_a_large_change(
     change: Any, prepare: Any, world: World
 ) -> None:
-    endpoint_id = await prepare(world, 40 * STEP)
+    endpoint_id = await prepare(world, 40 * BATCH_ROWS)
 
     changing = asyncio.create_task(change(world, endpoint_id, world.now))
     placed = 0
@@ -403,12 +411,12 @@ async def test_orders_are_placed_between_the_steps_of_a_large_change(
     assert placed >= 5
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 @LARGE_CHANGES
 async def test_no_transaction_of_a_large_change_is_larger_than_a_step(
     change: Any, prepare: Any, world: World
 ) -> None:
-    endpoint_id = await prepare(world, 7 * STEP - 1)
+    endpoint_id = await prepare(world, 7 * BATCH_ROWS - 1)
     transactions = 0
 
     def read_clock() -> datetime:
@@ -442,13 +450,13 @@ async def test_a_large_change_is_announced_once_and_not_row_by_row(
     assert changes == {Change.everything()}
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 async def test_nothing_is_sent_to_a_deleted_endpoint_whose_deliveries_are_not_all_cancelled_yet(
     world: World, engine: Engine, receiver: Receiver
 ) -> None:
     endpoint_id = await half_deleted(world, receiver.url)
 
-    assert await world.pending() == 2 * STEP
+    assert await world.pending() == 2 * BATCH_ROWS
     await engine.deliver(limit=100)
 
     assert receiver.requests == []
@@ -456,20 +464,20 @@ async def test_nothing_is_sent_to_a_deleted_endpoint_whose_deliveries_are_not_al
         assert await registry.find(session, endpoint_id) is None
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 async def test_a_deletion_that_broke_off_is_finished(world: World) -> None:
     await half_deleted(world, URL)
     await world.register(url="http://127.0.0.1:9002/other")
     await world.buy()
 
-    assert await finish_deletions(world.database, clock=world.now) == 2 * STEP
+    assert await finish_deletions(world.database, clock=world.now) == 2 * BATCH_ROWS
     assert await finish_deletions(world.database, clock=world.now) == 0
 
     [other] = await world.deliveries(in_state=DeliveryState.PENDING)
     assert other.endpoint_id != (await world.deliveries())[0].endpoint_id
 
 
-@pytest.mark.usefixtures("small_steps")
+@pytest.mark.usefixtures("small_batches")
 async def test_a_worker_finishes_a_deletion_that_broke_off(
     world: World, start_worker: StartWorker
 ) -> None:
@@ -487,7 +495,7 @@ async def half_deleted(
     world: World, url: str, *, status: EndpointStatus = EndpointStatus.ACTIVE
 ) -> str:
     """An endpoint whose deletion broke off after two of four steps."""
-    endpoint_id = await world.registered_with_pending(4 * STEP, url=url)
+    endpoint_id = await world.registered_with_pending(4 * BATCH_ROWS, url=url)
     await world.change(endpoint_id, status=status)
     with pytest.raises(BrokenOff):
         await delete(world, endpoint_id, world.breaking_off_after(3))  # the first one marks it

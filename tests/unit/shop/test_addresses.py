@@ -57,7 +57,10 @@ def test_both_spellings_of_a_file_of_sqlite_are_understood(scheme: str, tmp_path
         ("postgresql://db/hookshop?sslmode=allow&sslmode=require", "must not have ssl twice"),
         ("postgresql://db/hookshop?sslrootcert=/ca.pem", "set PGSSLROOTCERT instead"),
         (f"postgresql://db/hookshop?{SECRET}=1", "has an unknown option"),
-        ("postgresql://db/hookshop?prepared_statement_cache_size=x", "has options that do not fit"),
+        (
+            "postgresql://db/hookshop?prepared_statement_cache_size=x",
+            "has options that contradict each other",
+        ),
         ("postgresql://db/hook%00shop", "must not contain %00"),
         ("sqlite+aiosqlite://", "must name an SQLite file"),
         ("sqlite://", "must name an SQLite file"),

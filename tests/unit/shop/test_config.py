@@ -64,4 +64,4 @@ def test_the_shop_knows_the_addresses_by_which_it_is_called(
 
     policy = load_settings().url_policy
 
-    assert policy.own_places == (("127.0.0.1", 8000), ("shop.example.com", 443))
+    assert policy.own_addresses == (("127.0.0.1", 8000), ("shop.example.com", 443))

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shop.database.counters import SUCCEEDED, TalliedAttempts
+from shop.database.counters import SUCCEEDED, AttemptSummary
 from shop.webhooks.queries.endpoint_health import (
     SAMPLE,
     by_reason,
@@ -18,9 +18,9 @@ NOW = datetime(2026, 11, 24, 10, 14, tzinfo=UTC)
 
 def tally(
     reason: str, amount: int, total_ms: int = 0, *, minutes_ago: int = 0, endpoint_id: str = "ep_1"
-) -> TalliedAttempts:
+) -> AttemptSummary:
     at = NOW - timedelta(minutes=minutes_ago)
-    return TalliedAttempts(
+    return AttemptSummary(
         endpoint_id=endpoint_id,
         minute=minute_of(at),
         reason=reason,

@@ -99,10 +99,10 @@ def test_nothing_is_to_come_once_it_is_over() -> None:
 
 
 def test_a_try_by_hand_after_the_last_one_of_the_schedule_is_the_only_one_to_come() -> None:
-    by_hand = delivery(attempt_count=4, next_attempt_at=at(60), next_trigger=Trigger.MANUAL)
+    is_manual = delivery(attempt_count=4, next_attempt_at=at(60), next_trigger=Trigger.MANUAL)
     made = [attempt(number) for number in range(1, 5)]
 
-    steps = build_timeline(by_hand, made, SCHEDULE)
+    steps = build_timeline(is_manual, made, SCHEDULE)
 
     assert plan(steps)[4:] == [(5, "next", at(60))]
     assert [part.kind for part in steps[4].wait.parts] == ["by-hand"]

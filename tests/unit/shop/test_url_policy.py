@@ -76,7 +76,7 @@ def test_the_shop_sends_nothing_to_itself(url: str) -> None:
 def test_nor_does_it_by_any_other_name_of_its_own(url: str) -> None:
     policy = UrlPolicy(
         allowed_networks=(ip_network("192.168.1.0/24"),),
-        own_places=(("shop.example.com", 443), ("192.168.1.5", 8000)),
+        own_addresses=(("shop.example.com", 443), ("192.168.1.5", 8000)),
     )
 
     with pytest.raises(UrlRefused, match="own address"):

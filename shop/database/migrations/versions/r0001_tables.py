@@ -15,7 +15,7 @@ LAST_DIGITS = sa.text("substr(id, 29)")
 
 
 def upgrade() -> None:
-    """Each table with its indexes, those that others point at first."""
+    """Create all tables with their indexes, referenced tables first."""
     _create_orders()
     _create_endpoints()
     _create_messages()

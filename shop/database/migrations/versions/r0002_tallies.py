@@ -1,4 +1,4 @@
-"""Counts that the database keeps itself (see ``counters``), of what is there already, too."""
+"""Counter tables (see ``shop.database.counters``), and the triggers that update them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Tables first, then what they hold now, then the triggers that keep them up to date."""
+    """Create the tables, count the existing rows, then create the triggers."""
     _create_tables()
     is_sqlite = op.get_context().dialect.name == "sqlite"
     minute_of = "strftime('%s', {}) / 60" if is_sqlite else "floor(extract(epoch FROM {}) / 60)"
@@ -95,7 +95,7 @@ COUNT_WHAT_IS_THERE = (
     """,
 )
 
-# strftime('%s', …): seconds since 1970; divided by a whole number, the result is a whole one.
+# strftime('%s', …) returns seconds since 1970; dividing them by an integer is integer division.
 SQLITE_TRIGGERS = (
     """
     CREATE TRIGGER tally_order_added AFTER INSERT ON shop_order BEGIN
@@ -145,7 +145,7 @@ SQLITE_TRIGGERS = (
     """,
 )
 
-# Called once for each statement, however many rows it has written: ``added``, ``removed``.
+# Run once for each statement, with all its rows in ``added`` and ``removed``.
 POSTGRESQL_TRIGGERS = (
     """
     CREATE FUNCTION minute_of(moment timestamptz) RETURNS integer LANGUAGE sql IMMUTABLE

@@ -1,4 +1,4 @@
-"""Attempts of all time by outcome and duration, for counters that only rise; and what is pruned."""
+"""All attempts by outcome and duration, for metrics; a trigger that counts deleted deliveries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ NO_BOUND_MS = 1_000_000_000
 
 
 def upgrade() -> None:
-    """The table, what it would hold by now, then the triggers that keep it up to date."""
+    """Create the table, count the existing rows, then create the triggers."""
     op.create_table(
         "attempt_total",
         sa.Column("endpoint_id", ID, nullable=False),
@@ -45,7 +45,7 @@ def _up_to(row: str) -> str:
     return f"CASE {cases} ELSE {NO_BOUND_MS} END"
 
 
-# All statements are made of names and numbers of our own.
+# The statements contain only names and numbers from this module.
 COUNT_WHAT_IS_THERE = f"""
     INSERT INTO attempt_total (endpoint_id, outcome, up_to_ms, writer, amount, total_ms)
         SELECT endpoint_id, {_outcome("")}, {_up_to("")}, 0, count(*), sum(duration_ms)

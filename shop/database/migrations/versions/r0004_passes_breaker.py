@@ -8,7 +8,7 @@ down_revision = "r0003"
 
 
 def upgrade() -> None:
-    """Add the column. Programs of the version before, which do not know it, still write rows."""
+    """Add the column with a default, because programs of the previous version still write rows."""
     op.add_column(
         "delivery",
         sa.Column("passes_breaker", sa.Boolean(), nullable=False, server_default=sa.false()),

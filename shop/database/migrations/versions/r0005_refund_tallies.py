@@ -1,4 +1,4 @@
-"""Refunds by minute, counted by the database like orders (see ``shop.database.counters``)."""
+"""Refunds by minute, counted by triggers like orders (see ``shop.database.counters``)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "r0004"
 
 
 def upgrade() -> None:
-    """Create the table and the index, count the refunds there are, then add the triggers."""
+    """Create the table and the index, count the existing refunds, then create the triggers."""
     op.create_table(
         "refund_tally",
         sa.Column("minute", sa.Integer(), nullable=False),
@@ -49,7 +49,7 @@ _SQLITE_COUNT = """
                 amount = amount + 1, total_cents = total_cents + excluded.total_cents;
 """
 
-# An order may also be written with its refund in one statement, as imports do.
+# An import may insert an order that is already refunded, so inserts count too.
 SQLITE_TRIGGERS = (
     f"""
     CREATE TRIGGER tally_refund_added AFTER INSERT ON shop_order
@@ -63,7 +63,7 @@ SQLITE_TRIGGERS = (
 
 
 def _postgresql_count(name: str, refunds: str) -> str:
-    """``refunds``: FROM and WHERE clause that select the newly refunded orders as ``added``."""
+    """Return the trigger function. ``refunds``: FROM and WHERE for the refunds, as ``added``."""
     return f"""
     CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         INSERT INTO refund_tally AS tally (minute, writer, amount, total_cents)

@@ -1,4 +1,4 @@
-"""One key for all spellings of a webhook URL, so that a receiver is registered once."""
+"""One key for all spellings of a webhook URL, so that a receiver can be registered only once."""
 
 import re
 from ipaddress import IPv6Address
@@ -19,7 +19,7 @@ ADDRESS_WITH_DOT = re.compile(r"[0-9.]*\.", re.ASCII)
 
 
 def upgrade() -> None:
-    """Add the column; give the first endpoint with each key that key, and the later ones none."""
+    """Add the column. Of endpoints with the same key, only the first one gets it."""
     op.add_column("endpoint", sa.Column("url_key", sa.String(), nullable=True))
     op.drop_index("one_live_endpoint_per_url", "endpoint")
     connection = op.get_bind()
@@ -49,7 +49,7 @@ def upgrade() -> None:
 
 
 def url_key(webhook_url: str) -> str | None:
-    """Return the key; None for a URL that this version can no longer send to."""
+    """Return the key, or None for a URL to which this version can no longer send."""
     parts = URL.fullmatch(webhook_url)
     if parts is None:
         return None

@@ -1,4 +1,4 @@
-"""Attempts that use up no step of the schedule, failures that count once, and Retry-After."""
+"""Columns for reconnects, for counting a failed delivery only once, and for ``Retry-After``."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "r0006"
 
 
 def upgrade() -> None:
-    """Add the columns. Programs of the version before, which do not know them, still write rows."""
+    """Add the columns with defaults: programs of the previous version still write rows."""
     op.add_column(
         "delivery",
         sa.Column("reconnect_count", sa.Integer(), nullable=False, server_default="0"),
