@@ -18,7 +18,7 @@ E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses
 # One server for all of them, on which each test has a database of its own. What is marked
 # one_database is left out. QUICKLY=1 also leaves out what runs real processes.
 POSTGRES_TESTS = $(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto
-POSTGRES_PROCESSES = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e/test_story.py; e2e=$$?; \
+POSTGRES_PROCESSES = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e/test_trace.py; e2e=$$?; \
 	$(FAULT_TESTS) -m "not long" --numprocesses 2 --dist loadfile && exit $$((parts + e2e))
 
 .PHONY: help

@@ -9,7 +9,7 @@ from hookshop.webkit.starting import check_listening, exit_on_setup_error, map_s
 from subscriber_app.app import create_app
 from subscriber_app.config import load_settings
 from subscriber_app.database.transactions import Database
-from subscriber_app.lab.connection_reset import HangUpProtocol
+from subscriber_app.lab.connection_reset import ConnectionResetProtocol
 from subscriber_app.vocabulary import LOG_FIELDS
 
 
@@ -22,7 +22,7 @@ def main() -> None:
             check_listening(settings)
             asyncio.run(prepare(Database(settings.resolved_database_url)))
             app = create_app(settings)
-    serve(app, settings, http=HangUpProtocol)
+    serve(app, settings, http=ConnectionResetProtocol)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Wires the subscriber's web application together; nothing else knows all its parts.
+"""Builds the subscriber's web application from its parts.
 
-``python -m subscriber_app`` serves it; tests build it with settings and a clock of their own.
+``python -m subscriber_app`` serves it. Tests pass their own settings and clock.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
-    """Build the application; connections are opened when it starts and closed when it stops."""
+    """Build the application. It opens connections when it starts and closes them when it stops."""
     database = Database(settings.resolved_database_url)
     feed = LocalChangeFeed()
     faults = Faults(database, feed)
@@ -52,9 +52,9 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         now=now,
     )
     shop = ShopClient(settings.shop_url, token=settings.shop_token)
-    sales = ShopTotalsPoller(shop, database, feed)
+    shop_totals = ShopTotalsPoller(shop, database, feed)
     subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
-    storyteller = TraceBuilder(database, shop, webhook_url=settings.webhook_url, now=now)
+    trace_builder = TraceBuilder(database, shop, webhook_url=settings.webhook_url, now=now)
 
     receipt_views = ReceiptViews()
 
@@ -64,12 +64,12 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         await faults.load()
         await defences.load()
         try:
-            async with _kept(subscriptions) if settings.auto_register else nullcontext():
+            async with _subscribing(subscriptions) if settings.auto_register else nullcontext():
                 if not settings.auto_register:
-                    subscriptions.ask_again()
+                    subscriptions.refresh_in_background()
                 yield
         finally:
-            for part in (receipt_views, subscriptions, attack_desk, sales, shop, database):
+            for part in (receipt_views, subscriptions, attack_desk, shop_totals, shop, database):
                 await part.close()
 
     return build_litestar(
@@ -84,12 +84,12 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             "attack_desk": attack_desk,
             "defences": defences,
             "receipt_views": receipt_views,
-            "sales": sales,
-            "storyteller": storyteller,
+            "shop_totals": shop_totals,
+            "trace_builder": trace_builder,
             "subscriptions": subscriptions,
             "clock": now,
         },
-        # The last two are for the receiver.
+        # The receiver reads the last two from the state: see ``web.receiver``.
         state={"feed": feed, "public_url": settings.base_url, "subscriptions": subscriptions},
         lifespan=lifespan,
         exception_handlers=exception_handlers(
@@ -101,20 +101,20 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
 
 
 @asynccontextmanager
-async def _kept(subscriptions: Subscriptions) -> AsyncIterator[None]:
-    """Subscribe beside serving: the shop may come up later than we do."""
-    keeping = asyncio.create_task(_keep(subscriptions))
+async def _subscribing(subscriptions: Subscriptions) -> AsyncIterator[None]:
+    """Subscribe in the background: the shop may start later than the subscriber."""
+    task = asyncio.create_task(_subscribe(subscriptions))
     try:
         yield
     finally:
-        keeping.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await keeping
+            await task
 
 
-async def _keep(subscriptions: Subscriptions) -> None:
-    """What goes wrong here must not wait for the shutdown to be heard of, and then spoil it."""
+async def _subscribe(subscriptions: Subscriptions) -> None:
+    """Log an unexpected error at once; otherwise it would only appear at shutdown and break it."""
     try:
-        await subscriptions.keep()
+        await subscriptions.ensure_subscribed()
     except Exception:
-        logger.exception("Not subscribed, and not trying any longer")
+        logger.exception("Subscribing failed unexpectedly; restart the subscriber to try again")

@@ -1,7 +1,7 @@
-"""Keeps what came of each verification step, whether it passed or the request ended there. Pure.
+"""Records the result of each verification step. Pure.
 
-``verification`` and ``inbox`` run their checks through one ``Checklist``; its steps are stored with
-the receipt and shown on its page.
+All checks of a request run through one ``Checklist``. Its steps are stored with the receipt and
+shown on its page.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,10 @@ from subscriber_app.vocabulary import Reason, Result, StepName
 
 
 class VerificationError(Exception):
-    """A check refuses the request. ``detail``: one sentence, what was expected and what came."""
+    """A check rejects the request. ``detail``: one sentence: what was expected, what was received.
+
+    ``status``: of the HTTP response; by default the status of the reason.
+    """
 
     def __init__(self, reason: Reason, detail: str, *, status: int | None = None) -> None:
         super().__init__(detail)
@@ -23,7 +26,7 @@ class VerificationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check that did not refuse has to say. ``skipped``: there was nothing to check."""
+    """The result of a check that passed. ``skipped``: there was nothing to check."""
 
     detail: str = ""
     skipped: bool = False
@@ -31,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the list."""
+    """One step and its result."""
 
     name: StepName
     result: Result
@@ -40,30 +43,30 @@ class Step:
 
 @dataclass(slots=True)
 class OpenStep:
-    """A step that is being taken: put what was found into ``finding``."""
+    """A step in progress: assign the check's result to ``finding``."""
 
     finding: Finding = Finding()
 
 
 class Checklist:
-    """The steps taken so far, in order."""
+    """The results of the steps taken so far."""
 
     def __init__(self) -> None:
-        self._taken: dict[StepName, Step] = {}
+        self._steps: dict[StepName, Step] = {}
 
     @contextmanager
     def step(self, name: StepName) -> Iterator[OpenStep]:
-        """Take one step in the block; a ``VerificationError`` there is noted and passed on."""
-        taking = OpenStep()
+        """Run one step in a ``with`` block. A ``VerificationError`` is recorded and re-raised."""
+        open_step = OpenStep()
         try:
-            yield taking
-        except VerificationError as refusal:
-            self._taken[name] = Step(name, Result.FAILED, refusal.detail)
+            yield open_step
+        except VerificationError as error:
+            self._steps[name] = Step(name, Result.FAILED, error.detail)
             raise
-        result = Result.SKIPPED if taking.finding.skipped else Result.PASSED
-        self._taken[name] = Step(name, result, taking.finding.detail)
+        result = Result.SKIPPED if open_step.finding.skipped else Result.PASSED
+        self._steps[name] = Step(name, result, open_step.finding.detail)
 
     @property
     def steps(self) -> list[Step]:
-        """Every step there is; those that were not taken are ``not_reached``."""
-        return [self._taken.get(name, Step(name, Result.NOT_REACHED)) for name in StepName]
+        """Return every step, in the order of ``StepName``; steps not taken are ``not_reached``."""
+        return [self._steps.get(name, Step(name, Result.NOT_REACHED)) for name in StepName]

@@ -19,7 +19,7 @@ RECEIVER_PATH = "/v1/new-purchase"
 
 
 class Settings(ServerSettings):
-    """One field per environment variable; the names are listed in the README."""
+    """One field for each environment variable; the README lists them."""
 
     model_config = SettingsConfigDict(env_prefix="SUBSCRIBER_")
 
@@ -34,12 +34,12 @@ class Settings(ServerSettings):
 
     @property
     def webhook_url(self) -> str:
-        """The address to register with the shop; tokens must name it as their audience."""
+        """Return the URL to register with the shop, which tokens must name as their audience."""
         return self.base_url + RECEIVER_PATH
 
 
 def load_settings() -> Settings:
-    """Return the settings of the environment, or raise ``ConfigurationError``."""
+    """Return the settings from the environment. Raise ``ConfigurationError``."""
     return read_environment(Settings)
 
 

@@ -1,24 +1,24 @@
-"""The words for verdicts, reasons and steps, as they stand in tables, JSON and pages. Pure."""
+"""The names of verdicts, reasons and steps, as used in tables, JSON and pages. Pure."""
 
 # ruff: noqa: S105 – the word "token" in a name is not a password
 
 from enum import StrEnum
 
-# Ids and facts of log lines, beside those of the request.
+# Fields of log lines, in addition to those of the request log.
 LOG_FIELDS = ("receipt_id", "message_id", "endpoint_id", "verdict", "reason")
 
 
 class Verdict(StrEnum):
-    """What became of an incoming request."""
+    """The outcome of an incoming request."""
 
     ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"  # genuine, and handled before
-    IGNORED = "ignored"  # genuine, of an event type that is not known here
+    DUPLICATE = "duplicate"  # genuine, but processed before
+    IGNORED = "ignored"  # genuine, but of an unknown event type
     REJECTED = "rejected"  # for a named reason
 
 
 class Result(StrEnum):
-    """What came of one step of the verification."""
+    """The result of one verification step."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -27,7 +27,7 @@ class Result(StrEnum):
 
 
 class StepName(StrEnum):
-    """Every step from the raw request to the books, in the order in which they are taken."""
+    """Every step from the raw request to the booking, in order."""
 
     SIZE = "size"
     CONTENT_TYPE = "content_type"
@@ -41,7 +41,7 @@ class StepName(StrEnum):
 
 
 class EventType(StrEnum):
-    """The events that the subscriber knows what to do with."""
+    """The event types that the subscriber processes."""
 
     PURCHASE_CREATED = "purchase.created"
     PURCHASE_SHIPPED = "purchase.shipped"
@@ -50,7 +50,7 @@ class EventType(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a request is refused; ``status`` is the answer that goes with it."""
+    """Why a request is rejected."""
 
     TOO_LARGE = "too_large"
     INCOMPLETE = "incomplete"
@@ -80,11 +80,11 @@ class Reason(StrEnum):
     TOKEN_TIMESTAMP = "token_timestamp"
     MALFORMED_EVENT = "malformed_event"
     CONFLICTING_BODY = "conflicting_body"
-    SIMULATED_FAULT = "simulated_fault"  # refused on purpose: see ``faults``
+    SIMULATED_FAULT = "simulated_fault"  # rejected on purpose: see ``faults``
 
     @property
     def status(self) -> int:
-        """The HTTP status of the refusal: 401 unless the request's form is what is wrong."""
+        """Return the HTTP status of the response: 401 unless the request is malformed."""
         return _STATUS.get(self, 401)
 
 

@@ -1,10 +1,10 @@
-"""Totals that cost the same however many receipts there are: counted when a row is written.
+"""The names of the counters in the database.
 
-The database keeps them itself, by triggers, in the very transaction that adds or deletes a row: no
-code path can forget to. The triggers stand in ``migrations``; read by ``receipts`` and ``metrics``.
-Beside these names, each verdict is the name of the number of its receipts.
+Triggers maintain the counters in the transaction that adds or deletes a row, so a total costs the
+same for any number of receipts, and no code path can miss an update. The triggers are in
+``migrations``. The number of receipts with a verdict has the verdict as its name.
 """
 
 PURCHASES, REVENUE_CENTS = "purchases", "revenue_cents"
-COUNTED_CENTS = "counted_cents"  # the part of the revenue that is from since counting began
-REASON = "reason:"  # then the name of the reason: receipts that were rejected for it
+COUNTED_CENTS = "counted_cents"  # the part of the revenue that is counted, see ``counting``
+REASON = "reason:"  # prefix of the number of receipts rejected for this reason

@@ -1,4 +1,4 @@
-"""Reads ``SUBSCRIBER_DATABASE_URL``: a file of SQLite, in either spelling; the rest is refused."""
+"""Validates ``SUBSCRIBER_DATABASE_URL``, which must name an SQLite file."""
 
 from hookshop.webkit.database_url import SQLITE, SQLITE_EXAMPLE, check_sqlite, parse
 
@@ -6,10 +6,7 @@ _HOW = f"must name an SQLite file, as in {SQLITE_EXAMPLE}"
 
 
 def normalize(text: str) -> str:
-    """Return the URL with which SQLAlchemy opens the database.
-
-    Raise ``ValueError`` for a URL that names no file of SQLite.
-    """
+    """Return the URL for SQLAlchemy. Raise ``ValueError`` unless it names an SQLite file."""
     url = parse(text, advice=_HOW)
     if url.drivername not in {"sqlite", SQLITE}:
         raise ValueError(f"{_HOW}: the subscriber keeps its receipts in one")

@@ -1,8 +1,4 @@
-"""The subscriber's tables, in the words of the README's glossary.
-
-Rows are plain data: rules live in ``verification`` and ``inbox``. Times are UTC; money is integer
-cents.
-"""
+"""The subscriber's tables. Times are UTC; money is integer cents."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,26 +12,26 @@ from subscriber_app.vocabulary import EventType, Reason, Verdict
 
 
 class SubscriberTable(SQLModel, registry=registry()):
-    """Base of all tables here; its own registry, so that another app's tables cannot collide."""
+    """Base of all tables here. Its own registry keeps the tables of other applications apart."""
 
 
 def by_value(values: type[StrEnum]) -> Enum:
-    """Column type that stores an enum's values; SQLAlchemy's default would store its names."""
+    """Return a column type that stores an enum's values; SQLAlchemy stores names by default."""
     return Enum(values, values_callable=list, native_enum=False, length=32)
 
 
 class Receipt(SubscriberTable, table=True):
-    """One incoming request, accepted or not, and what became of it. Rows are only ever added.
+    """One incoming request, accepted or not, and its result. Rows are never changed.
 
-    ``headers``: ``[name, value]`` pairs as they came. ``steps``: one ``{name, result, detail}`` for
-    each ``StepName``. ``message_id`` is what the request says, and a fact only if it was found
-    genuine.
+    ``headers``: ``[name, value]`` pairs as received. ``steps``: one ``{name, result, detail}`` for
+    each ``StepName``. ``message_id``: from the request, so it may be forged unless the request was
+    accepted.
     """
 
-    # Each filter of the inbox finds its newest rows in one of these, whatever the others say.
+    # For each combination of the inbox's filters, one of these finds the newest rows.
     __table_args__ = (
         Index("receipts_by_verdict", "verdict", "id"),
-        # With the event type at its end: to filter by both, no row is fetched.
+        # The event type at the end makes filtering by both possible without reading rows.
         Index("receipts_by_reason", "reason", "id", "event_type"),
         Index("receipts_by_event_type", "event_type", "id"),
         Index("receipts_by_verdict_and_event_type", "verdict", "event_type", "id"),
@@ -43,43 +39,45 @@ class Receipt(SubscriberTable, table=True):
 
     id: str = Field(primary_key=True)
     received_at: datetime
-    # Both from the last byte of the request: to the verdict, and to the booking, if there was one.
+    # From the last byte of the request to the verdict, and to the booking, if there is one.
     duration_ms: float
     booked_ms: float | None = None
     verdict: Verdict = Field(sa_type=by_value(Verdict))
     reason: Reason | None = Field(sa_type=by_value(Reason))
-    status: int | None  # of the answer; None when none was given, on purpose
+    status: int | None  # of the response; None if a fault suppressed it
     message_id: str | None = Field(index=True)
     event_type: str | None
     value_cents: int | None
     headers: list[list[str]] = Field(sa_type=JSON)
     body: bytes
     steps: list[dict[str, Any]] = Field(sa_type=JSON)
-    fault: str | None = None  # what went wrong with it on purpose, as in a script: "slow:3"
+    fault: str | None = None  # the injected fault, as a script word: "slow:3"
 
 
 def end_of(id_column: Any) -> ColumnElement[str]:
-    """The last eight characters of an id, as pages show them. An expression with indexes, below.
+    """Return the last eight characters of an id, as pages show them: an indexed expression.
 
-    Written out, since with a parameter instead of the number SQLite would not recognise it.
+    With a bound parameter instead of the literal -8, SQLite would not use the indexes below.
     """
     return func.substr(id_column, literal_column("-8"))
 
 
-# A search for what the pages show of an id.
+# For searching by the end of an id.
 Index("ends_of_receipts", end_of(col(Receipt.id)))
 Index("ends_of_messages", end_of(col(Receipt.message_id)))
 
 
-class Tally(SubscriberTable, table=True):
-    """A total that the database keeps up to date by itself: see ``tallies``."""
+class Counter(SubscriberTable, table=True):
+    """A total that triggers maintain: see ``counters``."""
+
+    __tablename__ = "tally"
 
     name: str = Field(primary_key=True)
     amount: int
 
 
-class HandledMessage(SubscriberTable, table=True):
-    """A message that was accepted: the memory against which duplicates are found."""
+class ProcessedMessageRow(SubscriberTable, table=True):
+    """An accepted message, by which duplicates are recognized."""
 
     __tablename__ = "handled_message"
 
@@ -89,9 +87,9 @@ class HandledMessage(SubscriberTable, table=True):
 
 
 class Purchase(SubscriberTable, table=True):
-    """Money that was booked for a message. A refund is a purchase with a negative value."""
+    """Money booked for a message. A refund has a negative value."""
 
-    # Not the message: with de-duplication off, one message is booked as often as it comes.
+    # Not keyed by message: with de-duplication off, a message may be booked several times.
     receipt_id: str = Field(primary_key=True, foreign_key="receipt.id")
     message_id: str = Field(foreign_key="handled_message.id", index=True)
     event_type: EventType = Field(sa_type=by_value(EventType))
@@ -103,50 +101,50 @@ class Purchase(SubscriberTable, table=True):
 
 
 class Counting(SubscriberTable, table=True):
-    """The time from which money is compared with the shop's: see ``counting``. One row at most."""
+    """The start time for counting money: see ``counting``. At most one row."""
 
     id: int = Field(primary_key=True)
     since: datetime
 
 
 class PurchaseState(SubscriberTable, table=True):
-    """What became of one order, from whatever was told of it so far: see ``purchases``."""
+    """The state of one order, from the events received so far: see ``purchases``."""
 
     __tablename__ = "purchase_state"
 
     order_id: str = Field(primary_key=True)
-    first_receipt_id: str = Field(index=True)  # sorts by when we first heard of the order
-    is_overtaken: bool  # something else was told before purchase.created
+    first_receipt_id: str = Field(index=True)  # sorts by the first event received
+    is_overtaken: bool  # another event arrived before purchase.created
     bought_cents: int = 0
     refunded_cents: int = 0  # negative
-    bought_at: datetime | None = None  # all three are the event's time, not its arrival's
+    bought_at: datetime | None = None  # all three are times of the events, not of their arrival
     shipped_at: datetime | None = None
     refunded_at: datetime | None = None
 
     @property
     def net_cents(self) -> int:
-        """What is left after refunds."""
+        """Return the money left after refunds."""
         return self.bought_cents + self.refunded_cents
 
 
 class Subscription(SubscriberTable, table=True):
-    """Our registration with the shop: one row, or none before and after it."""
+    """Our registration with the shop. At most one row."""
 
     endpoint_id: str = Field(primary_key=True)
     webhook_url: str
     shop_url: str
     event_types: list[str] = Field(sa_type=JSON)
     secret: str
-    secret_id: str | None = None  # its public name, if the shop has told it
-    secret_until: datetime | None = None  # its end, if the shop has a newer one that we lack
-    issuer: str | None = None  # what the shop calls itself in tokens, as soon as it has said so
+    secret_id: str | None = None  # its public name, if known
+    secret_until: datetime | None = None  # set if the shop has a newer secret that we lack
+    issuer: str | None = None  # the shop's name for itself in tokens, if known
     created_at: datetime
 
 
 class FormerSecret(SubscriberTable, table=True):
-    """A secret that was replaced. The shop signs with it, too, until then: see ``held_secrets``.
+    """A replaced secret. The shop also signs with it until ``until``: see ``held_secrets``.
 
-    ``endpoint_id``: of the subscription that it belonged to; None if that is not known.
+    ``endpoint_id``: of its subscription; None if unknown.
     """
 
     __tablename__ = "former_secret"
@@ -161,16 +159,16 @@ class FormerSecret(SubscriberTable, table=True):
 
 
 class FaultSetting(SubscriberTable, table=True):
-    """What goes wrong on purpose, kept so that a restart does not change it. One row at most."""
+    """The current fault, stored so that a restart does not change it. At most one row."""
 
     __tablename__ = "fault"
 
     id: int = Field(primary_key=True)
-    document: dict[str, Any] = Field(sa_type=JSON)  # as ``faults.Fault.document`` says
+    document: dict[str, Any] = Field(sa_type=JSON)  # from ``faults.Fault.document``
 
 
 class SwitchedOffDefence(SubscriberTable, table=True):
-    """A defence that is off, kept so that a restart does not switch it on again."""
+    """A defence that is off, stored so that a restart does not switch it on again."""
 
     __tablename__ = "switched_off_defence"
 
@@ -178,10 +176,10 @@ class SwitchedOffDefence(SubscriberTable, table=True):
 
 
 class AttackResult(SubscriberTable, table=True):
-    """What was expected of a request that the attack desk sent; its receipt says what came of it.
+    """The prediction for a request from the attack desk. The outcome is in its receipt.
 
-    ``attack``: see ``attacks.Attack``; None for a request from the editor.
-    ``original_id``: the receipt it was made from.
+    ``attack``: an ``attacks.Attack``; None for a request from the editor. ``original_id``: the
+    receipt of the original request.
     """
 
     __tablename__ = "attack_result"

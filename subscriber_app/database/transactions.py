@@ -1,4 +1,4 @@
-"""Opens the subscriber's database, a file of SQLite."""
+"""Opens the subscriber's database, an SQLite file."""
 
 from contextlib import nullcontext
 
@@ -8,7 +8,7 @@ from subscriber_app.database.migrations import MIGRATIONS
 
 
 class Database(Transactions):
-    """Transactions of the subscriber's database, and its tables."""
+    """The subscriber's database."""
 
     def __init__(self, url: str) -> None:
         self._file = sqlite.require_sqlite_file(url)
@@ -18,12 +18,12 @@ class Database(Transactions):
         )
 
     async def create_tables(self) -> None:
-        """Create or upgrade the tables, or raise ``WrongSchema``; safe for several at once."""
+        """Create or upgrade the tables; safe for several processes. Raise ``WrongSchema``."""
         await sqlite.create_file(self._file, self._reader)
         async with self.writing() as session:
             await (await session.connection()).run_sync(MIGRATIONS.upgrade)
 
     async def close(self) -> None:
-        """Close all connections; the database is not usable afterwards."""
+        """Close all connections. The database cannot be used afterwards."""
         await super().close()
         self._lock.close()

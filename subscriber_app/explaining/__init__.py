@@ -1,1 +1,1 @@
-"""Why a request was accepted or rejected, and what one message went through."""
+"""Explain why a request was accepted or rejected, and trace one message across both sides."""

@@ -1,17 +1,14 @@
-"""Where two byte strings differ, piece by piece, to be shown side by side. Pure.
-
-Called by ``diagnosis`` for a body that was changed on its way.
-"""
+"""Compares two byte strings piece by piece, to show them side by side. Pure."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 
-# Beyond these only the common ends are found. Together they bound the work, whatever the bytes are:
-# difflib takes seconds where the same few parts come again and again.
-MAX_PARTS = 2000  # of both sides
-MAX_EDITS = 300  # parts left out or put in
+# Beyond these limits only the common ends are found. They bound the work for any input; difflib
+# takes seconds if a few parts are repeated many times.
+MAX_PARTS = 2000  # of both sides together
+MAX_EDITS = 300  # deleted or inserted parts
 
 # A word, a run of one kind of blank, or one byte of anything else.
 _PART = re.compile(rb"[A-Za-z0-9_.+-]+| +|\n|[^A-Za-z0-9_.+ \n-]")
@@ -19,7 +16,7 @@ _PART = re.compile(rb"[A-Za-z0-9_.+-]+| +|\n|[^A-Za-z0-9_.+ \n-]")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some bytes of one side. ``differs``: the other side has nothing like it here."""
+    """Some bytes of one side. ``differs``: the other side does not have them here."""
 
     content: bytes
     differs: bool
@@ -29,7 +26,7 @@ Sides = tuple[list[Piece], list[Piece]]
 
 
 def compare(one: bytes, other: bytes) -> Sides:
-    """Both sides cut into pieces; joined, the pieces of a side are that side again."""
+    """Return both sides as pieces. Joined, the pieces of a side are the whole side."""
     ones, others = _PART.findall(one), _PART.findall(other)
     start = _common(ones, others)
     end = _common(ones[start:][::-1], others[start:][::-1])
@@ -54,22 +51,23 @@ def _middle(ones: list[bytes], others: list[bytes]) -> Sides:
 
 
 def _pieces(parts: list[bytes], kept: set[int]) -> Iterator[Piece]:
-    for is_kept, places in groupby(range(len(parts)), key=kept.__contains__):
-        yield Piece(b"".join(parts[place] for place in places), not is_kept)
+    for is_kept, indexes in groupby(range(len(parts)), key=kept.__contains__):
+        yield Piece(b"".join(parts[index] for index in indexes), not is_kept)
 
 
 def _kept(ones: list[bytes], others: list[bytes]) -> list[tuple[int, int]] | None:
-    """The places of parts that both sides have, as pairs; None beyond ``MAX_EDITS``.
+    """Return the indexes of common parts, as pairs; None beyond ``MAX_EDITS``.
 
-    E. W. Myers, "An O(ND) Difference Algorithm and Its Variations" (1986): ``furthest`` holds, for
-    each diagonal (place in ``ones`` less place in ``others``), how far so many edits can lead.
+    E. W. Myers, "An O(ND) Difference Algorithm and Its Variations" (1986). ``furthest`` maps each
+    diagonal (index in ``ones`` minus index in ``others``) to the furthest index in ``ones`` that is
+    reachable with the current number of edits.
     """
     furthest = {1: 0}
     trail: list[dict[int, int]] = []
     for edits in range(MAX_EDITS + 1):
         trail.append(dict(furthest))
         for diagonal in range(-edits, edits + 1, 2):
-            one = _step(furthest, diagonal, edits)
+            one = _next_index(furthest, diagonal, edits)
             while _is_same(ones, one, others, one - diagonal):
                 one += 1
             furthest[diagonal] = one
@@ -78,15 +76,15 @@ def _kept(ones: list[bytes], others: list[bytes]) -> list[tuple[int, int]] | Non
     return None
 
 
-def _step(furthest: dict[int, int], diagonal: int, edits: int) -> int:
-    """The place in ``ones`` after one more edit."""
-    if _is_put_in(furthest, diagonal, edits):
+def _next_index(furthest: dict[int, int], diagonal: int, edits: int) -> int:
+    """Return the index in ``ones`` after one more edit."""
+    if _is_insertion(furthest, diagonal, edits):
         return furthest[diagonal + 1]
     return furthest[diagonal - 1] + 1
 
 
-def _is_put_in(furthest: dict[int, int], diagonal: int, edits: int) -> bool:
-    """Whether that edit puts a part of ``others`` in; else it leaves one of ``ones`` out."""
+def _is_insertion(furthest: dict[int, int], diagonal: int, edits: int) -> bool:
+    """Return whether that edit inserts a part of ``others``; the other kind deletes one."""
     if diagonal in (-edits, edits):
         return diagonal == -edits
     return furthest[diagonal - 1] < furthest[diagonal + 1]
@@ -100,11 +98,11 @@ def _walk_back(trail: list[dict[int, int]], one: int, other: int) -> list[tuple[
     kept = []
     for edits in range(len(trail) - 1, -1, -1):
         diagonal = one - other
-        start = _step(trail[edits], diagonal, edits)
+        start = _next_index(trail[edits], diagonal, edits)
         while one > start:
             one, other = one - 1, other - 1
             kept.append((one, other))
-        if _is_put_in(trail[edits], diagonal, edits):
+        if _is_insertion(trail[edits], diagonal, edits):
             other -= 1
         else:
             one -= 1

@@ -1,11 +1,10 @@
-"""Finds out what a sender did wrong, where that can be known. Pure, no clock.
+"""Finds out which mistake of a sender caused a rejection, where that is certain. Pure, no clock.
 
-A check can only say that a signature does not fit. This tries the usual mistakes and sees with
-which of them it would: then that is what happened, beyond doubt. For the page of a receipt; what
-comes in is never accepted because of a diagnosis.
+A check only knows that a signature does not match. The diagnosis repeats it with the usual mistakes
+applied: if it matches then, that was the mistake. It never changes the verdict.
 
-Anyone can send a request, so the work for one is bounded, whatever its bytes are. What is beyond
-the bounds is not tried, and ``Diagnosis.untried`` says so.
+Anyone can send a request, so the work for one is bounded for any input. ``Diagnosis.untried`` names
+what was skipped.
 """
 
 import base64
@@ -31,13 +30,13 @@ from subscriber_app.explaining.explanation import (
     token_is_signed_by,
 )
 from subscriber_app.lab.rewriting import Guess, guesses, not_guessed
-from subscriber_app.receiving.keyring import Keyring, KnownSecret, good_at, worth_trying
+from subscriber_app.receiving.keyring import Keyring, KnownSecret, candidates_at, live_at
 from subscriber_app.receiving.verification import MAX_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
 from subscriber_app.shop_api.spellings import is_other_spelling
 from subscriber_app.vocabulary import Reason
 
 _RAW_BYTES = "Sign and send the same bytes, and verify the raw body before anything parses it."
-# Digests of guessed bodies, together: about a tenth of a second.
+# Of all guessed bodies together; takes about a tenth of a second.
 MAX_DIGESTED_BYTES = 32 * 1024 * 1024
 _UNITS = ((10**3, "milliseconds"), (10**6, "microseconds"), (10**9, "nanoseconds"))
 
@@ -46,8 +45,8 @@ _UNITS = ((10**3, "milliseconds"), (10**6, "microseconds"), (10**9, "nanoseconds
 class Diagnosis:
     """``finding``: what happened, one sentence. ``advice``: what to do about it.
 
-    ``sides``: the bytes that were signed and those that came, where both are known. ``untried``:
-    what was left out because the request is beyond the bounds, in words.
+    ``sides``: the signed and the received bytes, if both are known. ``untried``: what was skipped
+    because of the limits.
     """
 
     finding: str
@@ -58,10 +57,10 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A refused request as of the moment when it came.
+    """A rejected request and what was known when it arrived.
 
-    ``keyring``: the secrets that are tried. ``given``: the signatures of the header. ``claims``:
-    those of the token if it is signed with a secret of ours, else nothing.
+    ``keyring``: the secrets to try. ``given``: the signatures in the header. ``claims``: those of
+    the token if it is signed with one of our secrets, otherwise empty.
     """
 
     request: IncomingRequest
@@ -76,8 +75,8 @@ class Case:
     def of(
         cls, request: IncomingRequest, received_at: datetime, audience: str, known: Keyring
     ) -> "Case":
-        """``known``: every secret."""
-        keyring = worth_trying(known, received_at)
+        """Return the case of this request. ``known``: every known secret."""
+        keyring = candidates_at(known, received_at)
         header = request.header("webhook-signature")
         given = header.split(" ")[:MAX_SIGNATURES] if header else []
         case = cls(request, received_at, audience, keyring, given, _own_claims(request, keyring))
@@ -86,17 +85,17 @@ class Case:
         return case
 
     @property
-    def good(self) -> Sequence[KnownSecret]:
-        """The secrets that counted then."""
-        return good_at(self.keyring, self.received_at)
+    def live_secrets(self) -> Sequence[KnownSecret]:
+        """Return the secrets that were live when the request arrived."""
+        return live_at(self.keyring, self.received_at)
 
     def has_signature(self, content: bytes, keyring: Keyring | None = None) -> bool:
-        """Whether a signature of the header is right for this content."""
+        """Return whether a signature in the header is valid for this content."""
         tried = self.keyring if keyring is None else keyring
         return any(signature_of(content, known) in self.given for known in tried)
 
     def is_for(self, body: bytes) -> bool:
-        """Whether the signature or the token was made for this body."""
+        """Return whether the signature or the token was made for this body."""
         claimed = self.claims.get("payload_hash")
         return self.has_signature(signed_content(self.request, body)) or (
             claimed == hashlib.sha256(body).hexdigest()
@@ -118,15 +117,15 @@ def diagnose(
     audience: str,
     keyring: Keyring,
 ) -> Diagnosis | None:
-    """What the sender did wrong, or None where nothing can be said. Never raises.
+    """Return the sender's mistake, or None if it is unknown. Never raises.
 
-    ``keyring``: every secret that is known, those that have expired, too.
+    ``keyring``: every known secret, including expired ones.
     """
-    looks = _LOOKS.get(reason)
-    if looks is None:
+    diagnostics = _DIAGNOSTICS.get(reason)
+    if diagnostics is None:
         return None
     case = Case.of(request, received_at, audience, keyring)
-    found = next(filter(None, (look(case) for look in looks)), None)
+    found = next(filter(None, (diagnostic(case) for diagnostic in diagnostics)), None)
     if found is None and case.untried:
         found = _NOTHING_FOUND
     return found and replace(found, untried=tuple(case.untried))
@@ -178,7 +177,7 @@ def _clock_ahead(case: Case) -> Diagnosis | None:
 def _old_secret(case: Case) -> Diagnosis | None:
     content, parts = signed_content(case.request), bearer_parts(case.request)
     for known in case.keyring:
-        if known.is_good_at(case.received_at):
+        if known.is_live_at(case.received_at):
             continue
         if case.has_signature(content, [known]) or (parts and token_is_signed_by(parts, known)):
             when = "came to us only afterwards" if known.since > case.received_at else "had expired"
@@ -191,7 +190,7 @@ def _old_secret(case: Case) -> Diagnosis | None:
 
 def _other_form(case: Case) -> Diagnosis | None:
     content = signed_content(case.request)
-    for known in case.good:
+    for known in case.live_secrets:
         digest = hmac.digest(known.key, content, "sha256")
         for given in case.given:
             for form, decoded in _readings(given):
@@ -204,12 +203,12 @@ def _other_form(case: Case) -> Diagnosis | None:
 
 
 def _readings(given: str) -> Iterator[tuple[str, bytes]]:
-    """What a signature may be when it is read leniently; the form's name and the bytes."""
+    """Yield lenient interpretations of a signature: what is wrong with its form, and the digest."""
     prefix, value = re.fullmatch(r"((?:[A-Za-z0-9]{1,9}[,=:])?)(.*)", given, re.DOTALL).groups()  # type: ignore[union-attr]
     value = value.strip("\"',")
     if re.fullmatch(r"[0-9A-Fa-f]{64}", value):
         yield "the digest is in hex", bytes.fromhex(value)
-    # Both alphabets; what is right in every way was not refused.
+    # Accept both alphabets of base64. A correct form would not have been rejected.
     standard = value.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         decoded = base64.b64decode(standard + "=" * (-len(standard) % 4))
@@ -242,7 +241,7 @@ def _other_content(case: Case) -> Diagnosis | None:
         "id, timestamp and body without dots": message_id + timestamp + body,
     }
     for what, content in contents.items():
-        if _is_digest_of(case, content, [known.key for known in case.good]):
+        if _is_digest_of(case, content, [known.key for known in case.live_secrets]):
             return Diagnosis(
                 f"What was signed is {what}.", "Sign id.timestamp.body, with a dot between each."
             )
@@ -250,7 +249,7 @@ def _other_content(case: Case) -> Diagnosis | None:
 
 
 def _undecoded_key(case: Case) -> Diagnosis | None:
-    texts = [known.secret for known in case.good]
+    texts = [known.secret for known in case.live_secrets]
     keys = [text.encode() for text in texts] + [text[6:].encode() for text in texts]
     if _is_digest_of(case, signed_content(case.request), keys):
         return Diagnosis(
@@ -290,17 +289,17 @@ def _changed(guess: Guess, came: bytes) -> Diagnosis:
     )
 
 
-def _token_tells(case: Case) -> Diagnosis | None:
-    """A token of our own says for which id, time and body it was made."""
+def _token_for_other_request(case: Case) -> Diagnosis | None:
+    """Compare the request with the claims of a genuine token."""
     claims, request = case.claims, case.request
-    told = {
+    claimed_and_received = {
         "webhook-id": (claims.get("jti"), request.header("webhook-id")),
         "webhook-timestamp": (str(claims.get("iat")), request.header("webhook-timestamp")),
         "body": (claims.get("payload_hash"), hashlib.sha256(request.body).hexdigest()),
     }
     if not claims:
         return None
-    changed = [name for name, (claimed, came) in told.items() if claimed != came]
+    changed = [name for name, (claimed, came) in claimed_and_received.items() if claimed != came]
     if not changed:
         return Diagnosis(
             "The token is right for this id, time and body, so only the signature is wrong.",
@@ -313,9 +312,9 @@ def _token_tells(case: Case) -> Diagnosis | None:
     )
 
 
-def _signature_tells(case: Case) -> Diagnosis | None:
-    """The signature is right where the token is not."""
-    if case.given and case.has_signature(signed_content(case.request), case.good):
+def _only_token_is_wrong(case: Case) -> Diagnosis | None:
+    """Report that the signature is valid, so only the token is wrong."""
+    if case.given and case.has_signature(signed_content(case.request), case.live_secrets):
         return Diagnosis(
             "The signature is right for this id, time and body, so only the token is wrong.",
             "Make a new token for every attempt, with the same secret.",
@@ -334,7 +333,7 @@ def _other_spelling(case: Case) -> Diagnosis | None:
     )
 
 
-def _nothing_fits(case: Case) -> Diagnosis | None:
+def _unknown_secret(case: Case) -> Diagnosis | None:
     if not case.keyring:
         return None
     return Diagnosis(
@@ -433,10 +432,10 @@ _NOTHING_FOUND = Diagnosis(
     "Compare what was signed with what came, byte by byte, on both sides.",
 )
 
-Look = Callable[[Case], Diagnosis | None]
+Diagnostic = Callable[[Case], Diagnosis | None]
 
-_BY_TOKEN: tuple[Look, ...] = (_token_tells, _signature_tells)
-_LOOKS: dict[Reason, tuple[Look, ...]] = {
+_TOKEN_DIAGNOSTICS: tuple[Diagnostic, ...] = (_token_for_other_request, _only_token_is_wrong)
+_DIAGNOSTICS: dict[Reason, tuple[Diagnostic, ...]] = {
     Reason.MALFORMED_TIMESTAMP: (_unit_of_timestamp, _date_as_timestamp),
     Reason.TIMESTAMP_TOO_NEW: (_unit_of_timestamp, _clock_ahead),
     Reason.TIMESTAMP_TOO_OLD: (_replay,),
@@ -446,19 +445,19 @@ _LOOKS: dict[Reason, tuple[Look, ...]] = {
         _other_content,
         _undecoded_key,
         _other_body,
-        _token_tells,
+        _token_for_other_request,
         _other_spelling,
-        _nothing_fits,
+        _unknown_secret,
     ),
-    Reason.MALFORMED_TOKEN: (_form_of_token, _signature_tells),
+    Reason.MALFORMED_TOKEN: (_form_of_token, _only_token_is_wrong),
     Reason.TOKEN_ALGORITHM: (_unsigned_token,),
-    Reason.TOKEN_SIGNATURE: (_old_secret, _signature_tells, _other_spelling, _nothing_fits),
+    Reason.TOKEN_SIGNATURE: (_old_secret, _only_token_is_wrong, _other_spelling, _unknown_secret),
     Reason.TOKEN_LIFETIME: (_unit_of_claims,),
-    Reason.TOKEN_TIMESTAMP: (_unit_of_claims, *_BY_TOKEN),
-    Reason.TOKEN_EXPIRED: (_signature_tells,),
+    Reason.TOKEN_TIMESTAMP: (_unit_of_claims, *_TOKEN_DIAGNOSTICS),
+    Reason.TOKEN_EXPIRED: (_only_token_is_wrong,),
     Reason.TOKEN_NOT_YET_VALID: (_unit_of_claims, _validity_of_token),
     Reason.TOKEN_ISSUER: (_other_issuer,),
     Reason.TOKEN_AUDIENCE: (_other_endpoint,),
-    Reason.TOKEN_MESSAGE_ID: _BY_TOKEN,
-    Reason.TOKEN_PAYLOAD_HASH: (_other_body, *_BY_TOKEN),
+    Reason.TOKEN_MESSAGE_ID: _TOKEN_DIAGNOSTICS,
+    Reason.TOKEN_PAYLOAD_HASH: (_other_body, *_TOKEN_DIAGNOSTICS),
 }

@@ -1,8 +1,8 @@
-"""Shows the work behind each check: what was signed, tried, decoded and compared. Pure, no clock.
+"""Explains each check of a request: what was signed, tried, decoded and compared. Pure, no clock.
 
-``verification`` decides, and stops at the first thing that is wrong; this looks at everything, for
-the page of a receipt, from the request as it was stored. No secret is in what it returns, only
-fingerprints. A stranger's texts are cut to what a person reads.
+``verification`` stops at the first failed check. The explanation covers all of them, from the
+stored request, for the page of a receipt. It contains fingerprints instead of secrets, and cuts
+long values.
 """
 
 import base64
@@ -15,47 +15,48 @@ from datetime import UTC, datetime
 from typing import Any
 
 from subscriber_app.receiving.json_limits import is_within
-from subscriber_app.receiving.keyring import Keyring, KnownSecret, worth_trying
-from subscriber_app.receiving.tokens import MAX_LIFETIME_SECONDS, MAX_TOKEN_BYTES, PARTS
+from subscriber_app.receiving.keyring import Keyring, KnownSecret, candidates_at
+from subscriber_app.receiving.tokens import MAX_LIFETIME_SECONDS, MAX_TOKEN_LENGTH, PARTS
 from subscriber_app.receiving.verification import MAX_SIGNATURES, TOLERANCE_SECONDS, IncomingRequest
 from subscriber_app.shop_api.spellings import is_other_spelling
 
 MAX_SHOWN_LENGTH = 300  # characters of a value: a few lines
-# Of a token's parts. Indented, deeper ones would fill the page with blanks.
+# Of the JSON in a token. Deeper values would be indented beyond the page.
 MAX_TOKEN_DEPTH = 12
 MAX_TOKEN_VALUES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """One thing that was expected and what came. ``is_right``: None where we do not judge."""
+class CheckedValue:
+    """One compared value. ``is_valid``: None if it is shown but not checked."""
 
     name: str
     expected: str
-    came: str
-    is_right: bool | None
+    actual: str
+    is_valid: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class SecretTried:
-    """``counted``: when the request came; ``standing``: that in words, or why not.
+    """A tried secret. ``was_live``: when the request arrived. ``status``: the same, as text.
 
-    ``right``: the signature that it makes of this content.
+    ``signature``: the valid signature with this secret. ``matches``: one for each signature in the
+    header.
     """
 
     fingerprint: str
-    standing: str
-    counted: bool
-    right: str
-    matches: Sequence[bool]  # one for each signature of the header
+    status: str
+    was_live: bool
+    signature: str
+    matches: Sequence[bool]
 
 
 @dataclass(frozen=True, slots=True)
-class SignatureWork:
+class SignatureExplanation:
     """``signed``: the bytes ``id.timestamp.body``.
 
-    ``given``: the signatures of the header, cut to what is shown. ``untried``: how many other
-    secrets were left out.
+    ``given``: the signatures in the header, cut for display. ``untried``: the number of secrets
+    that were skipped.
     """
 
     signed: bytes
@@ -64,29 +65,29 @@ class SignatureWork:
     untried: int = 0
 
     @property
-    def fits(self) -> bool:
-        """Whether a secret that counted then has made one of the signatures."""
-        return any(each.counted and any(each.matches) for each in self.tried)
+    def is_valid(self) -> bool:
+        """Return whether a secret that was live then has made one of the signatures."""
+        return any(each.was_live and any(each.matches) for each in self.tried)
 
 
 @dataclass(frozen=True, slots=True)
-class TokenWork:
-    """``parts``: name, what it is as sent, and what it is decoded (or why it cannot be)."""
+class TokenExplanation:
+    """``parts``: name, encoded value, and decoded value or why it cannot be decoded."""
 
     parts: Sequence[tuple[str, str, str]]
-    claims: Sequence[Judgement]
+    claims: Sequence[CheckedValue]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The work behind each step; None where the request has nothing to work on.
+    """The explanation of each check; None if the request has nothing to check.
 
-    ``other_spelling``: the URL that the token names, if it is our own in another spelling.
+    ``other_spelling``: the URL in the token, if it is another spelling of ours.
     """
 
-    timestamp: Sequence[Judgement]
-    signature: SignatureWork | None
-    token: TokenWork | None
+    timestamp: Sequence[CheckedValue]
+    signature: SignatureExplanation | None
+    token: TokenExplanation | None
     other_spelling: str | None
 
 
@@ -98,52 +99,52 @@ def explain(
     keyring: Keyring,
     issuer: str | None = None,
 ) -> Explanation:
-    """Look at everything in the request as of the moment when it came. Never raises.
+    """Explain all checks of the request, as of its arrival. Never raises.
 
-    ``audience``: our URL. ``keyring``: every secret that is known, newest first. ``issuer``: what
-    the shop calls itself; None as long as it has not said so.
+    ``audience``: our URL. ``keyring``: every known secret, newest first. ``issuer``: the shop's
+    name for itself; None if unknown.
     """
-    wanted = _WantedClaims(audience, issuer, received_at)
+    expected_claims = _ExpectedClaims(audience, issuer, received_at)
     return Explanation(
-        timestamp=_judge_timestamp(request, received_at),
-        signature=_try_signatures(request, received_at, keyring),
-        token=_decode_token(request, wanted, keyring),
+        timestamp=_explain_timestamp(request, received_at),
+        signature=_explain_signature(request, received_at, keyring),
+        token=_explain_token(request, expected_claims, keyring),
         other_spelling=other_spelling(request, audience),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _WantedClaims:
+class _ExpectedClaims:
     audience: str
     issuer: str | None
     received_at: datetime
 
 
 def signed_content(request: IncomingRequest, body: bytes | None = None) -> bytes:
-    """``id.timestamp.body`` of a request; ``body``: another one than came."""
+    """Return ``id.timestamp.body`` of a request. ``body``: replaces the received body."""
     prefix = f"{request.header('webhook-id')}.{request.header('webhook-timestamp')}."
-    # Surrogates cannot come over HTTP, but must not break a page either.
+    # HTTP headers hold no surrogates, but a stored one must not break the page.
     return prefix.encode("utf-8", errors="surrogatepass") + (request.body if body is None else body)
 
 
 def signature_of(content: bytes, known: KnownSecret) -> str:
-    """``v1,<base64>`` as this secret makes it."""
+    """Return ``v1,<base64>`` with this secret."""
     return f"v1,{base64.b64encode(hmac.digest(known.key, content, 'sha256')).decode()}"
 
 
 def bearer_parts(request: IncomingRequest) -> list[str] | None:
-    """Header, claims and signature of the token, still encoded; None if there are not three."""
+    """Return header, claims and signature of the token, encoded; None if it has other parts."""
     scheme, _space, token = (request.header("authorization") or "").partition(" ")
     parts = token.split(".")
-    if scheme.lower() != "bearer" or len(parts) != PARTS or len(token) > MAX_TOKEN_BYTES:
+    if scheme.lower() != "bearer" or len(parts) != PARTS or len(token) > MAX_TOKEN_LENGTH:
         return None
     return parts
 
 
 def other_spelling(request: IncomingRequest, audience: str) -> str | None:
-    """Return the ``aud`` of the token if it is another spelling of our URL, whoever signed it.
+    """Return the ``aud`` of the token if it is another spelling of our URL; ignore its signature.
 
-    A shop that knows several spellings has an endpoint, and a secret, for each of them.
+    A shop with several spellings of our URL has an endpoint, and a secret, for each.
     """
     parts = bearer_parts(request)
     meant = (decoded_json(parts[1]) or {}).get("aud") if parts else None
@@ -151,9 +152,9 @@ def other_spelling(request: IncomingRequest, audience: str) -> str | None:
 
 
 def decoded_json(part: str) -> dict[str, Any] | None:
-    """The object in a part of a token, read leniently, since it is only to be shown.
+    """Return the JSON object in a part of a token, parsed leniently for display.
 
-    None, too, for one that is nested too deeply or has too many values to be shown.
+    None if it is not an object, or too deep or too large to display.
     """
     try:
         document = json.loads(decoded_part(part))
@@ -164,7 +165,7 @@ def decoded_json(part: str) -> dict[str, Any] | None:
 
 
 def decoded_part(part: str) -> bytes:
-    """The bytes that a part of a token is the base64url of; none if it is not."""
+    """Return the decoded bytes of a part of a token; empty if it is not base64url."""
     try:
         return base64.urlsafe_b64decode(part.encode("ascii") + b"==")
     except ValueError:
@@ -172,73 +173,73 @@ def decoded_part(part: str) -> bytes:
 
 
 def token_is_signed_by(parts: Sequence[str], known: KnownSecret) -> bool:
-    """Whether this secret makes the third part of the first two, whatever the header says."""
+    """Return whether this secret signed the token; the algorithm in its header is ignored."""
     signed = ".".join(parts[:2]).encode("utf-8", errors="surrogatepass")
     right = base64.urlsafe_b64encode(hmac.digest(known.key, signed, "sha256")).rstrip(b"=")
     given = parts[2].encode("utf-8", errors="surrogatepass")
     return hmac.compare_digest(right, given)
 
 
-def _judge_timestamp(request: IncomingRequest, received_at: datetime) -> list[Judgement]:
+def _explain_timestamp(request: IncomingRequest, received_at: datetime) -> list[CheckedValue]:
     text = request.header("webhook-timestamp")
     if text is None or not (text.isascii() and text.isdecimal()) or len(text) > 15:  # noqa: PLR2004 – as in verification
         return []
     age = received_at.timestamp() - int(text)
     direction = "ago" if age >= 0 else "in the future"
     return [
-        Judgement(
+        CheckedValue(
             "Age",
             f"at most {TOLERANCE_SECONDS} s either way",
             f"{abs(age):,.1f} s {direction}",
             abs(age) <= TOLERANCE_SECONDS,
         ),
-        Judgement("It says", "unix seconds", f"{text} = {_moment(int(text))}", None),
-        Judgement(
+        CheckedValue("It says", "unix seconds", f"{text} = {_utc(int(text))}", None),
+        CheckedValue(
             "Our clock",
             "",
-            f"{received_at.timestamp():.3f} = {_moment(int(received_at.timestamp()))}",
+            f"{received_at.timestamp():.3f} = {_utc(int(received_at.timestamp()))}",
             None,
         ),
     ]
 
 
-def _moment(seconds: int) -> str:
+def _utc(seconds: int) -> str:
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):
         return "in no year that a calendar has"
 
 
-def _try_signatures(
+def _explain_signature(
     request: IncomingRequest, received_at: datetime, keyring: Keyring
-) -> SignatureWork | None:
+) -> SignatureExplanation | None:
     header = request.header("webhook-signature")
     if header is None:
         return None
     given = header.split(" ")[:MAX_SIGNATURES]
     content = signed_content(request)
     tried = []
-    secrets = worth_trying(keyring, received_at)
+    secrets = candidates_at(keyring, received_at)
     for known in secrets:
-        right = signature_of(content, known)
-        matches = [_is_same(right, each) for each in given]
+        signature = signature_of(content, known)
+        matches = [_is_same(signature, each) for each in given]
         tried.append(
             SecretTried(
                 fingerprint=known.fingerprint,
-                standing=_standing(known, received_at),
-                counted=known.is_good_at(received_at),
-                right=right,
+                status=_secret_status(known, received_at),
+                was_live=known.is_live_at(received_at),
+                signature=signature,
                 matches=matches,
             )
         )
     shown = [cut(each) for each in given]
-    return SignatureWork(content, shown, tried, untried=len(keyring) - len(secrets))
+    return SignatureExplanation(content, shown, tried, untried=len(keyring) - len(secrets))
 
 
-def _standing(known: KnownSecret, received_at: datetime) -> str:
+def _secret_status(known: KnownSecret, received_at: datetime) -> str:
     if known.since > received_at:
         return "came later"
-    if known.is_good_at(received_at):
+    if known.is_live_at(received_at):
         return "good then" if known.until else "good"
     return "had expired"
 
@@ -247,25 +248,27 @@ def _is_same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode("utf-8", errors="surrogatepass"))
 
 
-def _decode_token(
-    request: IncomingRequest, wanted: _WantedClaims, keyring: Keyring
-) -> TokenWork | None:
+def _explain_token(
+    request: IncomingRequest, expected_claims: _ExpectedClaims, keyring: Keyring
+) -> TokenExplanation | None:
     parts = bearer_parts(request)
     if parts is None:
         return None
     header, claims = decoded_json(parts[0]), decoded_json(parts[1])
-    return TokenWork(
+    return TokenExplanation(
         parts=[
             ("Header", parts[0], _pretty(header)),
             ("Claims", parts[1], _pretty(claims)),
             ("Signature", parts[2], "HMAC-SHA256 of the two parts before, in base64url"),
         ],
         claims=[
-            *_judge_header(header or {}),
-            _judge_token_signature(
-                parts, wanted.received_at, worth_trying(keyring, wanted.received_at)
+            *_check_header(header or {}),
+            _check_token_signature(
+                parts,
+                expected_claims.received_at,
+                candidates_at(keyring, expected_claims.received_at),
             ),
-            *_judge_claims(claims or {}, request, wanted),
+            *_check_claims(claims or {}, request, expected_claims),
         ],
     )
 
@@ -276,81 +279,89 @@ def _pretty(document: dict[str, Any] | None) -> str:
     return json.dumps(document, indent=2)
 
 
-def _judge_header(header: dict[str, Any]) -> list[Judgement]:
+def _check_header(header: dict[str, Any]) -> list[CheckedValue]:
     return [
-        _compared("alg", "HS256", header.get("alg")),
-        _compared("typ", "webhook+jwt", header.get("typ")),
-        Judgement("kid", "a hint, never trusted", _shown(header.get("kid")), None),
+        _compare("alg", "HS256", header.get("alg")),
+        _compare("typ", "webhook+jwt", header.get("typ")),
+        CheckedValue("kid", "a hint, never trusted", _shown(header.get("kid")), None),
         *(
-            Judgement(member, "not there", _shown(header[member]), False)
+            CheckedValue(member, "not there", _shown(header[member]), False)
             for member in ("crit", "b64")
             if member in header
         ),
     ]
 
 
-def _judge_token_signature(
+def _check_token_signature(
     parts: Sequence[str], received_at: datetime, keyring: Keyring
-) -> Judgement:
+) -> CheckedValue:
     signer = next((known for known in keyring if token_is_signed_by(parts, known)), None)
     if signer is None:
-        return Judgement("signature", "made by one of our secrets", "made by none of them", False)
-    came = f"made by {signer.fingerprint} ({_standing(signer, received_at)})"
-    return Judgement(
-        "signature", "made by one of our secrets", came, signer.is_good_at(received_at)
+        return CheckedValue(
+            "signature", "made by one of our secrets", "made by none of them", False
+        )
+    actual = f"made by {signer.fingerprint} ({_secret_status(signer, received_at)})"
+    return CheckedValue(
+        "signature", "made by one of our secrets", actual, signer.is_live_at(received_at)
     )
 
 
-def _judge_claims(
-    claims: dict[str, Any], request: IncomingRequest, wanted: _WantedClaims
-) -> list[Judgement]:
+def _check_claims(
+    claims: dict[str, Any], request: IncomingRequest, expected_claims: _ExpectedClaims
+) -> list[CheckedValue]:
     issued, timestamp = claims.get("iat"), request.header("webhook-timestamp") or ""
     return [
-        _judge_issuer(claims.get("iss"), wanted.issuer),
-        _compared("aud", wanted.audience, claims.get("aud")),
-        _compared("jti", request.header("webhook-id"), claims.get("jti")),
-        Judgement(
+        _check_issuer(claims.get("iss"), expected_claims.issuer),
+        _compare("aud", expected_claims.audience, claims.get("aud")),
+        _compare("jti", request.header("webhook-id"), claims.get("jti")),
+        CheckedValue(
             "iat",
             f"{cut(timestamp)}, as webhook-timestamp",
             _shown(issued),
             type(issued) is int and str(issued) == timestamp.lstrip("0"),
         ),
-        _judge_expiry(issued, claims.get("exp"), wanted.received_at),
-        *([_judge_not_before(claims["nbf"], wanted.received_at)] if "nbf" in claims else []),
-        _compared(
+        _check_expiry(issued, claims.get("exp"), expected_claims.received_at),
+        *(
+            [_check_not_before(claims["nbf"], expected_claims.received_at)]
+            if "nbf" in claims
+            else []
+        ),
+        _compare(
             "payload_hash", hashlib.sha256(request.body).hexdigest(), claims.get("payload_hash")
         ),
     ]
 
 
-def _judge_issuer(came: Any, issuer: str | None) -> Judgement:
+def _check_issuer(actual: Any, issuer: str | None) -> CheckedValue:
     if issuer is None:
-        return Judgement("iss", "not checked: the shop has not named it yet", _shown(came), None)
-    return _compared("iss", issuer, came)
+        return CheckedValue(
+            "iss", "not checked: the shop has not named it yet", _shown(actual), None
+        )
+    return _compare("iss", issuer, actual)
 
 
-def _judge_not_before(came: Any, received_at: datetime) -> Judgement:
-    is_right = type(came) is int and came <= received_at.timestamp()
-    return Judgement("nbf", "not ahead", _shown(came), is_right)
+def _check_not_before(actual: Any, received_at: datetime) -> CheckedValue:
+    is_valid = type(actual) is int and actual <= received_at.timestamp()
+    return CheckedValue("nbf", "not ahead", _shown(actual), is_valid)
 
 
-def _judge_expiry(issued: Any, expires: Any, received_at: datetime) -> Judgement:
-    is_right = (
+def _check_expiry(issued: Any, expires: Any, received_at: datetime) -> CheckedValue:
+    is_valid = (
         type(issued) is int
         and type(expires) is int
         and 0 < expires - issued <= MAX_LIFETIME_SECONDS
         and expires > received_at.timestamp()
     )
-    return Judgement(
+    return CheckedValue(
         "exp",
         f"at most {MAX_LIFETIME_SECONDS} s after iat, and not over",
         _shown(expires),
-        is_right,
+        is_valid,
     )
 
 
-def _compared(name: str, expected: str | None, came: Any) -> Judgement:
-    return Judgement(name, cut(expected or ""), _shown(came), came == expected)
+def _compare(name: str, expected: str | None, actual: Any) -> CheckedValue:
+    return CheckedValue(name, cut(expected or ""), _shown(actual), actual == expected)
 
 
 def _shown(value: Any) -> str:
@@ -362,5 +373,5 @@ def _shown(value: Any) -> str:
 
 
 def cut(text: str) -> str:
-    """Return the beginning of a stranger's text, as much as is shown of it."""
+    """Return untrusted text, cut to ``MAX_SHOWN_LENGTH``."""
     return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"

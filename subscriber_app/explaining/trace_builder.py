@@ -1,7 +1,6 @@
-"""Gathers both halves of a message's story: ours from the database, the shop's from its API.
+"""Builds the trace of a message: our half from the database, the shop's half from its API.
 
-Called by ``web.story``. The shop is asked each time and not waited for long: without it, our half
-is told alone.
+The shop is asked each time, with a short timeout. Without its response, the trace is our half.
 """
 
 import asyncio
@@ -15,36 +14,36 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database.models import Receipt, Subscription
 from subscriber_app.database.transactions import Database
-from subscriber_app.explaining.trace import ReceivedRequest, Story, stamp_of, tell
+from subscriber_app.explaining.trace import ReceivedRequest, Trace, build_trace, request_key
 from subscriber_app.receiving.verification import IncomingRequest
 from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.shop_api.delivery_log import ListedDelivery, ShopDelivery
 from subscriber_app.shop_api.errors import ShopError
 from subscriber_app.vocabulary import Result
 
-PATIENCE_SECONDS = 1.5  # of a page; the shop is near, or it is away
-MAX_RECEIPTS = 100  # somebody may have sent the same id a million times
-MAX_CANDIDATES = 5  # deliveries of which one may be for us
-# A story has no use for bodies, of which a stranger may have sent a hundred times 256 KiB.
+SHOP_TIMEOUT_SECONDS = 1.5  # a person waits for the page
+MAX_RECEIPTS = 100  # anyone may have sent the same id a million times
+MAX_CANDIDATES = 5  # deliveries whose URL is compared with ours
+# A trace needs no bodies, and a hundred of them may have 256 KiB each.
 _WITHOUT_BODY = defer(col(Receipt.body), raiseload=True)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A story, or None when neither side knows the message.
+class TraceResult:
+    """A trace, or None if neither side knows the message.
 
-    ``problem``: why the shop's half is missing. ``other_endpoints``: how many others were told the
-    same. ``is_cut``: there are more receipts than are shown.
+    ``problem``: why the shop's half is missing. ``other_endpoints``: how many other endpoints the
+    message was sent to. ``is_cut``: there are more receipts than are shown.
     """
 
-    story: Story | None
+    trace: Trace | None
     problem: str = ""
     other_endpoints: int = 0
     is_cut: bool = False
 
 
 class TraceBuilder:
-    """``webhook_url``: ours, by which a delivery for us is known after a new registration."""
+    """Builds traces. ``webhook_url``: our URL, to find deliveries to an earlier endpoint."""
 
     def __init__(
         self,
@@ -59,32 +58,32 @@ class TraceBuilder:
         self._webhook_url = webhook_url
         self._now = now
 
-    async def tell(self, message_id: str) -> Told:
-        """The story of a message as far as it is known now."""
+    async def build(self, message_id: str) -> TraceResult:
+        """Return the trace of a message as far as it is known now."""
         async with self._database.reading() as session:
             receipts = await _receipts_of(session, message_id)
             subscription = (await session.exec(select(Subscription))).first()
         received = [_received(receipt) for receipt in receipts[:MAX_RECEIPTS]]
         delivery, others, problem = None, 0, ""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(SHOP_TIMEOUT_SECONDS):
                 listed = await self._shop.deliveries_of(message_id)
                 delivery = await self._ours(listed, subscription)
                 others = len({each.endpoint_id for each in listed}) - bool(delivery)
         except ShopError as error:
             problem = str(error)
         except TimeoutError:
-            problem = f"No answer from {self._shop.shop_url} within {PATIENCE_SECONDS:g} s"
-        story = tell(delivery, received, now=self._now()) if delivery or received else None
-        return Told(story, problem, others, is_cut=len(receipts) > MAX_RECEIPTS)
+            problem = f"No answer from {self._shop.shop_url} within {SHOP_TIMEOUT_SECONDS:g} s"
+        trace = build_trace(delivery, received, now=self._now()) if delivery or received else None
+        return TraceResult(trace, problem, others, is_cut=len(receipts) > MAX_RECEIPTS)
 
     async def newest_messages(self, limit: int) -> list[Receipt]:
-        """The newest receipt of each of the messages that came last."""
+        """Return the newest receipt of each of the ``limit`` messages received last."""
         newest = (
             select(Receipt)
             .where(col(Receipt.message_id).is_not(None))
             .order_by(col(Receipt.id).desc())
-            .limit(limit * 5)  # a message comes a few times at most, as a rule
+            .limit(limit * 5)  # a message rarely arrives more than a few times
             .options(_WITHOUT_BODY)
         )
         async with self._database.reading() as session:
@@ -96,7 +95,7 @@ class TraceBuilder:
     async def _ours(
         self, listed: Sequence[ListedDelivery], subscription: Subscription | None
     ) -> ShopDelivery | None:
-        """The delivery for our endpoint; or, after we registered anew, for our address."""
+        """Return the delivery to our endpoint, or to our URL if we have registered again since."""
         endpoint_id = subscription.endpoint_id if subscription else ""
         for each in listed:
             if each.endpoint_id == endpoint_id:
@@ -124,7 +123,7 @@ def _received(receipt: Receipt) -> ReceivedRequest:
     request = IncomingRequest([(name, value) for name, value in receipt.headers], b"")
     return ReceivedRequest(
         receipt_id=receipt.id,
-        stamp=stamp_of(request.header("webhook-timestamp"), request.header("webhook-signature")),
+        key=request_key(request.header("webhook-timestamp"), request.header("webhook-signature")),
         received_at=receipt.received_at,
         verified_at=_after(receipt.received_at, receipt.duration_ms),
         booked_at=(

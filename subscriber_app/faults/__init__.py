@@ -1,10 +1,10 @@
-"""What the subscriber does wrong on purpose, so that a sender's retries can be watched.
+"""Faults that are injected on purpose, to watch how a sender retries.
 
-1. ``mishaps``: what can go wrong with one request, and the word for it. Pure.
-2. ``settings``: a fault: which mishap meets which request. Pure.
-3. ``current``: the one fault that is set, kept in the database.
+1. ``actions``: what can go wrong with one request, and its word in a script. Pure.
+2. ``settings``: a fault: which action applies to which request. Pure.
+3. ``current``: the one fault that is set, stored in the database.
 
-``inbox`` takes the mishap of each request; ``web.misbehaving`` acts it out on the connection.
+``receiving.inbox`` takes the action for each request; ``web.fault_injection`` carries it out.
 """
 
 from subscriber_app.faults.actions import BadFault, FaultAction, FaultActionKind

@@ -1,7 +1,4 @@
-"""What can go wrong with one request on purpose, and the word for it in scripts and receipts. Pure.
-
-Called by ``settings``, which decides which request meets which mishap.
-"""
+"""What can go wrong with one request on purpose, and its word in scripts and receipts. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -11,39 +8,41 @@ from subscriber_app.checklist import VerificationError
 from subscriber_app.vocabulary import Reason
 
 MIN_STATUS, MAX_STATUS = 300, 599
-MAY_SAY_WHEN = (429, 503)  # the shop heeds Retry-After in these answers only
+RETRY_AFTER_STATUSES = (429, 503)  # the shop ignores Retry-After with any other status
 MAX_RETRY_AFTER_SECONDS = 86_400
-MAX_SLOW_SECONDS = 60  # seconds, so that no connection is held for ever
+MAX_SLOW_SECONDS = 60  # bounds how long a connection stays open
 MAX_LOCATION_LENGTH = 200
-DEFAULT_LOCATION = "/"  # shops do not follow redirects, so any will do
-WORDS = "a status (503), a status with Retry-After (429:5), slow:3, timeout, drop, accept_then_500"
+DEFAULT_LOCATION = "/"  # any value: the shop does not follow redirects
+SCRIPT_WORDS = (
+    "a status (503), a status with Retry-After (429:5), slow:3, timeout, drop, accept_then_500"
+)
 
 _STATUS = re.compile(r"([0-9]{3})(?::([0-9]{1,6}))?", re.ASCII)
 _SLOW = re.compile(r"slow:([0-9]{1,6})", re.ASCII)
 _LOCATION = re.compile(r"[!-~]+", re.ASCII)
-_LONGEST_SHOWN = 30
+_MAX_SHOWN_LENGTH = 30
 
 
 class BadFault(ValueError):  # noqa: N818 – the name says what happened
-    """No such fault can be set; the message is a sentence for whoever tried."""
+    """The fault is invalid. The message is for the person who tried to set it."""
 
 
 class FaultActionKind(StrEnum):
-    """What happens instead of the answer that would be right."""
+    """What happens instead of the normal response."""
 
-    STATUS = "status"  # an answer with a status that was set; the request is not looked at
-    SLOW = "slow"  # the right answer, late
-    TIMEOUT = "timeout"  # no answer; the connection is held until the sender gives up
-    DROP = "drop"  # no answer; the connection is closed
-    ACCEPT_THEN_500 = "accept_then_500"  # booked and committed, and then answered 500
+    STATUS = "status"  # respond with a given status, without verifying the request
+    SLOW = "slow"  # the normal response, late
+    TIMEOUT = "timeout"  # no response; the connection stays open until the sender gives up
+    DROP = "drop"  # no response; the connection is closed
+    ACCEPT_THEN_500 = "accept_then_500"  # book and commit, then respond with 500
 
 
-UNANSWERED = (FaultActionKind.TIMEOUT, FaultActionKind.DROP)
+WITHOUT_RESPONSE = (FaultActionKind.TIMEOUT, FaultActionKind.DROP)
 
 
 @dataclass(frozen=True, slots=True)
 class FaultAction:
-    """``status``, ``retry_after`` (seconds) and ``location`` of an answer; ``seconds`` of delay."""
+    """``status``, ``retry_after`` (seconds), ``location``: of the response. ``seconds``: delay."""
 
     kind: FaultActionKind
     status: int | None = None
@@ -58,8 +57,8 @@ class FaultAction:
             check_range("seconds", self.seconds, 1, MAX_SLOW_SECONDS)
 
     @property
-    def word(self) -> str:
-        """As in a script: ``503``, ``429:5``, ``slow:3``, ``timeout``, ``drop``."""
+    def script_word(self) -> str:
+        """Return the word for a script: ``503``, ``429:5``, ``slow:3``, ``timeout``, ``drop``."""
         if self.kind is FaultActionKind.STATUS:
             return (
                 f"{self.status}"
@@ -69,29 +68,29 @@ class FaultAction:
         return f"slow:{self.seconds}" if self.kind is FaultActionKind.SLOW else self.kind.value
 
     @property
-    def refusal(self) -> VerificationError | None:
-        """With what the request is refused, unread; None when it is judged as ever."""
+    def rejection(self) -> VerificationError | None:
+        """Return the rejection of the unverified request, or None if it is verified as usual."""
         if self.kind is FaultActionKind.STATUS:
             doing = f"answer {self.status}"
-        elif self.kind in UNANSWERED:
+        elif self.kind in WITHOUT_RESPONSE:
             doing = "give no answer"
         else:
             return None
         detail = f"Set to {doing} on purpose; nothing was looked at"
         return VerificationError(Reason.SIMULATED_FAULT, detail, status=self.status)
 
-    def answered_status(self, status: int) -> int | None:
-        """The status that is sent where ``status`` would be right; None for no answer at all."""
-        if self.kind in UNANSWERED:
+    def response_status(self, status: int) -> int | None:
+        """Return the status to send instead of ``status``; None for no response."""
+        if self.kind in WITHOUT_RESPONSE:
             return None
-        is_good = status < MIN_STATUS
-        return 500 if self.kind is FaultActionKind.ACCEPT_THEN_500 and is_good else status
+        is_success = status < MIN_STATUS
+        return 500 if self.kind is FaultActionKind.ACCEPT_THEN_500 and is_success else status
 
 
-def read_word(word: str) -> FaultAction | None:
-    """The mishap of one word of a script; None for ``200``: nothing goes wrong.
+def parse_script_word(word: str) -> FaultAction | None:
+    """Return the action of one word of a script; None for ``200``, the normal response.
 
-    Raises ``BadFault`` for whatever else comes.
+    Raise ``BadFault`` for an unknown word.
     """
     if word == "200":
         return None
@@ -102,31 +101,31 @@ def read_word(word: str) -> FaultAction | None:
     if status := _STATUS.fullmatch(word):
         retry_after = int(status[2]) if status[2] else None
         return FaultAction(FaultActionKind.STATUS, status=int(status[1]), retry_after=retry_after)
-    raise BadFault(f"{shown(word)} is no word of a script; there are 200, {WORDS}")
+    raise BadFault(f"{shown(word)} is no word of a script; there are 200, {SCRIPT_WORDS}")
 
 
 def check_range(name: str, value: int | None, lowest: int, highest: int) -> None:
-    """Raise ``BadFault`` unless the number is there and within these bounds, both included."""
+    """Raise ``BadFault`` unless ``value`` is a number from ``lowest`` to ``highest``."""
     if value is None or not lowest <= value <= highest:
         raise BadFault(f"choose {name} from {lowest} to {highest}")
 
 
 def shown(text: str) -> str:
-    """Somebody's text for a message: short, and with nothing invisible in it."""
-    cut = f"{text[:_LONGEST_SHOWN]}…" if len(text) > _LONGEST_SHOWN else text
+    """Return untrusted text for a message: short, and without invisible characters."""
+    cut = f"{text[:_MAX_SHOWN_LENGTH]}…" if len(text) > _MAX_SHOWN_LENGTH else text
     return ascii(cut) if not cut.isprintable() else f"‘{cut}’"
 
 
-def _check_status(mishap: FaultAction) -> None:
-    check_range("a status", mishap.status, MIN_STATUS, MAX_STATUS)
-    if mishap.retry_after is not None:
-        if mishap.status not in MAY_SAY_WHEN:
+def _check_status(action: FaultAction) -> None:
+    check_range("a status", action.status, MIN_STATUS, MAX_STATUS)
+    if action.retry_after is not None:
+        if action.status not in RETRY_AFTER_STATUSES:
             raise BadFault("retry_after belongs to the statuses 429 and 503, and to no other")
-        check_range("retry_after", mishap.retry_after, 0, MAX_RETRY_AFTER_SECONDS)
-    if mishap.location is not None:
-        if mishap.status is None or mishap.status >= 400:  # noqa: PLR2004 – RFC 9110: 3xx redirects
+        check_range("retry_after", action.retry_after, 0, MAX_RETRY_AFTER_SECONDS)
+    if action.location is not None:
+        if action.status is None or action.status >= 400:  # noqa: PLR2004 – RFC 9110: 3xx redirects
             raise BadFault("a location belongs to the statuses 300 to 399, and to no other")
-        if len(mishap.location) > MAX_LOCATION_LENGTH or not _LOCATION.fullmatch(mishap.location):
+        if len(action.location) > MAX_LOCATION_LENGTH or not _LOCATION.fullmatch(action.location):
             raise BadFault(
                 "a location is an address of visible ASCII characters, "
                 f"at most {MAX_LOCATION_LENGTH} of them"

@@ -1,7 +1,4 @@
-"""The one fault that is set. Kept in the database: what is broken stays broken after a restart.
-
-Set by the dashboard and by ``PUT /v1/faults``; ``inbox`` takes the mishap of each request.
-"""
+"""The one fault that is set. Stored in the database, so that a restart does not change it."""
 
 import asyncio
 import logging
@@ -18,21 +15,21 @@ logger = logging.getLogger(__name__)
 
 
 class Faults:
-    """The current fault of this subscriber, and how far its sequence has come."""
+    """The current fault of this subscriber, and its position in a sequence."""
 
     def __init__(self, database: Database, feed: LocalChangeFeed) -> None:
         self._database = database
         self._feed = feed
         self._current = NORMAL
-        self._turn = asyncio.Lock()  # so that no two requests use the same place of a sequence
+        self._lock = asyncio.Lock()  # each request uses a different position of a sequence
 
     @property
     def current(self) -> Fault:
-        """What goes wrong now; read for each page's header."""
+        """Return the current fault."""
         return self._current
 
     async def load(self) -> None:
-        """Take up the fault that was set before a restart."""
+        """Load the stored fault."""
         async with self._database.reading() as session:
             row = await session.get(FaultSetting, _ONLY_ROW)
         if row is None:
@@ -41,26 +38,26 @@ class Faults:
             stored = dict(row.document)
             self._current = make_fault(FaultMode(stored.pop("mode")), **stored)
         except (BadFault, KeyError, TypeError, ValueError):
-            logger.warning("The stored fault is not one of this version: back to normal")
+            logger.warning("Ignoring the stored fault, which this version does not know")
 
     async def set(self, fault: Fault) -> None:
-        """Do this from the next request on."""
-        async with self._turn:
-            await self._keep(fault)
+        """Set the fault, from the next request on."""
+        async with self._lock:
+            await self._store(fault)
 
-    async def take(self) -> FaultAction | None:
-        """What goes wrong with the request that asks; uses up one place of a sequence.
+    async def next_action(self) -> FaultAction | None:
+        """Return the action for the current request; advance the sequence by one position.
 
-        The place is used up before the request is looked at, whatever becomes of it then.
+        It advances before the request is verified, so the verdict makes no difference.
         """
-        if not self._current.moves:
-            return self._current.mishap
-        async with self._turn:
-            taken = self._current  # may have changed while waiting
-            await self._keep(taken.after_one_request())
-            return taken.mishap
+        if not self._current.is_sequence:
+            return self._current.action
+        async with self._lock:
+            fault = self._current  # may have changed while waiting
+            await self._store(fault.after_one_request())
+            return fault.action
 
-    async def _keep(self, fault: Fault) -> None:
+    async def _store(self, fault: Fault) -> None:
         async with self._database.writing() as session:
             await session.merge(FaultSetting(id=_ONLY_ROW, document=fault.document()))
         self._current = fault

@@ -1,1 +1,1 @@
-"""How to be a bad receiver and a bad sender, on purpose."""
+"""Attacks on our own receiver, and the means to misbehave on a connection."""

@@ -1,7 +1,7 @@
-"""Attacks our own receiver over HTTP, and keeps what was expected. Called by the pages.
+"""Attacks our own receiver over HTTP, and stores the predictions.
 
-Only ever to this process itself: the address comes from the settings, never from a person. What is
-sent goes through the whole receiver and leaves a receipt, like any stranger's request.
+The target is always this process: its URL comes from the settings, never from a person. Each attack
+passes through the whole receiver and leaves a receipt, like any other request.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from subscriber_app.config import RECEIVER_PATH
-from subscriber_app.database.models import AttackResult, HandledMessage, Receipt
+from subscriber_app.database.models import AttackResult, ProcessedMessageRow, Receipt
 from subscriber_app.database.transactions import Database
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attacks import (
@@ -24,45 +24,48 @@ from subscriber_app.lab.attacks import (
     Prediction,
     Situation,
     Target,
-    make,
+    build_attack,
     predict,
 )
-from subscriber_app.receiving.decision import Handled
+from subscriber_app.receiving.decision import ProcessedMessage
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.verification import Expectation, IncomingRequest
 from subscriber_app.shop_api.held_secrets import Trust, read_trust
 from subscriber_app.vocabulary import Reason
 
 TIMEOUT_SECONDS = 10.0
-UNKNOWN_ISSUER = "the attack desk"  # in our tokens, while the shop's own name does not count yet
+UNKNOWN_ISSUER = "the attack desk"  # in our tokens, until the shop's issuer is known
 
 
 class NoReceipt(Exception):  # noqa: N818 – the name says what happened
-    """The receiver did not say under which receipt it keeps the request."""
+    """The receiver did not name the receipt of the request."""
 
 
 class Unsendable(Exception):  # noqa: N818 – the name says what happened
-    """No HTTP client would send such a request; the message says why."""
+    """HTTP does not allow this request; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """``known``: the situation of requests with the receipt's message id, ``unknown`` of others."""
+class AttackPredictor:
+    """Predicts the attacks on one receipt's request.
+
+    ``known``: the situation of requests with the receipt's message id. ``unknown``: of all others.
+    """
 
     target: Target
     known: Situation
     unknown: Situation
 
-    def offers(self) -> dict[Attack, Prediction | ImpossibleAttack]:
-        """Return for every attack what must come of it, or why it cannot be made.
+    def predictions(self) -> dict[Attack, Prediction | ImpossibleAttack]:
+        """Return the prediction for every attack, or why the attack is impossible.
 
-        Pure, but slow for a large body, which is signed and read several times for each.
+        Pure, but slow for a large body, which is signed and parsed several times for each attack.
         """
         own_id = message_id_of(self.target.request)
         found: dict[Attack, Prediction | ImpossibleAttack] = {}
         for attack in Attack:
             try:
-                sent = make(attack, self.target)
+                sent = build_attack(attack, self.target)
             except ImpossibleAttack as error:
                 found[attack] = error
                 continue
@@ -72,9 +75,9 @@ class Outlook:
 
 
 class AttackDesk:
-    """The desk. ``local_url``: where we listen. ``webhook_url``: who we are before subscribing."""
+    """Sends attacks. ``local_url``: where we listen. ``webhook_url``: our audience by default."""
 
-    def __init__(  # noqa: PLR0913 – the desk looks at all that a request may meet
+    def __init__(  # noqa: PLR0913 – a prediction depends on all of these
         self,
         database: Database,
         defences: DefenceSwitches,
@@ -93,38 +96,41 @@ class AttackDesk:
             base_url=local_url, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
         )
 
-    async def outlook(self, receipt: Receipt) -> "Outlook":
-        """What the attacks on a receipt's request depend on, as of now."""
+    async def predictor(self, receipt: Receipt) -> "AttackPredictor":
+        """Return the predictor for attacks on this receipt's request, as of now."""
         trust, original = await self.trust(), request_of(receipt)
-        return Outlook(
+        return AttackPredictor(
             target=self._target(original, trust),
-            known=self._situation(trust, await self._handled(original)),
+            known=self._situation(trust, await self._processed(original)),
             unknown=self._situation(trust, None),
         )
 
     async def attack(self, receipt: Receipt, attack: Attack) -> str:
-        """Send this variant of a receipt's request; the id of the new receipt.
+        """Send this variant of a receipt's request, and return the id of the new receipt.
 
-        Raises ``ImpossibleAttack``, ``Unsendable`` or ``NoReceipt``.
+        Raise ``ImpossibleAttack``, ``Unsendable`` or ``NoReceipt``.
         """
-        sent = make(attack, self._target(request_of(receipt), await self.trust()))
+        sent = build_attack(attack, self._target(request_of(receipt), await self.trust()))
         return await self._send(receipt, sent, attack)
 
     async def send(self, receipt: Receipt, request: IncomingRequest) -> str:
-        """Send a request that was edited by hand. Raises ``Unsendable`` or ``NoReceipt``."""
+        """Send an edited request, and return the id of the new receipt.
+
+        Raise ``Unsendable`` or ``NoReceipt``.
+        """
         return await self._send(receipt, request, None)
 
     async def predict(self, sent: Forgery | IncomingRequest) -> Prediction:
-        """What must become of a request that comes in now."""
-        return predict(sent, self._situation(await self.trust(), await self._handled(sent)))
+        """Return the prediction for a request that arrives now."""
+        return predict(sent, self._situation(await self.trust(), await self._processed(sent)))
 
     async def trust(self) -> Trust:
-        """What the shop signs with, as whom and for whom; no secrets before subscribing."""
+        """Return secrets, audience and issuer to sign with; no secrets without a subscription."""
         async with self._database.reading() as session:
             return await read_trust(session, self._now()) or Trust((), self._webhook_url, None)
 
     def unix_now(self) -> int:
-        """Whole seconds, as in ``webhook-timestamp``."""
+        """Return the time in whole unix seconds, as in ``webhook-timestamp``."""
         return int(self._now().timestamp())
 
     async def close(self) -> None:
@@ -141,7 +147,7 @@ class AttackDesk:
             new_id=f"msg_attack_{uuid7().hex}",
         )
 
-    def _situation(self, trust: Trust, handled: Handled | None) -> Situation:
+    def _situation(self, trust: Trust, processed: ProcessedMessage | None) -> Situation:
         expected = Expectation(
             trust.secrets,
             trust.audience,
@@ -149,14 +155,14 @@ class AttackDesk:
             self._defences.off,
             trust.issuer,
         )
-        mishap = self._faults.current.mishap
-        fails = mishap is not None and mishap.refusal is not None
-        return Situation(expected, handled, Reason.SIMULATED_FAULT if fails else None)
+        action = self._faults.current.action
+        fails = action is not None and action.rejection is not None
+        return Situation(expected, processed, Reason.SIMULATED_FAULT if fails else None)
 
-    async def _handled(self, sent: Forgery | IncomingRequest) -> Handled | None:
+    async def _processed(self, sent: Forgery | IncomingRequest) -> ProcessedMessage | None:
         async with self._database.reading() as session:
-            row = await session.get(HandledMessage, message_id_of(sent))
-        return Handled(row.body_sha256, row.receipt_id) if row else None
+            row = await session.get(ProcessedMessageRow, message_id_of(sent))
+        return ProcessedMessage(row.body_sha256, row.receipt_id) if row else None
 
     async def _send(
         self, receipt: Receipt, sent: Forgery | IncomingRequest, attack: Attack | None
@@ -178,7 +184,7 @@ class AttackDesk:
     async def _post(self, request: IncomingRequest) -> str:
         newest_before = await self._newest_receipt_id()
         try:
-            answer = await self._http.post(
+            response = await self._http.post(
                 RECEIVER_PATH, content=request.body, headers=_bytes(request.headers)
             )
         except httpx.LocalProtocolError as error:
@@ -186,9 +192,9 @@ class AttackDesk:
         except httpx.HTTPError as error:
             named, problem = None, f"the receiver gave no answer: {type(error).__name__}"
         else:
-            named = _receipt_id(answer)
-            problem = f"the receiver answered {answer.status_code}, and names no receipt"
-        # Set to fail, the receiver may give no answer; a receipt it has written all the same.
+            named = _receipt_id(response)
+            problem = f"the receiver answered {response.status_code}, and names no receipt"
+        # A fault may suppress the response, but the receipt is written anyway.
         receipt_id = named or await self._newest_receipt_id(request, newest_before)
         if receipt_id is None:
             raise NoReceipt(problem)
@@ -197,7 +203,7 @@ class AttackDesk:
     async def _newest_receipt_id(
         self, request: IncomingRequest | None = None, after: str | None = None
     ) -> str | None:
-        """Of all, or of those of the request's message that were written after this one."""
+        """Return the newest receipt id; with a request, of its message and later than ``after``."""
         newest = select(Receipt.id).order_by(col(Receipt.id).desc()).limit(1)
         if request:
             newest = newest.where(
@@ -208,24 +214,24 @@ class AttackDesk:
 
 
 def request_of(receipt: Receipt) -> IncomingRequest:
-    """The request as the receipt keeps it."""
+    """Return the request that the receipt stores."""
     return IncomingRequest([(name, value) for name, value in receipt.headers], receipt.body)
 
 
 def message_id_of(sent: Forgery | IncomingRequest) -> str:
-    """What the request says its ``webhook-id`` is; empty when it says nothing."""
+    """Return the request's ``webhook-id``, or an empty string."""
     request = sent.request if isinstance(sent, Forgery) else sent
     return request.header("webhook-id") or ""
 
 
 def _bytes(headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    # As the receiver reads them: ASGI's bytes, taken for Latin-1.
+    # The receiver decodes ASGI's bytes as Latin-1.
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
-def _receipt_id(answer: httpx.Response) -> str | None:
+def _receipt_id(response: httpx.Response) -> str | None:
     try:
-        document: Any = answer.json()
+        document: Any = response.json()
     except (ValueError, RecursionError):
         return None
     found = document.get("receipt_id") if isinstance(document, dict) else None

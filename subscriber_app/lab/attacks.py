@@ -1,9 +1,9 @@
-"""The attacks: hostile variants of a request, and what must become of each. Pure.
+"""The attacks: hostile variants of a request, and the predicted verdict on each. Pure.
 
-An attack is made here as facts (which credentials, made for which bytes, what is wrong with them),
-and two things follow from the facts: the request that ``attack_desk`` sends, and the prediction,
-which walks through the rules of the contract with the defences that are on. Of a replay, where
-somebody else made the request, the prediction asks the verification itself.
+An attack is built as facts (which credentials, made for which bytes, with which flaw). From these
+facts follow both the request that is sent and the prediction, which applies the rules of the
+contract with the defences that are on. A replayed request was built by someone else, so its
+prediction runs the verification itself.
 """
 
 import json
@@ -15,14 +15,14 @@ from enum import StrEnum
 from subscriber_app.checklist import VerificationError
 from subscriber_app.lab.forged_credentials import (
     ATTACKERS_SECRET,
-    RIGHT,
+    NO_OVERRIDES,
     Signable,
     TokenOverrides,
     signature_of,
     token_of,
 )
-from subscriber_app.receiving.decision import Handled, body_sha256, examine, settle
-from subscriber_app.receiving.defences import CREDENTIAL_CHECKS, Defence, judged_body
+from subscriber_app.receiving.decision import ProcessedMessage, body_sha256, evaluate, finalize
+from subscriber_app.receiving.defences import CREDENTIAL_CHECKS, Defence, verified_body
 from subscriber_app.receiving.events import parse_event
 from subscriber_app.receiving.verification import (
     MAX_BODY_BYTES,
@@ -32,10 +32,10 @@ from subscriber_app.receiving.verification import (
 )
 from subscriber_app.vocabulary import Reason, Verdict
 
-TOO_LATE_SECONDS = 600
+LATE_REPLAY_AGE_SECONDS = 600
 YEAR_SECONDS = 365 * 24 * 3600
-# Those that the way of sending decides: they come with the new request, not with the recorded one.
-OF_THE_CONNECTION = frozenset(
+# Headers that belong to the connection: a replay does not copy them.
+CONNECTION_HEADERS = frozenset(
     {
         "connection",
         "content-length",
@@ -55,7 +55,7 @@ _ENLARGED, _ENLARGED_OTHERWISE = b"9999.99", b"8888.88"
 
 
 class Attack(StrEnum):
-    """Named as in addresses and in the table of results."""
+    """The attacks, named as in URLs and in the table of results."""
 
     REPLAY = "replay"
     LATE_REPLAY = "late-replay"
@@ -71,15 +71,15 @@ class Attack(StrEnum):
 
 
 class ImpossibleAttack(Exception):  # noqa: N818 – the name says what happened
-    """The request offers nothing to attack in this way; the message says why."""
+    """The attack does not apply to the request; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The request to attack, and what is needed for it.
+    """The request to attack, and what is needed to sign its variants.
 
-    ``secrets``: ours, the newest first; empty before subscribing. ``now``: unix seconds.
-    ``new_id``: a webhook-id that was never used.
+    ``secrets``: our live secrets, newest first; empty without a subscription. ``now``: unix
+    seconds. ``new_id``: an unused webhook-id.
     """
 
     request: IncomingRequest
@@ -92,7 +92,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A header's value. ``made_for``: the body. ``flaw``: what is wrong with it for any body."""
+    """A header's value. ``made_for``: the signed body. ``flaw``: why it is invalid for any body."""
 
     value: str
     made_for: bytes
@@ -101,7 +101,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Forgery:
-    """A request that was made at the desk; a credential that is None is left out."""
+    """A forged request. A credential that is None is not sent."""
 
     message_id: str
     timestamp: int
@@ -111,7 +111,7 @@ class Forgery:
 
     @property
     def request(self) -> IncomingRequest:
-        """What is sent."""
+        """Return the request to send."""
         headers = [
             ("user-agent", "Hookshop-Attack-Desk"),
             ("content-type", "application/json"),
@@ -129,50 +129,51 @@ class Forgery:
 class Situation:
     """What a prediction depends on besides the request.
 
-    ``handled``: what is remembered of its webhook-id. ``fault``: the receiver fails on purpose.
+    ``processed``: the processed message with its webhook-id. ``fault``: the reason of a rejection
+    by an injected fault.
     """
 
     expected: Expectation
-    handled: Handled | None
+    processed: ProcessedMessage | None
     fault: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What must become of a request."""
+    """The predicted outcome of a request."""
 
     verdict: Verdict
     reason: Reason | None = None
 
 
-def make(attack: Attack, target: Target) -> Forgery | IncomingRequest:
-    """The request to send, recorded or forged. Raises ``ImpossibleAttack``."""
+def build_attack(attack: Attack, target: Target) -> Forgery | IncomingRequest:
+    """Return the request to send, recorded or forged. Raise ``ImpossibleAttack``."""
     if attack is Attack.REPLAY:
-        return recorded(target.request)
-    return _FORGERS[attack](target)
+        return without_connection_headers(target.request)
+    return _BUILDERS[attack](target)
 
 
-def recorded(request: IncomingRequest) -> IncomingRequest:
-    """The same request, without what belongs to the connection it came over."""
-    headers = [pair for pair in request.headers if pair[0] not in OF_THE_CONNECTION]
+def without_connection_headers(request: IncomingRequest) -> IncomingRequest:
+    """Return the same request without the headers of its connection."""
+    headers = [pair for pair in request.headers if pair[0] not in CONNECTION_HEADERS]
     return IncomingRequest(headers, request.body)
 
 
 def predict(sent: Forgery | IncomingRequest, situation: Situation) -> Prediction:
-    """What the rules say, with the defences that are on. Never raises."""
+    """Return the outcome by the rules of the contract, with the defences on. Never raises."""
     if situation.fault:
         return Prediction(Verdict.REJECTED, situation.fault)
     expected = situation.expected
     if isinstance(sent, IncomingRequest):
-        ruling = settle(examine(sent, expected), sent, situation.handled, expected.off)
-        return Prediction(ruling.verdict, ruling.reason)
-    for refusal in _refusals(sent, expected):
-        return Prediction(Verdict.REJECTED, refusal)
+        decision = finalize(evaluate(sent, expected), sent, situation.processed, expected.off)
+        return Prediction(decision.verdict, decision.reason)
+    for reason in _rejections(sent, expected):
+        return Prediction(Verdict.REJECTED, reason)
     return _predict_genuine(sent, situation)
 
 
-def _refusals(sent: Forgery, expected: Expectation) -> Iterator[Reason]:
-    """Every flaw that a defence which is on would find, in the order of the verification."""
+def _rejections(sent: Forgery, expected: Expectation) -> Iterator[Reason]:
+    """Yield each flaw that an active defence detects, in the order of the verification."""
     if len(sent.body) > MAX_BODY_BYTES:
         yield Reason.TOO_LARGE
     credentials = {Defence.SIGNATURE: sent.signature, Defence.TOKEN: sent.token}
@@ -194,7 +195,7 @@ def _flaw(
         return Reason.NOT_SUBSCRIBED
     if credential.flaw:
         return credential.flaw
-    if judged_body(sent.body, expected.off) == credential.made_for:
+    if verified_body(sent.body, expected.off) == credential.made_for:
         return None
     return {
         Defence.SIGNATURE: Reason.SIGNATURE_MISMATCH,
@@ -203,24 +204,24 @@ def _flaw(
 
 
 def _predict_genuine(sent: Forgery, situation: Situation) -> Prediction:
-    """Of a request that no check of its origin stops."""
-    off, handled = situation.expected.off, situation.handled
+    """Return the prediction for a request that passes all checks of its origin."""
+    off, processed = situation.expected.off, situation.processed
     try:
-        event = parse_event(judged_body(sent.body, off))
-    except VerificationError as refusal:
-        return Prediction(Verdict.REJECTED, refusal.reason)
+        event = parse_event(verified_body(sent.body, off))
+    except VerificationError as error:
+        return Prediction(Verdict.REJECTED, error.reason)
     if event.type is None:
         return Prediction(Verdict.IGNORED)
-    if handled is None or Defence.DEDUPLICATION in off:
+    if processed is None or Defence.DEDUPLICATION in off:
         return Prediction(Verdict.ACCEPTED)
-    if handled.body_sha256 != body_sha256(sent.request, off):
+    if processed.body_sha256 != body_sha256(sent.request, off):
         return Prediction(Verdict.REJECTED, Reason.CONFLICTING_BODY)
     return Prediction(Verdict.DUPLICATE)
 
 
 def _late_replay(target: Target) -> Forgery:
-    content = replace(_fresh(target), timestamp=int(target.now) - TOO_LATE_SECONDS)
-    # Without its token, which would have expired and stop it, too.
+    content = replace(_fresh(target), timestamp=int(target.now) - LATE_REPLAY_AGE_SECONDS)
+    # Without the token, which would have expired: only the timestamp should stop it.
     return Forgery(
         content.message_id, content.timestamp, content.body, signature=_signed(content, target)
     )
@@ -286,8 +287,8 @@ def _token_of_another_body(target: Target) -> Forgery:
 
 def _long_token(target: Target) -> Forgery:
     content = replace(_fresh(target), message_id=target.new_id)
-    twist = TokenOverrides(claims={"exp": content.timestamp + YEAR_SECONDS})
-    token = replace(_with_token(content, target, twist), flaw=Reason.TOKEN_LIFETIME)
+    overrides = TokenOverrides(claims={"exp": content.timestamp + YEAR_SECONDS})
+    token = replace(_with_token(content, target, overrides), flaw=Reason.TOKEN_LIFETIME)
     return Forgery(content.message_id, content.timestamp, content.body, token=token)
 
 
@@ -303,7 +304,7 @@ def _conflict(target: Target) -> Forgery:
     )
 
 
-_FORGERS: dict[Attack, Callable[[Target], Forgery]] = {
+_BUILDERS: dict[Attack, Callable[[Target], Forgery]] = {
     Attack.LATE_REPLAY: _late_replay,
     Attack.AMOUNT: _change_amount,
     Attack.RESERIALISED: _reserialise,
@@ -318,7 +319,7 @@ _FORGERS: dict[Attack, Callable[[Target], Forgery]] = {
 
 
 def _fresh(target: Target) -> Signable:
-    """The message of the request, as a sender would send it now."""
+    """Return the message of the request, with the current timestamp."""
     message_id = target.request.header("webhook-id") or ""
     if not _MESSAGE_ID.fullmatch(message_id):
         message_id = target.new_id
@@ -331,10 +332,12 @@ def _signed(content: Signable, target: Target) -> Credential:
     return Credential(signature_of(content, newest), content.body)
 
 
-def _with_token(content: Signable, target: Target, twist: TokenOverrides = RIGHT) -> Credential:
-    # As the shop does it: a token carries one signature only, and the oldest live secret makes it.
+def _with_token(
+    content: Signable, target: Target, overrides: TokenOverrides = NO_OVERRIDES
+) -> Credential:
+    # As in the shop: a token has only one signature, made with the oldest live secret.
     oldest = target.secrets[-1] if target.secrets else ATTACKERS_SECRET
-    return Credential(token_of(content, oldest, twist), content.body)
+    return Credential(token_of(content, oldest, overrides), content.body)
 
 
 def _with_another_amount(body: bytes) -> bytes:
@@ -348,7 +351,7 @@ def _with_another_amount(body: bytes) -> bytes:
 
 
 def _with_spaces(body: bytes) -> bytes:
-    """The same JSON in other bytes, as a proxy that parses and writes it again would make them."""
+    """Return the same JSON in other bytes, as a proxy that re-serializes it would."""
     try:
         document = json.loads(body.decode("utf-8"))
         written = json.dumps(document, ensure_ascii=False).encode("utf-8")

@@ -1,8 +1,7 @@
-"""Closes a connection without an answer, as a process does that dies in the middle of a request.
+"""Resets a connection instead of responding, like a process that dies during a request.
 
-ASGI has no word for it, and a server turns an application that does not answer into a 500. So the
-server's protocol hands each request the means, as an extension in its scope. ``__main__`` serves
-with ``HangUpProtocol``; ``web.misbehaving`` uses the extension.
+ASGI has no message for this, and a server turns an application that does not respond into a 500. So
+this protocol of the server adds a function to the scope of each request, as an ASGI extension.
 """
 
 import asyncio
@@ -12,16 +11,16 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-EXTENSION = "hookshop.hang_up"  # a function without arguments
-# Linger for no time at all: the kernel sends a reset (RST) in place of an orderly end (FIN).
+EXTENSION = "hookshop.reset_connection"  # a function without arguments
+# SO_LINGER with a timeout of 0: the kernel sends a reset (RST) instead of closing (FIN).
 _RESET = struct.pack("ii", 1, 0)
 
 
-class HangUpProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with a way for the application to reset the connection."""
+class ConnectionResetProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, with an extension to reset the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give every request on this connection its extension; called by the event loop."""
+        """Add the extension to every request on this connection."""
         super().connection_made(transport)
         application = self.app
 
@@ -34,7 +33,7 @@ class HangUpProtocol(H11Protocol):
 
 def _reset(transport: asyncio.Transport) -> None:
     if transport.is_closing():
-        return  # the sender was quicker
+        return  # the sender has already closed it
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()

@@ -1,7 +1,6 @@
-"""Makes signatures and tokens, right ones and wrong ones, for the attack desk and its editor. Pure.
+"""Creates signatures and tokens, valid and invalid, for the attack desk. Pure.
 
-A receiver has no use for this: it only compares. Kept apart from ``verification``, so that what
-attacks is not built from what defends.
+It shares no code with ``verification``: attacks should not be built from the code that they test.
 """
 
 import base64
@@ -14,15 +13,15 @@ from typing import Any
 from subscriber_app.receiving.verification import secret_key
 
 LIFETIME_SECONDS = 300
-# Whoever attacks has a secret as well, only not ours.
+# The attacker has a secret, but not ours.
 ATTACKERS_SECRET = "whsec_" + base64.b64encode(b"known to the attacker, not to us").decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Signable:
-    """What a sender signs. ``timestamp``: unix seconds. ``audience``: the URL it is sent to.
+    """What a sender signs. ``timestamp``: unix seconds. ``audience``: the receiver's URL.
 
-    ``issuer``: what the shop calls itself in tokens.
+    ``issuer``: the shop's name for itself in tokens.
     """
 
     message_id: str
@@ -34,23 +33,23 @@ class Signable:
 
 @dataclass(frozen=True, slots=True)
 class TokenOverrides:
-    """How a token differs from a right one. With the ``algorithm`` none it has no signature."""
+    """How a token differs from a valid one. With the ``algorithm`` none it has no signature."""
 
     algorithm: str = "HS256"
     claims: dict[str, Any] = field(default_factory=dict)
 
 
-RIGHT = TokenOverrides()
+NO_OVERRIDES = TokenOverrides()
 
 
 def signature_of(content: Signable, secret: str) -> str:
-    """``v1,<base64>``, as Standard Webhooks defines it."""
+    """Return ``v1,<base64>``, as Standard Webhooks defines it."""
     signed = f"{content.message_id}.{content.timestamp}.".encode() + content.body
     return "v1," + base64.b64encode(hmac.digest(secret_key(secret), signed, "sha256")).decode()
 
 
-def token_of(content: Signable, secret: str, twist: TokenOverrides = RIGHT) -> str:
-    """The bearer token, without the word Bearer."""
+def token_of(content: Signable, secret: str, overrides: TokenOverrides = NO_OVERRIDES) -> str:
+    """Return the bearer token, without the word Bearer."""
     claims = {
         "iss": content.issuer,
         "aud": content.audience,
@@ -58,11 +57,11 @@ def token_of(content: Signable, secret: str, twist: TokenOverrides = RIGHT) -> s
         "iat": content.timestamp,
         "exp": content.timestamp + LIFETIME_SECONDS,
         "payload_hash": hashlib.sha256(content.body).hexdigest(),
-        **twist.claims,
+        **overrides.claims,
     }
-    header = {"alg": twist.algorithm, "typ": "webhook+jwt"}
+    header = {"alg": overrides.algorithm, "typ": "webhook+jwt"}
     signed = f"{_part(header)}.{_part(claims)}"
-    if twist.algorithm == "none":
+    if overrides.algorithm == "none":
         return f"{signed}."
     return f"{signed}.{_base64url(hmac.digest(secret_key(secret), signed.encode(), 'sha256'))}"
 

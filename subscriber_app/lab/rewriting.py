@@ -1,8 +1,8 @@
-"""What a body may have been before somebody parsed it and wrote it again. Pure.
+"""Guesses what a body was before it was parsed and re-serialized. Pure.
 
-Most signatures that do not fit are right for other bytes of the same meaning. ``diagnosis`` tries
-these and sees which one was signed. Anyone can send a body, so the work is bounded: what is larger,
-deeper or of more parts than an event ever is, is not written again; ``not_guessed`` says so.
+Most signatures that do not match are valid for other bytes with the same meaning. ``diagnosis``
+tries these guesses. Anyone can send a body, so the work is bounded: bodies that are larger, deeper
+or of more values than any event are not re-serialized, and ``not_guessed`` says so.
 """
 
 import json
@@ -15,7 +15,7 @@ from subscriber_app.receiving.json_limits import is_within
 
 # Each guess costs a digest of the whole body for every secret.
 MAX_BODY_BYTES = 16 * 1024
-# An event has some ten values, two levels deep. Each of these is written in 90 ways.
+# An event has about ten values in two levels. Each body is serialized in 90 ways.
 MAX_DEPTH = 12
 MAX_VALUES = 300
 # JavaScript writes whole numbers below this without an exponent.
@@ -34,81 +34,83 @@ _FORMATS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """``original``: the bytes that may have been signed. ``change``: what then became of them."""
+    """``original``: the bytes that may have been signed. ``change``: how they were changed."""
 
     original: bytes
     change: str
     is_rewritten: bool = False
 
 
-def guesses(came: bytes) -> Iterator[Guess]:
-    """Every guess at what ``came`` was before, the simplest first. Never raises."""
-    if len(came) <= MAX_BODY_BYTES:
-        yield from _edges(came)
-        yield from _encodings(came)
-        yield from _rewritten(came)
+def guesses(received: bytes) -> Iterator[Guess]:
+    """Yield every guess at the original of ``received``, simplest first. Never raises."""
+    if len(received) <= MAX_BODY_BYTES:
+        yield from _edges(received)
+        yield from _encodings(received)
+        yield from _rewritten(received)
 
 
-def not_guessed(came: bytes) -> str:
-    """Return which guesses are not made at this body, and why; an empty string if all are."""
-    if len(came) > MAX_BODY_BYTES:
+def not_guessed(received: bytes) -> str:
+    """Return which guesses are left out for this body, and why; "" if none are."""
+    if len(received) > MAX_BODY_BYTES:
         return f"changes to the body: it has more than {MAX_BODY_BYTES} bytes"
     try:
-        document = json.loads(came)
+        document = json.loads(received)
     except ValueError:
-        return ""  # there is nothing to write again
+        return ""  # not JSON, so there is nothing to re-serialize
     except RecursionError:
         return _TOO_DEEP
-    if not is_within(document, max_depth=MAX_DEPTH, max_values=len(came)):
+    if not is_within(document, max_depth=MAX_DEPTH, max_values=len(received)):
         return _TOO_DEEP
     if not is_within(document, max_depth=MAX_DEPTH, max_values=MAX_VALUES):
         return f"re-serialized bodies: the JSON has more than {MAX_VALUES} values"
     return ""
 
 
-def _edges(came: bytes) -> Iterator[Guess]:
-    if came.endswith(b"\n"):
-        yield Guess(came[:-1], "a line feed was added at the end")
-    if came.rstrip() != came:
-        yield Guess(came.rstrip(), "white space was added at the end")
-    if came.strip() != came:
-        yield Guess(came.strip(), "white space was added around it")
+def _edges(received: bytes) -> Iterator[Guess]:
+    if received.endswith(b"\n"):
+        yield Guess(received[:-1], "a line feed was added at the end")
+    if received.rstrip() != received:
+        yield Guess(received.rstrip(), "white space was added at the end")
+    if received.strip() != received:
+        yield Guess(received.strip(), "white space was added around it")
     for added, name in ((b"\n", "the line feed"), (b"\r\n", "the line break"), (b" ", "the blank")):
-        yield Guess(came + added, f"{name} at the end was taken away")
+        yield Guess(received + added, f"{name} at the end was taken away")
     yield Guess(b"", "a body was put where none was")
 
 
-def _encodings(came: bytes) -> Iterator[Guess]:
-    yield Guess(came.replace(b"\r\n", b"\n"), "line feeds were turned into CR LF")
-    yield Guess(came.replace(b"\n", b"\r\n"), "CR LF was turned into line feeds")
+def _encodings(received: bytes) -> Iterator[Guess]:
+    yield Guess(received.replace(b"\r\n", b"\n"), "line feeds were turned into CR LF")
+    yield Guess(received.replace(b"\n", b"\r\n"), "CR LF was turned into line feeds")
     mark = b"\xef\xbb\xbf"
-    yield Guess(came.removeprefix(mark), "a byte order mark was put in front of it")
-    yield Guess(mark + came, "the byte order mark in front of it was taken away")
+    yield Guess(received.removeprefix(mark), "a byte order mark was put in front of it")
+    yield Guess(mark + received, "the byte order mark in front of it was taken away")
     for target, source in (("latin-1", "utf-8"), ("utf-8", "latin-1")):
         try:
-            yield Guess(came.decode(source).encode(target), f"{target} was turned into {source}")
+            yield Guess(
+                received.decode(source).encode(target), f"{target} was turned into {source}"
+            )
         except UnicodeError:
             continue
 
 
-def _rewritten(came: bytes) -> Iterator[Guess]:
+def _rewritten(received: bytes) -> Iterator[Guess]:
     try:
-        document = json.loads(came)
+        document = json.loads(received)
         if not is_within(document, max_depth=MAX_DEPTH, max_values=MAX_VALUES):
             return
-        came_as = _format_of(document, came)
+        format_note = _format_of(document, received)
         for order, numbers in product(_ORDERS.items(), _NUMBERS.items()):
             arranged = numbers[1](order[1](document))
-            changes = [change for change in (order[0], numbers[0], came_as) if change]
+            changes = [change for change in (order[0], numbers[0], format_note) if change]
             yield from _written(arranged, changes)
     except (ValueError, RecursionError):  # not JSON, or too deep
         return
 
 
-def _format_of(document: Any, came: bytes) -> str:
+def _format_of(document: Any, received: bytes) -> str:
     for (name, options), is_ascii in product(_FORMATS.items(), (False, True)):
         text = json.dumps(document, ensure_ascii=is_ascii, **options)
-        if text.encode("utf-8", errors="surrogatepass") == came.strip():
+        if text.encode("utf-8", errors="surrogatepass") == received.strip():
             return f"what came is {name}"
     return ""
 
@@ -116,13 +118,13 @@ def _format_of(document: Any, came: bytes) -> str:
 def _written(document: Any, changes: list[str]) -> Iterator[Guess]:
     for (name, options), is_ascii in product(_FORMATS.items(), (False, True)):
         text = json.dumps(document, ensure_ascii=is_ascii, **options)
-        said = "; ".join([f"what was signed was {name}", *changes])
+        change = "; ".join([f"what was signed was {name}", *changes])
         raw = text.encode("utf-8", errors="surrogatepass")
-        yield Guess(raw, said, is_rewritten=True)
-        yield Guess(raw + b"\n", f"{said}, with a line feed at the end", is_rewritten=True)
+        yield Guess(raw, change, is_rewritten=True)
+        yield Guess(raw + b"\n", f"{change}, with a line feed at the end", is_rewritten=True)
 
 
-def _as_it_came(document: Any) -> Any:
+def _unchanged(document: Any) -> Any:
     return document
 
 
@@ -163,13 +165,13 @@ def _to_int(value: Any) -> Any:
 
 
 _ORDERS: dict[str, Callable[[Any], Any]] = {
-    "": _as_it_came,
+    "": _unchanged,
     "its keys were sorted": _reordered(lambda key: key),
     "its keys were in another order": _reordered(_rank_in_contract),
 }
 # JavaScript writes 50.0 as 50; other languages write 50 as 50.0.
 _NUMBERS: dict[str, Callable[[Any], Any]] = {
-    "": _as_it_came,
+    "": _unchanged,
     "its whole numbers had .0": _renumbered(_to_float),
     "its whole numbers had no .0": _renumbered(_to_int),
 }

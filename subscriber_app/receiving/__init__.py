@@ -1,1 +1,1 @@
-"""From a request to a booked purchase: verify, decide, book."""
+"""Receiving a webhook: verify the request, decide, and book the purchase."""

@@ -1,7 +1,7 @@
-"""What is to become of a request: the verdict, from what came in and what was handled before. Pure.
+"""Decides the verdict on a request. Pure.
 
-``inbox`` asks twice: ``examine`` needs nothing but the request, ``settle`` also the memory of
-handled messages, and so runs inside the transaction that writes to it.
+``evaluate`` needs only the request. ``finalize`` also needs the processed messages, so it runs
+inside the transaction that adds to them.
 """
 
 import hashlib
@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from subscriber_app.checklist import Checklist, Finding, VerificationError
-from subscriber_app.receiving.defences import NONE_OFF, Defence, SwitchedOff, judged_body
+from subscriber_app.receiving.defences import NONE_OFF, Defence, SwitchedOff, verified_body
 from subscriber_app.receiving.events import MONEY_EVENTS, Event, parse_event
 from subscriber_app.receiving.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Reason, StepName, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
-    """``status``: of the answer. ``reason`` and ``detail``: why the request is refused, if so."""
+class Decision:
+    """A verdict. ``status``: of the response. ``reason`` and ``detail``: of a rejection."""
 
     verdict: Verdict
     checklist: Checklist
@@ -28,83 +28,86 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
-    """What is remembered of a message that was accepted. ``receipt_id``: of that request."""
+class ProcessedMessage:
+    """An accepted message. ``receipt_id``: of the request that was accepted."""
 
     body_sha256: str
     receipt_id: str
 
 
-def examine(request: IncomingRequest, expected: Expectation) -> Ruling:
-    """Everything that can be said of a request without knowing those before it. Never raises."""
+def evaluate(request: IncomingRequest, expected: Expectation) -> Decision:
+    """Decide on a request without regard to processed messages. Never raises."""
     checklist = Checklist()
     try:
         verify(request, expected, checklist)
         with checklist.step(StepName.EVENT) as step:
-            event = parse_event(judged_body(request.body, expected.off))
-            step.finding = Finding(_described(event))
-    except VerificationError as refusal:
-        return refuse(refusal, checklist)
-    return Ruling(Verdict.ACCEPTED if event.type else Verdict.IGNORED, checklist, event=event)
+            event = parse_event(verified_body(request.body, expected.off))
+            step.finding = Finding(_event_detail(event))
+    except VerificationError as error:
+        return reject(error, checklist)
+    return Decision(Verdict.ACCEPTED if event.type else Verdict.IGNORED, checklist, event=event)
 
 
-def settle(
-    ruling: Ruling,
+def finalize(
+    decision: Decision,
     request: IncomingRequest,
-    handled: Handled | None,
+    processed: ProcessedMessage | None,
     off: SwitchedOff = NONE_OFF,
-) -> Ruling:
-    """Finish an ``accepted`` ruling by what is remembered of its message; all others stand.
+) -> Decision:
+    """Return the final decision: an accepted request may still be a duplicate or a conflict.
 
-    ``off``: without de-duplication nothing is a repeat, and money is booked again.
+    ``processed``: the message with the same webhook-id. ``off``: without de-duplication, every
+    request counts as new, and money is booked again.
     """
-    if ruling.verdict is not Verdict.ACCEPTED or ruling.event is None:
-        return ruling
-    checklist = ruling.checklist
+    if decision.verdict is not Verdict.ACCEPTED or decision.event is None:
+        return decision
+    checklist = decision.checklist
     try:
         with checklist.step(StepName.DEDUPLICATION) as step:
-            step.finding = _compare(request, handled, off)
-    except VerificationError as refusal:
-        return refuse(refusal, checklist)
-    repeats = handled is not None and Defence.DEDUPLICATION not in off
+            step.finding = _deduplicate(request, processed, off)
+    except VerificationError as error:
+        return reject(error, checklist)
+    is_duplicate = processed is not None and Defence.DEDUPLICATION not in off
     with checklist.step(StepName.BOOKING) as step:
-        if repeats:
+        if is_duplicate:
             step.finding = Finding("Booked already, not again", skipped=True)
         else:
-            step.finding = _booking(ruling.event)
-    return replace(ruling, verdict=Verdict.DUPLICATE) if repeats else ruling
+            step.finding = _booking_finding(decision.event)
+    return replace(decision, verdict=Verdict.DUPLICATE) if is_duplicate else decision
 
 
-def refuse(refusal: VerificationError, checklist: Checklist) -> Ruling:
-    """The ruling on a request that a check, or a fault on purpose, refuses."""
-    return Ruling(Verdict.REJECTED, checklist, refusal.status, refusal.reason, refusal.detail)
+def reject(error: VerificationError, checklist: Checklist) -> Decision:
+    """Return the decision on a request that a check or a fault rejects."""
+    return Decision(Verdict.REJECTED, checklist, error.status, error.reason, error.detail)
 
 
 def body_sha256(request: IncomingRequest, off: SwitchedOff = NONE_OFF) -> str:
-    """Hex digest by which a repeated body is recognised."""
-    return hashlib.sha256(judged_body(request.body, off)).hexdigest()
+    """Return the hex digest that identifies the body."""
+    return hashlib.sha256(verified_body(request.body, off)).hexdigest()
 
 
-def _compare(request: IncomingRequest, handled: Handled | None, off: SwitchedOff) -> Finding:
+def _deduplicate(
+    request: IncomingRequest, processed: ProcessedMessage | None, off: SwitchedOff
+) -> Finding:
     if Defence.DEDUPLICATION in off:
         return Finding("Switched off: nobody asks whether it came before", skipped=True)
-    if handled is None:
+    if processed is None:
         return Finding("The first with this webhook-id")
-    if handled.body_sha256 != body_sha256(request, off):
+    if processed.body_sha256 != body_sha256(request, off):
         raise VerificationError(
             Reason.CONFLICTING_BODY,
-            f"This webhook-id came before with another body, see {handled.receipt_id}",
+            f"This webhook-id came before with another body, see {processed.receipt_id}",
         )
-    return Finding(f"This webhook-id was handled before, see {handled.receipt_id}")
+    return Finding(f"This webhook-id was handled before, see {processed.receipt_id}")
 
 
-def _booking(event: Event) -> Finding:
+def _booking_finding(event: Event) -> Finding:
     if event.type not in MONEY_EVENTS:
         return Finding("No money in this event", skipped=True)
     return Finding(f"{_amount(event)} booked")
 
 
-def _described(event: Event) -> str:
+def _event_detail(event: Event) -> str:
     if event.type is None:
         return f"{event.type_name} is an event that we do not know: acknowledged, and ignored"
     if event.type in MONEY_EVENTS:

@@ -1,7 +1,6 @@
-"""Which defences are switched off, so that a class sees the damage.
+"""Which defences are switched off, to show the damage that they prevent.
 
-Set by the page of the defences and by ``PUT /v1/defences``; ``inbox`` asks for each request. Kept
-in the database: a receiver without a defence is still without it after a restart.
+Stored in the database, so that a restart does not switch a defence on again.
 """
 
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from subscriber_app.receiving.defences import NONE_OFF, Defence, SwitchedOff
 
 
 class DefenceSwitches:
-    """The switches of this subscriber."""
+    """The defences that are switched off."""
 
     def __init__(self, database: Database, feed: LocalChangeFeed) -> None:
         self._database = database
@@ -24,17 +23,17 @@ class DefenceSwitches:
 
     @property
     def off(self) -> SwitchedOff:
-        """What is off now; read by each request and by each page's header."""
+        """Return the defences that are off now."""
         return self._off
 
     async def load(self) -> None:
-        """Take up what was switched off before a restart."""
+        """Load the stored switches."""
         async with self._database.reading() as session:
             rows = (await session.exec(select(SwitchedOffDefence))).all()
         self._off = frozenset(Defence(row.name) for row in rows)
 
     async def set(self, off: Iterable[Defence]) -> None:
-        """Do without exactly these from the next request on."""
+        """Switch off exactly these defences, from the next request on."""
         wanted = frozenset(off)
         async with self._database.writing() as session:
             await session.exec(delete(SwitchedOffDefence))

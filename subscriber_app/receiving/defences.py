@@ -1,8 +1,7 @@
-"""The defences of a receiver, each of which can be switched off to see what it is there for. Pure.
+"""The defences of a receiver. Each can be switched off to show what it is for. Pure.
 
-``verification`` and ``rulings`` ask which are off; ``defence_switches`` keeps that. Signature and
-token have a switch each: a request may carry one of them alone, and with its check off that one is
-taken at its word, so that the other check, which is still on, does not help.
+Signature and token have a switch each, because a request may carry only one of them. With its
+check off, a forged one is accepted, and the check of the other does not help.
 """
 
 import json
@@ -10,7 +9,7 @@ from enum import StrEnum
 
 
 class Defence(StrEnum):
-    """Named as in ``/v1/defences``."""
+    """The defences, named as in ``/v1/defences``."""
 
     TIMESTAMP = "timestamp"
     SIGNATURE = "signature"
@@ -21,22 +20,22 @@ class Defence(StrEnum):
 
 SwitchedOff = frozenset[Defence]
 NONE_OFF: SwitchedOff = frozenset()
-# The checks of which at least one must have something to check.
+# A request must carry a credential for at least one of these checks.
 CREDENTIAL_CHECKS = frozenset({Defence.SIGNATURE, Defence.TOKEN})
 
 
-def judged_body(body: bytes, off: SwitchedOff) -> bytes:
-    """The bytes that are verified, read and compared: those that came, unless that is switched off.
+def verified_body(body: bytes, off: SwitchedOff) -> bytes:
+    """Return the bytes to verify and parse: with ``RAW_BODY`` on, those that were received.
 
-    Without ``RAW_BODY`` they are what a web framework hands out: JSON, parsed and written again as
-    ``JSON.stringify`` does, without spaces and with 12.0 as 12. What is not JSON stays as it is.
+    With ``RAW_BODY`` off, the body is parsed and re-serialized as ``JSON.stringify`` does: without
+    spaces, and 12.0 becomes 12. A body that is not JSON is returned unchanged.
     """
     if Defence.RAW_BODY not in off:
         return body
     try:
         document = json.loads(body.decode("utf-8"), parse_float=_number)
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    except (ValueError, RecursionError):  # not UTF-8, not JSON, or a number too long to be written
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, or a number too long to serialize
         return body
     return text.encode("utf-8", errors="surrogatepass")
 

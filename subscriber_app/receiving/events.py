@@ -1,6 +1,6 @@
-"""Reads a verified body as an event. Pure, and strict: what is not as documented is refused.
+"""Parses a verified body as an event. Pure, and strict: deviations from the contract are rejected.
 
-Called by ``inbox`` after the verification: before it, the bytes are a stranger's.
+Parse only after the verification: before it, the bytes may come from anyone.
 """
 
 import json
@@ -14,7 +14,7 @@ from subscriber_app.checklist import VerificationError
 from subscriber_app.vocabulary import EventType, Reason
 
 MAX_TEXT_LENGTH = 200
-# Tens of thousands of these, in cents, can be summed up within the 64 bits of the database.
+# The database can sum tens of thousands of these, in cents, within 64 bits.
 MAX_VALUE = 10**12
 MONEY_EVENTS = (EventType.PURCHASE_CREATED, EventType.PURCHASE_REFUNDED)
 
@@ -23,9 +23,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the shop tells. ``type`` is None for a type that is not known here.
+    """An event from the shop. ``type``: None for an unknown type.
 
-    ``value_cents``: integer cents, negative for a refund; 0 where the event is not about money.
+    ``value_cents``: integer cents, negative for a refund, 0 for an event without money.
     """
 
     type: EventType | None
@@ -37,10 +37,10 @@ class Event:
 
 
 def parse_event(body: bytes) -> Event:
-    """Read ``{"event": {"id", "type", "value", …}, "date"}``.
+    """Parse ``{"event": {"id", "type", "value", …}, "date"}``. Raise ``VerificationError``.
 
-    Unknown members are allowed, since a shop may add some. Of an unknown type nothing but the type
-    is read. Raises ``VerificationError``.
+    Unknown members are allowed, because the shop may add some. Of an event of an unknown type, only
+    the type is read.
     """
     document = _json(body)
     event = _member(document, "event", dict)
@@ -63,8 +63,8 @@ def _json(body: bytes) -> dict[str, Any]:
         document = json.loads(
             body.decode("utf-8"),
             parse_float=Decimal,  # 50.75 stays 50.75
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_refuse_duplicates,
+            parse_constant=_reject_constant,
+            object_pairs_hook=_reject_duplicates,
         )
     except UnicodeDecodeError as error:
         raise _malformed(f"The body is not UTF-8: byte {error.start} is wrong") from None
@@ -79,11 +79,11 @@ def _json(body: bytes) -> dict[str, Any]:
 
 def _cents(event: dict[str, Any]) -> int:
     value = event.get("value")
-    # type() rather than isinstance(): True is an int, too.
+    # type() instead of isinstance(): True is also an int.
     if value is None or type(value) not in {int, Decimal}:
         raise _malformed("event.value is missing or not a number")
     amount = Decimal(value)
-    # Compared as it is: abs(amount) would overflow for 1e999999999.
+    # Not abs(amount), which would overflow for 1e999999999.
     if not -MAX_VALUE < amount < MAX_VALUE or amount != round(amount, 2):
         raise _malformed("event.value is not an amount with at most two decimal places")
     return int(amount * 100)
@@ -114,11 +114,11 @@ def _member(members: dict[str, Any], name: str, kind: type) -> Any:
     return value
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not a number of JSON")
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("an object has the same key twice")

@@ -1,7 +1,7 @@
-"""From an incoming request to a receipt: judge, remember, book, in one commit.
+"""Processes an incoming request: verify, de-duplicate and book, in one transaction.
 
-Called by ``web.receiver``. The commit comes before the answer: a 2xx that the sender gets is a
-promise that nothing will be lost. Whatever comes in leaves a receipt.
+Every request leaves a receipt. The transaction is committed before the response, because a 2xx
+promises the sender that the message is stored.
 """
 
 import logging
@@ -15,51 +15,58 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.times import utc_now
 from subscriber_app.checklist import Checklist
-from subscriber_app.database.models import HandledMessage, Purchase, Receipt
+from subscriber_app.database.models import ProcessedMessageRow, Purchase, Receipt
 from subscriber_app.database.transactions import Database
 from subscriber_app.faults import FaultAction, Faults
-from subscriber_app.receiving.decision import Handled, Ruling, body_sha256, examine, refuse, settle
+from subscriber_app.receiving.decision import (
+    Decision,
+    ProcessedMessage,
+    body_sha256,
+    evaluate,
+    finalize,
+    reject,
+)
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.defences import SwitchedOff
 from subscriber_app.receiving.events import MONEY_EVENTS
-from subscriber_app.receiving.purchases import take_event
+from subscriber_app.receiving.purchases import update_purchase
 from subscriber_app.receiving.receipt_ids import ReceiptIds
 from subscriber_app.receiving.verification import Expectation, IncomingRequest
 from subscriber_app.shop_api.held_secrets import read_trust
 from subscriber_app.vocabulary import Verdict
 
-MAX_KEPT_ID_LENGTH = 128
+MAX_STORED_ID_LENGTH = 128  # characters
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A committed receipt. ``detail``: the sentence for the sender when it was refused.
+    """A committed receipt. ``detail``: one sentence for the sender of a rejected request.
 
-    ``mishap``: what is to go wrong with the answer on purpose.
+    ``action``: the fault to inject into the response.
     """
 
     receipt: Receipt
     detail: str
-    mishap: FaultAction | None
+    action: FaultAction | None
 
 
 class Stopwatch:
-    """Runs from when it is made."""
+    """Measures the time since its creation."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
 
     def milliseconds(self) -> float:
-        """How long it has run, to the hundredth."""
+        """Return the elapsed time in milliseconds, with two decimals."""
         return round((time.perf_counter() - self._started) * 1000, 2)
 
 
 class Inbox:
-    """Takes requests in. ``webhook_url``: where we may be addressed before subscribing."""
+    """The inbox. ``webhook_url``: the expected audience before there is a subscription."""
 
-    def __init__(  # noqa: PLR0913 – an inbox needs all of these
+    def __init__(  # noqa: PLR0913 – the inbox needs all of these parts
         self,
         database: Database,
         feed: LocalChangeFeed,
@@ -78,35 +85,35 @@ class Inbox:
         self._ids = ReceiptIds()
 
     async def receive(self, request: IncomingRequest) -> Received:
-        """Judge a request and commit its receipt. Raises only for failures of our own."""
+        """Process a request and commit its receipt. Raise only for our own failures."""
         received_at, stopwatch = self._now(), Stopwatch()
-        off = self._defences.off  # once: a click in between must not split one request in two
-        mishap = await self._faults.take()
-        ruling = await self._examine(request, mishap, received_at, off)
+        off = self._defences.off  # read once: a change must not apply to half of a request
+        action = await self._faults.next_action()
+        decision = await self._evaluate(request, action, received_at, off)
         async with self._database.writing() as session:
-            # Inside the writing transaction: of many copies at once, exactly one comes first.
-            handled = await _recall(session, request, ruling)
-            ruling = settle(ruling, request, handled, off)
-            # Here, too, so that ids follow each other as the commits do.
-            receipt = _receipt(self._ids.next(received_at), request, ruling, mishap, received_at)
+            # Inside the write transaction: of several simultaneous copies, exactly one is first.
+            processed = await _find_processed(session, request, decision)
+            decision = finalize(decision, request, processed, off)
+            # Also inside, so that ids are in the order of the commits.
+            receipt = _receipt(self._ids.next(received_at), request, decision, action, received_at)
             receipt.duration_ms = stopwatch.milliseconds()
             session.add(receipt)
-            if ruling.verdict is Verdict.ACCEPTED:
-                await session.flush()  # each row below refers to the one before it
-                if handled is None:
-                    await _remember(session, request, receipt, off)
-                await _book(session, ruling, receipt)
+            if decision.verdict is Verdict.ACCEPTED:
+                await session.flush()  # the rows below reference this one
+                if processed is None:
+                    await _mark_processed(session, request, receipt, off)
+                await _book(session, decision, receipt)
                 await session.flush()
                 receipt.booked_ms = stopwatch.milliseconds()
         self._feed.announce()
         _log(receipt)
-        return Received(receipt, ruling.detail, mishap)
+        return Received(receipt, decision.detail, action)
 
-    async def _examine(
-        self, request: IncomingRequest, mishap: FaultAction | None, now: datetime, off: SwitchedOff
-    ) -> Ruling:
-        if mishap and mishap.refusal:
-            return refuse(mishap.refusal, Checklist())
+    async def _evaluate(
+        self, request: IncomingRequest, action: FaultAction | None, now: datetime, off: SwitchedOff
+    ) -> Decision:
+        if action and action.rejection:
+            return reject(action.rejection, Checklist())
         async with self._database.reading() as session:
             trust = await read_trust(session, now)
         expected = Expectation(
@@ -116,36 +123,36 @@ class Inbox:
             off=off,
             issuer=trust.issuer if trust else None,
         )
-        return examine(request, expected)
+        return evaluate(request, expected)
 
 
-async def _recall(
-    session: AsyncSession, request: IncomingRequest, ruling: Ruling
-) -> Handled | None:
-    if ruling.verdict is not Verdict.ACCEPTED:
-        return None  # ids of requests that are not genuine mean nothing
-    row = await session.get(HandledMessage, request.header("webhook-id"))
-    return Handled(row.body_sha256, row.receipt_id) if row else None
+async def _find_processed(
+    session: AsyncSession, request: IncomingRequest, decision: Decision
+) -> ProcessedMessage | None:
+    if decision.verdict is not Verdict.ACCEPTED:
+        return None  # the id of a request that is not genuine proves nothing
+    row = await session.get(ProcessedMessageRow, request.header("webhook-id"))
+    return ProcessedMessage(row.body_sha256, row.receipt_id) if row else None
 
 
-async def _remember(
+async def _mark_processed(
     session: AsyncSession, request: IncomingRequest, receipt: Receipt, off: SwitchedOff
 ) -> None:
     if receipt.message_id is None:
-        raise AssertionError("an accepted request has one")
+        raise AssertionError("an accepted request has a message id")
     session.add(
-        HandledMessage(
+        ProcessedMessageRow(
             id=receipt.message_id, body_sha256=body_sha256(request, off), receipt_id=receipt.id
         )
     )
     await session.flush()
 
 
-async def _book(session: AsyncSession, ruling: Ruling, receipt: Receipt) -> None:
-    event = ruling.event
+async def _book(session: AsyncSession, decision: Decision, receipt: Receipt) -> None:
+    event = decision.event
     if receipt.message_id is None or event is None or event.occurred_at is None:
-        raise AssertionError("an accepted request has all of these")
-    await take_event(session, event, receipt.id)
+        raise AssertionError("an accepted request has a message id and an event with a date")
+    await update_purchase(session, event, receipt.id)
     if event.type in MONEY_EVENTS:
         session.add(
             Purchase(
@@ -164,25 +171,25 @@ async def _book(session: AsyncSession, ruling: Ruling, receipt: Receipt) -> None
 def _receipt(
     receipt_id: str,
     request: IncomingRequest,
-    ruling: Ruling,
-    mishap: FaultAction | None,
+    decision: Decision,
+    action: FaultAction | None,
     received_at: datetime,
 ) -> Receipt:
-    event = ruling.event
+    event = decision.event
     return Receipt(
         id=receipt_id,
         received_at=received_at,
         duration_ms=0,
-        verdict=ruling.verdict,
-        reason=ruling.reason,
-        status=mishap.answered_status(ruling.status) if mishap else ruling.status,
-        message_id=(request.header("webhook-id") or "")[:MAX_KEPT_ID_LENGTH] or None,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        status=action.response_status(decision.status) if action else decision.status,
+        message_id=(request.header("webhook-id") or "")[:MAX_STORED_ID_LENGTH] or None,
         event_type=event.type_name if event else None,
         value_cents=event.value_cents if event and event.type in MONEY_EVENTS else None,
         headers=[list(pair) for pair in request.headers],
         body=request.body,
-        steps=[asdict(step) for step in ruling.checklist.steps],
-        fault=mishap.word if mishap else None,
+        steps=[asdict(step) for step in decision.checklist.steps],
+        fault=action.script_word if action else None,
     )
 
 
@@ -192,7 +199,7 @@ def _log(receipt: Receipt) -> None:
         receipt.id,
         receipt.verdict,
         f" ({receipt.reason})" if receipt.reason else "",
-        receipt.status or "no answer",
+        receipt.status or "no response",
         extra={
             "receipt_id": receipt.id,
             "message_id": receipt.message_id,

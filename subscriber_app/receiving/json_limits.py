@@ -1,7 +1,7 @@
-"""Bounds on what is done with a stranger's JSON after it was parsed. Pure.
+"""Limits for re-serializing JSON from untrusted senders. Pure.
 
-Parsing is quick and stops by itself where the nesting is too deep for it. Writing what was parsed
-is neither: indented, the text grows with the square of the depth.
+Parsing is fast and stops by itself at a maximum depth. Writing indented JSON is neither: the text
+grows with the square of the depth.
 """
 
 from itertools import chain
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def is_within(document: Any, *, max_depth: int, max_values: int) -> bool:
-    """Return whether a parsed document keeps both limits.
+    """Return whether a parsed document is within both limits.
 
-    ``max_depth``: objects and arrays around a value. ``max_values``: those that contain others
-    count, too.
+    ``max_depth``: the number of objects and arrays around a value. ``max_values``: the number of
+    values, including objects and arrays.
     """
     level, count = [document], 1
     for _depth in range(max_depth + 1):

@@ -1,8 +1,7 @@
-"""Which secrets we have had, and when each was good. Pure.
+"""The secrets that we have held, and when each was live. Pure.
 
-The receiver asks only for those that are good now. The page of a receipt judges a request by those
-that were good when it came, and names one that had expired. Filled by ``held_secrets``, used by
-``explanation`` and ``diagnosis``.
+The receiver accepts only secrets that are live now. The page of a receipt uses those that were
+live when the request arrived, and names one that had expired.
 """
 
 import hashlib
@@ -13,12 +12,12 @@ from datetime import datetime
 from subscriber_app.receiving.verification import secret_key
 
 FINGERPRINT_LENGTH = 16
-MAX_TRIED = 20  # secrets, for one request: each costs a digest of its body
+MAX_TRIED_SECRETS = 20  # for one request: each costs a digest of its body
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSecret:
-    """``secret``: ``whsec_…``, never to be shown. ``until``: None while it is the newest."""
+    """A secret and its period. ``secret``: ``whsec_…``, never shown. ``until``: None if newest."""
 
     secret: str
     since: datetime
@@ -26,40 +25,40 @@ class KnownSecret:
 
     @property
     def key(self) -> bytes:
-        """The bytes to sign with."""
+        """Return the bytes to sign with."""
         return secret_key(self.secret)
 
     @property
     def fingerprint(self) -> str:
-        """What may be shown in its place."""
+        """Return what may be shown instead of the secret."""
         return fingerprint(self.secret)
 
-    def is_good_at(self, moment: datetime) -> bool:
-        """Whether a request that came at this moment may have been signed with it."""
+    def is_live_at(self, moment: datetime) -> bool:
+        """Return whether a request received at ``moment`` may be signed with it."""
         return self.since <= moment and (self.until is None or moment < self.until)
 
     def __repr__(self) -> str:
-        # A traceback or a log line must not give the secret away.
+        # Keep the secret out of tracebacks and log lines.
         return f"KnownSecret({self.fingerprint}, {self.since}, {self.until})"
 
 
 Keyring = Sequence[KnownSecret]  # newest first
 
 
-def good_at(keyring: Keyring, moment: datetime) -> list[KnownSecret]:
-    """The secrets that counted at this moment, newest first."""
-    return [known for known in keyring if known.is_good_at(moment)]
+def live_at(keyring: Keyring, moment: datetime) -> list[KnownSecret]:
+    """Return the secrets that were live at ``moment``, newest first."""
+    return [known for known in keyring if known.is_live_at(moment)]
 
 
-def worth_trying(keyring: Keyring, moment: datetime) -> list[KnownSecret]:
-    """Return at most ``MAX_TRIED`` secrets, newest first.
+def candidates_at(keyring: Keyring, moment: datetime) -> list[KnownSecret]:
+    """Return at most ``MAX_TRIED_SECRETS`` secrets to try, newest first.
 
-    They are those that counted at this moment, and the newest of the others.
+    Secrets that were live at ``moment`` take precedence over the others.
     """
-    places = sorted(range(len(keyring)), key=lambda place: not keyring[place].is_good_at(moment))
-    return [keyring[place] for place in sorted(places[:MAX_TRIED])]
+    indexes = sorted(range(len(keyring)), key=lambda index: not keyring[index].is_live_at(moment))
+    return [keyring[index] for index in sorted(indexes[:MAX_TRIED_SECRETS])]
 
 
 def fingerprint(secret: str) -> str:
-    """Tells secrets apart without giving them away: the beginning of the key's SHA-256, in hex."""
+    """Return the first hex digits of the key's SHA-256, which identify it without revealing it."""
     return hashlib.sha256(secret_key(secret)).hexdigest()[:FINGERPRINT_LENGTH]

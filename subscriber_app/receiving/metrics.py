@@ -1,6 +1,6 @@
-"""What ``GET /metrics`` tells Prometheus, read from the database when it asks.
+"""The metrics of ``GET /metrics``, read from the database at each scrape.
 
-Called by ``web.metrics``. Labels are words of ours: nothing that a stranger sent becomes one.
+Label values come from our own vocabulary, never from a request.
 """
 
 from collections.abc import Iterable
@@ -12,21 +12,24 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database.counters import PURCHASES, REASON, REVENUE_CENTS
-from subscriber_app.database.models import Tally
+from subscriber_app.database.models import Counter
 from subscriber_app.vocabulary import Reason, Verdict
 
 
 async def read_metrics(session: AsyncSession) -> bytes:
-    """In Prometheus' text format. Gauges, not counters: whoever empties the inbox lowers them."""
-    amounts = {tally.name: tally.amount for tally in await session.exec(select(Tally))}
+    """Return the metrics in Prometheus' text format.
+
+    They are gauges, not counters, because deleting the receipts lowers them.
+    """
+    amounts = {counter.name: counter.amount for counter in await session.exec(select(Counter))}
     return generate_latest(
         _Collected(
             [
                 _receipts(amounts),
-                _gauge("purchases", "Sales that were booked.", amounts[PURCHASES]),
+                _gauge("purchases", "Booked purchases, without refunds.", amounts[PURCHASES]),
                 _gauge(
                     "revenue_cents",
-                    "Money that was booked, refunds taken off.",
+                    "Booked money in cents, refunds subtracted.",
                     amounts[REVENUE_CENTS],
                 ),
             ]
@@ -35,7 +38,7 @@ async def read_metrics(session: AsyncSession) -> bytes:
 
 
 class _Collected(Collector):
-    """For the library, which has its metrics kept in a registry; ours are gone with the answer."""
+    """Passes our metrics to the library, which expects a registry of collectors."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
@@ -45,10 +48,10 @@ class _Collected(Collector):
 
 
 def _receipts(amounts: dict[str, int]) -> Metric:
-    """A receipt has a reason if it was rejected, and else none."""
+    """Return the number of receipts by verdict and reason; only rejected ones have a reason."""
     receipts = GaugeMetricFamily(
         "hookshop_subscriber_receipts",
-        "Requests that came in, by verdict and, if rejected, by reason.",
+        "Received requests, by verdict and, if rejected, by reason.",
         labels=["verdict", "reason"],
     )
     for verdict in Verdict:

@@ -1,8 +1,7 @@
-"""The state of each purchase, which comes out the same in whatever order its events come.
+"""The state of each purchase, independent of the order in which its events arrive.
 
-Deliveries overtake each other: a refund may be here before the purchase it takes back. So nothing
-waits for anything, and no event undoes what another has set: each sets its own part. ``inbox``
-calls ``take_event`` for every message that is booked; the pages read.
+Deliveries overtake each other: a refund may arrive before its purchase. So each event sets its own
+fields only, and no event waits for another or overwrites what another has set.
 """
 
 from collections.abc import Sequence
@@ -18,14 +17,14 @@ from subscriber_app.vocabulary import EventType
 
 @dataclass(frozen=True, slots=True)
 class PurchasePage:
-    """Purchases, the newest first. ``next_cursor`` is None on the last page."""
+    """Purchases, newest first. ``next_cursor`` is None on the last page."""
 
     purchases: Sequence[PurchaseState]
     next_cursor: str | None
 
 
-async def take_event(session: AsyncSession, event: Event, receipt_id: str) -> None:
-    """Let a booked event set its part of its purchase; one without an order has none."""
+async def update_purchase(session: AsyncSession, event: Event, receipt_id: str) -> None:
+    """Apply a booked event to its purchase. An event without an order id changes nothing."""
     if event.order_id is None:
         return
     state = await session.get(PurchaseState, event.order_id)
@@ -40,7 +39,7 @@ async def take_event(session: AsyncSession, event: Event, receipt_id: str) -> No
 
 
 def apply_event(state: PurchaseState, event: Event) -> None:
-    """Set the event's own part, and no other. Any order of the same events ends the same."""
+    """Set the fields of this event. The result does not depend on the order of events."""
     match event.type:
         case EventType.PURCHASE_CREATED:
             state.bought_cents += event.value_cents
@@ -53,14 +52,14 @@ def apply_event(state: PurchaseState, event: Event) -> None:
 
 
 async def find_purchase(session: AsyncSession, order_id: str | None) -> PurchaseState | None:
-    """What is known of this order, or None."""
+    """Return the purchase of this order, or None."""
     return await session.get(PurchaseState, order_id) if order_id else None
 
 
 async def list_purchases(
     session: AsyncSession, *, limit: int, cursor: str | None = None
 ) -> PurchasePage:
-    """One page, those first of which we heard last. ``cursor``: of the page before."""
+    """Return one page, the latest purchase first. ``cursor``: from the previous page."""
     query = select(PurchaseState).order_by(col(PurchaseState.first_receipt_id).desc())
     if cursor:
         query = query.where(PurchaseState.first_receipt_id < cursor)

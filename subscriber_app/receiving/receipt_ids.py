@@ -1,4 +1,4 @@
-"""Ids of receipts: they sort by time, and among those of one millisecond by who came first."""
+"""Creates receipt ids, which sort by time and, within a millisecond, by arrival."""
 
 import secrets
 from datetime import datetime
@@ -10,27 +10,26 @@ _LOW_BITS = 62
 
 
 class ReceiptIds:
-    """Makes the ids of one process, each larger than the one before.
+    """Creates the ids of one process, each greater than the one before.
 
-    UUID version 7 with a random start that counts up within a millisecond, and while the clock is
-    behind (RFC 9562, section 6.2, method 2). So "newest first" and the pages that build on it hold
-    however many come at once.
+    They are UUIDs of version 7 whose random part counts up within a millisecond, and while the
+    clock is behind (RFC 9562, section 6.2, method 2). So "newest first" is exact at any rate.
     """
 
     def __init__(self) -> None:
         self._last = 0  # time and counter as one number
 
     def next(self, now: datetime) -> str:
-        """``rcp_`` and 32 hex digits."""
+        """Return ``rcp_`` and 32 hex digits."""
         milliseconds = int(now.timestamp() * 1000)
-        # The highest bit of the start stays free, so that counting up cannot reach the time.
+        # The highest random bit stays 0, so that counting up cannot overflow into the time.
         fresh = (milliseconds << _COUNTER_BITS) | secrets.randbits(_COUNTER_BITS - 1)
         self._last = fresh if milliseconds > self._last >> _COUNTER_BITS else self._last + 1
         return f"rcp_{_uuid(self._last).hex}"
 
 
 def first_id(moment: datetime) -> str:
-    """What the ids of all receipts since ``moment`` are not less than; it counts milliseconds."""
+    """Return a lower bound for the ids of all receipts since ``moment``, in whole milliseconds."""
     return f"rcp_{max(0, int(moment.timestamp() * 1000)):012x}"
 
 

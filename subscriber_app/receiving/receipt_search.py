@@ -1,6 +1,6 @@
-"""Finds receipts by what a person has copied of an id. Called by ``receipts``.
+"""Finds receipts by a part of an id that a person has copied.
 
-By indexes, so that it takes as long with a million receipts as with a thousand.
+All searches use indexes, so their time does not grow with the number of receipts.
 """
 
 import re
@@ -10,16 +10,16 @@ from sqlmodel import col, select, union
 
 from subscriber_app.database.models import Receipt, end_of
 
-# Of a receipt or a message, from its beginning; or bare digits, such as those of an event's id.
+# The beginning of a receipt's or a message's id, or digits alone, as in an event's id.
 _ID = re.compile(r"(rcp_|msg_)?([0-9a-f]{8,32})", re.ASCII)
-# The end of an id, as pages show it: ``msg_…1a2b3c4d``, or that alone.
+# The end of an id, as pages show it: ``msg_…1a2b3c4d`` or ``1a2b3c4d``.
 _END = re.compile(r"(?:[!-~]{0,4}…)?([!-~]{8})", re.ASCII)
 
 
 def matches_id(text: str) -> ColumnElement[bool] | None:
-    """The search as SQL; None when the text looks like no part of an id.
+    """Return the search as SQL, or None if the text cannot be part of an id.
 
-    The hyphens of a UUID do not matter: the digits of an event's id are those of its message's.
+    Hyphens are ignored: an event's id is a UUID with the same digits as its message's id.
     """
     searches = [*_beginnings(text), *_ends(text)]
     if not searches:
@@ -34,7 +34,7 @@ def _beginnings(text: str) -> list[ColumnElement[bool]]:
         return []
     kinds = [found[1]] if found[1] else ["rcp_", "msg_"]
     columns = {"rcp_": col(Receipt.id), "msg_": col(Receipt.message_id)}
-    # "g" comes after all digits.
+    # "g" sorts after all hex digits.
     return [
         (columns[kind] >= kind + found[2]) & (columns[kind] <= f"{kind}{found[2]}g")
         for kind in kinds

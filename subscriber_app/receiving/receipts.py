@@ -1,7 +1,7 @@
-"""Reads the receipts and totals, and forgets them. Called by the JSON API and the dashboard.
+"""Reads receipts and totals, and deletes them.
 
-Pages follow each other by key, not by offset: ids sort by time, so the last id of a page is all
-that the next one needs.
+Pagination is by key, not by offset: ids sort by time, so the last id of a page is the cursor of the
+next.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 from subscriber_app.database.counters import COUNTED_CENTS, PURCHASES, REVENUE_CENTS
 from subscriber_app.database.models import (
     AttackResult,
-    HandledMessage,
+    Counter,
+    ProcessedMessageRow,
     Purchase,
     PurchaseState,
     Receipt,
-    Tally,
 )
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.receipt_ids import first_id
@@ -33,25 +33,24 @@ from subscriber_app.shop_api.counting import begin_counting, read_since
 from subscriber_app.vocabulary import Reason, Verdict
 
 MAX_PAGE_SIZE = 100
-FORGOTTEN_AT_ONCE = 1000  # receipts: a step of some hundredths of a second
-MAX_WAIT_SECONDS = 1  # for a clock that does not go on, or a shop whose clock is ahead
-MAX_SEARCHED = 2000  # receipts whose bodies one page looks into for a text
-# A body may have 256 KiB, and a list shows none of these.
-_HEAVY: tuple[Any, ...] = (col(Receipt.body), col(Receipt.headers), col(Receipt.steps))
+DELETE_BATCH_SIZE = 1000  # receipts: each batch takes some hundredths of a second
+MAX_WAIT_SECONDS = 1  # in case our clock stands still or the shop's clock is ahead
+MAX_SEARCHED_RECEIPTS = 2000  # receipts whose bodies are searched for one page
+# Lists do not show these, and a body may have 256 KiB.
+_LARGE_COLUMNS: tuple[Any, ...] = (col(Receipt.body), col(Receipt.headers), col(Receipt.steps))
 _RECEIPT_ID = re.compile(r"rcp_[0-9a-f]{32}", re.ASCII)
 
 
 class BadCursor(ValueError):  # noqa: N818 – the name says what happened
-    """The cursor is not one that an earlier page handed out."""
+    """The cursor does not come from a previous page."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFilter:
-    """Which receipts to list; what is None does not matter.
+    """Which receipts to list; a field that is None does not filter.
 
-    ``text``: an id, its beginning or its end; if no receipt has one like that, part of the message
-    id or of the body, letter by letter. ``since``: received at that moment or later. ``until``:
-    before the end of that second.
+    ``text``: an id, its beginning or its end; if no receipt matches, a case-sensitive part of the
+    message id or the body. ``since``: inclusive. ``until``: inclusive to the end of that second.
     """
 
     verdict: Verdict | None = None
@@ -73,10 +72,10 @@ class ReceiptPage:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Totals; every verdict is present. ``purchases``: sales alone. ``revenue_cents``: net.
+    """Totals. ``receipts``: every verdict is present. ``purchases``: without refunds.
 
-    ``counted_cents``: the part of the revenue from events since ``counted_since``, see
-    ``counting``; 0 and None before the first subscription.
+    ``revenue_cents``: net. ``counted_cents``: the part of it from events since ``counted_since``,
+    see ``counting``; 0 and None before the first subscription.
     """
 
     receipts: dict[Verdict, int]
@@ -87,7 +86,7 @@ class Stats:
 
     @property
     def earlier_cents(self) -> int:
-        """What is booked and not counted."""
+        """Return the revenue that is booked but not counted."""
         return self.revenue_cents - self.counted_cents
 
 
@@ -99,49 +98,51 @@ async def list_receipts(
     cursor: str | None = None,
     newest: str | None = None,
 ) -> ReceiptPage:
-    """One page of receipts, newest first, from ``newest`` or from after ``cursor`` on.
+    """Return one page of receipts, newest first, without headers, bodies and steps.
 
-    Leaves out what is heavy in them. Raises ``BadCursor``. A text is sought in so many receipts and
-    no more: then a page may hold few or none, and still have a ``next_cursor``, from which the
-    search goes on.
+    ``newest``: the id of the first receipt that may be listed. ``cursor``: from the previous page.
+    Raise ``BadCursor``. A text is searched in at most ``MAX_SEARCHED_RECEIPTS``, so such a page may
+    hold few receipts or none and still have a ``next_cursor``, from which the search continues.
     """
     by_id = await _search_by_id(session, wanted.text)
     conditions = _conditions(wanted) if by_id is None else [*_conditions(wanted), by_id]
     if cursor is not None:
-        conditions.append(col(Receipt.id) < _checked(cursor))
+        conditions.append(col(Receipt.id) < _check_cursor(cursor))
     if newest is not None:
-        conditions.append(col(Receipt.id) <= _checked(newest))
+        conditions.append(col(Receipt.id) <= _check_cursor(newest))
     last_searched = None
     if wanted.text and by_id is None:
         last_searched = await _last_searched(session, conditions)
-        conditions.append(_holds(wanted.text))
+        conditions.append(_contains(wanted.text))
         if last_searched:
             conditions.append(col(Receipt.id) >= last_searched)
     rows = (await session.exec(_newest(conditions, limit + 1))).all()
-    # One more than asked for tells whether a next page exists.
+    # One row more than the limit shows that there is a next page.
     if len(rows) > limit:
         return ReceiptPage(rows[:limit], rows[limit - 1].id)
     return ReceiptPage(rows, last_searched)
 
 
-async def count_newer(session: AsyncSession, wanted: ReceiptFilter, *, than: str, most: int) -> int:
-    """How many receipts have come since the one with the id ``than``; counts up to ``most``."""
-    conditions = [col(Receipt.id) > _checked(than), *_conditions(wanted)]
+async def count_newer(
+    session: AsyncSession, wanted: ReceiptFilter, *, than: str, limit: int
+) -> int:
+    """Return the number of receipts newer than the one with the id ``than``, at most ``limit``."""
+    conditions = [col(Receipt.id) > _check_cursor(than), *_conditions(wanted)]
     if wanted.text:
         by_id = await _search_by_id(session, wanted.text)
-        conditions.append(_holds(wanted.text) if by_id is None else by_id)
-    newer = select(Receipt.id).where(*conditions).limit(most)
+        conditions.append(_contains(wanted.text) if by_id is None else by_id)
+    newer = select(Receipt.id).where(*conditions).limit(limit)
     return (await session.exec(select(func.count()).select_from(newer.subquery()))).one()
 
 
-def _checked(cursor: str) -> str:
+def _check_cursor(cursor: str) -> str:
     if not _RECEIPT_ID.fullmatch(cursor):
         raise BadCursor("the cursor is not one of ours")
     return cursor
 
 
 def _conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
-    """All of the filter but its text."""
+    """Return the conditions for all of the filter except its text."""
     found = _by_reason(wanted) if wanted.reason else _by_verdict_and_event_type(wanted)
     if wanted.message_id:
         found.append(col(Receipt.message_id) == wanted.message_id)
@@ -153,12 +154,12 @@ def _conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
 
 
 def _by_reason(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
-    """Only what was rejected has a reason, so the verdict has nothing to add to it."""
+    """Filter by reason. Only rejected receipts have one, so another verdict matches nothing."""
     if wanted.verdict not in {None, Verdict.REJECTED}:
         return [false()]
     found = [col(Receipt.reason) == wanted.reason]
     if wanted.event_type:
-        # Appending nothing hides the index of event types, of which far more receipts have each.
+        # Appending "" keeps SQLite from using the index by event type, which is less selective.
         found.append(col(Receipt.event_type).concat("") == wanted.event_type)
     return found
 
@@ -173,7 +174,7 @@ def _by_verdict_and_event_type(wanted: ReceiptFilter) -> list[ColumnElement[bool
 
 
 async def _search_by_id(session: AsyncSession, text: str | None) -> ColumnElement[bool] | None:
-    """The text as a part of an id; None unless some receipt has one like that, filtered or not."""
+    """Return the condition that an id contains the text, or None if no receipt has such an id."""
     search = matches_id(text) if text else None
     if search is None:
         return None
@@ -187,21 +188,21 @@ def _newest(conditions: list[ColumnElement[bool]], limit: int) -> SelectOfScalar
         .where(*conditions)
         .order_by(col(Receipt.id).desc())
         .limit(limit)
-        .options(*(defer(heavy, raiseload=True) for heavy in _HEAVY))
+        .options(*(defer(column, raiseload=True) for column in _LARGE_COLUMNS))
     )
 
 
 async def _last_searched(
     session: AsyncSession, conditions: list[ColumnElement[bool]]
 ) -> str | None:
-    """The last receipt in which a text is sought; None when all of them are."""
+    """Return the id of the last receipt to search for a text, or None to search all of them."""
     ids = select(Receipt.id).where(*conditions).order_by(col(Receipt.id).desc())
-    found = (await session.exec(ids.offset(MAX_SEARCHED - 1).limit(2))).all()
+    found = (await session.exec(ids.offset(MAX_SEARCHED_RECEIPTS - 1).limit(2))).all()
     return found[0] if len(found) > 1 else None
 
 
-def _holds(text: str) -> ColumnElement[bool]:
-    # instr() rather than LIKE: no sign in the text means anything but itself.
+def _contains(text: str) -> ColumnElement[bool]:
+    # instr() instead of LIKE: the text has no wildcards.
     raw = text.encode("utf-8", errors="surrogatepass")
     return or_(
         func.instr(col(Receipt.message_id), text) > 0,
@@ -210,13 +211,13 @@ def _holds(text: str) -> ColumnElement[bool]:
 
 
 async def find_receipt(session: AsyncSession, receipt_id: str) -> Receipt | None:
-    """The receipt, or None."""
+    """Return the receipt, or None."""
     return await session.get(Receipt, receipt_id)
 
 
 async def read_stats(session: AsyncSession) -> Stats:
-    """Receipts by verdict, sales, and money; the database has them counted."""
-    amounts = {tally.name: tally.amount for tally in await session.exec(select(Tally))}
+    """Return the totals, which the database maintains in counters."""
+    amounts = {counter.name: counter.amount for counter in await session.exec(select(Counter))}
     return Stats(
         {verdict: amounts[verdict.value] for verdict in Verdict},
         purchases=amounts[PURCHASES],
@@ -226,45 +227,50 @@ async def read_stats(session: AsyncSession) -> Stats:
     )
 
 
-async def forget_all(database: Database, *, now: Callable[[], datetime]) -> None:
-    """Delete all receipts that there are now, what was booked for them, and which were handled.
+async def delete_all(database: Database, *, now: Callable[[], datetime]) -> None:
+    """Delete all current receipts with their purchases and processed messages.
 
-    In steps, the oldest first, between which others get to write: it may take a minute, but no
-    sender waits for it. A receipt and what belongs to it go together: forgotten alone, its message
-    would be booked twice. Money is counted anew from the next whole second; returns after that, so
-    that an order placed afterwards counts.
+    Works in batches, oldest first, so that receiving continues meanwhile: it may take a minute. A
+    receipt and its processed message are deleted together; otherwise a retry in between would be
+    booked twice. Counting of money restarts at the next whole second. Return after that second has
+    begun, so that an order placed afterwards counts.
     """
     async with database.writing() as session:
-        # In one transaction: all that is booked by now is forgotten, and none of it counts.
+        # In one transaction: everything booked so far is deleted, and none of it counts.
         newest = (await session.exec(select(func.max(Receipt.id)))).one()
         since = await begin_counting(session, now=now())
-    while newest and await _forget_some(database, newest):
+    while newest and await _delete_batch(database, newest):
         pass
-    left = (since - now()).total_seconds()
-    await asyncio.sleep(min(max(left, 0), MAX_WAIT_SECONDS))
+    wait_seconds = (since - now()).total_seconds()
+    await asyncio.sleep(min(max(wait_seconds, 0), MAX_WAIT_SECONDS))
 
 
-async def _forget_some(database: Database, newest: str) -> bool:
-    """One step; False once there is nothing left up to ``newest``."""
+async def _delete_batch(database: Database, newest: str) -> bool:
+    """Delete one batch; return False if no receipt up to ``newest`` is left."""
     async with database.writing() as session:
         oldest = (
             select(Receipt.id)
             .where(Receipt.id <= newest)
             .order_by(col(Receipt.id))
-            .limit(FORGOTTEN_AT_ONCE)
+            .limit(DELETE_BATCH_SIZE)
         )
         last = (await session.exec(select(func.max(oldest.subquery().c.id)))).one()
         if last is None:
             return False
-        theirs = select(Receipt.message_id).where(Receipt.id <= last)
-        # Not what a later receipt was accepted for, of which there was a forgery before.
-        handled = (col(HandledMessage.id).in_(theirs)) & (col(HandledMessage.receipt_id) <= last)
+        message_ids = select(Receipt.message_id).where(Receipt.id <= last)
+        # A forgery may have used the id before: keep a message that a later receipt accepted.
+        processed = (col(ProcessedMessageRow.id).in_(message_ids)) & (
+            col(ProcessedMessageRow.receipt_id) <= last
+        )
         for table, condition in (
             (AttackResult, col(AttackResult.receipt_id) <= last),
             (PurchaseState, col(PurchaseState.first_receipt_id) <= last),
-            # With de-duplication off, a later receipt may have booked one of these messages, too.
-            (Purchase, col(Purchase.message_id).in_(select(HandledMessage.id).where(handled))),
-            (HandledMessage, handled),
+            # By message: with de-duplication off, later receipts may have booked it again.
+            (
+                Purchase,
+                col(Purchase.message_id).in_(select(ProcessedMessageRow.id).where(processed)),
+            ),
+            (ProcessedMessageRow, processed),
             (Receipt, col(Receipt.id) <= last),
         ):
             await session.exec(

@@ -1,8 +1,7 @@
-"""Checks the bearer token: a JSON Web Token that is bound to one very request. Pure, no clock.
+"""Checks the bearer token: a JSON Web Token that is bound to one request. Pure, no clock.
 
-Written by hand rather than with a JWT library, since libraries are lenient where a receiver should
-not be (padding, duplicate claims, any ``typ``, a lifetime of years), and because a learner shall
-see each rule. Called by ``verification``.
+It uses no JWT library, because libraries accept what a receiver should reject (padding, duplicate
+claims, any ``typ``, a lifetime of years), and because each rule should be visible to a learner.
 """
 
 import base64
@@ -17,7 +16,7 @@ from typing import Any
 from subscriber_app.checklist import Finding, VerificationError
 from subscriber_app.vocabulary import Reason
 
-MAX_TOKEN_BYTES = 4096  # characters; a genuine one has some 450
+MAX_TOKEN_LENGTH = 4096  # characters; a genuine token has about 450
 MAX_LIFETIME_SECONDS = 300
 PARTS = 3  # header, claims, signature
 
@@ -26,11 +25,11 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class TokenExpectation:
-    """What the token must be bound to.
+    """What the token must match.
 
-    ``is_signed``: whether a signed text carries this base64url signature by one of our secrets.
-    ``timestamp``: of the header, unix seconds. ``now``: unix seconds. ``issuer``: what the shop
-    calls itself; None as long as it has not said so, and then any issuer will do.
+    ``is_signed``: return whether a text has this base64url signature by one of our secrets.
+    ``timestamp``: of the header, in unix seconds. ``now``: in unix seconds. ``issuer``: the shop's
+    name for itself; None if unknown, which accepts any issuer.
     """
 
     is_signed: Callable[[str, str], bool]
@@ -43,10 +42,10 @@ class TokenExpectation:
 
 
 def check_token(token: str, expected: TokenExpectation) -> Finding:
-    """Return if the token is genuine and made for this request.
+    """Return if the token is genuine and made for this request. Raise ``VerificationError``.
 
-    Raises ``VerificationError``. Sources: RFC 7515 (JWS), RFC 7519 (JWT), RFC 8725 (best practices:
-    pin the algorithm, check the type).
+    Sources: RFC 7515 (JWS), RFC 7519 (JWT), RFC 8725 (best practices: pin the algorithm, check the
+    type).
     """
     header_part, claims_part, signature = _split(token)
     _check_header(_json_object(header_part, "header"))
@@ -61,18 +60,18 @@ def check_token(token: str, expected: TokenExpectation) -> Finding:
 
 
 def is_signed_by(signed: str, signature: str, keys: Iterable[bytes]) -> bool:
-    """Whether ``signature`` (base64url) is the HMAC-SHA256 of ``signed`` by one of the keys."""
-    right = [
+    """Return whether ``signature`` (base64url) is the HMAC-SHA256 of ``signed`` with any key."""
+    expected = [
         base64.urlsafe_b64encode(hmac.digest(key, signed.encode(), "sha256")).rstrip(b"=")
         for key in keys
     ]
-    return any(hmac.compare_digest(signature.encode(), one) for one in right)
+    return any(hmac.compare_digest(signature.encode(), one) for one in expected)
 
 
 def _split(token: str) -> list[str]:
-    if len(token) > MAX_TOKEN_BYTES:
+    if len(token) > MAX_TOKEN_LENGTH:
         raise VerificationError(
-            Reason.MALFORMED_TOKEN, f"{len(token)} characters; at most {MAX_TOKEN_BYTES} are read"
+            Reason.MALFORMED_TOKEN, f"{len(token)} characters; at most {MAX_TOKEN_LENGTH} are read"
         )
     parts = token.split(".")
     if len(parts) != PARTS:
@@ -87,19 +86,19 @@ def _split(token: str) -> list[str]:
 
 
 def _check_header(header: dict[str, Any]) -> None:
-    # Pinned, and looked at before anything else: a token must not choose how it is checked.
+    # Pinned and checked first: a token must not choose how it is verified.
     if header.get("alg") != "HS256":
         raise VerificationError(
             Reason.TOKEN_ALGORITHM, f"Expected alg HS256, got {_shown(header.get('alg'))}"
         )
-    # So that no other token that the same secret may have signed passes for one of these.
+    # Without this, another kind of token signed with the same secret would pass.
     if header.get("typ") != "webhook+jwt":
         raise VerificationError(
             Reason.TOKEN_TYPE, f"Expected typ webhook+jwt, got {_shown(header.get('typ'))}"
         )
-    # "crit" lists members that one must understand; we understand none (RFC 7515, section 4.1.11).
-    # "b64" changes what is signed (RFC 7797), so it must not be ignored, crit or no crit.
-    # All others (jku, jwk, kid …) are ignored: nothing in a token says where its key comes from.
+    # "crit" lists members that a verifier must support; we support none (RFC 7515, section 4.1.11).
+    # "b64" changes what is signed (RFC 7797), so it must not be ignored, with or without "crit".
+    # All others (jku, jwk, kid …) are ignored: a token must not choose the key that verifies it.
     for member in ("crit", "b64"):
         if member in header:
             raise VerificationError(Reason.MALFORMED_TOKEN, f"The header has the member {member}")
@@ -107,14 +106,14 @@ def _check_header(header: dict[str, Any]) -> None:
 
 def _check_lifetime(claims: dict[str, Any], expected: TokenExpectation) -> None:
     issued, expires = claims.get("iat"), claims.get("exp")
-    # type() rather than isinstance(): True is an int, too.
+    # type() instead of isinstance(): True is also an int.
     if type(issued) is not int or type(expires) is not int:
         raise VerificationError(
             Reason.TOKEN_LIFETIME,
             f"Expected whole seconds, got iat {_shown(issued)} and exp {_shown(expires)}",
         )
-    # First of all, since it bounds the numbers that the other rules calculate with.
-    _insist("iat", issued, expected.timestamp, Reason.TOKEN_TIMESTAMP)
+    # First, because it bounds the numbers in the calculations below.
+    _require_equal("iat", issued, expected.timestamp, Reason.TOKEN_TIMESTAMP)
     if not 0 < expires - issued <= MAX_LIFETIME_SECONDS:
         raise VerificationError(
             Reason.TOKEN_LIFETIME,
@@ -127,7 +126,10 @@ def _check_lifetime(claims: dict[str, Any], expected: TokenExpectation) -> None:
 
 
 def _check_not_before(not_before: object, now: float) -> None:
-    """As strict as with ``exp``: the clock tolerance is the timestamp's (RFC 7519, 4.1.5)."""
+    """Check ``nbf`` without leeway, like ``exp``: only the timestamp has a tolerance.
+
+    RFC 7519, section 4.1.5.
+    """
     if type(not_before) is not int:
         raise VerificationError(
             Reason.TOKEN_LIFETIME, f"Expected whole seconds, got nbf {_shown(not_before)}"
@@ -141,27 +143,27 @@ def _check_not_before(not_before: object, now: float) -> None:
 def _check_binding(claims: dict[str, Any], expected: TokenExpectation) -> None:
     body_hash = hashlib.sha256(expected.body).hexdigest()
     if expected.issuer is not None:
-        _insist("iss", claims.get("iss"), expected.issuer, Reason.TOKEN_ISSUER)
-    _insist("aud", claims.get("aud"), expected.audience, Reason.TOKEN_AUDIENCE)
-    _insist("jti", claims.get("jti"), expected.message_id, Reason.TOKEN_MESSAGE_ID)
-    _insist("payload_hash", claims.get("payload_hash"), body_hash, Reason.TOKEN_PAYLOAD_HASH)
+        _require_equal("iss", claims.get("iss"), expected.issuer, Reason.TOKEN_ISSUER)
+    _require_equal("aud", claims.get("aud"), expected.audience, Reason.TOKEN_AUDIENCE)
+    _require_equal("jti", claims.get("jti"), expected.message_id, Reason.TOKEN_MESSAGE_ID)
+    _require_equal("payload_hash", claims.get("payload_hash"), body_hash, Reason.TOKEN_PAYLOAD_HASH)
 
 
-def _insist(name: str, given: object, right: object, reason: Reason) -> None:
-    if given != right:
-        raise VerificationError(reason, f"Expected {name} {_shown(right)}, got {_shown(given)}")
+def _require_equal(name: str, given: object, expected: object, reason: Reason) -> None:
+    if given != expected:
+        raise VerificationError(reason, f"Expected {name} {_shown(expected)}, got {_shown(given)}")
 
 
 def _json_object(part: str, what: str) -> dict[str, Any]:
     try:
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        # Decoded here: given bytes, the parser would guess at UTF-16 and skip a byte order mark.
+        # Decode first: from bytes, the parser would accept UTF-16 and a byte order mark.
         document = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=_refuse_duplicates,
-            parse_constant=_refuse_constant,
+            object_pairs_hook=_reject_duplicates,
+            parse_constant=_reject_constant,
         )
-    except (ValueError, RecursionError):  # broken base64, UTF-8 or JSON, or a member twice
+    except (ValueError, RecursionError):  # invalid base64, UTF-8 or JSON, or a duplicate member
         document = None
     if not isinstance(document, dict):
         raise VerificationError(
@@ -171,11 +173,11 @@ def _json_object(part: str, what: str) -> dict[str, Any]:
     return document
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("a member is there twice")

@@ -1,8 +1,7 @@
-"""Decides whether a request really is from the shop, meant for us, and fresh. Pure, no clock.
+"""Decides whether a request is from the shop, meant for us, and fresh. Pure, no clock.
 
-The other half of the contract that ``shop.webhooks.rules.signing`` fulfils, written apart from it
-on purpose. Everything is checked on the raw bytes: JSON that was parsed and written again is other
-bytes. Called by ``inbox`` for each request; the token's own rules are in ``tokens``.
+It implements the same contract as ``shop.webhooks.rules.signing``, with no shared code, on purpose.
+All checks use the raw bytes: JSON that was parsed and re-serialized has other bytes.
 """
 
 import base64
@@ -18,21 +17,21 @@ from subscriber_app.receiving.defences import (
     NONE_OFF,
     Defence,
     SwitchedOff,
-    judged_body,
+    verified_body,
 )
 from subscriber_app.receiving.tokens import TokenExpectation, check_token, is_signed_by
 from subscriber_app.vocabulary import Reason, StepName
 
 MAX_BODY_BYTES = 256 * 1024
-BODY_DEADLINE_SECONDS = 10  # for the whole body; the shop sends a few hundred bytes at once
+BODY_DEADLINE_SECONDS = 10  # for the whole body, which has a few hundred bytes
 TOLERANCE_SECONDS = 300
-# Each one costs a comparison; a shop in the middle of several rotations sends a handful.
+# Each costs a comparison. During several rotations, the shop sends a handful.
 MAX_SIGNATURES = 20
 SECRET_PREFIX = "whsec_"  # noqa: S105 – the public prefix of every secret, not a secret
 
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _UNIX_SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
-_NOW_IN_MILLISECONDS = 10**11  # in seconds that would be the year 5138
+_MIN_MILLISECONDS = 10**11  # as seconds, this is the year 5138
 _SINGLE_HEADERS = (
     "webhook-id",
     "webhook-timestamp",
@@ -45,12 +44,12 @@ _SINGLE_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class IncomingRequest:
-    """A request as it came in.
+    """A request as received.
 
-    ``headers``: names in lower case, in order, repeated ones included. ``body``: the raw bytes.
-    ``is_too_large``: the body went on after ``MAX_BODY_BYTES`` bytes and was not read further.
-    ``is_incomplete``: the sender went away in the middle of it. ``is_too_slow``: it was not there
-    after ``BODY_DEADLINE_SECONDS``.
+    ``headers``: names in lower case, in order, including repeated ones. ``body``: the raw bytes.
+    ``is_too_large``: the body has more than ``MAX_BODY_BYTES``; the rest is dropped.
+    ``is_incomplete``: the sender disconnected before the end of the body. ``is_too_slow``: the body
+    was incomplete after ``BODY_DEADLINE_SECONDS``.
     """
 
     headers: Sequence[tuple[str, str]]
@@ -60,17 +59,17 @@ class IncomingRequest:
     is_too_slow: bool = False
 
     def header(self, name: str) -> str | None:
-        """The value of the first header of this name."""
+        """Return the value of the first header with this name, or None."""
         return next((value for other, value in self.headers if other == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a genuine request must fit. ``now``: unix seconds. ``audience``: our registered URL.
+    """What a genuine request must match. ``now``: unix seconds. ``audience``: our registered URL.
 
-    ``secrets``: every one that may have signed, ``whsec_`` and base64; empty before subscribing.
-    ``issuer``: what the shop calls itself in tokens; None as long as it has not said so.
-    ``off``: the defences that are switched off, to show what happens without them.
+    ``secrets``: all live secrets, each ``whsec_`` and base64; empty without a subscription.
+    ``issuer``: the shop's name for itself in tokens; None if unknown. ``off``: the defences that
+    are switched off.
     """
 
     secrets: Sequence[str]
@@ -81,10 +80,10 @@ class Expectation:
 
 
 def verify(request: IncomingRequest, expected: Expectation, checklist: Checklist) -> None:
-    """Return if the request is genuine; note each step in ``checklist``.
+    """Return if the request is genuine, and record each step in ``checklist``.
 
-    At least one of signature and token must be there, and each that is there must be right.
-    Raises ``VerificationError`` for the first check that fails, and nothing else whatever comes in.
+    At least one of signature and token is required, and each that is present must be valid. Raise
+    ``VerificationError`` for the first check that fails, and no other exception for any input.
     """
     for name, check in _CHECKS:
         with checklist.step(name) as step:
@@ -92,11 +91,11 @@ def verify(request: IncomingRequest, expected: Expectation, checklist: Checklist
 
 
 def secret_key(secret: str) -> bytes:
-    """The bytes to sign with. Raises ``ValueError`` when the secret is not base64."""
+    """Return the bytes to sign with. Raise ``ValueError`` if the secret is not base64."""
     try:
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:
-        # Without the cause: its message could quote parts of the secret.
+        # No cause: its message may quote parts of the secret.
         raise ValueError("the secret is not valid base64") from None
 
 
@@ -149,7 +148,7 @@ def _check_headers(request: IncomingRequest, expected: Expectation) -> Finding:
             Reason.NO_CREDENTIAL, "Neither webhook-signature nor authorization is there"
         )
     message_id = request.header("webhook-id") or ""
-    # A dot would make it unclear where the id ends in the signed text "id.timestamp.body".
+    # With a dot in the id, the signed text "id.timestamp.body" would be ambiguous.
     if not _MESSAGE_ID.fullmatch(message_id):
         raise VerificationError(
             Reason.MALFORMED_ID,
@@ -173,7 +172,7 @@ def _check_timestamp(request: IncomingRequest, expected: Expectation) -> Finding
             f"Made {age:.0f} s ago; more than {TOLERANCE_SECONDS} s could be a replay",
         )
     if -age > TOLERANCE_SECONDS:
-        milliseconds = int(text) > _NOW_IN_MILLISECONDS
+        milliseconds = int(text) > _MIN_MILLISECONDS
         raise VerificationError(
             Reason.TIMESTAMP_TOO_NEW,
             f"{-age:.0f} s in the future; at most {TOLERANCE_SECONDS} s are tolerated"
@@ -188,32 +187,34 @@ def _check_signature(request: IncomingRequest, expected: Expectation) -> Finding
         return Finding("Switched off: webhook-signature is not even looked at", skipped=True)
     if header is None:
         return Finding("There is no webhook-signature; the token must do", skipped=True)
-    _insist_on_secret(expected)
+    _require_secret(expected)
     given = header.split(" ")
     if len(given) > MAX_SIGNATURES:
         raise VerificationError(
             Reason.SIGNATURE_MISMATCH,
             f"{len(given)} signatures; more than {MAX_SIGNATURES} are not even looked at",
         )
-    body = judged_body(request.body, expected.off)
-    right = [_signature(request, body, secret) for secret in expected.secrets]
-    if not any(_equal(one, other) for one in given for other in right):
+    body = verified_body(request.body, expected.off)
+    signatures = [_signature(request, body, secret) for secret in expected.secrets]
+    if not any(_equal(one, other) for one in given for other in signatures):
         raise VerificationError(
             Reason.SIGNATURE_MISMATCH,
-            f"Not what our secret makes of these bytes{_written_anew(expected)}; "
+            f"Not what our secret makes of these bytes{_reserialized_note(expected)}; "
             f"signatures given: {len(given)}",
         )
-    return Finding(f"HMAC-SHA256 of id.timestamp.body with our secret{_written_anew(expected)}")
+    return Finding(
+        f"HMAC-SHA256 of id.timestamp.body with our secret{_reserialized_note(expected)}"
+    )
 
 
-def _written_anew(expected: Expectation) -> str:
+def _reserialized_note(expected: Expectation) -> str:
     return ", the JSON written anew" if Defence.RAW_BODY in expected.off else ""
 
 
 def _signature(request: IncomingRequest, body: bytes, secret: str) -> str:
-    """``v1,<base64>`` (Standard Webhooks, "Signature"), to be compared as text.
+    """Return ``v1,<base64>`` (Standard Webhooks, "Signature"), to be compared as text.
 
-    Comparing texts rather than decoded bytes accepts base64 in its one canonical form only.
+    Comparing text instead of decoded bytes accepts only the canonical form of base64.
     """
     prefix = f"{request.header('webhook-id')}.{request.header('webhook-timestamp')}."
     digest = hmac.digest(secret_key(secret), prefix.encode() + body, "sha256")
@@ -226,7 +227,7 @@ def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
         return Finding("Switched off: authorization is not even looked at", skipped=True)
     if header is None:
         return Finding("There is no authorization; the signature must do", skipped=True)
-    _insist_on_secret(expected)
+    _require_secret(expected)
     scheme, _space, token = header.partition(" ")
     if scheme.lower() != "bearer":
         raise VerificationError(
@@ -239,14 +240,14 @@ def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
         audience=expected.audience,
         message_id=request.header("webhook-id") or "",
         timestamp=int(request.header("webhook-timestamp") or ""),
-        body=judged_body(request.body, expected.off),
+        body=verified_body(request.body, expected.off),
         now=expected.now,
         issuer=expected.issuer,
     )
     return check_token(token, wanted)
 
 
-def _insist_on_secret(expected: Expectation) -> None:
+def _require_secret(expected: Expectation) -> None:
     if not expected.secrets:
         raise VerificationError(
             Reason.NOT_SUBSCRIBED, "We have no live secret to check with: see the page Subscription"
@@ -254,7 +255,7 @@ def _insist_on_secret(expected: Expectation) -> None:
 
 
 def _equal(one: str, other: str) -> bool:
-    """Whether two texts are equal, in a time that does not tell how far they are."""
+    """Compare two texts in constant time."""
     return hmac.compare_digest(_bytes(one), _bytes(other))
 
 
@@ -263,7 +264,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _shown(text: str) -> str:
-    """What a stranger sent, in quotes, short, and with nothing invisible in it."""
+    """Return untrusted text for a message: quoted, short, and without invisible characters."""
     return ascii(text if len(text) <= 60 else f"{text[:60]}…")  # noqa: PLR2004 – fits on a line
 
 

@@ -1,1 +1,1 @@
-"""What the subscriber asks the shop for."""
+"""The client of the shop's API, the subscription and its secrets."""

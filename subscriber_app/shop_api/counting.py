@@ -1,8 +1,8 @@
-"""Since when money is counted, so that the shop and we compare the same events.
+"""The start time for counting money, so that the shop and we compare the same events.
 
-Counting begins with the subscription, and anew whenever everything is forgotten. What counts is
-the ``date`` of an event, not its arrival. Dates have whole seconds, so counting begins with the
-next whole second: no second is half before it. Earlier events are kept, shown, and not counted.
+Counting starts with the subscription, and restarts when all receipts are deleted. It goes by the
+``date`` of an event, not by its arrival. Dates have whole seconds, so counting starts at a whole
+second. Earlier events are stored and shown, but not counted.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.times import round_up_to_second
 from subscriber_app.database.counters import COUNTED_CENTS
-from subscriber_app.database.models import Counting, Purchase, Subscription, Tally
+from subscriber_app.database.models import Counter, Counting, Purchase, Subscription
 
 # The shop's clock may be ahead of ours by as much as the verification accepts.
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
@@ -24,9 +24,9 @@ _THE_ROW = 1
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is booked of the events since ``since``, while there is a subscription.
+    """The booked money of events since ``since``. ``cents``: net, refunds subtracted.
 
-    ``cents``: net, refunds subtracted. ``event_types``: what the shop sends to us.
+    ``event_types``: those that we are subscribed to.
     """
 
     since: datetime
@@ -37,10 +37,10 @@ class Counted:
 async def begin_counting(
     session: AsyncSession, *, now: datetime, registered_at: datetime | None = None
 ) -> datetime:
-    """Count from now on only; return the whole second from which on events count.
+    """Restart counting, and return the whole second at which it starts.
 
-    ``registered_at``: when the shop registered us, by its own clock, fractions cut off. If that
-    clock is ahead, counting begins after everything that was booked or missed by then.
+    ``registered_at``: when the shop registered us, by its clock, without fractions. If that clock
+    is ahead, counting starts after everything that was booked or missed until then.
     """
     not_before = [round_up_to_second(now)]
     if registered_at and abs(registered_at - now) <= MAX_CLOCK_DIFFERENCE:
@@ -53,21 +53,21 @@ async def begin_counting(
 
 
 async def read_since(session: AsyncSession) -> datetime | None:
-    """Return when counting began; None before the first subscription."""
+    """Return when counting started; None before the first subscription."""
     return (await session.exec(select(Counting.since))).first()
 
 
 async def read_counted(session: AsyncSession) -> Counted | None:
-    """Return what counts now; None without a subscription, when nothing can be compared."""
+    """Return the counted money, or None without a subscription."""
     since = await read_since(session)
     subscription = (await session.exec(select(Subscription))).first()
     if since is None or subscription is None:
         return None
-    cents = (await session.exec(select(Tally.amount).where(Tally.name == COUNTED_CENTS))).one()
+    cents = (await session.exec(select(Counter.amount).where(Counter.name == COUNTED_CENTS))).one()
     return Counted(since, cents, tuple(subscription.event_types))
 
 
 async def _newest_event(session: AsyncSession, *, until: datetime) -> datetime | None:
-    """Return the latest ``date`` of all that is booked; a later one than ``until`` is not true."""
+    """Return the latest ``date`` of a booked event, ignoring wrong dates after ``until``."""
     query = select(func.max(Purchase.occurred_at)).where(col(Purchase.occurred_at) <= until)
     return (await session.exec(query)).one()

@@ -1,7 +1,6 @@
-"""The shop's account of a delivery, as its JSON API tells it. Called by ``shop_client``.
+"""The shop's deliveries and attempts, parsed from its JSON API.
 
-Of the shop's documents only what the subscriber uses is read. They come from another company, so
-they are checked like anything that comes over the wire.
+Only the fields that we use are parsed. They come from another company, so they are validated.
 """
 
 import json
@@ -13,30 +12,30 @@ from msgspec import Meta, Struct, field
 
 from subscriber_app.shop_api.errors import ShopUnreachable
 
-Moment = Annotated[datetime, Meta(tz=True)]  # without its time zone it would be no moment
+Moment = Annotated[datetime, Meta(tz=True)]  # the time zone is required
 Document = TypeVar("Document", bound=Struct)
 
 
 class ShopRequest(Struct, frozen=True):
-    """What the shop sent."""
+    """The request that the shop sent."""
 
     url: str
     headers: dict[str, str]
 
     def header(self, name: str) -> str | None:
-        """The value of a header, whose name is given in lower case."""
+        """Return the value of a header. ``name``: in lower case."""
         return {key.lower(): value for key, value in self.headers.items()}.get(name)
 
 
 class ShopResponse(Struct, frozen=True):
-    """What came back, as the shop has it."""
+    """The response that the shop received."""
 
     status: int
     body: str
 
     @property
     def receipt_id(self) -> str | None:
-        """The receipt that we named in our answer, if this is an answer of ours."""
+        """Return the receipt id if this is a response of ours, or None."""
         try:
             document = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -46,7 +45,7 @@ class ShopResponse(Struct, frozen=True):
 
 
 class ShopAttempt(Struct, frozen=True):
-    """One request. ``enqueued_at``: when the worker was woken; None when it looked by itself."""
+    """One request. ``enqueued_at``: when the worker was woken; None if it found the delivery."""
 
     number: int
     started_at: Moment
@@ -59,7 +58,7 @@ class ShopAttempt(Struct, frozen=True):
 
 
 class ShopDelivery(Struct, frozen=True):
-    """One message for one endpoint; attempts oldest first."""
+    """One message for one endpoint. ``attempts``: oldest first."""
 
     id: str
     message_id: str
@@ -74,12 +73,12 @@ class ShopDelivery(Struct, frozen=True):
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Return whether the state is final."""
         return self.state not in ("pending", "sending")
 
 
 class ListedDelivery(Struct, frozen=True):
-    """A line of the shop's list."""
+    """A delivery in the shop's list."""
 
     id: str
     endpoint_id: str
@@ -90,12 +89,12 @@ class _List(Struct, frozen=True):
 
 
 def read_list(document: dict[str, Any]) -> list[ListedDelivery]:
-    """The answer to ``GET /v1/deliveries``. Raises ``ShopUnreachable``."""
+    """Parse the response to ``GET /v1/deliveries``. Raise ``ShopUnreachable``."""
     return _read(document, _List).data
 
 
 def read_delivery(document: dict[str, Any]) -> ShopDelivery:
-    """The answer to ``GET /v1/deliveries/{id}``. Raises ``ShopUnreachable``."""
+    """Parse the response to ``GET /v1/deliveries/{id}``. Raise ``ShopUnreachable``."""
     return _read(document, ShopDelivery)
 
 

@@ -1,8 +1,8 @@
-"""What the shop's JSON API says of our endpoint and of its secrets.
+"""Our endpoint and its secrets, parsed from the shop's JSON API.
 
-What we cannot do without is checked, like anything that comes over the wire. All else may be
-missing, since the shop may be of an earlier version, and counts as missing if it is malformed: a
-new secret is told once, so nothing beside it may be a reason to lose it.
+Required fields are validated. All others may be missing, because the shop may be an older version,
+and count as missing if they are malformed: the shop shows a new secret only once, so another field
+must not be a reason to lose it.
 """
 
 import re
@@ -18,15 +18,15 @@ ENDPOINT_STATUSES = ("active", "paused", "disabled")
 MIN_KEY_BYTES = 24  # Standard Webhooks, "Signature scheme"
 MAX_ISSUER_LENGTH = 2000
 
-# What can stand in a path as it is: the shop's word goes into the addresses that we call.
+# Characters that need no escaping: the shop's ids become part of the URLs that we request.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A new endpoint. ``secret``: ``whsec_…``, never to be had again. ``secret_id``: its name.
+    """A new endpoint. ``secret``: ``whsec_…``, shown only once. ``secret_id``: its public name.
 
-    ``issuer``: what the shop calls itself in tokens. ``registered_at``: by the shop's clock.
+    ``issuer``: the shop's name for itself in tokens. ``registered_at``: by the shop's clock.
     """
 
     endpoint_id: str
@@ -38,7 +38,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class RotatedSecret:
-    """A new secret. ``previous_expires_at``: when the shop stops signing with the one before."""
+    """A new secret. ``previous_expires_at``: when the shop stops signing with the previous one."""
 
     secret: str
     secret_id: str | None
@@ -47,10 +47,10 @@ class RotatedSecret:
 
 @dataclass(frozen=True, slots=True)
 class ShopEndpoint:
-    """Our endpoint as the shop sees it. ``status``: one of ``ENDPOINT_STATUSES``.
+    """Our endpoint at the shop. ``status``: one of ``ENDPOINT_STATUSES``.
 
-    ``secret_ends``: when each live secret stops signing, by its public name; None for the current
-    one. Of a shop that does not say so it is None itself.
+    ``secret_ends``: when each live secret expires, by its public name; None for the current one.
+    The whole field is None if the shop does not report it.
     """
 
     status: str
@@ -59,7 +59,7 @@ class ShopEndpoint:
 
 
 def read_registration(document: dict[str, Any]) -> Registration:
-    """Return what a registration answered. Raise ``ShopUnreachable`` if it is of no use."""
+    """Parse the response to a registration. Raise ``ShopUnreachable`` if it lacks id or secret."""
     if not is_id(document.get("id")) or not is_secret(document.get("secret")):
         raise ShopUnreachable("The shop's answer lacks an id or a secret that could be used")
     return Registration(
@@ -72,7 +72,7 @@ def read_registration(document: dict[str, Any]) -> Registration:
 
 
 def read_rotation(document: dict[str, Any]) -> RotatedSecret:
-    """Return what a rotation answered. Raise ``ShopUnreachable`` if it is of no use."""
+    """Parse the response to a rotation. Raise ``ShopUnreachable`` if it lacks the secret."""
     if not is_secret(document.get("secret")):
         raise ShopUnreachable("The shop's answer lacks a secret that could be used")
     return RotatedSecret(
@@ -83,7 +83,7 @@ def read_rotation(document: dict[str, Any]) -> RotatedSecret:
 
 
 def read_endpoint(document: dict[str, Any]) -> ShopEndpoint:
-    """Return our endpoint as the shop sees it. Raise ``ShopUnreachable`` if it has no status."""
+    """Parse our endpoint. Raise ``ShopUnreachable`` if it lacks a known status."""
     status = document.get("status")
     if status not in ENDPOINT_STATUSES:
         raise ShopUnreachable("The shop's answer lacks a status that we know")
@@ -93,12 +93,12 @@ def read_endpoint(document: dict[str, Any]) -> ShopEndpoint:
 
 
 def is_id(value: object) -> bool:
-    """Whether it can stand in an address as it is."""
+    """Return whether the value can be part of a URL without escaping."""
     return isinstance(value, str) and bool(_ID.fullmatch(value))
 
 
 def is_secret(value: object) -> bool:
-    """Whether it can be signed with: an empty key, for one, would let everybody sign."""
+    """Return whether the value is a usable secret: with a short key, anyone could sign."""
     if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
         return False
     try:
@@ -118,7 +118,7 @@ def _issuer(value: object) -> str | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """A moment in RFC 3339; without its time zone it would be none."""
+    """Parse a time in RFC 3339; return None for anything else, or without a time zone."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -127,7 +127,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def _secret_ends(value: object) -> dict[str, datetime | None] | None:
-    """All or nothing: a list that is understood in part would end secrets that are live."""
+    """Parse all secrets or none: a partly parsed list would expire secrets that are live."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return None
     ends: dict[str, datetime | None] = {}

@@ -1,9 +1,9 @@
-"""What can go wrong between the shop and us. Raised by ``shop_client`` and ``shop_log``."""
+"""The errors of requests to the shop."""
 
 
 class ShopError(Exception):
-    """The shop did not do what was asked; the message is a sentence for a person."""
+    """The shop refused a request. The message is a sentence for a person."""
 
 
 class ShopUnreachable(ShopError):  # noqa: N818 – the name says what happened
-    """The shop does not answer, or not sensibly; later it may."""
+    """The shop gave no valid response. A later request may succeed."""

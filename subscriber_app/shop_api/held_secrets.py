@@ -1,8 +1,8 @@
-"""Keeps the secrets that the shop has given us, each until the shop stops signing with it.
+"""Stores the secrets that the shop has given us, each until the shop stops signing with it.
 
-The newest stands in the subscription. Those before it stay beside it: during a rotation the oldest
-live secret signs the token. A few that have expired are kept as well, so that what they signed can
-be told from a forgery; nothing is accepted because of those.
+The subscription has the newest. Former secrets are kept as well, because during a rotation the
+oldest live secret signs the token. A few expired ones are also kept, to tell their signatures from
+forgeries. Nothing signed with an expired secret is accepted.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.receiving.keyring import KnownSecret
 from subscriber_app.shop_api.endpoint import RotatedSecret, ShopEndpoint
 
-# How long a secret is held after it was replaced, if the shop has not said until when it signs.
-USUAL_GRACE = timedelta(days=1)
-MAX_FORMER_KEPT = 5  # those that may still sign are kept, however many they are
+# How long a replaced secret stays live if the shop has not reported when it expires.
+DEFAULT_GRACE = timedelta(days=1)
+MAX_FORMER_SECRETS = 5  # live ones are kept beyond this number
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a genuine request must fit. ``secrets``: that may have signed, newest first.
+    """What a genuine request must match. ``secrets``: the live ones, newest first.
 
-    ``audience``: our URL as it was registered. ``issuer``: what the shop calls itself in tokens;
-    None as long as it has not said so.
+    ``audience``: our registered URL. ``issuer``: the shop's name for itself in tokens; None if
+    unknown.
     """
 
     secrets: tuple[str, ...]
@@ -35,7 +35,7 @@ class Trust:
 
 
 async def read_trust(session: AsyncSession, now: datetime) -> Trust | None:
-    """Return what a request that comes in now must fit; None before subscribing."""
+    """Return what a request must match now, or None without a subscription."""
     live = and_(
         col(FormerSecret.endpoint_id) == col(Subscription.endpoint_id),
         col(FormerSecret.until) > now,
@@ -48,15 +48,15 @@ async def read_trust(session: AsyncSession, now: datetime) -> Trust | None:
     rows = (await session.exec(query)).all()
     if not rows:
         return None
-    standing = rows[0][0]
-    secrets = [secret for _standing, secret in rows if secret is not None]
-    if standing.secret_until is None or standing.secret_until > now:
-        secrets.insert(0, standing.secret)
-    return Trust(tuple(secrets), standing.webhook_url, standing.issuer)
+    subscription = rows[0][0]
+    secrets = [secret for _subscription, secret in rows if secret is not None]
+    if subscription.secret_until is None or subscription.secret_until > now:
+        secrets.insert(0, subscription.secret)
+    return Trust(tuple(secrets), subscription.webhook_url, subscription.issuer)
 
 
 async def read_live_former(session: AsyncSession, now: datetime) -> Sequence[FormerSecret]:
-    """Return the secrets before the newest that may still sign, newest first."""
+    """Return the former secrets that are still live, newest first."""
     query = (
         select(FormerSecret)
         .join(Subscription, col(Subscription.endpoint_id) == col(FormerSecret.endpoint_id))
@@ -66,71 +66,75 @@ async def read_live_former(session: AsyncSession, now: datetime) -> Sequence[For
 
 
 async def read_keyring(session: AsyncSession) -> list[KnownSecret]:
-    """Return every secret that we know, newest first, those that have expired included."""
-    standing = (await session.exec(select(Subscription))).first()
+    """Return every known secret, newest first, including expired ones."""
+    subscription = (await session.exec(select(Subscription))).first()
     former = await _former_secrets(session)
     known = [KnownSecret(each.secret, each.since, each.until) for each in former]
-    if standing:
-        since = _since(standing, former)
-        known.insert(0, KnownSecret(standing.secret, since, standing.secret_until))
+    if subscription:
+        since = _since(subscription, former)
+        known.insert(0, KnownSecret(subscription.secret, since, subscription.secret_until))
     return known
 
 
 async def replace_secret(session: AsyncSession, new: RotatedSecret, now: datetime) -> None:
-    """Make this secret the newest; the one before it is held as long as the shop says."""
-    standing = (await session.exec(select(Subscription))).first()
-    if standing is None or standing.secret == new.secret:
+    """Make this secret the newest; the previous one stays live until the shop ends it."""
+    subscription = (await session.exec(select(Subscription))).first()
+    if subscription is None or subscription.secret == new.secret:
         return
-    until = new.previous_expires_at or standing.secret_until or now + USUAL_GRACE
-    await _keep(session, standing, until=until, now=now)
-    standing.secret, standing.secret_id, standing.secret_until = new.secret, new.secret_id, None
+    until = new.previous_expires_at or subscription.secret_until or now + DEFAULT_GRACE
+    await _retire_newest(session, subscription, until=until, now=now)
+    subscription.secret, subscription.secret_id, subscription.secret_until = (
+        new.secret,
+        new.secret_id,
+        None,
+    )
 
 
-async def end_all(session: AsyncSession, standing: Subscription, now: datetime) -> None:
-    """Hold none of a subscription's secrets any longer."""
-    await _keep(session, standing, until=now, now=now)
+async def expire_all(session: AsyncSession, subscription: Subscription, now: datetime) -> None:
+    """Expire all secrets of a subscription."""
+    await _retire_newest(session, subscription, until=now, now=now)
     for former in await _former_secrets(session):
         former.until = min(former.until, now)
 
 
-async def follow_shop(session: AsyncSession, endpoint: ShopEndpoint, now: datetime) -> bool:
-    """Hold each secret as long as the shop says, and learn its issuer; return if that is news."""
-    standing = (await session.exec(select(Subscription))).first()
-    if standing is None:
+async def sync_with_shop(session: AsyncSession, endpoint: ShopEndpoint, now: datetime) -> bool:
+    """Update issuer and expiry of each secret from the shop. Return whether anything changed."""
+    subscription = (await session.exec(select(Subscription))).first()
+    if subscription is None:
         return False
     former = await _former_secrets(session)
-    ours = [each for each in former if each.endpoint_id == standing.endpoint_id]
-    before = _held(standing, ours)
+    ours = [each for each in former if each.endpoint_id == subscription.endpoint_id]
+    before = _snapshot(subscription, ours)
     if endpoint.issuer:
-        standing.issuer = endpoint.issuer
+        subscription.issuer = endpoint.issuer
     if endpoint.secret_ends:
-        if standing.secret_id:
-            standing.secret_until = endpoint.secret_ends.get(standing.secret_id, now)
-        _hold_former(ours, standing, endpoint.secret_ends, now)
-    return _held(standing, ours) != before
+        if subscription.secret_id:
+            subscription.secret_until = endpoint.secret_ends.get(subscription.secret_id, now)
+        _update_former(ours, subscription, endpoint.secret_ends, now)
+    return _snapshot(subscription, ours) != before
 
 
-def _held(standing: Subscription, former: Sequence[FormerSecret]) -> tuple[object, ...]:
-    return standing.issuer, standing.secret_until, *(each.until for each in former)
+def _snapshot(subscription: Subscription, former: Sequence[FormerSecret]) -> tuple[object, ...]:
+    return subscription.issuer, subscription.secret_until, *(each.until for each in former)
 
 
-def _hold_former(
+def _update_former(
     former: Sequence[FormerSecret],
-    standing: Subscription,
+    subscription: Subscription,
     ends: dict[str, datetime | None],
     now: datetime,
 ) -> None:
-    named = {standing.secret_id, *(each.secret_id for each in former)}
-    # Which of these a secret without a name is, we cannot tell, so it is held as long as any.
-    unnamed = [end for name, end in ends.items() if name not in named]
+    named = {subscription.secret_id, *(each.secret_id for each in former)}
+    # A secret without a known name may be any of these, so it stays live as long as the last one.
+    unmatched = [end for name, end in ends.items() if name not in named]
     for each in former:
         if each.secret_id is not None:
             end = ends.get(each.secret_id, min(each.until, now))
-            # None: the shop's newest is not ours, since somebody typed in another secret.
-            each.until = end or max(each.until, now + USUAL_GRACE)
-        elif any(unnamed):
-            each.until = max(end for end in unnamed if end)
-        elif not unnamed:
+            # None: this is the shop's newest secret, but a person has entered another one since.
+            each.until = end or max(each.until, now + DEFAULT_GRACE)
+        elif any(unmatched):
+            each.until = max(end for end in unmatched if end)
+        elif not unmatched:
             each.until = min(each.until, now)
 
 
@@ -138,26 +142,26 @@ async def _former_secrets(session: AsyncSession) -> Sequence[FormerSecret]:
     return (await session.exec(select(FormerSecret).order_by(col(FormerSecret.id).desc()))).all()
 
 
-def _since(standing: Subscription, former: Sequence[FormerSecret]) -> datetime:
-    """When the newest secret came: with the subscription, or when it replaced another."""
-    return max([standing.created_at, *(each.replaced_at for each in former)])
+def _since(subscription: Subscription, former: Sequence[FormerSecret]) -> datetime:
+    """Return since when we have the newest secret."""
+    return max([subscription.created_at, *(each.replaced_at for each in former)])
 
 
-async def _keep(
-    session: AsyncSession, standing: Subscription, *, until: datetime, now: datetime
+async def _retire_newest(
+    session: AsyncSession, subscription: Subscription, *, until: datetime, now: datetime
 ) -> None:
-    """Put the newest secret among the former ones, and delete those that are of no use."""
+    """Add the newest secret to the former ones, and delete the oldest expired ones."""
     former = await _former_secrets(session)
     session.add(
         FormerSecret(
-            secret=standing.secret,
-            secret_id=standing.secret_id,
-            endpoint_id=standing.endpoint_id,
-            since=_since(standing, former),
+            secret=subscription.secret,
+            secret_id=subscription.secret_id,
+            endpoint_id=subscription.endpoint_id,
+            since=_since(subscription, former),
             replaced_at=now,
             until=until,
         )
     )
-    for each in former[MAX_FORMER_KEPT - 1 :]:
+    for each in former[MAX_FORMER_SECRETS - 1 :]:
         if each.until <= now:
             await session.delete(each)

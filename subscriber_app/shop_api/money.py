@@ -1,7 +1,7 @@
-"""What the shop says it sold, asked for in the background while somebody watches, and compared.
+"""Polls what the shop has sold, and compares it with what is booked here.
 
-The inbox puts it beside what is booked here. A page waits a moment for the shop and no longer: then
-what it said last is shown, and news is announced like any other change.
+A page waits only briefly for the shop. Then it shows the last totals, and a change is announced on
+the change feed.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from subscriber_app.shop_api.counting import Counted, read_counted
 from subscriber_app.shop_api.errors import ShopError
 from subscriber_app.vocabulary import EventType
 
-PAUSE_SECONDS = 1.0
-PATIENCE_SECONDS = 0.3  # of a page that is opened; the shop is near, or it is away
+POLL_SECONDS = 1.0
+PAGE_TIMEOUT_SECONDS = 0.3  # a person waits for the page
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Sales:
-    """What is known of the shop. ``totals``: None without an answer; ``problem`` says why.
+class ShopAnswer:
+    """The last answer of the shop. ``totals``: None without one; ``problem``: why.
 
-    ``counted``: what counted here just before the shop was asked; None as long as it was not.
+    ``counted``: the counted money here just before the request; None before the first request.
     """
 
     totals: ShopTotals | None = None
@@ -40,11 +40,11 @@ class Sales:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The shop's side beside ours, both net and of the events since ``counted.since``.
+    """Sold by the shop and booked here, both net and since ``counted.since``.
 
-    ``sold_cents``: what the shop sent us events of; without a subscription to refunds, its gross.
-    ``difference_cents``: above 0, more is booked than was sold. ``is_settled``: no difference can
-    come from a webhook under way, or from one that was booked after the shop answered.
+    ``sold_cents``: of the event types that we are subscribed to; without refunds, the gross.
+    ``difference_cents``: booked minus sold. ``is_settled``: the difference does not come from
+    undelivered webhooks, or from a booking after the shop's answer.
     """
 
     counted: Counted
@@ -55,29 +55,29 @@ class Comparison:
 
     @property
     def has_refunds(self) -> bool:
-        """Whether the shop tells us of refunds."""
+        """Return whether we are subscribed to refunds."""
         return EventType.PURCHASE_REFUNDED in self.counted.event_types
 
 
-def compare(sales: Sales, counted: Counted | None) -> Comparison | None:
-    """Compare what the shop said last with what counts now; None as long as that is impossible."""
-    totals = sales.totals
-    if counted is None or totals is None or sales.counted is None:
+def compare(answer: ShopAnswer, counted: Counted | None) -> Comparison | None:
+    """Compare the shop's last answer with the counted money; None if that is not possible yet."""
+    totals = answer.totals
+    if counted is None or totals is None or answer.counted is None:
         return None
-    if (sales.counted.since, sales.counted.event_types) != (counted.since, counted.event_types):
-        return None  # the shop was asked about other events
+    if (answer.counted.since, answer.counted.event_types) != (counted.since, counted.event_types):
+        return None  # the answer is about other events
     sold_cents = _sold_cents(totals, counted)
     return Comparison(
         counted,
         totals,
         sold_cents,
         difference_cents=counted.cents - sold_cents,
-        is_settled=not totals.on_their_way and counted == sales.counted,
+        is_settled=not totals.undelivered and counted == answer.counted,
     )
 
 
 def _sold_cents(totals: ShopTotals, counted: Counted) -> int:
-    """Return the net of those events that the shop sends to us."""
+    """Return the net money of the event types that we are subscribed to."""
     sold_cents = 0
     if EventType.PURCHASE_CREATED in counted.event_types:
         sold_cents += totals.gross_cents
@@ -87,7 +87,10 @@ def _sold_cents(totals: ShopTotals, counted: Counted) -> int:
 
 
 class ShopTotalsPoller:
-    """Asks the shop every second, for as long as a page listens and there is a subscription."""
+    """Polls the shop while a page is subscribed to the change feed.
+
+    ``latest``: the last answer.
+    """
 
     def __init__(
         self,
@@ -95,62 +98,61 @@ class ShopTotalsPoller:
         database: Database,
         feed: LocalChangeFeed,
         *,
-        pause: float = PAUSE_SECONDS,
+        interval_seconds: float = POLL_SECONDS,
     ) -> None:
         self._shop = shop
         self._database = database
         self._feed = feed
-        self._pause = pause
-        self._watching: asyncio.Task[None] | None = None
+        self._interval_seconds = interval_seconds
+        self._polling: asyncio.Task[None] | None = None
         self._asked_at = -math.inf
-        self.latest = Sales()
+        self.latest = ShopAnswer()
 
-    def look(self) -> Sales:
-        """What the shop said last; from now on it is asked again until nobody listens."""
-        if self._feed.has_subscribers and (self._watching is None or self._watching.done()):
-            self._watching = asyncio.create_task(self._watch())
-        return self.latest
+    def start(self) -> None:
+        """Start to poll, if a page is listening and no poll is running."""
+        if self._feed.has_subscribers and (self._polling is None or self._polling.done()):
+            self._polling = asyncio.create_task(self._poll())
 
-    async def ask_briefly(self) -> None:
-        """Ask before a page is shown, unless that was done a moment ago and nothing has changed."""
+    async def refresh(self) -> None:
+        """Ask the shop and wait briefly, unless the last answer is recent and still applies."""
         counted = await self._read_counted()
-        was_asked = time.monotonic() - self._asked_at < self._pause
-        if was_asked and counted == self.latest.counted:
+        is_recent = time.monotonic() - self._asked_at < self._interval_seconds
+        if is_recent and counted == self.latest.counted:
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(PAGE_TIMEOUT_SECONDS):
                 await self._ask(counted)
 
     async def close(self) -> None:
-        """Ask no more."""
-        if self._watching:
-            self._watching.cancel()
+        """Stop polling."""
+        if self._polling:
+            self._polling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+                await self._polling
 
-    async def _watch(self) -> None:
+    async def _poll(self) -> None:
         while self._feed.has_subscribers:
             try:
                 await self._ask(await self._read_counted())
             except SQLAlchemyError as error:
-                logger.warning("The shop is not asked, the database is unavailable: %s", error)
-            await asyncio.sleep(self._pause)
+                logger.warning("Not polling the shop: the database is unavailable: %s", error)
+            await asyncio.sleep(self._interval_seconds)
 
     async def _ask(self, counted: Counted | None) -> None:
         """Ask the shop. ``counted``: read just before.
 
-        If it is still the same afterwards, and nothing is under way, the two can be compared: all
-        that the shop has counted is booked, and nothing that it has not.
+        If it has not changed afterwards and nothing is undelivered, both sides cover exactly the
+        same events.
         """
         self._asked_at = time.monotonic()
         if counted is None:
-            latest = Sales()
+            latest = ShopAnswer()
         else:
             try:
                 totals = await self._shop.totals(since=counted.since)
-                latest = Sales(totals, counted=counted)
+                latest = ShopAnswer(totals, counted=counted)
             except ShopError as error:
-                latest = Sales(problem=str(error), counted=counted)
+                latest = ShopAnswer(problem=str(error), counted=counted)
         if latest != self.latest:
             self.latest = latest
             self._feed.announce()

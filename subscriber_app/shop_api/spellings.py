@@ -1,4 +1,4 @@
-"""Tells whether two URLs are spellings of one address. Pure."""
+"""Compares URLs that are different spellings of one address. Pure."""
 
 import posixpath
 from urllib.parse import unquote, urlsplit
@@ -8,10 +8,9 @@ _THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 def is_other_spelling(url: str, ours: str) -> bool:
-    """Return whether ``url`` is written differently from ``ours``, and leads to the same receiver.
+    """Return whether ``url`` differs from ``ours`` but leads to the same receiver.
 
-    Both are compared as a server reads them: names of this machine are one, and so are a character
-    and its percent-encoding.
+    Names of this machine count as equal, and so do a character and its percent-encoding.
     """
     if url == ours:
         return False
@@ -20,7 +19,7 @@ def is_other_spelling(url: str, ours: str) -> bool:
 
 
 def _normalize(url: str) -> tuple[str, str, int | None, str, str] | None:
-    """Return scheme, host, port, path and query in one spelling; None for what is no URL."""
+    """Return normalized scheme, host, port, path and query; None for an invalid URL."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,4 +1,4 @@
-"""Subscribes to the shop, keeps the secret, and unsubscribes. Called by ``app`` and the pages."""
+"""The subscription to the shop: subscribe, rotate the secret, unsubscribe."""
 
 import asyncio
 import logging
@@ -16,11 +16,11 @@ from subscriber_app.shop_api.counting import begin_counting
 from subscriber_app.shop_api.endpoint import Registration, RotatedSecret, ShopEndpoint, is_secret
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 from subscriber_app.shop_api.held_secrets import (
-    USUAL_GRACE,
-    end_all,
-    follow_shop,
+    DEFAULT_GRACE,
+    expire_all,
     read_live_former,
     replace_secret,
+    sync_with_shop,
 )
 from subscriber_app.vocabulary import EventType
 
@@ -29,14 +29,14 @@ SUBSCRIBABLE = (
     EventType.PURCHASE_SHIPPED,
     EventType.PURCHASE_REFUNDED,
 )
-PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)  # between tries to reach a shop that is not up yet
-MAX_REPLACED_ENDPOINTS = 20  # a shop of an older version may hold our address in several spellings
+RETRY_DELAYS_SECONDS = (0.2, 0.5, 1.0, 2.0)  # while the shop is not running yet
+MAX_REPLACED_ENDPOINTS = 20  # an older shop may have registered several spellings of our URL
 
 logger = logging.getLogger(__name__)
 
 
 class Subscriptions:
-    """The one subscription of this subscriber: none, or one."""
+    """The subscription of this subscriber. There is at most one."""
 
     def __init__(
         self,
@@ -51,119 +51,122 @@ class Subscriptions:
         self._shop = shop
         self._feed = feed
         self._now = now
-        self._changing = asyncio.Lock()  # of two clicks at once, the second finds the work done
-        self._asking: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()  # one change at a time, so that a double click subscribes once
+        self._refreshing: asyncio.Task[None] | None = None
         self.webhook_url = webhook_url
         self.shop_url = shop.shop_url
 
     async def current(self) -> Subscription | None:
-        """The standing subscription."""
+        """Return the current subscription, or None."""
         async with self._database.reading() as session:
             return (await session.exec(select(Subscription))).first()
 
     async def subscribe(self, event_types: Sequence[str] = SUBSCRIBABLE) -> None:
-        """Register with the shop and keep the secret, unless it is done. Raises ``ShopError``."""
-        async with self._changing:
+        """Register with the shop and store the secret, unless subscribed. Raise ``ShopError``."""
+        async with self._lock:
             if await self.current() is None:
                 await self._subscribe(event_types)
 
     async def unsubscribe(self) -> None:
-        """Have the shop delete the endpoint, then forget the secret. Raises ``ShopError``.
+        """Delete the endpoint at the shop, then the subscription here. Raise ``ShopError``.
 
-        In this order: a shop that could not be told would go on sending.
+        In this order: an unreachable shop continues to send, so the secret is still needed.
         """
-        async with self._changing:
-            standing = await self.current()
-            if standing:
-                await self._shop.delete(standing.endpoint_id)
-                await self._forget()
+        async with self._lock:
+            subscription = await self.current()
+            if subscription:
+                await self._shop.delete(subscription.endpoint_id)
+                await self._delete()
 
     async def rotate(self, *, replace_oldest: bool = False) -> None:
-        """Have the shop make a new secret; the one before is held until the shop ends it.
+        """Rotate the secret at the shop. The previous one stays live until the shop ends it.
 
-        ``replace_oldest``: end the oldest if there would be too many. Raise ``TooManySecrets`` or
-        another ``ShopError``; then nothing is changed.
+        ``replace_oldest``: expire the oldest if there would be too many. Raise ``TooManySecrets``
+        or another ``ShopError``; then nothing has changed.
         """
-        async with self._changing:
-            standing = await self.current()
-            if standing:
+        async with self._lock:
+            subscription = await self.current()
+            if subscription:
                 rotated = await self._shop.rotate_secret(
-                    standing.endpoint_id, USUAL_GRACE, replace_oldest=replace_oldest
+                    subscription.endpoint_id, DEFAULT_GRACE, replace_oldest=replace_oldest
                 )
                 await self._replace_secret(rotated)
-                await self._follow_if_possible(standing.endpoint_id)
+                await self._sync_if_possible(subscription.endpoint_id)
 
-    async def take_over(self, secret: str) -> None:
-        """Use a secret that a person made in the shop. Raise ``ShopError`` if it is none."""
+    async def adopt_secret(self, secret: str) -> None:
+        """Use a secret that a person created in the shop. Raise ``ShopError`` if it is invalid."""
         if not is_secret(secret):
             raise ShopError("A secret begins with whsec_ and goes on in base64.")
-        async with self._changing:
+        async with self._lock:
             await self._replace_secret(RotatedSecret(secret, None, None))
-            standing = await self.current()
-            if standing:
-                await self._follow_if_possible(standing.endpoint_id)
+            subscription = await self.current()
+            if subscription:
+                await self._sync_if_possible(subscription.endpoint_id)
 
     async def former_secrets(self) -> Sequence[FormerSecret]:
-        """Return the secrets before the newest that may still sign, newest first."""
+        """Return the former secrets that are still live, newest first."""
         async with self._database.reading() as session:
             return await read_live_former(session, self._now())
 
     async def status_at_shop(self) -> str | None:
-        """Return what the shop says of the standing subscription, and follow what it says.
+        """Return the status of our endpoint at the shop, and sync its secrets and issuer.
 
-        None when there is no subscription, or the shop does not know it. Raise ``ShopUnreachable``.
+        None without a subscription, or if the shop does not know it. Raise ``ShopUnreachable``.
         """
-        standing = await self.current()
-        endpoint = await self._ask_shop(standing.endpoint_id) if standing else None
+        subscription = await self.current()
+        endpoint = await self._sync_with_shop(subscription.endpoint_id) if subscription else None
         return endpoint.status if endpoint else None
 
-    def ask_again(self) -> None:
-        """Ask the shop in the background what it calls itself and until when it signs with what.
+    def refresh_in_background(self) -> None:
+        """Ask the shop in the background for its issuer and the expiry of our secrets.
 
-        For when that may have changed, as after a new version or a new address of the shop.
+        They may have changed, for example with a new version or a new URL of the shop.
         """
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask_once())
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh())
 
     async def close(self) -> None:
-        """Stop asking."""
-        if self._asking:
-            self._asking.cancel()
+        """Cancel the request in the background."""
+        if self._refreshing:
+            self._refreshing.cancel()
             with suppress(asyncio.CancelledError):
-                await self._asking
+                await self._refreshing
 
-    async def keep(self) -> None:
-        """See to it that we are subscribed, however long the shop takes to come up."""
+    async def ensure_subscribed(self) -> None:
+        """Subscribe unless subscribed, and retry until the shop is reachable."""
         tries = 0
         while True:
             try:
-                await self._renew()
+                await self._subscribe_if_needed()
             except ShopUnreachable as error:
                 if tries == 0:
                     logger.info("Waiting for the shop: %s", error)
-                await asyncio.sleep(PAUSES_SECONDS[min(tries, len(PAUSES_SECONDS) - 1)])
+                await asyncio.sleep(RETRY_DELAYS_SECONDS[min(tries, len(RETRY_DELAYS_SECONDS) - 1)])
                 tries += 1
             except ShopError as error:
-                logger.error("Not subscribed: %s", error)  # noqa: TRY400 – the shop's word says it all
+                logger.error("Not subscribed: %s", error)  # noqa: TRY400 – the message is enough
                 return
             else:
                 return
 
-    async def _renew(self) -> None:
-        """Subscribe, unless the standing subscription is known to the shop and still fits."""
-        async with self._changing:
-            standing = await self.current()
-            if standing:
-                known = await self._ask_shop(standing.endpoint_id)
-                if known and self._fits(standing):
-                    logger.info("Subscribed as %s since before", standing.endpoint_id)
+    async def _subscribe_if_needed(self) -> None:
+        """Subscribe, unless the current subscription is known to the shop and has the same URLs."""
+        async with self._lock:
+            subscription = await self.current()
+            if subscription:
+                known = await self._sync_with_shop(subscription.endpoint_id)
+                if known and self._has_our_urls(subscription):
+                    logger.info("Subscribed as %s, registered earlier", subscription.endpoint_id)
                     return
-                await self._shop.delete(standing.endpoint_id)
-                await self._forget()
+                await self._shop.delete(subscription.endpoint_id)
+                await self._delete()
             await self._subscribe(SUBSCRIBABLE)
 
-    def _fits(self, standing: Subscription) -> bool:
-        return (standing.webhook_url, standing.shop_url) == (self.webhook_url, self.shop_url)
+    def _has_our_urls(self, subscription: Subscription) -> bool:
+        return (subscription.webhook_url, subscription.shop_url) == (
+            self.webhook_url,
+            self.shop_url,
+        )
 
     async def _subscribe(self, event_types: Sequence[str]) -> None:
         registration = await self._register(event_types)
@@ -188,12 +191,12 @@ class Subscriptions:
         for _ in range(MAX_REPLACED_ENDPOINTS):
             try:
                 return await self._shop.register(self.webhook_url, event_types)
-            except AlreadyRegistered as standing:
-                # Our own address, from before our database was lost, and with it the secret.
+            except AlreadyRegistered as subscription:
+                # Our URL is registered, but the secret is lost with an earlier database.
                 logger.warning(
-                    "Replacing the endpoint %s, whose secret is lost", standing.endpoint_id
+                    "Replacing the endpoint %s, whose secret is lost", subscription.endpoint_id
                 )
-                await self._shop.delete(standing.endpoint_id)
+                await self._shop.delete(subscription.endpoint_id)
         return await self._shop.register(self.webhook_url, event_types)
 
     async def _replace_secret(self, new: RotatedSecret) -> None:
@@ -201,8 +204,8 @@ class Subscriptions:
             await replace_secret(session, new, self._now())
         self._feed.announce()
 
-    async def _ask_shop(self, endpoint_id: str) -> ShopEndpoint | None:
-        """Return our endpoint as the shop sees it, and follow what it says.
+    async def _sync_with_shop(self, endpoint_id: str) -> ShopEndpoint | None:
+        """Return our endpoint at the shop, and sync its secrets and issuer.
 
         Raise ``ShopUnreachable``.
         """
@@ -210,27 +213,27 @@ class Subscriptions:
         if endpoint is None:
             return None
         async with self._database.writing() as session:
-            is_news = await follow_shop(session, endpoint, self._now())
-        if is_news:
+            has_changed = await sync_with_shop(session, endpoint, self._now())
+        if has_changed:
             self._feed.announce()
         return endpoint
 
-    async def _follow_if_possible(self, endpoint_id: str) -> None:
-        with suppress(ShopError):  # what was just changed holds good without it
-            await self._ask_shop(endpoint_id)
+    async def _sync_if_possible(self, endpoint_id: str) -> None:
+        with suppress(ShopError):  # optional: the change itself has succeeded
+            await self._sync_with_shop(endpoint_id)
 
-    async def _ask_once(self) -> None:
+    async def _refresh(self) -> None:
         try:
             await self.status_at_shop()
         except ShopError as error:
-            logger.info("The shop cannot be asked about our secrets: %s", error)
+            logger.info("Cannot read our endpoint from the shop: %s", error)
         except Exception:
-            logger.exception("The shop was asked about our secrets, in vain")
+            logger.exception("Reading our endpoint from the shop failed unexpectedly")
 
-    async def _forget(self) -> None:
+    async def _delete(self) -> None:
         async with self._database.writing() as session:
-            standing = (await session.exec(select(Subscription))).first()
-            if standing:
-                await end_all(session, standing, self._now())
+            subscription = (await session.exec(select(Subscription))).first()
+            if subscription:
+                await expire_all(session, subscription, self._now())
             await session.exec(delete(Subscription))
         self._feed.announce()

@@ -1,1 +1,1 @@
-"""What the subscriber serves over HTTP: receiver, JSON API, dashboard, live updates."""
+"""What the subscriber serves over HTTP: receiver, JSON API, pages and live updates."""

@@ -1,4 +1,4 @@
-"""The JSON API under ``/v1``: receipts, totals and faults, for programs and Playwright suites."""
+"""The JSON API under ``/v1``: receipts, totals, faults and defences."""
 
 from typing import Annotated, Any
 
@@ -18,8 +18,8 @@ from subscriber_app.receiving.defences import Defence
 from subscriber_app.receiving.receipts import (
     MAX_PAGE_SIZE,
     ReceiptFilter,
+    delete_all,
     find_receipt,
-    forget_all,
     list_receipts,
     read_stats,
 )
@@ -36,9 +36,9 @@ Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE)]
 
 
 class ReceiptDocument(Struct):
-    """A receipt as the inbox shows it. ``status``: what was answered; null for no answer.
+    """A receipt. ``status``: of the response; null if there was none.
 
-    ``fault``: what went wrong on purpose, as in a script, or null.
+    ``fault``: the injected fault as a script word, or null.
     """
 
     id: str
@@ -62,7 +62,7 @@ class StepDocument(Struct):
 
 
 class ReceiptWithSteps(ReceiptDocument):
-    """A receipt with the request and each step. ``headers``: ``[name, value]`` pairs, as sent."""
+    """A receipt with its request and each step. ``headers``: received ``[name, value]`` pairs."""
 
     steps: list[StepDocument]
     headers: list[list[str]]
@@ -77,10 +77,11 @@ class ReceiptList(Struct):
 
 
 class StatsDocument(Struct):
-    """Totals; each verdict is present. ``revenue_cents``: all that is booked, refunds subtracted.
+    """Totals; each verdict is present. ``revenue_cents``: all booked money, refunds subtracted.
 
-    ``counted_cents``: the part of it from events whose ``date`` is at or after ``counted_since``:
-    what the shop's ``/v1/stats?since=`` has to agree with. Null before the first subscription.
+    ``counted_cents``: the part of it from events whose ``date`` is at or after ``counted_since``.
+    It should agree with the shop's ``/v1/stats?since=``. ``counted_since`` is null before the first
+    subscription.
     """
 
     receipts: dict[str, int]
@@ -91,17 +92,17 @@ class StatsDocument(Struct):
 
 
 class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A mode with its parameters; what another mode needs is not there.
+    """A mode with its parameters. Parameters of other modes are left out.
 
     ``none``, ``never``, ``drop`` and ``accept_then_500`` have none. ``status``: ``status`` from 300
     to 599; with 429 and 503 also ``retry_after`` in seconds, with 300 to 399 ``location``.
     ``slow``: ``seconds`` from 1 to 60. ``random``: ``percent``; ``status`` (default 500) and
     ``seed`` (1). ``script``: ``script``, such as ``503 timeout 429:5 slow:3 drop 200``. The last
-    two have a ``position``, too: how many requests have met them.
+    two also have a ``position``: how many requests they have applied to.
     """
 
     mode: FaultMode
-    # The bounds are checked by hand: bounds on what may be null break Litestar's OpenAPI document.
+    # ``make_fault`` checks the bounds: on nullable fields they break Litestar's OpenAPI document.
     status: int | None = None
     retry_after: int | None = None
     location: str | None = None
@@ -113,7 +114,7 @@ class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class DefencesDocument(Struct, forbid_unknown_fields=True):
-    """``true``: on, as it should be; ``false``: switched off, to see what happens without it."""
+    """The defences. ``true``: on, the normal state. ``false``: switched off, to see the damage."""
 
     timestamp: bool
     signature: bool
@@ -134,9 +135,9 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
     limit: Limit = 50,
     cursor: FromQuery[str | None] = None,
 ) -> ReceiptList:
-    """One page of receipts, newest first; follow ``next_cursor`` for the next.
+    """Return one page of receipts, newest first. Pass ``next_cursor`` as ``cursor`` for the next.
 
-    ``q``: part of the message id or the body; a page looks into 2000 receipts and may be empty.
+    ``q``: part of an id or of the body. A page searches at most 2000 receipts and may be empty.
     """
     wanted = ReceiptFilter(verdict, event_type, message_id, reason, check_search(q))
     async with database.reading() as session:
@@ -148,7 +149,7 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
 
 @get("/receipts/{receipt_id:str}")
 async def get_receipt(receipt_id: FromPath[str], database: TheDatabase) -> ReceiptWithSteps:
-    """One receipt with the request as it came and every verification step."""
+    """Return one receipt with the request as received and every verification step."""
     async with database.reading() as session:
         receipt = await find_receipt(session, receipt_id)
     if receipt is None:
@@ -163,17 +164,17 @@ async def get_receipt(receipt_id: FromPath[str], database: TheDatabase) -> Recei
 
 @delete("/receipts")
 async def delete_receipts(database: TheDatabase, feed: TheFeed, clock: TheClock) -> None:
-    """Forget all receipts and everything that was booked, and count money anew.
+    """Delete all receipts and purchases, and restart the counting of money.
 
-    Answers when counting has begun, within a second: orders placed after the answer count.
+    The response comes when counting has started, within a second: orders placed after it count.
     """
-    await forget_all(database, now=clock)
+    await delete_all(database, now=clock)
     feed.announce()
 
 
 @get("/stats")
 async def get_stats(database: TheDatabase) -> StatsDocument:
-    """Count receipts by verdict, purchases and money."""
+    """Return the totals: receipts by verdict, purchases and money."""
     async with database.reading() as session:
         stats = await read_stats(session)
     return StatsDocument(
@@ -187,13 +188,13 @@ async def get_stats(database: TheDatabase) -> StatsDocument:
 
 @get("/faults")
 async def get_faults(faults: TheFaults) -> FaultDocument:
-    """What goes wrong on purpose; nothing any more when a script is used up."""
+    """Return the current fault; after the end of a script, the mode is ``none``."""
     return _fault_document(faults.current)
 
 
 @put("/faults", dto=StrictJson[FaultDocument], return_dto=None)
 async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultDocument:
-    """Let something go wrong from the next request on, or nothing any more."""
+    """Set the fault, from the next request on; the mode ``none`` ends it."""
     try:
         fault = make_fault(**msgspec.structs.asdict(data))
     except BadFault as error:
@@ -204,13 +205,13 @@ async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultD
 
 @get("/defences")
 async def get_defences(defences: TheDefences) -> DefencesDocument:
-    """Which defences are on."""
+    """Return which defences are on."""
     return DefencesDocument(**{each.value: each not in defences.off for each in Defence})
 
 
 @put("/defences", dto=StrictJson[DefencesDocument], return_dto=None)
 async def put_defences(data: JSONBody[DefencesDocument], defences: TheDefences) -> DefencesDocument:
-    """Do with exactly these defences from the next request on."""
+    """Switch the defences on and off, from the next request on."""
     await defences.set(each for each in Defence if not getattr(data, each.value))
     return data
 

@@ -1,4 +1,4 @@
-"""The attack desk of a receipt's page, and the page that says how an attack went."""
+"""The attack desk on a receipt's page, and the page with the result of an attack."""
 
 from dataclasses import dataclass
 
@@ -10,41 +10,41 @@ from litestar.response import Redirect, Template
 from hookshop.webkit.errors import Problem
 from subscriber_app.database.models import AttackResult, Receipt
 from subscriber_app.database.transactions import Database
-from subscriber_app.lab.attack_desk import NoReceipt, Outlook, Unsendable
+from subscriber_app.lab.attack_desk import AttackPredictor, NoReceipt, Unsendable
 from subscriber_app.lab.attacks import Attack, ImpossibleAttack, Prediction
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.receiving.receipts import find_receipt
 from subscriber_app.vocabulary import Reason, Verdict
-from subscriber_app.web.attack_words import ATTACKS
-from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web.attack_labels import ATTACKS
+from subscriber_app.web.defence_labels import DEFENCES
 from subscriber_app.web.dependencies import TheAttackDesk, TheDatabase, TheDefences
-from subscriber_app.web.words import REASON_MEANINGS
+from subscriber_app.web.labels import REASON_MEANINGS
 
 EDITED_BY_HAND = "Edited by hand"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """One attack on the desk. ``prediction``: None when it is impossible; ``why`` says why."""
+class AttackOption:
+    """One attack on the desk. ``prediction``: None if it is impossible; ``why``: the reason."""
 
     attack: str
-    label: str
-    story: str
+    name: str
+    description: str
     prediction: Prediction | None
     why: str = ""
 
 
-def offers(outlook: Outlook) -> list[Offer]:
-    """Every attack on a receipt, each with what the rules say will come of it."""
+def attack_options(predictor: AttackPredictor) -> list[AttackOption]:
+    """Return every attack on a receipt, with its prediction."""
     return [
-        Offer(
+        AttackOption(
             attack.value,
-            ATTACKS[attack].label,
-            ATTACKS[attack].story,
+            ATTACKS[attack].name,
+            ATTACKS[attack].description,
             prediction=None if isinstance(expected, ImpossibleAttack) else expected,
             why=str(expected) if isinstance(expected, ImpossibleAttack) else "",
         )
-        for attack, expected in outlook.offers().items()
+        for attack, expected in predictor.predictions().items()
     ]
 
 
@@ -55,7 +55,7 @@ async def launch_attack(
     receipt_id: FromPath[str],
     attack: FromPath[str],
 ) -> Redirect:
-    """Send one hostile variant to our own receiver, and go to see what came of it."""
+    """Send one attack to our own receiver, and redirect to its result."""
     receipt = await existing_receipt(database, receipt_id)
     if attack not in list(Attack):
         raise NotFoundException(f"there is no attack {attack!r}")
@@ -72,32 +72,32 @@ async def launch_attack(
 async def show_attack(
     database: TheDatabase, defences: TheDefences, attack_id: FromPath[str]
 ) -> Template:
-    """The verdict beside the prediction. ``attack_id``: the receipt's that the attack has left."""
+    """Show the verdict and the prediction. ``attack_id``: the receipt id of the attack."""
     async with database.reading() as session:
         result = await session.get(AttackResult, attack_id)
         receipt = await session.get(Receipt, attack_id)
     if result is None or receipt is None:
         raise NotFoundException(f"no attack has left a receipt {attack_id!r}")
-    words = ATTACKS[Attack(result.attack)] if result.attack else None
+    label = ATTACKS[Attack(result.attack)] if result.attack else None
     return Template(
         "subscriber/attacks/attack.html",
         context={
             "attack": result.attack,
-            "label": words.label if words else EDITED_BY_HAND,
-            "story": words.story if words else "",
+            "name": label.name if label else EDITED_BY_HAND,
+            "description": label.description if label else "",
             "result": result,
             "receipt": receipt,
             "as_predicted": _outcome(result) == (receipt.verdict, receipt.reason),
             "meaning": REASON_MEANINGS[Reason(receipt.reason)] if receipt.reason else "",
             "booked": receipt.verdict is Verdict.ACCEPTED and receipt.value_cents is not None,
-            "answers": _defences_against(result),
+            "defences": _defences_against(result),
             "off": defences.off,
         },
     )
 
 
 async def existing_receipt(database: Database, receipt_id: str) -> Receipt:
-    """The receipt. Raises ``NotFoundException``."""
+    """Return the receipt. Raise ``NotFoundException``."""
     async with database.reading() as session:
         receipt = await find_receipt(session, receipt_id)
     if receipt is None:
@@ -110,9 +110,9 @@ def _outcome(result: AttackResult) -> tuple[Verdict, Reason | None]:
 
 
 def _defences_against(result: AttackResult) -> list[tuple[Defence, str]]:
-    """The defences that are there for this attack, with their names."""
+    """Return the defences that stop this attack, with their names."""
     return [
-        (defence, words.name)
-        for defence, words in DEFENCES.items()
-        if result.attack and Attack(result.attack) in words.attacks
+        (defence, label.name)
+        for defence, label in DEFENCES.items()
+        if result.attack and Attack(result.attack) in label.attacks
     ]

@@ -1,7 +1,7 @@
-"""A stored request as a command that sends the same bytes again. Called by ``receipt_view``.
+"""Writes a stored request as a shell command that sends the same bytes again.
 
-A stranger wrote what is quoted here, and a person will paste it into a shell: whatever is not plain
-text goes through octal or base64, and nothing is left for the shell or for curl to interpret.
+The values come from an untrusted sender, and a person will paste the command into a shell. So
+anything but plain text is written in octal or base64, and neither the shell nor curl interprets it.
 """
 
 import base64
@@ -9,15 +9,15 @@ import re
 import shlex
 from collections.abc import Sequence
 
-# Made anew by curl for the request that it sends.
+# curl sets these itself.
 _NOT_REPEATED = {"host", "content-length", "connection", "transfer-encoding", "expect"}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, section 5.6.2
-# Linux takes no single argument beyond 128 KiB; printf is a shell's own, and takes any.
-MAX_ARGUMENT = 64 * 1024
+# Linux limits a single argument to 128 KiB. printf is built into the shell and has no limit.
+MAX_ARGUMENT_BYTES = 64 * 1024
 
 
 def as_curl(url: str, headers: Sequence[Sequence[str]], body: bytes) -> str:
-    """A command for any POSIX shell. ``headers``: ``[name, value]`` pairs, latin-1 as they came."""
+    """Return a command for any POSIX shell. ``headers``: ``[name, value]`` pairs, Latin-1."""
     lines = [f"curl --include --request POST {shlex.quote(url)}"]
     lines += [f"--header {_header(name, value)}" for name, value in _sent(headers)]
     lines += [f"--header {shlex.quote(line)}" for line in _left_out(headers)]
@@ -36,13 +36,13 @@ def _sent(headers: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
 
 
 def _left_out(headers: Sequence[Sequence[str]]) -> list[str]:
-    """What curl would add by itself; "name:" tells it not to."""
+    """Return headers as "name:", which keeps curl from adding its own."""
     came = {name.lower() for name, _value in headers}
     return [f"{name}:" for name in ("accept", "content-type", "user-agent") if name not in came]
 
 
 def _header(name: str, value: str) -> str:
-    # "name:" would leave the header out; an empty one is written "name;".
+    # "name:" would remove the header; curl's syntax for an empty one is "name;".
     line = f"{name}: {value}" if value.strip() else f"{name};"
     if line.isascii() and line.isprintable():
         return shlex.quote(line)
@@ -54,12 +54,12 @@ def _header(name: str, value: str) -> str:
 
 
 def _fits_an_argument(body: bytes) -> bool:
-    """Whether the body can stand in the command as it is.
+    """Return whether the body can be an argument of the command.
 
-    What begins with @ would be the name of a file to send, and what cannot be seen should not be
+    curl would read a body that begins with @ from a file, and invisible characters should not be
     pasted.
     """
-    if len(body) > MAX_ARGUMENT or body.startswith(b"@"):
+    if len(body) > MAX_ARGUMENT_BYTES or body.startswith(b"@"):
         return False
     try:
         text = body.decode("utf-8")

@@ -1,4 +1,4 @@
-"""The inbox and the page of one receipt; and forgetting everything."""
+"""The inbox, the page of one receipt, and deleting all receipts."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,17 +16,16 @@ from subscriber_app.database.models import Receipt
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.purchases import find_purchase
 from subscriber_app.receiving.receipts import (
-    MAX_SEARCHED,
+    MAX_SEARCHED_RECEIPTS,
     count_newer,
+    delete_all,
     find_receipt,
-    forget_all,
     list_receipts,
     read_stats,
 )
 from subscriber_app.shop_api.held_secrets import read_keyring
 from subscriber_app.shop_api.subscription import Subscriptions
-from subscriber_app.web.attacks import offers
-from subscriber_app.web.controls import fault_banner, fault_card
+from subscriber_app.web.attacks import attack_options
 from subscriber_app.web.dependencies import (
     TheAttackDesk,
     TheClock,
@@ -34,9 +33,10 @@ from subscriber_app.web.dependencies import (
     TheFaults,
     TheFeed,
     TheReceiptViews,
-    TheSales,
+    TheShopTotals,
     TheSubscriptions,
 )
+from subscriber_app.web.faults import fault_banner, fault_card
 from subscriber_app.web.har import as_har
 from subscriber_app.web.inbox_query import (
     REASON_CHOICES,
@@ -45,8 +45,8 @@ from subscriber_app.web.inbox_query import (
 )
 from subscriber_app.web.money import money_region
 
-PAGE_SIZE = 30  # light, as the shop's log is
-MAX_COUNTED = 1000  # newer receipts: beyond it, nobody cares how many exactly
+PAGE_SIZE = 30  # keeps live updates small
+MAX_COUNTED = 1000  # newer receipts; the exact number beyond it does not matter
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -58,20 +58,20 @@ async def show_inbox(  # noqa: PLR0913 – one parameter for each part of the pa
     database: TheDatabase,
     subscriptions: TheSubscriptions,
     faults: TheFaults,
-    sales: TheSales,
+    shop_totals: TheShopTotals,
     clock: TheClock,
 ) -> Template:
-    """Every request that came in, newest first."""
+    """Show every received request, newest first."""
     query = InboxQuery.read(request.query_params)
     context = await _inbox_region(database, subscriptions, clock, query).read()
-    await sales.ask_briefly()
+    await shop_totals.refresh()
     context |= {
         "live_address": query.live_address(),
         "period_choices": PERIOD_CHOICES,
         "event_type_choices": event_type_choices(query.event_type),
         "reason_choices": REASON_CHOICES,
         **await fault_card(faults).read(),
-        **await money_region(database, sales).read(),
+        **await money_region(database, shop_totals).read(),
     }
     return Template("subscriber/inbox/inbox.html", context=context)
 
@@ -84,14 +84,14 @@ async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the 
     feed: TheFeed,
     subscriptions: TheSubscriptions,
     faults: TheFaults,
-    sales: TheSales,
+    shop_totals: TheShopTotals,
     clock: TheClock,
 ) -> ServerSentEvent:
-    """The inbox, kept up to date; takes the same query."""
+    """Stream the regions of the inbox, for the same query."""
     query = InboxQuery.read(request.query_params)
     region = _inbox_region(database, subscriptions, clock, query)
-    await sales.ask_briefly()  # so that the stream begins as its page does
-    money = money_region(database, sales)
+    await shop_totals.refresh()  # so that the stream starts with the same state as the page
+    money = money_region(database, shop_totals)
     return await live_stream(request, feed, region, money, fault_card(faults), fault_banner())
 
 
@@ -103,20 +103,20 @@ async def show_receipt(
     receipt_views: TheReceiptViews,
     receipt_id: FromPath[str],
 ) -> Template:
-    """One request, the work behind each check, what went wrong, and its raw bytes."""
+    """Show one request: the explanation of each check, the diagnosis, and the raw bytes."""
     async with database.reading() as session:
         receipt = await _existing(session, receipt_id)
         keyring = await read_keyring(session)
-    standing = await subscriptions.current()
+    subscription = await subscriptions.current()
     context = await receipt_views.context(
         receipt,
         url=subscriptions.webhook_url,
-        audience=standing.webhook_url if standing else subscriptions.webhook_url,
+        audience=subscription.webhook_url if subscription else subscriptions.webhook_url,
         keyring=keyring,
-        issuer=standing.issuer if standing else None,
+        issuer=subscription.issuer if subscription else None,
     )
-    outlook = await attack_desk.outlook(receipt)
-    attacks = await receipt_views.apart(lambda: offers(outlook))
+    predictor = await attack_desk.predictor(receipt)
+    attacks = await receipt_views.run_in_thread(lambda: attack_options(predictor))
     async with database.reading() as session:
         purchase = await find_purchase(session, context["order_id"])
     return Template(
@@ -129,7 +129,7 @@ async def show_receipt(
 async def download_har(
     database: TheDatabase, subscriptions: TheSubscriptions, receipt_id: FromPath[str]
 ) -> Response[dict[str, Any]]:
-    """One request and our answer as an HTTP Archive."""
+    """Return one request and our response as an HTTP Archive."""
     async with database.reading() as session:
         receipt = await _existing(session, receipt_id)
     return Response(
@@ -147,17 +147,17 @@ async def _existing(session: AsyncSession, receipt_id: str) -> Receipt:
 
 
 @get("/receipts/delete", include_in_schema=False)
-async def confirm_forgetting(database: TheDatabase) -> Template:
-    """Say what forgetting will do, and ask."""
+async def confirm_deleting(database: TheDatabase) -> Template:
+    """Show what deleting will do, and ask for confirmation."""
     async with database.reading() as session:
         stats = await read_stats(session)
     return Template("subscriber/inbox/delete.html", context={"stats": stats})
 
 
 @post("/receipts/delete", include_in_schema=False)
-async def forget_everything(database: TheDatabase, feed: TheFeed, clock: TheClock) -> Redirect:
-    """Forget all receipts and everything that was booked, and count money anew."""
-    await forget_all(database, now=clock)
+async def delete_everything(database: TheDatabase, feed: TheFeed, clock: TheClock) -> Redirect:
+    """Delete all receipts and purchases, and restart the counting of money."""
+    await delete_all(database, now=clock)
     feed.announce()
     return Redirect("/", status_code=303)
 
@@ -181,7 +181,7 @@ def _inbox_region(
             stats = await read_stats(session)
             newer = 0
             if query.newest:
-                newer = await count_newer(session, wanted, than=query.newest, most=MAX_COUNTED)
+                newer = await count_newer(session, wanted, than=query.newest, limit=MAX_COUNTED)
         older = page.next_cursor and query.address(cursor=page.next_cursor)
         return {
             "query": query,
@@ -190,7 +190,7 @@ def _inbox_region(
             "newer": newer,
             "newer_is_more": newer == MAX_COUNTED,
             "is_subscribed": await subscriptions.current() is not None,
-            "most_searched": MAX_SEARCHED,
+            "most_searched": MAX_SEARCHED_RECEIPTS,
             "newest_address": query.address() if query.cursor else None,
             "older_address": older,
             "shop_url": subscriptions.shop_url,

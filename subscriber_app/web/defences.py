@@ -1,4 +1,4 @@
-"""The page of the defences, and the switches on it and in every header."""
+"""The page of the defences, and the switches on it and in the header of every page."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.receiving.receipts import ReceiptFilter, list_receipts
 from subscriber_app.vocabulary import Verdict
-from subscriber_app.web.attack_words import ATTACKS
-from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web.attack_labels import ATTACKS
+from subscriber_app.web.defence_labels import DEFENCES
 from subscriber_app.web.dependencies import TheDatabase, TheDefences
 
 SWITCH_POSITIONS = ("on", "off")
@@ -22,12 +22,12 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/defences", include_in_schema=False)
 async def show_defences(database: TheDatabase, defences: TheDefences) -> Template:
-    """Each defence: what it is for, what happens without it, and the attack that shows it."""
+    """Show each defence: its purpose, what happens without it, and the attacks that prove it."""
     return Template(
         "subscriber/defences/defences.html",
         context={
             "defences": [(each, DEFENCES[each], each not in defences.off) for each in Defence],
-            "attacks": {attack: words.label for attack, words in ATTACKS.items()},
+            "attacks": {attack: label.name for attack, label in ATTACKS.items()},
             "specimen": await _specimen(database),
         },
     )
@@ -35,7 +35,7 @@ async def show_defences(database: TheDatabase, defences: TheDefences) -> Templat
 
 @post("/defences", include_in_schema=False)
 async def set_defences(request: AnyRequest, defences: TheDefences) -> Redirect:
-    """Switch one ``defence`` ``on`` or ``off``; without one, all of them."""
+    """Switch one ``defence`` ``on`` or ``off``; without a name, switch all of them on."""
     form = await read_form(request)
     name, position = form.text("defence"), form.text("position")
     if position not in SWITCH_POSITIONS or (name and name not in list(Defence)):
@@ -48,7 +48,7 @@ async def set_defences(request: AnyRequest, defences: TheDefences) -> Redirect:
 
 
 async def _specimen(database: Database) -> str | None:
-    """The newest receipt of a request that was believed: one to attack."""
+    """Return the id of the newest accepted receipt, as an example to attack."""
     async with database.reading() as session:
         page = await list_receipts(session, ReceiptFilter(Verdict.ACCEPTED), limit=1)
     return page.receipts[0].id if page.receipts else None

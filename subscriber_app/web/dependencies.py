@@ -1,4 +1,4 @@
-"""What handlers may ask for by name; ``app`` provides it."""
+"""The dependencies that handlers can request by name; ``app`` provides them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -25,7 +25,7 @@ TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]
 TheReceiptViews = NamedDependency[ReceiptViews]
-TheSales = NamedDependency[ShopTotalsPoller]
-TheStoryteller = NamedDependency[TraceBuilder]
+TheShopTotals = NamedDependency[ShopTotalsPoller]
+TheTraceBuilder = NamedDependency[TraceBuilder]
 TheSubscriptions = NamedDependency[Subscriptions]
-TheClock = NamedDependency[Callable[[], datetime]]  # the time now, in UTC
+TheClock = NamedDependency[Callable[[], datetime]]  # returns the current time in UTC

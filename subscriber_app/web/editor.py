@@ -1,4 +1,4 @@
-"""The free editor: change any header or byte of a request, see what would be right, and send it."""
+"""The request editor: change any header or byte, compute valid credentials, and send it."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from subscriber_app.lab.attack_desk import (
     Unsendable,
     request_of,
 )
-from subscriber_app.lab.attacks import OF_THE_CONNECTION, Prediction, recorded
+from subscriber_app.lab.attacks import CONNECTION_HEADERS, Prediction, without_connection_headers
 from subscriber_app.lab.forged_credentials import Signable, signature_of, token_of
 from subscriber_app.receiving.verification import MAX_BODY_BYTES, IncomingRequest
 from subscriber_app.shop_api.held_secrets import Trust
@@ -26,7 +26,7 @@ from subscriber_app.web.attacks import existing_receipt
 from subscriber_app.web.dependencies import TheAttackDesk, TheDatabase
 
 MAX_HEADERS = 60
-MAX_HEADERS_BYTES = 16 * 1024  # characters, all lines together
+MAX_HEADERS_LENGTH = 16 * 1024  # characters of all lines together
 AS_TEXT, AS_HEX = "text", "hex"
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
@@ -40,12 +40,12 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Unreadable(ValueError):  # noqa: N818 – the name says what happened
-    """What was typed is no request; the message says where and why."""
+    """The input is not a valid request; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What stands in the fields. ``form``: whether ``body`` is text or hex."""
+    """The input of the form. ``form``: the format of ``body``, text or hex."""
 
     headers: str
     body: str
@@ -53,7 +53,7 @@ class Draft:
 
     @classmethod
     def of(cls, request: IncomingRequest) -> "Draft":
-        """The fields that would be read as this request."""
+        """Return the input that yields this request."""
         lines = "\n".join(f"{name}: {value}" for name, value in request.headers)
         text = _text(request.body)
         if text is None:
@@ -61,13 +61,13 @@ class Draft:
         return cls(lines, text, AS_TEXT)
 
     def read(self) -> IncomingRequest:
-        """The request that was typed. Raises ``Unreadable``."""
+        """Return the request. Raise ``Unreadable``."""
         return IncomingRequest(_read_headers(self.headers), _read_body(self.body, self.form))
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What is right for a draft, and what would become of it. None: there is nothing to sign."""
+    """Valid credentials for a draft, None if it cannot be signed, and the prediction for it."""
 
     signature: str | None
     token: str | None
@@ -78,10 +78,10 @@ class Computed:
 async def show_editor(
     database: TheDatabase, attack_desk: TheAttackDesk, receipt_id: FromPath[str]
 ) -> Template:
-    """The request of a receipt, ready to be changed."""
+    """Show the editor with the request of a receipt."""
     receipt = await existing_receipt(database, receipt_id)
-    draft = Draft.of(recorded(request_of(receipt)))
-    return _page(receipt, draft, attack_desk)
+    draft = Draft.of(without_connection_headers(request_of(receipt)))
+    return _show(receipt, draft, attack_desk)
 
 
 @post("/receipts/{receipt_id:str}/editor", include_in_schema=False)
@@ -91,7 +91,7 @@ async def edit(
     attack_desk: TheAttackDesk,
     receipt_id: FromPath[str],
 ) -> AnyResponse:
-    """Compute, sign, or send what was typed, by the button that was pressed."""
+    """Compute, sign or send the request, depending on the button."""
     receipt = await existing_receipt(database, receipt_id)
     form = await request.form()
     draft = Draft(
@@ -105,16 +105,16 @@ async def edit(
             new_id = await attack_desk.send(receipt, typed)
             return Redirect(f"/attacks/{new_id}", status_code=303)
     except (Unreadable, Unsendable) as error:
-        return _page(receipt, draft, attack_desk, problem=str(error))
+        return _show(receipt, draft, attack_desk, problem=str(error))
     except NoReceipt as error:
         raise Problem(502, str(error)) from error
     if form.get("action") == "sign":
         typed = await _signed_now(attack_desk, typed)
     computed = await _compute(attack_desk, typed)
-    return _page(receipt, Draft.of(typed), attack_desk, computed=computed)
+    return _show(receipt, Draft.of(typed), attack_desk, computed=computed)
 
 
-def _page(
+def _show(
     receipt: Receipt,
     draft: Draft,
     desk: AttackDesk,
@@ -145,13 +145,14 @@ async def _compute(desk: AttackDesk, request: IncomingRequest) -> Computed:
 
 
 async def _signed_now(desk: AttackDesk, request: IncomingRequest) -> IncomingRequest:
-    """The request with the timestamp of this moment, and rightly signed if we have a secret."""
+    """Return the request with the current timestamp, and validly signed if we have a secret."""
     request = _with_header(request, "webhook-timestamp", str(desk.unix_now()))
     trust = await desk.trust()
     content = _signable(request, trust)
     if content is None or not trust.secrets:
         return request
-    newest, oldest = trust.secrets[0], trust.secrets[-1]  # which sign what, as in the shop
+    # As in the shop: the newest secret makes the signature, the oldest the token.
+    newest, oldest = trust.secrets[0], trust.secrets[-1]
     request = _with_header(request, "webhook-signature", signature_of(content, newest))
     return _with_header(request, "authorization", f"Bearer {token_of(content, oldest)}")
 
@@ -165,7 +166,7 @@ def _signable(request: IncomingRequest, trust: Trust) -> Signable | None:
 
 
 def _with_header(request: IncomingRequest, name: str, value: str) -> IncomingRequest:
-    """With one header of this name, in its place, or else at the end."""
+    """Return the request with one header of this name, in its old position or at the end."""
     names = [other for other, _value in request.headers]
     if name not in names:
         return replace(request, headers=[*request.headers, (name, value)])
@@ -178,13 +179,13 @@ def _with_header(request: IncomingRequest, name: str, value: str) -> IncomingReq
 
 
 def _field(value: object) -> str:
-    """What was typed; browsers send each line's end as two characters."""
+    """Return the value of a field. Browsers send line breaks as CR LF."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else ""
 
 
 def _read_headers(text: str) -> Headers:
-    if len(text) > MAX_HEADERS_BYTES:
-        raise Unreadable(f"The headers are longer than {MAX_HEADERS_BYTES} characters")
+    if len(text) > MAX_HEADERS_LENGTH:
+        raise Unreadable(f"The headers are longer than {MAX_HEADERS_LENGTH} characters")
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) > MAX_HEADERS:
         raise Unreadable(f"There are more than {MAX_HEADERS} headers")
@@ -196,7 +197,7 @@ def _read_header(number: int, line: str) -> tuple[str, str]:
     name, value = name.strip().lower(), value.strip(" \t")
     if not colon or not _NAME.fullmatch(name):
         raise Unreadable(f"Header {number} is not written as name: value")
-    if name in OF_THE_CONNECTION:
+    if name in CONNECTION_HEADERS:
         raise Unreadable(f"Header {number}, {name}, is set by the connection: leave it out")
     if not _VALUE.fullmatch(value):
         raise Unreadable(f"Header {number}, {name}, holds a character that HTTP does not allow")
@@ -218,7 +219,7 @@ def _read_body(text: str, form: str) -> bytes:
 
 
 def _text(body: bytes) -> str | None:
-    """The body, if a text field would give it back unchanged."""
+    """Return the body as text if a text field returns it unchanged; otherwise None."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
-"""Acts out a mishap on the connection: late, never, or closed without a word. For ``receiver``.
+"""Carries out a fault action on the connection: delay, withhold, or reset.
 
-By then the receipt is committed and no transaction is open: what is held is one connection, for at
-most ``MAX_HOLD_SECONDS``, and no longer than the sender waits or the process runs.
+The receipt is committed before, and no transaction is open. The connection is held for at most
+``MAX_HOLD_SECONDS``, and no longer than the sender waits or the process runs.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
 
 
-async def act_out(mishap: FaultAction, request: AnyRequest, feed: LocalChangeFeed) -> None:
-    """Return when the answer may be sent; after hanging up, nobody is there to get it."""
-    if mishap.kind is FaultActionKind.SLOW:
-        await _hold(request, feed, mishap.seconds or 0)
-    if mishap.kind is FaultActionKind.TIMEOUT:
+async def inject(action: FaultAction, request: AnyRequest, feed: LocalChangeFeed) -> None:
+    """Return when the response may be sent; after a reset, nobody will receive it."""
+    if action.kind is FaultActionKind.SLOW:
+        await _hold(request, feed, action.seconds or 0)
+    if action.kind is FaultActionKind.TIMEOUT:
         await _hold(request, feed, MAX_HOLD_SECONDS)
-        await _hang_up(request)
-    if mishap.kind is FaultActionKind.DROP:
-        await _hang_up(request)
+        await _reset(request)
+    if action.kind is FaultActionKind.DROP:
+        await _reset(request)
 
 
 async def _hold(request: AnyRequest, feed: LocalChangeFeed, seconds: float) -> None:
-    """Wait so long, or until the sender is gone or the process is about to stop."""
+    """Wait, but not after the sender has disconnected or the process is stopping."""
     waiting = [
-        asyncio.create_task(_until_gone(request)),
+        asyncio.create_task(_until_disconnected(request)),
         asyncio.create_task(feed.is_over.wait()),
     ]
     try:
@@ -44,16 +44,16 @@ async def _hold(request: AnyRequest, feed: LocalChangeFeed, seconds: float) -> N
             task.cancel()
 
 
-async def _hang_up(request: AnyRequest) -> None:
+async def _reset(request: AnyRequest) -> None:
     scope = cast("dict[str, Any]", request.scope)
-    reset = (scope.get("extensions") or {}).get(EXTENSION)
-    if reset is None:
-        logger.warning("Answering: this server cannot hang up, for want of HangUpProtocol")
+    reset_connection = (scope.get("extensions") or {}).get(EXTENSION)
+    if reset_connection is None:
+        logger.warning("Cannot reset the connection: serve with ConnectionResetProtocol")
         return
-    reset()
-    await _until_gone(request)  # the server learns of it in the next round of the event loop
+    reset_connection()
+    await _until_disconnected(request)  # the server notices in the next iteration of the event loop
 
 
-async def _until_gone(request: AnyRequest) -> None:
+async def _until_disconnected(request: AnyRequest) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

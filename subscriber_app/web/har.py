@@ -1,6 +1,6 @@
-"""A receipt as an HTTP Archive, which browsers' tools and proxies can open.
+"""Exports a receipt as an HTTP Archive, which browsers' tools and proxies can open.
 
-Called by ``dashboard``. HAR 1.2, http://www.softwareishard.com/blog/har-12-spec/
+HAR 1.2, http://www.softwareishard.com/blog/har-12-spec/
 """
 
 import base64
@@ -13,7 +13,7 @@ from subscriber_app.database.models import Receipt
 
 
 def as_har(receipt: Receipt, url: str) -> dict[str, Any]:
-    """The document. ``url``: where the request came in."""
+    """Return the document. ``url``: our receiver's URL."""
     return {
         "log": {
             "version": "1.2",
@@ -26,14 +26,14 @@ def as_har(receipt: Receipt, url: str) -> dict[str, Any]:
                     "response": _response(receipt),
                     "cache": {},
                     "timings": {"send": 0, "wait": receipt.duration_ms, "receive": 0},
-                    "comment": f"Receipt {receipt.id}: {_judgement(receipt)}",
+                    "comment": f"Receipt {receipt.id}: {_verdict(receipt)}",
                 }
             ],
         }
     }
 
 
-def _judgement(receipt: Receipt) -> str:
+def _verdict(receipt: Receipt) -> str:
     reason = f", {receipt.reason.value}" if receipt.reason else ""
     return f"{receipt.verdict.value}{reason}"
 
@@ -58,14 +58,14 @@ def _post_data(receipt: Receipt) -> dict[str, Any]:
     try:
         return data | {"text": receipt.body.decode("utf-8")}
     except UnicodeDecodeError:
-        # HAR 1.2 knows an encoding for answers only; names of one's own begin with an underscore.
+        # HAR 1.2 has an encoding for responses only; custom fields begin with an underscore.
         text = base64.b64encode(receipt.body).decode()
         return data | {"text": text, "_encoding": "base64", "comment": "text is base64"}
 
 
 def _response(receipt: Receipt) -> dict[str, Any]:
     return {
-        "status": receipt.status or 0,  # no answer, as browsers write it
+        "status": receipt.status or 0,  # no response, as browsers export it
         "statusText": _phrase(receipt.status) if receipt.status else "",
         "httpVersion": "HTTP/1.1",
         "cookies": [],

@@ -1,4 +1,4 @@
-"""The query of the inbox's address."""
+"""The filters of the inbox, read from the query string."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ REASON_CHOICES = [("", "any"), *((each.value, each.value) for each in Reason)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxQuery(ListQuery):
-    """The filters of the inbox; a filter that is not chosen is empty text."""
+    """The filters of the inbox; an unset filter is an empty string."""
 
     PATH: ClassVar = "/"
     TABS: ClassVar = "verdict"
@@ -39,7 +39,7 @@ class InboxQuery(ListQuery):
         }
 
     def filter(self, now: datetime) -> ReceiptFilter:
-        """Return the same for the database; a period reaches back from ``now``."""
+        """Return the filter for the database. A period is counted back from ``now``."""
         return ReceiptFilter(
             verdict=Verdict(self.verdict) if self.verdict else None,
             event_type=self.event_type or None,
@@ -50,12 +50,12 @@ class InboxQuery(ListQuery):
         )
 
     def live_address(self) -> str:
-        """Return the address of the stream beside this view."""
+        """Return the URL of the stream for this query."""
         return self.address_with_query("/receipts/live")
 
 
 def event_type_choices(chosen: str) -> list[tuple[str, str]]:
-    """Return the known types and the chosen one: an ignored event may have any other."""
+    """Return the known event types and the chosen one, which may be unknown."""
     known = ["", *(each.value for each in EventType)]
     types = known if chosen in known else [*known, chosen]
     return [(each, each or "any") for each in types]

@@ -1,4 +1,4 @@
-"""``GET /metrics``, for Prometheus. What it says: ``subscriber_app.receiving.metrics``."""
+"""``GET /metrics``, for Prometheus."""
 
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -10,8 +10,8 @@ from subscriber_app.web.dependencies import TheDatabase
 
 @get(METRICS, include_in_schema=False)
 async def show_metrics(database: TheDatabase) -> Response[bytes]:
-    """Receipts, purchases, money."""
+    """Return the metrics of receipts, purchases and money."""
     async with database.reading() as session:
         text = await read_metrics(session)
-    # Not as media_type: Litestar would name the charset a second time.
+    # Not as media_type: Litestar would add the charset a second time.
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,4 +1,4 @@
-"""The money counter on the inbox: sold in the shop, booked here, and the difference."""
+"""The money card on the inbox: sold in the shop, booked here, and the difference."""
 
 from typing import Any
 
@@ -9,14 +9,15 @@ from subscriber_app.shop_api.counting import read_counted
 from subscriber_app.shop_api.money import ShopTotalsPoller, compare
 
 
-def money_region(database: Database, sales: ShopTotalsPoller) -> Region:
-    """What the shop said last beside what is booked now."""
+def money_region(database: Database, shop_totals: ShopTotalsPoller) -> Region:
+    """Return the region with the shop's last totals and the booked money."""
 
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             stats = await read_stats(session)
             counted = await read_counted(session)
-        latest = sales.look()
+        shop_totals.start()
+        latest = shop_totals.latest
         return {
             "counted": counted,
             "comparison": compare(latest, counted),

@@ -1,4 +1,4 @@
-"""The pages: one Jinja environment for all of them, and the list of their handlers."""
+"""The handlers of all pages, and their Jinja environment."""
 
 from jinja2 import Environment
 from litestar.handlers import HTTPRouteHandler
@@ -11,43 +11,43 @@ from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.web import (
     attacks,
-    controls,
     dashboard,
     defences,
     editor,
     purchases,
     subscription,
 )
-from subscriber_app.web.defence_words import DEFENCES
+from subscriber_app.web import faults as fault_pages
+from subscriber_app.web.defence_labels import DEFENCES
+from subscriber_app.web.labels import fault_chip, fault_sentence
 from subscriber_app.web.state_labels import state_label
-from subscriber_app.web.story import pages as story
-from subscriber_app.web.words import fault_chip, fault_sentence
+from subscriber_app.web.trace import pages as trace
 
 page_handlers: list[HTTPRouteHandler] = [
     dashboard.show_inbox,
     dashboard.stream_inbox,
     dashboard.show_receipt,
     dashboard.download_har,
-    dashboard.confirm_forgetting,
-    dashboard.forget_everything,
+    dashboard.confirm_deleting,
+    dashboard.delete_everything,
     purchases.show_purchases,
     purchases.stream_purchases,
-    story.show_story,
-    story.stream_story,
+    trace.show_trace,
+    trace.stream_trace,
     attacks.launch_attack,
     attacks.show_attack,
     editor.show_editor,
     editor.edit,
     defences.show_defences,
     defences.set_defences,
-    controls.set_fault,
+    fault_pages.set_fault,
     subscription.show_subscription,
     subscription.stream_subscription,
     subscription.subscribe,
     subscription.confirm_unsubscribing,
     subscription.unsubscribe,
     subscription.rotate,
-    subscription.take_over_secret,
+    subscription.adopt_secret,
     *login_pages(home="/"),
     choose_appearance,
 ]

@@ -1,4 +1,4 @@
-"""The page of purchases: what became of each order, however its events overtook each other."""
+"""The page of purchases: the state of each order."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -9,8 +9,8 @@ from litestar.response import ServerSentEvent, Template
 from hookshop.webkit.live import Region, live_stream
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.purchases import list_purchases
-from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheDatabase, TheFeed
+from subscriber_app.web.faults import fault_banner
 
 PAGE_SIZE = 50
 
@@ -19,7 +19,7 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/purchases", include_in_schema=False)
 async def show_purchases(request: AnyRequest, database: TheDatabase) -> Template:
-    """Every order that we have heard of, newest first."""
+    """Show every order with an event, newest first."""
     cursor = request.query_params.get("cursor", "")
     context = await _region(database, cursor).read()
     context["live_address"] = _address("/purchases/live", cursor)
@@ -30,7 +30,7 @@ async def show_purchases(request: AnyRequest, database: TheDatabase) -> Template
 async def stream_purchases(
     request: AnyRequest, database: TheDatabase, feed: TheFeed
 ) -> ServerSentEvent:
-    """The same, kept up to date."""
+    """Stream the region of the same page."""
     region = _region(database, request.query_params.get("cursor", ""))
     return await live_stream(request, feed, region, fault_banner())
 

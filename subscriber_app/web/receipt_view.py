@@ -1,7 +1,7 @@
-"""What the page of a receipt shows, made from the stored request when the page is opened.
+"""Prepares a receipt for its page, from the stored request.
 
-The rules are in ``explanation`` and ``diagnosis``; here their bytes and texts are made readable.
-``ReceiptViews`` does it apart from the event loop, since the bytes are a stranger's.
+``explanation`` and ``diagnosis`` have the rules; this module makes their bytes and texts readable.
+It works outside of the event loop, because a hostile request may make it slow.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from subscriber_app.receiving.keyring import Keyring
 from subscriber_app.receiving.verification import IncomingRequest
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from subscriber_app.web.curl import as_curl
+from subscriber_app.web.labels import REASON_MEANINGS, step_label
 from subscriber_app.web.wire import body_text, hex_dump, pretty_json, visible_text
-from subscriber_app.web.words import REASON_MEANINGS, step_label
 
-MAX_SIGNED_SHOWN = 4 * 1024  # bytes of the body; the whole body is further down the page
+MAX_SIGNED_BYTES = 4 * 1024  # of the body, which the page shows in full elsewhere
 MAX_PRETTY_BYTES = 64 * 1024
-MAX_KEPT = 8  # receipts; what is shown of one may take some MB
+MAX_CACHED_RECEIPTS = 8  # each may take some MB
 
-Made = TypeVar("Made")
+Output = TypeVar("Output")
 
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One check. ``evidence``: which work to show for it, or ""."""
+    """One check. ``evidence``: the name of the explanation to show for it, or ""."""
 
     label: str
     result: str
@@ -42,57 +42,57 @@ class StepView:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the request ended here."""
+        """Return whether the request was rejected at this step."""
         return self.result == Result.FAILED
 
 
 class ReceiptViews:
-    """Works out what pages compute from a stranger's bytes, and keeps what was last asked for.
+    """Computes and caches what pages show of requests.
 
-    In a thread of its own, one receipt after the other: neither the receiver nor other pages wait.
+    It uses one thread, so that neither the receiver nor other pages wait.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="receipts")
-        self._kept: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
+        self._cache: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
 
     async def context(
         self, receipt: Receipt, *, url: str, audience: str, keyring: Keyring, issuer: str | None
     ) -> dict[str, Any]:
-        """Return what ``receipt_context`` returns."""
+        """Return the result of ``receipt_context``, cached."""
 
         def read() -> dict[str, Any]:
             return receipt_context(
                 receipt, url=url, audience=audience, keyring=keyring, issuer=issuer
             )
 
-        # A receipt never changes; what is known of the secrets and the issuer does.
+        # A receipt never changes, but the known secrets and the issuer do.
         secrets = tuple((known.fingerprint, known.since, known.until) for known in keyring)
         key = (receipt.id, url, audience, issuer, secrets)
-        return await self.apart(lambda: self._once(key, read))
+        return await self.run_in_thread(lambda: self._cached(key, read))
 
-    async def apart(self, work: Callable[[], Made]) -> Made:
-        """Do this in the thread, after what it was given before."""
+    async def run_in_thread(self, work: Callable[[], Output]) -> Output:
+        """Run ``work`` in the thread, after the work before it."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def close(self) -> None:
-        """Begin nothing more."""
+        """Stop the thread after the current work."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _once(self, key: Hashable, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """In the thread, so of two who ask for the same receipt the second finds it done."""
-        if key not in self._kept:
-            self._kept[key] = work()
-        self._kept.move_to_end(key)
-        while len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+    def _cached(self, key: Hashable, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the cached result, or compute it. Called in the thread, so never twice at once."""
+        if key not in self._cache:
+            self._cache[key] = work()
+        self._cache.move_to_end(key)
+        while len(self._cache) > MAX_CACHED_RECEIPTS:
+            self._cache.popitem(last=False)
+        return self._cache[key]
 
 
 def receipt_context(
     receipt: Receipt, *, url: str, audience: str, keyring: Keyring, issuer: str | None
 ) -> dict[str, Any]:
-    """For ``subscriber/inbox/receipt.html``. ``url``: where requests come in."""
+    """Return the context of ``subscriber/inbox/receipt.html``. ``url``: of our receiver."""
     request = stored_request(receipt)
     found = explain(
         request,
@@ -107,7 +107,7 @@ def receipt_context(
         "meaning": REASON_MEANINGS[Reason(receipt.reason)] if receipt.reason else "",
         "diagnosis": _diagnosis(receipt, request, audience, keyring),
         "steps": [_step(step, found) for step in receipt.steps],
-        "work": found,
+        "explanation": found,
         "audience": audience,
         "signed": _signed(request),
         "secrets_notice": _secrets_notice(receipt, found, keyring),
@@ -121,7 +121,7 @@ def receipt_context(
 
 
 def stored_request(receipt: Receipt) -> IncomingRequest:
-    """The request as the receiver saw it."""
+    """Return the request as the receiver read it."""
     return IncomingRequest(
         [(name, value) for name, value in receipt.headers],
         receipt.body,
@@ -131,7 +131,7 @@ def stored_request(receipt: Receipt) -> IncomingRequest:
 
 
 def _order_of(receipt: Receipt) -> str | None:
-    """The order that a believed request tells of."""
+    """Return the order id of an accepted request, or None."""
     if receipt.verdict not in (Verdict.ACCEPTED, Verdict.DUPLICATE):
         return None
     try:
@@ -163,7 +163,7 @@ def _diagnosis(
 
 
 def _sides(found: Diagnosis) -> list[tuple[str, int, list[tuple[str, bool]]]]:
-    """Both sides, as (heading, bytes, pieces of text with whether each differs)."""
+    """Return both sides as (heading, size in bytes, [(text, differs), …])."""
     if found.sides is None:
         return []
     signed, came = found.sides
@@ -175,7 +175,7 @@ def _size(pieces: list[Piece]) -> int:
 
 
 def _readable(pieces: list[Piece]) -> list[tuple[str, bool]]:
-    # Blanks are what differs most often, and a blank on its own is hard to see.
+    # Spaces differ most often, and a single space is hard to see.
     return [
         (
             _text(piece.content).replace(" ", "·") if piece.differs else _text(piece.content),
@@ -206,21 +206,21 @@ def _step(step: dict[str, Any], found: Explanation) -> StepView:
 
 
 def _signed(request: IncomingRequest) -> dict[str, Any]:
-    """The signed content, its three parts apart so that the page can colour them."""
-    shown = request.body[:MAX_SIGNED_SHOWN]
+    """Return the three parts of the signed content, which the page colors."""
+    shown = request.body[:MAX_SIGNED_BYTES]
     return {
         "id": visible_text(cut(request.header("webhook-id") or "")),
         "timestamp": visible_text(cut(request.header("webhook-timestamp") or "")),
         "body": _text(shown),
         "is_cut": len(shown) < len(request.body),
         "size": len(signed_content(request)),
-        "hex": hex_dump(signed_content(request, shown)[:MAX_SIGNED_SHOWN]),
+        "hex": hex_dump(signed_content(request, shown)[:MAX_SIGNED_BYTES]),
     }
 
 
 def _secrets_notice(receipt: Receipt, found: Explanation, keyring: Keyring) -> str:
     signature = {step["name"]: step["result"] for step in receipt.steps}[StepName.SIGNATURE]
-    if signature == Result.PASSED and not (found.signature and found.signature.fits):
+    if signature == Result.PASSED and not (found.signature and found.signature.is_valid):
         return (
             "The secrets have changed since, and those that counted then are no longer known: "
             "what passed then cannot be worked out again here."

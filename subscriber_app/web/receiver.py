@@ -1,7 +1,7 @@
-"""``POST /v1/new-purchase``: where the webhooks come in. Reads the raw request, and answers.
+"""``POST /v1/new-purchase``, the webhook receiver: reads the raw request and responds.
 
-Everything between is ``inbox``'s. Nothing here declares what it expects, on purpose: a framework
-that validates first would answer by itself, and the refusal would leave no receipt.
+The handler declares no body and no headers, on purpose: a framework that validates them would
+reject a request itself, and it would leave no receipt.
 """
 
 import asyncio
@@ -23,29 +23,29 @@ from subscriber_app.receiving.verification import (
 )
 from subscriber_app.vocabulary import Reason
 from subscriber_app.web.dependencies import TheInbox
-from subscriber_app.web.fault_injection import act_out
+from subscriber_app.web.fault_injection import inject
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 
-# No limit of the framework's: the one here leaves a receipt.
+# Not the framework's size limit: ours leaves a receipt.
 @post(RECEIVER_PATH, request_max_body_size=None, opt=OPEN_TO_ALL)
 async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
-    """Receive one webhook. 200: it is safe here; anything else: not, and ``reason`` says why."""
+    """Receive one webhook. A 200 means that it is stored; otherwise ``reason`` says why not."""
     incoming = await _read(request)
     received = await inbox.receive(incoming)
-    # Of the state, since there must be no second dependency: Litestar would collect the two in
-    # tasks of their own, and meanwhile the server throws away what it read of a sender who is gone.
+    # From the state, not as a second dependency: Litestar would resolve two in separate tasks, and
+    # meanwhile the server drops the bytes that it has read from a sender who disconnects.
     if received.receipt.reason is Reason.TOKEN_ISSUER:
-        # Signed with a secret of ours, so the shop may have another address by now.
-        request.app.state.subscriptions.ask_again()
-    if received.mishap:
-        await act_out(received.mishap, request, request.app.state.feed)
-    answer = _answer(received, request.app.state.public_url)
+        # Signed with our secret, so the shop's URL may have changed.
+        request.app.state.subscriptions.refresh_in_background()
+    if received.action:
+        await inject(received.action, request, request.app.state.feed)
+    response = _respond(received, request.app.state.public_url)
     if incoming.is_too_slow:
-        answer.headers["Connection"] = "close"  # the rest of the body is not waited for
-    return answer
+        response.headers["Connection"] = "close"  # do not wait for the rest of the body
+    return response
 
 
 async def _read(request: AnyRequest) -> IncomingRequest:
@@ -56,10 +56,10 @@ async def _read(request: AnyRequest) -> IncomingRequest:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    # Read on, so that the sender gets to hear our answer; but keep nothing.
+                    # Keep reading, so that the sender can read our response; drop the bytes.
                     is_too_large = True
                     del body[MAX_BODY_BYTES:]
-    except InternalServerException:  # Litestar's word for a sender who went away
+    except InternalServerException:  # Litestar raises this when the sender disconnects
         return IncomingRequest(headers, bytes(body), is_too_large, is_incomplete=True)
     except TimeoutError:
         return IncomingRequest(headers, bytes(body), is_too_large, is_too_slow=True)
@@ -67,20 +67,21 @@ async def _read(request: AnyRequest) -> IncomingRequest:
 
 
 def _raw(request: AnyRequest) -> list[tuple[bytes, bytes]]:
-    """Name and value of each header, repeated ones included; ASGI has names in lower case."""
+    """Return name and value of each header, including repeated ones. Names are in lower case."""
     return list(request.scope["headers"])
 
 
-def _answer(received: Received, public_url: str) -> AnyResponse:
+def _respond(received: Received, public_url: str) -> AnyResponse:
     receipt = received.receipt
-    status = receipt.status or HTTPStatus.INTERNAL_SERVER_ERROR  # of no answer nobody sees this
+    # A receipt without a status: a fault has closed the connection, so any status will do.
+    status = receipt.status or HTTPStatus.INTERNAL_SERVER_ERROR
     if status == HTTPStatus.NOT_MODIFIED:
-        return Response(None, status_code=status)  # by RFC 9110 it has no body
+        return Response(None, status_code=status)  # RFC 9110: it has no body
     if status == HTTPStatus.OK:
         return Response(
             {"receipt_id": receipt.id, "verdict": receipt.verdict.value},
             status_code=status,
-            headers=_link(received, public_url),
+            headers=_link_header(received, public_url),
         )
     return Response(
         {
@@ -92,27 +93,27 @@ def _answer(received: Received, public_url: str) -> AnyResponse:
             "receipt_id": receipt.id,
         },
         status_code=status,
-        headers=_link(received, public_url) | _headers(received.mishap),
+        headers=_link_header(received, public_url) | _fault_headers(received.action),
         media_type="application/problem+json",
     )
 
 
-def _link(received: Received, public_url: str) -> dict[str, str]:
-    """Where a person finds this request explained (RFC 8288, "Web Linking")."""
+def _link_header(received: Received, public_url: str) -> dict[str, str]:
+    """Return the header with the URL of the receipt's page (RFC 8288, "Web Linking")."""
     return {"Link": f'<{public_url}/receipts/{received.receipt.id}>; rel="describedby"'}
 
 
-def _headers(mishap: FaultAction | None) -> dict[str, str]:
-    if mishap is None or mishap.status is None:
+def _fault_headers(action: FaultAction | None) -> dict[str, str]:
+    if action is None or action.status is None:
         return {}
-    if mishap.retry_after is not None:
-        return {"Retry-After": str(mishap.retry_after)}
-    is_redirect = mishap.status < HTTPStatus.BAD_REQUEST
-    return {"Location": mishap.location or DEFAULT_LOCATION} if is_redirect else {}
+    if action.retry_after is not None:
+        return {"Retry-After": str(action.retry_after)}
+    is_redirect = action.status < HTTPStatus.BAD_REQUEST
+    return {"Location": action.location or DEFAULT_LOCATION} if is_redirect else {}
 
 
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "Refused"  # a status that nobody has defined, set as a fault
+        return "Refused"  # a fault may set an undefined status

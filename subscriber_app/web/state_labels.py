@@ -1,4 +1,4 @@
-"""The shape, tone and word of each state that the subscriber shows: the one table for its pages."""
+"""The icon, tone and label of each state on the subscriber's pages."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     "shipped": StateLabel("shipped", "arrow", "good"),
     "refunded": StateLabel("refunded", "back", "muted"),
     "overtaken": StateLabel("came out of order", "twice", "waiting"),
-    # What the shop's API says of a delivery and of our endpoint
+    # A delivery or our endpoint at the shop
     "pending": StateLabel("pending", "clock", "waiting"),
     "sending": StateLabel("sending", "arrow", "busy"),
     "succeeded": StateLabel("succeeded", "check", "good"),
@@ -34,5 +34,5 @@ STATE_LABELS: Mapping[str, StateLabel] = {
 
 
 def state_label(state: str) -> StateLabel:
-    """Return how a state looks. A state that only a newer shop knows is shown by its name."""
+    """Return the label of a state. An unknown state, from a newer shop, is shown by its name."""
     return STATE_LABELS.get(state) or StateLabel(state, "ring", "muted")

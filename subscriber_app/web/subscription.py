@@ -1,4 +1,4 @@
-"""The page on which to subscribe and unsubscribe, and to see where we stand with the shop."""
+"""The page to subscribe, rotate the secret and unsubscribe."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +14,8 @@ from subscriber_app.receiving.keyring import fingerprint
 from subscriber_app.shop_api.client import TooManySecrets
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 from subscriber_app.shop_api.subscription import SUBSCRIBABLE, Subscriptions
-from subscriber_app.web.controls import fault_banner
 from subscriber_app.web.dependencies import TheFeed, TheSubscriptions
+from subscriber_app.web.faults import fault_banner
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -23,7 +23,7 @@ AnyResponse = Response[Any]
 
 @get("/subscription", include_in_schema=False)
 async def show_subscription(subscriptions: TheSubscriptions) -> Template:
-    """Whether, where, for what and under which secret we are subscribed."""
+    """Show the subscription: URLs, event types and secrets."""
     return await _page(subscriptions)
 
 
@@ -31,38 +31,38 @@ async def show_subscription(subscriptions: TheSubscriptions) -> Template:
 async def stream_subscription(
     request: AnyRequest, feed: TheFeed, subscriptions: TheSubscriptions
 ) -> ServerSentEvent:
-    """The same, kept up to date: it may be subscribing by itself right now."""
+    """Stream the region of the same page; with auto-registration it changes by itself."""
     return await live_stream(request, feed, _region(subscriptions), fault_banner())
 
 
 @post("/subscription", include_in_schema=False)
 async def subscribe(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
-    """Register with the shop for the ticked ``event_types``."""
+    """Register with the shop for the selected ``event_types``."""
     form = await read_form(request)
-    ticked = [value for value in form.texts("event_types") if value in SUBSCRIBABLE]
-    if not ticked:
-        return await _page(subscriptions, ticked, problem="Tick at least one event.", status=422)
+    selected = [value for value in form.texts("event_types") if value in SUBSCRIBABLE]
+    if not selected:
+        return await _page(subscriptions, selected, problem="Tick at least one event.", status=422)
     try:
-        await subscriptions.subscribe(ticked)
+        await subscriptions.subscribe(selected)
     except ShopError as error:
-        return await _page(subscriptions, ticked, problem=str(error), status=502)
+        return await _page(subscriptions, selected, problem=str(error), status=502)
     return Redirect("/subscription", status_code=303)
 
 
 @get("/subscription/delete", include_in_schema=False)
 async def confirm_unsubscribing(subscriptions: TheSubscriptions) -> AnyResponse:
-    """Say what unsubscribing will do, and ask."""
-    standing = await subscriptions.current()
-    if standing is None:
+    """Show what unsubscribing will do, and ask for confirmation."""
+    subscription = await subscriptions.current()
+    if subscription is None:
         return Redirect("/subscription", status_code=303)
     return Template(
-        "subscriber/subscription/delete.html", context={"webhook_url": standing.webhook_url}
+        "subscriber/subscription/delete.html", context={"webhook_url": subscription.webhook_url}
     )
 
 
 @post("/subscription/delete", include_in_schema=False)
 async def unsubscribe(subscriptions: TheSubscriptions) -> AnyResponse:
-    """Have the shop delete our endpoint."""
+    """Delete our endpoint at the shop."""
     try:
         await subscriptions.unsubscribe()
     except ShopError as error:
@@ -72,7 +72,7 @@ async def unsubscribe(subscriptions: TheSubscriptions) -> AnyResponse:
 
 @post("/subscription/rotation", include_in_schema=False)
 async def rotate(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
-    """Have the shop make a new secret; ``replace_oldest``: whatever must make room for it."""
+    """Rotate the secret. ``replace_oldest``: expire the oldest if there would be too many."""
     replace_oldest = (await read_form(request)).text("replace_oldest") == "yes"
     try:
         await subscriptions.rotate(replace_oldest=replace_oldest)
@@ -84,10 +84,10 @@ async def rotate(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyRes
 
 
 @post("/subscription/secret", include_in_schema=False)
-async def take_over_secret(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
-    """Keep the secret that somebody made in the shop and typed in here."""
+async def adopt_secret(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
+    """Use the secret that a person created in the shop."""
     try:
-        await subscriptions.take_over((await read_form(request)).text("secret"))
+        await subscriptions.adopt_secret((await read_form(request)).text("secret"))
     except ShopError as error:
         return await _page(subscriptions, problem=str(error), status=422)
     return Redirect("/subscription", status_code=303)
@@ -95,14 +95,14 @@ async def take_over_secret(request: AnyRequest, subscriptions: TheSubscriptions)
 
 async def _page(
     subscriptions: Subscriptions,
-    ticked: list[str] | None = None,
+    selected: list[str] | None = None,
     *,
     problem: str = "",
     status: int = 200,
     is_full: bool = False,
 ) -> Template:
-    at_the_shop = await _at_the_shop(subscriptions)  # first: we follow what it says
-    context = await _region(subscriptions, ticked).read()
+    at_the_shop = await _at_the_shop(subscriptions)  # first, because it updates the secrets
+    context = await _region(subscriptions, selected).read()
     return Template(
         "subscriber/subscription/subscription.html",
         context={**context, **at_the_shop, "problem": problem, "is_full": is_full},
@@ -111,7 +111,7 @@ async def _page(
 
 
 async def _at_the_shop(subscriptions: Subscriptions) -> dict[str, Any]:
-    """What the shop says of us; asked once a page, and not for every live update."""
+    """Return our endpoint's status at the shop; read once per page, not for live updates."""
     try:
         return {"shop_status": await subscriptions.status_at_shop(), "shop_problem": ""}
     except ShopUnreachable as error:
@@ -120,7 +120,7 @@ async def _at_the_shop(subscriptions: Subscriptions) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class SecretView:
-    """A secret that we hold. ``name``: the shop's name for it, or "". ``until``: when it ends."""
+    """One of our secrets. ``name``: its public name, or "". ``until``: when it expires."""
 
     fingerprint: str
     name: str
@@ -132,17 +132,17 @@ def _view(held: Subscription | FormerSecret) -> SecretView:
     return SecretView(fingerprint(held.secret), held.secret_id or "", until)
 
 
-def _region(subscriptions: Subscriptions, ticked: list[str] | None = None) -> Region:
+def _region(subscriptions: Subscriptions, selected: list[str] | None = None) -> Region:
     async def read() -> dict[str, Any]:
-        standing = await subscriptions.current()
+        subscription = await subscriptions.current()
         return {
-            "subscription": standing,
-            "secret": _view(standing) if standing else None,
+            "subscription": subscription,
+            "secret": _view(subscription) if subscription else None,
             "former_secrets": [_view(each) for each in await subscriptions.former_secrets()],
             "webhook_url": subscriptions.webhook_url,
             "shop_url": subscriptions.shop_url,
             "event_type_choices": [(each.value, each.value) for each in SUBSCRIBABLE],
-            "ticked": SUBSCRIBABLE if ticked is None else ticked,
+            "ticked": SUBSCRIBABLE if selected is None else selected,
         }
 
     return Region("subscription", "subscriber/subscription/_subscription.html", read)

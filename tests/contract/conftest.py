@@ -25,7 +25,7 @@ from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.retries import RetrySchedule
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
-from subscriber_app.lab.connection_reset import HangUpProtocol
+from subscriber_app.lab.connection_reset import ConnectionResetProtocol
 from tests.serving import free_port, port_of, serving
 from tests.waiting import eventually
 
@@ -132,7 +132,7 @@ async def both(
     async with (
         serving(create_shop(shop_settings), shop_socket) as shop_url,
         serving(
-            create_subscriber(subscriber_settings), subscriber_socket, HangUpProtocol
+            create_subscriber(subscriber_settings), subscriber_socket, ConnectionResetProtocol
         ) as subscriber_url,
         httpx.AsyncClient(base_url=shop_url) as shop,
         httpx.AsyncClient(base_url=subscriber_url) as subscriber,

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from subscriber_app.lab.attacks import Attack
-from subscriber_app.web.attack_words import ATTACKS
+from subscriber_app.web.attack_labels import ATTACKS
 from tests.e2e.tabs import SOON_MS, SubscriberTab
 from tests.programs import buy, wait_until
 
@@ -39,12 +39,12 @@ def test_each_button_of_the_desk_shows_the_verdict_that_was_predicted(
     for attack in Attack:
         subscriber.open(f"/receipts/{receipt_id}")
         desk = subscriber.page.get_by_role("region", name="Attack desk")
-        button = subscriber.page.get_by_role("button", name=ATTACKS[attack].label, exact=True)
+        button = subscriber.page.get_by_role("button", name=ATTACKS[attack].name, exact=True)
         predicted = desk.get_by_role("listitem").filter(has=button).get_by_text("Prediction")
         expect(predicted).to_be_visible()
         button.click()
 
-        expect(subscriber.page.get_by_role("heading", level=1)).to_have_text(ATTACKS[attack].label)
+        expect(subscriber.page.get_by_role("heading", level=1)).to_have_text(ATTACKS[attack].name)
         expect(subscriber.page.get_by_text("As predicted", exact=True)).to_be_visible()
         outcome = subscriber.page.get_by_role("region", name="Outcome")
         predicted_words, verdict_words = outcome.get_by_role("definition").all_inner_texts()

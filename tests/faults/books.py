@@ -111,7 +111,7 @@ class Books:
         """What a person with a database tool would do."""
         self.shop.write((statement, values))
 
-    def forget_all(self) -> None:
+    def delete_all(self) -> None:
         """Delete orders, receipts and all endpoints but the subscriber's, which is well again."""
         standing = (self.subscriber_endpoint(),)
         self.shop.write(

@@ -143,7 +143,7 @@ class World:
         self.start(*(name for name in USUAL if not self.is_running(name)))
         wait_for(lambda: self.line.busy == 0, "nothing of the test before is on its way")
         self.line.reset()
-        self.books.forget_all()
+        self.books.delete_all()
         with self.redis() as redis:
             redis.flushall()
 

@@ -1,7 +1,7 @@
-"""The steps that bring the subscriber's tables to the state that this version works with.
+"""The migrations of the subscriber's tables.
 
-A new step: change ``models``, write the next module in ``versions``, and set ``NEWEST``. Released
-steps are never changed: databases exist that took them.
+To add one: change ``models``, write the next module in ``versions``, and set ``NEWEST``. Never
+change a released migration: databases exist that have run it.
 """
 
 from pathlib import Path

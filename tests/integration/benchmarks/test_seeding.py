@@ -22,9 +22,9 @@ from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.database.transactions import Database as SubscriberDatabase
 from subscriber_app.receiving.receipts import (
-    FORGOTTEN_AT_ONCE,
+    DELETE_BATCH_SIZE,
     ReceiptFilter,
-    forget_all,
+    delete_all,
     list_receipts,
 )
 from subscriber_app.vocabulary import Reason, Verdict
@@ -152,10 +152,10 @@ async def test_a_long_history_is_forgotten_in_steps_until_nothing_is_left(
     subscriber: SubscriberSettings,
 ) -> None:
     path = subscriber.var / "subscriber.db"
-    await seed_subscriber(subscriber, FORGOTTEN_AT_ONCE * 2, span=DAY, force=True)
+    await seed_subscriber(subscriber, DELETE_BATCH_SIZE * 2, span=DAY, force=True)
     database = SubscriberDatabase(subscriber.resolved_database_url)
 
-    await forget_all(database, now=lambda: datetime.now(UTC))
+    await delete_all(database, now=lambda: datetime.now(UTC))
     await database.close()
 
     for table in ("receipt", "purchase", "purchase_state", "handled_message"):

@@ -66,7 +66,7 @@ def test_a_second_start_goes_on_where_the_first_ended() -> None:
         with running_demo(HOOKSHOP_VAR=folder, **ports) as demo, client(demo.shop_url) as shop:
             wait_until(shop, buy(shop), "succeeded")
 
-            assert "since before" in demo.output()
+            assert "registered earlier" in demo.output()
             assert shop.get("/v1/stats").json()["deliveries"]["succeeded"] == 2
 
 

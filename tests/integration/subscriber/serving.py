@@ -9,7 +9,7 @@ import httpx
 import uvicorn
 from litestar import Litestar
 
-from subscriber_app.lab.connection_reset import HangUpProtocol
+from subscriber_app.lab.connection_reset import ConnectionResetProtocol
 from tests.waiting import eventually
 
 
@@ -18,7 +18,11 @@ async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """Serve on a free port of 127.0.0.1 until the block ends; hands in a client for it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
-            app, http=HangUpProtocol, log_config=None, ws="none", timeout_graceful_shutdown=1
+            app,
+            http=ConnectionResetProtocol,
+            log_config=None,
+            ws="none",
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
 

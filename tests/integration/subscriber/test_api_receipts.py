@@ -192,7 +192,7 @@ async def test_those_of_one_millisecond_are_listed_as_they_came(subscribed: Clie
 async def test_a_text_is_sought_a_stretch_at_a_time(
     mixed: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscriber_app.receiving.receipts.MAX_SEARCHED", 2)
+    monkeypatch.setattr("subscriber_app.receiving.receipts.MAX_SEARCHED_RECEIPTS", 2)
 
     first = (await mixed.get("/v1/receipts", params={"q": "msg_a"})).json()
     query = {"q": "msg_a", "cursor": first["next_cursor"]}

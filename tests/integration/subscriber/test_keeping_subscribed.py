@@ -33,7 +33,7 @@ async def test_keeping_leaves_a_subscription_that_stands_as_it_is(
         await first.subscribe(["purchase.created"])
 
     async with opening(shop.url) as restarted:
-        await restarted.keep()
+        await restarted.ensure_subscribed()
 
         assert [await secret_of(restarted)] == shop.secrets
     assert shop.count("POST") == 1
@@ -43,10 +43,10 @@ async def test_keeping_registers_anew_when_the_shop_has_forgotten_us(
     opening: Opening, shop: ShopStandIn
 ) -> None:
     async with opening(shop.url) as subscriptions:
-        await subscriptions.keep()
+        await subscriptions.ensure_subscribed()
         shop.endpoints.clear()
 
-        await subscriptions.keep()
+        await subscriptions.ensure_subscribed()
 
         assert [await secret_of(subscriptions)] == shop.secrets
 
@@ -54,7 +54,7 @@ async def test_keeping_registers_anew_when_the_shop_has_forgotten_us(
 async def test_keeping_subscribes_to_all_there_is(
     subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:
-    await subscriptions.keep()
+    await subscriptions.ensure_subscribed()
 
     [endpoint] = shop.endpoints.values()
     assert endpoint["event_types"] == list(SUBSCRIBABLE)
@@ -62,10 +62,10 @@ async def test_keeping_subscribes_to_all_there_is(
 
 async def test_keeping_changes_over_to_our_new_address(opening: Opening, shop: ShopStandIn) -> None:
     async with opening(shop.url) as before:
-        await before.keep()
+        await before.ensure_subscribed()
 
     async with opening(shop.url, OTHER_URL) as moved:
-        await moved.keep()
+        await moved.ensure_subscribed()
 
         [endpoint] = shop.endpoints.values()
         assert endpoint["webhook_url"] == OTHER_URL
@@ -74,11 +74,11 @@ async def test_keeping_changes_over_to_our_new_address(opening: Opening, shop: S
 
 async def test_keeping_changes_over_to_another_shop(opening: Opening, shop: ShopStandIn) -> None:
     async with opening(shop.url) as before:
-        await before.keep()
+        await before.ensure_subscribed()
 
     with running_shop() as other_shop:
         async with opening(other_shop.url) as subscriptions:
-            await subscriptions.keep()
+            await subscriptions.ensure_subscribed()
 
             assert [await secret_of(subscriptions)] == other_shop.secrets
 
@@ -90,7 +90,7 @@ async def test_keeping_waits_for_a_shop_that_comes_up_late(
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     async with opening(f"http://127.0.0.1:{port}") as subscriptions:
-        keeping = asyncio.create_task(subscriptions.keep())
+        keeping = asyncio.create_task(subscriptions.ensure_subscribed())
         await said("Waiting for the shop", caplog)
         with running_shop(port) as shop:
             async with asyncio.timeout(10):
@@ -110,9 +110,9 @@ async def test_keeping_holds_on_to_its_secret_while_the_shop_is_not_itself(
 ) -> None:
     caplog.set_level(logging.INFO)
     async with opening(shop.url) as subscriptions:
-        await subscriptions.keep()
+        await subscriptions.ensure_subscribed()
         shop.answers = dict.fromkeys(("GET", "POST", "DELETE"), answer)
-        keeping = asyncio.create_task(subscriptions.keep())
+        keeping = asyncio.create_task(subscriptions.ensure_subscribed())
         await said("Waiting for the shop", caplog)
         assert [await secret_of(subscriptions)] == shop.secrets
         shop.answers.clear()
@@ -127,7 +127,7 @@ async def test_keeping_gives_up_when_the_shop_refuses_us_and_says_why(
 ) -> None:
     shop.answers["POST"] = (422, b'{"detail": "the port is not allowed"}')
 
-    await subscriptions.keep()
+    await subscriptions.ensure_subscribed()
 
     assert "Not subscribed: The shop refuses: the port is not allowed" in caplog.text
     assert await subscriptions.current() is None

@@ -174,7 +174,7 @@ async def test_a_reason_that_does_not_exist_is_refused(mixed: Client) -> None:
 async def test_a_search_that_found_nothing_so_far_leads_on(
     mixed: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscriber_app.receiving.receipts.MAX_SEARCHED", 2)
+    monkeypatch.setattr("subscriber_app.receiving.receipts.MAX_SEARCHED_RECEIPTS", 2)
 
     page = await Visitor(mixed).get("/", q="msg_bought")
 
@@ -247,7 +247,7 @@ async def test_a_receipt_is_found_by_any_id_whole_or_by_its_beginning_or_end(
         await deliver(subscribed, webhook_id=None)
     oldest = (await ids(subscribed))[-1]
     monkeypatch.setattr(
-        "subscriber_app.receiving.receipts.MAX_SEARCHED", 2
+        "subscriber_app.receiving.receipts.MAX_SEARCHED_RECEIPTS", 2
     )  # ids are not bound by it
     visitor = Visitor(subscribed)
 

@@ -1,4 +1,4 @@
-"""What a page computes from a stranger's bytes is bounded, kept, and apart from the event loop."""
+"""What a page computes from a request is bounded, cached, and done outside of the event loop."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from subscriber_app.config import Settings
 from subscriber_app.database.models import Receipt, Subscription
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.keyring import KnownSecret
-from subscriber_app.web.receipt_view import MAX_KEPT, ReceiptViews
+from subscriber_app.web.receipt_view import MAX_CACHED_RECEIPTS, ReceiptViews
 from tests.integration.subscriber.conftest import Client, Clock
 from tests.integration.subscriber.requests import send, the_receipt
 from tests.integration.subscriber.signer import OTHER_SECRET, OUR_URL, SECRET, Delivery
@@ -64,7 +64,9 @@ async def test_the_work_is_done_in_one_thread_that_is_not_the_event_loops(
     assert subscribed
     views = ReceiptViews()
 
-    threads = await asyncio.gather(*(views.apart(threading.current_thread) for _ in range(10)))
+    threads = await asyncio.gather(
+        *(views.run_in_thread(threading.current_thread) for _ in range(10))
+    )
 
     assert len(set(threads)) == 1
     assert threads[0] is not threading.current_thread()
@@ -105,10 +107,10 @@ async def test_only_so_many_results_are_kept(
         return await views.context(receipt, url=url, audience=OUR_URL, keyring=[ours], issuer=None)
 
     first = await seen("http://0.example")
-    for number in range(1, MAX_KEPT + 1):
+    for number in range(1, MAX_CACHED_RECEIPTS + 1):
         await seen(f"http://{number}.example")
 
-    assert await seen(f"http://{MAX_KEPT}.example") is not None
+    assert await seen(f"http://{MAX_CACHED_RECEIPTS}.example") is not None
     assert await seen("http://0.example") is not first
     await views.close()
 

@@ -183,7 +183,7 @@ async def test_no_log_shows_the_secret(
     caplog.set_level(logging.INFO)
 
     await subscriptions.subscribe()
-    await subscriptions.keep()
+    await subscriptions.ensure_subscribed()
 
     [secret] = shop.secrets
     assert "Subscribed as" in caplog.text

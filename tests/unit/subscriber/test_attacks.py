@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from subscriber_app.lab.attacks import Attack, Forgery, ImpossibleAttack, Target, make
+from subscriber_app.lab.attacks import Attack, Forgery, ImpossibleAttack, Target, build_attack
 from subscriber_app.lab.forged_credentials import ATTACKERS_SECRET
 from subscriber_app.receiving.tokens import is_signed_by
 from subscriber_app.receiving.verification import IncomingRequest
@@ -31,7 +31,7 @@ LARGER = purchase(9999.99)
 
 
 def forged(attack: Attack, target: Target = TARGET) -> Forgery:
-    made = make(attack, target)
+    made = build_attack(attack, target)
     assert isinstance(made, Forgery)
     return made
 
@@ -59,7 +59,7 @@ def test_a_replay_is_the_recorded_request_without_what_belongs_to_its_connection
     headers = [*connection, *GENUINE.headers(), ("accept", "*/*"), ("accept", "*/*")]
     target = replace(TARGET, request=IncomingRequest(headers, GENUINE.body))
 
-    made = make(Attack.REPLAY, target)
+    made = build_attack(Attack.REPLAY, target)
 
     assert isinstance(made, IncomingRequest)
     assert made.headers == headers[len(connection) :]
@@ -176,13 +176,13 @@ def test_where_there_is_no_amount_none_can_be_changed(attack: Attack, body: byte
     target = replace(TARGET, request=IncomingRequest([], body))
 
     with pytest.raises(ImpossibleAttack):
-        make(attack, target)
+        build_attack(attack, target)
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[" * 100_000])
 def test_what_is_no_json_cannot_be_written_again(body: bytes) -> None:
     with pytest.raises(ImpossibleAttack):
-        make(Attack.RESERIALISED, replace(TARGET, request=IncomingRequest([], body)))
+        build_attack(Attack.RESERIALISED, replace(TARGET, request=IncomingRequest([], body)))
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"a": 1}', b"1"])

@@ -3,8 +3,8 @@
 import pytest
 
 from subscriber_app.checklist import Checklist, VerificationError
-from subscriber_app.receiving.decision import Handled, body_sha256, examine, settle
-from subscriber_app.receiving.defences import NONE_OFF, Defence, judged_body
+from subscriber_app.receiving.decision import ProcessedMessage, body_sha256, evaluate, finalize
+from subscriber_app.receiving.defences import NONE_OFF, Defence, verified_body
 from subscriber_app.receiving.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from tests.integration.subscriber.signer import NOW, OUR_URL, SECRET, Delivery, incoming, purchase
@@ -49,33 +49,33 @@ def test_a_step_whose_defence_is_off_is_skipped_and_says_so(
 
 @pytest.mark.parametrize("timestamp", ["", "soon", "1e9", "-1"])
 def test_without_the_window_a_timestamp_is_still_a_number(timestamp: str) -> None:
-    with pytest.raises(VerificationError) as refusal:
+    with pytest.raises(VerificationError) as rejection:
         verify(
             incoming(Delivery(), webhook_timestamp=timestamp),
             expecting(Defence.TIMESTAMP),
             Checklist(),
         )
 
-    assert refusal.value.reason is Reason.MALFORMED_TIMESTAMP
+    assert rejection.value.reason is Reason.MALFORMED_TIMESTAMP
 
 
 @pytest.mark.parametrize("off", [(), (Defence.SIGNATURE,), (Defence.TOKEN,)])
 def test_one_credential_must_be_there_as_long_as_either_is_checked(off: list[Defence]) -> None:
     bare = incoming(Delivery(), webhook_signature=None, authorization=None)
 
-    assert examine(bare, expecting(*off)).reason is Reason.NO_CREDENTIAL
-    assert examine(bare, expecting(Defence.SIGNATURE, Defence.TOKEN)).verdict is Verdict.ACCEPTED
+    assert evaluate(bare, expecting(*off)).reason is Reason.NO_CREDENTIAL
+    assert evaluate(bare, expecting(Defence.SIGNATURE, Defence.TOKEN)).verdict is Verdict.ACCEPTED
 
 
 def test_without_deduplication_what_was_handled_is_booked_again() -> None:
     request = incoming(Delivery())
-    handled = Handled(body_sha256(request), "rcp_1")
+    processed = ProcessedMessage(body_sha256(request), "rcp_1")
     off = frozenset({Defence.DEDUPLICATION})
 
-    ruling = settle(examine(request, expecting()), request, handled, off)
+    decision = finalize(evaluate(request, expecting()), request, processed, off)
 
-    assert ruling.verdict is Verdict.ACCEPTED
-    *_others, deduplication, booking = ruling.checklist.steps
+    assert decision.verdict is Verdict.ACCEPTED
+    *_others, deduplication, booking = decision.checklist.steps
     assert deduplication.result is Result.SKIPPED
     assert booking.detail == "50.75 booked"
 
@@ -84,15 +84,15 @@ def test_without_the_raw_body_other_bytes_of_the_same_json_pass() -> None:
     genuine = Delivery()
     changed = IncomingRequest(genuine.headers(), genuine.body.replace(b":", b" : ", 3))
 
-    assert examine(changed, expecting()).reason is Reason.SIGNATURE_MISMATCH
-    assert examine(changed, expecting(Defence.RAW_BODY)).verdict is Verdict.ACCEPTED
+    assert evaluate(changed, expecting()).reason is Reason.SIGNATURE_MISMATCH
+    assert evaluate(changed, expecting(Defence.RAW_BODY)).verdict is Verdict.ACCEPTED
 
 
 def test_without_the_raw_body_a_genuine_round_amount_is_refused() -> None:
     genuine = incoming(Delivery(body=purchase(12.0)))
 
-    assert examine(genuine, expecting()).verdict is Verdict.ACCEPTED
-    assert examine(genuine, expecting(Defence.RAW_BODY)).reason is Reason.SIGNATURE_MISMATCH
+    assert evaluate(genuine, expecting()).verdict is Verdict.ACCEPTED
+    assert evaluate(genuine, expecting(Defence.RAW_BODY)).reason is Reason.SIGNATURE_MISMATCH
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_without_the_raw_body_a_genuine_round_amount_is_refused() -> None:
     ],
 )
 def test_json_is_written_anew_as_javascript_does(body: bytes, judged: bytes) -> None:
-    assert judged_body(body, RAW_OFF) == judged
-    assert judged_body(body, NONE_OFF) == body
+    assert verified_body(body, RAW_OFF) == judged
+    assert verified_body(body, NONE_OFF) == body
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5_000])
 def test_what_is_no_json_stays_as_it_is(body: bytes) -> None:
-    assert judged_body(body, RAW_OFF) == body
+    assert verified_body(body, RAW_OFF) == body

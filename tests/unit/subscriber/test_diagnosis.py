@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from subscriber_app.checklist import Checklist, VerificationError
 from subscriber_app.explaining.diagnosis import Diagnosis, diagnose
 from subscriber_app.lab.rewriting import guesses
-from subscriber_app.receiving.keyring import KnownSecret, good_at
+from subscriber_app.receiving.keyring import KnownSecret, live_at
 from subscriber_app.receiving.verification import Expectation, IncomingRequest, verify
 from subscriber_app.vocabulary import Reason
 from tests.integration.subscriber.signer import (
@@ -38,8 +38,8 @@ EXPIRED = KnownSecret(OTHER_SECRET, RECEIVED_AT - 3 * A_DAY, RECEIVED_AT - A_DAY
 LATER = KnownSecret(OTHER_SECRET, RECEIVED_AT + A_DAY)
 
 
-def refusal(request: IncomingRequest, keyring: Sequence[KnownSecret]) -> Reason:
-    secrets = [known.secret for known in good_at(keyring, RECEIVED_AT)]
+def rejection(request: IncomingRequest, keyring: Sequence[KnownSecret]) -> Reason:
+    secrets = [known.secret for known in live_at(keyring, RECEIVED_AT)]
     with pytest.raises(VerificationError) as refused:
         verify(request, Expectation(secrets, OUR_URL, NOW, issuer=SHOP_URL), Checklist())
     return refused.value.reason
@@ -51,7 +51,7 @@ def diagnosed(
     """What is said of a request that the verification refuses."""
     return diagnose(
         request,
-        refusal(request, keyring),
+        rejection(request, keyring),
         received_at=RECEIVED_AT,
         audience=OUR_URL,
         keyring=keyring,

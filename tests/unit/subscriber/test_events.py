@@ -12,7 +12,7 @@ from subscriber_app.vocabulary import EventType, Reason
 from tests.integration.subscriber.signer import purchase
 
 
-def refusal_of(body: bytes) -> str:
+def rejection_of(body: bytes) -> str:
     with pytest.raises(VerificationError) as caught:
         parse_event(body)
     assert caught.value.reason is Reason.MALFORMED_EVENT
@@ -73,7 +73,7 @@ def test_a_number_counts_however_it_is_written(written: str, cents: int) -> None
     ids=lambda written: written[:24],
 )
 def test_what_is_no_amount_is_refused(written: str) -> None:
-    refusal_of(purchase().replace(b"50.75", written.encode()))
+    rejection_of(purchase().replace(b"50.75", written.encode()))
 
 
 @pytest.mark.parametrize("type_", ["purchase.shipped", "webhook.ping"])
@@ -134,7 +134,7 @@ def test_members_that_a_shop_may_add_later_are_allowed() -> None:
     ids=lambda part: ascii(part)[:32],
 )
 def test_another_shape_is_refused_and_the_refusal_says_where(body: bytes, says: str) -> None:
-    assert says in refusal_of(body)
+    assert says in rejection_of(body)
 
 
 json_values = st.recursive(
@@ -146,7 +146,7 @@ json_values = st.recursive(
 
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_raise_anything_but_a_refusal(body: bytes) -> None:
-    refusal_of(body)
+    rejection_of(body)
 
 
 @given(
@@ -159,4 +159,4 @@ def test_no_event_of_a_known_type_raises_anything_but_a_refusal(
 ) -> None:
     document = {"event": {**members, "type": type_}, "date": date}
 
-    refusal_of(json.dumps(document).encode())
+    rejection_of(json.dumps(document).encode())

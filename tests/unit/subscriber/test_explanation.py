@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.explaining.explanation import MAX_SHOWN_LENGTH, Explanation, Judgement, explain
+from subscriber_app.explaining.explanation import (
+    MAX_SHOWN_LENGTH,
+    CheckedValue,
+    Explanation,
+    explain,
+)
 from subscriber_app.receiving.keyring import KnownSecret
 from subscriber_app.receiving.verification import IncomingRequest
 from tests.integration.subscriber.signer import (
@@ -54,21 +59,21 @@ def explained(
 
 
 def wrong(judgements: Any) -> list[str]:
-    return [each.name for each in judgements if each.is_right is False]
+    return [each.name for each in judgements if each.is_valid is False]
 
 
-def claim(found: Explanation, name: str) -> Judgement:
+def claim(found: Explanation, name: str) -> CheckedValue:
     assert found.token
     [judgement] = [each for each in found.token.claims if each.name == name]
     return judgement
 
 
-def test_of_a_genuine_request_everything_is_right() -> None:
+def test_of_a_genuine_request_everything_is_valid() -> None:
     found = explained(incoming(Delivery()))
 
     assert found.signature
     assert found.token
-    assert found.signature.fits
+    assert found.signature.is_valid
     assert wrong([*found.timestamp, *found.token.claims]) == []
 
 
@@ -84,11 +89,11 @@ def test_each_signature_is_tried_against_each_secret() -> None:
     found = explained(incoming(Delivery(), webhook_signature=both))
 
     assert found.signature
-    assert [(each.standing, list(each.matches)) for each in found.signature.tried] == [
+    assert [(each.status, list(each.matches)) for each in found.signature.tried] == [
         ("good", [False, True]),
         ("had expired", [True, False]),
     ]
-    assert found.signature.fits
+    assert found.signature.is_valid
 
 
 def test_an_expired_secret_matches_but_does_not_fit() -> None:
@@ -96,16 +101,16 @@ def test_an_expired_secret_matches_but_does_not_fit() -> None:
 
     assert found.signature
     assert found.signature.tried[1].matches == [True]
-    assert not found.signature.fits
-    assert claim(found, "signature").is_right is False
-    assert EXPIRED.fingerprint in claim(found, "signature").came
+    assert not found.signature.is_valid
+    assert claim(found, "signature").is_valid is False
+    assert EXPIRED.fingerprint in claim(found, "signature").actual
 
 
 def test_the_age_is_judged_as_of_the_moment_when_it_came() -> None:
     found = explained(incoming(Delivery(timestamp=NOW - 301)))
 
     assert wrong(found.timestamp) == ["Age"]
-    assert found.timestamp[0].came == "301.0 s ago"
+    assert found.timestamp[0].actual == "301.0 s ago"
 
 
 def test_every_wrong_claim_is_pointed_out_with_what_came() -> None:
@@ -114,17 +119,17 @@ def test_every_wrong_claim_is_pointed_out_with_what_came() -> None:
 
     assert found.token
     assert wrong(found.token.claims) == ["aud", "jti", "iat", "exp"]
-    assert (claim(found, "aud").expected, claim(found, "aud").came) == (OUR_URL, "http://x")
-    assert claim(found, "iss").came == SHOP_URL
-    assert claim(found, "iss").is_right is None
+    assert (claim(found, "aud").expected, claim(found, "aud").actual) == (OUR_URL, "http://x")
+    assert claim(found, "iss").actual == SHOP_URL
+    assert claim(found, "iss").is_valid is None
 
 
 def test_the_issuer_is_judged_as_soon_as_the_shop_has_named_it() -> None:
     right = explained(incoming(Delivery()), issuer=SHOP_URL)
     foreign = explained(incoming(Delivery()), issuer="http://other.example")
 
-    assert claim(right, "iss").is_right is True
-    assert claim(foreign, "iss").is_right is False
+    assert claim(right, "iss").is_valid is True
+    assert claim(foreign, "iss").is_valid is False
     assert claim(foreign, "iss").expected == "http://other.example"
 
 
@@ -134,7 +139,7 @@ def test_what_makes_a_token_invalid_is_pointed_out_only_where_it_is_there() -> N
 
     assert found.token
     assert wrong(found.token.claims) == ["b64", "nbf"]
-    assert (claim(found, "kid").came, claim(found, "kid").is_right) == ("sec_1", None)
+    assert (claim(found, "kid").actual, claim(found, "kid").is_valid) == ("sec_1", None)
     usual = explained(incoming(Delivery())).token
     assert usual
     assert not {"b64", "crit", "nbf"} & {each.name for each in usual.claims}
@@ -154,7 +159,7 @@ def test_a_token_of_two_parts_is_not_taken_apart() -> None:
 def test_half_a_character_in_a_claim_breaks_no_page() -> None:
     found = explained(incoming(Delivery(claims={"aud": "\ud800"})))
 
-    assert claim(found, "aud").came.encode()
+    assert claim(found, "aud").actual.encode()
 
 
 @pytest.mark.parametrize("depth", [13, 400, 900, 1200])
@@ -175,7 +180,7 @@ def test_a_claim_of_any_kind_is_cut_to_what_is_shown(claim_name: str) -> None:
     for strange in (list(range(250)), "x" * 2000, 10**2000, {"a": [1]}, -1e308, True):
         found = explained(incoming(Delivery(claims={claim_name: strange})))
 
-        assert len(claim(found, claim_name).came) <= MAX_SHOWN_LENGTH + 1
+        assert len(claim(found, claim_name).actual) <= MAX_SHOWN_LENGTH + 1
 
 
 def test_long_headers_are_cut_to_what_is_shown() -> None:
@@ -194,7 +199,7 @@ def test_of_many_secrets_those_that_counted_and_the_newest_are_tried() -> None:
     found = explained(incoming(Delivery()), [*others, OURS])
 
     assert found.signature
-    assert found.signature.fits
+    assert found.signature.is_valid
     assert len(found.signature.tried) == 20
     assert found.signature.untried == 131
 

@@ -1,4 +1,4 @@
-"""Which mishap meets which request, and what cannot be set."""
+"""Which action meets which request, and what cannot be set."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from subscriber_app.faults import (
     FaultMode,
     make_fault,
 )
-from subscriber_app.faults.actions import read_word
+from subscriber_app.faults.actions import parse_script_word
 
 SCRIPT = "503 503 timeout 429:5 drop 200 slow:3 accept_then_500"
 
@@ -23,7 +23,7 @@ def words_met(fault: Fault, requests: int) -> list[str | None]:
     """What the next requests meet, in order; None: nothing."""
     met = []
     for _ in range(requests):
-        met.append(fault.mishap.word if fault.mishap else None)
+        met.append(fault.action.script_word if fault.action else None)
         fault = fault.after_one_request()
     return met
 
@@ -108,11 +108,11 @@ def script_or_complaint(text: str) -> str:
 @given(st.text(alphabet="0123456789:slowdrptimeu_", max_size=12))
 def test_a_word_that_is_read_is_written_the_same(word: str) -> None:
     try:
-        mishap = read_word(word)
+        action = parse_script_word(word)
     except BadFault:
         return
-    if mishap and ":0" not in word:  # 429:05 is 429:5
-        assert mishap.word == word
+    if action and ":0" not in word:  # 429:05 is 429:5
+        assert action.script_word == word
 
 
 def test_the_same_seed_gives_the_same_sequence_and_another_seed_another() -> None:
@@ -184,8 +184,8 @@ def test_what_makes_no_sense_cannot_be_set(mode: FaultMode, given: dict[str, Any
 
 
 def test_only_a_good_answer_becomes_a_500_after_booking() -> None:
-    mishap = FaultAction(FaultActionKind.ACCEPT_THEN_500)
+    action = FaultAction(FaultActionKind.ACCEPT_THEN_500)
 
-    assert mishap.refusal is None
-    assert mishap.answered_status(200) == 500
-    assert mishap.answered_status(401) == 401
+    assert action.rejection is None
+    assert action.response_status(200) == 500
+    assert action.response_status(401) == 401

@@ -31,7 +31,7 @@ def name_of(vector: dict[str, Any]) -> str:
     return str(vector["name"])
 
 
-def refusal_of(request: IncomingRequest, expected: Expectation = EXPECTED) -> VerificationError:
+def rejection_of(request: IncomingRequest, expected: Expectation = EXPECTED) -> VerificationError:
     with pytest.raises(VerificationError) as caught:
         verify(request, expected, Checklist())
     return caught.value
@@ -50,7 +50,7 @@ def test_signatures_of_the_known_answers_are_right(vector: dict[str, Any]) -> No
 
     verify(request, expected, Checklist())
 
-    changed = refusal_of(replace(request, body=request.body + b" "), expected)
+    changed = rejection_of(replace(request, body=request.body + b" "), expected)
     assert changed.reason is Reason.SIGNATURE_MISMATCH
 
 
@@ -70,7 +70,7 @@ def test_tokens_of_the_known_answers_are_right(vector: dict[str, Any]) -> None:
 
     verify(request, expected, Checklist())
 
-    changed = refusal_of(replace(request, body=request.body + b" "), expected)
+    changed = rejection_of(replace(request, body=request.body + b" "), expected)
     assert changed.reason is Reason.TOKEN_PAYLOAD_HASH
 
 
@@ -93,14 +93,14 @@ def test_a_timestamp_within_five_minutes_is_fresh(age: int) -> None:
 def test_a_timestamp_beyond_five_minutes_is_refused(age: float, reason: Reason) -> None:
     at_that_age = replace(EXPECTED, now=NOW + age)
 
-    assert refusal_of(incoming(Delivery()), at_that_age).reason is reason
+    assert rejection_of(incoming(Delivery()), at_that_age).reason is reason
 
 
 def test_a_timestamp_in_milliseconds_is_recognised_as_such() -> None:
-    refusal = refusal_of(incoming(Delivery(timestamp=NOW * 1000)))
+    rejection = rejection_of(incoming(Delivery(timestamp=NOW * 1000)))
 
-    assert refusal.reason is Reason.TIMESTAMP_TOO_NEW
-    assert "milliseconds?" in refusal.detail
+    assert rejection.reason is Reason.TIMESTAMP_TOO_NEW
+    assert "milliseconds?" in rejection.detail
 
 
 @pytest.mark.parametrize("secrets", [[OTHER_SECRET, SECRET], [SECRET, OTHER_SECRET]])
@@ -116,7 +116,7 @@ def test_before_subscribing_nothing_can_be_genuine() -> None:
     without_signature = incoming(Delivery(), webhook_signature=None)
 
     for request in (with_both, without_token, without_signature):
-        assert refusal_of(request, nobody).reason is Reason.NOT_SUBSCRIBED
+        assert rejection_of(request, nobody).reason is Reason.NOT_SUBSCRIBED
 
 
 def test_one_credential_is_enough_and_the_missing_one_is_noted_as_skipped() -> None:
@@ -139,9 +139,9 @@ def test_json_is_json_in_any_case_and_with_parameters(given: str) -> None:
 def test_a_content_encoding_that_is_there_twice_is_refused_even_if_nothing_is_encoded() -> None:
     headers = [*Delivery().headers(), *[("content-encoding", "identity")] * 2]
 
-    refusal = refusal_of(IncomingRequest(headers, Delivery().body))
+    rejection = rejection_of(IncomingRequest(headers, Delivery().body))
 
-    assert refusal.reason is Reason.DUPLICATE_HEADER
+    assert rejection.reason is Reason.DUPLICATE_HEADER
 
 
 def test_an_issuer_counts_as_soon_as_the_shop_has_named_it() -> None:
@@ -149,24 +149,24 @@ def test_an_issuer_counts_as_soon_as_the_shop_has_named_it() -> None:
 
     verify(foreign, EXPECTED, Checklist())
 
-    refusal = refusal_of(foreign, replace(EXPECTED, issuer=SHOP_URL))
-    assert refusal.reason is Reason.TOKEN_ISSUER
+    rejection = rejection_of(foreign, replace(EXPECTED, issuer=SHOP_URL))
+    assert rejection.reason is Reason.TOKEN_ISSUER
     verify(incoming(Delivery()), replace(EXPECTED, issuer=SHOP_URL), Checklist())
 
 
 @pytest.mark.parametrize("message_id", ["", "msg.1", "msg 1", "é", "x" * 129, "../../etc/passwd"])
 def test_an_id_of_another_form_is_refused_however_well_it_is_signed(message_id: str) -> None:
-    refusal = refusal_of(incoming(Delivery(message_id=message_id)))
+    rejection = rejection_of(incoming(Delivery(message_id=message_id)))
 
-    assert refusal.reason is Reason.MALFORMED_ID
+    assert rejection.reason is Reason.MALFORMED_ID
 
 
 def test_what_a_stranger_sent_is_quoted_short_and_without_anything_invisible() -> None:
-    refusal = refusal_of(incoming(Delivery(), content_type="text/\u202e\x00" + "x" * 1000))
+    rejection = rejection_of(incoming(Delivery(), content_type="text/\u202e\x00" + "x" * 1000))
 
-    assert "\\u202e\\x00" in refusal.detail
-    assert refusal.detail.isprintable()
-    assert len(refusal.detail) < 150
+    assert "\\u202e\\x00" in rejection.detail
+    assert rejection.detail.isprintable()
+    assert len(rejection.detail) < 150
 
 
 def test_a_broken_secret_is_reported_without_quoting_it() -> None:

@@ -1,4 +1,4 @@
-"""The first tables: receipts and what was booked for them, the subscription, the laboratory."""
+"""The first tables: receipts and purchases, the subscription, faults and attacks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,14 +11,14 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Each table with its indexes, those that others point at first; then what counts them."""
+    """Create tables and indexes, referenced tables first; then the counters and their triggers."""
     _create_receipts()
     _create_purchases()
     _create_subscription()
-    _create_laboratory()
+    _create_lab()
     for trigger in TRIGGERS:
         op.execute(trigger)
-    for statement in COUNT_FROM_NOTHING:
+    for statement in INITIAL_COUNTERS:
         op.execute(statement)
 
 
@@ -121,7 +121,7 @@ def _create_subscription() -> None:
     )
 
 
-def _create_laboratory() -> None:
+def _create_lab() -> None:
     op.create_table(
         "fault",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -145,8 +145,8 @@ def _create_laboratory() -> None:
     )
 
 
-# Each of these is only ever changed; a reason's total is made when it is first needed.
-COUNT_FROM_NOTHING = (
+# These rows are only updated. A trigger adds the counter of a reason when it first occurs.
+INITIAL_COUNTERS = (
     """
     INSERT INTO tally (name, amount) VALUES
         ('accepted', 0), ('duplicate', 0), ('ignored', 0), ('rejected', 0),
@@ -154,7 +154,7 @@ COUNT_FROM_NOTHING = (
     """,
 )
 
-# A comparison is 1 or 0 in SQLite: only sales count as purchases, refunds change the revenue alone.
+# A comparison is 1 or 0 in SQLite: refunds change the revenue, but do not count as purchases.
 TRIGGERS = (
     """
     CREATE TRIGGER tally_receipt_added AFTER INSERT ON receipt BEGIN

@@ -1,4 +1,4 @@
-"""The time from which money is compared with the shop's, and the sum of what is booked since."""
+"""The start time for counting money, and the counter of the money booked since."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Begin to count now, if there is a subscription."""
+    """Start counting now, if there is a subscription."""
     table = op.create_table(
         "counting",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -24,7 +24,7 @@ def upgrade() -> None:
     for trigger in TRIGGERS:
         op.execute(trigger)
     if op.get_bind().execute(sa.text("SELECT 1 FROM subscription")).first():
-        # Not since the subscription: whether everything was forgotten after it is not known.
+        # Not since the subscription: receipts may have been deleted after it.
         op.bulk_insert(table, [{"id": 1, "since": _next_second()}])
 
 
@@ -32,7 +32,7 @@ def _next_second() -> datetime:
     return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
 
 
-# Where there is no row in "counting", the comparison with NULL is not true, and nothing counts.
+# Without a row in "counting", the comparison with NULL is not true, and nothing is counted.
 TRIGGERS = (
     """
     CREATE TRIGGER tally_counted_added AFTER INSERT ON purchase BEGIN

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from subscriber_app.explaining.trace import Kind, ReceivedRequest, Story, stamp_of, tell
+from subscriber_app.explaining.trace import Kind, ReceivedRequest, Trace, build_trace, request_key
 from subscriber_app.shop_api.delivery_log import (
     ShopAttempt,
     ShopDelivery,
@@ -8,8 +8,8 @@ from subscriber_app.shop_api.delivery_log import (
     ShopResponse,
 )
 from subscriber_app.vocabulary import Result, Verdict
-from subscriber_app.web.story.drawing import NARROW, TOP, WIDE, draw
-from subscriber_app.web.story.words import lines_of
+from subscriber_app.web.trace.drawing import NARROW, TOP_MARGIN, WIDE, draw
+from subscriber_app.web.trace.labels import trace_lines
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def received(
 ) -> ReceivedRequest:
     return ReceivedRequest(
         receipt_id=receipt_id,
-        stamp=stamp_of(str(copy_of), f"v1,{copy_of}"),
+        key=request_key(str(copy_of), f"v1,{copy_of}"),
         received_at=after(came),
         verified_at=after(came + 1),
         booked_at=after(came + 2) if booked else None,
@@ -69,23 +69,25 @@ def received(
     )
 
 
-def kinds(story: Story) -> list[str]:
-    return [happening.kind.value for happening in story.happenings]
+def kinds(trace: Trace) -> list[str]:
+    return [event.kind.value for event in trace.events]
 
 
-def pairs(story: Story) -> dict[str, int | None]:
+def pairs(trace: Trace) -> dict[str, int | None]:
     """The attempt's number for each receipt."""
     return {
-        happening.request.receipt_id: happening.attempt.number if happening.attempt else None
-        for happening in story.happenings
-        if happening.kind is Kind.RECEIVED and happening.request
+        event.request.receipt_id: event.attempt.number if event.attempt else None
+        for event in trace.events
+        if event.kind is Kind.RECEIVED and event.request
     }
 
 
 def test_a_delivery_that_arrives_at_once_is_told_from_the_order_to_the_answer() -> None:
-    told = tell(delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=after(99))
+    trace = build_trace(
+        delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=after(99)
+    )
 
-    assert kinds(told) == [
+    assert kinds(trace) == [
         "ordered",
         "stored",
         "enqueued",
@@ -95,114 +97,122 @@ def test_a_delivery_that_arrives_at_once_is_told_from_the_order_to_the_answer() 
         "booked",
         "answered",
     ]
-    assert told.began_at == START
-    assert not told.clocks_differ
+    assert trace.started_at == START
+    assert not trace.clocks_differ
 
 
 def test_an_answer_names_the_receipt_it_belongs_to() -> None:
     first, second = attempt(1, 5, receipt="rcp_b"), attempt(2, 100, receipt="rcp_a")
 
-    told = tell(delivery(first, second), [received("rcp_a", 105), received("rcp_b", 8)], now=START)
+    trace = build_trace(
+        delivery(first, second), [received("rcp_a", 105), received("rcp_b", 8)], now=START
+    )
 
-    assert pairs(told) == {"rcp_b": 1, "rcp_a": 2}
+    assert pairs(trace) == {"rcp_b": 1, "rcp_a": 2}
 
 
 def test_without_an_answer_timestamp_and_signature_tell_which_attempt_a_request_was() -> None:
     lost, arrived = attempt(1, 5, status=None), attempt(2, 100, receipt="rcp_2")
 
-    told = tell(
+    trace = build_trace(
         delivery(lost, arrived),
         [received("rcp_2", 105, copy_of=2), received("rcp_1", 8, copy_of=1)],
         now=START,
     )
 
-    assert pairs(told) == {"rcp_1": 1, "rcp_2": 2}
+    assert pairs(trace) == {"rcp_1": 1, "rcp_2": 2}
 
 
 def test_a_replay_is_not_taken_for_an_attempt() -> None:
-    told = tell(
+    trace = build_trace(
         delivery(attempt(1, 5, receipt="rcp_1")),
         [received("rcp_1", 8, copy_of=1), received("rcp_replay", 500, copy_of=1, booked=False)],
         now=START,
     )
 
-    assert pairs(told) == {"rcp_1": 1, "rcp_replay": None}
-    [replay] = [each for each in told.happenings if each.kind is Kind.RECEIVED and not each.attempt]
-    assert told.is_foreign(replay)
+    assert pairs(trace) == {"rcp_1": 1, "rcp_replay": None}
+    [replay] = [each for each in trace.events if each.kind is Kind.RECEIVED and not each.attempt]
+    assert trace.is_foreign(replay)
 
 
 def test_what_an_open_attempt_has_brought_is_not_called_foreign() -> None:
-    told = tell(
+    trace = build_trace(
         delivery(attempt(1, 5, status=None, took=20), state="sending"),
         [received("rcp_1", 8, copy_of=1), received("rcp_2", 2000, copy_of=2, booked=False)],
         now=after(3000),
     )
 
-    assert not any(told.is_foreign(each) for each in told.happenings)
-    assert kinds(told)[-1] == "under_way"
+    assert not any(trace.is_foreign(each) for each in trace.events)
+    assert kinds(trace)[-1] == "in_progress"
 
 
 def test_clocks_that_differ_are_found_out_and_set_right() -> None:
     behind = received("rcp_1", 8 - 700)
 
-    told = tell(delivery(attempt(1, 5, receipt="rcp_1")), [behind], now=START)
+    trace = build_trace(delivery(attempt(1, 5, receipt="rcp_1")), [behind], now=START)
 
-    assert told.clocks_differ
-    assert told.clock_gap == timedelta(milliseconds=697)
-    assert kinds(told).index("sent") < kinds(told).index("received") < kinds(told).index("answered")
+    assert trace.clocks_differ
+    assert trace.clock_offset == timedelta(milliseconds=697)
+    assert (
+        kinds(trace).index("sent") < kinds(trace).index("received") < kinds(trace).index("answered")
+    )
 
 
 def test_a_clock_that_is_ahead_is_moved_back() -> None:
-    told = tell(
+    trace = build_trace(
         delivery(attempt(1, 5, took=10, receipt="rcp_1")), [received("rcp_1", 4000)], now=START
     )
 
-    assert told.clock_gap == timedelta(milliseconds=15 - 4000)
+    assert trace.clock_offset == timedelta(milliseconds=15 - 4000)
 
 
 def test_rounding_does_not_put_an_answer_before_what_it_answers() -> None:
-    told = tell(delivery(attempt(1, 5, took=4, receipt="rcp_1")), [received("rcp_1", 8)], now=START)
+    trace = build_trace(
+        delivery(attempt(1, 5, took=4, receipt="rcp_1")), [received("rcp_1", 8)], now=START
+    )
 
-    assert kinds(told)[-2:] == ["booked", "answered"]
-    assert not told.clocks_differ
+    assert kinds(trace)[-2:] == ["booked", "answered"]
+    assert not trace.clocks_differ
 
 
 def test_the_next_try_comes_last_even_when_it_is_overdue() -> None:
-    told = tell(
+    trace = build_trace(
         delivery(attempt(1, 5, status=500), state="pending"),
         [received("rcp_late", 999_999, booked=False)],
         now=START,
     )
 
-    assert kinds(told)[-1] == "next_try"
+    assert kinds(trace)[-1] == "next_attempt"
 
 
 def test_a_delivery_that_failed_ends_with_giving_up() -> None:
-    told = tell(delivery(attempt(1, 45, status=500, took=20), state="failed"), [], now=START)
+    trace = build_trace(
+        delivery(attempt(1, 45, status=500, took=20), state="failed"), [], now=START
+    )
 
-    assert kinds(told)[-2:] == ["answered", "given_up"]
+    assert kinds(trace)[-2:] == ["answered", "given_up"]
 
 
 def test_without_the_shop_our_half_is_told_alone() -> None:
-    told = tell(None, [received("rcp_1", 8)], now=START)
+    trace = build_trace(None, [received("rcp_1", 8)], now=START)
 
-    assert kinds(told) == ["received", "verified", "booked"]
-    assert told.began_at == after(8)
-    assert not any(told.is_foreign(each) for each in told.happenings)
+    assert kinds(trace) == ["received", "verified", "booked"]
+    assert trace.started_at == after(8)
+    assert not any(trace.is_foreign(each) for each in trace.events)
 
 
 def test_a_picture_runs_downwards_and_joins_what_belongs_together() -> None:
-    told = tell(
+    trace = build_trace(
         delivery(attempt(1, 5, status=None), attempt(2, 4000, receipt="rcp_2")),
         [received("rcp_2", 4003, copy_of=2)],
         now=START,
     )
-    lines = lines_of(told, shop_url="http://127.0.0.1:8000")
+    lines = trace_lines(trace, shop_url="http://127.0.0.1:8000")
 
     for layout in (WIDE, NARROW):
         picture = draw(lines, layout)
         heights = [row.y for row in picture.rows]
-        assert heights[0] == TOP
+        assert heights[0] == TOP_MARGIN
         assert heights == sorted(heights)
         assert picture.height > heights[-1]
         lost, out, back = picture.arrows
@@ -213,9 +223,9 @@ def test_a_picture_runs_downwards_and_joins_what_belongs_together() -> None:
 
 
 def test_lines_lead_to_the_pages_that_tell_more() -> None:
-    told = tell(delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=START)
+    trace = build_trace(delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=START)
 
-    lines = {line.happening.kind: line for line in lines_of(told, shop_url="http://127.0.0.1:8000")}
+    lines = {line.event.kind: line for line in trace_lines(trace, shop_url="http://127.0.0.1:8000")}
 
     assert lines[Kind.SENT].address == "http://127.0.0.1:8000/deliveries/dlv_1"
     assert lines[Kind.VERIFIED].address == "/receipts/rcp_1"

@@ -2,10 +2,10 @@ import pytest
 
 from subscriber_app.faults import Fault, FaultActionKind, FaultMode, make_fault
 from subscriber_app.vocabulary import Reason, StepName
-from subscriber_app.web.words import (
+from subscriber_app.web.labels import (
+    FAULT_ACTION_LABELS,
     FAULT_CHIPS,
     FAULT_SENTENCES,
-    MISHAP_WORDS,
     REASON_MEANINGS,
     STEP_LABELS,
     fault_chip,
@@ -32,7 +32,7 @@ def test_every_reason_is_refused_with_a_status_of_the_senders_fault() -> None:
 
 def test_every_mode_of_failing_has_words() -> None:
     assert set(FAULT_SENTENCES) == set(FAULT_CHIPS) == set(FaultMode)
-    assert set(MISHAP_WORDS) == set(FaultActionKind)
+    assert set(FAULT_ACTION_LABELS) == set(FaultActionKind)
 
 
 @pytest.mark.parametrize(

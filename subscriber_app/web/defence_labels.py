@@ -1,4 +1,4 @@
-"""What each defence is for, in words for people. Called by the pages."""
+"""The name and the explanation of each defence."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from subscriber_app.receiving.defences import Defence
 
 
 @dataclass(frozen=True, slots=True)
-class DefenceWords:
-    """``protects`` and ``without``: one or two sentences. ``attacks``: those that then succeed."""
+class DefenceLabel:
+    """``protects``, ``without``: one or two sentences. ``attacks``: those that it stops."""
 
     name: str
     protects: str
@@ -17,14 +17,14 @@ class DefenceWords:
 
 
 DEFENCES = {
-    Defence.TIMESTAMP: DefenceWords(
+    Defence.TIMESTAMP: DefenceLabel(
         "Timestamp window",
         "A request counts for five minutes. Whoever records one cannot keep it for later.",
         "A recording stays good for ever. Only the memory of handled messages still stops it, "
         "and it must never forget: without de-duplication as well, the money is booked again.",
         (Attack.LATE_REPLAY,),
     ),
-    Defence.SIGNATURE: DefenceWords(
+    Defence.SIGNATURE: DefenceLabel(
         "Signature check",
         "Only who has the secret can make the signature, and only for these very bytes.",
         "The header must be there, but anything may stand in it: whoever finds the address can "
@@ -32,7 +32,7 @@ DEFENCES = {
         "not help, since a request may come with a signature alone.",
         (Attack.WRONG_SECRET, Attack.AMOUNT),
     ),
-    Defence.TOKEN: DefenceWords(
+    Defence.TOKEN: DefenceLabel(
         "Token check",
         "A token is good for one body, one message, one endpoint and five minutes, and it may not "
         "choose how it is checked.",
@@ -41,7 +41,7 @@ DEFENCES = {
         "may come with a token alone.",
         (Attack.TOKEN_ALG_NONE, Attack.TOKEN_OF_ANOTHER_BODY, Attack.TOKEN_LIFETIME),
     ),
-    Defence.RAW_BODY: DefenceWords(
+    Defence.RAW_BODY: DefenceLabel(
         "Raw body",
         "What is verified are the bytes that came, before anything has parsed them.",
         "The JSON is parsed and written again first, as many web frameworks do it. Bytes that were "
@@ -49,7 +49,7 @@ DEFENCES = {
         "writing differ: the shop writes 12.0, this one 12, so every round amount bounces.",
         (Attack.RESERIALISED,),
     ),
-    Defence.DEDUPLICATION: DefenceWords(
+    Defence.DEDUPLICATION: DefenceLabel(
         "De-duplication",
         "A message is booked once, however often it comes. Senders retry: that it comes twice is "
         "normal, and not only an attack.",

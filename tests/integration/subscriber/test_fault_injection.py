@@ -151,7 +151,7 @@ async def post(subscriber: Client, *, timeout: float) -> httpx.Response:  # noqa
 async def something_is_held() -> bool:
     """Whether a connection waits for its sender to give up."""
     names = [getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks()]
-    return "_until_gone" in names
+    return "_until_disconnected" in names
 
 
 async def nothing_is_held() -> bool:

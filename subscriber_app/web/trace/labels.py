@@ -1,34 +1,34 @@
-"""A story's happenings, for people. Called by ``pages``; ``drawing`` gives each line its place."""
+"""The lines that a page shows for the events of a trace."""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from subscriber_app.explaining.trace import Kind, Story, TraceEvent
+from subscriber_app.explaining.trace import Kind, Trace, TraceEvent
 from subscriber_app.vocabulary import EventType, Reason, Result
 from subscriber_app.web.state_labels import state_label
 
-# What became of the order; the shop's lane begins with it.
-BEGINNINGS: dict[str, str] = {
+# What happened to the order: the first line of the shop's lane.
+ORDER_TITLES: dict[str, str] = {
     EventType.PURCHASE_CREATED: "Order placed",
     EventType.PURCHASE_SHIPPED: "Order shipped",
     EventType.PURCHASE_REFUNDED: "Order refunded",
     EventType.WEBHOOK_PING: "Ping asked for",
 }
 
-Words = tuple[str, str, str]  # title, detail, tone
+LabelParts = tuple[str, str, str]  # title, detail, tone
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One happening in words. ``elapsed``: since the story began, as ``+12 ms``.
+    """One event, as text. ``elapsed``: time since the first event, such as ``+12 ms``.
 
-    ``results``: of the verification's steps, for a row of marks. ``address``: of the page that
-    tells more, or "".
+    ``address``: URL of the page with details, or "". ``results``: one for each verification step,
+    shown as a row of marks.
     """
 
-    happening: TraceEvent
+    event: TraceEvent
     elapsed: str
     title: str
     detail: str
@@ -38,48 +38,48 @@ class Line:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it is still to come, and counted down to."""
-        return self.happening.kind is Kind.NEXT_TRY
+        """Return whether the event is still to come; the page shows a countdown to it."""
+        return self.event.kind is Kind.NEXT_ATTEMPT
 
 
-def lines_of(story: Story, *, shop_url: str) -> list[Line]:
-    """One line for each happening, in their order."""
-    return [_line(story, happening, shop_url) for happening in story.happenings]
+def trace_lines(trace: Trace, *, shop_url: str) -> list[Line]:
+    """Return one line for each event, in the same order."""
+    return [_line(trace, event, shop_url) for event in trace.events]
 
 
-def elapsed_words(elapsed: timedelta) -> str:
-    """For example ``+2,031 ms``: the shop tells no more than milliseconds."""
+def elapsed_label(elapsed: timedelta) -> str:
+    """Return for example ``+2,031 ms``; the shop's times have no finer resolution."""
     return f"{round(elapsed / timedelta(milliseconds=1)):+,} ms"
 
 
-def _line(story: Story, happening: TraceEvent, shop_url: str) -> Line:
-    words = _WORDS[happening.kind]
-    title, detail, tone = words(story, happening) if callable(words) else words
-    request, delivery = happening.request, story.delivery
-    if happening.kind.lane == "subscriber" and request:
+def _line(trace: Trace, event: TraceEvent, shop_url: str) -> Line:
+    parts = _LABELS[event.kind]
+    title, detail, tone = parts(trace, event) if callable(parts) else parts
+    request, delivery = event.request, trace.delivery
+    if event.kind.lane == "subscriber" and request:
         address = f"/receipts/{request.receipt_id}"
     else:
         address = f"{shop_url}/deliveries/{delivery.id}" if delivery else ""
     return Line(
-        happening,
-        elapsed_words(happening.at - story.began_at),
+        event,
+        elapsed_label(event.at - trace.started_at),
         title,
         detail,
         tone,
         address,
-        tuple(request.results) if request and happening.kind is Kind.VERIFIED else (),
+        tuple(request.results) if request and event.kind is Kind.VERIFIED else (),
     )
 
 
-def _ordered(story: Story, _happening: TraceEvent) -> Words:
-    event_type = story.delivery.event_type if story.delivery else ""
-    order_id = story.delivery.order_id if story.delivery else None
-    title = BEGINNINGS.get(event_type, "Event")
+def _ordered(trace: Trace, _event: TraceEvent) -> LabelParts:
+    event_type = trace.delivery.event_type if trace.delivery else ""
+    order_id = trace.delivery.order_id if trace.delivery else None
+    title = ORDER_TITLES.get(event_type, "Event")
     return (title, f"order …{order_id[-8:]}" if order_id else event_type, "muted")
 
 
-def _sent(_story: Story, happening: TraceEvent) -> Words:
-    attempt = happening.attempt
+def _sent(_trace: Trace, event: TraceEvent) -> LabelParts:
+    attempt = event.attempt
     if attempt is None:
         raise AssertionError("what was sent is an attempt")
     if attempt.trigger == "manual":
@@ -91,14 +91,14 @@ def _sent(_story: Story, happening: TraceEvent) -> Words:
     return (f"Attempt {attempt.number} sent", detail, "busy")
 
 
-def _received(story: Story, happening: TraceEvent) -> Words:
-    if story.is_foreign(happening):
+def _received(trace: Trace, event: TraceEvent) -> LabelParts:
+    if trace.is_foreign(event):
         return ("Request received", "not sent by the shop", "bad")
     return ("Request received", "", "muted")
 
 
-def _verified(_story: Story, happening: TraceEvent) -> Words:
-    request = happening.request
+def _verified(_trace: Trace, event: TraceEvent) -> LabelParts:
+    request = event.request
     if request is None:
         raise AssertionError("what was verified is a request")
     if request.reason is Reason.SIMULATED_FAULT:
@@ -111,16 +111,16 @@ def _verified(_story: Story, happening: TraceEvent) -> Words:
     return (title, detail, state_label(request.verdict).tone)
 
 
-def _booked(_story: Story, happening: TraceEvent) -> Words:
-    cents = happening.request.value_cents if happening.request else None
+def _booked(_trace: Trace, event: TraceEvent) -> LabelParts:
+    cents = event.request.value_cents if event.request else None
     if cents is None:
         return ("Noted", "nothing to book", "good")
     sign = "−" if cents < 0 else ""
     return (f"Booked {sign}${abs(cents) // 100:,}.{abs(cents) % 100:02}", "", "good")
 
 
-def _answered(_story: Story, happening: TraceEvent) -> Words:
-    attempt, request = happening.attempt, happening.request
+def _answered(_trace: Trace, event: TraceEvent) -> LabelParts:
+    attempt, request = event.attempt, event.request
     if attempt is None:
         raise AssertionError("what was answered is an attempt")
     took = f"after {attempt.duration_ms:,} ms"
@@ -131,8 +131,8 @@ def _answered(_story: Story, happening: TraceEvent) -> Words:
     return (f"Answer {attempt.response.status}", took + known, "good" if is_success else "bad")
 
 
-# What is told by a function depends on the story; the rest is always the same.
-_WORDS: dict[Kind, Words | Callable[[Story, TraceEvent], Words]] = {
+# A function where the texts depend on the trace.
+_LABELS: dict[Kind, LabelParts | Callable[[Trace, TraceEvent], LabelParts]] = {
     Kind.ORDERED: _ordered,
     Kind.STORED: ("Message and delivery stored", "in the same commit", "muted"),
     Kind.ENQUEUED: ("Worker woken", "through Redis", "muted"),
@@ -141,8 +141,8 @@ _WORDS: dict[Kind, Words | Callable[[Story, TraceEvent], Words]] = {
     Kind.VERIFIED: _verified,
     Kind.BOOKED: _booked,
     Kind.ANSWERED: _answered,
-    Kind.UNDER_WAY: ("An attempt is on its way", "", "busy"),
-    Kind.NEXT_TRY: ("Next try", "", "waiting"),
+    Kind.IN_PROGRESS: ("An attempt is on its way", "", "busy"),
+    Kind.NEXT_ATTEMPT: ("Next try", "", "waiting"),
     Kind.GIVEN_UP: ("Given up", "no try is left", "bad"),
     Kind.CANCELLED: ("Cancelled", "by a person", "muted"),
 }

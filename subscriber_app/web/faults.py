@@ -1,4 +1,4 @@
-"""The switch that lets the subscriber fail on purpose, on its first page and in every header."""
+"""The form that sets a fault, on the inbox, and the banner in the header of every page."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ MODE_CHOICES = [
     (FaultMode.RANDOM.value, "a status now and then, by chance"),
     (FaultMode.SCRIPT.value, "a script, one word an answer"),
 ]
-FIRST_VALUES = {
+DEFAULT_VALUES = {
     "mode": FaultMode.STATUS.value,
     "status": "500",
     "retry_after": "",
@@ -42,29 +42,29 @@ AnyResponse = Response[Any]
 
 @dataclass(frozen=True, slots=True)
 class FaultForm:
-    """What stands in the form: as typed, after a mistake, with what is wrong with it."""
+    """The values of the form. ``problem``: what is wrong with them, or ""."""
 
-    values: Mapping[str, str] = field(default_factory=lambda: FIRST_VALUES)
+    values: Mapping[str, str] = field(default_factory=lambda: DEFAULT_VALUES)
     problem: str = ""
     modes = MODE_CHOICES
 
     @classmethod
     def showing(cls, fault: Fault) -> "FaultForm":
-        """With the fault that is set, even if it is used up: one click sets it again."""
+        """Return the form with the current fault, even if its script has ended, to set it again."""
         if fault.mode is FaultMode.NONE:
             return cls()
-        return cls(FIRST_VALUES | {name: str(it) for name, it in fault.document().items()})
+        return cls(DEFAULT_VALUES | {name: str(it) for name, it in fault.document().items()})
 
 
 @post("/faults", include_in_schema=False)
 async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
-    """Misbehave as the form says from now on; the mode ``none`` means: as it should be."""
+    """Set the fault in the form; the mode ``none`` ends it."""
     form = await read_form(request)
-    values = {name: form.text(name) for name in FIRST_VALUES}
+    values = {name: form.text(name) for name in DEFAULT_VALUES}
     try:
         fault = _fault(values)
     except BadFault as error:
-        return _ask_again(FaultForm(values, _sentence(str(error))))
+        return _show_again(FaultForm(values, _sentence(str(error))))
     await faults.set(fault)
     return Redirect("/", status_code=303)
 
@@ -73,9 +73,9 @@ def _fault(values: Mapping[str, str]) -> Fault:
     if values["mode"] not in list(FaultMode):
         raise BadFault("choose what is to go wrong")
     mode = FaultMode(values["mode"])
-    # All fields are sent, whichever mode is chosen: most of them are not meant.
-    meant = {name: values[name] for name in PARAMETERS[mode] if values.get(name)}
-    return make_fault(mode, **{name: _read(name, value) for name, value in meant.items()})
+    # Browsers send the fields of all modes: use those of the chosen one.
+    given = {name: values[name] for name in PARAMETERS[mode] if values.get(name)}
+    return make_fault(mode, **{name: _read(name, value) for name, value in given.items()})
 
 
 def _read(name: str, value: str) -> str | int:
@@ -86,21 +86,21 @@ def _read(name: str, value: str) -> str | int:
     return int(value)
 
 
-def _ask_again(form: FaultForm) -> AnyResponse:
+def _show_again(form: FaultForm) -> AnyResponse:
     return Template("subscriber/inbox/faults.html", context={"fault_form": form}, status_code=422)
 
 
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}."
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def fault_banner() -> Region:
-    """What the header of every page says of the current fault."""
+    """Return the banner with the current fault."""
     return Region("fault-banner", "subscriber/_fault_banner.html", _read_nothing)
 
 
 def fault_card(faults: Faults) -> Region:
-    """The switch on the first page."""
+    """Return the form on the inbox."""
 
     async def read() -> dict[str, Any]:
         return {"fault_form": FaultForm.showing(faults.current)}
@@ -109,4 +109,4 @@ def fault_card(faults: Faults) -> Region:
 
 
 async def _read_nothing() -> dict[str, Any]:
-    return {}  # the fragment asks current_fault(), which is there for the header of every page
+    return {}  # the fragment calls current_fault(), which every page has

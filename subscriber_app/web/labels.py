@@ -1,4 +1,4 @@
-"""The words of the vocabulary, for people. Called by the pages."""
+"""The texts that pages show for steps, reasons and faults."""
 
 from http import HTTPStatus
 
@@ -55,7 +55,7 @@ REASON_MEANINGS = {
 
 
 def step_label(name: str) -> str:
-    """For example ``Required headers``, for the stored name ``headers``."""
+    """Return for example ``Required headers`` for the stored name ``headers``."""
     return STEP_LABELS[StepName(name)]
 
 
@@ -70,7 +70,7 @@ FAULT_SENTENCES = {
     FaultMode.SCRIPT: "the next webhook {meets}: place {place} of {places} of a script.",
 }
 
-MISHAP_WORDS = {
+FAULT_ACTION_LABELS = {
     FaultActionKind.STATUS: "is answered {status}{header}",
     FaultActionKind.SLOW: "is answered {seconds} s late",
     FaultActionKind.TIMEOUT: "is not answered",
@@ -91,33 +91,37 @@ FAULT_CHIPS = {
 
 
 def fault_sentence(fault: Fault) -> str:
-    """For the banner, behind "Failing on purpose:"."""
+    """Return the text that follows "Failing on purpose:" in the banner."""
     return FAULT_SENTENCES[fault.mode].format(**_facts(fault))
 
 
 def fault_chip(fault: Fault) -> str:
-    """In two or three words, behind "Answers to webhooks"."""
+    """Return the two or three words that follow "Answers to webhooks"."""
     mode = fault.mode if fault.is_active else FaultMode.NONE
     return FAULT_CHIPS[mode].format(**_facts(fault))
 
 
 def _facts(fault: Fault) -> dict[str, object]:
-    mishap = fault.mishap
-    sequence = {"meets": _meets(mishap), "place": fault.used + 1, "places": len(fault.words)}
-    return fault.document() | sequence | {"header": _header(mishap)}
+    action = fault.action
+    sequence = {
+        "meets": _action_label(action),
+        "place": fault.used + 1,
+        "places": len(fault.script_words),
+    }
+    return fault.document() | sequence | {"header": _header(action)}
 
 
-def _meets(mishap: FaultAction | None) -> str:
-    if mishap is None:
+def _action_label(action: FaultAction | None) -> str:
+    if action is None:
         return "is treated as it should be"
-    facts = {"status": mishap.status, "seconds": mishap.seconds, "header": _header(mishap)}
-    return MISHAP_WORDS[mishap.kind].format(**facts)
+    facts = {"status": action.status, "seconds": action.seconds, "header": _header(action)}
+    return FAULT_ACTION_LABELS[action.kind].format(**facts)
 
 
-def _header(mishap: FaultAction | None) -> str:
-    if mishap is None or mishap.status is None:
+def _header(action: FaultAction | None) -> str:
+    if action is None or action.status is None:
         return ""
-    if mishap.retry_after is not None:
-        return f", with Retry-After: {mishap.retry_after}"
-    is_redirect = mishap.status < HTTPStatus.BAD_REQUEST
-    return f", with Location: {mishap.location or DEFAULT_LOCATION}" if is_redirect else ""
+    if action.retry_after is not None:
+        return f", with Retry-After: {action.retry_after}"
+    is_redirect = action.status < HTTPStatus.BAD_REQUEST
+    return f", with Location: {action.location or DEFAULT_LOCATION}" if is_redirect else ""

@@ -1,0 +1,1 @@
+"""The page with the trace of a message. Reading order: pages, labels, drawing."""
