@@ -64,7 +64,7 @@ lint: ready-to-develop ## Check style, formatting and types
 	@$(RUN) -m mypy
 
 .PHONY: bench
-bench: ready-to-develop ready-to-bench ## Measure everything beside its yardsticks (ONLY="burst rest" …)
+bench: ready-to-develop ready-to-bench ## Measure everything, with baselines (ONLY="burst rest" …)
 	@$(RUN) -m benchmarks $(ONLY)
 
 .PHONY: profile
@@ -107,7 +107,7 @@ ready-to-run:
 ready-to-develop:
 	@$(call install,requirements-dev.txt)
 
-# Celery, for the yardstick: in an environment of its own, since it brings much along.
+# Celery, as a baseline, in a separate environment because of its many dependencies.
 .PHONY: ready-to-bench
 ready-to-bench: VENV = .venv-bench
 ready-to-bench: ready-for-node

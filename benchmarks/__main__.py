@@ -1,7 +1,7 @@
-"""``make bench``: measures everything beside its yardsticks, and says what falls short.
+"""``make bench``: runs the measurements with their baselines, and reports what misses its target.
 
-``python -m benchmarks burst growth`` takes those two; ``--quick`` takes tiny numbers, to see that
-all runs through. The result goes to the terminal and, with every sample, into a JSON file.
+``python -m benchmarks burst growth`` runs only these two. ``--quick`` uses tiny numbers, to check
+that everything runs. The results go to the terminal and, with every sample, into a JSON file.
 """
 
 import argparse
@@ -29,9 +29,9 @@ from benchmarks import (
     rest,
     whole_path,
 )
-from benchmarks.figures import Report
-from benchmarks.processes import end_tidily_on_sigterm
+from benchmarks.processes import exit_on_sigterm
 from benchmarks.progress import show
+from benchmarks.report import Report
 from benchmarks.sizes import FULL, QUICK, Sizes
 
 MEASUREMENTS: dict[str, Callable[[Sizes, Path], Report]] = {
@@ -50,18 +50,18 @@ RESULT = Path("var") / "benchmarks.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is asked for."""
+    """Run the chosen measurements."""
     chosen = _parser().parse_args(arguments)
     sizes = QUICK if chosen.quick else FULL
-    document: dict[str, Any] = {**_circumstances(), "quick": chosen.quick, "measurements": {}}
+    document: dict[str, Any] = {**_environment(), "quick": chosen.quick, "measurements": {}}
     with tempfile.TemporaryDirectory(prefix="hookshop-bench-") as folder:
         for name in chosen.names or MEASUREMENTS:
             started = time.monotonic()
             report = MEASUREMENTS[name](sizes, Path(folder))
             show("")
             print(*report.as_table(), sep="\n", end="\n\n", flush=True)
-            taken = {"seconds": round(time.monotonic() - started, 1), "load": os.getloadavg()[0]}
-            document["measurements"][name] = report.as_document() | taken
+            costs = {"seconds": round(time.monotonic() - started, 1), "load": os.getloadavg()[0]}
+            document["measurements"][name] = report.as_document() | costs
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     chosen.json.write_text(json.dumps(document, indent=2, ensure_ascii=False))
     print(f"Every sample is in {chosen.json}.")
@@ -70,12 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], help="default: all")
-    parser.add_argument("--quick", action="store_true", help="with tiny numbers")
+    parser.add_argument("--quick", action="store_true", help="use tiny numbers, as a check")
     parser.add_argument("--json", type=Path, default=RESULT, help=f"default: {RESULT}")
     return parser
 
 
-def _circumstances() -> dict[str, Any]:
+def _environment() -> dict[str, Any]:
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -89,5 +89,5 @@ def _circumstances() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    end_tidily_on_sigterm()
+    exit_on_sigterm()
     main()

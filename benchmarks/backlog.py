@@ -1,41 +1,41 @@
-"""A backlog: an endpoint is back after an outage. How quickly is what waited for it delivered?
+"""A backlog: an endpoint is available again after an outage. How fast are its deliveries sent?
 
 Each delivery has failed once and is due, the endpoint's circuit breaker is open until a probe
-succeeds, and Redis knows of nothing: the worker has to find it all in the database.
+succeeds, and Redis has no wake-ups: the worker has to find all deliveries in the database.
 """
 
 from pathlib import Path
 
-from benchmarks.figures import Comparison, Figure, Report
-from benchmarks.line import Line, running_sink, stock_up, suffer_outage
+from benchmarks.baselines import AIOHTTP, CELERY, HTTPX, NODE
+from benchmarks.pipeline import Pipeline, prepare_dataset, running_sink, simulate_outage
 from benchmarks.progress import show
-from benchmarks.racing import (
+from benchmarks.report import Comparison, Figure, Report
+from benchmarks.rounds import (
     Run,
-    note_absence,
-    race,
-    workers_run,
-    yardstick_figures,
-    yardstick_runs,
+    baseline_figures,
+    baseline_runs,
+    note_missing_baselines,
+    run_rounds,
+    run_workers,
 )
 from benchmarks.sizes import Sizes
-from benchmarks.yardsticks import AIOHTTP, CELERY, HTTPX, NODE
 
 ONE, TWO = "one worker", "two workers"
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
-    """Webhooks a second, and the time until all are delivered."""
+    """Measure webhooks per second, and the time until all are delivered."""
     with running_sink() as sink:
         show("backlog: placing orders")
-        stock = stock_up(var / "backlog", [f"{sink}/hook"], sizes.backlog)
-        suffer_outage(stock)
+        dataset = prepare_dataset(var / "backlog", [f"{sink}/hook"], sizes.backlog)
+        simulate_outage(dataset)
         runs: dict[str, Run] = {
-            ONE: lambda: workers_run(stock, var, Line.release_backlog, workers=1),
-            TWO: lambda: workers_run(stock, var, Line.release_backlog, workers=2),
-            **yardstick_runs(stock, var),
+            ONE: lambda: run_workers(dataset, var, Pipeline.release_backlog, workers=1),
+            TWO: lambda: run_workers(dataset, var, Pipeline.release_backlog, workers=2),
+            **baseline_runs(dataset, var),
         }
-        rates = race("backlog", runs, rounds=sizes.rounds, webhooks=len(stock.webhooks))
-    beside = (
+        rates = run_rounds("backlog", runs, rounds=sizes.rounds, webhooks=len(dataset.webhooks))
+    comparisons = (
         Comparison(HTTPX, at_least=4),
         Comparison(AIOHTTP),
         Comparison(CELERY),
@@ -46,11 +46,11 @@ def measure(sizes: Sizes, var: Path) -> Report:
         f"Backlog: {sizes.backlog:,} deliveries due after an outage; webhooks a second;"
         f" median of {sizes.rounds}",
         [
-            Figure(ONE, "/s", rates[ONE], beside),
+            Figure(ONE, "/s", rates[ONE], comparisons),
             drained,
             Figure(TWO, "/s", rates[TWO], (Comparison(ONE), Comparison(HTTPX))),
-            *yardstick_figures(rates),
+            *baseline_figures(rates),
         ],
     )
-    note_absence(report)
+    note_missing_baselines(report)
     return report

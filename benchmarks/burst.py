@@ -1,40 +1,40 @@
-"""A burst: thousands of orders at once. How many webhooks a second do one and two workers send?
+"""A burst: thousands of orders at once. How many webhooks per second do one and two workers send?
 
-The orders are committed, their wake-ups lie in Redis and the workers are up when the clock starts;
-it stops when the last attempt is durably recorded. The yardsticks record nothing.
+When the clock starts, the orders are committed, their wake-ups are in Redis and the workers are
+running. It stops when the last attempt is committed. The baselines record nothing.
 """
 
 from pathlib import Path
 
-from benchmarks.figures import Comparison, Figure, Report
-from benchmarks.line import Line, running_sink, stock_up
+from benchmarks.baselines import AIOHTTP, CELERY, HTTPX, NODE
+from benchmarks.pipeline import Pipeline, prepare_dataset, running_sink
 from benchmarks.progress import show
-from benchmarks.racing import (
+from benchmarks.report import Comparison, Figure, Report
+from benchmarks.rounds import (
     Run,
-    note_absence,
-    race,
-    workers_run,
-    yardstick_figures,
-    yardstick_runs,
+    baseline_figures,
+    baseline_runs,
+    note_missing_baselines,
+    run_rounds,
+    run_workers,
 )
 from benchmarks.sizes import Sizes
-from benchmarks.yardsticks import AIOHTTP, CELERY, HTTPX, NODE
 
 ONE, TWO = "one worker", "two workers"
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
-    """Webhooks a second."""
+    """Measure webhooks per second."""
     with running_sink() as sink:
         show("burst: placing orders")
-        stock = stock_up(var / "burst", [f"{sink}/hook"], sizes.burst)
+        dataset = prepare_dataset(var / "burst", [f"{sink}/hook"], sizes.burst)
         runs: dict[str, Run] = {
-            ONE: lambda: workers_run(stock, var, Line.release_burst, workers=1),
-            TWO: lambda: workers_run(stock, var, Line.release_burst, workers=2),
-            **yardstick_runs(stock, var),
+            ONE: lambda: run_workers(dataset, var, Pipeline.release_burst, workers=1),
+            TWO: lambda: run_workers(dataset, var, Pipeline.release_burst, workers=2),
+            **baseline_runs(dataset, var),
         }
-        rates = race("burst", runs, rounds=sizes.rounds, webhooks=len(stock.webhooks))
-    beside = (
+        rates = run_rounds("burst", runs, rounds=sizes.rounds, webhooks=len(dataset.webhooks))
+    comparisons = (
         Comparison(HTTPX, at_least=4),
         Comparison(AIOHTTP),
         Comparison(CELERY, at_least=1),
@@ -44,10 +44,10 @@ def measure(sizes: Sizes, var: Path) -> Report:
         f"Burst: {sizes.burst:,} orders, one endpoint; webhooks a second, every attempt recorded;"
         f" median of {sizes.rounds}",
         [
-            Figure(ONE, "/s", rates[ONE], beside),
+            Figure(ONE, "/s", rates[ONE], comparisons),
             Figure(TWO, "/s", rates[TWO], (Comparison(ONE, at_least=1.6),)),
-            *yardstick_figures(rates),
+            *baseline_figures(rates),
         ],
     )
-    note_absence(report)
+    note_missing_baselines(report)
     return report

@@ -1,7 +1,7 @@
-"""Runs the Celery yardstick and prints the seconds: called by ``yardsticks``, in ``.venv-bench``.
+"""Runs the Celery baseline in ``.venv-bench`` and prints the seconds.
 
-As with the shop's worker, all tasks lie in Redis when the clock starts, and the processes are up:
-they are frozen meanwhile. It stops when the receiver has answered the last one.
+As with the shop's worker, all tasks are in Redis when the clock starts, and the processes are
+running, but suspended. It stops when the receiver has responded to the last task.
 """
 
 import json
@@ -19,8 +19,8 @@ from benchmarks.celery_tasks import post
 
 PROCESSES = 2
 WARM_UP = 20
-LOOK_SECONDS = 0.01
-PATIENCE_SECONDS = 300
+POLL_SECONDS = 0.01
+MAX_WAIT_SECONDS = 300
 WORKER = (
     *("-m", "celery", "--app", "benchmarks.celery_tasks", "--quiet", "worker"),
     *("--concurrency", str(PROCESSES), "--loglevel", "ERROR"),
@@ -30,7 +30,7 @@ WORKER = (
 
 def main() -> None:
     task = json.loads(Path(sys.argv[1]).read_text())
-    # A session of its own, so that it can be frozen with its children.
+    # In its own session, so that it can be suspended together with its children.
     worker = subprocess.Popen(
         [sys.executable, *WORKER],
         stdout=subprocess.DEVNULL,
@@ -47,8 +47,8 @@ def main() -> None:
 
 def _measure(task: dict[str, Any], group: int) -> float:
     webhooks, secret = task["webhooks"], task["secret"]
-    place = urlsplit(webhooks[0]["url"])
-    count_url = f"{place.scheme}://{place.netloc}/count"
+    url = urlsplit(webhooks[0]["url"])
+    count_url = f"{url.scheme}://{url.netloc}/count"
     before = _count(count_url)
     for webhook in webhooks[:1] * WARM_UP:
         post.delay(**webhook, secret=secret)
@@ -68,11 +68,11 @@ def _count(url: str) -> int:
 
 
 def _wait_for(count: int, url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while _count(url) < count:
         if time.monotonic() > deadline:
-            sys.exit("Celery has not finished in time")
-        time.sleep(LOOK_SECONDS)
+            sys.exit(f"Celery has not finished within {MAX_WAIT_SECONDS} s")
+        time.sleep(POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The task of the Celery yardstick. Runs in ``.venv-bench``, with Celery and requests."""
+"""The task of the Celery baseline. It runs in ``.venv-bench``, with Celery and requests."""
 
 import os
 import time
@@ -14,7 +14,7 @@ app = Celery("benchmarks.celery_tasks", broker=os.environ["BENCH_REDIS_URL"])
 app.conf.task_ignore_result = True
 app.conf.worker_hijack_root_logger = False
 
-_session = requests.Session()  # of each process: connections are kept, which is the best case
+_session = requests.Session()  # one per process: keeps connections open, the best case
 _session.trust_env = False
 
 

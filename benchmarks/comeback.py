@@ -1,7 +1,7 @@
-"""A worker comes back: deliveries and their wake-ups piled up while it was stopped.
+"""A worker restarts: deliveries and their wake-ups have accumulated while it was stopped.
 
-Its speed is taken in slices of half a second, from its first sign of life on. The yardstick is what
-the same worker does afterwards, when as many deliveries become due at once: its full speed.
+Its speed is measured in slices of half a second, from its first heartbeat on. The baseline is the
+full speed of the same worker afterwards, when as many deliveries become due at once.
 """
 
 import asyncio
@@ -11,97 +11,103 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.figures import Comparison, Figure, Report
-from benchmarks.line import Line, running_sink, stock_up, stopped_line, wait_for_workers
+from benchmarks.pipeline import (
+    Pipeline,
+    pipeline_without_workers,
+    prepare_dataset,
+    running_sink,
+    wait_for_workers,
+)
 from benchmarks.processes import running
 from benchmarks.progress import show
+from benchmarks.report import Comparison, Figure, Report
 from benchmarks.sizes import Sizes
 
 SLICE_SECONDS = 0.5
-LOOK_SECONDS = 0.005
-DONE_SECONDS = 120
+POLL_SECONDS = 0.005
+TIMEOUT_SECONDS = 120
 FULL_SPEED, FIRST_SECOND = "full speed", "the first second"
-MIN_SHARE = 0.8  # of its full speed, in the first second; that is what is aimed at
+MIN_RATIO = 0.8  # the target: the speed in the first second, relative to full speed
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``looks``: pairs of seconds and deliveries recorded until then, from zero to the end."""
+    """``samples``: pairs of elapsed seconds and recorded deliveries, from (0, 0) to the end."""
 
-    looks: Sequence[tuple[float, int]]
+    samples: Sequence[tuple[float, int]]
 
     @property
     def seconds(self) -> float:
-        """Until the last delivery was recorded."""
-        return self.looks[-1][0]
+        """Return the time until the last delivery was recorded."""
+        return self.samples[-1][0]
 
     def rate(self, start: float, end: float) -> float:
-        """Deliveries a second between two moments, the second of them at most the end."""
+        """Return deliveries per second between two times; ``end`` is limited to the last sample."""
         end = min(end, self.seconds)
         return (self._done(end) - self._done(start)) / (end - start)
 
     def full_rate(self) -> float:
-        """Deliveries a second between the first one recorded and the last one."""
-        first = next(second for second, done in self.looks if done)
+        """Return deliveries per second between the first one recorded and the last one."""
+        first = next(second for second, done in self.samples if done)
         return self.rate(first, self.seconds)
 
     def _done(self, moment: float) -> int:
-        return max((done for second, done in self.looks if second <= moment), default=0)
+        return max((done for second, done in self.samples if second <= moment), default=0)
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
-    """Deliveries a second, by slices."""
-    returns, full = [], []
+    """Measure deliveries per second, by slices."""
+    restarts, full = [], []
     with running_sink() as sink:
         show("comeback: placing orders")
-        stock = stock_up(var / "comeback", [f"{sink}/hook"], 2 * sizes.comeback)
+        dataset = prepare_dataset(var / "comeback", [f"{sink}/hook"], 2 * sizes.comeback)
         for number in range(sizes.rounds):
             show(f"comeback: round {number + 1} of {sizes.rounds}")
-            with stopped_line(stock, var / "round") as line:
-                line.postpone(stock.delivery_ids[sizes.comeback :])
-                asyncio.run(line.wake_one_by_one(sizes.comeback))
-                with running("shop.worker", HOOKSHOP_VAR=str(line.var)):
-                    wait_for_workers(line.var, 1)
-                    returns.append(_watch(line, sizes.comeback))
-                    line.make_due()
-                    full.append(_watch(line, sizes.comeback))
-    beside = Comparison(FULL_SPEED)
+            with pipeline_without_workers(dataset, var / "round") as pipeline:
+                pipeline.postpone(dataset.delivery_ids[sizes.comeback :])
+                asyncio.run(pipeline.wake_one_by_one(sizes.comeback))
+                with running("shop.worker", HOOKSHOP_VAR=str(pipeline.var)):
+                    wait_for_workers(pipeline.var, 1)
+                    restarts.append(_sample(pipeline, sizes.comeback))
+                    pipeline.make_due()
+                    full.append(_sample(pipeline, sizes.comeback))
+    comparison = Comparison(FULL_SPEED)
     return Report(
         f"Comeback: {sizes.comeback:,} deliveries and wake-ups from before the worker started;"
         f" webhooks a second; median of {sizes.rounds}",
         [
             *(
-                Figure(f"{start:.1f} to {end:.1f} s", "/s", rates, (beside,))
-                for start, end, rates in _slices(returns)
+                Figure(f"{start:.1f} to {end:.1f} s", "/s", rates, (comparison,))
+                for start, end, rates in _slices(restarts)
             ),
             Figure(
                 FIRST_SECOND,
                 "/s",
-                [each.rate(0, 1) for each in returns],
-                (Comparison(FULL_SPEED, at_least=MIN_SHARE),),
+                [each.rate(0, 1) for each in restarts],
+                (Comparison(FULL_SPEED, at_least=MIN_RATIO),),
             ),
-            Figure("until all are delivered", "s", [each.seconds for each in returns]),
+            Figure("until all are delivered", "s", [each.seconds for each in restarts]),
             Figure(FULL_SPEED, "/s", [each.full_rate() for each in full]),
         ],
     )
 
 
-def _slices(returns: Sequence[Progress]) -> list[tuple[float, float, list[float]]]:
-    """Those in which each round still had something to do; the last one may be cut off."""
-    count = int(min(each.seconds for each in returns) / SLICE_SECONDS) + 1
+def _slices(restarts: Sequence[Progress]) -> list[tuple[float, float, list[float]]]:
+    """Return the slices in which every round had work; the last one may be shorter."""
+    count = int(min(each.seconds for each in restarts) / SLICE_SECONDS) + 1
     edges = [number * SLICE_SECONDS for number in range(count + 1)]
     return [
-        (start, end, [each.rate(start, end) for each in returns]) for start, end in pairwise(edges)
+        (start, end, [each.rate(start, end) for each in restarts]) for start, end in pairwise(edges)
     ]
 
 
-def _watch(line: Line, count: int) -> Progress:
-    """Look again and again until ``count`` more are delivered."""
-    before, started = line.delivered(), time.perf_counter()
-    looks = [(0.0, 0)]
-    while looks[-1][1] < count:
-        if looks[-1][0] > DONE_SECONDS:
-            raise SystemExit(f"not everything was sent within {DONE_SECONDS} s")
-        time.sleep(LOOK_SECONDS)
-        looks.append((time.perf_counter() - started, line.delivered() - before))
-    return Progress(looks)
+def _sample(pipeline: Pipeline, count: int) -> Progress:
+    """Sample the progress until ``count`` more are delivered."""
+    before, started = pipeline.delivered(), time.perf_counter()
+    samples = [(0.0, 0)]
+    while samples[-1][1] < count:
+        if samples[-1][0] > TIMEOUT_SECONDS:
+            raise SystemExit(f"not everything was sent within {TIMEOUT_SECONDS} s")
+        time.sleep(POLL_SECONDS)
+        samples.append((time.perf_counter() - started, pipeline.delivered() - before))
+    return Progress(samples)

@@ -1,7 +1,7 @@
-"""``make profile``: what one delivery costs the worker, by parts, in milliseconds of processor.
+"""``make profile``: the worker's processor time per delivery, by parts, in milliseconds.
 
-Twice: in a burst, where a worker does much at once, and on the whole path, where orders come one by
-one. Which modules make up a part says the table in ``profiled_worker``.
+It is measured twice: in a burst, where a worker sends many deliveries at once, and on the whole
+path, where orders arrive one by one. The table in ``profiled_worker`` maps modules to parts.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.line import ready_line, running_sink, stock_up
-from benchmarks.processes import end_tidily_on_sigterm
+from benchmarks.pipeline import idle_pipeline, prepare_dataset, running_sink
+from benchmarks.processes import exit_on_sigterm
 from benchmarks.profiled_worker import ELSEWHERE, EVENT_LOOP, PARTS
 from benchmarks.progress import show
 from benchmarks.sizes import FULL, QUICK, Sizes
@@ -27,14 +27,14 @@ LABEL_WIDTH, COLUMN_WIDTH = 18, 26
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``seconds``: of the worker's processor, by parts, for so many deliveries."""
+    """``seconds``: the worker's processor time for all deliveries, by parts."""
 
     situation: str
     deliveries: int
     seconds: Mapping[str, float]
 
     def cell(self, part: str | None) -> str:
-        """Return milliseconds for one delivery and the share of the whole; None: the whole."""
+        """Return milliseconds per delivery and share of the total. ``part``: None for the total."""
         whole = sum(self.seconds.values())
         seconds = whole if part is None else self.seconds.get(part, 0)
         share = seconds / whole * 100 if whole else 0
@@ -42,9 +42,9 @@ class Profile:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Take both profiles and print them beside each other."""
+    """Take both profiles and print them side by side."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.delivery_profile")
-    parser.add_argument("--quick", action="store_true", help="with tiny numbers")
+    parser.add_argument("--quick", action="store_true", help="use tiny numbers, as a check")
     sizes = QUICK if parser.parse_args(arguments).quick else FULL
     with tempfile.TemporaryDirectory(prefix="hookshop-profile-") as folder:
         profiles = [in_a_burst(sizes, Path(folder)), on_the_whole_path(sizes, Path(folder))]
@@ -53,21 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def in_a_burst(sizes: Sizes, var: Path) -> Profile:
-    """Profile one worker that sends what lies ready for it."""
+    """Profile one worker that sends waiting deliveries."""
     result = var / "burst.json"
     with running_sink() as sink:
         show("profile: placing orders")
-        stock = stock_up(var / "burst", [f"{sink}/hook"], sizes.backlog)
+        dataset = prepare_dataset(var / "burst", [f"{sink}/hook"], sizes.backlog)
         show("profile: a burst")
-        with ready_line(stock, var / "round", workers=1, worker=_worker(result)) as line:
-            os.kill(line.workers[0], signal.SIGUSR2)
-            line.release_burst()
-            os.kill(line.workers[0], signal.SIGUSR2)
+        with idle_pipeline(dataset, var / "round", workers=1, worker=_worker(result)) as pipeline:
+            os.kill(pipeline.workers[0], signal.SIGUSR2)
+            pipeline.release_burst()
+            os.kill(pipeline.workers[0], signal.SIGUSR2)
     return Profile(f"burst of {sizes.backlog:,}", sizes.backlog, json.loads(result.read_text()))
 
 
 def on_the_whole_path(sizes: Sizes, var: Path) -> Profile:
-    """Profile a worker while customers order through the API, and the subscriber books."""
+    """Profile a worker while customers order through the API and the subscriber books."""
     result = var / "whole-path.json"
     with running_system(HOOKSHOP, var / "whole-path", worker=_worker(result)) as system:
         order_and_book(system, WARM_UP, customers=CUSTOMERS)
@@ -97,5 +97,5 @@ def _worker(result: Path) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    end_tidily_on_sigterm()
+    exit_on_sigterm()
     main()

@@ -1,8 +1,8 @@
-"""Is a page as fast after a thousand hours as after the first? 1,000 rows beside 1,000,000.
+"""Is a page as fast after a thousand hours as after one? Compares 1,000 rows with 1,000,000.
 
-Both shops are equally busy, and one has been so for a thousand times as long: so their pages show
-the same amount, and only what lies behind them differs. Asked by turns, over HTTP. A few pages find
-much less in the smaller shop, or nothing, so that only their time says something, not the ratio.
+Both shops are equally busy, but one has run a thousand times as long. So their pages show the same
+amount, and only the size of the database differs. Requests alternate between both, over HTTP. A few
+pages find much less in the smaller shop, so only their time is meaningful, not the ratio.
 """
 
 import asyncio
@@ -18,25 +18,25 @@ from urllib.parse import quote
 
 import httpx
 
-from benchmarks.figures import Comparison, Figure, Report
 from benchmarks.processes import free_port, memory_mb, running, wait_until_serving
 from benchmarks.progress import show
+from benchmarks.report import Comparison, Figure, Report
 from benchmarks.seed.shop import seed_shop
 from benchmarks.seed.subscriber import seed_subscriber
 from benchmarks.sizes import Sizes
 from shop.config import Settings as ShopSettings
 from subscriber_app.config import Settings as SubscriberSettings
 
-SPAN = timedelta(hours=1000)  # of the larger one
-RARE = "rare: "  # how the names of those pages begin
+MANY_ROWS_SPAN = timedelta(hours=1000)  # the history of the larger one
+RARE = "rare: "  # prefix of the pages that find less in the smaller shop
 WARM_UP = 3
-# What is aimed at, for every page.
-MAX_TIMES, MAX_MS = 1.5, 100
+# Targets for every page.
+MAX_RATIO, MAX_MS = 1.5, 100
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A shop and a subscriber of one size. ``pages``: addresses by the names of what they show."""
+    """A shop and a subscriber of one size. ``pages``: URLs by name."""
 
     rows: int
     processes: dict[str, subprocess.Popen[bytes]]
@@ -44,7 +44,10 @@ class Pair:
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
-    """Time of each page, memory of each process. Databases that are below ``var`` are used."""
+    """Measure the time of each page and the memory of each process.
+
+    Seeded databases in ``var`` are reused.
+    """
     report = Report(
         f"Growth: {sizes.many:,} rows beside {sizes.few:,}, equally busy;"
         f" median of {sizes.requests} requests",
@@ -52,7 +55,9 @@ def measure(sizes: Sizes, var: Path) -> Report:
     )
     with ExitStack() as stack:
         few, many = [
-            stack.enter_context(serving(rows, filled(var, rows, SPAN * rows / sizes.many)))
+            stack.enter_context(
+                serving(rows, seeded_folder(var, rows, MANY_ROWS_SPAN * rows / sizes.many))
+            )
             for rows in (sizes.few, sizes.many)
         ]
         client = stack.enter_context(httpx.Client(trust_env=False, timeout=60))
@@ -69,17 +74,17 @@ def measure(sizes: Sizes, var: Path) -> Report:
 def _figures(
     few: int, name: str, unit: str, at_few: list[float], at_many: list[float]
 ) -> list[Figure]:
-    beside = f"{name} at {few:,}"
-    compared = (Comparison(beside, at_most=None if name.startswith(RARE) else MAX_TIMES),)
+    baseline = f"{name} at {few:,}"
+    comparisons = (Comparison(baseline, at_most=None if name.startswith(RARE) else MAX_RATIO),)
     at_most = MAX_MS if unit == "ms" else None
     return [
-        Figure(name, unit, at_many, compared, at_most),
-        Figure(beside, unit, at_few, in_passing=True),
+        Figure(name, unit, at_many, comparisons, at_most),
+        Figure(baseline, unit, at_few, is_hidden=True),
     ]
 
 
 def _times(client: httpx.Client, few: str, many: str, requests: int) -> tuple[list[float], ...]:
-    """Milliseconds of each request, the warm-up left out."""
+    """Return the milliseconds of each request, without the warm-up."""
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(WARM_UP + requests):
         for url, times in zip((few, many), taken, strict=True):
@@ -89,8 +94,8 @@ def _times(client: httpx.Client, few: str, many: str, requests: int) -> tuple[li
     return tuple(times[WARM_UP:] for times in taken)
 
 
-def filled(var: Path, rows: int, span: timedelta) -> Path:
-    """A folder with databases of this size, filled unless they are there."""
+def seeded_folder(var: Path, rows: int, span: timedelta) -> Path:
+    """Return a folder with databases of this size. Seed them if they do not exist."""
     folder = var / f"seeded-{rows}"
     finished = folder / "finished"
     if not finished.exists():
@@ -104,7 +109,7 @@ def filled(var: Path, rows: int, span: timedelta) -> Path:
 
 @contextmanager
 def serving(rows: int, var: Path) -> Iterator[Pair]:
-    """Both applications, without a worker: nothing shall change meanwhile."""
+    """Run both applications. There is no worker, so that nothing changes meanwhile."""
     shop_port, subscriber_port = free_port(), free_port()
     shop, subscriber = (f"http://127.0.0.1:{port}" for port in (shop_port, subscriber_port))
     environment = {

@@ -1,8 +1,8 @@
-"""Latency at rest: how long from an order's answer to the subscriber's committed receipt?
+"""Latency at rest: the time from an order's response to the subscriber's committed receipt.
 
-Everything runs on this machine, one order at a time. The yardstick, taken in turns in the same
-run, is a plain httpx POST of a signed webhook to the same receiver, until its receipt is
-committed: what no shop in between could beat.
+Everything runs on this machine, one order at a time. The baseline, measured alternately, is a plain
+httpx POST of a signed webhook to the same receiver, until its receipt is committed. No shop can be
+faster than that.
 """
 
 import random
@@ -13,24 +13,24 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.figures import Comparison, Figure, Report, percentile
 from benchmarks.progress import show
+from benchmarks.report import Comparison, Figure, Report, percentile
 from benchmarks.sizes import Sizes
 from benchmarks.stack import Stack, running_stack
 from benchmarks.webhooks import signed_webhook
 
 WARM_UP = 20
-# Between two measurements, so that each one meets a system at rest; up to twice as long by chance,
-# or else the rounds would fall into step with the worker, which looks into Redis every 20 ms.
+# Between two measurements, so that the system is idle again. A random part of the same length is
+# added, so that orders do not synchronize with the worker, which polls Redis every 20 ms.
 COOLDOWN_SECONDS = 0.02
-LOOK_SECONDS = 0.0005  # between two looks into the database: the resolution of the result
+POLL_SECONDS = 0.0005  # between two queries of the database: the resolution of the result
 ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}
 PERCENTILES = (50, 95, 99)
-MAX_TIMES = 3  # what is aimed at, for p99
+MAX_RATIO = 3  # the target for p99
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
-    """Percentiles in milliseconds, of each round; ``sizes.latency_orders`` orders in a round."""
+    """Measure percentiles in milliseconds; a round has ``sizes.latency_orders`` orders."""
     rounds = []
     with running_stack(var / "latency") as stack, httpx.Client(trust_env=False) as client:
         for number in range(WARM_UP + sizes.rounds * sizes.latency_orders):
@@ -53,51 +53,51 @@ def measure(sizes: Sizes, var: Path) -> Report:
 def _figures(
     percent: int, ordered: Sequence[float], posted: Sequence[float], rounds: int
 ) -> list[Figure]:
-    yardstick = f"a direct POST, p{percent}"
-    at_most = MAX_TIMES if percent == max(PERCENTILES) else None
+    baseline = f"a direct POST, p{percent}"
+    at_most = MAX_RATIO if percent == max(PERCENTILES) else None
     return [
         Figure(
             f"p{percent}",
             "ms",
             [percentile(part, percent) for part in parts(ordered, rounds)],
-            (Comparison(yardstick, at_most=at_most),),
+            (Comparison(baseline, at_most=at_most),),
         ),
         Figure(
-            yardstick,
+            baseline,
             "ms",
             [percentile(part, percent) for part in parts(posted, rounds)],
-            in_passing=True,
+            is_hidden=True,
         ),
     ]
 
 
 def parts(samples: Sequence[float], count: int) -> list[Sequence[float]]:
-    """The samples cut into so many rounds of the same length."""
+    """Split the samples into ``count`` rounds of equal length."""
     length = len(samples) // count
     return [samples[start : start + length] for start in range(0, length * count, length)]
 
 
 def order_to_receipt(stack: Stack, client: httpx.Client) -> float:
-    """From the answer to ``POST /v1/orders`` until the receipt can be read from the database."""
-    return _timed(stack, lambda: _order(stack, client), from_the_answer=True)
+    """Return milliseconds from the response to ``POST /v1/orders`` until the receipt is read."""
+    return _timed(stack, lambda: _order(stack, client), from_response=True)
 
 
 def post_to_receipt(stack: Stack, client: httpx.Client) -> float:
-    """From sending the webhook by hand until the receipt can be read from the database."""
+    """Return milliseconds from sending a webhook directly until the receipt is read."""
     headers, body = signed_webhook(
         stack.secret, stack.webhook_url, issuer=stack.shop_url, now=datetime.now(UTC)
     )
-    return _timed(stack, lambda: _post(stack, client, headers, body), from_the_answer=False)
+    return _timed(stack, lambda: _post(stack, client, headers, body), from_response=False)
 
 
-def _timed(stack: Stack, request: Callable[[], None], *, from_the_answer: bool) -> float:
+def _timed(stack: Stack, request: Callable[[], None], *, from_response: bool) -> float:
     before = stack.receipt_count()
     started = time.perf_counter()
     request()
-    if from_the_answer:
+    if from_response:
         started = time.perf_counter()
     while stack.receipt_count() == before:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     elapsed = (time.perf_counter() - started) * 1000
     time.sleep(COOLDOWN_SECONDS * (1 + random.random()))
     return elapsed

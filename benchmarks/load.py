@@ -1,4 +1,4 @@
-"""A client that posts as fast as it is answered, many requests at a time."""
+"""An HTTP client that sends posts with a given concurrency, as fast as the server responds."""
 
 import asyncio
 import time
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import aiohttp
 
 TIMEOUT_SECONDS = 60
-# A request that meets a busy server is made again, as a customer would; not for ever.
+# A request is retried when the server is busy, as a customer would.
 MAX_TRIES = 50
-PAUSE_SECONDS = 0.1
+RETRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What one request carries. ``body``: raw bytes."""
+    """The content of one request. ``body``: raw bytes."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -23,13 +23,13 @@ class Post:
 
 @dataclass(slots=True)
 class Load:
-    """What became of the posts. ``seconds``: until the last answer.
+    """The result. ``seconds``: until the last response.
 
-    ``refused``: how many answers said that the server failed or was busy (5xx).
+    ``retries``: the number of responses with 5xx, after which a post was repeated.
     """
 
     seconds: float = 0
-    refused: int = 0
+    retries: int = 0
 
 
 ORDER = Post(
@@ -37,39 +37,39 @@ ORDER = Post(
 )
 
 
-def post_all(url: str, posts: Sequence[Post], *, at_once: int) -> Load:
-    """Post each until it is accepted, ``at_once`` at a time.
+def post_all(url: str, posts: Sequence[Post], *, concurrency: int) -> Load:
+    """Send each post until it is accepted, ``concurrency`` at a time.
 
-    Raise ``RuntimeError`` when one is refused for what it is (4xx), or again and again.
+    Raise ``RuntimeError`` for a response with 4xx, or after ``MAX_TRIES`` responses with 5xx.
     """
-    return asyncio.run(_post_all(url, posts, at_once))
+    return asyncio.run(_post_all(url, posts, concurrency))
 
 
-async def _post_all(url: str, posts: Sequence[Post], at_once: int) -> Load:
+async def _post_all(url: str, posts: Sequence[Post], concurrency: int) -> Load:
     load, waiting = Load(), iter(posts)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-    connector = aiohttp.TCPConnector(limit=at_once)
+    connector = aiohttp.TCPConnector(limit=concurrency)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
 
-        async def post_on() -> None:
-            for post in waiting:  # shared by all, so each is posted once
-                load.refused += await _post(session, url, post)
+        async def send_next() -> None:
+            for post in waiting:  # shared by all, so each is sent once
+                load.retries += await _post(session, url, post)
 
         started = time.perf_counter()
-        await asyncio.gather(*(post_on() for _ in range(at_once)))
+        await asyncio.gather(*(send_next() for _ in range(concurrency)))
         load.seconds = time.perf_counter() - started
     return load
 
 
 async def _post(session: aiohttp.ClientSession, url: str, post: Post) -> int:
-    """Return how often it was refused before it was accepted."""
+    """Send one post until it is accepted, and return the number of retries."""
     answer = ""
-    for refused in range(MAX_TRIES):
+    for retries in range(MAX_TRIES):
         async with session.post(url, data=post.body, headers=post.headers) as response:
             answer = f"{response.status}: {await response.text()}"
             if response.ok:
-                return refused
+                return retries
             if response.status < 500:
                 break
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
     raise RuntimeError(f"{url} answered with {answer}")

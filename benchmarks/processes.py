@@ -1,4 +1,4 @@
-"""Programs as processes of their own, to be measured from outside."""
+"""Starts and controls the processes that are measured."""
 
 import os
 import signal
@@ -16,11 +16,11 @@ import psutil
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30
 STOP_SECONDS = 20
-LOOK_SECONDS = 0.01
+POLL_SECONDS = 0.01
 
 
 def free_port() -> int:
-    """A port that nobody uses at this moment."""
+    """Return a port that is currently unused."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """``python -m …`` for as long as the block runs; only its last errors are shown."""
+    """Run ``python -m …`` until the block ends, without its output."""
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,
@@ -42,13 +42,13 @@ def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[by
         stop(process)
 
 
-def end_tidily_on_sigterm() -> None:
-    """Let SIGTERM end this program as Ctrl-C does: what it has started is stopped as well."""
+def exit_on_sigterm() -> None:
+    """Exit on SIGTERM with an exception, so that started processes are stopped as well."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end; it is not asked twice."""
+    """Stop the process with SIGTERM, and kill it after ``STOP_SECONDS``."""
     process.send_signal(signal.SIGCONT)
     process.send_signal(signal.SIGTERM)
     try:
@@ -59,39 +59,39 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until(reached: Callable[[], bool], what: str, *, seconds: float = START_SECONDS) -> None:
-    """Look again and again. Ends the program if it takes longer than ``seconds``."""
+    """Wait until ``reached`` returns True. Exit the program after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not reached():
         if time.monotonic() > deadline:
             raise SystemExit(f"{what}: not within {seconds:.0f} s")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def wait_until_serving(url: str) -> None:
-    """Until ``GET /healthz`` is answered with 200."""
-    wait_until(lambda: answers(f"{url}/healthz"), f"{url} serves")
+    """Wait until ``GET /healthz`` responds with 200."""
+    wait_until(lambda: responds(f"{url}/healthz"), f"{url} serves")
 
 
-def answers(url: str) -> bool:
-    """Whether it is there and well."""
+def responds(url: str) -> bool:
+    """Return whether the URL responds with a success."""
     try:
         return httpx.get(url, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 
 
-def freeze(pids: Sequence[int]) -> None:
-    """Stop these processes where they are: they keep their connections, and take nothing in."""
+def suspend(pids: Sequence[int]) -> None:
+    """Suspend these processes. They keep their connections."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
 
 
-def thaw(pids: Sequence[int]) -> None:
-    """Let them go on."""
+def resume(pids: Sequence[int]) -> None:
+    """Resume these processes."""
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of one process, shared pages included."""
+    """Return the resident memory of one process, including shared pages."""
     return float(psutil.Process(pid).memory_info().rss) / 1_000_000

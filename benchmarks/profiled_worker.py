@@ -1,7 +1,7 @@
 """The shop's worker with a sampling profiler: where does the processor time of a delivery go?
 
-``python -m benchmarks.profiled_worker RESULT.json`` does what ``python -m shop.worker`` does. The
-signal SIGUSR2 starts the profiler and stops it again; the result maps each part to its seconds.
+``python -m benchmarks.profiled_worker RESULT.json`` does what ``python -m shop.worker`` does.
+SIGUSR2 starts the profiler and stops it again. The result maps each part to its seconds.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ import greenlet
 
 from shop import worker
 
-# The parts of a delivery, by modules with their submodules. ``module:name`` is a function, or a
-# class with its methods, and comes before its module. The innermost frame that is named here
-# decides about a sample; one in a library that is not named belongs to whoever called it.
+# The parts of a delivery, as modules with their submodules. ``module:name`` is a function, or a
+# class with its methods, and takes precedence over its module. A sample belongs to the part of its
+# innermost frame that is listed here, so unlisted libraries count for their callers.
 PARTS: dict[str, tuple[str, ...]] = {
     "queue": ("arq", "shop.redis.wake_ups"),
     "dispatch": ("shop.worker", "shop.webhooks.engine.dispatcher"),
@@ -58,9 +58,9 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 EVENT_LOOP, ELSEWHERE = "event loop", "everything else"
 
-SAMPLE_SECONDS = 0.001  # of processor time; many systems look only every 4 ms
-# Where the main thread sleeps; and where a task waits for another thread. What is behind an async
-# generator, as in a context manager, cannot be seen.
+SAMPLE_SECONDS = 0.001  # of processor time; many systems have a resolution of 4 ms only
+# The modules in which the main thread sleeps, and in which a task waits for another thread. Frames
+# behind an async generator, as in a context manager, are not visible.
 _SLEEPS = "selectors"
 _HANDS_OVER = ("aiosqlite", "asyncio.threads", "contextlib")
 _PART_BY_NAME = {name: part for part, names in PARTS.items() for name in names}
@@ -72,8 +72,8 @@ Stack = list[Call]  # the innermost call first
 class Profiler:
     """Adds up the processor time of all threads, by parts.
 
-    A sample is taken after so much processor time. What a thread has used since the last sample is
-    charged to what it is doing now.
+    A sample is taken after each ``SAMPLE_SECONDS`` of processor time. The time that a thread has
+    used since the last sample counts for what it is doing now.
     """
 
     def __init__(self) -> None:
@@ -83,16 +83,16 @@ class Profiler:
         self._clocks: dict[int, float] = {}  # of each thread, at the last sample
 
     def toggle(self, *_signal: object) -> None:
-        """Start to take samples, or stop."""
+        """Start or stop sampling."""
         self._is_running = not self._is_running
         interval = SAMPLE_SECONDS if self._is_running else 0
         self._clocks = {thread: _used_by(thread) for thread in _threads()}
         signal.setitimer(signal.ITIMER_PROF, interval, interval)
 
     def take_sample(self, _signal: int, frame: FrameType | None) -> None:
-        """Charge each thread; for the interpreter, which calls it in the main thread."""
+        """Count the used time of each thread. Handles SIGPROF, in the main thread."""
         if not self._is_running:
-            return  # a last signal, after the stop
+            return  # a signal that arrived after the stop
         began = time.thread_time()
         for thread in _threads():
             used = _used_by(thread)
@@ -102,14 +102,14 @@ class Profiler:
                 self.seconds[part_of(stack)] += since_last / len(stacks)
             if stacks:
                 self._clocks[thread] = used
-        if self._main in self._clocks:  # the sample itself is nobody's
+        if self._main in self._clocks:  # leave out the time of the sample itself
             self._clocks[self._main] += time.thread_time() - began
 
     def _stacks_of(self, thread: int, frame: FrameType | None) -> list[Stack]:
-        """Return what a thread works for; nothing while the main thread sleeps.
+        """Return the stacks that a thread works for; none while the main thread sleeps.
 
-        What that one has used is charged to what it does next. Another thread works for a task that
-        waits, and it is not known which: all that do are charged with a share.
+        The time of a sleeping main thread counts for what it does next. Another thread works for a
+        waiting task, but for which one is unknown: all waiting tasks get a share.
         """
         if thread == self._main:
             stack = list(calls_from(frame))
@@ -128,9 +128,9 @@ def _used_by(thread: int) -> float:
 
 
 def calls_from(frame: FrameType | None) -> Iterator[Call]:
-    """Go outwards from this frame, and from a greenlet of SQLAlchemy to the one that awaits it.
+    """Yield the calls from this frame outwards, also from a greenlet of SQLAlchemy to its parent.
 
-    Stop at the event loop: what the loop does by itself is not the work of whoever started it.
+    Stop at the event loop, whose own work does not belong to its caller.
     """
     current = greenlet.getcurrent()
     while frame and frame.f_code.co_name != "run_forever":
@@ -142,7 +142,7 @@ def calls_from(frame: FrameType | None) -> Iterator[Call]:
 
 
 def awaited_by(task: asyncio.Task[object]) -> Stack:
-    """Return where a suspended task waits."""
+    """Return the stack of a suspended task."""
     outermost_first: Stack = []
     coroutine: object = task.get_coro()
     while isinstance(coroutine, CoroutineType) and coroutine.cr_frame:
@@ -156,7 +156,7 @@ def _module_of(frame: FrameType) -> str:
 
 
 def part_of(stack: Stack) -> str:
-    """Return the part whose work this is."""
+    """Return the part that this stack belongs to."""
     for module, code in stack:
         for name in (*_prefixes(f"{module}:{code.co_qualname}"), *_prefixes(module)):
             if part := _PART_BY_NAME.get(name):
@@ -165,7 +165,7 @@ def part_of(stack: Stack) -> str:
 
 
 def _prefixes(name: str) -> Iterator[str]:
-    """The name, and what is left of it without its last word, and the last two, and so on."""
+    """Yield the name, then the name without its last component, and so on."""
     while name:
         yield name
         name = name.rpartition(".")[0]
@@ -176,7 +176,7 @@ def _is_in(module: str, packages: tuple[str, ...]) -> bool:
 
 
 def main() -> None:
-    """Run the worker, and leave the result when it has ended."""
+    """Run the worker, and write the result when it has ended."""
     result = Path(sys.argv[1])
     profiler = Profiler()
     signal.signal(signal.SIGPROF, profiler.take_sample)

@@ -1,12 +1,12 @@
-"""Says on the terminal what is being done, on one line that is written over; silent elsewhere."""
+"""Shows the current step on one line of the terminal. Prints nothing if stderr is no terminal."""
 
 import sys
 
-LONGEST = 78
+MAX_LENGTH = 78
 
 
 def show(line: str) -> None:
-    """Show what is going on; an empty line ends it."""
+    """Replace the line; an empty text clears it."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{line[:LONGEST]}")
+        sys.stderr.write(f"\r\x1b[K{line[:MAX_LENGTH]}")
         sys.stderr.flush()

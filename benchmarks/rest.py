@@ -1,6 +1,6 @@
-"""At rest: what the demo takes while nobody does anything, and how long it takes to start.
+"""At rest: what the demo uses while idle, and how long it takes to start.
 
-The yardstick is the bare receiver: Python with a web server and nothing else in it.
+The baseline is the bare receiver: Python with a web server and nothing else.
 """
 
 import time
@@ -11,16 +11,16 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.figures import Comparison, Figure, Report
-from benchmarks.processes import answers, free_port, memory_mb, running, wait_until
+from benchmarks.processes import free_port, memory_mb, responds, running, wait_until
 from benchmarks.progress import show
+from benchmarks.report import Comparison, Figure, Report
 from benchmarks.sizes import Sizes
 
 DEMO, BARE = "the demo", "the bare receiver"
 SETTLE_SECONDS = 5
-# What is aimed at, for all processes together.
+# Targets, for all processes together.
 MAX_MB, MAX_PERCENT, MAX_START_SECONDS = 350, 3, 4
-# By what their command lines say; the first that is found counts.
+# Process names by a part of the command line; the first match counts.
 NAMES = {
     "shop.worker": "worker",
     "hookshop.demo": "supervisor",
@@ -32,26 +32,26 @@ NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """What a program takes while nothing happens: megabytes of each process, per cent of a core."""
+class IdleUsage:
+    """What an idle program uses. ``memory``: MB by process. ``percent``: of one core."""
 
     memory: dict[str, float]
     percent: float
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
-    """Seconds to start, megabytes, and per cent of a core."""
+    """Measure seconds to start, megabytes, and the percentage of a core."""
     show("rest: the first start")
     with started(_demo, var / "rest") as (_process, first_start):
         pass
     starts: dict[str, list[float]] = {DEMO: [], BARE: []}
-    rests: dict[str, list[Rest]] = {DEMO: [], BARE: []}
+    rests: dict[str, list[IdleUsage]] = {DEMO: [], BARE: []}
     for number in range(sizes.rounds):
         for name, program in ((DEMO, _demo), (BARE, _bare)):
             show(f"rest: round {number + 1} of {sizes.rounds}, {name}")
             with started(program, var / "rest") as (process, seconds):
                 starts[name].append(seconds)
-                rests[name].append(_at_rest(process, sizes))
+                rests[name].append(_idle_usage(process, sizes))
     return Report(
         f"At rest, nobody looking: {sizes.idle_seconds:g} s; median of {sizes.rounds}",
         [
@@ -63,7 +63,7 @@ def measure(sizes: Sizes, var: Path) -> Report:
                 (Comparison(f"start of {BARE}"),),
                 MAX_START_SECONDS,
             ),
-            Figure(f"start of {BARE}", "s", starts[BARE], in_passing=True),
+            Figure(f"start of {BARE}", "s", starts[BARE], is_hidden=True),
             *_memory(rests),
             Figure(
                 "processor, all together",
@@ -77,28 +77,30 @@ def measure(sizes: Sizes, var: Path) -> Report:
     )
 
 
-def _memory(rests: Mapping[str, Sequence[Rest]]) -> Iterator[Figure]:
-    def figure(label: str, of: Callable[[Rest], float], at_most: float | None = None) -> Figure:
-        return Figure(label, "MB", [of(rest) for rest in rests[DEMO]], beside, at_most)
+def _memory(rests: Mapping[str, Sequence[IdleUsage]]) -> Iterator[Figure]:
+    def figure(
+        label: str, of: Callable[[IdleUsage], float], at_most: float | None = None
+    ) -> Figure:
+        return Figure(label, "MB", [of(rest) for rest in rests[DEMO]], comparisons, at_most)
 
     bare = f"memory of {BARE}"
-    beside = (Comparison(bare),)
+    comparisons = (Comparison(bare),)
     for name in rests[DEMO][0].memory:
         yield figure(f"memory: {name}", lambda rest, name=name: rest.memory[name])  # type: ignore[misc]
     yield figure("memory: all together", lambda rest: sum(rest.memory.values()), MAX_MB)
-    yield Figure(bare, "MB", [sum(rest.memory.values()) for rest in rests[BARE]], in_passing=True)
+    yield Figure(bare, "MB", [sum(rest.memory.values()) for rest in rests[BARE]], is_hidden=True)
 
 
 @contextmanager
 def started(
     program: Callable[[Path], tuple[list[str], dict[str, str], list[str]]], var: Path
 ) -> Iterator[tuple[psutil.Process, float]]:
-    """A running program, and the seconds until all of its addresses were answered."""
+    """Start a program, and yield it with the seconds until all of its URLs responded."""
     arguments, environment, addresses = program(var)
     begun = time.perf_counter()
     with running(*arguments, **environment) as process:
         for address in addresses:
-            wait_until(lambda address=address: answers(address), f"{address} answers")  # type: ignore[misc]
+            wait_until(lambda address=address: responds(address), f"{address} responds")  # type: ignore[misc]
         yield psutil.Process(process.pid), time.perf_counter() - begun
 
 
@@ -118,13 +120,13 @@ def _bare(_var: Path) -> tuple[list[str], dict[str, str], list[str]]:
     return ["benchmarks.sink", str(port)], {}, [f"http://127.0.0.1:{port}/count"]
 
 
-def _at_rest(process: psutil.Process, sizes: Sizes) -> Rest:
+def _idle_usage(process: psutil.Process, sizes: Sizes) -> IdleUsage:
     time.sleep(min(SETTLE_SECONDS, sizes.idle_seconds))
     family = [process, *process.children(recursive=True)]
     before, begun = _processor_seconds(family), time.perf_counter()
     time.sleep(sizes.idle_seconds)
     used = (_processor_seconds(family) - before) / (time.perf_counter() - begun)
-    return Rest({_name(each): memory_mb(each.pid) for each in family}, used * 100)
+    return IdleUsage({_name(each): memory_mb(each.pid) for each in family}, used * 100)
 
 
 def _processor_seconds(family: Sequence[psutil.Process]) -> float:
@@ -133,4 +135,4 @@ def _processor_seconds(family: Sequence[psutil.Process]) -> float:
 
 def _name(process: psutil.Process) -> str:
     command = " ".join(process.cmdline())
-    return next((name for sign, name in NAMES.items() if sign in command), process.name())
+    return next((name for part, name in NAMES.items() if part in command), process.name())

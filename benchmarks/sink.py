@@ -1,6 +1,6 @@
-"""The receiver of all measurements: ``python -m benchmarks.sink PORT``. Answers, and does no more.
+"""The bare receiver: ``python -m benchmarks.sink PORT``. It responds and does nothing else.
 
-``GET /count`` says how many requests were answered otherwise.
+``GET /count`` returns the number of POST requests.
 """
 
 import sys
@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 
 Message = MutableMapping[str, Any]
-KEEP_ALIVE_SECONDS = 300  # nobody shall find a connection closed between two rounds
+KEEP_ALIVE_SECONDS = 300  # longer than a round, so that no client finds its connection closed
 BACKLOG = 4096
 
 _count = 0
@@ -21,10 +21,10 @@ async def app(
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
-    """The whole application."""
-    global _count  # noqa: PLW0603 – one number is all that it knows
+    """Count POST requests, and respond with 200."""
+    global _count  # noqa: PLW0603 – the only state of this process
     if scope["type"] != "http":
-        return  # uvicorn can do without a lifespan
+        return  # no lifespan
     while (await receive()).get("more_body"):
         pass
     answer = b"{}"

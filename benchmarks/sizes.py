@@ -1,4 +1,4 @@
-"""How much of everything is measured; ``--quick`` shows that it runs, and no more."""
+"""The sizes of all measurements. ``--quick`` only checks that everything runs."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Sizes:
     """``requests``: for each page of ``growth``, at each size. ``idle_seconds``: of ``rest``.
 
-    ``comeback``: wake-ups that pile up while the worker is stopped.
+    ``comeback``: deliveries that accumulate while the worker is stopped.
     """
 
     rounds: int

@@ -1,4 +1,4 @@
-"""The whole demo as processes of their own, for the benchmarks to measure from outside."""
+"""Runs the whole demo as separate processes, to be measured from outside."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ START_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where the running applications are, and a look into the subscriber's database."""
+    """The running demo. ``receipts``: a read-only connection to the subscriber's database."""
 
     shop_url: str
     webhook_url: str
@@ -29,7 +29,7 @@ class Stack:
     receipts: sqlite3.Connection
 
     def receipt_count(self) -> int:
-        """Committed receipts; a read-only connection of our own sees nothing earlier."""
+        """Return the number of committed receipts."""
         [count] = self.receipts.execute("SELECT count(*) FROM receipt").fetchone()
         return int(count)
 
@@ -70,12 +70,12 @@ def wait_until_subscribed(shop_url: str) -> str:
 
 
 def secret_of(var: Path) -> str:
-    """The secret that shop and subscriber share; a benchmark may look into the database."""
+    """Return the secret of the only endpoint, decrypted from the shop's database."""
     with closing(read_only(var / "shop.db")) as database:
         [locked] = database.execute("SELECT locked_secret FROM endpoint_secret").fetchone()
     return Encryption.open(var / "secrets.key").decrypt(locked)
 
 
 def read_only(path: Path) -> sqlite3.Connection:
-    """Open a database, and see what is committed at each statement."""
+    """Open a database read-only, in autocommit: each statement sees the latest commit."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)

@@ -1,4 +1,4 @@
-"""Shop, worker, subscriber and Redis as processes of their own: Hookshop's, or the textbook's."""
+"""Runs shop, worker, subscriber and Redis as separate processes: Hookshop's or the textbook's."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,18 +15,18 @@ from hookshop.redis_socket import private_redis_socket
 from shop.webhooks.rules.signing import generate_secret
 
 HOOKSHOP, TEXTBOOK = "Hookshop", "the textbook"
-DONE_SECONDS = 300
+TIMEOUT_SECONDS = 300
 CLOCK_TICK_SECONDS = 0.01  # the resolution of a process's processor time
 _IS_DELIVERING = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('pending', 'sending'))"
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One that runs. Both have the tables that are asked for here.
+    """A running system. Both kinds have the tables that are queried here.
 
-    ``orders_url``, ``webhook_url``: where to post orders and signed webhooks.
-    ``secret``: what the subscriber verifies with. ``issuer``: the shop's URL, as tokens name it.
-    ``processes``: ``redis``, ``shop``, ``worker`` and ``subscriber``.
+    ``orders_url``, ``webhook_url``: where to post orders and signed webhooks. ``secret``: shared by
+    shop and subscriber. ``issuer``: the shop's URL. ``processes``: ``redis``, ``shop``, ``worker``
+    and ``subscriber``.
     """
 
     orders_url: str
@@ -38,24 +38,24 @@ class System:
     subscriber_database: sqlite3.Connection
 
     def booked(self) -> int:
-        """Return how many purchases are committed to the subscriber's books."""
+        """Return the number of committed purchases at the subscriber."""
         [count] = self.subscriber_database.execute("SELECT count(*) FROM purchase").fetchone()
         return int(count)
 
     def wait_until_booked(self, count: int) -> None:
-        """Wait until so many purchases are booked."""
-        wait_until(lambda: self.booked() >= count, f"{count} booked", seconds=DONE_SECONDS)
+        """Wait until ``count`` purchases are booked."""
+        wait_until(lambda: self.booked() >= count, f"{count} booked", seconds=TIMEOUT_SECONDS)
 
     def wait_until_delivered(self) -> None:
-        """Wait until the last attempt is recorded, too."""
-        wait_until(lambda: not self._is_delivering(), "all is delivered", seconds=DONE_SECONDS)
+        """Wait until no delivery is pending or being sent."""
+        wait_until(lambda: not self._is_delivering(), "all is delivered", seconds=TIMEOUT_SECONDS)
 
     def _is_delivering(self) -> bool:
-        [is_so] = self.shop_database.execute(_IS_DELIVERING).fetchone()
-        return bool(is_so)
+        [is_delivering] = self.shop_database.execute(_IS_DELIVERING).fetchone()
+        return bool(is_delivering)
 
     def processor_seconds(self) -> dict[str, float]:
-        """Return the processor time that each process has used since it started."""
+        """Return the processor time of each process since it started."""
         return {name: _processor_seconds(process) for name, process in self.processes.items()}
 
 
@@ -72,15 +72,15 @@ def running_system(
     receiver_url: str | None = None,
     worker: Sequence[str] = ("shop.worker",),
 ) -> Iterator[System]:
-    """Run one of the two below ``var`` until the block ends.
+    """Run a system with its data in ``var`` until the block ends. ``name``: one of the two above.
 
-    ``receiver_url``: where webhooks go instead of to the subscriber, which then has nothing to do.
-    ``worker``: the module of Hookshop's worker with its arguments.
+    ``receiver_url``: where webhooks go instead of to the subscriber. ``worker``: the module of
+    Hookshop's worker and its arguments.
     """
-    starting = (
+    system_context = (
         _textbook(var, receiver_url) if name == TEXTBOOK else _hookshop(var, receiver_url, worker)
     )
-    with starting as system:
+    with system_context as system:
         yield system
 
 
@@ -111,8 +111,8 @@ def _hookshop(var: Path, receiver_url: str | None, worker: Sequence[str]) -> Ite
             secret=secret_of(var),
             issuer=shop_url,
             processes=processes.by_name,
-            shop_database=_opened(stack, var / "shop.db"),
-            subscriber_database=_opened(stack, var / "subscriber.db"),
+            shop_database=_open(stack, var / "shop.db"),
+            subscriber_database=_open(stack, var / "subscriber.db"),
         )
 
 
@@ -147,8 +147,8 @@ def _textbook(var: Path, receiver_url: str | None) -> Iterator[System]:
             secret=secret,
             issuer=shop_url,
             processes=processes.by_name,
-            shop_database=_opened(stack, var / "shop.db"),
-            subscriber_database=_opened(stack, var / "subscriber.db"),
+            shop_database=_open(stack, var / "shop.db"),
+            subscriber_database=_open(stack, var / "subscriber.db"),
         )
 
 
@@ -170,5 +170,5 @@ class _Processes:
         wait_until(private_redis_socket(var).exists, "Redis listens")
 
 
-def _opened(stack: ExitStack, path: Path) -> sqlite3.Connection:
+def _open(stack: ExitStack, path: Path) -> sqlite3.Connection:
     return stack.enter_context(closing(read_only(path)))

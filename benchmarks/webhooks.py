@@ -1,4 +1,4 @@
-"""Signed webhooks, made by hand for receivers that are measured without a shop."""
+"""Creates signed webhooks, to measure receivers without a shop."""
 
 from datetime import datetime
 

@@ -1,7 +1,7 @@
-"""The whole path: customers order through the API. When is the last purchase in the books?
+"""The whole path: from orders through the API until the last purchase is booked.
 
-Shop, worker, subscriber and Redis run as in the demo, and share the machine with the customers. The
-yardstick is a textbook program for the same task (``benchmarks/textbook``), taken by turns.
+Shop, worker, subscriber and Redis run as in the demo, on the same machine as the customers. The
+baseline is a textbook program for the same task (``benchmarks/textbook``), run alternately.
 """
 
 import shutil
@@ -10,37 +10,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.figures import Comparison, Figure, Report
 from benchmarks.load import ORDER, post_all
 from benchmarks.progress import show
+from benchmarks.report import Comparison, Figure, Report
 from benchmarks.sizes import Sizes
 from benchmarks.systems import CLOCK_TICK_SECONDS, HOOKSHOP, TEXTBOOK, System, running_system
 
 CUSTOMERS = (16, 50)
 PROCESSES = ("shop", "worker", "subscriber", "redis")
 WARM_UP = 50
-# What is aimed at: milliseconds of the worker's processor for an order.
+# Targets by customers: the worker's processor milliseconds per order.
 MAX_WORKER_MS = {16: 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Orders and bookings a second; milliseconds of processor for an order, by process.
+    """Orders and bookings per second, and processor milliseconds per order by process.
 
-    ``refused``: how many orders met a busy shop (5xx), and were made again.
+    ``retries``: the number of orders that were repeated because the shop was busy (5xx).
     """
 
     orders: float
     booked: float
-    refused: int
+    retries: int
     processor_ms: Mapping[str, float]
 
 
-Runs = Mapping[str, Sequence[Run]]  # of each system, one for each round
+Runs = Mapping[str, Sequence[Run]]  # by system, one for each round
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
-    """Orders and bookings a second, and what each costs the processes."""
+    """Measure orders and bookings per second, and the processor time of each process."""
     runs: dict[int, dict[str, list[Run]]] = {
         customers: {HOOKSHOP: [], TEXTBOOK: []} for customers in CUSTOMERS
     }
@@ -59,16 +59,16 @@ def measure(sizes: Sizes, var: Path) -> Report:
         [figure for customers in CUSTOMERS for figure in _figures(customers, runs[customers])],
         [
             "Processor: milliseconds for an order, until its attempt is recorded as well.",
-            *(_refusals(customers, runs[customers]) for customers in CUSTOMERS),
+            *(_retry_note(customers, runs[customers]) for customers in CUSTOMERS),
         ],
     )
 
 
 def order_and_book(system: System, orders: int, *, customers: int) -> Run:
-    """Place so many orders, ``customers`` at a time, and wait until all are booked."""
+    """Place orders, ``customers`` at a time, and wait until all are booked."""
     before, booked = system.processor_seconds(), system.booked()
     started = time.perf_counter()
-    load = post_all(system.orders_url, [ORDER] * orders, at_once=customers)
+    load = post_all(system.orders_url, [ORDER] * orders, concurrency=customers)
     system.wait_until_booked(booked + orders)
     until_booked = time.perf_counter() - started
     system.wait_until_delivered()
@@ -79,14 +79,14 @@ def order_and_book(system: System, orders: int, *, customers: int) -> Run:
     return Run(
         orders / load.seconds,
         orders / until_booked,
-        load.refused,
+        load.retries,
         {name: seconds / orders * 1000 for name, seconds in used.items()},
     )
 
 
-def _refusals(customers: int, runs: Runs) -> str:
-    counts = (f"{name} {sum(run.refused for run in those)}" for name, those in runs.items())
-    return f"{customers} customers: orders refused as busy and made again: {', '.join(counts)}."
+def _retry_note(customers: int, runs: Runs) -> str:
+    counts = (f"{name} {sum(run.retries for run in those)}" for name, those in runs.items())
+    return f"{customers} customers: orders retried because the shop was busy: {', '.join(counts)}."
 
 
 def _figures(customers: int, runs: Runs) -> Iterator[Figure]:
@@ -112,8 +112,8 @@ def _figures(customers: int, runs: Runs) -> Iterator[Figure]:
 def _pair(
     label: str, unit: str, samples: Mapping[str, Sequence[float]], at_most: float | None = None
 ) -> list[Figure]:
-    beside = f"{TEXTBOOK}, {label}"
+    baseline = f"{TEXTBOOK}, {label}"
     return [
-        Figure(label, unit, samples[HOOKSHOP], (Comparison(beside),), at_most),
-        Figure(beside, unit, samples[TEXTBOOK], in_passing=True),
+        Figure(label, unit, samples[HOOKSHOP], (Comparison(baseline),), at_most),
+        Figure(baseline, unit, samples[TEXTBOOK], is_hidden=True),
     ]

@@ -1,7 +1,7 @@
-// BullMQ with undici, as a yardstick: `node run.mjs TASK.json REDIS_SOCKET` prints the seconds.
+// BullMQ with undici, as a baseline: `node run.mjs TASK.json REDIS_SOCKET` prints the seconds.
 //
-// It signs and posts each webhook once and records nothing. As with the other yardsticks, all jobs lie
-// in Redis and the connections are open when the clock starts; it stops when the last answer is read.
+// It signs and posts each webhook once and records nothing. As with the other baselines, all jobs are
+// in Redis and the connections are open when the clock starts; it stops when the last response is read.
 
 import { readFileSync } from "node:fs";
 import { argv, exit } from "node:process";

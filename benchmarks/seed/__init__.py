@@ -1,5 +1,5 @@
-"""Fills the databases with a long history, quickly: ``make seed N=1000000``.
+"""Fills the databases with a long generated history: ``make seed N=1000000``.
 
-Reading order: ``__main__`` (what is asked for), ``filling`` (how rows get in fast), ``shop`` and
-``subscriber`` with ``…_rows`` (what they say).
+Reading order: ``__main__`` (the command line), ``bulk_load`` (fast inserts), ``shop`` and
+``subscriber`` with ``…_rows`` (the generated rows).
 """

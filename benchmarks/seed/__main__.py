@@ -1,4 +1,4 @@
-"""``python -m benchmarks.seed 1000000``: made-up history for the databases in ``HOOKSHOP_VAR``."""
+"""``python -m benchmarks.seed 1000000``: generates history in the databases of ``HOOKSHOP_VAR``."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
-from benchmarks.seed.filling import AlreadyFilled, DatabaseInUse
+from benchmarks.seed.bulk_load import AlreadySeeded, DatabaseInUse
 from benchmarks.seed.shop import seed_shop
 from benchmarks.seed.subscriber import seed_subscriber
 from shop.config import load_settings as shop_settings
@@ -19,18 +19,18 @@ def main() -> None:
     chosen = _arguments()
     try:
         asyncio.run(_seed(chosen))
-    except AlreadyFilled as refusal:
-        sys.exit(f"Not seeded: {refusal}. FORCE=1 adds to them, make reset forgets them.")
-    except (DatabaseInUse, OperationalError) as refusal:
-        sys.exit(f"Not seeded: somebody has the database open ({refusal}). Stop the demo first.")
+    except AlreadySeeded as error:
+        sys.exit(f"Not seeded: {error}. Use FORCE=1 to add to them, or make reset to delete them.")
+    except (DatabaseInUse, OperationalError) as error:
+        sys.exit(f"Not seeded: the database is in use ({error}). Stop the demo first.")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seed", description=__doc__)
-    parser.add_argument("count", type=int, help="deliveries (of about a third as many orders)")
-    parser.add_argument("--days", type=float, default=30, help="how far back they reach")
-    parser.add_argument("--subscriber", action="store_true", help="as many receipts, too")
-    parser.add_argument("--force", action="store_true", help="although there are some already")
+    parser.add_argument("count", type=int, help="deliveries, for about a third as many orders")
+    parser.add_argument("--days", type=float, default=30, help="length of the history, default: 30")
+    parser.add_argument("--subscriber", action="store_true", help="also create as many receipts")
+    parser.add_argument("--force", action="store_true", help="add to existing rows")
     return parser.parse_args()
 
 

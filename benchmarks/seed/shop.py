@@ -1,4 +1,4 @@
-"""Seeds the shop's database: endpoints by the shop's own code, all else in bulk."""
+"""Seeds the shop's database: endpoints with the shop's own code, everything else in bulk."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from benchmarks.seed.filling import AlreadyFilled, bulk_loading, shown, write
+from benchmarks.seed.bulk_load import AlreadySeeded, bulk_loading, with_progress, write
 from benchmarks.seed.shop_rows import History, Target
 from shop.config import Settings
 from shop.database.transactions import Database
@@ -25,39 +25,39 @@ ENDPOINTS = (
     ("ledger", SUBSCRIBABLE_EVENT_TYPES, 35, False),
     ("warehouse", (EventType.PURCHASE_SHIPPED,), 60, True),
 )
-RETRIES = timedelta(minutes=1)  # what they take at most: no attempt shall lie in the future
-PORT = 9000  # of this machine: nothing that is seeded can reach a stranger
+MAX_RETRY_TIME = timedelta(minutes=1)  # so that no attempt is in the future
+PORT = 9000  # on this machine, so that a retry never reaches another one
 
 
 async def seed_shop(
     settings: Settings, deliveries: int, *, span: timedelta, force: bool, seed: int = 1
 ) -> None:
-    """Fill the shop's database. Raises ``AlreadyFilled`` or ``DatabaseInUse``."""
-    now = datetime.now(UTC) - RETRIES
+    """Fill the shop's database. Raise ``AlreadySeeded`` or ``DatabaseInUse``."""
+    now = datetime.now(UTC) - MAX_RETRY_TIME
     database = Database(settings.resolved_database_url)
     try:
         await database.create_tables()
-        await _refuse_if_used(database, force=force)
+        await _require_empty(database, force=force)
         targets = [await _register(database, settings, *each, now=now - span) for each in ENDPOINTS]
     finally:
         await database.close()
     history = History(targets, settings.base_url, now, span, random.Random(seed))
     with bulk_loading(_path(settings)) as connection:
-        write(connection, shown(history.rows(deliveries), "delivery", deliveries))
+        write(connection, with_progress(history.rows(deliveries), "delivery", deliveries))
 
 
 def _path(settings: Settings) -> Path:
     return Path(str(make_url(settings.resolved_database_url).database))
 
 
-async def _refuse_if_used(database: Database, *, force: bool) -> None:
+async def _require_empty(database: Database, *, force: bool) -> None:
     async with database.reading() as session:
         orders = (await read_stats(session)).orders
     if orders and not force:
-        raise AlreadyFilled(f"the shop has {orders:,} orders already")
+        raise AlreadySeeded(f"the shop has {orders:,} orders already")
 
 
-async def _register(  # noqa: PLR0913, PLR0917 – an endpoint's row above, and where it goes
+async def _register(  # noqa: PLR0913, PLR0917 – a row of ENDPOINTS, and the database
     database: Database,
     settings: Settings,
     path: str,
@@ -67,13 +67,13 @@ async def _register(  # noqa: PLR0913, PLR0917 – an endpoint's row above, and 
     *,
     now: datetime,
 ) -> Target:
-    """The endpoint, made anew if there is one already: its secret is shown only once."""
+    """Register the endpoint; replace an existing one, whose secret is no longer available."""
     url = f"http://127.0.0.1:{PORT}/{path}"
     encryption = Encryption.open(settings.secrets_key_file)
     wanted = NewEndpoint(url, event_types, "seeded")
     async with database.reading() as session:
-        standing = await registry.list_all(session)
-    for endpoint in standing:
+        endpoints = await registry.list_all(session)
+    for endpoint in endpoints:
         if endpoint.webhook_url == url:
             await delete_endpoint(database, endpoint.id, clock=lambda: now)
     async with database.writing() as session:

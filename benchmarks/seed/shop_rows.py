@@ -1,8 +1,8 @@
-"""A shop's history: orders, what was told of them to whom, and how that went.
+"""Generates a shop's history: orders, messages, deliveries and attempts.
 
 Of every ten orders, three are shipped and one is refunded. Nine of ten deliveries succeed at once,
-most others after a retry; the rest make the dead letters. One endpoint is paused, and what was
-ordered lately waits for it. Requests are signed for real.
+most others after a retry; the rest fail. One endpoint is paused, and recent deliveries to it are
+pending. Requests have valid signatures.
 """
 
 import json
@@ -14,8 +14,8 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from benchmarks.seed.filling import Row
-from benchmarks.seed.times import digits, next_moment, written
+from benchmarks.seed.bulk_load import Row
+from benchmarks.seed.times import next_moment, sqlite_time, uuid7_hex
 from shop import __version__
 from shop.orders.catalog import CATALOG
 from shop.vocabulary import DeliveryState, EventType, Trigger
@@ -25,12 +25,12 @@ from shop.webhooks.rules.signing import LiveSecret, SignedContent, signing_heade
 
 NAMES = ("Ada", "Grace", "Alan", "Barbara", "Edsger", "Frances", "Donald", "Radia", "")
 SCHEDULE = NAMED_SCHEDULES["demo"]
-PAUSED_FOR = timedelta(minutes=10)  # the paused endpoint
+PAUSED_FOR = timedelta(minutes=10)
 DELIVERIES_PER_ORDER = 2.7  # on average: 1 to the CRM, 1.4 to the ledger, 0.3 to the warehouse
 
 Outcome = int | str  # a status, or the name of an error
-# How often, of a hundred; the answers before the last; the state at the end.
-FATES: Sequence[tuple[float, tuple[Outcome, ...], DeliveryState]] = (
+# Percentage of deliveries, the outcomes of their attempts, their state.
+DELIVERY_OUTCOMES: Sequence[tuple[float, tuple[Outcome, ...], DeliveryState]] = (
     (90, (200,), DeliveryState.SUCCEEDED),
     (5, (500, 200), DeliveryState.SUCCEEDED),
     (2, ("response_timeout", 503, 202), DeliveryState.SUCCEEDED),
@@ -38,12 +38,12 @@ FATES: Sequence[tuple[float, tuple[Outcome, ...], DeliveryState]] = (
     (1, (404, 404, 404, 404, 404, 404), DeliveryState.FAILED),
     (1, (429, "connection_reset"), DeliveryState.CANCELLED),
 )
-_WEIGHTS = [weight for weight, _answers, _state in FATES]
+_WEIGHTS = [weight for weight, _outcomes, _state in DELIVERY_OUTCOMES]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint as the rows need it. ``latency_ms``: how long it takes to answer, on average."""
+    """An endpoint. ``latency_ms``: its mean response time."""
 
     id: str
     url: str
@@ -55,20 +55,23 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What to make up. ``span``: how far back it goes from ``now``; ``issuer``: the shop's URL."""
+    """The parameters. ``span``: the length of the history before ``now``.
+
+    ``issuer``: the shop's URL.
+    """
 
     targets: Sequence[Target]
     issuer: str
     now: datetime
     span: timedelta
-    chance: random.Random
+    rng: random.Random
 
     def rows(self, deliveries: int) -> Iterator[Row]:
-        """Orders, with all that belongs to them, until there are so many deliveries."""
+        """Yield orders with their rows until there are ``deliveries`` deliveries."""
         moment = self.now - self.span
         while deliveries:
             left = deliveries / DELIVERIES_PER_ORDER
-            moment = next_moment(moment, until=self.now, left=left, chance=self.chance)
+            moment = next_moment(moment, until=self.now, left=left, rng=self.rng)
             for row in self._order(moment):
                 if row[0] == "delivery":
                     if not deliveries:
@@ -77,7 +80,7 @@ class History:
                 yield row
 
     def _order(self, moment: datetime) -> Iterator[Row]:
-        order_id = f"ord_{digits(moment, self.chance)}"
+        order_id = f"ord_{uuid7_hex(moment, self.rng)}"
         lines = list(self._lines(order_id))
         total = sum(line["unit_price_cents"] * line["quantity"] for line in lines)
         shipped_at = self._later(moment, 0.3, timedelta(hours=1))
@@ -86,42 +89,44 @@ class History:
             "shop_order",
             {
                 "id": order_id,
-                "customer_name": self.chance.choice(NAMES),
+                "customer_name": self.rng.choice(NAMES),
                 "total_cents": total,
-                "created_at": written(moment),
-                "shipped_at": written(shipped_at) if shipped_at else None,
-                "refunded_at": written(refunded_at) if refunded_at else None,
+                "created_at": sqlite_time(moment),
+                "shipped_at": sqlite_time(shipped_at) if shipped_at else None,
+                "refunded_at": sqlite_time(refunded_at) if refunded_at else None,
             },
         )
         for line in lines:
             yield "order_line", line
-        yield from self._told(EventType.PURCHASE_CREATED, moment, total, order_id)
+        yield from self._message(EventType.PURCHASE_CREATED, moment, total, order_id)
         if shipped_at:
-            yield from self._told(EventType.PURCHASE_SHIPPED, shipped_at, total, order_id)
+            yield from self._message(EventType.PURCHASE_SHIPPED, shipped_at, total, order_id)
         if refunded_at:
-            yield from self._told(EventType.PURCHASE_REFUNDED, refunded_at, -total, order_id)
+            yield from self._message(EventType.PURCHASE_REFUNDED, refunded_at, -total, order_id)
 
     def _later(self, moment: datetime, share: float, most: timedelta) -> datetime | None:
-        """Some time afterwards, in so many cases; not in the future."""
-        if self.chance.random() >= share:
+        """Return a later time with probability ``share``; otherwise or if in the future, None."""
+        if self.rng.random() >= share:
             return None
-        later = moment + most * self.chance.random()
+        later = moment + most * self.rng.random()
         return later if later < self.now else None
 
     def _lines(self, order_id: str) -> Iterator[dict[str, Any]]:
-        count = self.chance.choice((1, 1, 1, 2, 3))
-        for position, product in enumerate(self.chance.sample(CATALOG, count), start=1):
+        count = self.rng.choice((1, 1, 1, 2, 3))
+        for position, product in enumerate(self.rng.sample(CATALOG, count), start=1):
             yield {
                 "order_id": order_id,
                 "position": position,
                 "product_id": product.id,
                 "product_name": product.name,
                 "unit_price_cents": product.price_cents,
-                "quantity": self.chance.choice((1, 1, 1, 2, 5)),
+                "quantity": self.rng.choice((1, 1, 1, 2, 5)),
             }
 
-    def _told(self, kind: EventType, moment: datetime, cents: int, order_id: str) -> Iterator[Row]:
-        event = Event(UUID(hex=digits(moment, self.chance)), kind, moment, cents, order_id)
+    def _message(
+        self, kind: EventType, moment: datetime, cents: int, order_id: str
+    ) -> Iterator[Row]:
+        event = Event(UUID(hex=uuid7_hex(moment, self.rng)), kind, moment, cents, order_id)
         body = serialize(event)
         yield (
             "message",
@@ -130,7 +135,7 @@ class History:
                 "event_type": kind.value,
                 "order_id": order_id,
                 "body": body,
-                "created_at": written(moment),
+                "created_at": sqlite_time(moment),
             },
         )
         for target in self.targets:
@@ -138,12 +143,12 @@ class History:
                 yield from self._delivery(event, body, target)
 
     def _delivery(self, event: Event, body: bytes, target: Target) -> Iterator[Row]:
-        delivery_id = f"dlv_{digits(event.occurred_at, self.chance)}"
+        delivery_id = f"dlv_{uuid7_hex(event.occurred_at, self.rng)}"
         waits = target.is_paused and event.occurred_at > self.now - PAUSED_FOR
-        answers, state = ((), DeliveryState.PENDING) if waits else self._fate()
-        attempts = list(self._attempts(delivery_id, event, body, target, answers))
+        outcomes, state = ((), DeliveryState.PENDING) if waits else self._outcome()
+        attempts = list(self._attempts(delivery_id, event, body, target, outcomes))
         last = attempts[-1] if attempts else None
-        created_at = written(event.occurred_at)
+        created_at = sqlite_time(event.occurred_at)
         yield (
             "delivery",
             {
@@ -166,9 +171,9 @@ class History:
         for attempt in attempts:
             yield "attempt", attempt
 
-    def _fate(self) -> tuple[tuple[Outcome, ...], DeliveryState]:
-        [(_weight, answers, state)] = self.chance.choices(FATES, _WEIGHTS)
-        return answers, state
+    def _outcome(self) -> tuple[tuple[Outcome, ...], DeliveryState]:
+        [(_weight, outcomes, state)] = self.rng.choices(DELIVERY_OUTCOMES, _WEIGHTS)
+        return outcomes, state
 
     def _attempts(
         self,
@@ -176,29 +181,29 @@ class History:
         event: Event,
         body: bytes,
         target: Target,
-        answers: Sequence[Outcome],
+        outcomes: Sequence[Outcome],
     ) -> Iterator[dict[str, Any]]:
         due = event.occurred_at
-        for number, (outcome, delay) in enumerate(zip(answers, SCHEDULE, strict=False), start=1):
+        for number, (outcome, delay) in enumerate(zip(outcomes, SCHEDULE, strict=False), start=1):
             decided, due = due, due + timedelta(seconds=delay)
-            started = due + timedelta(milliseconds=5 + 40 * self.chance.random())
+            started = due + timedelta(milliseconds=5 + 40 * self.rng.random())
             content = SignedContent(event.message_id, int(started.timestamp()), body)
             yield {
                 "delivery_id": delivery_id,
                 "number": number,
                 "endpoint_id": target.id,
                 "trigger": Trigger.AUTOMATIC.value,
-                "decided_at": written(decided),
-                "due_at": written(due),
+                "decided_at": sqlite_time(decided),
+                "due_at": sqlite_time(due),
                 "delay": f'{{"schedule": {delay}, "jitter": 0, "retry_after": 0}}'
                 if delay
                 else None,
-                "enqueued_at": written(due),
-                "started_at": written(started),
+                "enqueued_at": sqlite_time(due),
+                "started_at": sqlite_time(started),
                 "request_url": target.url,
                 "request_headers": self._request_headers(content, target),
                 "response_truncated": 0,
-                **self._answer(outcome, target, started),
+                **self._response_columns(outcome, target, started),
             }
 
     def _request_headers(self, content: SignedContent, target: Target) -> str:
@@ -215,9 +220,9 @@ class History:
             }
         )
 
-    def _answer(self, outcome: Outcome, target: Target, at: datetime) -> dict[str, Any]:
-        """The columns that say what came back; a name instead of a status: nothing did."""
-        took = max(1, int(self.chance.gammavariate(4, target.latency_ms / 4)))
+    def _response_columns(self, outcome: Outcome, target: Target, at: datetime) -> dict[str, Any]:
+        """Return the columns of the response; an outcome with a name is an error without one."""
+        took = max(1, int(self.rng.gammavariate(4, target.latency_ms / 4)))
         if isinstance(outcome, str):
             return {
                 "duration_ms": 10_000 if outcome.endswith("timeout") else took,
@@ -228,8 +233,8 @@ class History:
                 "error": outcome,
                 "error_detail": outcome.replace("_", " "),
             }
-        is_good = outcome < HTTPStatus.BAD_REQUEST
-        answer = b'{"status": "ok"}' if is_good else b'{"detail": "try again later"}'
+        is_success = outcome < HTTPStatus.BAD_REQUEST
+        answer = b'{"status": "ok"}' if is_success else b'{"detail": "try again later"}'
         headers = {
             "date": f"{at:%a, %d %b %Y %H:%M:%S} GMT",
             "content-type": "application/json",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from benchmarks.seed.filling import AlreadyFilled, bulk_loading, shown, write
+from benchmarks.seed.bulk_load import AlreadySeeded, bulk_loading, with_progress, write
 from benchmarks.seed.subscriber_rows import InboxHistory
 from shop.webhooks.rules.signing import LiveSecret, generate_secret
 from subscriber_app.config import Settings
@@ -18,13 +18,13 @@ from subscriber_app.receiving.receipts import read_stats
 async def seed_subscriber(
     settings: Settings, receipts: int, *, span: timedelta, force: bool, seed: int = 1
 ) -> None:
-    """Fill the subscriber's database. Raises ``AlreadyFilled`` or ``DatabaseInUse``."""
+    """Fill the subscriber's database. Raise ``AlreadySeeded`` or ``DatabaseInUse``."""
     now, secret = datetime.now(UTC), generate_secret()
     database = Database(settings.resolved_database_url)
     try:
         await database.create_tables()
-        await _refuse_if_used(database, force=force)
-        await _remember(database, secret, since=now - span, until=now)
+        await _require_empty(database, force=force)
+        await _add_former_secret(database, secret, since=now - span, until=now)
     finally:
         await database.close()
     history = InboxHistory(
@@ -37,18 +37,20 @@ async def seed_subscriber(
     )
     path = Path(str(make_url(settings.resolved_database_url).database))
     with bulk_loading(path) as connection:
-        write(connection, shown(history.rows(receipts), "receipt", receipts))
+        write(connection, with_progress(history.rows(receipts), "receipt", receipts))
 
 
-async def _refuse_if_used(database: Database, *, force: bool) -> None:
+async def _require_empty(database: Database, *, force: bool) -> None:
     async with database.reading() as session:
         receipts = sum((await read_stats(session)).receipts.values())
     if receipts and not force:
-        raise AlreadyFilled(f"the subscriber has {receipts:,} receipts already")
+        raise AlreadySeeded(f"the subscriber has {receipts:,} receipts already")
 
 
-async def _remember(database: Database, secret: str, *, since: datetime, until: datetime) -> None:
-    """As one that was replaced: nothing is accepted for it, but the pages can explain with it."""
+async def _add_former_secret(
+    database: Database, secret: str, *, since: datetime, until: datetime
+) -> None:
+    """Store the secret as an expired one: it accepts nothing, but receipt pages can use it."""
     former = FormerSecret(secret=secret, since=since, replaced_at=until, until=until)
     async with database.writing() as session:
         session.add(former)

@@ -1,7 +1,7 @@
-"""An inbox's history: what came, what became of it, what was booked.
+"""Generates an inbox's history: receipts, purchases and processed messages.
 
-Of every hundred receipts, eighty are accepted, twelve duplicates, three ignored, five rejected.
-Those that are accepted are signed for real with the secret that is given.
+Of every hundred receipts, eighty are accepted, twelve are duplicates, three ignored, five rejected.
+Accepted ones have valid signatures with the given secret.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from benchmarks.seed.filling import Row
-from benchmarks.seed.times import digits, next_moment, written
+from benchmarks.seed.bulk_load import Row
+from benchmarks.seed.times import next_moment, sqlite_time, uuid7_hex
 from shop import __version__
 from shop.vocabulary import EventType
 from shop.webhooks.rules.events import Event, serialize
@@ -25,7 +25,7 @@ from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 
 VERDICTS = (Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.IGNORED, Verdict.REJECTED)
 VERDICT_WEIGHTS = (80, 12, 3, 5)
-# The reasons that are met in practice, with the step that finds each.
+# Common reasons, with the step that rejects for them.
 REASONS = (
     (Reason.SIGNATURE_MISMATCH, StepName.SIGNATURE),
     (Reason.TIMESTAMP_TOO_OLD, StepName.TIMESTAMP),
@@ -41,37 +41,37 @@ PRICES = (1250, 5075, 3400, 2790, 1490, 8900)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A webhook as it was sent."""
+    """A sent webhook. ``kind``: the event type in the body."""
 
     event: Event
-    kind: str  # as the body has it
+    kind: str
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class InboxHistory:
-    """What to make up. ``span``: how far back it goes from ``now``; ``url``: the receiver's."""
+    """The parameters. ``span``: the length of the history before ``now``; ``url``: our receiver."""
 
     url: str
     issuer: str
     secret: LiveSecret
     now: datetime
     span: timedelta
-    chance: random.Random
+    rng: random.Random
 
     def rows(self, receipts: int) -> Iterator[Row]:
-        """So many receipts, with what was booked for them."""
+        """Yield ``receipts`` receipts with their purchases."""
         ids = ReceiptIds()
-        recent: deque[Sent] = deque(maxlen=10)  # accepted: what may come again
+        recent: deque[Sent] = deque(maxlen=10)  # accepted ones, which may be sent again
         moment = self.now - self.span
         for left in range(receipts, 0, -1):
-            moment = next_moment(moment, until=self.now, left=left, chance=self.chance)
+            moment = next_moment(moment, until=self.now, left=left, rng=self.rng)
             receipt_id = ids.next(moment)
-            [verdict] = self.chance.choices(VERDICTS, VERDICT_WEIGHTS)
+            [verdict] = self.rng.choices(VERDICTS, VERDICT_WEIGHTS)
             if verdict is Verdict.DUPLICATE and not recent:
                 verdict = Verdict.ACCEPTED
             if verdict is Verdict.DUPLICATE:
-                sent = self.chance.choice(recent)
+                sent = self.rng.choice(recent)
             else:
                 sent = self._sent(moment, is_known=verdict is not Verdict.IGNORED)
             yield "receipt", self._receipt(receipt_id, sent, verdict, moment)
@@ -80,14 +80,14 @@ class InboxHistory:
                 yield from self._booked(receipt_id, sent, moment)
 
     def _sent(self, moment: datetime, *, is_known: bool) -> Sent:
-        [kind] = self.chance.choices(KINDS, KIND_WEIGHTS)
-        cents = self.chance.choice(PRICES)
+        [kind] = self.rng.choices(KINDS, KIND_WEIGHTS)
+        cents = self.rng.choice(PRICES)
         if kind is EventType.PURCHASE_REFUNDED:
             cents = -cents
         occurred_at = moment - timedelta(seconds=1)
-        order_id = f"ord_{digits(occurred_at, self.chance)}"
+        order_id = f"ord_{uuid7_hex(occurred_at, self.rng)}"
         event = Event(
-            UUID(hex=digits(occurred_at, self.chance)), kind, occurred_at, cents, order_id
+            UUID(hex=uuid7_hex(occurred_at, self.rng)), kind, occurred_at, cents, order_id
         )
         body = serialize(event)
         if is_known:
@@ -99,13 +99,13 @@ class InboxHistory:
     ) -> dict[str, Any]:
         reason, failing = None, None
         if verdict is Verdict.REJECTED:
-            reason, failing = self.chance.choice(REASONS)
-        took = 0.6 + self.chance.random()
+            reason, failing = self.rng.choice(REASONS)
+        took = 0.6 + self.rng.random()
         knows_event = failing is None
         is_money = knows_event and sent.kind in {KINDS[0].value, KINDS[2].value}
         return {
             "id": receipt_id,
-            "received_at": written(moment),
+            "received_at": sqlite_time(moment),
             "duration_ms": round(took, 2),
             "booked_ms": round(took + 0.9, 2) if verdict is Verdict.ACCEPTED else None,
             "verdict": verdict.value,
@@ -114,17 +114,17 @@ class InboxHistory:
             "message_id": sent.event.message_id,
             "event_type": sent.kind if knows_event else None,
             "value_cents": sent.event.value_cents if is_money else None,
-            "headers": self._headers(sent, moment, spoilt=reason is Reason.SIGNATURE_MISMATCH),
+            "headers": self._headers(sent, moment, is_forged=reason is Reason.SIGNATURE_MISMATCH),
             "body": sent.body,
             "steps": _steps(failing),
         }
 
-    def _headers(self, sent: Sent, moment: datetime, *, spoilt: bool) -> str:
+    def _headers(self, sent: Sent, moment: datetime, *, is_forged: bool) -> str:
         content = SignedContent(sent.event.message_id, int(moment.timestamp()), sent.body)
-        # A signature of the wrong content: of another body, for one.
+        # A forged request is signed for another body.
         signed_content = SignedContent(content.message_id, content.timestamp, b"{}")
         signed = signing_headers(
-            signed_content if spoilt else content,
+            signed_content if is_forged else content,
             [self.secret],
             issuer=self.issuer,
             audience=self.url,
@@ -143,10 +143,10 @@ class InboxHistory:
 
     def _booked(self, receipt_id: str, sent: Sent, moment: datetime) -> Iterator[Row]:
         event = sent.event
-        occurred_at = written(event.occurred_at.replace(microsecond=0))
+        occurred_at = sqlite_time(event.occurred_at.replace(microsecond=0))
         digest = hashlib.sha256(sent.body).hexdigest()
-        handled = {"id": event.message_id, "body_sha256": digest, "receipt_id": receipt_id}
-        yield "handled_message", handled
+        processed = {"id": event.message_id, "body_sha256": digest, "receipt_id": receipt_id}
+        yield "handled_message", processed
         if event.type is not EventType.PURCHASE_SHIPPED:
             yield (
                 "purchase",
@@ -158,7 +158,7 @@ class InboxHistory:
                     "order_id": event.order_id,
                     "value_cents": event.value_cents,
                     "occurred_at": occurred_at,
-                    "booked_at": written(moment),
+                    "booked_at": sqlite_time(moment),
                 },
             )
         is_sale = event.type is EventType.PURCHASE_CREATED
@@ -179,18 +179,18 @@ class InboxHistory:
 
 
 def _steps(failing: StepName | None) -> str:
-    """The checklist; all passed, or up to the step that failed. Written once for each."""
-    if failing not in _WRITTEN_STEPS:
+    """Return the checklist as JSON, cached. ``failing``: the failed step; None if all passed."""
+    if failing not in _STEPS_JSON:
         result, steps = Result.PASSED, []
         for name in StepName:
             result = Result.FAILED if name is failing else result
             steps.append({"name": name.value, "result": result.value, "detail": _DETAIL[result]})
             result = Result.NOT_REACHED if name is failing else result
-        _WRITTEN_STEPS[failing] = json.dumps(steps)
-    return _WRITTEN_STEPS[failing]
+        _STEPS_JSON[failing] = json.dumps(steps)
+    return _STEPS_JSON[failing]
 
 
-_WRITTEN_STEPS: dict[StepName | None, str] = {}
+_STEPS_JSON: dict[StepName | None, str] = {}
 _DETAIL = {
     Result.PASSED: "As it should be; seeded, not checked",
     Result.FAILED: "Refused; seeded, not checked",

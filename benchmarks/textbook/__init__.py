@@ -1,14 +1,14 @@
-"""A textbook program for the same task, to compare ours with: shop, worker and subscriber.
+"""A textbook program for the same task, as a baseline: shop, worker and subscriber.
 
-It is written as the manuals of Litestar, SQLModel and arq suggest: each order is one transaction
-and one job, each job makes one request. Both sides sign and verify with the library of Standard
-Webhooks. It stores order, line, delivery and attempt, receipt and purchase. It lacks what Hookshop
-spends its time on:
+It follows the documentation of Litestar, SQLModel and arq: each order is one transaction and one
+job, and each job makes one request. Both sides sign and verify with the library of Standard
+Webhooks. It stores order, line, delivery and attempt, receipt and purchase. It lacks the features
+that cost Hookshop time:
 
 - An order whose job is lost (Redis is down or restarts) is never delivered.
 - A job that runs twice sends twice: there is no lease.
-- One slow receiver takes all of a worker's jobs: there are no limits and no circuit breaker.
-- It sends to any address, and reads an answer of any size.
-- Nobody sees what happens: no log, no live pages.
-- One receiver, set when it starts; no registration, no new secret, no bearer token.
+- One slow receiver blocks all jobs of a worker: there are no limits and no circuit breaker.
+- It sends to any address, and reads responses of any size.
+- There is no log and there are no live pages.
+- There is one receiver, set at the start, without registration, rotation or bearer tokens.
 """

@@ -110,7 +110,7 @@ def _new_order(data: OrderRequest, *, now: datetime) -> tuple[Order, list[OrderL
         )
         for position, item in enumerate(data.items, start=1)
     ]
-    total = sum(line.unit_price_cents * line.quantity for line in lines)
+    total = sum(pipeline.unit_price_cents * pipeline.quantity for pipeline in lines)
     return Order(id=order_id, total_cents=total, created_at=now), lines
 
 

@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 10
 
 
 async def deliver(ctx: dict[Any, Any], delivery_id: str) -> None:
-    """Make one attempt, store what came of it, and ask for the next one if it failed."""
+    """Make one attempt and store it. If it failed, schedule a retry."""
     async with AsyncSession(engine, expire_on_commit=False) as session:
         delivery = await session.get_one(Delivery, delivery_id)
     attempt = await _attempt(ctx["client"], delivery, number=ctx["job_try"])
@@ -79,7 +79,7 @@ async def main() -> None:
             poll_delay=POLL_SECONDS,
             keep_result=0,
         )
-        with contextlib.suppress(asyncio.CancelledError):  # arq's way to end on a signal
+        with contextlib.suppress(asyncio.CancelledError):  # arq ends with this on a signal
             await worker.async_run()
     await engine.dispose()
 

@@ -35,19 +35,19 @@ def server_that_answers(*statuses: int) -> Iterator[tuple[str, list[bytes]]]:
 
 def test_each_request_is_made_once_where_all_are_accepted() -> None:
     with server_that_answers(201) as (url, bodies):
-        load = post_all(url, [ORDER] * 20, at_once=4)
+        load = post_all(url, [ORDER] * 20, concurrency=4)
 
     assert bodies == [ORDER.body] * 20
-    assert load.refused == 0
+    assert load.retries == 0
     assert load.seconds > 0
 
 
 def test_a_request_that_meets_a_busy_server_is_made_again_and_counted() -> None:
     with server_that_answers(503, 500, 201) as (url, bodies):
-        load = post_all(url, [ORDER], at_once=1)
+        load = post_all(url, [ORDER], concurrency=1)
 
     assert len(bodies) == 3
-    assert load.refused == 2
+    assert load.retries == 2
 
 
 def test_a_request_that_is_refused_for_what_it_is_ends_the_measurement() -> None:
@@ -55,6 +55,6 @@ def test_a_request_that_is_refused_for_what_it_is_ends_the_measurement() -> None
         server_that_answers(422) as (url, bodies),
         pytest.raises(RuntimeError, match="answered with 422"),
     ):
-        post_all(url, [ORDER], at_once=1)
+        post_all(url, [ORDER], concurrency=1)
 
     assert len(bodies) == 1

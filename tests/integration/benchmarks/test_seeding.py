@@ -1,4 +1,4 @@
-"""What ``make seed`` makes up is what the applications could have written themselves."""
+"""What ``make seed`` makes up is what the applications could have sqlite_time themselves."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from litestar.testing import AsyncTestClient
 
-from benchmarks.seed.filling import AlreadyFilled, DatabaseInUse
+from benchmarks.seed.bulk_load import AlreadySeeded, DatabaseInUse
 from benchmarks.seed.shop import seed_shop
 from benchmarks.seed.subscriber import seed_subscriber
 from shop.app import create_app as create_shop
@@ -164,7 +164,7 @@ async def test_a_long_history_is_forgotten_in_steps_until_nothing_is_left(
 
 
 async def test_a_shop_that_has_orders_is_left_alone_unless_forced(shop: ShopSettings) -> None:
-    with pytest.raises(AlreadyFilled, match="orders already"):
+    with pytest.raises(AlreadySeeded, match="orders already"):
         await seed_shop(shop, 10, span=DAY, force=False)
 
     await seed_shop(shop, 10, span=DAY, force=True)

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from standardwebhooks import Webhook
 
-from benchmarks.yardsticks import NODE_FOLDER
+from benchmarks.baselines import NODE_FOLDER
 from shop.webhooks.rules.signing import generate_secret
 
 SIGN = """

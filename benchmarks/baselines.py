@@ -1,7 +1,6 @@
-"""What the worker is measured by: programs that sign and post the same bytes and record nothing.
+"""The baselines for the worker: programs that sign and post the same bytes and record nothing.
 
-None of them could lose its machine, its receiver or its patience without losing webhooks; that is
-what makes them fast, and a fair thing to be measured by.
+They are fast because they may lose webhooks: they store nothing, and do not retry.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from shop.webhooks.rules.signing import LiveSecret, SignedContent, signing_heade
 
 IN_FLIGHT = 50
 TIMEOUT_SECONDS = 60
-RUN_SECONDS = 600  # a yardstick that hangs shall not hang the benchmark
+RUN_SECONDS = 600  # a hanging baseline must not block the benchmark
 CELERY_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 CELERY_PROCESSES = 2
 NODE_FOLDER = ROOT / "benchmarks" / "node"
@@ -38,7 +37,7 @@ HTTPX, AIOHTTP, CELERY, NODE = (
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One to send. ``body``: the bytes of the message that the shop has stored, as text."""
+    """A webhook to send. ``body``: the body of the stored message, as text."""
 
     url: str
     message_id: str
@@ -47,24 +46,24 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a yardstick has to do."""
+    """The work for a baseline."""
 
     webhooks: Sequence[Webhook]
     secret: str
 
 
 def run_httpx(task: Task) -> float:
-    """Seconds."""
+    """Return the seconds with httpx."""
     return asyncio.run(_with_httpx(task))
 
 
 def run_aiohttp(task: Task) -> float:
-    """Seconds."""
+    """Return the seconds with httpx over aiohttp."""
     return asyncio.run(_with_aiohttp(task))
 
 
 async def _with_httpx(task: Task) -> float:
-    # As many connections kept as are used: the default would close and open some all the time.
+    # Keep as many connections as are used; by default, some would be closed and reopened.
     limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
     async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=TIMEOUT_SECONDS) as client:
         return await _post_all(client, task)
@@ -79,7 +78,7 @@ async def _post_all(client: httpx.AsyncClient, task: Task) -> float:
     waiting = iter(task.webhooks)
     secrets = [LiveSecret("sec_bench", task.secret)]
 
-    async def post_on() -> None:
+    async def send_next() -> None:
         for webhook in waiting:  # shared by all, so each webhook is posted once
             body = webhook.body.encode()
             content = SignedContent(webhook.message_id, int(time.time()), body)
@@ -91,17 +90,17 @@ async def _post_all(client: httpx.AsyncClient, task: Task) -> float:
             answer.raise_for_status()
 
     started = time.perf_counter()
-    await asyncio.gather(*(post_on() for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(send_next() for _ in range(IN_FLIGHT)))
     return time.perf_counter() - started
 
 
 def has_celery() -> bool:
-    """Whether its environment has been set up; ``make bench`` does."""
+    """Return whether the environment for Celery exists; ``make bench`` sets it up."""
     return CELERY_PYTHON.exists()
 
 
 def run_celery(task: Task, var: Path) -> float:
-    """Return the seconds. It lives in an environment of its own, so it brings nothing into ours.
+    """Return the seconds. Celery has a separate environment, because of its dependencies.
 
     ``var``: a folder for its Redis.
     """
@@ -113,7 +112,7 @@ def run_celery(task: Task, var: Path) -> float:
 
 
 def has_node() -> bool:
-    """Return whether there are Node and its packages; ``make bench`` installs the packages."""
+    """Return whether Node and the packages are installed; ``make bench`` installs the packages."""
     return shutil.which("node") is not None and (NODE_FOLDER / "node_modules" / "bullmq").exists()
 
 
@@ -125,7 +124,7 @@ def run_node(task: Task, var: Path) -> float:
 
 @contextmanager
 def _redis_and_task_file(task: Task, var: Path) -> Iterator[tuple[Path, Path]]:
-    """Run a Redis of its own for a program that is not Python, and write down its task."""
+    """Run a Redis for another program, and write its task to a file."""
     var.mkdir(parents=True, exist_ok=True)
     file, socket = var / "task.json", private_redis_socket(var)
     file.write_text(json.dumps(asdict(task)))

@@ -1,7 +1,7 @@
-"""Writes many rows into SQLite fast: no index while they come, and no journal on the disk.
+"""Writes many rows into SQLite fast: without indexes, and without a journal on disk.
 
-A transaction of a few rows costs as much as one of many thousands, and an index that is built at
-the end a tenth of one that is kept up row by row. The triggers stay: totals are kept as always.
+A large transaction costs about as much as a small one, and building an index at the end costs a
+tenth of updating it row by row. The triggers stay, so the counters are correct.
 """
 
 import sqlite3
@@ -14,40 +14,40 @@ from typing import Any
 
 from benchmarks.progress import show
 
-BATCH = 20_000  # rows of a kind
+BATCH_SIZE = 20_000  # rows of one table
 CACHE_KIB = 256 * 1024
 REPORT_SECONDS = 0.5
 
-# A table's name, and a value for each column that is not left empty.
+# A table's name, and the values by column.
 Row = tuple[str, Mapping[str, Any]]
 
 
 class DatabaseInUse(Exception):  # noqa: N818 – the name says what happened
-    """Somebody else has the database open."""
+    """Another process has the database open."""
 
 
-class AlreadyFilled(Exception):  # noqa: N818 – the name says what happened
-    """There are rows already; the message says of what, and how many."""
+class AlreadySeeded(Exception):  # noqa: N818 – the name says what happened
+    """The database has rows; the message says which, and how many."""
 
 
 @contextmanager
 def bulk_loading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that nobody else has beside it; all indexes are back at the end.
+    """Open an exclusive connection without indexes, and rebuild the indexes at the end.
 
-    Whatever happens: an interrupted filling leaves fewer rows, not a database that is broken.
-    Raises ``DatabaseInUse``.
+    They are also rebuilt after an exception, so an interrupted load only leaves fewer rows. Raise
+    ``DatabaseInUse``.
     """
     connection = sqlite3.connect(path, isolation_level=None, timeout=1)
     try:
-        _take_alone(connection)
-        taken_away = _take_away(connection)
+        _lock_exclusively(connection)
+        create_indexes = _drop_indexes(connection)
         try:
             yield connection
         finally:
             if connection.in_transaction:
                 connection.execute("COMMIT")
             show("Building indexes …")
-            for _name, statement in taken_away:
+            for statement in create_indexes:
                 connection.execute(statement)
             show("")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -55,7 +55,7 @@ def bulk_loading(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _take_alone(connection: sqlite3.Connection) -> None:
+def _lock_exclusively(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = MEMORY")
@@ -67,22 +67,22 @@ def _take_alone(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
-def _take_away(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Name and statement of each index; those of primary keys stay."""
+def _drop_indexes(connection: sqlite3.Connection) -> list[str]:
+    """Drop all indexes except those of primary keys, and return their CREATE statements."""
     found = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
     ).fetchall()
     for name, _statement in found:
         connection.execute(f"DROP INDEX {name}")
-    return found
+    return [statement for _name, statement in found]
 
 
 def write(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """Write them all, in transactions of some ten thousand."""
+    """Write all rows, in transactions of about ``BATCH_SIZE``."""
     waiting: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for table, values in rows:
         waiting[table].append(values)
-        if len(waiting[table]) == BATCH:
+        if len(waiting[table]) == BATCH_SIZE:
             _flush(connection, waiting)
     _flush(connection, waiting)
 
@@ -90,16 +90,16 @@ def write(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
 def _flush(connection: sqlite3.Connection, waiting: dict[str, list[Mapping[str, Any]]]) -> None:
     connection.execute("BEGIN")
     for table, rows in waiting.items():
-        # All rows of a table name the same columns.
+        # All rows of a table have the same columns.
         columns = ", ".join(f'"{name}"' for name in rows[0])
-        places = ", ".join(f":{name}" for name in rows[0])
-        connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", rows)
+        parameters = ", ".join(f":{name}" for name in rows[0])
+        connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({parameters})", rows)
     connection.execute("COMMIT")
     waiting.clear()
 
 
-def shown(rows: Iterable[Row], table: str, total: int) -> Iterator[Row]:
-    """The same rows; says on the terminal how many of ``table`` there have been."""
+def with_progress(rows: Iterable[Row], table: str, total: int) -> Iterator[Row]:
+    """Yield the same rows, and show on the terminal how many rows of ``table`` are done."""
     count, next_report, started = 0, 0.0, time.monotonic()
     for row in rows:
         yield row

@@ -1,9 +1,9 @@
-from benchmarks.figures import Comparison, Figure, Report, percentile
+from benchmarks.report import Comparison, Figure, Report, percentile
 
 
 def report(*, at_least: float) -> Report:
     mine = Figure("mine", "/s", [200, 900, 300], (Comparison("theirs", at_least=at_least),))
-    return Report("A race", [mine, Figure("theirs", "/s", [100, 100, 100])])
+    return Report("A run_rounds", [mine, Figure("theirs", "/s", [100, 100, 100])])
 
 
 def test_a_percentile_is_a_sample_that_so_many_do_not_exceed() -> None:
@@ -15,10 +15,10 @@ def test_a_percentile_is_a_sample_that_so_many_do_not_exceed() -> None:
 
 
 def test_what_is_compared_is_compared_within_its_round() -> None:
-    noisy = Figure("noisy", "/s", [100, 10, 1000], (Comparison("yardstick"),))
-    yardstick = Figure("yardstick", "/s", [50, 5, 500])
+    noisy = Figure("noisy", "/s", [100, 10, 1000], (Comparison("baseline"),))
+    baseline = Figure("baseline", "/s", [50, 5, 500])
 
-    ratio = Report("", [noisy, yardstick]).ratio(noisy, noisy.comparisons[0])
+    ratio = Report("", [noisy, baseline]).ratio(noisy, noisy.comparisons[0])
 
     assert ratio == 2
 

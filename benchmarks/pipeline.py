@@ -1,6 +1,6 @@
-"""The delivery line without its web side: orders in a database, wake-ups in Redis, workers.
+"""The delivery pipeline without the web applications: a database, Redis and workers.
 
-Everything is made ready first and released then, so that the clock measures the workers alone.
+Everything is prepared first and released then, so that only the workers are measured.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from pathlib import Path
 from arq.constants import default_queue_name
 from redis.asyncio import Redis
 
+from benchmarks.baselines import Task, Webhook
 from benchmarks.processes import (
-    answers,
     free_port,
-    freeze,
+    responds,
+    resume,
     running,
-    thaw,
+    suspend,
     wait_until,
 )
-from benchmarks.yardsticks import Task, Webhook
 from hookshop.redis_socket import private_redis_socket
 from shop.config import Settings
 from shop.database.transactions import Database
@@ -36,29 +36,28 @@ from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
 
-ORDERS_AT_ONCE = 100  # in a transaction, where nobody watches
-ORDERS_AT_THE_DOOR = 50  # at once, each of which wakes the workers
-SETTLE_SECONDS = 1.0  # after the first sign of life: until a worker has really nothing to do
-LOOK_SECONDS = 0.005
-NO_REDIS_SECONDS = 0.5  # between two tries to leave a wake-up
-DONE_SECONDS = 600
-# Deliveries on their way; every attempt that is not in here is recorded and committed.
+ORDERS_PER_TRANSACTION = 100  # while preparing
+ORDERS_PER_WAKE_UP = 50  # simultaneous orders, which share a wake-up
+SETTLE_SECONDS = 1.0  # from the first heartbeat until a worker is idle
+POLL_SECONDS = 0.005
+TIMEOUT_SECONDS = 600
+# Whether any delivery is not final. An attempt is committed together with its delivery's state.
 _UNFINISHED = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('pending', 'sending'))"
 
 
 @contextmanager
 def running_sink() -> Iterator[str]:
-    """The bare receiver; its address without a path."""
+    """Run the bare receiver, and yield its URL without a path."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with running("benchmarks.sink", str(port)):
-        wait_until(lambda: answers(f"{url}/count"), "the receiver answers")
+        wait_until(lambda: responds(f"{url}/count"), "the receiver responds")
         yield url
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
-    """A database with orders that wait for their webhooks; it is copied for each round."""
+class Dataset:
+    """A prepared database with pending deliveries, which is copied for each round."""
 
     var: Path
     secret: str
@@ -66,12 +65,12 @@ class Stock:
     webhooks: Sequence[Webhook] = field(repr=False)
 
     def task(self) -> Task:
-        """The same work for a yardstick."""
+        """Return the same work for a baseline."""
         return Task(self.webhooks, self.secret)
 
 
-def stock_up(var: Path, urls: Sequence[str], orders: int) -> Stock:
-    """Register endpoints at ``urls``, and place orders that are told to each."""
+def prepare_dataset(var: Path, urls: Sequence[str], orders: int) -> Dataset:
+    """Register endpoints at ``urls``, and place orders with a delivery to each."""
     settings = _settings(var)
     secret = asyncio.run(_fill(settings, urls, orders))
     with closing(_connect(var)) as database:
@@ -84,11 +83,11 @@ def stock_up(var: Path, urls: Sequence[str], orders: int) -> Stock:
             )
         ]
         ids = [id_ for [id_] in database.execute("SELECT id FROM delivery ORDER BY id")]
-    return Stock(var, secret, ids, webhooks)
+    return Dataset(var, secret, ids, webhooks)
 
 
 async def _fill(settings: Settings, urls: Sequence[str], orders: int) -> str:
-    """Answers the secret of the last endpoint; the yardsticks sign with that."""
+    """Return the secret of the last endpoint, with which the baselines sign."""
     database, encryption = (
         Database(settings.resolved_database_url),
         Encryption.open(settings.secrets_key_file),
@@ -105,17 +104,17 @@ async def _fill(settings: Settings, urls: Sequence[str], orders: int) -> str:
                 now=datetime.now(UTC),
             )
             secret = registered.secret
-    for start in range(0, orders, ORDERS_AT_ONCE):
+    for start in range(0, orders, ORDERS_PER_TRANSACTION):
         async with database.writing() as session:
-            for _ in range(min(ORDERS_AT_ONCE, orders - start)):
+            for _ in range(min(ORDERS_PER_TRANSACTION, orders - start)):
                 await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
     await database.close()
     return secret
 
 
-def suffer_outage(stock: Stock) -> None:
-    """Let each delivery have failed once, so often in a row that the circuit breaker is open."""
-    with closing(_connect(stock.var)) as database:
+def simulate_outage(dataset: Dataset) -> None:
+    """Add a failed attempt to each delivery, and open the circuit breaker."""
+    with closing(_connect(dataset.var)) as database:
         database.executescript(
             f"""
             BEGIN;
@@ -123,7 +122,7 @@ def suffer_outage(stock: Stock) -> None:
                 (delivery_id, number, endpoint_id, "trigger", started_at, duration_ms,
                  request_url, request_headers, response_truncated, error)
                 SELECT id, 1, endpoint_id, 'automatic', created_at, 1,
-                       '{stock.webhooks[0].url}', '{{}}', 0, 'connection_refused' FROM delivery;
+                       '{dataset.webhooks[0].url}', '{{}}', 0, 'connection_refused' FROM delivery;
             UPDATE delivery SET attempt_count = 1, last_error = 'connection_refused';
             UPDATE endpoint SET failed_attempts = {FAILURES_TO_OPEN}, probe_at = created_at;
             COMMIT;
@@ -131,34 +130,34 @@ def suffer_outage(stock: Stock) -> None:
         )
 
 
-class Line:
-    """A copy of a stock with Redis, and with workers that have nothing to do yet."""
+class Pipeline:
+    """A copy of a dataset with Redis and workers. ``workers``: their process ids."""
 
-    def __init__(self, var: Path, stock: Stock) -> None:
+    def __init__(self, var: Path, dataset: Dataset) -> None:
         self.var = var
-        self.workers: Sequence[int] = ()  # their process ids
-        self._stock = stock
+        self.workers: Sequence[int] = ()
+        self._dataset = dataset
         self._database = _connect(var)
 
     def release_burst(self) -> float:
-        """Seconds to send all, from wake-ups that lie in Redis to the last attempt recorded."""
-        freeze(self.workers)
+        """Send all, woken through Redis. Return the seconds until the last attempt is recorded."""
+        suspend(self.workers)
         asyncio.run(self._wake_all())
         if not asyncio.run(self._wake_ups_in_redis()):
             raise SystemExit("the machine is too busy: not one wake-up has reached Redis")
-        self._open()
+        self._activate()
         started = time.perf_counter()
-        thaw(self.workers)
-        return self._until_done(started)
+        resume(self.workers)
+        return self._wait_until_done(started)
 
     def release_backlog(self) -> float:
-        """The same without any wake-up: the workers have to find it in the database."""
+        """Send all without a wake-up: the workers find them in the database. Return the seconds."""
         started = time.perf_counter()
-        self._open()
-        return self._until_done(started)
+        self._activate()
+        return self._wait_until_done(started)
 
     async def order_and_wait(self) -> float:
-        """Place one order, wake the workers: seconds from its commit to the last attempt."""
+        """Place one order, and return the seconds from its commit to the last attempt."""
         database, wake_ups = (
             Database(f"sqlite+aiosqlite:///{self.var / 'shop.db'}"),
             self._wake_ups(),
@@ -167,13 +166,13 @@ class Line:
             await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
         started = time.perf_counter()
         wake_ups.send()
-        elapsed = self._until_done(started)
+        elapsed = self._wait_until_done(started)
         await wake_ups.close()
         await database.close()
         return elapsed
 
     async def wake_one_by_one(self, count: int) -> None:
-        """Leave so many wake-ups in Redis, as orders do that come one by one."""
+        """Leave ``count`` wake-ups in Redis, as orders do that arrive one by one."""
         wake_ups = self._wake_ups()
         for _order in range(count):
             wake_ups.send()
@@ -181,14 +180,14 @@ class Line:
         await wake_ups.close()
 
     def postpone(self, delivery_ids: Sequence[str]) -> None:
-        """Let these deliveries not be due until ``make_due``."""
+        """Make these deliveries due only after ``make_due``."""
         self._database.executemany(
             "UPDATE delivery SET next_attempt_at = '2999-01-01 00:00:00.000000' WHERE id = ?",
             [(id_,) for id_ in delivery_ids],
         )
 
     def make_due(self) -> None:
-        """Let all deliveries be due that wait, without a wake-up."""
+        """Make all pending deliveries due, without a wake-up."""
         self._database.execute(
             "UPDATE delivery SET next_attempt_at = created_at WHERE state = 'pending'"
         )
@@ -201,25 +200,25 @@ class Line:
         return int(count)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._database.close()
 
     def pause(self) -> None:
         """Pause all endpoints, so that the workers find nothing to do."""
         self._database.execute("UPDATE endpoint SET status = 'paused'")
 
-    def _open(self) -> None:
+    def _activate(self) -> None:
         self._database.execute("UPDATE endpoint SET status = 'active'")
 
     async def _wake_ups_in_redis(self) -> int:
-        """On a busy machine the shop soon does without Redis: a wake-up may not be there."""
+        """Count them: on a busy machine, the shop may stop waiting for Redis and skip wake-ups."""
         async with Redis.from_url(_settings(self.var).resolved_redis_url) as redis:
             return int(await redis.zcard(default_queue_name))
 
     async def _wake_all(self) -> None:
-        """As the shop does for customers that come together: they share wake-ups."""
+        """Send the wake-ups of simultaneous orders, which share them."""
         wake_ups = self._wake_ups()
-        for _customers in range(0, len(self._stock.delivery_ids), ORDERS_AT_THE_DOOR):
+        for _ in range(0, len(self._dataset.delivery_ids), ORDERS_PER_WAKE_UP):
             wake_ups.send()
             await asyncio.sleep(0)
         await wake_ups.close()
@@ -227,18 +226,18 @@ class Line:
     def _wake_ups(self) -> WakeUps:
         return WakeUps(_settings(self.var).resolved_redis_url)
 
-    def _until_done(self, started: float) -> float:
-        deadline = started + DONE_SECONDS
+    def _wait_until_done(self, started: float) -> float:
+        deadline = started + TIMEOUT_SECONDS
         while self._database.execute(_UNFINISHED).fetchone() != (0,):
             if time.perf_counter() > deadline:
-                raise SystemExit(f"not everything was sent within {DONE_SECONDS} s")
-            time.sleep(LOOK_SECONDS)
+                raise SystemExit(f"not everything was sent within {TIMEOUT_SECONDS} s")
+            time.sleep(POLL_SECONDS)
         elapsed = time.perf_counter() - started
         self._check()
         return elapsed
 
     def _check(self) -> None:
-        """Every delivery has succeeded, and every attempt is on record."""
+        """Check that every delivery has succeeded and every attempt is recorded."""
         [wanted] = self._database.execute("SELECT count(*) FROM delivery").fetchone()
         states = self._database.execute(
             "SELECT state, count(*) FROM delivery GROUP BY 1"
@@ -251,43 +250,44 @@ class Line:
 
 
 @contextmanager
-def ready_line(
-    stock: Stock,
+def idle_pipeline(
+    dataset: Dataset,
     var: Path,
     *,
     workers: int,
     is_open: bool = False,
     worker: Sequence[str] = ("shop.worker",),
-) -> Iterator[Line]:
-    """A line in the folder ``var``; its endpoints are paused until it is released, or open.
+) -> Iterator[Pipeline]:
+    """Run a pipeline with idle workers in the folder ``var``.
 
-    ``worker``: the module of a worker with its arguments.
+    ``is_open``: the endpoints are active; otherwise they are paused until the release. ``worker``:
+    the module of a worker and its arguments.
     """
-    with stopped_line(stock, var) as line, ExitStack() as stack:
+    with pipeline_without_workers(dataset, var) as pipeline, ExitStack() as stack:
         if not is_open:
-            line.pause()
-        line.workers = [
+            pipeline.pause()
+        pipeline.workers = [
             stack.enter_context(running(*worker, HOOKSHOP_VAR=str(var))).pid for _ in range(workers)
         ]
         wait_for_workers(var, workers)
         time.sleep(SETTLE_SECONDS)
-        yield line
+        yield pipeline
 
 
 @contextmanager
-def stopped_line(stock: Stock, var: Path) -> Iterator[Line]:
-    """A line in the folder ``var`` that has no worker yet; its endpoints are open."""
-    shutil.copytree(stock.var, var)
+def pipeline_without_workers(dataset: Dataset, var: Path) -> Iterator[Pipeline]:
+    """Run a pipeline in the folder ``var`` without workers and with active endpoints."""
+    shutil.copytree(dataset.var, var)
     with running("hookshop.demo.private_redis", HOOKSHOP_VAR=str(var)):
         wait_until(private_redis_socket(var).exists, "Redis listens")
-        line = Line(var, stock)
-        yield line
-        line.close()
+        pipeline = Pipeline(var, dataset)
+        yield pipeline
+        pipeline.close()
     shutil.rmtree(var)
 
 
 def wait_for_workers(var: Path, workers: int) -> None:
-    """Wait for the first sign of life of so many workers."""
+    """Wait for the first heartbeats of this number of workers."""
     redis_url = _settings(var).resolved_redis_url
 
     async def alive() -> int:
@@ -296,7 +296,7 @@ def wait_for_workers(var: Path, workers: int) -> None:
         await heartbeats.close()
         return len(signs or ())
 
-    wait_until(lambda: asyncio.run(alive()) >= workers, "the workers are up")
+    wait_until(lambda: asyncio.run(alive()) >= workers, "the workers are running")
 
 
 def _settings(var: Path) -> Settings:

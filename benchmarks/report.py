@@ -1,7 +1,7 @@
-"""What a measurement found: samples beside their yardsticks, as a table and as JSON.
+"""The results of a measurement: samples and baselines, as a table and as JSON.
 
-Machines are noisy, so each round takes the figure and its yardsticks one after the other, and what
-is compared is compared within its round: the ratio is the median of the rounds' ratios.
+Machines are noisy, so each round measures a figure and its baselines one after the other, and
+compares them within the round: the ratio is the median of the rounds' ratios.
 """
 
 import math
@@ -15,7 +15,7 @@ LABEL_WIDTH = 44
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """With another figure of the same report. ``at_least``, ``at_most``: what is aimed at."""
+    """A comparison with another figure of the report. ``at_least``, ``at_most``: target ratios."""
 
     against: str
     at_least: float | None = None
@@ -24,10 +24,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``samples``: one for each round, in the order of the rounds.
+    """``samples``: one for each round, in order. ``at_most``: the target for the figure itself.
 
-    ``at_most``: what the figure itself should not exceed, whatever it is compared with.
-    ``in_passing``: only there to be compared with, and shown where it is.
+    ``is_hidden``: the figure is a baseline that appears only in comparisons.
     """
 
     label: str
@@ -35,24 +34,24 @@ class Figure:
     samples: Sequence[float]
     comparisons: Sequence[Comparison] = ()
     at_most: float | None = None
-    in_passing: bool = False
+    is_hidden: bool = False
 
     @property
     def value(self) -> float:
-        """The median of the rounds."""
+        """Return the median of the rounds."""
         return statistics.median(self.samples)
 
 
 @dataclass(slots=True)
 class Report:
-    """One measurement. ``title``: what was done, so that the figures can be understood."""
+    """One measurement. ``title``: what was measured, and how."""
 
     title: str
     figures: list[Figure]
     notes: list[str] = field(default_factory=list)
 
     def ratio(self, figure: Figure, comparison: Comparison) -> float | None:
-        """How many times the other figure; None if that was not taken."""
+        """Return the ratio to the other figure; None if that was not measured."""
         other = self.find(comparison.against)
         if other is None:
             return None
@@ -60,32 +59,32 @@ class Report:
         return statistics.median(mine / theirs for mine, theirs in pairs)
 
     def find(self, label: str) -> Figure | None:
-        """The figure that is called this."""
+        """Return the figure with this label, or None."""
         return next((each for each in self.figures if each.label == label), None)
 
     def as_table(self) -> Iterator[str]:
-        """Lines for a terminal."""
+        """Yield the lines for a terminal."""
         yield self.title
         for figure in self.figures:
-            if figure.in_passing:
+            if figure.is_hidden:
                 continue
             lines = [_bound(figure.value, figure.at_most, figure.unit), *self._compared(figure)]
-            said = [line for line in lines if line]
+            texts = [line for line in lines if line]
             yield f"  {figure.label:<{LABEL_WIDTH}}{_number(figure.value):>9} {figure.unit:<6}" + (
-                said[0] if said else ""
+                texts[0] if texts else ""
             )
-            yield from (f"{'':<{LABEL_WIDTH + 18}}{line}" for line in said[1:])
+            yield from (f"{'':<{LABEL_WIDTH + 18}}{line}" for line in texts[1:])
         yield from (f"  {note}" for note in self.notes)
 
     def _compared(self, figure: Figure) -> Iterator[str]:
         for comparison in figure.comparisons:
             other, ratio = self.find(comparison.against), self.ratio(figure, comparison)
             if other is not None and ratio is not None:
-                value = f" ({_number(other.value)} {other.unit})" if other.in_passing else ""
+                value = f" ({_number(other.value)} {other.unit})" if other.is_hidden else ""
                 yield f"  {ratio:.2f} × {other.label}{value}{_verdict(ratio, comparison)}"
 
     def as_document(self) -> dict[str, Any]:
-        """The same for programs, with every sample."""
+        """Return the report for JSON, with every sample."""
         return {
             "title": self.title,
             "figures": [self._document(figure) for figure in self.figures],
@@ -114,12 +113,12 @@ class Report:
 
 
 def is_reached(value: float, at_least: float | None, at_most: float | None) -> bool:
-    """Whether a value lies within its bounds; without any, it does."""
+    """Return whether a value is within its bounds. None is no bound."""
     return (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Nearest rank: the smallest sample that at least ``percent`` of all do not exceed."""
+    """Return the percentile by nearest rank: the smallest sample with enough samples up to it."""
     ranked = sorted(samples)
     return ranked[max(0, math.ceil(len(ranked) * percent / 100) - 1)]
 
@@ -139,8 +138,8 @@ def _verdict(ratio: float, comparison: Comparison) -> str:
     return ""
 
 
-def _word(is_well: bool) -> str:
-    return "yes" if is_well else "NO"
+def _word(ok: bool) -> str:
+    return "yes" if ok else "NO"
 
 
 def _number(value: float) -> str:
