@@ -1,1 +1,1 @@
-"""What the shop serves over HTTP: storefront, dashboard, JSON API, live updates."""
+"""Everything that the shop serves over HTTP: storefront, dashboard, JSON API, live updates."""

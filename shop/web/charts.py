@@ -1,9 +1,7 @@
-"""Bar charts as numbers: where each bar begins and how high it is. Pure.
+"""Bar charts as numbers: position and height of each bar. Pure.
 
-``templates/shared/chart_macros.html`` draws them.
-
-A chart is as wide as its page lets it be, so all is in per cent of it, from the upper left corner.
-A column is a slot of time. Its parts stand on each other, in the order of the series.
+``templates/shared/chart_macros.html`` draws them. All coordinates are in percent of the chart, from
+its upper left corner. A column is a time bucket; its parts are stacked in the order of the series.
 """
 
 import math
@@ -12,21 +10,21 @@ from dataclasses import dataclass
 
 from shop.webhooks.rules.time_buckets import Window
 
-HEADROOM = 22.0  # per cent above the highest bar, where the words of a column are shown
-MINUTES_OF_AN_HOUR = 60
-SMALLEST = 1.5  # per cent: one failure among a thousand successes is still seen
+HEADROOM_PERCENT = 22.0  # above the highest bar, for the text of a column
+MINUTES_PER_HOUR = 60
+MIN_PART_PERCENT = 1.5  # so that one failure among a thousand successes is visible
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One colour of a chart. ``tone``: as in the style sheet; ``name``: the word beside it.
+    """One series of a chart. ``tone``: its color in the style sheet. ``name``: in the legend.
 
-    ``unit``: what comes after the number in the words of a column, ``name`` if it is empty.
+    ``unit``: follows the number in the text of a column; ``name`` if it is empty.
     """
 
     name: str
     tone: str
-    values: Mapping[int, int]  # by slot
+    values: Mapping[int, int]  # by bucket
     unit: str = ""
 
 
@@ -41,9 +39,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """All of one slot, from ``x`` on. ``words``: time and numbers."""
+    """One time bucket. ``x``: left edge. ``words``: time and numbers as text."""
 
-    slot: int
+    bucket: int
     x: float
     width: float
     parts: tuple[Part, ...]
@@ -60,9 +58,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What ``chart_macros.html`` draws. ``columns``: those in which there is something.
+    """A chart. ``columns``: those that are not empty. ``marks``: labels below the axis.
 
-    ``rows``: for the table, name of the slot and one number for each series.
+    ``rows``: of the table with the same data: time of the bucket, one number for each series.
     """
 
     id: str
@@ -80,46 +78,46 @@ class Chart:
 
 
 def bar_chart(id_: str, title: str, window: Window, *series: Series) -> Chart:
-    """A chart of these series over a window; ``id_``: unique on its page."""
-    slots = list(window.slot_beginnings)
-    columns = {slot: tuple(one.values.get(slot, 0) for one in series) for slot in slots}
-    filled = {slot: values for slot, values in columns.items() if any(values)}
+    """Return a chart of these series over a window. ``id_``: unique on its page."""
+    buckets = list(window.bucket_starts)
+    columns = {bucket: tuple(one.values.get(bucket, 0) for one in series) for bucket in buckets}
+    filled = {bucket: values for bucket, values in columns.items() if any(values)}
     top = round_up(max((sum(values) for values in filled.values()), default=0))
-    width = 100 / len(slots)
+    width = 100 / len(buckets)
     return Chart(
         id_,
         title,
         series,
         tuple(
             Column(
-                slot,
-                _round((slot - slots[0]) / window.slot_minutes * width, 2),
+                bucket,
+                _round((bucket - buckets[0]) / window.bucket_minutes * width, 2),
                 _round(width, 2),
                 stack(values, [one.tone for one in series], top),
-                f"{window.name_of(slot)} UTC: {_in_words(values, series)}",
+                f"{window.bucket_label(bucket)} UTC: {_in_words(values, series)}",
             )
-            for slot, values in filled.items()
+            for bucket, values in filled.items()
         ),
         tuple(Line(_round(_y(value, top)), f"{value:,}") for value in _line_values(top)),
         _marks(window),
-        tuple((window.name_of(slot), values) for slot, values in reversed(filled.items())),
+        tuple((window.bucket_label(bucket), values) for bucket, values in reversed(filled.items())),
     )
 
 
 def stack(values: Sequence[int], tones: Sequence[str], top: int) -> tuple[Part, ...]:
-    """The parts of a column from its foot upwards; ``top``: the value at the highest line."""
+    """Return the parts of a column from bottom to top. ``top``: the value of the highest line."""
     parts = []
     y = 100.0
     for value, tone in zip(values, tones, strict=True):
         if value > 0:
-            height = min(max(100 - _y(value, top), SMALLEST), y)
+            height = min(max(100 - _y(value, top), MIN_PART_PERCENT), y)
             y -= height
             parts.append(Part(tone, _round(y), _round(height)))
     return tuple(parts)
 
 
 def round_up(value: float) -> int:
-    """The next of 1, 2, 4, 6, 8, 10, 20, 30, 40, 60, …: it and its half are easy to read off."""
+    """Return the next of 1, 2, 4, 6, 8, 10, 20, 40, 60, …: even, so that its half is round too."""
     if value <= 1:
         return 1
     power: int = 10 ** int(math.log10(value))
@@ -128,7 +126,7 @@ def round_up(value: float) -> int:
 
 
 def _y(value: float, top: int) -> float:
-    return 100 - value / top * (100 - HEADROOM)
+    return 100 - value / top * (100 - HEADROOM_PERCENT)
 
 
 def _line_values(top: int) -> list[int]:
@@ -136,8 +134,8 @@ def _line_values(top: int) -> list[int]:
 
 
 def _marks(window: Window) -> tuple[str, ...]:
-    """What stands below the axis, evenly spread."""
-    if window.slots * window.slot_minutes == MINUTES_OF_AN_HOUR:
+    """Return the labels below the axis, at equal distances."""
+    if window.bucket_count * window.bucket_minutes == MINUTES_PER_HOUR:
         return ("1 h ago", "45 min", "30 min", "15 min", "now")
     return ("24 h ago", "18 h", "12 h", "6 h", "now")
 

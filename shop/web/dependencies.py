@@ -1,4 +1,4 @@
-"""What handlers may ask for by name; ``app`` provides it."""
+"""The dependencies that handlers can declare. ``app`` provides them."""
 
 from litestar.di import NamedDependency
 

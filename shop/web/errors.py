@@ -1,4 +1,4 @@
-"""Which of the shop's refusals is answered with which status."""
+"""The HTTP status of each of the shop's exceptions."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,4 @@
-"""How many deliveries were just sent again, carried by the address to the page that says so.
-
-Written by ``recovery`` and ``bulk_retry``, which redirect there; read by the pages.
-"""
+"""A flash message: the number of resent deliveries, in the query string of a redirect."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +7,12 @@ NAME = "sent_again"
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-def with_sent_again(address: str, count: int) -> str:
-    """The same page, which then says how many were sent again."""
+def with_resent_count(address: str, count: int) -> str:
+    """Return the address with the number of resent deliveries added to its query string."""
     return f"{address}{'&' if '?' in address else '?'}{NAME}={count}"
 
 
-def read_sent_again(parameters: Mapping[str, str]) -> int | None:
-    """The number in an address's query; None when there is none that makes sense."""
+def read_resent_count(parameters: Mapping[str, str]) -> int | None:
+    """Return the number in a query string, or None if it is missing or invalid."""
     text = parameters.get(NAME, "")
     return int(text) if _COUNT.fullmatch(text) else None

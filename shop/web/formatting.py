@@ -1,4 +1,4 @@
-"""How spans of time are written for people. Called by ``timeline`` and ``attempts``."""
+"""Formats durations for people."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ MIN_IN_SECONDS = 0.1
 
 
 def span(seconds: float) -> str:
-    """``30 ms``, ``4.6 s``, ``5 min``, ``2 h 5 min``: as exact as one can grasp; no sign."""
+    """Return a duration such as ``30 ms``, ``4.6 s``, ``5 min`` or ``2 h 5 min``, without sign."""
     seconds = abs(seconds)
     if seconds < MIN_IN_SECONDS:
         return f"{milliseconds(seconds * 1000)} ms" if seconds else "0 s"
@@ -22,10 +22,10 @@ def span(seconds: float) -> str:
 
 
 def signed_span(seconds: float) -> str:
-    """The same with ``+`` or a real minus sign."""
+    """Return a duration as ``span`` does, after ``+`` or a real minus sign."""
     return ("−" if seconds < 0 else "+") + span(seconds)
 
 
 def milliseconds(number: float) -> str:
-    """A number of milliseconds: a decimal only where it says something."""
+    """Return a number of milliseconds, with a decimal only if it is below 10."""
     return f"{number:.1f}".removesuffix(".0") if number < 10 else f"{number:.0f}"  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""What an address names, or the answer that there is none. Called by the pages' handlers."""
+"""Finds what a URL names, and builds the 404 if it does not exist."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 
 
 async def existing_endpoint(database: Database, endpoint_id: str) -> Endpoint:
-    """The endpoint. Raises ``NotFoundException`` when it never was or is deleted."""
+    """Return the endpoint. Raise ``NotFoundException`` if it does not exist or is deleted."""
     async with database.reading() as session:
         endpoint = await registry.find(session, endpoint_id)
     if endpoint is None:
@@ -24,12 +24,12 @@ async def existing_endpoint(database: Database, endpoint_id: str) -> Endpoint:
 
 
 def no_such_endpoint(endpoint_id: str) -> NotFoundException:
-    """To be raised by whoever looked for it."""
+    """Return the exception to raise for an unknown endpoint."""
     return NotFoundException(f"there is no endpoint {endpoint_id!r}")
 
 
 def no_such_delivery(delivery_id: str, settings: Settings) -> NotFoundException:
-    """To be raised by whoever looked for it; says so if it may have been pruned."""
+    """Return the exception to raise for an unknown delivery, which may have been pruned."""
     if _is_too_old(delivery_id, settings.retention_days):
         return NotFoundException(
             f"there is no delivery {delivery_id!r} any more: "
@@ -45,5 +45,5 @@ def _is_too_old(delivery_id: str, days: int | None) -> bool:
 
 
 def no_such_order(order_id: str) -> NotFoundException:
-    """To be raised by whoever looked for it."""
+    """Return the exception to raise for an unknown order."""
     return NotFoundException(f"there is no order {order_id!r}")

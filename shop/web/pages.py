@@ -1,4 +1,4 @@
-"""The pages: one Jinja environment for all of them, and the list of their handlers."""
+"""The Jinja environment of all pages, and the list of their handlers."""
 
 from jinja2 import Environment
 from litestar.handlers import HTTPRouteHandler
@@ -14,7 +14,7 @@ from shop.web import (
     overview,
     storefront,
 )
-from shop.web.figure_words import meaning, milliseconds, percent
+from shop.web.stat_labels import meaning, milliseconds, percent
 from shop.web.state_labels import BAR_ORDER, state_label
 from shop.web.storefront.cart import read_cart
 
@@ -39,6 +39,6 @@ def page_environment() -> Environment:
         state_label=state_label,
         BAR_ORDER=BAR_ORDER,
     )
-    for words in (percent, milliseconds, meaning):
-        environment.filters[words.__name__] = words
+    for template_filter in (percent, milliseconds, meaning):
+        environment.filters[template_filter.__name__] = template_filter
     return environment

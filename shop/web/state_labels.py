@@ -1,6 +1,6 @@
-"""The shape, tone and word of each state of the shop: the one table for templates and scripts.
+"""The labels of all states in the shop, for templates and scripts.
 
-A key is the value of the state in the vocabulary, or a name that only pages use.
+A key is the value of a state in ``shop.vocabulary``, or a name that only pages use.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     "due": StateLabel("due", "ring", "busy"),
     "rejected": StateLabel("rejected", "back", "bad"),
     "planned": StateLabel("planned", "ring", "muted"),
-    # An endpoint, and what else holds its deliveries back
+    # An endpoint, and other reasons why it holds back deliveries
     EndpointStatus.ACTIVE: StateLabel("active", "check", "good"),
     EndpointStatus.PAUSED: StateLabel("paused", "pause", "waiting"),
     EndpointStatus.DISABLED: StateLabel("disabled", "cross", "bad"),
@@ -39,7 +39,7 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     "stuck": StateLabel("stuck", "cross", "bad"),
 }
 
-# In bars that are parted by state: what is done comes first, and what went wrong last.
+# The order in bars with a part for each state: succeeded first, failed last.
 BAR_ORDER = (
     DeliveryState.SUCCEEDED,
     DeliveryState.SENDING,
@@ -50,5 +50,5 @@ BAR_ORDER = (
 
 
 def state_label(state: str) -> StateLabel:
-    """Return how a state looks. Raise KeyError for one that is not in the table."""
+    """Return the label of a state. Raise ``KeyError`` if it has none."""
     return STATE_LABELS[state]

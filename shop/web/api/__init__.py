@@ -1,8 +1,8 @@
 """The JSON API under ``/v1``: for programs, other applications and Playwright suites.
 
-One router, so that its rules hold for every call: bodies are ``application/json`` and small,
-refusals are problem documents, and unlike the pages it needs no CSRF token. The latter is safe
-because no cross-site form can send ``application/json``.
+One router, so that its rules apply to every call: bodies are small and ``application/json``, and
+errors are problem documents. It needs no CSRF token, because no cross-site form can send
+``application/json``.
 """
 
 from litestar import Router

@@ -1,7 +1,4 @@
-"""An attempt as JSON: when it was planned and why then, what was sent, and what came back.
-
-Called by ``deliveries``.
-"""
+"""An attempt as JSON: when and why it was due, its request, and its response."""
 
 from datetime import datetime
 
@@ -12,7 +9,7 @@ from shop.database.models import Attempt, Message
 
 
 class RequestDocument(Struct):
-    """What was sent."""
+    """The request of an attempt."""
 
     url: str
     headers: dict[str, str]
@@ -20,7 +17,7 @@ class RequestDocument(Struct):
 
 
 class ResponseDocument(Struct):
-    """What came back; ``truncated``: the body went on beyond what is kept."""
+    """The response to an attempt. ``truncated``: the body was longer than what is stored."""
 
     status: int
     headers: dict[str, str]
@@ -29,10 +26,10 @@ class ResponseDocument(Struct):
 
 
 class DelayDocument(Struct):
-    """Why an attempt was due when it was: the longer of schedule with jitter, and Retry-After.
+    """The delay before an attempt: the longer of schedule with jitter, and Retry-After.
 
-    ``jitter_seconds``: added by chance, or taken away when negative. ``retry_after_seconds``: what
-    the endpoint asked for, at most an hour; 0 when it did not ask.
+    ``jitter_seconds``: a random amount, possibly negative. ``retry_after_seconds``: the delay that
+    the endpoint asked for, at most an hour, or 0.
     """
 
     schedule_seconds: float
@@ -41,10 +38,10 @@ class DelayDocument(Struct):
 
 
 class TimingsDocument(Struct):
-    """Where the time of a request went; null where it is not known or there was no such part.
+    """Durations of the phases of a request; null if unknown or if there was no such phase.
 
-    ``waiting_ms``: from the first byte sent to the answer's last header. After a failure, the last
-    part that is there is the one in which it happened.
+    ``waiting_ms``: from the first byte sent to the last response header. The last phase that is not
+    null is the one in which a request failed.
     """
 
     reused_connection: bool
@@ -55,11 +52,11 @@ class TimingsDocument(Struct):
 
 
 class AttemptDocument(Struct):
-    """One request of a delivery. ``response`` and ``error``: one of them is null.
+    """One request of a delivery. Either ``response`` or ``error`` is null.
 
-    ``decided_at``: when the plan was made. ``due_at``: the plan; ``started_at`` may be later, when
-    no worker was free or the endpoint was paused. ``delay``: null where it was due at once.
-    ``enqueued_at``: when the workers were woken for it; null when one found it in the database.
+    ``decided_at``: when the attempt was scheduled. ``due_at``: the planned time; ``started_at`` is
+    later if no worker was free or the endpoint was paused. ``delay``: null if it was due
+    immediately. ``enqueued_at``: the wake-up; null if a worker found it by polling.
     """
 
     number: int
@@ -77,13 +74,13 @@ class AttemptDocument(Struct):
 
 
 def attempt_document(attempt: Attempt, message: Message) -> AttemptDocument:
-    """The attempt; its body is the message's."""
+    """Return the attempt as JSON. The body of the request is the message's."""
     return AttemptDocument(
         number=attempt.number,
-        decided_at=moment_or_null(attempt.decided_at),
-        due_at=moment_or_null(attempt.due_at),
+        decided_at=rfc3339_ms_or_none(attempt.decided_at),
+        due_at=rfc3339_ms_or_none(attempt.due_at),
         delay=_delay(attempt.delay),
-        enqueued_at=moment_or_null(attempt.enqueued_at),
+        enqueued_at=rfc3339_ms_or_none(attempt.enqueued_at),
         started_at=rfc3339_ms(attempt.started_at),
         duration_ms=attempt.duration_ms,
         timings=convert(attempt.timings, TimingsDocument | None),
@@ -115,6 +112,6 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", errors="replace")
 
 
-def moment_or_null(moment: datetime | None) -> str | None:
-    """RFC 3339 with milliseconds, or null."""
+def rfc3339_ms_or_none(moment: datetime | None) -> str | None:
+    """Return the time in RFC 3339 with milliseconds, or None."""
     return rfc3339_ms(moment) if moment else None

@@ -1,4 +1,4 @@
-"""``/v1/deliveries`` and ``/v1/stats``: read the log, send again."""
+"""``/v1/deliveries`` and ``/v1/stats``: read the log, resend and cancel deliveries, read totals."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from hookshop.webkit.times import rfc3339
 from shop.database.models import Delivery
 from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState, EventType
-from shop.web.api.attempts import AttemptDocument, attempt_document, moment_or_null
+from shop.web.api.attempts import AttemptDocument, attempt_document, rfc3339_ms_or_none
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
 from shop.web.lookups import no_such_delivery
 from shop.webhooks.manual_actions import cancel, resend
@@ -29,13 +29,13 @@ from shop.webhooks.queries.sales import counted_from, read_sales
 
 NOT_NOW = "it is being sent right now, or its endpoint is disabled or deleted"
 
-# Litestar keeps the parameter name "state" for itself.
+# Litestar reserves the parameter name "state".
 InState = Annotated[DeliveryState | None, QueryParameter(name="state")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE)]
 
 
 class DeliveryDocument(Struct):
-    """A delivery as the log shows it."""
+    """A delivery in the log."""
 
     id: str
     message_id: str
@@ -65,11 +65,11 @@ class DeliveryList(Struct):
 
 
 class StatsDocument(Struct):
-    """Totals; each delivery state is present.
+    """Totals.
 
-    Orders and money are those since ``since``, or all. ``revenue_cents`` is net: ``gross_cents``
-    minus ``refunded_cents``. ``earlier_cents``: the net revenue before ``since``. ``deliveries``:
-    all there are, whatever ``since`` is.
+    Orders and money: since ``since``, or all. ``revenue_cents``: net, ``gross_cents`` minus
+    ``refunded_cents``. ``earlier_cents``: net revenue before ``since``. ``deliveries``: the number
+    in each state, regardless of ``since``.
     """
 
     orders: int
@@ -93,7 +93,7 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
     limit: Limit = 50,
     cursor: FromQuery[str | None] = None,
 ) -> DeliveryList:
-    """One page of deliveries, newest first; follow ``next_cursor`` for the next."""
+    """Return one page of deliveries, newest first. ``next_cursor`` leads to the next page."""
     wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, check_search(q))
     async with database.reading() as session:
         page = await list_deliveries(session, wanted, limit=limit, cursor=cursor)
@@ -106,7 +106,7 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
 async def get_delivery(
     delivery_id: FromPath[str], database: TheDatabase, settings: TheSettings
 ) -> DeliveryWithAttempts:
-    """One delivery with every request made for it and every answer."""
+    """Return a delivery with all its requests and responses."""
     async with database.reading() as session:
         found = await find_delivery(session, delivery_id)
     if found is None:
@@ -125,7 +125,7 @@ async def post_attempt(
     feed: TheFeed,
     settings: TheSettings,
 ) -> DeliveryDocument:
-    """Send again now, whatever the state. 409: it is being sent, or its endpoint cannot be."""
+    """Resend a delivery now. 409: it is being sent, or its endpoint is disabled or deleted."""
     async with database.writing() as session:
         due = await resend(session, delivery_id, now=datetime.now(UTC))
         found = await find_delivery(session, delivery_id)
@@ -142,7 +142,7 @@ async def post_attempt(
 async def cancel_delivery(
     delivery_id: FromPath[str], database: TheDatabase, feed: TheFeed, settings: TheSettings
 ) -> DeliveryDocument:
-    """Give up a delivery that waits. 409: it does not wait."""
+    """Cancel a waiting delivery. 409: it does not wait."""
     async with database.writing() as session:
         cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
         found = await find_delivery(session, delivery_id)
@@ -158,7 +158,7 @@ async def cancel_delivery(
 async def get_stats(
     database: TheDatabase, since: FromQuery[datetime | None] = None
 ) -> StatsDocument:
-    """Count orders, money and deliveries by state.
+    """Return totals of orders and money, and the number of deliveries in each state.
 
     ``since``: count only orders and refunds whose event has a ``date`` at or after this time, such
     as ``2026-11-23T12:00:00Z``. It is rounded up to the next whole second.
@@ -191,9 +191,9 @@ def _fields(delivery: Delivery, order_id: str | None) -> dict[str, Any]:
         "event_type": delivery.event_type,
         "state": delivery.state,
         "attempt_count": delivery.attempt_count,
-        "next_attempt_at": moment_or_null(delivery.next_attempt_at),
+        "next_attempt_at": rfc3339_ms_or_none(delivery.next_attempt_at),
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
-        "created_at": moment_or_null(delivery.created_at),
-        "completed_at": moment_or_null(delivery.completed_at),
+        "created_at": rfc3339_ms_or_none(delivery.created_at),
+        "completed_at": rfc3339_ms_or_none(delivery.completed_at),
     }

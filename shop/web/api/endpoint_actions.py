@@ -1,4 +1,4 @@
-"""``/v1/webhooks/{id}/…``: test event, new secret, and recovery of what was not received."""
+"""``/v1/webhooks/{id}/…``: send a test event, rotate the secret, recover missed deliveries."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -15,9 +15,8 @@ from shop.database.models import Endpoint
 from shop.database.transactions import Database
 from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus
-from shop.web.api.endpoints import no_such_endpoint
 from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings, TheWakeUps
-from shop.webhooks.endpoints import registry
+from shop.web.lookups import existing_endpoint, no_such_endpoint
 from shop.webhooks.endpoints.secrets import rotate
 from shop.webhooks.manual_actions import ping
 from shop.webhooks.recovery import Recovery, RecoveryRange, count_recoverable, recover
@@ -27,9 +26,9 @@ MAX_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
 
 
 class RotateSecret(Struct, forbid_unknown_fields=True):
-    """Body of ``POST …/rotate-secret``. ``grace_seconds``: how long the old secret signs, too.
+    """Body of ``POST …/rotate-secret``. ``grace_seconds``: how long old secrets continue to sign.
 
-    ``replace_oldest``: where five secrets are live, end the oldest at once.
+    ``replace_oldest``: if five secrets are live, let the oldest expire now.
     """
 
     grace_seconds: Annotated[int, Meta(ge=0, le=MAX_GRACE_SECONDS)] = ONE_DAY_SECONDS
@@ -37,9 +36,9 @@ class RotateSecret(Struct, forbid_unknown_fields=True):
 
 
 class RotatedSecret(Struct):
-    """The only answer that ever holds the new secret.
+    """The only response that contains the new secret.
 
-    ``expires_at``: when the secret before it stops signing.
+    ``expires_at``: when the previous secret stops signing.
     """
 
     secret: str
@@ -48,7 +47,7 @@ class RotatedSecret(Struct):
 
 
 class Recover(Struct, forbid_unknown_fields=True):
-    """Body of ``POST …/recover``. ``since``: such as ``2026-11-23T12:00:00Z``, with its zone.
+    """Body of ``POST …/recover``. ``since``: with a time zone, such as ``2026-11-23T12:00:00Z``.
 
     ``dry_run``: only count.
     """
@@ -58,7 +57,7 @@ class Recover(Struct, forbid_unknown_fields=True):
 
 
 class Recovered(Struct):
-    """How many deliveries are sent: ``count`` is the sum of ``resent`` and ``created``."""
+    """Numbers of deliveries. ``count`` is the sum of ``resent`` and ``created``."""
 
     count: int
     resent: int
@@ -66,7 +65,7 @@ class Recovered(Struct):
 
 
 class SentPing(Struct):
-    """The delivery by which to follow the test event."""
+    """The delivery of the test event."""
 
     delivery_id: str
 
@@ -75,8 +74,8 @@ class SentPing(Struct):
 async def ping_endpoint(
     endpoint_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> SentPing:
-    """Send ``webhook.ping``, whatever the endpoint's filter says. 409: it is disabled."""
-    await _insist_on_enabled(database, endpoint_id)
+    """Send ``webhook.ping``, regardless of the endpoint's event types. 409: it is disabled."""
+    await _enabled_endpoint(database, endpoint_id)
     async with database.writing() as session:
         delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
     if delivery_id is None:
@@ -99,11 +98,11 @@ async def rotate_secret(
     encryption: TheEncryption,
     feed: TheFeed,
 ) -> RotatedSecret:
-    """Make a new secret. Until the grace is over both sign, and the oldest signs the token.
+    """Add a new secret. During the grace period all live secrets sign; the oldest signs the token.
 
-    409: five secrets are live, and the body does not say which one shall make room.
+    409: five secrets are live, and ``replace_oldest`` is not set.
     """
-    await _existing(database, endpoint_id)
+    await existing_endpoint(database, endpoint_id)
     grace, now = timedelta(seconds=data.grace_seconds), datetime.now(UTC)
     async with database.writing() as session:
         new = await rotate(
@@ -131,12 +130,12 @@ async def recover_endpoint(
     database: TheDatabase,
     feed: TheFeed,
 ) -> Recovered:
-    """Resend everything since then that has not succeeded, and create what was missed.
+    """Resend undelivered deliveries since a time, and create those that the endpoint missed.
 
-    Missed is a message whose type is in the endpoint's filter and that has no delivery for it. A
-    long run may break off; calling again does the rest. 409: the endpoint is disabled.
+    It missed a message if it is subscribed to the type and there is no delivery. If a long run is
+    interrupted, repeat the call to do the rest. 409: the endpoint is disabled.
     """
-    endpoint = await _insist_on_enabled(database, endpoint_id)
+    endpoint = await _enabled_endpoint(database, endpoint_id)
     span = RecoveryRange.of(
         endpoint, in_utc(data.since), retention=settings.retention, now=utc_now()
     )
@@ -146,8 +145,8 @@ async def recover_endpoint(
     try:
         return _recovered(await recover(database, endpoint, span, clock=utc_now))
     finally:
-        # Also after a part. The workers' scheduler finds what is due: thousands of wake-ups would
-        # only crowd the queue.
+        # Announce also after a failure: some may be due. Send no wake-ups: workers poll, and
+        # thousands of wake-ups would flood the queue.
         await feed.announce(Change.everything())
 
 
@@ -155,18 +154,10 @@ def _recovered(recovery: Recovery) -> Recovered:
     return Recovered(recovery.count, recovery.resent, recovery.created)
 
 
-async def _insist_on_enabled(database: Database, endpoint_id: str) -> Endpoint:
-    endpoint = await _existing(database, endpoint_id)
+async def _enabled_endpoint(database: Database, endpoint_id: str) -> Endpoint:
+    endpoint = await existing_endpoint(database, endpoint_id)
     if endpoint.status is EndpointStatus.DISABLED:
         raise Problem(
             409, 'the endpoint is disabled; enable it first: PATCH it with {"status": "active"}'
         )
-    return endpoint
-
-
-async def _existing(database: Database, endpoint_id: str) -> Endpoint:
-    async with database.reading() as session:
-        endpoint = await registry.find(session, endpoint_id)
-    if endpoint is None:
-        raise no_such_endpoint(endpoint_id)
     return endpoint

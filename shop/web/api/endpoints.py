@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import delete, get, patch, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,6 +17,7 @@ from shop.database.models import Endpoint
 from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus, EventType
 from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings
+from shop.web.lookups import no_such_endpoint
 from shop.webhooks.endpoints import deletion, registry
 from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 from shop.webhooks.endpoints.secrets import list_live
@@ -39,7 +39,7 @@ class RegisterEndpoint(Struct, forbid_unknown_fields=True):
 
 
 class RegisteredEndpoint(Struct):
-    """The only answer that ever holds a secret. ``issuer``: what the shop's tokens name as it."""
+    """The only response that contains the secret. ``issuer``: the ``iss`` of the shop's tokens."""
 
     id: str
     webhook_url: str
@@ -52,9 +52,9 @@ class RegisteredEndpoint(Struct):
 
 
 class ChangeEndpoint(Struct, forbid_unknown_fields=True):
-    """Body of ``PATCH /v1/webhooks/{id}``: what is not there stays as it is."""
+    """Body of ``PATCH /v1/webhooks/{id}``. Absent fields stay unchanged."""
 
-    # Bounds are checked by hand: on what may be absent they break Litestar's OpenAPI.
+    # Bounds are checked in code: on fields that may be absent, they break Litestar's OpenAPI.
     event_types: list[EventType] | UnsetType = UNSET
     description: str | UnsetType = UNSET
     status: Literal["active", "paused"] | UnsetType = UNSET
@@ -65,7 +65,7 @@ class ChangeEndpoint(Struct, forbid_unknown_fields=True):
 
 
 class EndpointDocument(Struct):
-    """An endpoint as everyone may see it. ``disabled_reason``: why the shop disabled it."""
+    """An endpoint. ``disabled_reason``: why the shop disabled it."""
 
     id: str
     webhook_url: str
@@ -77,7 +77,7 @@ class EndpointDocument(Struct):
 
 
 class SecretDocument(Struct):
-    """A live secret's public name, beginning and end. ``expires_at``: null for the current one."""
+    """A live secret, without the secret itself. ``expires_at``: null for the current one."""
 
     id: str
     created_at: str
@@ -85,17 +85,14 @@ class SecretDocument(Struct):
 
 
 class EndpointDetails(EndpointDocument):
-    """An endpoint with its live secrets, newest first, though not what they are.
-
-    ``issuer``: what the shop calls itself in tokens, as ``iss``.
-    """
+    """An endpoint with its live secrets, newest first. ``issuer``: the ``iss`` of the tokens."""
 
     issuer: str
     secrets: list[SecretDocument]
 
 
 class EndpointList(Struct):
-    """All endpoints in one answer: a shop has a handful of them."""
+    """All endpoints, on one page, because there are only a few."""
 
     data: list[EndpointDocument]
     next_cursor: None = None
@@ -109,7 +106,7 @@ async def register_endpoint(
     encryption: TheEncryption,
     feed: TheFeed,
 ) -> RegisteredEndpoint:
-    """Register a URL. 409: it is registered already; 422: the URL policy refuses it."""
+    """Register a URL. 409: it is already registered. 422: the URL policy refuses it."""
     wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
     async with database.writing() as session:
         registered = await registry.register(
@@ -135,7 +132,7 @@ async def register_endpoint(
 
 @get("/webhooks")
 async def list_endpoints(database: TheDatabase) -> EndpointList:
-    """All endpoints, newest first."""
+    """Return all endpoints, newest first."""
     async with database.reading() as session:
         found = await registry.list_all(session)
     return EndpointList(data=[_document(endpoint) for endpoint in found])
@@ -145,7 +142,7 @@ async def list_endpoints(database: TheDatabase) -> EndpointList:
 async def get_endpoint(
     endpoint_id: FromPath[str], settings: TheSettings, database: TheDatabase
 ) -> EndpointDetails:
-    """One endpoint; of its secrets the public names, and until when each signs."""
+    """Return an endpoint, with the ids and expiry times of its live secrets."""
     async with database.reading() as session:
         endpoint = await registry.find(session, endpoint_id)
         if endpoint is None:
@@ -161,7 +158,7 @@ async def change_endpoint(
     database: TheDatabase,
     feed: TheFeed,
 ) -> EndpointDetails:
-    """Change description, event types or status; ``active`` also enables a disabled endpoint."""
+    """Change description, event types or status. ``active`` also enables a disabled endpoint."""
     types = _checked(data.event_types, EventTypes)
     wanted = EndpointChange(
         description=None if data.description is UNSET else data.description,
@@ -179,14 +176,14 @@ async def change_endpoint(
 
 @delete("/webhooks/{endpoint_id:str}")
 async def delete_endpoint(endpoint_id: FromPath[str], database: TheDatabase, feed: TheFeed) -> None:
-    """Delete an endpoint; deliveries that wait for it are cancelled, its history stays."""
+    """Delete an endpoint and cancel its waiting deliveries. Its history stays."""
     if not await deletion.delete_endpoint(database, endpoint_id, clock=utc_now):
         raise no_such_endpoint(endpoint_id)
     await feed.announce(Change.everything())
 
 
 def _checked(value: Any, kind: Any) -> Any:
-    """The value, if it is as ``kind`` wants it; None when it is absent."""
+    """Return the value, or None if it is absent. Raise ``Problem`` (400) if it is no ``kind``."""
     if value is UNSET:
         return None
     try:
@@ -200,11 +197,6 @@ def _subscribable(event_types: list[EventType]) -> list[EventType]:
         if event_type not in SUBSCRIBABLE_EVENT_TYPES:
             raise Problem(400, f"{event_type} is always sent and cannot be subscribed to")
     return event_types
-
-
-def no_such_endpoint(endpoint_id: str) -> NotFoundException:
-    """The 404 of every call that names an endpoint."""
-    return NotFoundException(f"there is no endpoint {endpoint_id!r}")
 
 
 def _document(endpoint: Endpoint) -> EndpointDocument:

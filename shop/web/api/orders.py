@@ -1,4 +1,4 @@
-"""``/v1/products`` and ``/v1/orders``: buy as a program."""
+"""``/v1/products`` and ``/v1/orders``: list products; place, read, ship and refund orders."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from msgspec import Meta, Struct
 
@@ -23,6 +22,7 @@ from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
 from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, find_order, place_order
 from shop.redis.change_feed import Change
 from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
+from shop.web.lookups import no_such_order
 
 MAX_ORDER_LINES = 50  # lines
 Quantity = Annotated[int, Meta(ge=MIN_QUANTITY, le=MAX_QUANTITY)]
@@ -30,7 +30,7 @@ CustomerName = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 
 ClientsKey = Annotated[
     str | None,
-    # Not "$", which matches before a line feed at the end, too.
+    # Not "$", which also matches before a line feed at the end.
     HeaderParameter(
         name="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+(?![\s\S])"
     ),
@@ -38,7 +38,7 @@ ClientsKey = Annotated[
 
 
 class OrderItem(Struct, forbid_unknown_fields=True):
-    """One line of an order; the price is the shop's business."""
+    """One line of an order, without the price, which the shop sets."""
 
     product_id: Annotated[str, Meta(max_length=100)]
     quantity: Quantity
@@ -55,7 +55,7 @@ class NewOrder(Struct, forbid_unknown_fields=True):
 
 
 class ProductDocument(Struct):
-    """An article of the catalogue."""
+    """A product of the catalog."""
 
     id: str
     name: str
@@ -63,7 +63,7 @@ class ProductDocument(Struct):
 
 
 class ProductList(Struct):
-    """The whole catalogue."""
+    """The whole catalog."""
 
     data: list[ProductDocument]
     next_cursor: None = None
@@ -79,7 +79,7 @@ class OrderLineDocument(Struct):
 
 
 class OrderDocument(Struct):
-    """An order with the deliveries that tell about it."""
+    """An order with the ids of its deliveries."""
 
     id: str
     customer_name: str
@@ -93,7 +93,7 @@ class OrderDocument(Struct):
 
 @get("/products", opt=OPEN_TO_ALL)
 async def list_products() -> ProductList:
-    """Everything that can be bought."""
+    """Return all products."""
     return ProductList(
         data=[ProductDocument(product.id, product.name, product.price_cents) for product in CATALOG]
     )
@@ -107,10 +107,10 @@ async def post_order(
     feed: TheFeed,
     idempotency_key: ClientsKey = None,
 ) -> OrderDocument:
-    """Place an order. 404: a product is unknown; then nothing was ordered.
+    """Place an order. 404: a product is unknown, and nothing was ordered.
 
-    With an ``Idempotency-Key``, asking again with the same body answers the order of the first
-    time; with another body it is a 422.
+    With an ``Idempotency-Key``, a repeated request with the same body returns the first order; with
+    another body the response is 422.
     """
     items = [Item(item.product_id, item.quantity) for item in data.items]
     key = _key(idempotency_key, data)
@@ -122,7 +122,7 @@ async def post_order(
                 store_key(session, key, placed.order.id, now=placed.order.created_at)
     if earlier is not None:
         return await _read_order(database, earlier)
-    # Committed: the order stands, whatever becomes of the wake-up.
+    # Wake a worker only after the commit. The order does not depend on the wake-up.
     wake_ups.send(*placed.delivery_ids)
     await feed.announce(Change("order", placed.order.id))
     return _document(placed.order, placed.lines, placed.delivery_ids)
@@ -130,7 +130,7 @@ async def post_order(
 
 @get("/orders/{order_id:str}", opt=OPEN_TO_ALL)
 async def get_order(order_id: FromPath[str], database: TheDatabase) -> OrderDocument:
-    """One order with its lines and the ids of its deliveries."""
+    """Return an order with its lines and the ids of its deliveries."""
     return await _read_order(database, order_id)
 
 
@@ -138,38 +138,38 @@ async def get_order(order_id: FromPath[str], database: TheDatabase) -> OrderDocu
 async def ship_order(
     order_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> OrderDocument:
-    """Ship an order and tell about it. 409: it was shipped or refunded before."""
+    """Ship an order and notify subscribers. 409: it was already shipped or refunded."""
     async with database.writing() as session:
-        told = await ship(session, order_id, now=datetime.now(UTC))
-    return await _answer_told(told, order_id, database, wake_ups, feed)
+        update = await ship(session, order_id, now=datetime.now(UTC))
+    return await _finish_update(update, order_id, database, wake_ups, feed)
 
 
 @post("/orders/{order_id:str}/refund", status_code=200)
 async def refund_order(
     order_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> OrderDocument:
-    """Refund an order and tell about it. 409: it was refunded before."""
+    """Refund an order and notify subscribers. 409: it was already refunded."""
     async with database.writing() as session:
-        told = await refund(session, order_id, now=datetime.now(UTC))
-    return await _answer_told(told, order_id, database, wake_ups, feed)
+        update = await refund(session, order_id, now=datetime.now(UTC))
+    return await _finish_update(update, order_id, database, wake_ups, feed)
 
 
-async def _answer_told(
-    told: OrderUpdate | None,
+async def _finish_update(
+    update: OrderUpdate | None,
     order_id: str,
     database: TheDatabase,
     wake_ups: TheWakeUps,
     feed: TheFeed,
 ) -> OrderDocument:
-    if told is None:
-        raise _no_such_order(order_id)
-    wake_ups.send(*told.delivery_ids)
-    await feed.announce(Change("order", told.order.id))
+    if update is None:
+        raise no_such_order(order_id)
+    wake_ups.send(*update.delivery_ids)
+    await feed.announce(Change("order", update.order.id))
     return await _read_order(database, order_id)
 
 
 def _key(given: str | None, order: NewOrder) -> IdempotencyKey | None:
-    """The client's key; the fingerprint is of what is ordered, however its JSON was written."""
+    """Return the client's key, or None. Two spellings of the same JSON have one fingerprint."""
     if given is None:
         return None
     return IdempotencyKey(given, hashlib.sha256(msgspec.json.encode(order)).hexdigest())
@@ -179,12 +179,8 @@ async def _read_order(database: Database, order_id: str) -> OrderDocument:
     async with database.reading() as session:
         found = await find_order(session, order_id)
     if found is None:
-        raise _no_such_order(order_id)
+        raise no_such_order(order_id)
     return _document(found.order, found.lines, [delivery.id for delivery in found.deliveries])
-
-
-def _no_such_order(order_id: str) -> NotFoundException:
-    return NotFoundException(f"there is no order {order_id!r}")
 
 
 def _document(

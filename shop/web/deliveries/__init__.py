@@ -1,4 +1,4 @@
-"""The delivery log and the page of one delivery, and what can be done to them."""
+"""The delivery log, the page of one delivery, and their actions."""
 
 from litestar.handlers import HTTPRouteHandler
 

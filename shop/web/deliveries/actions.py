@@ -1,4 +1,4 @@
-"""What can be done with a delivery from its page: send it again, cancel it."""
+"""Actions on one delivery: resend and cancel."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery
 
 
 @post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)
-async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
+async def send_again(  # noqa: PLR0913, PLR0917 – dependencies by name
     request: Request[Any, Any, Any],
     settings: TheSettings,
     database: TheDatabase,
@@ -27,9 +27,9 @@ async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
     feed: TheFeed,
     delivery_id: FromPath[str],
 ) -> Redirect:
-    """Make the next attempt now, whatever came of the ones before.
+    """Resend the delivery now, in any state but ``sending``.
 
-    ``log``: the query of the log, for a reader who pressed the button there; leads back there.
+    The form field ``log``, if sent, is the query of the log to which to redirect.
     """
     from_log = (await read_form(request)).texts("log")
     return_address = f"/deliveries/{delivery_id}"
@@ -52,7 +52,7 @@ async def send_again(  # noqa: PLR0913, PLR0917 – what it needs, by name
 async def cancel_waiting(
     settings: TheSettings, database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
 ) -> Redirect:
-    """Give up a delivery that waits; sending it again undoes that."""
+    """Cancel a waiting delivery. It can be resent later."""
     async with database.writing() as session:
         cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
         found = await find_delivery(session, delivery_id)

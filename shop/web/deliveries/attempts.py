@@ -1,4 +1,4 @@
-"""An attempt in the words of the delivery's page. Called by ``pages``."""
+"""Attempts, prepared for the page of a delivery."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from shop.web.formatting import milliseconds
 from shop.webhooks.engine.stopwatch import Phase
 from shop.webhooks.rules.responses import Outcome, outcome_of
 
-PHASE_WORDS = {
+PHASE_LABELS = {
     Phase.LOOKUP: "name lookup",
     Phase.CONNECTING: "connecting",
     Phase.WAITING: "waiting for the answer",
@@ -30,10 +30,10 @@ PHASE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class PhaseView:
-    """A part of an attempt's time; ``start`` and ``width`` in per cent of all of it."""
+    """A phase of an attempt. ``start`` and ``width``: in percent of the attempt's duration."""
 
     name: str
-    words: str
+    label: str
     milliseconds: str
     start: float
     width: float
@@ -41,12 +41,12 @@ class PhaseView:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt, ready to be shown.
+    """One attempt, prepared for the page.
 
-    ``outcome``: ``200 OK`` or the error's name. ``explanation``: what that means for the delivery.
-    ``error_detail``: what the network library said. ``phases``: where the time went, as far as it
-    is known. ``curl``: empty when nothing was sent. ``describedby_link``: where the endpoint
-    itself says that it keeps this request.
+    ``outcome``: ``200 OK`` or the name of an error. ``explanation``: what that means for the
+    delivery. ``error_detail``: the message of the network library. ``phases``: those with a known
+    duration. ``curl``: empty if nothing was sent. ``describedby_link``: the endpoint's own page
+    about this request, if its response names one.
     """
 
     number: int
@@ -71,23 +71,23 @@ class AttemptView:
     describedby_link: str | None
 
 
-# A live page shows the same answers again and again, and a stranger can make one that takes a
-# twentieth of a second to be made readable. An entry has some 100 KB.
+# Cached, because a live page shows the same responses again and again, and formatting a malicious
+# one takes up to 50 ms. An entry has about 100 KB.
 @lru_cache(maxsize=64)
 def _readable(body: bytes) -> tuple[str, str | None]:
-    """A body as text, and with one member a line if it is JSON."""
+    """Return a body as text, and if it is JSON, also with one member per line."""
     return body_text(body), pretty_json(body)
 
 
 def view_attempts(attempts: Iterable[Attempt], body: bytes) -> list[AttemptView]:
-    """Newest first, since the newest is the one that a reader wants. ``body``: of each request."""
+    """Return the attempts, newest first. ``body``: the body of every request."""
     return [_view(attempt, body) for attempt in attempts][::-1]
 
 
 def _view(attempt: Attempt, body: bytes) -> AttemptView:
     raw = attempt.response_body or b""
     response_body, response_pretty = _readable(raw)
-    sent, came = attempt.request_headers, attempt.response_headers or {}
+    sent, received = attempt.request_headers, attempt.response_headers or {}
     return AttemptView(
         number=attempt.number,
         trigger=attempt.trigger,
@@ -104,13 +104,13 @@ def _view(attempt: Attempt, body: bytes) -> AttemptView:
         request_headers=list(sent.items()),
         curl=as_curl(attempt.request_url, sent, body) if sent else "",
         response_headers=[
-            (visible_text(name), visible_text(value)) for name, value in came.items()
+            (visible_text(name), visible_text(value)) for name, value in received.items()
         ],
         response_body=response_body,
         response_pretty=response_pretty,
         response_size=len(raw),
         truncated=attempt.response_truncated,
-        describedby_link=describedby_link(came.get("link", ""), attempt.request_url),
+        describedby_link=describedby_link(received.get("link", ""), attempt.request_url),
     )
 
 
@@ -123,13 +123,13 @@ def _explanation(attempt: Attempt) -> str:
 def _phases(attempt: Attempt) -> Iterator[PhaseView]:
     timings = attempt.timings or {}
     spent = [(phase, timings[f"{phase}_ms"]) for phase in Phase if f"{phase}_ms" in timings]
-    # What lies between the phases, or was rounded off, belongs to none of them.
+    # Time between phases belongs to none of them, so the total may be longer than their sum.
     whole = max(sum(ms for _phase, ms in spent), attempt.duration_ms, 0.1)
     start = 0.0
     for phase, ms in spent:
         width = ms / whole * 100
-        words = PHASE_WORDS[phase]
+        label = PHASE_LABELS[phase]
         if phase is Phase.CONNECTING and attempt.request_url.startswith("https:"):
-            words += " and TLS"
-        yield PhaseView(phase, words, milliseconds(ms), round(start, 2), round(width, 2))
+            label += " and TLS"
+        yield PhaseView(phase, label, milliseconds(ms), round(start, 2), round(width, 2))
         start += width

@@ -1,7 +1,4 @@
-"""Sends again all that the delivery log's filter matches and that did not arrive.
-
-Reached from the log, and leads back to it.
-"""
+"""Resends all undelivered deliveries that match the filter of the delivery log."""
 
 from typing import Any
 
@@ -15,7 +12,7 @@ from shop.database.transactions import Database
 from shop.redis.change_feed import Change
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.dependencies import TheDatabase, TheFeed
-from shop.web.flash import with_sent_again
+from shop.web.flash import with_resent_count
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.search import searchable
 from shop.webhooks.recovery import count_undelivered, count_unreachable, resend_undelivered
@@ -25,7 +22,7 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/deliveries/retry", include_in_schema=False)
 async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
-    """Say in words what is filtered and how many would be sent again, and ask."""
+    """Show the filter and the number of deliveries to resend, and ask for confirmation."""
     now = utc_now()
     query = LogQuery.read(request.query_params).with_fixed_times(now)
     wanted = query.filter(now)
@@ -42,7 +39,7 @@ async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
 
 @post("/deliveries/retry", include_in_schema=False)
 async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Redirect:
-    """Make due what matches and did not arrive."""
+    """Make all matching undelivered deliveries due, and redirect to the log."""
     form = await read_form(request)
     query = LogQuery.read(
         {name: form.text(name) for name in LogQuery.filters() if form.texts(name)}
@@ -50,14 +47,14 @@ async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Re
     try:
         count = await resend_undelivered(database, query.filter(utc_now()), clock=utc_now)
     finally:
-        # Also after a part. The workers' scheduler finds what is due: thousands of wake-ups would
-        # only crowd the queue.
+        # Announce also after a failure: some may be due. Send no wake-ups: workers poll, and
+        # thousands of wake-ups would flood the queue.
         await feed.announce(Change.everything())
-    return Redirect(with_sent_again(query.address(), count), status_code=303)
+    return Redirect(with_resent_count(query.address(), count), status_code=303)
 
 
 async def _in_words(database: Database, query: LogQuery) -> list[tuple[str, str]]:
-    """The filter as names and values for people."""
+    """Return the filter as labels and values for people."""
     async with database.reading() as session:
         endpoint = await registry.find(session, searchable(query.endpoint_id))
     words = [

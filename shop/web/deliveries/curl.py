@@ -1,29 +1,29 @@
-"""Show an attempt as a command that sends the same bytes again.
+"""Formats an attempt as a curl command that sends the same bytes again.
 
-Somebody will paste it into a shell: nothing in it is left for the shell or for curl to interpret.
+People paste the command into a shell, so everything in it is quoted for the shell and for curl.
 """
 
 import base64
 import shlex
 from collections.abc import Mapping
 
-# Made anew by curl for the request that it sends.
-_NOT_REPEATED = {"host", "content-length", "connection"}
+# curl sets these headers itself.
+_SET_BY_CURL = {"host", "content-length", "connection"}
 
 
 def as_curl(url: str, headers: Mapping[str, str], body: bytes) -> str:
     """Return a command for any POSIX shell.
 
-    ``url``: as registered, of which the command keeps every byte of path and query. ``headers``: as
-    sent, names in lower case.
+    ``url``: as registered; the command keeps path and query byte for byte. ``headers``: as sent,
+    names in lower case.
     """
     lines = [
-        # Brackets and dots in a path would mean something to curl.
+        # --globoff and --path-as-is: keep curl from interpreting brackets and dots in the path.
         f"curl --include --globoff --path-as-is --request POST {shlex.quote(url)}",
         *(
             f"--header {shlex.quote(f'{name}: {value}')}"
             for name, value in headers.items()
-            if name not in _NOT_REPEATED
+            if name not in _SET_BY_CURL
         ),
     ]
     if body.isascii() and body.decode("ascii").isprintable() and not body.startswith(b"@"):

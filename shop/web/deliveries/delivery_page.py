@@ -1,4 +1,4 @@
-"""The page of one delivery, live. What can be done with it: ``actions``."""
+"""The live page of one delivery. Its actions are in ``actions``."""
 
 import asyncio
 import re
@@ -33,10 +33,10 @@ from shop.webhooks.rules.retries import RetrySchedule
 
 ALL = "all"
 MAX_SIBLINGS = 20  # further deliveries of the same message
-# Attempts that are shown in full unless more are asked for; each live update sends them anew.
+# Attempts shown in full by default. Few, because each live update sends them again.
 MAX_NEWEST_IN_FULL = 5
-# Then it is as many as the longest schedule has, twice. Each may have 16 KiB of a stranger's bytes,
-# so a page that grew with every attempt could keep the shop busy for seconds.
+# Attempts shown in full with ?attempts: twice as many as the longest schedule has. Each may have a
+# response of 16 KiB, so without a limit a page could keep the shop busy for seconds.
 MAX_IN_FULL = 20
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
@@ -47,9 +47,9 @@ AnyRequest = Request[Any, Any, Any]
 async def show_delivery(
     request: AnyRequest, settings: TheSettings, database: TheDatabase, delivery_id: FromPath[str]
 ) -> Template:
-    """One delivery with its timeline and its newest attempts; ``?attempts=all`` shows more.
+    """Show a delivery with its timeline and newest attempts.
 
-    ``?attempts=25``: those up to that number.
+    ``?attempts=all`` shows more attempts; ``?attempts=25`` shows those up to number 25.
     """
     view = _View.read(request, settings, delivery_id)
     context = await _region(database, view).read()
@@ -64,24 +64,24 @@ async def stream_delivery(
     feed: TheFeed,
     delivery_id: FromPath[str],
 ) -> ServerSentEvent:
-    """The same, kept up to date."""
+    """Stream the page of the delivery."""
     view = _View.read(request, settings, delivery_id)
     return await live_stream(request, feed, _region(database, view))
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What is to be shown."""
+    """The delivery to show, and which of its attempts in full."""
 
     delivery_id: str
     settings: Settings
-    attempts: str  # "", "all", or the number of the last one to be shown
+    attempts: str  # "", "all", or the number of the last one to show
 
     @classmethod
     def read(cls, request: AnyRequest, settings: Settings, delivery_id: str) -> "_View":
         wanted = request.query_params.get("attempts", "")
-        is_meant = wanted == ALL or _NUMBER.fullmatch(wanted)
-        return cls(delivery_id, settings, wanted if is_meant else "")
+        is_valid = wanted == ALL or _NUMBER.fullmatch(wanted)
+        return cls(delivery_id, settings, wanted if is_valid else "")
 
     @property
     def schedule(self) -> RetrySchedule:
@@ -96,14 +96,14 @@ class _View:
         return f"{self.address}/live" + (f"?attempts={self.attempts}" if self.attempts else "")
 
     def shown(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """Those of a delivery's attempts that are shown in full."""
+        """Return the attempts to show in full."""
         if not self.attempts:
             return attempts[-MAX_NEWEST_IN_FULL:]
         last = len(attempts) if self.attempts == ALL else min(len(attempts), int(self.attempts))
         return attempts[max(0, last - MAX_IN_FULL) : last]
 
     def address_of(self, number: int, shown: Sequence[Attempt], newest: int) -> str:
-        """Where the attempt of this number is shown in full."""
+        """Return the URL at which the attempt with this number is shown in full."""
         if shown and shown[0].number <= number <= shown[-1].number:
             return f"#attempt-{number}"
         wanted = ALL if number > newest - MAX_IN_FULL else number
@@ -117,22 +117,22 @@ def _region(database: Database, view: _View) -> Region:
             if found is None:
                 raise no_such_delivery(view.delivery_id, view.settings)
             of_message = DeliveryFilter(message_id=found.message.id)
-            # Two more than shown: this delivery is among them, and one tells whether more follow.
+            # Two more than shown: one is this delivery, and one shows whether there are more.
             page = await list_deliveries(session, of_message, limit=MAX_SIBLINGS + 2)
         return {
-            **_standing(found, datetime.now(UTC)),
-            # Apart from the event loop: it makes a stranger's bytes readable.
-            **await asyncio.to_thread(_attempts, found, view),
-            **_message(found, page.rows),
+            **_status_context(found, datetime.now(UTC)),
+            # In a thread: formatting responses can take long and must not block the event loop.
+            **await asyncio.to_thread(_attempts_context, found, view),
+            **_message_context(found, page.rows),
             "live_address": view.live_address,
         }
 
-    # Any: another delivery's answer may have disabled the endpoint or opened its circuit breaker.
-    # An equal page is not sent.
+    # Every change: another delivery's response may have disabled the endpoint or opened its circuit
+    # breaker. If the page stays the same, nothing is sent.
     return Region("delivery", "shop/deliveries/_delivery.html", read, lambda _change: True)
 
 
-def _standing(found: DeliveryDetail, now: datetime) -> dict[str, Any]:
+def _status_context(found: DeliveryDetail, now: datetime) -> dict[str, Any]:
     return {
         "delivery": found.delivery,
         "order": found.order,
@@ -143,7 +143,7 @@ def _standing(found: DeliveryDetail, now: datetime) -> dict[str, Any]:
     }
 
 
-def _attempts(found: DeliveryDetail, view: _View) -> dict[str, Any]:
+def _attempts_context(found: DeliveryDetail, view: _View) -> dict[str, Any]:
     timeline = build_timeline(found.delivery, found.attempts, view.schedule)
     shown, newest = view.shown(found.attempts), len(found.attempts)
     return {
@@ -157,7 +157,7 @@ def _attempts(found: DeliveryDetail, view: _View) -> dict[str, Any]:
     }
 
 
-def _message(found: DeliveryDetail, rows: Sequence[LogRow]) -> dict[str, Any]:
+def _message_context(found: DeliveryDetail, rows: Sequence[LogRow]) -> dict[str, Any]:
     siblings = [row for row in rows if row.delivery.id != found.delivery.id]
     return {
         "message": found.message,

@@ -1,7 +1,4 @@
-"""Whether a delivery can be sent now, and what of its endpoint holds it back. Pure rules.
-
-Called for the log and for the page of a delivery.
-"""
+"""Whether a delivery can be resent, and why its endpoint holds it back. Pure."""
 
 from datetime import datetime
 
@@ -10,15 +7,21 @@ from shop.vocabulary import DeliveryState, EndpointStatus
 
 
 def may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
-    """Whether sending again would change anything: what waits for a paused endpoint goes on so."""
-    reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
+    """Return whether resending has an effect.
+
+    It has none for a delivery that already waits for a paused endpoint.
+    """
+    is_reachable = endpoint.deleted_at is None and endpoint.status is not EndpointStatus.DISABLED
     is_paused = endpoint.status is EndpointStatus.PAUSED
     waits_anyway = delivery.state is DeliveryState.PENDING and is_paused
-    return reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
+    return is_reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
 
 
 def held_back_by(delivery: Delivery, endpoint: Endpoint, now: datetime) -> str:
-    """What of its endpoint makes a delivery wait longer than its own next try, or nothing."""
+    """Return why the endpoint holds back a pending delivery, or an empty string.
+
+    The reason is ``paused``, ``disabled``, ``breaker`` or ``retry-after``.
+    """
     if delivery.state is not DeliveryState.PENDING:
         return ""
     if endpoint.status is not EndpointStatus.ACTIVE:

@@ -1,7 +1,7 @@
-"""The link that an endpoint's answer may carry to its own record of the request.
+"""Finds the link in an endpoint's response to its own page about the request.
 
-A stranger wrote it, and a person will follow it: it is shown only if it stays where the request
-went. Called by ``attempts``.
+The link is untrusted and people follow it, so it is shown only if it has the same origin as the
+request.
 """
 
 import re
@@ -17,18 +17,18 @@ _TARGET = re.compile(r"[\s,]*<([^<>]*)>")
 _PARAMETER = re.compile(
     r"""\s*;\s*([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?""", re.ASCII
 )
-# RFC 3986: nothing that browsers and we could read differently, such as a backslash.
+# The characters of RFC 3986: no others, such as a backslash, which browsers read differently.
 _URI_REFERENCE = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
 
 
 def describedby_link(link_header: str, request_url: str) -> str | None:
-    """The first link of this relation with the same origin as the request, or None.
+    """Return the first ``describedby`` link with the same origin as the request, or None.
 
-    ``link_header``: the value of ``Link``, several joined by commas.
+    ``link_header``: the value of the header ``Link``; several values are joined by commas.
     """
     for target, parameters in _links(link_header[:MAX_HEADER_LENGTH]):
         relations = parameters.get("rel", "").lower().split()
-        # With an anchor, the link is about something else than this answer (RFC 8288, 3.2).
+        # A link with an anchor is not about this response (RFC 8288, section 3.2).
         if RELATION in relations and "anchor" not in parameters:
             address = _same_origin(target, request_url)
             if address:
@@ -44,7 +44,7 @@ def _links(header: str) -> Iterator[tuple[str, dict[str, str]]]:
         while parameter := _PARAMETER.match(header, position):
             position = parameter.end()
             name, value = parameter[1].lower(), parameter[2] or ""
-            parameters.setdefault(name, value.strip('"'))  # the first of a name counts
+            parameters.setdefault(name, value.strip('"'))  # of equal names, use the first
         yield target[1], parameters
 
 
@@ -55,13 +55,13 @@ def _same_origin(target: str, request_url: str) -> str | None:
         address = urljoin(request_url, target)
         if _origin(address) == _origin(request_url) and "@" not in urlsplit(address).netloc:
             return address
-    except ValueError:  # such as a port that is none
+    except ValueError:  # for example an invalid port
         pass
     return None
 
 
 def _origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port. Raises ``ValueError`` for what is not an http(s) URL."""
+    """Return scheme, host and port. Raise ``ValueError`` if it is not an http(s) URL."""
     parts = urlsplit(url)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError(url)

@@ -1,4 +1,4 @@
-"""The query of the delivery log's address."""
+"""The query string of the delivery log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shop.webhooks.queries.deliveries import DeliveryFilter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery(ListQuery):
-    """The filters of the delivery log; a filter that is not chosen is empty text."""
+    """The filters of the delivery log. A filter that is not set is an empty string."""
 
     PATH: ClassVar = "/deliveries"
     TABS: ClassVar = "state"
@@ -37,7 +37,7 @@ class LogQuery(ListQuery):
         }
 
     def filter(self, now: datetime) -> DeliveryFilter:
-        """Return the same for the database; a period reaches back from ``now``."""
+        """Return the filter for the database query. A period ends at ``now``."""
         return DeliveryFilter(
             state=DeliveryState(self.state) if self.state else None,
             endpoint_id=self.endpoint_id or None,
@@ -48,9 +48,9 @@ class LogQuery(ListQuery):
         )
 
     def row_address(self, delivery_id: str) -> str:
-        """Return the address of a delivery's row in this view."""
+        """Return the URL of a delivery's row in this view."""
         return f"{self.address_with_query(self.PATH)}#row-{delivery_id}"
 
     def live_address(self) -> str:
-        """Return the address of the stream beside this view."""
+        """Return the URL of this view's stream."""
         return self.address_with_query(f"{self.PATH}/live")

@@ -1,7 +1,7 @@
-"""The delivery log, live. One delivery: ``delivery_page``; what is done to many: ``bulk_retry``.
+"""The live delivery log. One delivery: ``delivery_page``. Bulk resend: ``bulk_retry``.
 
-A reader who is looking at rows does not want them to move. Such a page asks for a stream of its
-own, from ``newest`` on downwards, which says how many have come since (``static/js/log.js``).
+Rows must not move while a reader looks at them. So the page then switches to a stream that starts
+at the row ``newest`` and only counts newer deliveries (``static/js/log.js``).
 """
 
 from datetime import UTC, datetime
@@ -17,13 +17,13 @@ from shop.vocabulary import EventType
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.flash import read_sent_again
+from shop.web.flash import read_resent_count
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.deliveries import count_by_state, count_newer, list_deliveries
 from shop.webhooks.rules.retries import RetrySchedule
 
-PAGE_SIZE = 30  # with six attempts each they still load in 150 kB
-MAX_COUNTED = 1000  # newer deliveries: beyond it, nobody cares how many exactly
+PAGE_SIZE = 30  # with six attempts each, a page has less than 150 kB
+MAX_COUNTED = 1000  # newer deliveries; beyond this the exact number does not matter
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -32,14 +32,14 @@ AnyRequest = Request[Any, Any, Any]
 async def show_deliveries(
     request: AnyRequest, settings: TheSettings, database: TheDatabase
 ) -> Template:
-    """The log, newest first, filtered by the address's query."""
+    """Show the log, newest first, filtered by the query string."""
     query = LogQuery.read(request.query_params)
     context = await _log_region(database, query, settings.retry_schedule).read()
     async with database.reading() as session:
-        standing = await registry.list_all(session)
-    context["sent_again"] = read_sent_again(request.query_params)
+        registered = await registry.list_all(session)
+    context["sent_again"] = read_resent_count(request.query_params)
     context["live_address"] = query.live_address()
-    context["endpoint_choices"] = [("", "any")] + [(one.id, one.webhook_url) for one in standing]
+    context["endpoint_choices"] = [("", "any")] + [(one.id, one.webhook_url) for one in registered]
     context["event_type_choices"] = [("", "any")] + [(one.value, one.value) for one in EventType]
     context["period_choices"] = PERIOD_CHOICES
     return Template("shop/deliveries/deliveries.html", context=context)
@@ -49,7 +49,7 @@ async def show_deliveries(
 async def stream_deliveries(
     request: AnyRequest, settings: TheSettings, database: TheDatabase, feed: TheFeed
 ) -> ServerSentEvent:
-    """The log, kept up to date; takes the same query."""
+    """Stream the log, filtered by the same query string."""
     query = LogQuery.read(request.query_params)
     region = _log_region(database, query, settings.retry_schedule)
     return await live_stream(request, feed, region)
@@ -67,7 +67,7 @@ def _log_region(database: Database, query: LogQuery, schedule: RetrySchedule) ->
                 newest=query.newest or None,
             )
             rows = await read_rows(session, page.rows, schedule)
-            # What takes longer the more there is, only where it is shown.
+            # Count only if the counts are shown.
             counts = {} if query.is_narrow else await count_by_state(session)
             newer = 0
             if query.newest:
@@ -83,5 +83,5 @@ def _log_region(database: Database, query: LogQuery, schedule: RetrySchedule) ->
             "retry_address": query.address("/deliveries/retry") if rows else None,
         }
 
-    # Anything announced can add a row or change one.
+    # Every change can add or change a row.
     return Region("deliveries", "shop/deliveries/_log.html", read, lambda _change: True)

@@ -1,4 +1,4 @@
-"""A delivery as a row: of the log, and of the pages of an order and of an endpoint."""
+"""Deliveries as rows of a table: in the log, and on the pages of an order and an endpoint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ NEVER = RetrySchedule(())
 
 
 class Mark(StrEnum):
-    """How an attempt went, as a class of the style sheet: short, since a page has hundreds."""
+    """The result of an attempt, as a CSS class. Short names, because a page has hundreds."""
 
     SUCCEEDED = "ok"
-    REFUSED = "no"
+    REJECTED = "no"
     UNANSWERED = "mute"
     SENDING = "now"
-    TO_COME = "yet"
+    PLANNED = "yet"
 
 
 _OUTSTANDING = {DeliveryState.PENDING, DeliveryState.SENDING}
@@ -33,10 +33,10 @@ _OUTSTANDING = {DeliveryState.PENDING, DeliveryState.SENDING}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a list of deliveries.
+    """One row of a table of deliveries.
 
-    ``marks``: how each attempt went, in the order of their making, then those to come.
-    ``left_out``: how many were made before the first of them. ``story``: the same in words.
+    ``marks``: one for each attempt, oldest first, then one for each planned attempt.
+    ``omitted_count``: older attempts without a mark. ``history``: the attempts as text.
     """
 
     delivery: Delivery
@@ -44,22 +44,22 @@ class Row:
     order_id: str | None
     value_cents: int | None
     marks: Sequence[Mark]
-    left_out: int
-    story: str
+    omitted_count: int
+    history: str
     last_outcome: str
     held_back_by: str
     may_send: bool
 
     @property
     def url_without_scheme(self) -> str:
-        """What tells endpoints apart."""
+        """The part of the URL in which endpoints differ."""
         return self.webhook_url.partition("://")[2]
 
 
 async def read_rows(
     session: AsyncSession, found: Sequence[LogRow], schedule: RetrySchedule = NEVER
 ) -> list[Row]:
-    """Read what the rows need besides. Without a ``schedule``, attempts to come are not shown."""
+    """Return the rows, with their attempts. Without a ``schedule``, show no planned attempts."""
     ids = [row.delivery.id for row in found]
     attempts = await newest_attempts(session, ids, most=MAX_MARKS)
     now = datetime.now(UTC)
@@ -69,30 +69,30 @@ async def read_rows(
 def view_row(
     found: LogRow, attempts: Sequence[Attempt], schedule: RetrySchedule, now: datetime
 ) -> Row:
-    """One row. ``attempts``: the last ones, as far as there is room for a mark."""
+    """Return one row. ``attempts``: the last ones, at most ``MAX_MARKS``."""
     delivery = found.delivery
-    coming = _to_come(delivery, schedule)
+    planned = _planned_count(delivery, schedule)
     is_sending = delivery.state is DeliveryState.SENDING
     marks = [_mark(attempt) for attempt in attempts] + [Mark.SENDING] * is_sending
-    # What has happened comes before what may happen, where there is no room for both.
-    shown = (marks + [Mark.TO_COME] * coming)[:MAX_MARKS] if len(marks) < MAX_MARKS else marks
+    # Show planned attempts only if there is room after those that were made.
+    shown = (marks + [Mark.PLANNED] * planned)[:MAX_MARKS] if len(marks) < MAX_MARKS else marks
     return Row(
         delivery,
         found.webhook_url,
         found.order_id,
         found.value_cents,
         marks=shown[-MAX_MARKS:],
-        left_out=max(0, delivery.attempt_count - len(marks[-MAX_MARKS:]) + is_sending),
-        story=_story(delivery, attempts, coming),
+        omitted_count=max(0, delivery.attempt_count - len(marks[-MAX_MARKS:]) + is_sending),
+        history=_history(delivery, attempts, planned),
         last_outcome=_outcome(attempts[-1]) if attempts else "",
         held_back_by=held_back_by(delivery, found.endpoint, now),
-        # What has arrived is sent again from its own page, where one sees what one does.
+        # A delivery that has succeeded can be resent only on its own page, which shows its state.
         may_send=may_resend(delivery, found.endpoint)
         and delivery.state is not DeliveryState.SUCCEEDED,
     )
 
 
-def _to_come(delivery: Delivery, schedule: RetrySchedule) -> int:
+def _planned_count(delivery: Delivery, schedule: RetrySchedule) -> int:
     if delivery.state not in _OUTSTANDING:
         return 0
     is_next_a_step = delivery.next_trigger is not Trigger.RECONNECT
@@ -105,14 +105,14 @@ def _mark(attempt: Attempt) -> Mark:
     if attempt.response_status is None:
         return Mark.UNANSWERED
     arrived = outcome_of(attempt.response_status) is Outcome.SUCCEEDED
-    return Mark.SUCCEEDED if arrived else Mark.REFUSED
+    return Mark.SUCCEEDED if arrived else Mark.REJECTED
 
 
 def _outcome(attempt: Attempt) -> str:
     return str(attempt.response_status or attempt.error)
 
 
-def _story(delivery: Delivery, attempts: Sequence[Attempt], coming: int) -> str:
+def _history(delivery: Delivery, attempts: Sequence[Attempt], planned: int) -> str:
     lines = [
         f"{attempt.number}: {_outcome(attempt)}, {_time(attempt.started_at, delivery.created_at)}"
         for attempt in attempts
@@ -121,8 +121,8 @@ def _story(delivery: Delivery, attempts: Sequence[Attempt], coming: int) -> str:
         lines[-1] += " UTC"
     if delivery.state is DeliveryState.SENDING:
         lines.append(f"{delivery.attempt_count + 1}: sending now")
-    if coming:
-        lines.append(f"{coming} more to come" if lines else f"up to {coming} to come")
+    if planned:
+        lines.append(f"{planned} more to come" if lines else f"up to {planned} to come")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
-"""The timeline of a delivery: what was planned beside what happened, and the tries to come.
+"""The timeline of a delivery: its attempts, planned and actual times, and the attempts to come.
 
-Called by ``pages``, drawn by ``_timeline.html``.
+``templates/shop/deliveries/_timeline.html`` renders it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,20 +15,20 @@ from shop.web.formatting import signed_span, span
 from shop.webhooks.rules.responses import Outcome, outcome_of
 from shop.webhooks.rules.retries import Delay, RetrySchedule
 
-MAX_TO_COME = 12
-NOTABLY_LATE_SECONDS = 1.0
+MAX_PLANNED = 12
+MIN_LATE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One attempt on the timeline. ``standing``: made, sending, next or later.
+class TimelineStep:
+    """One attempt on the timeline. ``kind``: made, sending, next or later.
 
-    ``at``: its start or, if it is still to come, the plan. ``after``: since the delivery began, as
-    in ``+4.6 s``. ``outcome``: ``200 OK`` or the error's name; empty as long as there is none.
+    ``at``: its start, or the planned time. ``after``: time since the delivery began, such as
+    ``+4.6 s``. ``outcome``: ``200 OK`` or the name of an error; empty if it was not made yet.
     """
 
     number: int
-    standing: str
+    kind: str
     at: datetime
     after: str
     wait: Wait
@@ -39,31 +39,31 @@ class Step:
 
     @property
     def state(self) -> str:
-        """The name of its label."""
-        if self.standing == "made":
+        """The key of its state label."""
+        if self.kind == "made":
             return "succeeded" if self.succeeded else "failed"
-        return {"next": "pending", "later": "planned"}.get(self.standing, self.standing)
+        return {"next": "pending", "later": "planned"}.get(self.kind, self.kind)
 
     @property
     def is_late(self) -> bool:
-        """Whether so late that one asks why."""
-        return (self.wait.late or 0) >= NOTABLY_LATE_SECONDS
+        """Whether it started so late that the page should explain it."""
+        return (self.wait.late or 0) >= MIN_LATE_SECONDS
 
 
 def build_timeline(
     delivery: Delivery, attempts: Sequence[Attempt], schedule: RetrySchedule
-) -> list[Step]:
-    """Every attempt in the order they were made, then the ones that are planned."""
+) -> list[TimelineStep]:
+    """Return a step for each attempt, oldest first, then one for each planned attempt."""
     begin = (attempts[0].due_at or attempts[0].started_at) if attempts else delivery.created_at
     steps = [_made(attempt, begin) for attempt in attempts]
-    steps += _to_come(delivery, schedule, begin)
+    steps += _planned(delivery, schedule, begin)
     longest = max((step.wait.total for step in steps), default=0)
     return [replace(step, bar=step.wait.bar(longest)) for step in steps]
 
 
-def _made(attempt: Attempt, begin: datetime) -> Step:
+def _made(attempt: Attempt, begin: datetime) -> TimelineStep:
     started_at, due_at = attempt.started_at, attempt.due_at
-    return Step(
+    return TimelineStep(
         attempt.number,
         "made",
         at=started_at,
@@ -79,25 +79,29 @@ def _made(attempt: Attempt, begin: datetime) -> Step:
     )
 
 
-def _to_come(delivery: Delivery, schedule: RetrySchedule, begin: datetime) -> Iterator[Step]:
-    """The attempt that is next or being sent, then what the schedule has in store after it."""
+def _planned(
+    delivery: Delivery, schedule: RetrySchedule, begin: datetime
+) -> Iterator[TimelineStep]:
+    """Yield the attempt that is next or being sent, then the rest of the schedule."""
     at, number = delivery.next_attempt_at, delivery.attempt_count + 1
     if at is None or delivery.state not in {DeliveryState.PENDING, DeliveryState.SENDING}:
         return
-    standing = "sending" if delivery.state is DeliveryState.SENDING else "next"
+    kind = "sending" if delivery.state is DeliveryState.SENDING else "next"
     delay = Delay(**delivery.next_delay) if delivery.next_delay else None
     trigger = delivery.next_trigger
-    yield Step(number, standing, at, _after(begin, at), Wait(delay, trigger=trigger), at)
+    yield TimelineStep(number, kind, at, _after(begin, at), Wait(delay, trigger=trigger), at)
     steps = number - delivery.reconnect_count - (trigger is Trigger.RECONNECT)
-    for seconds in schedule.delays_after(steps)[: MAX_TO_COME - 1]:
+    for seconds in schedule.delays_after(steps)[: MAX_PLANNED - 1]:
         at += timedelta(seconds=seconds)
         number += 1
-        yield Step(number, "later", at, _after(begin, at), Wait(Delay(seconds), is_decided=False))
+        yield TimelineStep(
+            number, "later", at, _after(begin, at), Wait(Delay(seconds), is_decided=False)
+        )
 
 
-def summarize(delivery: Delivery, steps: Sequence[Step]) -> str:
-    """The timeline in one sentence."""
-    made = sum(step.standing == "made" for step in steps)
+def summarize(delivery: Delivery, steps: Sequence[TimelineStep]) -> str:
+    """Return the timeline as one sentence."""
+    made = sum(step.kind == "made" for step in steps)
     attempts = f"{made} attempt{'' if made == 1 else 's'}"
     if delivery.completed_at:
         took = span((delivery.completed_at - delivery.created_at).total_seconds())

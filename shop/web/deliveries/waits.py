@@ -1,8 +1,7 @@
-"""The wait before an attempt, in words and as a bar: schedule, jitter, Retry-After, and being late.
+"""The wait before an attempt, as text and as a bar: schedule, jitter, Retry-After, lateness.
 
-Called by ``timeline``. Inside a bar the parts of a wait are to scale. The bars among themselves are
-not: waits of two seconds and of a day would not fit into one picture, so a bar grows with the
-logarithm of its wait.
+The parts of one bar are drawn to scale. The lengths of bars are not: waits of two seconds and of a
+day must fit into one picture, so the length grows with the logarithm of the wait.
 """
 
 import math
@@ -13,13 +12,14 @@ from shop.vocabulary import Trigger
 from shop.web.formatting import signed_span, span
 from shop.webhooks.rules.retries import Delay
 
-MIN_BAR_SECONDS = 0.2  # a shorter wait is told in words only
-FULL_BAR, MIN_BAR_PERCENT = 97.0, 6.0  # per cent of its column; the mark at its end needs some room
+MIN_BAR_SECONDS = 0.2  # a shorter wait has no bar
+# Of the bar's column. The mark at the end of the bar needs the rest.
+MAX_BAR_PERCENT, MIN_BAR_PERCENT = 97.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a wait in words. ``kind`` picks its colour and pattern in the bar, too."""
+    """A part of a wait as text. ``kind`` selects its color and pattern, also in the bar."""
 
     kind: str
     text: str
@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a wait in the bar; ``start`` and ``width`` in per cent of the bar's column."""
+    """A part of a wait in the bar. ``start`` and ``width``: in percent of the bar's column."""
 
     kind: str
     start: float
@@ -36,9 +36,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A wait as a picture: its segments, and where on it the plan, the start and the wish lie.
+    """A wait as a bar: its segments, and marks on it, in percent of the bar's column.
 
-    ``asked``: what Retry-After asked for, if that was less than the wait.
+    ``due``: the planned time. ``started``: the actual start. ``asked``: the end of Retry-After, if
+    that was shorter than the wait.
     """
 
     segments: Sequence[Segment]
@@ -49,9 +50,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The wait before an attempt. ``late``: seconds from plan to start, None if not known (yet).
+    """The wait before an attempt.
 
-    ``is_decided``: later tries depend on chance and on what comes between.
+    ``late``: seconds from the planned time to the start; None if unknown. ``is_decided``: whether
+    the delay is final; that of later attempts is only an estimate.
     """
 
     delay: Delay | None
@@ -61,18 +63,18 @@ class Wait:
 
     @property
     def planned(self) -> float:
-        """Seconds from the decision to the plan."""
+        """The planned wait in seconds."""
         return self.delay.seconds if self.delay else 0
 
     @property
     def total(self) -> float:
-        """All that the bar has to hold; what jitter took away stands beyond the plan."""
+        """The seconds that the bar shows. They include time that negative jitter saved."""
         scheduled = self.delay.schedule if self.delay else 0
         return max(scheduled, self.planned + max(self.late or 0, 0))
 
     @property
     def headline(self) -> str:
-        """How long in all; empty where nothing had to be waited for."""
+        """The whole wait as text; empty without a delay."""
         if not self.delay:
             return ""
         if self.late is None:
@@ -81,7 +83,7 @@ class Wait:
 
     @property
     def parts(self) -> list[Part]:
-        """In words."""
+        """The parts of the wait as text."""
         parts = list(_reasons(self))
         if self.late is not None and self.late < 0:
             parts.append(Part("late", f"started {span(self.late)} early: a clock was set back"))
@@ -90,24 +92,25 @@ class Wait:
         return parts
 
     def bar(self, longest: float) -> Bar | None:
-        """As a picture, on the scale of the longest wait beside it; None if there is too little."""
+        """Return the bar, or None if the wait is too short. ``longest``: seconds of a full bar."""
         if self.total < MIN_BAR_SECONDS:
             return None
-        length = max(FULL_BAR * math.log1p(self.total) / math.log1p(longest), MIN_BAR_PERCENT)
+        scale = math.log1p(self.total) / math.log1p(longest)
+        length = max(MAX_BAR_PERCENT * scale, MIN_BAR_PERCENT)
 
-        def place(seconds: float) -> float:
+        def percent(seconds: float) -> float:
             return round(seconds / self.total * length, 2)
 
         asked = self.delay.retry_after if self.delay else 0
         return Bar(
             [
-                Segment(kind, place(start), round(place(end) - place(start), 2))
-                for kind, start, end in _pieces(self)
+                Segment(kind, percent(start), round(percent(end) - percent(start), 2))
+                for kind, start, end in _segments(self)
                 if end > start
             ],
-            due=place(self.planned),
-            started=None if self.late is None else place(max(self.planned + self.late, 0)),
-            asked=place(asked) if 0 < asked < self.planned else None,
+            due=percent(self.planned),
+            started=None if self.late is None else percent(max(self.planned + self.late, 0)),
+            asked=percent(asked) if 0 < asked < self.planned else None,
         )
 
 
@@ -132,13 +135,13 @@ def _reasons(wait: Wait) -> Iterator[Part]:
             yield Part("retry-after", f"Retry-After {span(delay.retry_after)}, {effect}")
 
 
-def _pieces(wait: Wait) -> Iterator[tuple[str, float, float]]:
-    """What the bar is made of, as kind, beginning and end in seconds; painted in this order."""
+def _segments(wait: Wait) -> Iterator[tuple[str, float, float]]:
+    """Yield kind, start and end in seconds of each segment, in the order of drawing."""
     if wait.delay:
         scheduled = wait.delay.schedule
         with_jitter = scheduled + wait.delay.jitter
         yield "schedule" if wait.is_decided else "expected", 0, min(scheduled, with_jitter)
         yield "jitter", scheduled, with_jitter
         yield "retry-after", with_jitter, wait.delay.retry_after
-        yield "saved", with_jitter, scheduled  # what jitter took away
+        yield "saved", with_jitter, scheduled  # by negative jitter
     yield "late", wait.planned, wait.planned + max(wait.late or 0, 0)

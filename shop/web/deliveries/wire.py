@@ -1,7 +1,7 @@
-"""Makes stored requests and answers readable. Called by the page of a delivery.
+"""Formats stored requests and responses for people.
 
-Bodies and headers of answers were written by strangers. The templates escape them; here, bytes that
-are not text and characters that one cannot see are made visible, so that nothing hides in them.
+Bodies and headers of responses are untrusted. The templates escape them. Here, bytes that are not
+text and invisible characters are replaced by visible ones, so that nothing is hidden.
 """
 
 import json
@@ -12,16 +12,16 @@ from http import HTTPStatus
 
 from shop.database.models import Attempt
 
-DEEPEST_NESTING = 20  # beyond it, indented lines are mostly blank
+MAX_NESTING = 20  # beyond this, indented lines are mostly blank
 
-# A string, a sign, or a number or word: the parts between which JSON allows white space.
+# The tokens of JSON: a string, a punctuation character, or a number or literal.
 _JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _OPENING = frozenset("{[")
 _CLOSING = frozenset("}]")
-# Unicode's categories: control, format (such as "write from right to left"), line and paragraph.
+# Unicode categories: control, format (such as right-to-left marks), line and paragraph separator.
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
-# Named errors of an attempt, for people; the names are those of the README's table.
+# Explanations of the named errors of an attempt. The README's table has the names.
 ERROR_MEANINGS = {
     "dns_error": "The host's name could not be resolved to an address.",
     "connection_refused": "Nothing listens at that address and port.",
@@ -44,21 +44,21 @@ _STATUS_MEANINGS = (
 
 
 def body_text(raw: bytes) -> str:
-    """The body as text; what is not UTF-8 or cannot be seen is replaced by a visible sign."""
+    """Return the body as text. Replace bytes that are not UTF-8, and invisible characters."""
     return visible_text(raw.decode("utf-8", errors="replace"))
 
 
 def visible_text(text: str) -> str:
-    """The text, with characters that cannot be seen replaced by visible signs."""
-    if text.isprintable():  # which is stricter than we are, and a hundred times as fast
+    """Return the text with visible characters in place of invisible ones."""
+    if text.isprintable():  # stricter than needed, but a hundred times faster
         return text
     return "".join(map(_visible, text))
 
 
 def pretty_json(raw: bytes) -> str | None:
-    """The body with one member per line, or None when it is not JSON, or very deep.
+    """Return the body with one member per line, or None if it is not JSON or nested too deeply.
 
-    Only white space between its parts is changed: what was sent as ``50.750`` reads ``50.750``.
+    Only white space between tokens changes: a number sent as ``50.750`` stays ``50.750``.
     """
     try:
         text = raw.decode("utf-8")
@@ -69,7 +69,7 @@ def pretty_json(raw: bytes) -> str | None:
 
 
 def status_text(status: int) -> str:
-    """For example ``404 Not Found``; only the number when nobody has defined it."""
+    """Return a status with its phrase, such as ``404 Not Found``, or only an unknown number."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -77,14 +77,14 @@ def status_text(status: int) -> str:
 
 
 def outcome_text(attempt: Attempt) -> str:
-    """What came of an attempt: the status of the answer, or the name of the error."""
+    """Return the result of an attempt: the status of the response, or the name of the error."""
     if attempt.response_status is not None:
         return status_text(attempt.response_status)
     return attempt.error or ""
 
 
 def status_meaning(status: int) -> str:
-    """What an answer's status means for the delivery: the README's table, for people."""
+    """Return what the status of a response means for the delivery, or an empty string."""
     if status == HTTPStatus.GONE:
         return "The endpoint wants nothing more: the shop gives up and disables it."
     for range_of_status, meaning in _STATUS_MEANINGS:
@@ -98,13 +98,13 @@ def _one_member_per_line(parts: list[str]) -> str | None:
     for part in parts:
         if part in _CLOSING:
             depth -= 1
-        # After a comma, and inside the brackets of what is not empty.
+        # Break lines after a comma, and inside brackets that are not empty.
         if previous == "," or (previous in _OPENING) != (part in _CLOSING):
             lines.append("  " * depth)
         lines[-1] += ": " if part == ":" else visible_text(part)
         if part in _OPENING:
             depth += 1
-        if depth > DEEPEST_NESTING:
+        if depth > MAX_NESTING:
             return None
         previous = part
     return "\n".join(lines)
@@ -115,5 +115,5 @@ def _visible(character: str) -> str:
     if character in "\n\t" or unicodedata.category(character) not in _INVISIBLE:
         return character
     if character < " ":
-        return chr(0x2400 + ord(character))  # the block "Control Pictures"
+        return chr(0x2400 + ord(character))  # the Unicode block "Control Pictures"
     return f"⟨U+{ord(character):04X}⟩"

@@ -1,4 +1,4 @@
-"""The pages of endpoints, and what can be done to one."""
+"""The pages of endpoints, and their actions."""
 
 from litestar.handlers import HTTPRouteHandler
 

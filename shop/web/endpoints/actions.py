@@ -1,6 +1,6 @@
-"""What can be done with an endpoint from its page: pause, enable, edit, test, delete.
+"""Actions on one endpoint: pause, enable, edit, send a test event, delete.
 
-A new secret and sending again have modules of their own: ``secret_rotation``, ``recovery``.
+Rotating its secret: ``secret_rotation``. Resending: ``recovery``.
 """
 
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ AnyResponse = Response[Any]
 async def change_status(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
 ) -> Redirect:
-    """Pause the endpoint, or make it ``active``: resume it, or enable it again."""
+    """Pause the endpoint, or make it ``active``, which resumes or enables it."""
     wanted = (await read_form(request)).text("status")
     async with database.writing() as session:
         endpoint = await registry.find(session, endpoint_id)
@@ -47,7 +47,7 @@ async def change_status(
 
 @get("/endpoints/{endpoint_id:str}/edit", include_in_schema=False)
 async def show_edit(database: TheDatabase, endpoint_id: FromPath[str]) -> Template:
-    """The form that changes description and event types."""
+    """Show the form for description and event types."""
     endpoint = await existing_endpoint(database, endpoint_id)
     return _edit_page(endpoint, Edit.of(endpoint))
 
@@ -63,7 +63,7 @@ async def edit(
         return _edit_page(endpoint, form)
     async with database.writing() as session:
         changed = await registry.change(session, endpoint_id, form.change)
-    if changed is None:  # deleted a moment ago
+    if changed is None:  # deleted meanwhile
         raise no_such_endpoint(endpoint_id)
     await feed.announce(Change("endpoint", endpoint_id))
     return _to_endpoint(endpoint_id)
@@ -73,7 +73,7 @@ async def edit(
 async def send_test_event(
     database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, endpoint_id: FromPath[str]
 ) -> Redirect:
-    """Send ``webhook.ping``, and lead to its delivery."""
+    """Send ``webhook.ping``, and redirect to its delivery."""
     await existing_endpoint(database, endpoint_id)
     async with database.writing() as session:
         delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
@@ -91,7 +91,7 @@ async def send_test_event(
 
 @get("/endpoints/{endpoint_id:str}/delete", include_in_schema=False)
 async def confirm_deletion(database: TheDatabase, endpoint_id: FromPath[str]) -> Template:
-    """Say what deleting will do, and ask."""
+    """Explain what deleting will do, and ask for confirmation."""
     endpoint = await existing_endpoint(database, endpoint_id)
     async with database.reading() as session:
         counts = await count_by_state(session, endpoint_id)

@@ -1,7 +1,4 @@
-"""The forms that register and change an endpoint: what was typed, and what is wrong with it.
-
-Called by ``pages`` and ``actions``; what needs the database is theirs to check.
-"""
+"""The forms that register and edit an endpoint. Their checks need no database."""
 
 from dataclasses import dataclass, field
 
@@ -16,17 +13,17 @@ EVENT_TYPE_CHOICES = [(one.value, one.value) for one in SUBSCRIBABLE_EVENT_TYPES
 
 @dataclass(slots=True)
 class Registration:
-    """The registration form. ``errors``: what is wrong, by field."""
+    """The registration form. ``errors``: messages by field."""
 
     webhook_url: str = ""
     description: str = ""
     event_types: list[str] = field(default_factory=lambda: [EventType.PURCHASE_CREATED.value])
     errors: dict[str, str] = field(default_factory=dict)
-    standing_endpoint_id: str = ""
+    existing_endpoint_id: str = ""
 
     @classmethod
     def read(cls, form: Form) -> "Registration":
-        """Read and check what needs no database."""
+        """Return the checked input."""
         typed = cls(form.text("webhook_url"), form.line("description"), form.texts("event_types"))
         typed.errors = _problems(
             webhook_url="" if typed.webhook_url else "Type the address of your receiver.",
@@ -37,21 +34,21 @@ class Registration:
 
     @property
     def status(self) -> int:
-        """HTTP status of a page that shows the form."""
-        if self.standing_endpoint_id:
+        """The HTTP status of a page that shows the form."""
+        if self.existing_endpoint_id:
             return 409
         return 422 if self.errors else 200
 
     @property
     def new_endpoint(self) -> NewEndpoint:
-        """What the form asks for, once it has no errors."""
+        """The endpoint to register. Use it only if there are no errors."""
         types = [EventType(value) for value in self.event_types]
         return NewEndpoint(self.webhook_url, types, self.description)
 
 
 @dataclass(slots=True)
 class Edit:
-    """The form that changes an endpoint; its URL stays, since its secret belongs to it."""
+    """The form that changes an endpoint. Its URL is fixed, because the secret belongs to it."""
 
     description: str
     event_types: list[str]
@@ -59,12 +56,12 @@ class Edit:
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> "Edit":
-        """The form as it is when nothing was typed yet."""
+        """Return the form with the endpoint's current values."""
         return cls(endpoint.description, endpoint.event_types)
 
     @classmethod
     def read(cls, form: Form) -> "Edit":
-        """Read and check."""
+        """Return the checked input."""
         typed = cls(form.line("description"), form.texts("event_types"))
         typed.errors = _problems(
             description=_description_problem(typed.description),
@@ -74,7 +71,7 @@ class Edit:
 
     @property
     def change(self) -> EndpointChange:
-        """What the form asks for, once it has no errors."""
+        """The change to make. Use it only if there are no errors."""
         types = [EventType(value) for value in self.event_types]
         return EndpointChange(description=self.description, event_types=types)
 

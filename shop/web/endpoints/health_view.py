@@ -1,15 +1,15 @@
-"""What an endpoint's page says of its health: figures as words, and charts. Pure."""
+"""Turns an endpoint's health into text and charts. Pure."""
 
 from dataclasses import dataclass
 
 from shop.web.charts import Chart, Series, bar_chart
-from shop.web.figure_words import counted, milliseconds, percent, tone_of_rate
+from shop.web.stat_labels import counted, milliseconds, percent, tone_of_rate
 from shop.webhooks.queries.endpoint_health import Health
 
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """One window. ``sample``: what median and p95 were taken from, in words."""
+    """The health in one window, as text. ``sample``: the sample of median and p95."""
 
     key: str
     words: str
@@ -27,12 +27,12 @@ class HealthView:
 
 
 def view_health(key: str, health: Health) -> HealthView:
-    """Put one window's health into words and charts; ``key``: unique on the page."""
+    """Return the view of the health in one window. ``key``: unique on the page."""
     attempts, latency, window = health.attempts, health.latency, health.window
-    slots = health.by_slot
+    buckets = health.by_bucket
     return HealthView(
         key,
-        window.words,
+        window.label,
         attempts.total,
         rate=percent(attempts.success_rate),
         rate_tone=tone_of_rate(attempts.success_rate),
@@ -44,15 +44,17 @@ def view_health(key: str, health: Health) -> HealthView:
             f"{key}-attempts",
             "Attempts",
             window,
-            Series("succeeded", "good", {slot: one.succeeded for slot, one in slots.items()}),
-            Series("failed", "bad", {slot: one.failed for slot, one in slots.items()}),
+            Series("succeeded", "good", {bucket: one.succeeded for bucket, one in buckets.items()}),
+            Series("failed", "bad", {bucket: one.failed for bucket, one in buckets.items()}),
         ),
         attempts_summary=f"{attempts.succeeded:,} succeeded, {attempts.failed:,} failed.",
         latency_chart=bar_chart(
             f"{key}-latency",
             "Average time until the answer, in ms",
             window,
-            Series("ms", "busy", {slot: round(one.mean_ms or 0) for slot, one in slots.items()}),
+            Series(
+                "ms", "busy", {bucket: round(one.mean_ms or 0) for bucket, one in buckets.items()}
+            ),
         ),
         latency_summary=f"On average {milliseconds(attempts.mean_ms)}.",
     )

@@ -1,6 +1,6 @@
-"""The pages of endpoints: the list, registration, and one endpoint, live.
+"""The live pages of endpoints: the list with the registration form, and one endpoint.
 
-What can be done with one: ``endpoint_actions``, ``secret_rotation`` and ``recovery``.
+Its actions are in ``actions``, ``secret_rotation`` and ``recovery``.
 """
 
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
 from shop.web.endpoints.health_view import view_health
 from shop.web.endpoints.recovery import PERIOD_CHOICES
 from shop.web.endpoints.secret_rotation import describe
-from shop.web.flash import read_sent_again
+from shop.web.flash import read_resent_count
 from shop.web.lookups import existing_endpoint
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import AlreadyRegistered
@@ -31,9 +31,9 @@ from shop.webhooks.rules.time_buckets import Window
 from shop.webhooks.rules.urls import UrlRefused
 
 NEWEST_DELIVERIES = 10
-# A page of charts costs more to draw than a list, and figures that jump cannot be read.
-PAUSE_SECONDS = 0.3
-LOOK_EVERY_SECONDS = 10.0  # the charts move on with the clock
+# Charts cost more to render than a list, and numbers that change too often are unreadable.
+MIN_INTERVAL_SECONDS = 0.3
+POLL_INTERVAL_SECONDS = 10.0  # the charts move with the clock
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -41,7 +41,7 @@ AnyResponse = Response[Any]
 
 @get("/endpoints", include_in_schema=False)
 async def show_endpoints(database: TheDatabase) -> Template:
-    """All endpoints, and the form that registers one."""
+    """Show all endpoints and the registration form."""
     return await _list_page(database, Registration())
 
 
@@ -49,7 +49,7 @@ async def show_endpoints(database: TheDatabase) -> Template:
 async def stream_endpoints(
     request: AnyRequest, database: TheDatabase, feed: TheFeed
 ) -> ServerSentEvent:
-    """The list, kept up to date."""
+    """Stream the list of endpoints."""
     return await live_stream(request, feed, _list_region(database))
 
 
@@ -61,7 +61,7 @@ async def register(
     encryption: TheEncryption,
     feed: TheFeed,
 ) -> AnyResponse:
-    """Register an endpoint; this answer is the only page that ever shows its secret."""
+    """Register an endpoint. This response is the only page that shows its secret."""
     form = Registration.read(await read_form(request))
     if form.errors:
         return await _list_page(database, form)
@@ -79,7 +79,7 @@ async def register(
         return await _list_page(database, form)
     except AlreadyRegistered as conflict:
         form.errors["webhook_url"] = "This address is registered already."
-        form.standing_endpoint_id = conflict.endpoint_id
+        form.existing_endpoint_id = conflict.endpoint_id
         return await _list_page(database, form)
     await feed.announce(Change("endpoint", registered.endpoint.id))
     return Template(
@@ -90,7 +90,7 @@ async def register(
             "secret_id": registered.secret_id,
         },
         status_code=201,
-        headers={"Cache-Control": "no-store"},  # no copy of the secret stays in the browser
+        headers={"Cache-Control": "no-store"},  # keep the secret out of the browser's cache
     )
 
 
@@ -98,11 +98,11 @@ async def register(
 async def show_endpoint(
     request: AnyRequest, database: TheDatabase, endpoint_id: FromPath[str]
 ) -> Template:
-    """One endpoint: its state, its secrets, its deliveries, and what can be done with it."""
+    """Show an endpoint: its state, health, secrets, deliveries and actions."""
     await existing_endpoint(database, endpoint_id)
     context = await _endpoint_region(database, endpoint_id).read()
     context["endpoint_id"] = endpoint_id
-    context["sent_again"] = read_sent_again(request.query_params)
+    context["sent_again"] = read_resent_count(request.query_params)
     context["period_choices"] = PERIOD_CHOICES
     return Template("shop/endpoints/endpoint.html", context=context)
 
@@ -111,7 +111,7 @@ async def show_endpoint(
 async def stream_endpoint(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
 ) -> ServerSentEvent:
-    """The endpoint, kept up to date; who still looks at a deleted one is told so."""
+    """Stream the page of the endpoint, which shows if the endpoint is deleted meanwhile."""
     await existing_endpoint(database, endpoint_id)
     return await live_stream(request, feed, _endpoint_region(database, endpoint_id))
 
@@ -130,7 +130,7 @@ def _list_region(database: Database) -> Region:
         async with database.reading() as session:
             return {"endpoints": await registry.list_all(session)}
 
-    # Any: a delivery's answer may have disabled its endpoint. An equal list is not sent.
+    # Every change: a response may have disabled an endpoint. An unchanged list is not sent.
     return Region("endpoints", "shop/endpoints/_endpoints.html", read, lambda _change: True)
 
 
@@ -139,13 +139,13 @@ def _endpoint_region(database: Database, endpoint_id: str) -> Region:
 
     async def read() -> dict[str, Any]:
         now = datetime.now(UTC)
-        hour, day = Window.last_hour(now, slot_minutes=2), Window.last_day(now)
+        hour, day = Window.last_hour(now, bucket_minutes=2), Window.last_day(now)
         async with database.reading() as session:
             page = await list_deliveries(session, theirs, limit=NEWEST_DELIVERIES)
             last_hour = await read_health(session, endpoint_id, hour)
             last_day = await read_health(session, endpoint_id, day)
             return {
-                # None once it is deleted, which someone looking at the page is told, too.
+                # None once it is deleted; the page then says so.
                 "endpoint": await registry.find(session, endpoint_id),
                 "secrets": describe(await list_live(session, endpoint_id, now=now), now=now),
                 "health": [view_health("hour", last_hour), view_health("day", last_day)],
@@ -155,12 +155,13 @@ def _endpoint_region(database: Database, endpoint_id: str) -> Region:
                 "rows": await read_rows(session, page.rows),
             }
 
-    # Announcements of orders and deliveries do not name endpoints; an equal page is not sent.
+    # Every change, because those of orders and deliveries do not name endpoints. An unchanged page
+    # is not sent.
     return Region(
         "endpoint",
         "shop/endpoints/_endpoint.html",
         read,
         lambda _change: True,
-        poll_interval_seconds=LOOK_EVERY_SECONDS,
-        min_interval_seconds=PAUSE_SECONDS,
+        poll_interval_seconds=POLL_INTERVAL_SECONDS,
+        min_interval_seconds=MIN_INTERVAL_SECONDS,
     )

@@ -1,7 +1,4 @@
-"""Recovers what an endpoint has not received since a time: counts first, then does it.
-
-Reached from the endpoint's page, and leads back to it, where one sees how it goes on.
-"""
+"""Recovers the deliveries that an endpoint missed since a time: shows the number, then does it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +18,7 @@ from shop.database.transactions import Database
 from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
-from shop.web.flash import with_sent_again
+from shop.web.flash import with_resent_count
 from shop.web.lookups import existing_endpoint
 from shop.webhooks.recovery import RecoveryRange, count_recoverable, recover
 
@@ -44,9 +41,11 @@ AnyResponse = Response[Any]
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Since when to recover. ``since``: None until it is chosen well; then ``problem`` says why.
+    """The start of the time to recover, as chosen in the form.
 
-    ``period``: a key of ``PERIODS``, or ``all``. ``typed``: a moment in UTC, which counts instead.
+    ``period``: a key of ``PERIODS``, or ``all``. ``typed``: a time in UTC, used instead of a period
+    if it is not empty. ``since``: the resulting time, or None if the choice is invalid; ``problem``
+    then says why.
     """
 
     period: str = ""
@@ -58,7 +57,7 @@ class Beginning:
     def read(
         cls, text: Callable[[str], str], *, registered_at: datetime, now: datetime
     ) -> "Beginning":
-        """``text``: gives the value of a field by its name, empty when there is none."""
+        """Return the checked choice. ``text``: returns a field's value, or an empty string."""
         period, typed = text("period"), text("since")
         if typed:
             since = read_moment(typed)
@@ -78,7 +77,7 @@ class Beginning:
 async def confirm_recovery(
     request: AnyRequest, settings: TheSettings, database: TheDatabase, endpoint_id: FromPath[str]
 ) -> Template:
-    """Say how many deliveries would be resent and created, and ask."""
+    """Show how many deliveries would be resent and created, and ask for confirmation."""
     endpoint = await existing_endpoint(database, endpoint_id)
     query = request.query_params
     asked = "period" in query or "since" in query
@@ -94,7 +93,7 @@ async def recover_endpoint(
     feed: TheFeed,
     endpoint_id: FromPath[str],
 ) -> AnyResponse:
-    """Resend everything since then that has not succeeded, and create what was missed."""
+    """Resend undelivered deliveries since the chosen time, and create those that were missed."""
     endpoint = await existing_endpoint(database, endpoint_id)
     beginning = _read((await read_form(request)).text, endpoint)
     if endpoint.status is EndpointStatus.DISABLED:
@@ -105,10 +104,10 @@ async def recover_endpoint(
     try:
         recovery = await recover(database, endpoint, span, clock=utc_now)
     finally:
-        # Also after a part. The workers' scheduler finds what is due: thousands of wake-ups would
-        # only crowd the queue.
+        # Announce also after a failure: some may be due. Send no wake-ups: workers poll, and
+        # thousands of wake-ups would flood the queue.
         await feed.announce(Change.everything())
-    return Redirect(with_sent_again(f"/endpoints/{endpoint_id}", recovery.count), status_code=303)
+    return Redirect(with_resent_count(f"/endpoints/{endpoint_id}", recovery.count), status_code=303)
 
 
 def _read(text: Callable[[str], str], endpoint: Endpoint) -> Beginning:

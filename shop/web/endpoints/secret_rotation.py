@@ -1,7 +1,4 @@
-"""Gives an endpoint a new secret: asks how long the old one lives on, and shows the new one once.
-
-Reached from the endpoint's page.
-"""
+"""Rotates the secret of an endpoint: asks for the grace period, and shows the new secret once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +15,8 @@ from shop.database.models import Endpoint
 from shop.database.transactions import Database
 from shop.redis.change_feed import Change
 from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed
-from shop.web.figure_words import age
 from shop.web.lookups import existing_endpoint
+from shop.web.stat_labels import age
 from shop.webhooks.endpoints.secrets import (
     MAX_LIVE_SECRETS,
     TooManySecrets,
@@ -27,22 +24,22 @@ from shop.webhooks.endpoints.secrets import (
     rotate,
 )
 
-# By the value of the form's field.
+# Label and length of each grace period, by the value of the form's field.
 GRACES = {
     "none": ("none: the old secret stops at once", timedelta()),
     "hour": ("1 hour", timedelta(hours=1)),
     "day": ("1 day", timedelta(days=1)),
     "week": ("7 days", timedelta(days=7)),
 }
-USUAL_GRACE = "day"
+DEFAULT_GRACE = "day"
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class SecretLine:
-    """A live secret for people: its public name, beginning, end and age. Only an old one ends."""
+class SecretRow:
+    """A live secret for the page. ``name``: its public id. ``until``: None for the current one."""
 
     name: str
     since: datetime
@@ -52,14 +49,14 @@ class SecretLine:
 
 def describe(
     secrets: Sequence[tuple[str, datetime, datetime | None]], *, now: datetime
-) -> list[SecretLine]:
-    """What ``list_live`` found, in words."""
-    return [SecretLine(name, since, until, age(now - since)) for name, since, until in secrets]
+) -> list[SecretRow]:
+    """Return the result of ``list_live`` as rows for the page."""
+    return [SecretRow(name, since, until, age(now - since)) for name, since, until in secrets]
 
 
 @get("/endpoints/{endpoint_id:str}/rotate-secret", include_in_schema=False)
 async def confirm_rotation(database: TheDatabase, endpoint_id: FromPath[str]) -> Template:
-    """Say what rotating will do, and ask for the grace."""
+    """Explain what rotating will do, and ask for the grace period."""
     return await _page(database, await existing_endpoint(database, endpoint_id))
 
 
@@ -71,7 +68,7 @@ async def rotate_secret(
     feed: TheFeed,
     endpoint_id: FromPath[str],
 ) -> AnyResponse:
-    """Make a new secret; this answer is the only page that ever shows it."""
+    """Add a new secret. This response is the only page that shows it."""
     endpoint = await existing_endpoint(database, endpoint_id)
     form = await read_form(request)
     chosen, replace_oldest = form.text("grace"), form.text("replace_oldest") == "yes"
@@ -102,7 +99,7 @@ async def rotate_secret(
             "until": now + grace if grace else None,
         },
         status_code=201,
-        headers={"Cache-Control": "no-store"},  # no copy of the secret stays in the browser
+        headers={"Cache-Control": "no-store"},  # keep the secret out of the browser's cache
     )
 
 
@@ -110,7 +107,7 @@ async def _page(
     database: Database,
     endpoint: Endpoint,
     *,
-    grace: str = USUAL_GRACE,
+    grace: str = DEFAULT_GRACE,
     errors: Mapping[str, str] = MappingProxyType({}),
     status: int = 422,
 ) -> Template:

@@ -1,6 +1,6 @@
-"""The facts that the picture of the flow is drawn from, as they are at one moment. Pure values.
+"""The facts for the picture of the flow, read at one moment.
 
-Counts stop at `MAX_COUNT`: to count further is expensive and tells little.
+Counts stop at `MAX_COUNT`, because counting more would be slow.
 """
 
 from collections.abc import Sequence
@@ -71,9 +71,9 @@ class OrderFacts:
 class Facts:
     """All facts of one moment.
 
-    `endpoints`: the oldest first. `deliveries`: the newest, the outstanding ones that come first,
-    and some that failed. `orders_without_subscribers`: of the newest orders. `queue_length`: None
-    when Redis does not answer. `workers`: None when their number is unknown.
+    `endpoints`: oldest first. `deliveries`: the newest, the unfinished ones that are next, and some
+    that failed. `orders_without_subscribers`: some of the newest orders. `queue_length`: None if
+    Redis does not answer. `workers`: None if their number is unknown.
     """
 
     now: datetime

@@ -1,4 +1,4 @@
-"""The endpoints at the end of the line, each with a lane of its own. Pure."""
+"""The lanes at the end of the line, one for each endpoint. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LAST_LANE = "lane-more"
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """An endpoint, or all that have no lane of their own.
+    """The lane of one endpoint, or the shared lane of all others.
 
     `reason`: the problem, empty if there is none. `until`: when waiting deliveries continue.
     """
@@ -61,7 +61,7 @@ def _key(index: int) -> str:
 def _split(
     endpoints: Sequence[EndpointFacts],
 ) -> tuple[Sequence[EndpointFacts], Sequence[EndpointFacts]]:
-    # A single one too many has a lane as well: "and 1 more" takes as much room.
+    # One endpoint more than MAX_LANES gets its lane, because "and 1 more" needs the same space.
     alone = len(endpoints) if len(endpoints) <= MAX_LANES + 1 else MAX_LANES
     return endpoints[:alone], endpoints[alone:]
 

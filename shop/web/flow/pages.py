@@ -24,10 +24,10 @@ from shop.web.state_labels import state_label
 
 ORDER_COUNTS = (1, 20)  # a button for each
 CUSTOMER_NAME = "Somebody in the audience"
-# A Redis that goes down and a worker that dies announce nothing.
+# Polls, because the failure of Redis or of a worker is not announced.
 POLL_INTERVAL_SECONDS = 1.0
 
-# The states that a flying dot shows, for static/js/flow.js.
+# The states of a moving dot, for static/js/flow.js.
 DOT_LABELS = {
     state: state_label(state)._asdict()
     for state in ("pending", "sending", "rejected", "succeeded", "failed")
@@ -64,13 +64,13 @@ async def stream_flow(
 async def buy(
     request: AnyRequest, database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> Response[Any]:
-    """Place `count` orders of one product each, beginning with a random one."""
+    """Place `count` orders of one product each, starting at a random product."""
     typed = (await read_form(request)).text("count")
     if typed not in map(str, ORDER_COUNTS):
         raise Problem(400, f"{typed!r} is not a number of orders that can be placed at once")
     for item in _items(int(typed)):
         await _place(item, database, wake_ups, feed)
-    # htmx leaves the page as it is, so that animations go on; a browser loads it again.
+    # 204: htmx leaves the page unchanged, so that animations continue. A browser loads it again.
     if "HX-Request" in request.headers:
         return Response(None, status_code=204)
     return Redirect("/flow", status_code=303)
@@ -79,7 +79,7 @@ async def buy(
 async def _place(
     item: Item, database: Database, wake_ups: WakeUps, feed: ChangeFeed
 ) -> PlacedOrder:
-    """Place an order as the checkout does: one commit for each order, then the wake-up."""
+    """Place one order in its own transaction, then send the wake-up, as the checkout does."""
     async with database.writing() as session:
         placed = await place_order(session, [item], CUSTOMER_NAME, now=datetime.now(UTC))
     wake_ups.send(*placed.delivery_ids)
@@ -106,6 +106,6 @@ def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Re
         "flow",
         "shop/flow/_flow.html",
         read,
-        lambda _change: True,  # every change is somewhere in the picture
+        lambda _change: True,  # every change can affect the picture
         poll_interval_seconds=POLL_INTERVAL_SECONDS,
     )

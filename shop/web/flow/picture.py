@@ -20,8 +20,8 @@ from shop.web.flow.stations import (
 )
 from shop.web.state_labels import state_label
 
-# How many dots of a tray are visible, by stage. The others are on the page as well, so that
-# static/js/flow.js sees where each of them goes.
+# Number of visible dots in a tray, by stage. The others are in the page but hidden, so that
+# static/js/flow.js can follow them.
 MAX_VISIBLE: Mapping[Stage, int] = {
     Stage.DATABASE: 10,
     Stage.WAITING: 24,
@@ -37,8 +37,8 @@ MAX_VISIBLE: Mapping[Stage, int] = {
 class Dot:
     """A delivery in the picture, or an order without subscribers.
 
-    `state`: the key of its label. `stop`: where it is; `route`: how it came there. `since` and
-    `until`: the wait that it counts down. `order`: the deliveries of one order set out together.
+    `state`: the key of its label. `stop`: where it is. `route`: the stops on the way. `since` and
+    `until`: the wait that it counts down. `order`: the dots of one order start together.
     """
 
     id: str
@@ -54,13 +54,13 @@ class Dot:
 
     @property
     def label(self) -> StateLabel:
-        """How it looks."""
+        """The label of its state."""
         return state_label(self.state)
 
 
 @dataclass(frozen=True, slots=True)
 class Tray:
-    """The dots at one stop, the newest first; while they wait, the first to leave comes first."""
+    """The dots at one stop, newest first. Waiting dots are sorted by when they leave."""
 
     dots: Sequence[Dot] = ()
 
@@ -71,7 +71,7 @@ class Tray:
 
     @property
     def hidden(self) -> Sequence[Dot]:
-        """The dots that there is no room for."""
+        """The dots that do not fit."""
         return self.dots[self._limit :]
 
     @property
@@ -81,7 +81,7 @@ class Tray:
 
 @dataclass(slots=True)
 class Picture:
-    """`trays`: by stop. `problems`: what is stuck, in a few words each."""
+    """The whole picture. `trays`: by stop. `problems`: a short text for each."""
 
     stations: Mapping[str, Station]
     lanes: Sequence[Lane]
@@ -99,12 +99,12 @@ class Picture:
 
     @property
     def label(self) -> StateLabel:
-        """How the whole flow looks."""
+        """The state label of the whole flow."""
         return state_label("stuck" if self.problems else "well")
 
     @property
     def more_waiting(self) -> int:
-        """How many more deliveries wait than are shown."""
+        """The number of waiting deliveries that are not shown."""
         return max(0, self.waiting_count - MAX_VISIBLE[Stage.WAITING])
 
 
@@ -125,7 +125,7 @@ def draw(facts: Facts) -> Picture:
 
 
 def _problems(facts: Facts, lanes: Sequence[Lane]) -> Iterator[str]:
-    """Yield what is stuck, without numbers: a screen reader reads each change aloud."""
+    """Yield the problems, without numbers, because screen readers announce each change."""
     if not facts.redis_answers:
         yield "Redis does not answer"
     if facts.has_no_worker:

@@ -1,28 +1,28 @@
-"""The rails of the flow, placed for SVG: the line, its branches, and the ways beside it. Pure.
+"""The rails of the flow as SVG paths: the line, its branches, and the tracks beside it. Pure.
 
-A drawing is stretched over its part of the page, where stations are columns of equal width and
-lanes are rows of equal height. So a share of the drawing is the same share of the page, whatever
-the width, the size of the type and the number of lanes. `static/css/flow.css` makes them equal.
+Each drawing is stretched over its part of the page. There, `static/css/flow.css` makes stations
+columns of equal width and lanes rows of equal height. So positions in the drawing match the page
+for any width, font size and number of lanes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-COLUMN = 100.0  # a station
-GUTTER = 40.0  # between the last station and the lanes; as wide as the style sheet makes it
-DEPTH = 300.0  # from the line down to the way back into the waiting room
-ARC = 42.0  # the height of the way around Redis
-LANE = 86.0
+COLUMN = 100.0  # width of a station
+GUTTER = 40.0  # between the last station and the lanes, as in the style sheet
+DEPTH = 300.0  # from the line down to the track back to the waiting area
+ARC = 42.0  # height of the track around Redis
+LANE = 86.0  # height of a lane
 SIDING = 18.0  # from the branch to a lane's sign
 OVERLAP = 3.0
-BEND = 20.0  # the radius of a curve
+BEND = 20.0  # radius of a curve
 HEADING = 60.0  # above the first lane on narrow screens
-DASHES = COLUMN / 2  # on either side of a Redis that is down
+DASHES = COLUMN / 2  # length of the dashed line on each side of Redis while it is down
 
 
 @dataclass(frozen=True, slots=True)
 class Rail:
-    """`path`: data of an SVG path. `kind`: line, broken, bypass, waiting, rejected or arrow."""
+    """One line. `path`: SVG path data. `kind`: line, broken, bypass, waiting, rejected or arrow."""
 
     kind: str
     path: str
@@ -30,7 +30,7 @@ class Rail:
 
 @dataclass(frozen=True, slots=True)
 class Dock:
-    """A point of a drawing through which dots fly on their way to the stop of this name."""
+    """A point of a drawing through which dots move on their way to the stop of this name."""
 
     stop: str
     x: float
@@ -39,7 +39,7 @@ class Dock:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """`width` and `height`: of the viewBox."""
+    """An SVG drawing. `width` and `height`: of its viewBox."""
 
     name: str
     width: float
@@ -50,10 +50,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Rails:
-    """All drawings; `stem`, `gap` and `column` are for narrow screens.
+    """All drawings. `stem`, `gap` and `column` are for narrow screens.
 
-    `line` begins at the height of the stations' signs, `bypass` ends there. `gap`: of the stem,
-    beside a Redis that is down. `lanes` and `column`: None without lanes.
+    `line` starts at the height of the stations' signs, `bypass` ends there. `gap`: the part of the
+    stem at Redis, while it is down. `lanes` and `column`: None without lanes.
     """
 
     line: Drawing
@@ -88,7 +88,7 @@ def _line(centers: dict[str, float], *, redis_answers: bool) -> Drawing:
             Rail("broken", _straight(redis - DASHES, redis + DASHES)),
             Rail("line", _straight(redis + DASHES, end + GUTTER)),
         ]
-    # The waiting room hides the lower end of its rail.
+    # The waiting area covers the lower end of this rail.
     between = (centers["database"] + redis) / 2
     down = Rail("waiting", f"M{between:g} 0V{DEPTH:g}")
     bend = f"Q{x:g} {DEPTH:g} {end:g} {DEPTH:g}"
@@ -107,7 +107,7 @@ def _down(start: float, end: float) -> str:
 
 
 def _bypass(centers: dict[str, float]) -> Drawing:
-    """Draw the way from the database to the worker of what a worker finds by polling."""
+    """Draw the track from the database to the worker, for deliveries that a worker polls."""
     left, right, top = centers["database"], centers["worker"], 2.0
     path = (
         f"M{left:g} {ARC:g}V{top + BEND:g}Q{left:g} {top:g} {left + BEND:g} {top:g}"
@@ -119,7 +119,7 @@ def _bypass(centers: dict[str, float]) -> Drawing:
 
 def _lanes(count: int) -> Drawing:
     """Draw the branch from the end of the line to the sign of each lane."""
-    # It begins inside the end of the line, so that no gap shows between two drawings.
+    # Start inside the end of the line, so that there is no gap between the drawings.
     paths = [f"M-{OVERLAP:g} 0H{SIDING:g}"]
     for index in range(1, count):
         y = LANE * index

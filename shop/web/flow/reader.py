@@ -1,6 +1,6 @@
-"""Reads the facts for the picture: four queries, whatever the load, each held short by an index.
+"""Reads the facts for the picture with four queries, each kept short by indexes and limits.
 
-Each viewer of the page has them read up to ten times a second.
+They run up to ten times a second for each viewer of the page.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ from shop.web.flow.facts import (
 )
 from shop.webhooks.rules.events import event_value_cents
 
-NEWEST = 24
-FIRST = 12  # of the outstanding ones
-NEWEST_FAILED = 10
-NEWEST_ORDERS = 5
-REDIS_ANSWERS_WITHIN_SECONDS = 0.25
+MAX_NEWEST = 24  # deliveries, as the next two
+MAX_OUTSTANDING = 12  # in each of the states sending and pending
+MAX_FAILED = 10
+MAX_ORDERS = 5
+REDIS_TIMEOUT_SECONDS = 0.25
 REDIS_COOLDOWN_SECONDS = 0.5
-SIGNS_AFTER_SECONDS = 3 * HEARTBEAT_INTERVAL_SECONDS
+HEARTBEAT_WAIT_SECONDS = 3 * HEARTBEAT_INTERVAL_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What drives deliveries. `queue_length`: None when Redis does not answer.
+    """The state of queue and workers. `queue_length`: None if Redis does not answer.
 
-    `workers`: how many are alive; None when that is unknown.
+    `workers`: the number of workers that are alive, or None if it is unknown.
     """
 
     queue_length: int | None
@@ -49,33 +49,32 @@ class Engine:
 
 
 class EngineGauge:
-    """Reads the state of queue and workers, without waiting for a silent Redis each time."""
+    """Reads the state of queue and workers. While Redis is down, most reads fail immediately."""
 
     def __init__(self, wake_ups: WakeUps, heartbeats: Heartbeats) -> None:
         self._wake_ups = wake_ups
         self._heartbeats = heartbeats
-        self._redis_guard = RedisGuard(
-            REDIS_ANSWERS_WITHIN_SECONDS, cooldown=REDIS_COOLDOWN_SECONDS
-        )
-        self._silent_until = 0.0
+        self._redis_guard = RedisGuard(REDIS_TIMEOUT_SECONDS, cooldown=REDIS_COOLDOWN_SECONDS)
+        self._unknown_until = 0.0
 
     async def read(self) -> Engine:
-        """Return the state of the engine now. Never raise."""
+        """Return the current state. Never raise."""
         clock = asyncio.get_running_loop().time
         try:
             async with self._redis_guard.bounded():
                 queue_length = await self._wake_ups.length()
         except (RedisError, OSError, TimeoutError):
-            self._silent_until = clock() + SIGNS_AFTER_SECONDS
+            self._unknown_until = clock() + HEARTBEAT_WAIT_SECONDS
             return Engine(None, None)
-        signs = await self._heartbeats.alive()
-        # Heartbeats expire while Redis is down, so none after its return does not mean no workers.
-        is_known = bool(signs) or (signs is not None and clock() >= self._silent_until)
-        return Engine(queue_length, len(signs or ()) if is_known else None)
+        workers = await self._heartbeats.alive()
+        # Heartbeats expire while Redis is down. So when it is back, wait for new ones before
+        # reporting that there are no workers.
+        is_known = bool(workers) or (workers is not None and clock() >= self._unknown_until)
+        return Engine(queue_length, len(workers or ()) if is_known else None)
 
 
 async def read_facts(session: AsyncSession, engine: Engine, *, now: datetime) -> Facts:
-    """Return all facts that the picture is drawn from."""
+    """Return all facts for the picture."""
     totals = await _totals(session, now)
     return Facts(
         now=now,
@@ -108,7 +107,7 @@ async def _totals(session: AsyncSession, now: datetime) -> _Totals:
 
 
 async def _endpoints(session: AsyncSession, now: datetime) -> list[EndpointFacts]:
-    """Return the oldest first, so that no lane moves when another endpoint is registered."""
+    """Return the endpoints, oldest first, so that a new endpoint does not move the lanes."""
     theirs = Delivery.endpoint_id == Endpoint.id
     pending = select(literal(1)).where(theirs, Delivery.state == DeliveryState.PENDING)
     first = select(func.min(Delivery.next_attempt_at)).where(
@@ -146,7 +145,7 @@ def _endpoint_facts(
         id=endpoint.id,
         webhook_url=endpoint.webhook_url,
         status=endpoint.status,
-        # One probe at a time while the circuit breaker is open, as ``engine.claiming`` has it.
+        # While the circuit breaker is open, one probe at a time, as in ``engine.claiming``.
         concurrency=1 if endpoint.probe_at else endpoint.places,
         disabled_reason=endpoint.disabled_reason,
         probe_at=endpoint.probe_at,
@@ -161,21 +160,23 @@ def _endpoint_facts(
 
 
 async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
-    """Return the newest, the outstanding ones that come first, and some that failed."""
-    newest = select(Delivery.id).order_by(col(Delivery.id).desc()).limit(NEWEST)
-    sending = select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(FIRST)
+    """Return the newest deliveries, the unfinished ones that are next, and some that failed."""
+    newest = select(Delivery.id).order_by(col(Delivery.id).desc()).limit(MAX_NEWEST)
+    sending = (
+        select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(MAX_OUTSTANDING)
+    )
     pending = (
         select(Delivery.id)
         .where(Delivery.state == DeliveryState.PENDING)
         .order_by(col(Delivery.next_attempt_at))
-        .limit(FIRST)
+        .limit(MAX_OUTSTANDING)
     )
     failed = (
-        # Without a next attempt, the index has them in the order of their rows.
+        # next_attempt_at is null for all of these, so the index returns them in row order.
         select(Delivery.id)
         .where(Delivery.state == DeliveryState.FAILED)
         .order_by(col(Delivery.next_attempt_at).desc())
-        .limit(NEWEST_FAILED)
+        .limit(MAX_FAILED)
     )
     wanted = (col(Delivery.id).in_(each) for each in (newest, sending, pending, failed))
     query = (
@@ -210,11 +211,11 @@ def _delivery_facts(
 
 
 async def _orders_without_subscribers(session: AsyncSession) -> Sequence[OrderFacts]:
-    """Return those of the newest orders that had no subscribers."""
+    """Return those of the newest orders that have no subscribers."""
     newest = (
         select(Order.id, Order.total_cents)
         .order_by(col(Order.id).desc())
-        .limit(NEWEST_ORDERS)
+        .limit(MAX_ORDERS)
         .subquery()
     )
     delivered = (
@@ -222,16 +223,17 @@ async def _orders_without_subscribers(session: AsyncSession) -> Sequence[OrderFa
         .join(Message, col(Message.id) == Delivery.message_id)
         .where(Message.order_id == newest.c.id)
     )
-    # An order without a message is left out: its deliveries may have been pruned.
+    # Leave out orders without a message: their deliveries may have been pruned.
     has_message = select(Message.id).where(Message.order_id == newest.c.id).exists()
     query = select(newest.c.id, newest.c.total_cents).where(~delivered.exists(), has_message)
     return [OrderFacts(*row) for row in await session.exec(query)]
 
 
 def _counted(rows: SelectOfScalar[int]) -> ScalarSelect[int]:
-    """Return the number of rows, counted no further than `MAX_COUNT`.
+    """Return SQL for the number of rows, up to `MAX_COUNT`.
 
-    `rows` must select a constant: for an id, the database would read each row besides the index.
+    `rows` must select a constant: for an id, the database would read each row and not only the
+    index.
     """
     counted = rows.limit(MAX_COUNT).subquery()
     return select(func.count()).select_from(counted).scalar_subquery()

@@ -1,7 +1,7 @@
-"""The route of a delivery: the stops that it passes in the browser, one after the other. Pure.
+"""The route of a delivery: the stops through which the browser animates it, in order. Pure.
 
-A route only grows; its beginning never changes. A browser that has played the first seven stops
-plays the rest, however much happened meanwhile. So an order that took 22 ms visits each station.
+A route only grows; its beginning never changes. A browser that has shown the first seven stops
+shows the rest next. So even an order that took 22 ms visits each station.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from shop.vocabulary import DeliveryState, EventType
 from shop.web.flow.facts import DeliveryFacts
 from shop.web.flow.stages import Position, Stage
 
-MAX_STOPS = 12  # of the newest; a page that has missed more was not being watched
+MAX_STOPS = 12  # the newest ones; a page that has missed more was not visible
 BYPASS = "bypass"  # in place of Redis: workers poll the database
 REJECTED = "!"  # follows the name of an endpoint's lane
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`stops`: the names of the newest ones. `passed`: the number of all stops so far."""
+    """A route. `stops`: the newest ones, by name. `passed`: the number of all stops so far."""
 
     stops: tuple[str, ...]
     passed: int
@@ -27,8 +27,8 @@ class Route:
 def route_of(delivery: DeliveryFacts, position: Position, *, lane: str, bypass: bool) -> Route:
     """Return the route so far. `lane`: the name of the endpoint's lane, such as `lane-2`.
 
-    `bypass`: whether workers are not woken now and poll the database. How earlier attempts came
-    about is not on record; only the newest stops are ever played.
+    `bypass`: whether workers poll the database now instead of being woken. It is also used for
+    earlier attempts, whose way is not recorded; usually only the newest stops are animated.
     """
     via = BYPASS if bypass else Stage.REDIS.value
     stops = [
@@ -45,19 +45,19 @@ def route_of_order() -> Route:
 
 
 def stop_of(position: Position, lane: str) -> str:
-    """Return the name of the stop at which a delivery with this position is: its last one."""
+    """Return the name of the stop for a position, which is the last stop of the route."""
     if position.stage is Stage.ENDPOINT:
         return lane
     return delivered_stop(lane) if position.stage is Stage.DELIVERED else position.stage.value
 
 
 def delivered_stop(lane: str) -> str:
-    """Return the name of the stop for what this lane's endpoint has accepted."""
+    """Return the name of the stop for succeeded deliveries of this lane."""
     return f"{Stage.DELIVERED.value}-{lane}"
 
 
 def _beginning(event_type: EventType) -> tuple[str, ...]:
-    # Shipments, refunds and pings begin with the shop.
+    # Shipments, refunds and pings start at the shop.
     by_customer = event_type is EventType.PURCHASE_CREATED
     return ("customer", "shop", "database") if by_customer else ("shop", "database")
 

@@ -1,4 +1,4 @@
-"""The stage at which a delivery is right now, and the reason that it is held there. Pure.
+"""The current stage of a delivery, and the reason why it waits there. Pure.
 
 Every delivery is stored in the database. The picture shows it where its next step happens: in Redis
 while its wake-up is queued, at the endpoint while its request is in flight.
@@ -25,7 +25,7 @@ class Stage(StrEnum):
 
 
 class Hold(StrEnum):
-    """The reason that a delivery waits. Those of the endpoint are keys of `state_labels`."""
+    """The reason why a delivery waits. Reasons of the endpoint are keys of `state_labels`."""
 
     RETRY = "retry"  # its next attempt is not due yet
     PAUSED = "paused"
@@ -64,7 +64,7 @@ def position_of(
 
 
 def hold_of(endpoint: EndpointFacts, now: datetime) -> Hold | None:
-    """Return the reason that even due deliveries to this endpoint wait, or None."""
+    """Return the reason why even due deliveries to this endpoint wait, or None."""
     if endpoint.status is EndpointStatus.PAUSED:
         return Hold.PAUSED
     if endpoint.status is EndpointStatus.DISABLED:

@@ -1,4 +1,4 @@
-"""The state of each station of the line, in a number and in words. Pure."""
+"""The stations of the line, each with a number and a text. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ WELL = state_label("well")
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """`reason`: what the station does or, if something is wrong, the problem.
+    """A station. `reason`: what it does or, if something is wrong, the problem.
 
-    `address`: of the page with more about it, or "".
+    `address`: the page with details, or "".
     """
 
     key: str
@@ -27,23 +27,23 @@ class Station:
 
 
 def stations_of(facts: Facts) -> dict[str, Station]:
-    """Return the stations that every order passes, by key, in that order."""
+    """Return the stations that every order passes, by key and in that order."""
     stations = (_customer(facts), _shop(facts), _database(facts), _redis(facts), _worker(facts))
     return {station.key: station for station in stations}
 
 
 def due_count(facts: Facts) -> int:
-    """Return how many deliveries are due and not held by their endpoint."""
+    """Return the number of deliveries that are due and not held back by their endpoint."""
     return sum(each.due for each in facts.endpoints if hold_of(each, facts.now) is None)
 
 
 def waiting_count(facts: Facts) -> int:
-    """Return how many deliveries wait."""
+    """Return the number of waiting deliveries."""
     return sum(_waiting_by_endpoint(facts).values())
 
 
 def waiting_station(facts: Facts) -> Station:
-    """Return the station of all deliveries that are not to be sent yet."""
+    """Return the station of all deliveries that cannot be sent yet."""
     count = waiting_count(facts)
     return Station(
         key="waiting",
@@ -92,7 +92,7 @@ def _shop(facts: Facts) -> Station:
 
 
 def _database(facts: Facts) -> Station:
-    # Wake-ups in the queue are the backlog; without them it is here.
+    # The backlog is shown at Redis while it has wake-ups, and otherwise here.
     is_held_up = not facts.redis_answers or (facts.has_no_worker and not facts.queue_length)
     has_backlog = is_held_up and due_count(facts) > 0
     reason = "one transaction for each order"
@@ -145,7 +145,7 @@ _WAITING_FOR: dict[Hold | None, str] = {
 
 
 def _waiting_reason(facts: Facts) -> str:
-    """Return how many wait for what, such as `In the database: 2 for the next attempt.`."""
+    """Return the numbers by reason, such as `In the database: 2 for the next attempt.`."""
     waiting = _waiting_by_endpoint(facts)
     by_hold: dict[Hold | None, int] = dict.fromkeys((None, *Hold), 0)
     for each in facts.endpoints:
@@ -157,7 +157,10 @@ def _waiting_reason(facts: Facts) -> str:
 
 
 def _waiting_by_endpoint(facts: Facts) -> dict[str, int]:
-    """Return how many deliveries wait for each endpoint, by id: all pending or all not yet due."""
+    """Return the number of waiting deliveries by endpoint id.
+
+    If the endpoint holds them back, these are all pending ones, otherwise those not yet due.
+    """
     return {
         each.id: each.pending if hold_of(each, facts.now) else each.pending - each.due
         for each in facts.endpoints

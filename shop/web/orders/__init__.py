@@ -1,4 +1,4 @@
-"""The pages of orders, and what can be done to one."""
+"""The pages of orders, and their actions."""
 
 from litestar.handlers import HTTPRouteHandler
 

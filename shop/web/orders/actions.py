@@ -1,7 +1,4 @@
-"""What the shop does with an order, from the order's page: ship it, refund it.
-
-Like placing it, each is one commit with its webhooks; the workers are woken after it.
-"""
+"""Actions on one order: ship and refund. Each wakes a worker after the commit."""
 
 from datetime import UTC, datetime
 
@@ -24,53 +21,54 @@ from shop.webhooks.endpoints import registry
 async def ship_order(
     database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, order_id: FromPath[str]
 ) -> Redirect:
-    """Ship the order and tell about it."""
+    """Ship the order and notify subscribers."""
     try:
         async with database.writing() as session:
-            told = await ship(session, order_id, now=datetime.now(UTC))
+            update = await ship(session, order_id, now=datetime.now(UTC))
     except InvalidOrderState as refusal:
         raise _refused(order_id, refusal) from None
-    return await _back_to_order(told, order_id, wake_ups, feed)
+    return await _back_to_order(update, order_id, wake_ups, feed)
 
 
 @get("/orders/{order_id:str}/refund", include_in_schema=False)
 async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Template:
-    """Say what refunding will do, and ask: it cannot be undone."""
+    """Explain what refunding will do, and ask for confirmation, because it cannot be undone."""
     async with database.reading() as session:
         order = await session.get(Order, order_id)
-        standing = await registry.list_all(session)
+        registered = await registry.list_all(session)
     if order is None:
         raise no_such_order(order_id)
     if order.refunded_at:
         raise _refused(order_id, InvalidOrderState("this order was refunded before"))
-    told = [
+    subscribers = [
         endpoint
-        for endpoint in standing
+        for endpoint in registered
         if EventType.PURCHASE_REFUNDED in endpoint.event_types
         and endpoint.status is not EndpointStatus.DISABLED
     ]
-    return Template("shop/orders/refund.html", context={"order": order, "told": len(told)})
+    context = {"order": order, "subscribers": len(subscribers)}
+    return Template("shop/orders/refund.html", context=context)
 
 
 @post("/orders/{order_id:str}/refund", include_in_schema=False)
 async def refund_order(
     database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, order_id: FromPath[str]
 ) -> Redirect:
-    """Give the money back and tell about it."""
+    """Refund the order and notify subscribers."""
     try:
         async with database.writing() as session:
-            told = await refund(session, order_id, now=datetime.now(UTC))
+            update = await refund(session, order_id, now=datetime.now(UTC))
     except InvalidOrderState as refusal:
         raise _refused(order_id, refusal) from None
-    return await _back_to_order(told, order_id, wake_ups, feed)
+    return await _back_to_order(update, order_id, wake_ups, feed)
 
 
 async def _back_to_order(
-    told: OrderUpdate | None, order_id: str, wake_ups: WakeUps, feed: ChangeFeed
+    update: OrderUpdate | None, order_id: str, wake_ups: WakeUps, feed: ChangeFeed
 ) -> Redirect:
-    if told is None:
+    if update is None:
         raise no_such_order(order_id)
-    wake_ups.send(*told.delivery_ids)
+    wake_ups.send(*update.delivery_ids)
     await feed.announce(Change("order", order_id))
     return Redirect(f"/orders/{order_id}", status_code=303)
 

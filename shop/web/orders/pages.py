@@ -1,7 +1,4 @@
-"""The pages of orders: the list, and one order with its deliveries, both live.
-
-Shipping and refunding: ``order_actions``.
-"""
+"""The live pages of orders: the list, and one order with its deliveries."""
 
 import re
 from collections import Counter
@@ -35,7 +32,7 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/orders", include_in_schema=False)
 async def show_orders(database: TheDatabase, before: FromQuery[str | None] = None) -> Template:
-    """Orders, newest first. ``before``: the last order of the page before this one."""
+    """Show the orders, newest first. ``before``: the last order of the previous page."""
     context = await _list_region(database, before).read()
     context["live_address"] = _address("/orders/live", before)
     return Template("shop/orders/orders.html", context=context)
@@ -45,7 +42,7 @@ async def show_orders(database: TheDatabase, before: FromQuery[str | None] = Non
 async def stream_orders(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, before: FromQuery[str | None] = None
 ) -> ServerSentEvent:
-    """The list, kept up to date."""
+    """Stream the list of orders."""
     return await live_stream(request, feed, _list_region(database, before))
 
 
@@ -53,7 +50,7 @@ async def stream_orders(
 async def show_order(
     request: AnyRequest, settings: TheSettings, database: TheDatabase, order_id: FromPath[str]
 ) -> Template:
-    """One order: what was bought, what became of it, and how telling the endpoints goes."""
+    """Show an order: its lines, its state and its deliveries."""
     region = _order_region(request, settings, database, order_id)
     return Template("shop/orders/order.html", context=await region.read())
 
@@ -66,7 +63,7 @@ async def stream_order(
     feed: TheFeed,
     order_id: FromPath[str],
 ) -> ServerSentEvent:
-    """The order, kept up to date."""
+    """Stream the page of the order."""
     region = _order_region(request, settings, database, order_id)
     return await live_stream(request, feed, region)
 
@@ -76,7 +73,7 @@ def _list_region(database: Database, before: str | None) -> Region:
         if before and not _ORDER_ID.fullmatch(before):
             raise Problem(400, f"no page of orders begins after {before!r}")
         async with database.reading() as session:
-            # One more than shown tells whether there is an older page.
+            # Read one more than shown, to see whether there is an older page.
             orders = await list_orders(session, limit=PAGE_SIZE + 1, before_id=before)
         return {
             "orders": orders[:PAGE_SIZE],
@@ -113,26 +110,26 @@ def _order_region(
         }
 
     def concerns(change: Change) -> bool:
-        # Deleting an endpoint cancels deliveries, and its announcements name no orders.
+        # None: deleting an endpoint cancels deliveries, and its announcement names no orders.
         return change.order_id in {order_id, None}
 
     return Region("order", "shop/orders/_order.html", read, concerns)
 
 
 @dataclass(frozen=True, slots=True)
-class MessageOfOrder:
-    """A message that tells of the order, and to how many endpoints it goes."""
+class OrderMessage:
+    """A message about the order. ``endpoints``: number of endpoints it is sent to."""
 
     id: str
     event_type: str
     endpoints: int
 
 
-def _messages(rows: Sequence[LogRow]) -> list[MessageOfOrder]:
-    """In the order of the rows: the newest first."""
+def _messages(rows: Sequence[LogRow]) -> list[OrderMessage]:
+    """Return the messages, newest first."""
     ids = Counter(row.delivery.message_id for row in rows)
     types = {row.delivery.message_id: row.delivery.event_type.value for row in rows}
-    return [MessageOfOrder(id_, types[id_], count) for id_, count in ids.items()]
+    return [OrderMessage(id_, types[id_], count) for id_, count in ids.items()]
 
 
 def _older_address(orders: Sequence[Order]) -> str | None:

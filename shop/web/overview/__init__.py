@@ -1,4 +1,4 @@
-"""The overview: how the shop as a whole does."""
+"""The overview: the state of the whole shop."""
 
 from litestar.handlers import HTTPRouteHandler
 

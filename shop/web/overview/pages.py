@@ -1,7 +1,6 @@
-"""The overview's page, live.
+"""The live page of the overview.
 
-What it shows is read in ``webhooks.queries.dashboard_stats`` and put into words and charts in
-``view``.
+``webhooks.queries.dashboard_stats`` reads its data; ``view`` turns them into text and charts.
 """
 
 from datetime import UTC, datetime
@@ -22,10 +21,10 @@ from shop.webhooks.queries.deliveries import read_stats
 from shop.webhooks.queries.endpoint_health import by_reason, find_examples
 from shop.webhooks.rules.time_buckets import Window
 
-# Figures that jump ten times a second cannot be read; and each costs a look at the database.
-PAUSE_SECONDS = 0.5
-# Nobody announces that time passes, that a worker died, or that Redis went away.
-LOOK_EVERY_SECONDS = 2.0
+# Numbers that change ten times a second are unreadable, and each update costs queries.
+MIN_INTERVAL_SECONDS = 0.5
+# Polls, because the passing of time and the failure of a worker or of Redis are not announced.
+POLL_INTERVAL_SECONDS = 2.0
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -34,7 +33,7 @@ AnyRequest = Request[Any, Any, Any]
 async def show_overview(
     database: TheDatabase, wake_ups: TheWakeUps, heartbeats: TheHeartbeats
 ) -> Template:
-    """Orders, deliveries, what waits, who works, who is slow, what fails."""
+    """Show orders, deliveries, the backlog, workers, slow endpoints and failures."""
     region = _region(database, wake_ups, heartbeats)
     return Template("shop/overview/overview.html", context=await region.read())
 
@@ -47,7 +46,7 @@ async def stream_overview(
     heartbeats: TheHeartbeats,
     feed: TheFeed,
 ) -> ServerSentEvent:
-    """The overview, kept up to date."""
+    """Stream the overview."""
     return await live_stream(request, feed, _region(database, wake_ups, heartbeats))
 
 
@@ -60,8 +59,8 @@ def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Re
         "shop/overview/_overview.html",
         read,
         lambda _change: True,
-        poll_interval_seconds=LOOK_EVERY_SECONDS,
-        min_interval_seconds=PAUSE_SECONDS,
+        poll_interval_seconds=POLL_INTERVAL_SECONDS,
+        min_interval_seconds=MIN_INTERVAL_SECONDS,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the overview says: figures as words, charts, and what is wrong at this moment. Pure."""
+"""Turns the data of the overview into text and charts. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from shop.database.counters import AttemptSummary
 from shop.database.models import Endpoint
 from shop.redis.heartbeats import WorkerStatus
 from shop.web.charts import Chart, Series, bar_chart
-from shop.web.figure_words import NOTHING, age, counted, percent, tone_of_rate
+from shop.web.stat_labels import NOTHING, age, counted, percent, tone_of_rate
 from shop.web.state_labels import BAR_ORDER, state_label
-from shop.webhooks.queries.dashboard_stats import Orders, Slots, SlowEndpoint, Waiting
+from shop.webhooks.queries.dashboard_stats import Orders, SlowEndpoint, StateCounts, Waiting
 from shop.webhooks.queries.deliveries import Stats
 from shop.webhooks.queries.endpoint_health import Failures, sum_up
 from shop.webhooks.rules.time_buckets import Window
@@ -20,14 +20,17 @@ LONG_WAIT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that was read for one look at the shop. ``wake_ups``, ``workers``: None without Redis."""
+    """All data of the overview, read at one moment. ``wake_ups``, ``workers``: None without Redis.
+
+    ``examples``: for each reason of failure, the id of a delivery.
+    """
 
     now: datetime
     window: Window
     stats: Stats
     endpoints: Mapping[str, Endpoint]
     orders: Orders
-    deliveries: Slots
+    deliveries: StateCounts
     attempts: Sequence[AttemptSummary]
     failures: Sequence[Failures]
     examples: Mapping[str, str]
@@ -39,7 +42,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A large number. ``tone``: empty where there is neither good nor bad news."""
+    """A large number. ``tone``: empty if it is neither good nor bad."""
 
     value: str
     tone: str = ""
@@ -47,7 +50,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the templates need. ``is_new``: nobody has ever ordered."""
+    """The data for the templates. ``is_new``: there are no orders yet."""
 
     reading: Reading
     is_new: bool
@@ -64,7 +67,7 @@ class Overview:
 
 
 def view(reading: Reading) -> Overview:
-    """Put one reading into words and charts."""
+    """Return the overview for one reading."""
     attempts = sum_up(reading.attempts)
     return Overview(
         reading,
@@ -101,18 +104,18 @@ def _workers(workers: Sequence[WorkerStatus] | None) -> Figure:
 
 
 def _orders_chart(reading: Reading) -> Chart:
-    series = Series("orders", "accent", reading.orders.by_slot)
+    series = Series("orders", "accent", reading.orders.by_bucket)
     return bar_chart("orders", "Orders per minute", reading.window, series)
 
 
 def _orders_summary(reading: Reading) -> str:
-    slots = reading.orders.by_slot
-    if not slots:
+    buckets = reading.orders.by_bucket
+    if not buckets:
         return ""
-    busiest = max(slots, key=lambda slot: (slots[slot], slot))
+    busiest = max(buckets, key=lambda bucket: (buckets[bucket], bucket))
     total = counted(reading.orders.count, "order", "orders")
-    most = f"the most in one minute: {slots[busiest]:,}"
-    return f"{total} in the last hour; {most}, at {reading.window.name_of(busiest)} UTC."
+    most = f"the most in one minute: {buckets[busiest]:,}"
+    return f"{total} in the last hour; {most}, at {reading.window.bucket_label(busiest)} UTC."
 
 
 def _deliveries_chart(reading: Reading) -> Chart:
@@ -120,15 +123,15 @@ def _deliveries_chart(reading: Reading) -> Chart:
         Series(
             state.value,
             state_label(state).tone,
-            {slot: amounts[state] for slot, amounts in reading.deliveries.items()},
+            {bucket: amounts[state] for bucket, amounts in reading.deliveries.items()},
         )
         for state in BAR_ORDER
     ]
     return bar_chart("made", "Deliveries per minute, by state", reading.window, *series)
 
 
-def _deliveries_summary(slots: Slots) -> str:
-    by_state = {state: sum(amounts[state] for amounts in slots.values()) for state in BAR_ORDER}
+def _deliveries_summary(buckets: StateCounts) -> str:
+    by_state = {state: sum(amounts[state] for amounts in buckets.values()) for state in BAR_ORDER}
     total = counted(sum(by_state.values()), "delivery", "deliveries")
     states = ", ".join(f"{amount:,} {state.value}" for state, amount in by_state.items() if amount)
     return f"{total} made in the last hour; now {states}."

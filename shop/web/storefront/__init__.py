@@ -1,4 +1,4 @@
-"""The storefront: what customers see, from the products to the checkout."""
+"""The storefront: products, cart and checkout, for customers."""
 
 from litestar.handlers import HTTPRouteHandler
 

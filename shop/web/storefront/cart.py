@@ -1,7 +1,6 @@
-"""The shopping cart: a cookie such as ``mug:2.hook:1``; the server keeps nothing before checkout.
+"""The shopping cart: a cookie such as ``mug:2.hook:1``. The server stores nothing before checkout.
 
-Used by ``pages`` and, for the count in every page's header, by ``web.pages``. The cookie is the
-customer's to edit, so it is read strictly, and prices always come from the catalogue.
+A customer can edit the cookie, so it is parsed strictly, and prices always come from the catalog.
 """
 
 import re
@@ -17,7 +16,7 @@ from shop.orders.placing import MAX_QUANTITY, Item
 
 COOKIE_NAME = "cart"
 ONE_MONTH_SECONDS = 30 * 24 * 3600
-# As many lines as an order through the API may have, and quantities from 1 to 99.
+# At most 50 lines, as in an order through the API, with quantities from 1 to 99.
 _COOKIE = re.compile(r"[a-z-]{1,40}:[1-9][0-9]?(\.[a-z-]{1,40}:[1-9][0-9]?){0,49}", re.ASCII)
 
 
@@ -30,7 +29,7 @@ class CartLine:
 
     @property
     def cents(self) -> int:
-        """Price of the whole line."""
+        """The price of the whole line."""
         return self.product.price_cents * self.quantity
 
 
@@ -42,27 +41,30 @@ class Cart:
 
     @property
     def lines(self) -> list[CartLine]:
-        """What is in the cart; a product that is no longer sold is left out."""
+        """The lines, without products that are no longer sold."""
         found = ((find_product(id_), quantity) for id_, quantity in self.quantities.items())
         return [CartLine(product, quantity) for product, quantity in found if product]
 
     @property
     def items(self) -> list[Item]:
-        """The same as an order wants it."""
+        """The lines as items of an order."""
         return [Item(line.product.id, line.quantity) for line in self.lines]
 
     @property
     def count(self) -> int:
-        """Pieces altogether."""
+        """The number of all pieces."""
         return sum(line.quantity for line in self.lines)
 
     @property
     def total_cents(self) -> int:
-        """What the order will cost."""
+        """The price of the whole cart."""
         return sum(line.cents for line in self.lines)
 
     def with_quantity(self, product_id: str, quantity: int) -> "Cart":
-        """Another cart, with that many of the product; 0 takes it out."""
+        """Return a cart with this quantity of the product; 0 removes it.
+
+        Raise ``ValueError`` if the quantity is not from 0 to ``MAX_QUANTITY``.
+        """
         if not 0 <= quantity <= MAX_QUANTITY:
             raise ValueError(quantity)
         changed = {**self.quantities, product_id: quantity}
@@ -70,7 +72,7 @@ class Cart:
 
 
 def read_cart(request: Request[Any, Any, Any]) -> Cart:
-    """The cart in the request's cookie; one that is not exactly as written here is empty."""
+    """Return the cart in the request's cookie, or an empty one if the cookie is invalid."""
     text = request.cookies.get(COOKIE_NAME, "")
     if not _COOKIE.fullmatch(text):
         return Cart()
@@ -80,7 +82,7 @@ def read_cart(request: Request[Any, Any, Any]) -> Cart:
 
 
 def cart_cookie(cart: Cart) -> Cookie:
-    """The cookie that makes the browser remember this cart, or forget it when it is empty."""
+    """Return the cookie that stores this cart. For an empty cart, it deletes the cookie."""
     text = ".".join(f"{line.product.id}:{line.quantity}" for line in cart.lines)
     return Cookie(
         key=COOKIE_NAME,

@@ -1,4 +1,4 @@
-"""The storefront: products, the cart, and the checkout that places an order."""
+"""The pages of the storefront: products, cart and checkout."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -25,48 +25,48 @@ TOO_MANY = f"At most {MAX_QUANTITY} of one product fit into an order."
 
 @get("/", include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_products(request: AnyRequest) -> Template:
-    """Everything that can be bought."""
+    """Show all products."""
     return _products_page(read_cart(request))
 
 
 @get("/cart", include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_cart(request: AnyRequest) -> Template:
-    """What is in the cart, and the checkout."""
+    """Show the cart and the checkout."""
     return _cart_page(read_cart(request))
 
 
 @post("/cart/items", include_in_schema=False, opt=OPEN_TO_ALL)
 async def add_to_cart(request: AnyRequest) -> AnyResponse:
-    """Put one piece of ``product_id`` into the cart."""
+    """Add one piece of ``product_id`` to the cart."""
     product_id = (await read_form(request)).text("product_id")
-    _insist_on_product(product_id)
+    _require_product(product_id)
     cart = read_cart(request)
     quantity = cart.quantities.get(product_id, 0) + 1
     if quantity > MAX_QUANTITY:
         return _products_page(cart, {product_id: TOO_MANY})
-    return _remember(cart.with_quantity(product_id, quantity), f"/#{product_id}")
+    return _redirect_with_cart(cart.with_quantity(product_id, quantity), f"/#{product_id}")
 
 
 @post("/cart/items/{product_id:str}", include_in_schema=False, opt=OPEN_TO_ALL)
 async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> AnyResponse:
-    """Have ``quantity`` pieces of a product in the cart; 0 takes it out."""
-    _insist_on_product(product_id)
+    """Set the ``quantity`` of a product in the cart; 0 removes it."""
+    _require_product(product_id)
     typed = (await read_form(request)).text("quantity")
     cart = read_cart(request)
     quantity = _whole_number(typed)
     if quantity is None or quantity > MAX_QUANTITY:
         problem = f"Type a whole number from 0 to {MAX_QUANTITY}."
-        # Meanwhile the product may have been taken out of the cart, in another window.
+        # Another window may have removed the product from the cart.
         name = f"quantity-{product_id}" if product_id in cart.quantities else "cart"
         return _cart_page(cart, {name: problem}, typed={name: typed})
-    return _remember(cart.with_quantity(product_id, quantity), "/cart")
+    return _redirect_with_cart(cart.with_quantity(product_id, quantity), "/cart")
 
 
 @post("/orders", include_in_schema=False, opt=OPEN_TO_ALL)
 async def check_out(
     request: AnyRequest, database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
 ) -> AnyResponse:
-    """Order what is in the cart, for ``customer_name``."""
+    """Place an order of everything in the cart, for ``customer_name``."""
     name = (await read_form(request)).line("customer_name")
     cart = read_cart(request)
     errors = _checkout_errors(cart, name)
@@ -74,14 +74,14 @@ async def check_out(
         return _cart_page(cart, errors, typed={"customer_name": name})
     async with database.writing() as session:
         placed = await place_order(session, cart.items, name, now=datetime.now(UTC))
-    # Committed: the order stands, whatever becomes of the wake-up.
+    # Wake a worker only after the commit. The order does not depend on the wake-up.
     wake_ups.send(*placed.delivery_ids)
     await feed.announce(Change("order", placed.order.id))
-    return _remember(Cart(), f"/orders/{placed.order.id}")
+    return _redirect_with_cart(Cart(), f"/orders/{placed.order.id}")
 
 
 def _products_page(cart: Cart, errors: dict[str, str] | None = None) -> Template:
-    """The storefront; with ``errors`` by product id, it answers 422."""
+    """Return the page of products. With ``errors`` by product id, its status is 422."""
     return Template(
         "shop/storefront/products.html",
         context={"products": CATALOG, "quantities": cart.quantities, "errors": errors or {}},
@@ -92,7 +92,7 @@ def _products_page(cart: Cart, errors: dict[str, str] | None = None) -> Template
 def _cart_page(
     cart: Cart, errors: dict[str, str] | None = None, *, typed: dict[str, str] | None = None
 ) -> Template:
-    """The cart as it is; with ``errors`` by field, it shows what was ``typed`` and answers 422."""
+    """Return the page of the cart. With ``errors`` by field, it shows ``typed`` and is a 422."""
     return Template(
         "shop/storefront/cart.html",
         context={"cart": cart, "errors": errors or {}, "typed": typed or {}},
@@ -100,19 +100,19 @@ def _cart_page(
     )
 
 
-def _insist_on_product(product_id: str) -> None:
+def _require_product(product_id: str) -> None:
     if find_product(product_id) is None:
         raise NotFoundException(f"there is no product {product_id!r}")
 
 
 def _whole_number(text: str) -> int | None:
-    """Plain digits only: int() would also take "1_0", "+1" and other scripts' digits."""
+    """Return the number, or None. int() alone also accepts "1_0", "+1" and non-ASCII digits."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_QUANTITY)) + 1):
         return None
     return int(text)
 
 
-def _remember(cart: Cart, address: str) -> Redirect:
+def _redirect_with_cart(cart: Cart, address: str) -> Redirect:
     return Redirect(address, status_code=303, cookies=[cart_cookie(cart)])
 
 

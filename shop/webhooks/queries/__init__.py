@@ -1,1 +1,1 @@
-"""What people and programs ask about deliveries and endpoints."""
+"""Queries for pages, the JSON API and metrics."""

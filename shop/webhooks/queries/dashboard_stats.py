@@ -1,7 +1,7 @@
-"""The figures of the overview: what was ordered, what became of it, what waits, who is slow.
+"""Statistics for the overview: orders, deliveries, the backlog, and the slowest endpoints.
 
-Called by the overview's page. Nothing here counts rows of orders, deliveries or attempts without a
-bound: figures come from ``tallies``, single rows through an index and in limited numbers.
+Every query is bounded: statistics come from ``counters``, and single rows through an index and with
+a limit.
 """
 
 from collections import defaultdict
@@ -29,35 +29,35 @@ from shop.webhooks.queries.endpoint_health import (
     Attempts,
     Latency,
     latency_of,
-    newest_answers,
+    newest_durations,
     sum_up,
 )
 from shop.webhooks.rules.time_buckets import Window
 
-MAX_DUE = 1000  # of an endpoint; to count more takes its time, and tells nobody more
-SLOWEST = 5
+MAX_DUE = 1000  # counted for each endpoint; counting more would be slow
+MAX_SLOWEST = 5
 LATENCY_SAMPLE = 200
-# Later than all. Between two bounds SQLite expects few rows, and goes by the index; of one bound
-# alone it expects so many that it reads the whole table.
-NO_MINUTE = 2**31 - 1
+# An upper bound for minutes. With two bounds SQLite expects few rows and uses the index; with only
+# one it expects many and reads the whole table.
+MAX_MINUTE = 2**31 - 1
 
-# Written out as in the index "unfinished_deliveries", which is not used for anything else.
+# The same text as in the index "unfinished_deliveries": otherwise the database does not use it.
 _UNFINISHED = text("state IN ('pending', 'sending')")
 
-Slots = dict[int, dict[DeliveryState, int]]
+StateCounts = dict[int, dict[DeliveryState, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Orders of a window, and refunds given in it, whenever their orders were placed.
+    """Orders placed in a window, and refunds given in it.
 
-    ``by_slot``: how many orders, for the slots in which there were any.
+    ``by_bucket``: number of orders in each bucket that has any.
     """
 
     count: int
     gross_cents: int
     refunded_cents: int
-    by_slot: dict[int, int]
+    by_bucket: dict[int, int]
 
     @property
     def revenue_cents(self) -> int:
@@ -67,12 +67,13 @@ class Orders:
 
 @dataclass(slots=True)
 class Waiting:
-    """Deliveries that are not finished, at this moment.
+    """Numbers of deliveries that are not finished.
 
-    ``due``: could go out now; at most ``MAX_DUE`` are counted for an endpoint. ``later``: wait for
-    their next try. ``held_back``: the endpoint is paused or disabled, its breaker is open, or it
-    asked for a pause (Retry-After).
-    ``oldest_at``: when the oldest was made of all that are not held back, and to which endpoint.
+    ``due``: could be sent now; at most ``MAX_DUE`` are counted for each endpoint, and
+    ``due_is_more`` says whether there are more. ``later``: wait for their next attempt.
+    ``held_back``: the endpoint is paused or disabled, its circuit breaker is open, or it asked for
+    a pause (Retry-After). ``oldest_at``, ``oldest_endpoint_id``: creation and endpoint of the
+    oldest delivery that is not held back.
     """
 
     due: int = 0
@@ -85,13 +86,13 @@ class Waiting:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all of them."""
         return self.due + self.later + self.held_back + self.sending
 
 
 @dataclass(frozen=True, slots=True)
 class SlowEndpoint:
-    """An endpoint with the latency of its newest answers, and how many attempts it had."""
+    """An endpoint with the latency of its newest responses and its attempts."""
 
     endpoint: Endpoint
     latency: Latency
@@ -99,42 +100,42 @@ class SlowEndpoint:
 
 
 async def read_orders(session: AsyncSession, window: Window) -> Orders:
-    """Orders and refunds since the window begins."""
+    """Return the orders and refunds in the window."""
     query = select(OrderTally).where(OrderTally.minute >= window.first_minute)
     tallies = (await session.exec(query)).all()
     refunds = select(total(RefundTally.total_cents)).where(
         RefundTally.minute >= window.first_minute
     )
     refunded_cents = (await session.exec(refunds)).one()
-    slots: dict[int, int] = defaultdict(int)
+    buckets: dict[int, int] = defaultdict(int)
     for tally in tallies:
-        slots[window.slot_of(tally.minute) or 0] += tally.amount
+        buckets[window.bucket_of(tally.minute) or 0] += tally.amount
     return Orders(
         sum(tally.amount for tally in tallies),
         sum(tally.total_cents for tally in tallies),
         refunded_cents or 0,
-        dict(slots),
+        dict(buckets),
     )
 
 
-async def read_deliveries(session: AsyncSession, window: Window) -> Slots:
-    """By slot in which they were made, and by the state that they are in now."""
+async def read_deliveries(session: AsyncSession, window: Window) -> StateCounts:
+    """Return the number of deliveries by the bucket of their creation and by current state."""
     query = (
         select(DeliveryTally.minute, DeliveryTally.state, total(DeliveryTally.amount))
         .where(DeliveryTally.minute >= window.first_minute, DeliveryTally.amount != 0)
         .group_by(col(DeliveryTally.minute), col(DeliveryTally.state))
         .having(total(DeliveryTally.amount) > 0)
     )
-    slots: Slots = defaultdict(lambda: dict.fromkeys(DeliveryState, 0))
+    buckets: StateCounts = defaultdict(lambda: dict.fromkeys(DeliveryState, 0))
     for minute, state, amount in await session.exec(query):
-        slots[window.slot_of(minute) or 0][DeliveryState(state)] += amount
-    return dict(slots)
+        buckets[window.bucket_of(minute) or 0][DeliveryState(state)] += amount
+    return dict(buckets)
 
 
 async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptSummary]:
-    """All endpoints' attempts since the window begins, by endpoint and reason."""
+    """Return the attempts in the window, summed up by endpoint and reason."""
     query = (
-        # SQLModel's types end at four columns.
+        # SQLModel has types for at most four columns.
         select(  # type: ignore[call-overload]
             AttemptTally.endpoint_id,
             AttemptTally.reason,
@@ -142,7 +143,7 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptSu
             total(AttemptTally.total_ms),
             func.max(AttemptTally.last_at),
         )
-        .where(col(AttemptTally.minute).between(window.first_minute, NO_MINUTE))
+        .where(col(AttemptTally.minute).between(window.first_minute, MAX_MINUTE))
         .group_by(col(AttemptTally.endpoint_id), col(AttemptTally.reason))
     )
     return [
@@ -159,7 +160,7 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptSu
 
 
 async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
-    """What is not finished yet, each endpoint asked through its own indexes."""
+    """Return the numbers of unfinished deliveries. Indexes bound the work for each endpoint."""
     amounts: dict[tuple[str, DeliveryState], int] = defaultdict(int)
     for tally in (await session.exec(select(StateTally))).all():
         amounts[tally.endpoint_id, tally.state] += tally.amount
@@ -182,22 +183,25 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
 async def read_slowest(
     session: AsyncSession, tallies: list[AttemptSummary], window: Window
 ) -> list[SlowEndpoint]:
-    """The endpoints that take longest to answer, the slowest first.
+    """Return the endpoints with the highest median latency, slowest first.
 
-    Those with the highest mean are looked at closely; ``tallies``: from ``read_attempts``.
+    Only the ``MAX_SLOWEST`` with the highest mean are considered. ``tallies``: from
+    ``read_attempts``.
     """
     by_endpoint: dict[str, list[AttemptSummary]] = defaultdict(list)
     for tally in tallies:
         by_endpoint[tally.endpoint_id].append(tally)
     attempts = {id_: sum_up(group) for id_, group in by_endpoint.items()}
-    slowest = sorted(attempts, key=lambda id_: attempts[id_].mean_ms or 0, reverse=True)[:SLOWEST]
+    slowest = sorted(attempts, key=lambda id_: attempts[id_].mean_ms or 0, reverse=True)[
+        :MAX_SLOWEST
+    ]
     query = select(Endpoint).where(
         col(Endpoint.id).in_(slowest), col(Endpoint.deleted_at).is_(None)
     )
     found = []
     for endpoint in (await session.exec(query)).all():
-        durations = await newest_answers(
-            session, endpoint.id, since=window.begins_at, limit=LATENCY_SAMPLE
+        durations = await newest_durations(
+            session, endpoint.id, since=window.starts_at, limit=LATENCY_SAMPLE
         )
         if latency := latency_of(durations):
             found.append(SlowEndpoint(endpoint, latency, attempts[endpoint.id]))
@@ -205,9 +209,9 @@ async def read_slowest(
 
 
 def _due(now: datetime) -> ScalarSelect[int]:
-    """An endpoint's deliveries whose time has come; one more than ``MAX_DUE`` says enough."""
+    """Return SQL for the number of an endpoint's due deliveries, up to ``MAX_DUE`` + 1."""
     due = (
-        select(literal_column("1"))  # all that is asked for is in an index
+        select(literal_column("1"))  # no column, so that the index is enough
         .where(
             Delivery.endpoint_id == Endpoint.id,
             Delivery.state == DeliveryState.PENDING,
@@ -221,9 +225,9 @@ def _due(now: datetime) -> ScalarSelect[int]:
 
 
 def _oldest() -> ScalarSelect[Any]:
-    """When the oldest delivery to an endpoint was made that is not finished."""
+    """Return SQL for the creation time of an endpoint's oldest unfinished delivery."""
     return (
-        # And not the minimum, for which SQLite would look at each of them.
+        # Not min(): for that, SQLite would read all of them.
         select(Delivery.created_at)
         .where(Delivery.endpoint_id == Endpoint.id, _UNFINISHED)
         .order_by(col(Delivery.created_at))

@@ -1,7 +1,7 @@
 """Reads the delivery log.
 
-Called by the JSON API and the deliveries pages. Pages follow each other by key, not by offset:
-ids sort by time, so the last id of a page is all that the next one needs.
+Pagination is by key, not by offset: ids sort by time, so the cursor of the next page is the last id
+of this one.
 """
 
 import re
@@ -25,8 +25,8 @@ from shop.webhooks.queries.search import matches, searchable
 from shop.webhooks.rules.events import event_value_cents
 
 MAX_PAGE_SIZE = 100
-# How an attempt went, without its headers and bodies.
-_GIST: tuple[Any, ...] = (
+# The result of an attempt, without headers and bodies.
+_SUMMARY_COLUMNS: tuple[Any, ...] = (
     col(Attempt.delivery_id),
     col(Attempt.number),
     col(Attempt.response_status),
@@ -37,14 +37,15 @@ _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 
 
 class BadCursor(ValueError):  # noqa: N818 – the name says what happened
-    """The cursor is not one that an earlier page handed out."""
+    """The cursor is not the id of a delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries to list. ``q``: an id or an end of it, or a part of the endpoint's URL.
+    """Which deliveries to list.
 
-    ``since``: created at that moment or later. ``until``: before the end of that second.
+    ``q``: an id, its first or last digits, or a part of the endpoint's URL. ``since``: created then
+    or later. ``until``: created before the end of that second.
     """
 
     state: DeliveryState | None = None
@@ -59,7 +60,7 @@ class DeliveryFilter:
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """A delivery with what a reader of the log wants to know about it."""
+    """A delivery with its endpoint and order, for a row of the log."""
 
     delivery: Delivery
     endpoint: Endpoint
@@ -68,12 +69,12 @@ class LogRow:
 
     @property
     def webhook_url(self) -> str:
-        """Where it goes."""
+        """The URL of its endpoint."""
         return self.endpoint.webhook_url
 
     @property
     def value_cents(self) -> int | None:
-        """The money that the event tells about, negative for a refund; None without an order."""
+        """The amount in the event, negative for a refund; None without an order."""
         if self.order_total_cents is None:
             return None
         return event_value_cents(self.delivery.event_type, self.order_total_cents)
@@ -89,7 +90,7 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryDetail:
-    """A delivery with everything that belongs to it; attempts in the order they were made."""
+    """A delivery with its message, endpoint, order and attempts, oldest attempt first."""
 
     delivery: Delivery
     message: Message
@@ -106,9 +107,9 @@ async def list_deliveries(
     cursor: str | None = None,
     newest: str | None = None,
 ) -> LogPage:
-    """One page of the log, newest first, from ``newest`` or from after ``cursor`` on.
+    """Return one page of the log, newest first: rows after ``cursor``, or from ``newest`` on.
 
-    Raises ``BadCursor``.
+    Raise ``BadCursor`` if one of these is not the id of a delivery.
     """
     query = (
         select(Delivery, Endpoint, Order.id, Order.total_cents)
@@ -117,7 +118,7 @@ async def list_deliveries(
         .outerjoin(Order, col(Order.id) == Message.order_id)
         .where(*await conditions(session, wanted))
         .order_by(col(Delivery.id).desc())
-        .limit(limit + 1)  # one more than asked for tells whether a next page exists
+        .limit(limit + 1)  # one more, to see whether there is a next page
     )
     if cursor is not None:
         query = query.where(Delivery.id < _checked(cursor))
@@ -131,7 +132,7 @@ async def list_deliveries(
 async def count_newer(
     session: AsyncSession, wanted: DeliveryFilter, *, than: str, most: int
 ) -> int:
-    """How many deliveries have come since the one with the id ``than``; counts up to ``most``."""
+    """Return the number of deliveries after the one with the id ``than``, up to ``most``."""
     newer = (
         select(Delivery.id)
         .join(Message, col(Message.id) == Delivery.message_id)
@@ -144,9 +145,9 @@ async def count_newer(
 async def newest_attempts(
     session: AsyncSession, delivery_ids: Iterable[str], *, most: int
 ) -> Mapping[str, Sequence[Attempt]]:
-    """The last attempts of each of these deliveries, at most so many, in the order of their making.
+    """Return the last attempts of each of these deliveries, at most ``most``, oldest first.
 
-    One query for all of them; what is large in an attempt is not read, and asking for it an error.
+    Headers and bodies are not loaded; reading them raises an error.
     """
     query = (
         select(Attempt)
@@ -156,7 +157,7 @@ async def newest_attempts(
             col(Attempt.number) > Delivery.attempt_count - most,
         )
         .order_by(col(Attempt.delivery_id), col(Attempt.number))
-        .options(load_only(*_GIST, raiseload=True))
+        .options(load_only(*_SUMMARY_COLUMNS, raiseload=True))
     )
     found: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in await session.exec(query):
@@ -165,7 +166,7 @@ async def newest_attempts(
 
 
 async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDetail | None:
-    """The delivery with its message, endpoint, order and attempts, or None."""
+    """Return the delivery with its message, endpoint, order and attempts, or None."""
     query = (
         select(Delivery, Message, Endpoint, Order)
         .join(Message, col(Message.id) == Delivery.message_id)
@@ -191,24 +192,24 @@ class Stats:
 
     @property
     def orders(self) -> int:
-        """How many orders were placed."""
+        """The number of orders placed."""
         return self.sales.orders
 
     @property
     def revenue_cents(self) -> int:
-        """What was sold, minus refunds."""
+        """Net: gross minus refunds."""
         return self.sales.revenue_cents
 
 
 async def read_stats(session: AsyncSession) -> Stats:
-    """Orders, money and deliveries by state, as ``tallies`` keeps them."""
+    """Return orders, money and deliveries by state, from the counters."""
     return Stats(await read_sales(session), await count_by_state(session))
 
 
 async def count_by_state(
     session: AsyncSession, endpoint_id: str | None = None
 ) -> dict[DeliveryState, int]:
-    """How many deliveries are in each state, of one endpoint or of all."""
+    """Return the number of deliveries in each state, of one endpoint or of all."""
     query = select(StateTally.state, total(StateTally.amount)).group_by(col(StateTally.state))
     if endpoint_id is not None:
         query = query.where(StateTally.endpoint_id == endpoint_id)
@@ -225,7 +226,7 @@ def _checked(cursor: str) -> str:
 
 
 async def conditions(session: AsyncSession, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    """The filter as SQL, for a query that joins deliveries with messages."""
+    """Return the filter as SQL, for a query that joins deliveries with messages."""
     found: list[ColumnElement[bool]] = [*_time_range(wanted), *_state_and_event_type(wanted)]
     if wanted.endpoint_id:
         found.append(col(Delivery.endpoint_id) == searchable(wanted.endpoint_id))
@@ -241,8 +242,8 @@ async def conditions(session: AsyncSession, wanted: DeliveryFilter) -> list[Colu
 def _state_and_event_type(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     state, event_type = col(Delivery.state), col(Delivery.event_type)
     if wanted.state and wanted.event_type:
-        # Only one of them can lead to the rows, and the database cannot tell which one fewer have.
-        # Most deliveries have succeeded. Appending nothing hides the other one's index.
+        # The database can use only one of the two indexes, and cannot tell which value is rarer.
+        # Most deliveries have succeeded. Appending an empty string disables the other index.
         if wanted.state is DeliveryState.SUCCEEDED:
             return [state.concat("") == wanted.state.value, event_type == wanted.event_type]
         return [state == wanted.state, event_type.concat("") == wanted.event_type.value]
@@ -255,7 +256,7 @@ def _state_and_event_type(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
 
 
 def _time_range(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    """The moment says exactly what is wanted; the id, which begins with it, finds it at once."""
+    """Return the time range as SQL: exact by time, and quick by id, because ids start with it."""
     found: list[ColumnElement[bool]] = []
     if wanted.since:
         found.append(col(Delivery.created_at) >= wanted.since)

@@ -1,8 +1,7 @@
-"""How an endpoint does: how many attempts succeed, how quickly it answers, why attempts fail.
+"""The health of an endpoint: success rate, latency, and reasons for failures.
 
-Called by the endpoint's page and, for all endpoints together, by the overview. Counts are exact and
-come from ``tallies``. Median and p95 need single answers: those of the newest ``SAMPLE`` answers in
-the window, so that a busy day takes no longer to look at than a quiet one.
+Counts are exact and come from ``counters``. Median and p95 are from the newest ``SAMPLE`` responses
+in the window, so that a busy day takes no longer to query than a quiet one.
 """
 
 import math
@@ -19,14 +18,14 @@ from shop.database.counters import SUCCEEDED, AttemptSummary, AttemptTally, tota
 from shop.database.models import Attempt
 from shop.webhooks.rules.time_buckets import Window
 
-SAMPLE = 1000
+SAMPLE = 1000  # responses
 
 
 @dataclass(slots=True)
 class Attempts:
-    """How attempts ended. ``failed``: those without a 2xx, whether answered or not.
+    """Numbers of attempts by result. ``failed``: no response, or one without a 2xx status.
 
-    ``answered``: those that got any answer at all, in ``answered_ms`` milliseconds together.
+    ``answered``: attempts with a response. ``answered_ms``: the sum of their durations.
     """
 
     succeeded: int = 0
@@ -36,21 +35,21 @@ class Attempts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all attempts."""
         return self.succeeded + self.failed
 
     @property
     def success_rate(self) -> float | None:
-        """From 0 to 1; None when there was no attempt."""
+        """The share of successes, from 0 to 1; None without attempts."""
         return self.succeeded / self.total if self.total else None
 
     @property
     def mean_ms(self) -> float | None:
-        """How long an answer took on average; None without an answer."""
+        """The mean duration of attempts with a response; None without any."""
         return self.answered_ms / self.answered if self.answered else None
 
     def add(self, tally: AttemptSummary) -> None:
-        """Count these, too."""
+        """Add the attempts of a tally."""
         if tally.reason == SUCCEEDED:
             self.succeeded += tally.amount
         else:
@@ -62,9 +61,9 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Attempts that failed for the same reason: a status such as ``500``, or an error's name.
+    """Attempts that failed for the same reason: a status such as ``500``, or the name of an error.
 
-    ``last_at``, ``last_endpoint_id``: of the newest of them.
+    ``last_at``, ``last_endpoint_id``: start and endpoint of the last one.
     """
 
     reason: str
@@ -76,7 +75,7 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds until the answer, of the attempts that got one. ``sample``: of how many."""
+    """Durations of attempts with a response. ``sample``: the number of attempts considered."""
 
     median_ms: int
     p95_ms: int
@@ -84,29 +83,29 @@ class Latency:
 
     @property
     def is_partial(self) -> bool:
-        """Whether there may be older answers that were not looked at."""
+        """Whether there may be older responses outside the sample."""
         return self.sample >= SAMPLE
 
 
 @dataclass(slots=True)
 class Health:
-    """An endpoint in one window. ``by_slot``: for the slots in which there was any attempt."""
+    """An endpoint's health in one window. ``by_bucket``: only buckets with attempts."""
 
     window: Window
     attempts: Attempts = field(default_factory=Attempts)
-    by_slot: dict[int, Attempts] = field(default_factory=dict)
+    by_bucket: dict[int, Attempts] = field(default_factory=dict)
     failures: list[Failures] = field(default_factory=list)
     latency: Latency | None = None
 
 
 async def read_health(session: AsyncSession, endpoint_id: str, window: Window) -> Health:
-    """An endpoint's attempts since the window begins."""
+    """Return an endpoint's health in the window."""
     tallies = await _read_tallies(session, endpoint_id, window)
-    durations = await newest_answers(session, endpoint_id, since=window.begins_at)
+    durations = await newest_durations(session, endpoint_id, since=window.starts_at)
     return Health(
         window,
         sum_up(tallies),
-        by_slot(tallies, window),
+        by_bucket(tallies, window),
         by_reason(tallies),
         latency_of(durations),
     )
@@ -115,29 +114,30 @@ async def read_health(session: AsyncSession, endpoint_id: str, window: Window) -
 async def _read_tallies(
     session: AsyncSession, endpoint_id: str, window: Window
 ) -> list[AttemptSummary]:
-    """One for each slot and reason, added up by the database: a day has 1440 minutes."""
-    # By its label: PostgreSQL would not see that two parameters of one value are one expression.
-    slot = (col(AttemptTally.minute) // window.slot_minutes * window.slot_minutes).label("slot")
+    """Return one sum for each bucket and reason. The database adds up: a day has 1440 minutes."""
+    minutes = window.bucket_minutes
+    # Group by the label: PostgreSQL does not treat expressions with different parameters as equal.
+    bucket = (col(AttemptTally.minute) // minutes * minutes).label("bucket")
     query = (
-        # SQLModel's types end at four columns.
+        # SQLModel has types for at most four columns.
         select(  # type: ignore[call-overload]
-            slot,
+            bucket,
             AttemptTally.reason,
             total(AttemptTally.amount),
             total(AttemptTally.total_ms),
             func.max(AttemptTally.last_at),
         )
         .where(AttemptTally.endpoint_id == endpoint_id, AttemptTally.minute >= window.first_minute)
-        .group_by(text("slot"), AttemptTally.reason)
+        .group_by(text("bucket"), AttemptTally.reason)
     )
     found = await session.exec(query)
     return [AttemptSummary(endpoint_id, *row) for row in found]
 
 
-async def newest_answers(
+async def newest_durations(
     session: AsyncSession, endpoint_id: str, *, since: datetime, limit: int = SAMPLE
 ) -> Sequence[int]:
-    """Milliseconds of the newest attempts that got an answer, at most ``limit`` of them."""
+    """Return the durations, in milliseconds, of the newest ``limit`` attempts with a response."""
     query = (
         select(Attempt.duration_ms)
         .where(
@@ -152,25 +152,25 @@ async def newest_answers(
 
 
 def sum_up(tallies: Iterable[AttemptSummary]) -> Attempts:
-    """All of them together."""
-    together = Attempts()
+    """Return the sum of all tallies."""
+    attempts = Attempts()
     for tally in tallies:
-        together.add(tally)
-    return together
+        attempts.add(tally)
+    return attempts
 
 
-def by_slot(tallies: Iterable[AttemptSummary], window: Window) -> dict[int, Attempts]:
-    """The same for each slot of the window; slots without attempts are left out."""
-    slots: dict[int, Attempts] = defaultdict(Attempts)
+def by_bucket(tallies: Iterable[AttemptSummary], window: Window) -> dict[int, Attempts]:
+    """Return the sum for each bucket of the window that has attempts."""
+    buckets: dict[int, Attempts] = defaultdict(Attempts)
     for tally in tallies:
-        slot = window.slot_of(tally.minute)
-        if slot is not None:
-            slots[slot].add(tally)
-    return dict(slots)
+        bucket = window.bucket_of(tally.minute)
+        if bucket is not None:
+            buckets[bucket].add(tally)
+    return dict(buckets)
 
 
 def by_reason(tallies: Iterable[AttemptSummary]) -> list[Failures]:
-    """What failed, the most frequent reason first."""
+    """Return the failures by reason, most frequent first."""
     groups: dict[str, list[AttemptSummary]] = defaultdict(list)
     for tally in tallies:
         if tally.reason != SUCCEEDED:
@@ -191,7 +191,7 @@ def _failures(reason: str, tallies: Sequence[AttemptSummary]) -> Failures:
 
 
 async def find_examples(session: AsyncSession, failures: Sequence[Failures]) -> dict[str, str]:
-    """For each reason, the id of the delivery that last failed for it."""
+    """Return for each reason the id of the delivery whose attempt last failed for it."""
     query = select(Attempt.endpoint_id, Attempt.started_at, Attempt.delivery_id).where(
         col(Attempt.endpoint_id).in_({one.last_endpoint_id for one in failures}),
         col(Attempt.started_at).in_({one.last_at for one in failures}),
@@ -205,7 +205,7 @@ async def find_examples(session: AsyncSession, failures: Sequence[Failures]) -> 
 
 
 def latency_of(durations: Sequence[int]) -> Latency | None:
-    """Median and p95; None when nothing was answered."""
+    """Return median and p95, or None without durations."""
     if not durations:
         return None
     ordered = sorted(durations)
@@ -213,8 +213,8 @@ def latency_of(durations: Sequence[int]) -> Latency | None:
 
 
 def percentile(ordered: Sequence[int], share: float) -> int:
-    """The smallest value that at least ``share`` of all do not exceed (nearest rank).
+    """Return the percentile by the nearest-rank method.
 
-    ``ordered``: ascending, at least one. ``share``: over 0, at most 1.
+    ``ordered``: values in ascending order, at least one. ``share``: over 0, at most 1.
     """
     return ordered[math.ceil(share * len(ordered)) - 1]

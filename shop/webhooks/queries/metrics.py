@@ -1,8 +1,8 @@
-"""What ``GET /metrics`` tells Prometheus, read from the database and Redis when it asks.
+"""The metrics of ``GET /metrics`` for Prometheus, read from the database and Redis on each scrape.
 
-No process counts for itself: with several web processes behind one address, each scrape would be
-told another truth. So all of them tell the same one, which costs no more than a look at the
-overview. Labels are words of ours, never a URL or an id, or their number would have no bound.
+Processes do not count by themselves: with several web processes behind one address, scrapes would
+get different values. A scrape costs no more than the overview page. Label values come from a fixed
+set, never from URLs or ids, so their number is bounded.
 """
 
 from collections import Counter
@@ -28,43 +28,43 @@ from shop.webhooks.queries.dashboard_stats import MAX_DUE, Waiting, read_waiting
 from shop.webhooks.queries.deliveries import Stats, read_stats
 
 
-async def read_facts(session: AsyncSession, *, now: datetime) -> list[Metric]:
-    """What the database knows."""
+async def database_metrics(session: AsyncSession, *, now: datetime) -> list[Metric]:
+    """Return the metrics from the database."""
     totals = await _read_totals(session)
     return [
-        *_of_stats(await read_stats(session)),
+        *_stats_metrics(await read_stats(session)),
         _attempts(totals),
         _durations(totals),
-        *_of_waiting(await read_waiting(session, now=now), now),
+        *_waiting_metrics(await read_waiting(session, now=now), now),
         _endpoints(await _count_endpoints(session)),
     ]
 
 
-def of_redis(queue_depth: int | None, workers: list[WorkerStatus] | None) -> Iterator[Metric]:
-    """What Redis knows. None: it does not answer, and what is unknown is left out."""
+def redis_metrics(queue_depth: int | None, workers: list[WorkerStatus] | None) -> Iterator[Metric]:
+    """Yield the metrics from Redis. Leave out those whose value is None: Redis does not answer."""
     if queue_depth is not None:
         yield _gauge("queue_depth", "Wake-ups that wait in Redis or run.", queue_depth)
     if workers is not None:
-        yield _gauge("workers", "Workers that said a moment ago that they are alive.", len(workers))
+        yield _gauge("workers", "Workers that are alive.", len(workers))
         yield _gauge(
             "deliveries_in_flight",
-            "Deliveries that the workers are busy with.",
+            "Deliveries that the workers are sending.",
             sum(worker.in_flight for worker in workers),
         )
         yield _gauge(
             "deliveries_in_flight_limit",
-            "Deliveries that the workers take at a time, together.",
+            "Deliveries that all workers together can send at the same time.",
             sum(worker.most_in_flight for worker in workers),
         )
 
 
 def as_text(metrics: Iterable[Metric]) -> bytes:
-    """In Prometheus' text format, with ``# HELP`` and ``# TYPE`` lines."""
+    """Return the metrics in Prometheus' text format."""
     return generate_latest(_Collected(metrics))
 
 
 class _Collected(Collector):
-    """For the library, which has its metrics kept in a registry; ours are gone with the answer."""
+    """Collects given metrics: the library expects a registry, but these live for one scrape."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
@@ -73,38 +73,39 @@ class _Collected(Collector):
         return self._metrics
 
 
-def _of_stats(stats: Stats) -> Iterator[Metric]:
+def _stats_metrics(stats: Stats) -> Iterator[Metric]:
     sales = stats.sales
-    yield CounterMetricFamily("hookshop_orders", "Orders, ever.", value=sales.orders)
+    yield CounterMetricFamily("hookshop_orders", "Orders placed.", value=sales.orders)
     yield CounterMetricFamily(
-        "hookshop_gross_cents", "Money from all orders, before refunds.", value=sales.gross_cents
+        "hookshop_gross_cents", "Cents from all orders, before refunds.", value=sales.gross_cents
     )
     yield CounterMetricFamily(
-        "hookshop_refunded_cents", "Money that was refunded.", value=sales.refunded_cents
+        "hookshop_refunded_cents", "Cents that were refunded.", value=sales.refunded_cents
     )
     deliveries = GaugeMetricFamily(
-        "hookshop_deliveries", "Deliveries by the state that they are in now.", labels=["state"]
+        "hookshop_deliveries", "Deliveries by their current state.", labels=["state"]
     )
     for state in DeliveryState:
         deliveries.add_metric([state.value], stats.deliveries[state])
     yield deliveries
 
 
-def _of_waiting(waiting: Waiting, now: datetime) -> Iterator[Metric]:
+def _waiting_metrics(waiting: Waiting, now: datetime) -> Iterator[Metric]:
     yield _gauge(
         "deliveries_due",
-        f"Deliveries that could go out now; of an endpoint, up to {MAX_DUE} are counted.",
+        f"Deliveries that could be sent now; at most {MAX_DUE} are counted for each endpoint.",
         waiting.due,
     )
     yield _gauge(
         "deliveries_held_back",
-        "Deliveries whose endpoint is paused or disabled, or rests because it fails.",
+        "Pending deliveries that their endpoint holds back: it is paused or disabled, its circuit "
+        "breaker is open, or it sent Retry-After.",
         waiting.held_back,
     )
     oldest = (now - waiting.oldest_at).total_seconds() if waiting.oldest_at else 0
     yield _gauge(
         "oldest_waiting_seconds",
-        "Age of the oldest delivery that is neither finished nor held back; 0: there is none.",
+        "Age of the oldest delivery that is not finished and not held back; 0 if there is none.",
         max(0, oldest),
     )
 
@@ -128,7 +129,7 @@ def _endpoints(counts: dict[EndpointStatus, int]) -> Metric:
 
 
 async def _read_totals(session: AsyncSession) -> list[AttemptTotal]:
-    """Of all endpoints together."""
+    """Return the totals by outcome and duration, for all endpoints together."""
     query = select(
         AttemptTotal.outcome,
         AttemptTotal.up_to_ms,
@@ -149,7 +150,7 @@ def _attempts(totals: Iterable[AttemptTotal]) -> Metric:
         amounts[each.outcome] += each.amount
     attempts = CounterMetricFamily(
         "hookshop_attempts",
-        "Attempts, ever, by outcome: succeeded, a class of statuses, or the name of an error.",
+        "Attempts by outcome: succeeded, a class of statuses such as 5xx, or the name of an error.",
         labels=["outcome"],
     )
     for outcome, amount in sorted(amounts.items()):
@@ -165,10 +166,10 @@ def _durations(totals: Iterable[AttemptTotal]) -> Metric:
         total_ms += each.total_ms
     buckets, so_far = [], 0
     for bound in (*BUCKETS_MS, NO_BOUND_MS):
-        so_far += amounts[bound]  # Prometheus wants each bucket to hold those before it, too
+        so_far += amounts[bound]  # buckets of a Prometheus histogram are cumulative
         buckets.append(("+Inf" if bound == NO_BOUND_MS else str(bound / 1000), so_far))
     durations = HistogramMetricFamily(
-        "hookshop_attempt_duration_seconds", "How long attempts took, whatever came of them."
+        "hookshop_attempt_duration_seconds", "Duration of attempts, with any outcome."
     )
     durations.add_metric([], buckets, sum_value=total_ms / 1000)
     return durations

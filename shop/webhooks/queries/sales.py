@@ -1,7 +1,7 @@
-"""What was sold and refunded since a moment, exact to the second, however much has happened.
+"""Sums of orders and refunds since a time, exact to the second, at constant cost.
 
-The sums of whole minutes come from ``tallies``. Only the orders and refunds of the first minute,
-if it does not count in full, are read one by one, through an index.
+Whole minutes come from ``counters``. Only the orders and refunds of an incomplete first minute are
+summed up from their rows, through an index.
 """
 
 import math
@@ -17,8 +17,8 @@ from shop.database.counters import ALL_TIME, OrderTally, RefundTally, total
 from shop.database.models import Order
 from shop.webhooks.rules.time_buckets import minute_of, moment_of
 
-# No order is from outside of these. Their minutes are not negative, as ALL_TIME is, and fit into
-# the 32 bits of the column.
+# All orders are between these. Their minutes are not negative, so they differ from ALL_TIME, and
+# fit into the column's 32 bits.
 _MIN_SINCE, _MAX_SINCE = datetime(1970, 1, 1, tzinfo=UTC), datetime(6000, 1, 1, tzinfo=UTC)
 
 
@@ -37,10 +37,10 @@ class Sales:
 
 
 async def read_sales(session: AsyncSession, *, since: datetime | None = None) -> Sales:
-    """Sum up all orders and refunds, or those whose event has a ``date`` at or after ``since``.
+    """Return the sums of all orders and refunds, or of those since ``since``.
 
-    Events carry whole seconds, so ``since`` is rounded up to the next one. A refund counts at its
-    own time, whenever its order was placed.
+    ``since`` is compared with the ``date`` of their events, which has whole seconds, so it is
+    rounded up to the next second. A refund counts at its own time, not at its order's.
     """
     if since is None:
         orders, gross_cents = await _all_time(session, OrderTally)
@@ -53,7 +53,7 @@ async def read_sales(session: AsyncSession, *, since: datetime | None = None) ->
 
 
 def counted_from(since: datetime) -> datetime:
-    """Return the whole second from which on ``read_sales`` counts."""
+    """Return the whole second from which ``read_sales`` counts."""
     return round_up_to_second(min(max(since, _MIN_SINCE), _MAX_SINCE))
 
 
@@ -67,7 +67,7 @@ async def _all_time(
 async def _since(
     session: AsyncSession, since: datetime, tally: type[OrderTally | RefundTally], happened_at: Any
 ) -> tuple[int, int]:
-    """Return how many there are, and their total in cents."""
+    """Return the number of orders or refunds, and their sum in cents."""
     first_whole_minute = math.ceil(since.timestamp() / 60)
     minutes = select(total(tally.amount), total(tally.total_cents)).where(
         tally.minute >= first_whole_minute

@@ -1,7 +1,6 @@
-"""Finds deliveries by what a person has copied from somewhere: an id, a piece of one, or a URL.
+"""Searches deliveries by an id, the start or end of an id, or a part of a URL.
 
-Called by ``log``. Every kind of search goes by an index, so it takes as long with a million
-deliveries as with a thousand.
+Every search uses an index, so it takes as long with a million deliveries as with a thousand.
 """
 
 import re
@@ -15,10 +14,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from shop.database.models import Delivery, Endpoint, Message, Order, id_suffix
 
-# Eight digits are the end of an id as pages show it; as its beginning, they are a minute of time.
+# Pages show the last eight digits of an id. The first eight digits are the time to about a minute.
 DIGITS = 8
 KINDS = ("dlv", "msg", "ord", "ep")
-# ``ord_0193…``, ``ord…1a2b3c4d`` as pages show it, or bare digits, such as those of an event's id.
+# ``ord_0193…``, ``ord…1a2b3c4d`` as pages show it, or only digits, such as those of an event's id.
 _ID = re.compile(r"(?:(dlv|msg|ord|ep)(_|…))?([0-9a-f]*)", re.ASCII)
 
 Ids = SelectOfScalar[str]
@@ -26,7 +25,7 @@ Ids = SelectOfScalar[str]
 
 @dataclass(frozen=True, slots=True)
 class IdPart:
-    """The ``digits`` with which an id of one of these ``kinds`` may begin, or end, or either."""
+    """The first or last ``digits`` of ids of these ``kinds``."""
 
     kinds: tuple[str, ...]
     digits: str
@@ -35,7 +34,7 @@ class IdPart:
 
     @classmethod
     def read(cls, text: str) -> "IdPart | None":
-        """None when the text is no part of an id. The hyphens of a UUID do not matter."""
+        """Return the part of an id that the text is, or None. Ignore hyphens, as in a UUID."""
         found = _ID.fullmatch(text.lower().replace("-", ""))
         if not found or not found[0]:
             return None
@@ -51,17 +50,17 @@ class IdPart:
 
     @property
     def is_short(self) -> bool:
-        """Whether so many ids may begin like this that they are not worth looking up."""
+        """Whether too many ids may start with these digits to look them up."""
         return len(self.digits) < DIGITS
 
 
 def searchable(text: str) -> str:
-    """To a database, a NUL ends the text, or is an error; the sign instead is found nowhere."""
+    """Replace NUL, which databases refuse or take as the end of a text, by ``�``: no match."""
     return text.replace("\x00", "\ufffd")
 
 
 async def matches(session: AsyncSession, text: str) -> ColumnElement[bool]:
-    """The search as SQL, for a query that joins deliveries with messages."""
+    """Return the search as SQL, for a query that joins deliveries with messages."""
     found = []
     if part := IdPart.read(text):
         found.append(_begins(part) if part.is_short else col(Delivery.id).in_(_ids(part)))
@@ -77,12 +76,12 @@ def _begins(part: IdPart) -> ColumnElement[bool]:
         "ord": col(Message.order_id),
         "ep": col(Delivery.endpoint_id),
     }
-    # LIKE takes no index, which is well here: the newest deliveries match, or none does.
+    # LIKE uses no index here. That is fast enough: either the newest deliveries match, or none.
     return or_(*(columns[kind].startswith(f"{kind}_{part.digits}") for kind in part.kinds))
 
 
 def _ids(part: IdPart) -> CompoundSelect[str]:
-    """Ids of the deliveries that belong to an id like this."""
+    """Return a query for the ids of all deliveries that belong to matching ids."""
     return union(*(ids for kind in part.kinds for ids in _ids_by(kind, part)))
 
 
@@ -95,9 +94,8 @@ def _ids_by(kind: str, part: IdPart) -> Iterator[Ids]:
     }[kind]
     if part.may_begin:
         first = f"{kind}_{part.digits}"
-        yield _deliveries_of(
-            kind, (ids >= first) & (ids <= f"{first}g")
-        )  # g comes after all digits
+        last = f"{first}g"  # "g" sorts after all hexadecimal digits
+        yield _deliveries_of(kind, (ids >= first) & (ids <= last))
     if part.may_end:
         ends = ids.endswith(part.digits) if kind == "ep" else id_suffix(ids) == part.digits
         yield _deliveries_of(kind, ends)
@@ -118,7 +116,7 @@ def _deliveries_of(kind: str, condition: ColumnElement[bool]) -> Ids:
 
 
 async def _endpoints_at(session: AsyncSession, text: str) -> list[str]:
-    """Ids of the endpoints with this in their URL: looked up first, since they are few."""
+    """Return the ids of the endpoints with this text in their URL. There are only a few."""
     query = select(Endpoint.id).where(col(Endpoint.webhook_url).contains(text, autoescape=True))
     return list(await session.exec(query))
 
@@ -126,6 +124,6 @@ async def _endpoints_at(session: AsyncSession, text: str) -> list[str]:
 def _goes_to(endpoint_ids: list[str]) -> ColumnElement[bool]:
     if len(endpoint_ids) == 1:
         return col(Delivery.endpoint_id) == endpoint_ids[0]
-    # Appending nothing keeps the database from fetching all of each endpoint to sort them: from the
-    # newest delivery downwards, a page of them is soon found.
+    # Appending an empty string disables the index, with which the database would fetch and sort all
+    # deliveries of these endpoints. Reading from the newest one down fills a page sooner.
     return col(Delivery.endpoint_id).concat("").in_(endpoint_ids)

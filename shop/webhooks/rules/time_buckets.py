@@ -1,7 +1,7 @@
-"""The last hour and the last day, cut into slots for charts and sums. Pure: no clock, no database.
+"""Divides the last hour and the last day into time buckets, for charts and sums. Pure.
 
-A minute is a number: the minutes since 1970, UTC. Slots begin at round times, so that a slot stays
-the same slot while time goes on and only the newest one grows.
+A minute is a number: minutes since 1970, UTC. Buckets start at round times, so that only the newest
+bucket changes as time passes.
 """
 
 from collections.abc import Iterator
@@ -10,69 +10,70 @@ from datetime import UTC, datetime, timedelta
 
 
 def minute_of(moment: datetime) -> int:
-    """The minute that a moment lies in."""
+    """Return the minute that contains a time."""
     return int(moment.timestamp() // 60)
 
 
 def moment_of(minute: int) -> datetime:
-    """When a minute begins."""
+    """Return the start of a minute."""
     return datetime.fromtimestamp(minute * 60, UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Slots of equal length; the last one holds the moment that the window was made for.
+    """A time range of buckets of equal length. The last bucket contains the current time.
 
-    ``words``: what people call it, such as "last hour". ``slot_minutes``: the length of a slot.
+    ``label``: such as "last hour". ``first_minute``: where it starts. ``bucket_minutes``: length of
+    a bucket.
     """
 
-    words: str
+    label: str
     first_minute: int
-    slots: int
-    slot_minutes: int
+    bucket_count: int
+    bucket_minutes: int
 
     @classmethod
-    def last_hour(cls, now: datetime, *, slot_minutes: int = 1) -> "Window":
-        """60 slots of a minute, or fewer that are longer."""
-        return cls._until(now, "last hour", 60, slot_minutes)
+    def last_hour(cls, now: datetime, *, bucket_minutes: int = 1) -> "Window":
+        """Return the last hour, as 60 buckets of a minute or fewer, longer ones."""
+        return cls._until(now, "last hour", 60, bucket_minutes)
 
     @classmethod
     def last_day(cls, now: datetime) -> "Window":
-        """24 slots of an hour."""
+        """Return the last day, as 24 buckets of an hour."""
         return cls._until(now, "last day", 24 * 60, 60)
 
     @classmethod
-    def _until(cls, now: datetime, words: str, minutes: int, slot_minutes: int) -> "Window":
-        last = minute_of(now) // slot_minutes * slot_minutes
-        return cls(words, last + slot_minutes - minutes, minutes // slot_minutes, slot_minutes)
+    def _until(cls, now: datetime, label: str, minutes: int, bucket_minutes: int) -> "Window":
+        end = (minute_of(now) // bucket_minutes + 1) * bucket_minutes
+        return cls(label, end - minutes, minutes // bucket_minutes, bucket_minutes)
 
     @property
-    def begins_at(self) -> datetime:
-        """The moment from which on things belong to the window."""
+    def starts_at(self) -> datetime:
+        """The start of the window."""
         return moment_of(self.first_minute)
 
     @property
-    def slot_beginnings(self) -> Iterator[int]:
-        """The first minute of each slot, the oldest first."""
-        return iter(range(self.first_minute, self._end, self.slot_minutes))
+    def bucket_starts(self) -> Iterator[int]:
+        """The first minute of each bucket, oldest first."""
+        return iter(range(self.first_minute, self._end, self.bucket_minutes))
 
-    def slot_of(self, minute: int) -> int | None:
-        """The first minute of the slot that a minute lies in; None outside of the window.
+    def bucket_of(self, minute: int) -> int | None:
+        """Return the first minute of the bucket that contains a minute; None before the window.
 
-        What lies in the future, by another machine's clock, counts as now.
+        A minute in the future, from another machine's clock, counts as now.
         """
         if minute < self.first_minute:
             return None
-        last = self._end - self.slot_minutes
-        return min(minute // self.slot_minutes * self.slot_minutes, last)
+        last = self._end - self.bucket_minutes
+        return min(minute // self.bucket_minutes * self.bucket_minutes, last)
 
-    def name_of(self, slot: int) -> str:
-        """``10:14``, or ``10:00–11:00`` for a longer slot; in UTC."""
-        begin = moment_of(slot)
-        if self.slot_minutes == 1:
-            return f"{begin:%H:%M}"
-        return f"{begin:%H:%M}–{begin + timedelta(minutes=self.slot_minutes):%H:%M}"
+    def bucket_label(self, bucket: int) -> str:
+        """Return the time of a bucket in UTC: ``10:14``, or ``10:00–11:00`` for a longer one."""
+        start = moment_of(bucket)
+        if self.bucket_minutes == 1:
+            return f"{start:%H:%M}"
+        return f"{start:%H:%M}–{start + timedelta(minutes=self.bucket_minutes):%H:%M}"
 
     @property
     def _end(self) -> int:
-        return self.first_minute + self.slots * self.slot_minutes
+        return self.first_minute + self.bucket_count * self.bucket_minutes

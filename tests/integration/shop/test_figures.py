@@ -143,7 +143,7 @@ async def test_orders_are_found_in_their_minute_for_an_hour(world: World) -> Non
         later = await read_orders(session, world.last_hour)
 
     assert orders.count == 3
-    assert list(orders.by_slot.values()) == [1, 2]
+    assert list(orders.by_bucket.values()) == [1, 2]
     assert later.count == 0
 
 

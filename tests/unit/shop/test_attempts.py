@@ -95,7 +95,7 @@ def test_the_time_is_split_where_it_is_known() -> None:
     )
 
     assert [
-        (phase.words, phase.milliseconds, phase.start, phase.width) for phase in shown.phases
+        (phase.label, phase.milliseconds, phase.start, phase.width) for phase in shown.phases
     ] == [
         ("name lookup", "0.5", 0, 5),
         ("connecting", "1", 5, 10),
@@ -109,7 +109,7 @@ def test_over_https_connecting_includes_tls() -> None:
 
     [phase] = view(request_url="https://hooks.example/", timings=timings).phases
 
-    assert phase.words == "connecting and TLS"
+    assert phase.label == "connecting and TLS"
 
 
 def test_nothing_is_said_of_times_that_are_not_known() -> None:

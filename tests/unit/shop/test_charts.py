@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.web.charts import HEADROOM, Chart, Series, bar_chart, round_up
+from shop.web.charts import HEADROOM_PERCENT, Chart, Series, bar_chart, round_up
 from shop.webhooks.rules.time_buckets import Window, minute_of
 
 NOW = datetime(2026, 11, 24, 10, 14, tzinfo=UTC)
@@ -30,7 +30,7 @@ def test_one_value_is_one_column_at_the_end_as_high_as_the_highest_line() -> Non
     [column] = drawn.columns
     [bar] = column.parts
     assert column.x + column.width == pytest.approx(100, abs=0.05)
-    assert bar.height == pytest.approx(100 - HEADROOM)
+    assert bar.height == pytest.approx(100 - HEADROOM_PERCENT)
     assert [line.label for line in drawn.lines] == ["1"]
     assert drawn.lines[0].y == bar.y
 
@@ -98,7 +98,7 @@ def test_nothing_is_ever_drawn_outside_of_the_chart(
             assert part.y >= 0
             assert part.y + part.height <= 100.1
     for line in drawn.lines:
-        assert HEADROOM <= line.y <= 100
+        assert HEADROOM_PERCENT <= line.y <= 100
 
 
 @given(st.integers(0, 10**12))

@@ -5,8 +5,8 @@ import pytest
 from shop.database.counters import SUCCEEDED, AttemptSummary
 from shop.webhooks.queries.endpoint_health import (
     SAMPLE,
+    by_bucket,
     by_reason,
-    by_slot,
     latency_of,
     percentile,
     sum_up,
@@ -94,10 +94,10 @@ def test_attempts_are_summed_up_by_slot() -> None:
         tally(SUCCEEDED, 8, minutes_ago=60),
     ]
 
-    slots = by_slot(tallies, Window.last_hour(NOW))
+    buckets = by_bucket(tallies, Window.last_hour(NOW))
 
     now = minute_of(NOW)
-    assert {slot: (found.succeeded, found.failed) for slot, found in slots.items()} == {
+    assert {bucket: (found.succeeded, found.failed) for bucket, found in buckets.items()} == {
         now - 3: (1, 2),
         now: (4, 0),
     }

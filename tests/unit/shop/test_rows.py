@@ -81,7 +81,7 @@ def test_each_outcome_has_a_mark_of_its_own_and_those_to_come_are_hollow() -> No
     sending = row(DeliveryState.SENDING, [503, "connection_refused"])
     arrived = row(DeliveryState.SUCCEEDED, [503, 204])
 
-    refused, mute, to_come = Mark.REFUSED, Mark.UNANSWERED, Mark.TO_COME
+    refused, mute, to_come = Mark.REJECTED, Mark.UNANSWERED, Mark.PLANNED
     assert waiting.marks == [refused, mute, to_come, to_come, to_come, to_come]
     assert sending.marks == [refused, mute, Mark.SENDING, to_come, to_come, to_come]
     assert arrived.marks == [refused, Mark.SUCCEEDED]
@@ -92,17 +92,17 @@ def test_the_story_says_the_same_in_words() -> None:
     sending = row(DeliveryState.SENDING, [503])
     new = row(DeliveryState.PENDING)
 
-    assert waiting.story.splitlines() == [
+    assert waiting.history.splitlines() == [
         "1: 503, 12:00:01",
         "2: connection_refused, 12:00:02 UTC",
         "4 more to come",
     ]
-    assert sending.story.splitlines() == [
+    assert sending.history.splitlines() == [
         "1: 503, 12:00:01 UTC",
         "2: sending now",
         "4 more to come",
     ]
-    assert new.story == "up to 6 to come"
+    assert new.history == "up to 6 to come"
     assert waiting.last_outcome == "connection_refused"
 
 
@@ -113,22 +113,22 @@ def test_of_many_attempts_the_last_dozen_is_shown_and_the_rest_counted(
     many = row(state, [500] * 12, made=100)
 
     assert len(many.marks) == 12
-    assert many.left_out == 88 + (state is DeliveryState.SENDING)
-    assert many.story.startswith("89: 500")
+    assert many.omitted_count == 88 + (state is DeliveryState.SENDING)
+    assert many.history.startswith("89: 500")
 
 
 def test_what_is_to_come_takes_no_more_room_than_there_is() -> None:
     long = row(DeliveryState.PENDING, [500] * 3, schedule=RetrySchedule((0.0,) * 50))
 
     assert len(long.marks) == 12
-    assert "47 more to come" in long.story
+    assert "47 more to come" in long.history
 
 
 def test_without_a_schedule_nothing_is_said_of_what_is_to_come() -> None:
     unknown = row(DeliveryState.PENDING, [500], schedule=RetrySchedule(()))
 
-    assert unknown.marks == [Mark.REFUSED]
-    assert "to come" not in unknown.story
+    assert unknown.marks == [Mark.REJECTED]
+    assert "to come" not in unknown.history
 
 
 @pytest.mark.parametrize(

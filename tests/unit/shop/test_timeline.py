@@ -3,7 +3,7 @@ from typing import Any
 
 from shop.database.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, EventType, Trigger
-from shop.web.deliveries.timeline import Step, build_timeline, summarize
+from shop.web.deliveries.timeline import TimelineStep, build_timeline, summarize
 from shop.webhooks.rules.retries import RetrySchedule
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -43,8 +43,8 @@ def attempt(number: int, **fields: Any) -> Attempt:
     return Attempt(**{**standard, **fields})
 
 
-def plan(steps: list[Step]) -> list[tuple[int, str, datetime]]:
-    return [(step.number, step.standing, step.at) for step in steps]
+def plan(steps: list[TimelineStep]) -> list[tuple[int, str, datetime]]:
+    return [(step.number, step.kind, step.at) for step in steps]
 
 
 def test_before_the_first_attempt_the_whole_schedule_is_still_to_come() -> None:
@@ -84,7 +84,7 @@ def test_after_a_failure_the_next_try_is_decided_and_the_others_follow_it() -> N
 def test_what_is_being_sent_says_so() -> None:
     sending = delivery(state=DeliveryState.SENDING)
 
-    assert build_timeline(sending, [], SCHEDULE)[0].standing == "sending"
+    assert build_timeline(sending, [], SCHEDULE)[0].kind == "sending"
 
 
 def test_nothing_is_to_come_once_it_is_over() -> None:
@@ -94,7 +94,7 @@ def test_nothing_is_to_come_once_it_is_over() -> None:
 
     steps = build_timeline(over, [attempt(1, response_status=200)], SCHEDULE)
 
-    assert [(step.standing, step.succeeded) for step in steps] == [("made", True)]
+    assert [(step.kind, step.succeeded) for step in steps] == [("made", True)]
     assert summarize(over, steps) == "Succeeded after 1 attempt, 0.2 s after it was created."
 
 

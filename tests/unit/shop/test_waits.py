@@ -3,7 +3,7 @@
 import pytest
 
 from shop.vocabulary import Trigger
-from shop.web.deliveries.waits import FULL_BAR, Bar, Wait
+from shop.web.deliveries.waits import MAX_BAR_PERCENT, Bar, Wait
 from shop.webhooks.rules.retries import Delay
 
 
@@ -19,7 +19,7 @@ def drawn(wait: Wait, longest: float | None = None) -> Bar:
 
 def widths(bar: Bar) -> dict[str, float]:
     """In shares of the whole bar."""
-    return {piece.kind: round(piece.width / FULL_BAR, 2) for piece in bar.segments}
+    return {piece.kind: round(piece.width / MAX_BAR_PERCENT, 2) for piece in bar.segments}
 
 
 def test_jitter_that_stretches_stands_after_the_schedule() -> None:
@@ -42,7 +42,7 @@ def test_jitter_that_shortens_is_an_empty_place_behind_the_plan() -> None:
     assert wait.headline == "waits 8 s"
     assert words(wait) == [("schedule", "schedule 10 s"), ("saved", "jitter −2 s")]
     assert widths(bar) == {"schedule": 0.8, "saved": 0.2}
-    assert bar.due == pytest.approx(0.8 * FULL_BAR)
+    assert bar.due == pytest.approx(0.8 * MAX_BAR_PERCENT)
     assert bar.started is None
 
 
@@ -54,7 +54,7 @@ def test_a_retry_after_beyond_the_schedule_is_the_rest_of_the_bar() -> None:
     assert ("retry-after", "Retry-After 5 s, so it waits longer") in words(wait)
     assert widths(bar) == {"schedule": 0.4, "jitter": 0.1, "retry-after": 0.5}
     assert bar.asked is None
-    assert bar.due == bar.started == pytest.approx(FULL_BAR)
+    assert bar.due == bar.started == pytest.approx(MAX_BAR_PERCENT)
 
 
 def test_a_retry_after_that_asks_for_less_is_only_a_mark() -> None:
@@ -64,7 +64,7 @@ def test_a_retry_after_that_asks_for_less_is_only_a_mark() -> None:
 
     assert ("retry-after", "Retry-After 1 s, which is less") in words(wait)
     assert widths(bar) == {"schedule": 1}
-    assert bar.asked == pytest.approx(FULL_BAR / 4, abs=0.01)
+    assert bar.asked == pytest.approx(MAX_BAR_PERCENT / 4, abs=0.01)
 
 
 def test_what_is_due_at_once_needs_no_bar_unless_it_was_late() -> None:
@@ -91,7 +91,7 @@ def test_a_start_before_the_plan_blames_the_clock() -> None:
 
     assert words(wait)[-1] == ("late", "started 3 s early: a clock was set back")
     assert wait.headline == "waited 7 s"
-    assert drawn(wait).started == pytest.approx(0.7 * FULL_BAR)
+    assert drawn(wait).started == pytest.approx(0.7 * MAX_BAR_PERCENT)
 
 
 def test_a_try_that_is_not_decided_is_only_expected() -> None:
@@ -108,4 +108,4 @@ def test_longer_waits_have_longer_bars_that_all_fit(delays: tuple[float, ...]) -
 
     assert bars == sorted(bars)
     assert len(set(bars)) == len(bars)
-    assert 6 <= bars[0] < bars[-1] == pytest.approx(FULL_BAR)
+    assert 6 <= bars[0] < bars[-1] == pytest.approx(MAX_BAR_PERCENT)

@@ -12,50 +12,50 @@ def test_a_minute_and_its_beginning_are_each_others_inverse() -> None:
 
 
 def test_the_last_hour_ends_with_the_minute_that_runs() -> None:
-    slots = list(Window.last_hour(NOW).slot_beginnings)
+    buckets = list(Window.last_hour(NOW).bucket_starts)
 
-    assert len(slots) == 60
-    assert slots[-1] == THIS_MINUTE
-    assert slots[0] == THIS_MINUTE - 59
+    assert len(buckets) == 60
+    assert buckets[-1] == THIS_MINUTE
+    assert buckets[0] == THIS_MINUTE - 59
 
 
 def test_longer_slots_begin_at_round_times() -> None:
-    slots = list(Window.last_hour(NOW, slot_minutes=2).slot_beginnings)
+    buckets = list(Window.last_hour(NOW, bucket_minutes=2).bucket_starts)
 
-    assert len(slots) == 30
-    assert slots[-1] == THIS_MINUTE
-    assert all(slot % 2 == 0 for slot in slots)
+    assert len(buckets) == 30
+    assert buckets[-1] == THIS_MINUTE
+    assert all(bucket % 2 == 0 for bucket in buckets)
 
 
 def test_the_last_day_is_cut_at_full_hours() -> None:
     window = Window.last_day(NOW)
-    slots = list(window.slot_beginnings)
+    buckets = list(window.bucket_starts)
 
-    assert len(slots) == 24
-    assert moment_of(slots[-1]) == datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-    assert window.begins_at == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+    assert len(buckets) == 24
+    assert moment_of(buckets[-1]) == datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+    assert window.starts_at == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 
 
 def test_each_minute_of_a_window_lies_in_one_of_its_slots() -> None:
     for window in (Window.last_hour(NOW), Window.last_day(NOW)):
         minutes = range(window.first_minute, THIS_MINUTE + 1)
 
-        assert {window.slot_of(minute) for minute in minutes} == set(window.slot_beginnings)
+        assert {window.bucket_of(minute) for minute in minutes} == set(window.bucket_starts)
 
 
 def test_what_was_before_the_window_lies_in_no_slot() -> None:
     window = Window.last_hour(NOW)
 
-    assert window.slot_of(window.first_minute - 1) is None
+    assert window.bucket_of(window.first_minute - 1) is None
 
 
 def test_what_lies_in_the_future_by_another_clock_counts_as_now() -> None:
-    assert Window.last_hour(NOW).slot_of(THIS_MINUTE + 3) == THIS_MINUTE
-    assert Window.last_day(NOW).slot_of(THIS_MINUTE + 300) == minute_of(
+    assert Window.last_hour(NOW).bucket_of(THIS_MINUTE + 3) == THIS_MINUTE
+    assert Window.last_day(NOW).bucket_of(THIS_MINUTE + 300) == minute_of(
         datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
     )
 
 
 def test_slots_are_named_by_their_time() -> None:
-    assert Window.last_hour(NOW).name_of(THIS_MINUTE) == "10:14"
-    assert Window.last_day(NOW).name_of(THIS_MINUTE - 14) == "10:00–11:00"
+    assert Window.last_hour(NOW).bucket_label(THIS_MINUTE) == "10:14"
+    assert Window.last_day(NOW).bucket_label(THIS_MINUTE - 14) == "10:00–11:00"

@@ -1,7 +1,4 @@
-"""Figures as a person reads them: shares, durations, ages, and what a failure's name means.
-
-Pure; for the overview and an endpoint's page.
-"""
+"""Formats statistics for people: rates, durations, ages, counts, reasons of failures. Pure."""
 
 import math
 from datetime import timedelta
@@ -9,7 +6,7 @@ from http import HTTPStatus
 
 NOTHING = "–"
 GOOD_RATE, BAD_RATE = 0.99, 0.9
-A_SECOND = 1000  # in milliseconds
+MS_PER_SECOND = 1000
 
 _ERRORS = {
     "dns_error": "its name could not be resolved",
@@ -25,7 +22,7 @@ _ERRORS = {
 
 
 def percent(share: float | None) -> str:
-    """Such as ``97.3 %``. Only all is 100 %, and only nothing is 0 %."""
+    """Return a share such as ``97.3 %``. Only 1 gives ``100 %``, and only 0 gives ``0 %``."""
     if share is None:
         return NOTHING
     thousandths = math.floor(share * 1000)
@@ -35,7 +32,7 @@ def percent(share: float | None) -> str:
 
 
 def tone_of_rate(share: float | None) -> str:
-    """``good`` from 99 % on, ``bad`` below 90 %, ``waiting`` between; empty when there is none."""
+    """Return ``good`` from 99 %, ``bad`` below 90 %, ``waiting`` between; empty for None."""
     if share is None:
         return ""
     if share >= GOOD_RATE:
@@ -44,16 +41,16 @@ def tone_of_rate(share: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """Such as ``32 ms`` or ``1.2 s``."""
+    """Return a duration such as ``32 ms`` or ``1.2 s``."""
     if value is None:
         return NOTHING
-    if value < A_SECOND:
+    if value < MS_PER_SECOND:
         return f"{value:.0f} ms"
-    return f"{value / A_SECOND:.1f} s"
+    return f"{value / MS_PER_SECOND:.1f} s"
 
 
 def age(passed: timedelta) -> str:
-    """Such as ``12 s``, ``3 min``, ``5 h`` or ``2 d``: one unit, rounded down."""
+    """Return an age such as ``12 s``, ``3 min``, ``5 h`` or ``2 d``: one unit, rounded down."""
     seconds = max(int(passed.total_seconds()), 0)
     for length, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * length:
@@ -62,15 +59,15 @@ def age(passed: timedelta) -> str:
 
 
 def meaning(reason: str) -> str:
-    """What a status or the name of an error says in words."""
+    """Return what a status or the name of an error means, or an empty string."""
     if reason in _ERRORS:
         return _ERRORS[reason]
     try:
         return HTTPStatus(int(reason)).phrase
-    except ValueError:  # a status that nobody has registered
+    except ValueError:  # an unregistered status
         return ""
 
 
 def counted(number: int, one: str, many: str) -> str:
-    """Such as ``1 order`` or ``1,200 orders``."""
+    """Return a number with its noun, such as ``1 order`` or ``1,200 orders``."""
     return f"{number:,} {one if number == 1 else many}"

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from shop.web.figure_words import age, counted, meaning, milliseconds, percent, tone_of_rate
+from shop.web.stat_labels import age, counted, meaning, milliseconds, percent, tone_of_rate
 
 
 @pytest.mark.parametrize(
