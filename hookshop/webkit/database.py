@@ -6,9 +6,13 @@ No transaction may stay open across a network call.
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from typing import TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+Result = TypeVar("Result")
 
 
 class Transactions(ABC):
@@ -59,6 +63,18 @@ class Transactions(ABC):
                 session.begin(),
             ):
                 yield session
+
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run ``work`` in a transaction as ``reading`` has it, and return its result."""
+        with self._map_unavailable():
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(work)
+
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Run ``work`` in a transaction as ``writing`` has it, and return its result."""
+        with self._map_unavailable():
+            async with self._write_lock(), self._writer.begin() as connection:
+                return await connection.run_sync(work)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -16,11 +16,11 @@ While a delivery is ``sending``, its lease and its fencing number belong to one 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam
-from sqlmodel import col, update
+from sqlalchemy import ColumnElement, Connection, bindparam, update
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.models import Delivery
@@ -57,31 +57,35 @@ def new_delivery(  # noqa: PLR0913 – columns by name
     )
 
 
-async def claim(
-    session: AsyncSession, delivery_ids: Collection[str], *, lease_expires_at: datetime
+_CLAIM = (
+    update(Delivery)
+    .where(
+        col(Delivery.id).in_(bindparam("delivery_ids", expanding=True)),
+        _is_in(DeliveryState.PENDING),
+    )
+    .values(
+        state=DeliveryState.SENDING,
+        fence=col(Delivery.fence) + 1,
+        lease_expires_at=bindparam("new_lease_expires_at"),
+    )
+)
+
+
+def claim(
+    connection: Connection, delivery_ids: Sequence[str], *, lease_expires_at: datetime
 ) -> None:
     """Give pending deliveries to the worker that asks, under the next fencing number of each."""
-    await session.exec(
-        update(Delivery)
-        .where(col(Delivery.id).in_(delivery_ids), _is_in(DeliveryState.PENDING))
-        .values(
-            state=DeliveryState.SENDING,
-            fence=col(Delivery.fence) + 1,
-            lease_expires_at=lease_expires_at,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    values = {"delivery_ids": delivery_ids, "new_lease_expires_at": lease_expires_at}
+    connection.execute(_CLAIM, values)
 
 
-async def release(session: AsyncSession, *where: ColumnElement[bool]) -> int:
-    """Return deliveries from workers that are gone; they are due at once. Return how many."""
-    result = await session.exec(
+def release(connection: Connection, *where: ColumnElement[bool]) -> None:
+    """Make deliveries due again whose workers are gone."""
+    connection.execute(
         update(Delivery)
         .where(col(Delivery.state) == DeliveryState.SENDING, *where)
         .values(state=DeliveryState.PENDING, lease_expires_at=None)
-        .execution_options(synchronize_session=False)
     )
-    return result.rowcount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +120,13 @@ _AFTER_ATTEMPT = (
 )
 
 
-async def after_attempt(session: AsyncSession, deliveries: Sequence[AfterAttempt]) -> None:
+def after_attempt(connection: Connection, deliveries: Sequence[AfterAttempt]) -> None:
     """Move deliveries on. The caller holds each under its fencing number."""
-    values = [{f"new_{name}": value for name, value in asdict(each).items()} for each in deliveries]
-    await (await session.connection()).execute(_AFTER_ATTEMPT, values)
+    values = [
+        {f"new_{name}": getattr(each, name) for name in AfterAttempt.__slots__}
+        for each in deliveries
+    ]
+    connection.execute(_AFTER_ATTEMPT, values)
 
 
 async def make_due(

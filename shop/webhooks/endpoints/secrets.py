@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, or_
+from sqlalchemy import select as core_select
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -107,20 +108,15 @@ class EncryptedSecret:
         return LiveSecret(self.id, encryption.decrypt(self.encrypted))
 
 
-async def encrypted_secrets(
-    session: AsyncSession, endpoint_ids: Collection[str], *, now: datetime
+def encrypted_secrets(
+    connection: Connection, endpoint_ids: Collection[str], *, now: datetime
 ) -> dict[str, list[EncryptedSecret]]:
     """Return the live secrets of each of these endpoints, newest first."""
     found: dict[str, list[EncryptedSecret]] = {endpoint_id: [] for endpoint_id in endpoint_ids}
-    if found:
-        query = (
-            select(EndpointSecret.endpoint_id, EndpointSecret.id, EndpointSecret.locked_secret)
-            .where(col(EndpointSecret.endpoint_id).in_(found), _is_unexpired(now))
-            .order_by(*_NEWEST_FIRST)
-        )
-        for endpoint_id, id_, encrypted in await session.exec(query):
-            if len(found[endpoint_id]) < MAX_LIVE_SECRETS:
-                found[endpoint_id].append(EncryptedSecret(id_, encrypted))
+    rows = connection.execute(_LIVE_SECRETS, {"endpoint_ids": list(endpoint_ids), "now": now})
+    for endpoint_id, id_, encrypted in rows:
+        if len(found[endpoint_id]) < MAX_LIVE_SECRETS:
+            found[endpoint_id].append(EncryptedSecret(id_, encrypted))
     return found
 
 
@@ -162,5 +158,16 @@ _NEWEST_FIRST = (
 )
 
 
-def _is_unexpired(now: datetime) -> ColumnElement[bool]:
+def _is_unexpired(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return or_(col(EndpointSecret.expires_at).is_(None), col(EndpointSecret.expires_at) > now)
+
+
+# Built once: each look of the worker executes it.
+_LIVE_SECRETS = (
+    core_select(EndpointSecret.endpoint_id, EndpointSecret.id, EndpointSecret.locked_secret)  # type: ignore[call-overload]
+    .where(
+        col(EndpointSecret.endpoint_id).in_(bindparam("endpoint_ids", expanding=True)),
+        _is_unexpired(bindparam("now")),
+    )
+    .order_by(*_NEWEST_FIRST)
+)

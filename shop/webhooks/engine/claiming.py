@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Integer, bindparam, not_
-from sqlalchemy import select as core_select
-from sqlmodel import and_, col, func, or_, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
+from sqlmodel import col
 
 from shop.database.models import Delivery, Endpoint, Message
 from shop.database.transactions import Database
@@ -27,6 +38,8 @@ from shop.webhooks.endpoints.secrets import EncryptedSecret, encrypted_secrets
 MAX_LEASE = timedelta(seconds=63)
 # Clocks of several machines differ a little; more than this is a clock that was set back.
 CLOCK_TOLERANCE = timedelta(seconds=5)
+
+Moment = datetime | BindParameter[datetime]  # in a statement that is built once: its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +92,51 @@ class Claimed:
     has_more: bool = False
 
 
-async def lock_endpoints_in_play(
-    session: AsyncSession, *, also: Collection[str], now: datetime
-) -> dict[str, Endpoint]:
+@dataclass(slots=True)
+class EndpointInPlay:
+    """An endpoint whose row the transaction has locked; its columns are those of the model.
+
+    ``may_have_due``: False if nothing can be claimed for it, so that asking would be in vain.
+    """
+
+    id: str
+    webhook_url: str
+    status: EndpointStatus
+    disabled_reason: str | None
+    failed_deliveries: int
+    failed_attempts: int
+    probe_at: datetime | None
+    places: int
+    hold_until: datetime | None
+    deleted_at: datetime | None
+    may_have_due: bool
+
+
+def lock_endpoints_in_play(
+    connection: Connection, *, also: Collection[str], now: datetime
+) -> dict[str, EndpointInPlay]:
     """Return the endpoints for which something is due, and those with the ids in ``also``.
 
     Until the transaction ends, no other worker claims for them. (PostgreSQL locks their rows, in
     the order of their ids; on SQLite one transaction writes at a time anyway.)
     """
-    found = await session.exec(_ENDPOINTS_IN_PLAY, params={"now": now, "also": list(also)})
-    return {endpoint.id: endpoint for endpoint in found}
+    rows = connection.execute(_ENDPOINTS_IN_PLAY, {"now": now, "also": list(also)})
+    return {row.id: EndpointInPlay(*row) for row in rows}
 
 
-async def is_anything_due(session: AsyncSession, *, now: datetime) -> bool:
+def is_anything_due(connection: Connection, *, now: datetime) -> bool:
     """Return whether some endpoint has a delivery that is due, or that a dead worker left."""
     # One statement: a worker at rest does little else.
-    due = select(Endpoint.id).where(_has_due_delivery(now)).exists()
-    abandoned = select(Delivery.id).where(
-        col(Delivery.state) == DeliveryState.SENDING, _is_abandoned(now)
-    )
-    return bool((await session.exec(select(or_(due, abandoned.exists())))).one())
+    values = {"now": now, "end_of_longest_lease": _end_of_longest_lease(now)}
+    return bool(connection.scalar(_IS_ANYTHING_DUE, values))
 
 
-async def release_abandoned(session: AsyncSession, *, now: datetime) -> None:
+def release_abandoned(connection: Connection, *, now: datetime) -> None:
     """Make deliveries due again whose worker let its lease run out.
 
     What becomes of them is then decided as for all others: an endpoint may be paused by now.
     """
-    await states.release(session, _is_abandoned(now))
+    states.release(connection, _is_abandoned(now, _end_of_longest_lease(now)))
 
 
 async def mend_misdated(database: Database, *, now: datetime) -> None:
@@ -120,16 +150,16 @@ async def mend_misdated(database: Database, *, now: datetime) -> None:
         col(Delivery.waits_since) > now + CLOCK_TOLERANCE,
     )
     async with database.reading() as session:
-        if (await session.exec(select(Delivery.id).where(misdated).limit(1))).first() is None:
+        if await session.scalar(select(col(Delivery.id)).where(misdated).limit(1)) is None:
             return
     async with database.writing() as session:
         mend = update(Delivery).where(misdated).values(next_attempt_at=now, waits_since=now)
         await session.exec(mend.execution_options(synchronize_session=False))
 
 
-async def claim_due(
-    session: AsyncSession,
-    endpoints: Collection[Endpoint],
+def claim_due(
+    connection: Connection,
+    endpoints: Collection[EndpointInPlay],
     *,
     limit: int,
     lease: timedelta,
@@ -139,8 +169,10 @@ async def claim_due(
 
     Nothing is claimed for an endpoint that is paused, disabled or deleted, whatever waits for it.
     """
-    endpoints = [each for each in endpoints if _is_in_service(each)]
-    slots = await _free_slots(session, endpoints)
+    endpoints = [each for each in endpoints if each.may_have_due and _is_in_service(each)]
+    if limit <= 0 or not endpoints:
+        return Claimed()
+    slots = _free_slots(connection, endpoints)
     rows: list[Any] = []
     has_more = False
     for position, endpoint in enumerate(endpoints):
@@ -148,16 +180,16 @@ async def claim_due(
         share = math.ceil((limit - len(rows)) / (len(endpoints) - position))
         wanted = min(share, slots[endpoint.id])
         if wanted > 0:
-            found = await _due_of(session, endpoint, wanted, now)
+            found = _due_of(connection, endpoint, wanted, now)
             rows += found
             has_more |= len(found) == share
     if not rows:
         return Claimed(has_more=has_more)
-    await states.claim(session, [row.id for row in rows], lease_expires_at=now + lease)
-    return Claimed(await _claims(session, rows, endpoints, now), has_more)
+    states.claim(connection, [row.id for row in rows], lease_expires_at=now + lease)
+    return Claimed(_claims(connection, rows, endpoints, now), has_more)
 
 
-def can_send_to(endpoint: Endpoint, now: datetime) -> bool:
+def can_send_to(endpoint: Endpoint | EndpointInPlay, now: datetime) -> bool:
     """Return whether deliveries to it are sent; those that pass a breaker are in any case."""
     return (
         _is_in_service(endpoint)
@@ -166,18 +198,20 @@ def can_send_to(endpoint: Endpoint, now: datetime) -> bool:
     )
 
 
-def _is_in_service(endpoint: Endpoint) -> bool:
+def _is_in_service(endpoint: Endpoint | EndpointInPlay) -> bool:
     return endpoint.status is EndpointStatus.ACTIVE and endpoint.deleted_at is None
 
 
-def _is_due(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def _is_due(now: Moment) -> ColumnElement[bool]:
     return and_(col(Delivery.state) == DeliveryState.PENDING, col(Delivery.next_attempt_at) <= now)
 
 
-def _has_due_delivery(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def _has_due_delivery(now: Moment) -> ColumnElement[bool]:
     """Answered from indexes, endpoint by endpoint, however many deliveries wait."""
-    due = select(Delivery.id).where(col(Delivery.endpoint_id) == col(Endpoint.id), _is_due(now))
-    passing = select(Delivery.endpoint_id).where(_is_due(now), col(Delivery.passes_breaker))
+    due = select(col(Delivery.id)).where(
+        col(Delivery.endpoint_id) == col(Endpoint.id), _is_due(now)
+    )
+    passing = select(col(Delivery.endpoint_id)).where(_is_due(now), col(Delivery.passes_breaker))
     return and_(
         col(Endpoint.status) == EndpointStatus.ACTIVE,
         col(Endpoint.deleted_at).is_(None),
@@ -192,26 +226,24 @@ def _has_due_delivery(now: datetime | BindParameter[datetime]) -> ColumnElement[
     )
 
 
-def _is_abandoned(now: datetime) -> ColumnElement[bool]:
+def _end_of_longest_lease(now: datetime) -> datetime:
+    return now + MAX_LEASE + CLOCK_TOLERANCE
+
+
+def _is_abandoned(now: Moment, end_of_longest_lease: Moment) -> ColumnElement[bool]:
     """Whether a lease has run out, or ends later than any can: then the clock was set back."""
     is_leased = and_(
         col(Delivery.lease_expires_at) > now,
-        col(Delivery.lease_expires_at) <= now + MAX_LEASE + CLOCK_TOLERANCE,
+        col(Delivery.lease_expires_at) <= end_of_longest_lease,
     )
     return not_(is_leased)
 
 
-async def _free_slots(session: AsyncSession, endpoints: Collection[Endpoint]) -> Mapping[str, int]:
+def _free_slots(connection: Connection, endpoints: Collection[EndpointInPlay]) -> Mapping[str, int]:
     """Return how many more requests to each endpoint may be in flight, from any worker."""
-    in_flight = (
-        select(Delivery.endpoint_id, func.count())
-        .where(
-            col(Delivery.endpoint_id).in_([endpoint.id for endpoint in endpoints]),
-            col(Delivery.state) == DeliveryState.SENDING,
-        )
-        .group_by(col(Delivery.endpoint_id))
-    )
-    taken = dict((await session.exec(in_flight)).all())
+    ids = [endpoint.id for endpoint in endpoints]
+    # A statement of its own, after the lock: only then it sees what another worker has claimed.
+    taken = {row.endpoint_id: row.taken for row in connection.execute(_IN_FLIGHT, {"ids": ids})}
     return {
         # While the breaker is open, one request at a time is the probe.
         endpoint.id: (1 if endpoint.probe_at else endpoint.places) - taken.get(endpoint.id, 0)
@@ -237,20 +269,23 @@ _COLUMNS: tuple[Any, ...] = (
 )
 
 
-async def _due_of(
-    session: AsyncSession, endpoint: Endpoint, limit: int, now: datetime
+def _due_of(
+    connection: Connection, endpoint: EndpointInPlay, limit: int, now: datetime
 ) -> Sequence[Any]:
     """Return the rows of an endpoint's due deliveries, the longest waiting first."""
     query = _DUE if can_send_to(endpoint, now) else _DUE_THAT_PASSES_BREAKERS
     values = {"now": now, "endpoint": endpoint.id, "max_rows": limit}
-    return (await (await session.connection()).execute(query, values)).all()
+    return connection.execute(query, values).all()
 
 
-async def _claims(
-    session: AsyncSession, rows: Sequence[Any], endpoints: Collection[Endpoint], now: datetime
+def _claims(
+    connection: Connection,
+    rows: Sequence[Any],
+    endpoints: Collection[EndpointInPlay],
+    now: datetime,
 ) -> list[Claim]:
     urls = {endpoint.id: endpoint.webhook_url for endpoint in endpoints}
-    secrets = await encrypted_secrets(session, {row.endpoint_id for row in rows}, now=now)
+    secrets = encrypted_secrets(connection, {row.endpoint_id for row in rows}, now=now)
     return [
         Claim(
             delivery_id=row.id,
@@ -275,9 +310,12 @@ async def _claims(
 
 
 # Each look executes these. To build them anew costs several times as much as to execute them.
-_NOW: BindParameter[datetime] = bindparam("now")
+_NOW: Moment = bindparam("now")
 _ENDPOINTS_IN_PLAY = (
-    select(Endpoint)
+    select(
+        *(col(getattr(Endpoint, name)) for name in EndpointInPlay.__slots__[:-1]),
+        _has_due_delivery(_NOW),
+    )
     .where(
         or_(
             col(Endpoint.id).in_(bindparam("also", expanding=True)),
@@ -287,8 +325,25 @@ _ENDPOINTS_IN_PLAY = (
     .order_by(col(Endpoint.id))
     .with_for_update(key_share=True)
 )
+_IS_ANYTHING_DUE = select(
+    or_(
+        exists().where(_has_due_delivery(_NOW)),
+        exists().where(
+            col(Delivery.state) == DeliveryState.SENDING,
+            _is_abandoned(_NOW, bindparam("end_of_longest_lease")),
+        ),
+    )
+)
+_IN_FLIGHT = (
+    select(col(Delivery.endpoint_id), func.count().label("taken"))
+    .where(
+        col(Delivery.endpoint_id).in_(bindparam("ids", expanding=True)),
+        col(Delivery.state) == DeliveryState.SENDING,
+    )
+    .group_by(col(Delivery.endpoint_id))
+)
 _DUE = (
-    core_select(*_COLUMNS)
+    select(*_COLUMNS)
     .join(Message, col(Message.id) == Delivery.message_id)
     .where(col(Delivery.endpoint_id) == bindparam("endpoint"), _is_due(_NOW))
     .order_by(col(Delivery.next_attempt_at))

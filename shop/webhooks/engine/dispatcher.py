@@ -9,9 +9,12 @@ a second: nothing depends on Redis.
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from shop.database.transactions import Database
@@ -62,7 +65,7 @@ class Dispatcher:
         self._encryption = encryption
         self._settings = settings
         self._sending: set[asyncio.Task[None]] = set()
-        self._completed: list[CompletedAttempt] = []
+        self._completed: deque[CompletedAttempt] = deque()
         self._has_reason = asyncio.Event()
         self._woken_at: datetime | None = None
         self._is_stopping = False
@@ -108,9 +111,11 @@ class Dispatcher:
         woken_at, self._woken_at = self._woken_at, None
         completed: list[CompletedAttempt] = []
         try:
-            changed, claimed = await self._record_and_claim(completed, limit)
+            changed, claimed = await self._database.write(
+                lambda connection: self._record_and_claim(connection, completed, limit)
+            )
         except OperationalError:
-            self._completed[:0] = self._with_lease_left(completed)
+            self._completed.extendleft(reversed(self._with_lease_left(completed)))
             raise
         except Exception:
             # One attempt that cannot be stored must harm none but itself.
@@ -130,31 +135,29 @@ class Dispatcher:
                     await self._has_reason.wait()
                     return
             # Ask without writing: a worker at rest should hold up nobody.
-            async with self._database.reading() as session:
-                if await is_anything_due(session, now=self._settings.now()):
-                    return
+            if await self._database.read(partial(is_anything_due, now=self._settings.now())):
+                return
 
-    async def _record_and_claim(
-        self, completed: list[CompletedAttempt], limit: int
+    def _record_and_claim(
+        self, connection: Connection, completed: list[CompletedAttempt], limit: int
     ) -> tuple[Collection[str], Claimed]:
         """Fill ``completed`` with what is recorded. Return the endpoints changed and the claims."""
-        async with self._database.writing() as session:
-            # Only now, with the lock held: whatever has ended meanwhile joins this transaction.
-            completed += self._completed
-            self._completed.clear()
-            now = self._settings.now()
-            ours = {each.claim.endpoint_id for each in completed}
-            if self._should_release(now):
-                await release_abandoned(session, now=now)
-            endpoints = await lock_endpoints_in_play(session, also=ours, now=now)
-            changed = await record_attempts(session, completed, endpoints, self._settings, now=now)
-            claimed = await claim_due(
-                session,
-                endpoints.values(),
-                limit=min(limit, self._free_slots()),
-                lease=self._settings.lease,
-                now=now,
-            )
+        # Only now, with the lock held: whatever has ended meanwhile joins this transaction.
+        while self._completed:
+            completed.append(self._completed.popleft())
+        now = self._settings.now()
+        ours = {each.claim.endpoint_id for each in completed}
+        if self._should_release(now):
+            release_abandoned(connection, now=now)
+        endpoints = lock_endpoints_in_play(connection, also=ours, now=now)
+        changed = record_attempts(connection, completed, endpoints, self._settings, now=now)
+        claimed = claim_due(
+            connection,
+            endpoints.values(),
+            limit=min(limit, self._free_slots()),
+            lease=self._settings.lease,
+            now=now,
+        )
         return changed, claimed
 
     def _should_release(self, now: datetime) -> bool:
@@ -247,10 +250,12 @@ class Dispatcher:
                 )
 
     async def _record(self, completed: CompletedAttempt) -> None:
-        async with self._database.writing() as session:
+        def record(connection: Connection) -> None:
             now, endpoint_id = self._settings.now(), completed.claim.endpoint_id
-            endpoints = await lock_endpoints_in_play(session, also=[endpoint_id], now=now)
-            await record_attempts(session, [completed], endpoints, self._settings, now=now)
+            endpoints = lock_endpoints_in_play(connection, also=[endpoint_id], now=now)
+            record_attempts(connection, [completed], endpoints, self._settings, now=now)
+
+        await self._database.write(record)
 
     async def _pause_after_error(self) -> None:
         await asyncio.sleep(PAUSE_AFTER_ERROR_SECONDS)

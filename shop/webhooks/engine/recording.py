@@ -10,14 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlmodel import col
 
 from shop.database.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks import states
-from shop.webhooks.engine.claiming import Claim
+from shop.webhooks.engine.claiming import Claim, EndpointInPlay
 from shop.webhooks.engine.http_client import Response
 from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.circuit_breaker import CircuitBreaker
@@ -61,10 +60,10 @@ class CompletedAttempt:
         return self.claim.trigger is Trigger.RECONNECT
 
 
-async def record_attempts(
-    session: AsyncSession,
+def record_attempts(
+    connection: Connection,
     completed: Sequence[CompletedAttempt],
-    endpoints: Mapping[str, Endpoint],
+    endpoints: Mapping[str, EndpointInPlay],
     settings: DeliverySettings,
     *,
     now: datetime,
@@ -74,38 +73,32 @@ async def record_attempts(
     Return the ids of the endpoints of which something changed that people see: the circuit breaker,
     or the status. What another worker has taken over meanwhile is left out.
     """
-    current = await _still_ours(session, completed)
+    current = _still_ours(connection, completed)
     if not current:
         return set()
-    changed = set[str]()
+    in_play = [endpoints[id_] for id_ in sorted({each.claim.endpoint_id for each in current})]
+    before = {endpoint.id: _health(endpoint) for endpoint in in_play}
     next_states = []
     for each in current:
         endpoint = endpoints[each.claim.endpoint_id]
         next_state = _next_state(each, endpoint, settings, now)
         next_states.append(next_state)
-        if _update_endpoint(endpoint, each, next_state, settings, now):
-            changed.add(endpoint.id)
+        _update_endpoint(endpoint, each, next_state, settings, now)
+        # A retry may be due at once.
+        endpoint.may_have_due |= next_state.state is DeliveryState.PENDING
         _log(each, next_state)
-    await states.after_attempt(session, next_states)
-    await (await session.connection()).execute(insert(Attempt), [_row(each) for each in current])
-    await session.flush()  # what may be claimed next depends on the endpoints
-    return changed
+    states.after_attempt(connection, next_states)
+    connection.execute(_INSERT_ATTEMPT, [_row(each) for each in current])
+    return _store_health(connection, in_play, before)
 
 
-async def _still_ours(
-    session: AsyncSession, completed: Sequence[CompletedAttempt]
+def _still_ours(
+    connection: Connection, completed: Sequence[CompletedAttempt]
 ) -> list[CompletedAttempt]:
     """Return the attempts whose claim is the delivery's newest, and lock those deliveries."""
-    query = (
-        select(Delivery.id, Delivery.fence)
-        .where(
-            col(Delivery.id).in_([each.claim.delivery_id for each in completed]),
-            col(Delivery.state) == DeliveryState.SENDING,
-        )
-        .order_by(col(Delivery.id))
-        .with_for_update()
-    )
-    fences = dict((await session.exec(query)).all()) if completed else {}
+    ids = [each.claim.delivery_id for each in completed]
+    rows = connection.execute(_FENCES, {"ids": ids}) if completed else ()
+    fences = {row.id: row.fence for row in rows}
     current = []
     for each in completed:
         if fences.get(each.claim.delivery_id) == each.claim.fence:
@@ -120,8 +113,32 @@ async def _still_ours(
     return current
 
 
+def _health(endpoint: EndpointInPlay) -> dict[str, Any]:
+    """Return the columns that an attempt may change."""
+    return {name: getattr(endpoint, name) for name in _HEALTH}
+
+
+def _store_health(
+    connection: Connection,
+    endpoints: Sequence[EndpointInPlay],
+    before: Mapping[str, Mapping[str, Any]],
+) -> set[str]:
+    """Store what has changed. Return the ids of endpoints whose breaker or status changed."""
+    changed = [endpoint for endpoint in endpoints if _health(endpoint) != before[endpoint.id]]
+    if changed:
+        rows = [{"endpoint_id": endpoint.id, **_health(endpoint)} for endpoint in changed]
+        connection.execute(_UPDATE_ENDPOINT, rows)
+    for endpoint in changed:
+        endpoint.may_have_due = True  # what waits may have waited for this
+    return {
+        endpoint.id
+        for endpoint in changed
+        if any(getattr(endpoint, name) != before[endpoint.id][name] for name in _VISIBLE)
+    }
+
+
 def _next_state(
-    completed: CompletedAttempt, endpoint: Endpoint, settings: DeliverySettings, now: datetime
+    completed: CompletedAttempt, endpoint: EndpointInPlay, settings: DeliverySettings, now: datetime
 ) -> AfterAttempt:
     claim, response = completed.claim, completed.response
     succeeded = AfterAttempt(
@@ -173,21 +190,19 @@ def _retry_after(completed: CompletedAttempt, now: datetime) -> float:
 
 
 def _update_endpoint(
-    endpoint: Endpoint,
+    endpoint: EndpointInPlay,
     completed: CompletedAttempt,
     next_state: AfterAttempt,
     settings: DeliverySettings,
     now: datetime,
-) -> bool:
-    """Put an attempt down to its endpoint. Return whether its breaker or its status changed."""
-    before = (endpoint.status, endpoint.probe_at, endpoint.hold_until)
+) -> None:
+    """Put an attempt down to its endpoint."""
     if completed.outcome is Outcome.SUCCEEDED:
         _count_success(endpoint, completed)
     elif not _is_no_fault_of_the_endpoint(completed):
         _count_failure(endpoint, completed, now)
     if next_state.state is DeliveryState.FAILED:
         _count_failed_delivery(endpoint, completed, settings)
-    return before != (endpoint.status, endpoint.probe_at, endpoint.hold_until)
 
 
 def _is_no_fault_of_the_endpoint(completed: CompletedAttempt) -> bool:
@@ -195,41 +210,38 @@ def _is_no_fault_of_the_endpoint(completed: CompletedAttempt) -> bool:
     return is_ours or completed.needs_reconnect or completed.is_reconnect
 
 
-def _count_success(endpoint: Endpoint, completed: CompletedAttempt) -> None:
-    limit = next_limit(endpoint.places, succeeded=True, duration_ms=completed.response.duration_ms)
-    _set(endpoint, places=limit, failed_attempts=0, probe_at=None, failed_deliveries=0)
+def _count_success(endpoint: EndpointInPlay, completed: CompletedAttempt) -> None:
+    duration_ms = completed.response.duration_ms
+    endpoint.places = next_limit(endpoint.places, succeeded=True, duration_ms=duration_ms)
+    endpoint.failed_attempts = 0
+    endpoint.failed_deliveries = 0
+    endpoint.probe_at = None
 
 
-def _count_failure(endpoint: Endpoint, completed: CompletedAttempt, now: datetime) -> None:
+def _count_failure(endpoint: EndpointInPlay, completed: CompletedAttempt, now: datetime) -> None:
+    duration_ms = completed.response.duration_ms
     breaker = CircuitBreaker(endpoint.failed_attempts, endpoint.probe_at).after_failure(now)
-    limit = next_limit(endpoint.places, succeeded=False, duration_ms=completed.response.duration_ms)
-    _set(endpoint, places=limit, failed_attempts=breaker.failures, probe_at=breaker.probe_at)
+    endpoint.places = next_limit(endpoint.places, succeeded=False, duration_ms=duration_ms)
+    endpoint.failed_attempts = breaker.failures
+    endpoint.probe_at = breaker.probe_at
     if seconds := _retry_after(completed, now):
-        hold_until = max(endpoint.hold_until or now, now + timedelta(seconds=seconds))
-        _set(endpoint, hold_until=hold_until)
-    if endpoint.probe_at and endpoint.hold_until and endpoint.probe_at < endpoint.hold_until:
-        _set(endpoint, probe_at=endpoint.hold_until)
+        endpoint.hold_until = max(endpoint.hold_until or now, now + timedelta(seconds=seconds))
+    if endpoint.probe_at and endpoint.hold_until:
+        endpoint.probe_at = max(endpoint.probe_at, endpoint.hold_until)
 
 
 def _count_failed_delivery(
-    endpoint: Endpoint, completed: CompletedAttempt, settings: DeliverySettings
+    endpoint: EndpointInPlay, completed: CompletedAttempt, settings: DeliverySettings
 ) -> None:
     """Disable the endpoint after too many; a delivery that is sent again counts only once."""
     if not completed.claim.counted_as_failed and completed.response.error != INTERNAL_ERROR:
-        _set(endpoint, failed_deliveries=endpoint.failed_deliveries + 1)
+        endpoint.failed_deliveries += 1
     if endpoint.status is not EndpointStatus.ACTIVE:
         return
     if completed.outcome is Outcome.GONE:
-        _set(endpoint, status=EndpointStatus.DISABLED, disabled_reason="gone")
+        endpoint.status, endpoint.disabled_reason = EndpointStatus.DISABLED, "gone"
     elif 0 < settings.disable_after <= endpoint.failed_deliveries:
-        _set(endpoint, status=EndpointStatus.DISABLED, disabled_reason="failing")
-
-
-def _set(endpoint: Endpoint, **values: object) -> None:
-    """Skip assignments that change nothing: the ORM makes them expensive."""
-    for name, value in values.items():
-        if getattr(endpoint, name) != value:
-            setattr(endpoint, name, value)
+        endpoint.status, endpoint.disabled_reason = EndpointStatus.DISABLED, "failing"
 
 
 def _row(completed: CompletedAttempt) -> dict[str, Any]:
@@ -278,3 +290,24 @@ def _what_follows(next_state: AfterAttempt) -> str:
         wait = next_state.next_attempt_at - next_state.waits_since
         return f", retrying in {wait.total_seconds():.1f} s"
     return "" if next_state.state is DeliveryState.SUCCEEDED else ", no retry follows"
+
+
+_VISIBLE = ("status", "probe_at", "hold_until")
+_HEALTH = (*_VISIBLE, "disabled_reason", "failed_attempts", "failed_deliveries", "places")
+
+# Built once: each look executes them.
+_FENCES = (
+    select(col(Delivery.id), col(Delivery.fence))
+    .where(
+        col(Delivery.id).in_(bindparam("ids", expanding=True)),
+        col(Delivery.state) == DeliveryState.SENDING,
+    )
+    .order_by(col(Delivery.id))
+    .with_for_update()
+)
+_INSERT_ATTEMPT = insert(Attempt)
+_UPDATE_ENDPOINT = (
+    update(Endpoint)
+    .where(col(Endpoint.id) == bindparam("endpoint_id"))
+    .values({name: bindparam(name) for name in _HEALTH})
+)

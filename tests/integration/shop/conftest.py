@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
+from sqlalchemy import Connection
 
 from hookshop.redis_socket import private_redis_socket
 from shop.app import create_app
@@ -155,28 +157,32 @@ class Engine:
 
     async def claim(self, limit: int = 1) -> Sequence[Claim]:
         """Claim as another worker, which then sends nothing."""
-        async with self._database.writing() as session:
+
+        def claim(connection: Connection) -> Sequence[Claim]:
             now = self._clock.now
-            await release_abandoned(session, now=now)
-            endpoints = await lock_endpoints_in_play(session, also=(), now=now)
-            claimed = await claim_due(
-                session, endpoints.values(), limit=limit, lease=LEASE, now=now
-            )
-        return claimed.claims
+            release_abandoned(connection, now=now)
+            endpoints = lock_endpoints_in_play(connection, also=(), now=now)
+            return claim_due(
+                connection, endpoints.values(), limit=limit, lease=LEASE, now=now
+            ).claims
+
+        return await self._database.write(claim)
 
     async def record(self, claim: Claim, response: Response) -> None:
         """Record an attempt as that other worker."""
         completed = CompletedAttempt(claim, self._clock.now, response)
-        async with self._database.writing() as session:
+
+        def record(connection: Connection) -> None:
             now, ours = self._clock.now, [claim.endpoint_id]
-            endpoints = await lock_endpoints_in_play(session, also=ours, now=now)
-            await record_attempts(
-                session, [completed], endpoints, delivery_settings(self._clock), now=now
+            endpoints = lock_endpoints_in_play(connection, also=ours, now=now)
+            record_attempts(
+                connection, [completed], endpoints, delivery_settings(self._clock), now=now
             )
 
+        await self._database.write(record)
+
     async def is_anything_due(self) -> bool:
-        async with self._database.reading() as session:
-            return await is_anything_due(session, now=self._clock.now)
+        return await self._database.read(partial(is_anything_due, now=self._clock.now))
 
 
 LEASE = timedelta(seconds=5)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import Connection
 from sqlmodel import select
 
 from shop.config import Settings
@@ -323,10 +324,12 @@ async def test_a_lease_of_a_worker_with_a_longer_timeout_is_respected(
 ) -> None:
     await world.register(receiver.url)
     await world.buy()
-    async with world.database.writing() as session:  # SHOP_REQUEST_TIMEOUT_SECONDS=60
-        found = await lock_endpoints_in_play(session, also=(), now=clock.now)
-        await claim_due(session, found.values(), limit=1, lease=MAX_LEASE, now=clock.now)
 
+    def claim_for_long(connection: Connection) -> None:  # SHOP_REQUEST_TIMEOUT_SECONDS=60
+        found = lock_endpoints_in_play(connection, also=(), now=clock.now)
+        claim_due(connection, found.values(), limit=1, lease=MAX_LEASE, now=clock.now)
+
+    await world.database.write(claim_for_long)
     clock.pass_seconds(50)
     await engine.deliver()
     assert receiver.requests == []

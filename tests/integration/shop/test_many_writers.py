@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from sqlmodel import col, func, select, text
 
 from shop.config import Settings
@@ -69,11 +70,13 @@ class Shops:
         return placed.order.id
 
     async def claim(self, endpoint_id: str, count: int) -> int:
-        async with self.machine().writing() as session:
-            found = await lock_endpoints_in_play(session, also=(), now=now())
+        def claim(connection: Connection) -> int:
+            found = lock_endpoints_in_play(connection, also=(), now=now())
             wanted = [each for id_, each in found.items() if id_ == endpoint_id]
-            claimed = await claim_due(session, wanted, limit=count, lease=LEASE, now=now())
-        return len(claimed.claims)
+            claimed = claim_due(connection, wanted, limit=count, lease=LEASE, now=now())
+            return len(claimed.claims)
+
+        return await self.machine().write(claim)
 
     async def delete(self, endpoint_id: str) -> None:
         await delete_endpoint(self.machine(), endpoint_id, clock=now)

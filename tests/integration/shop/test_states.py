@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from sqlmodel import col, true, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -53,12 +54,25 @@ def after(delivery_id: str, state: DeliveryState) -> AfterAttempt:
 
 
 Transition = Callable[[AsyncSession, str], Awaitable[object]]
+
+
+def in_a_look(move: Callable[[Connection, str], None]) -> Transition:
+    async def transition(session: AsyncSession, delivery_id: str) -> None:
+        await (await session.connection()).run_sync(move, delivery_id)
+
+    return transition
+
+
 # Those that look at the state themselves; ``after_attempt`` is guarded by the fencing number.
 TRANSITIONS: dict[str, Transition] = {
-    "claim": lambda session, id_: states.claim(
-        session, [id_], lease_expires_at=NOW + timedelta(seconds=5)
+    "claim": in_a_look(
+        lambda connection, id_: states.claim(
+            connection, [id_], lease_expires_at=NOW + timedelta(seconds=5)
+        )
     ),
-    "release": lambda session, id_: states.release(session, col(Delivery.id) == id_),
+    "release": in_a_look(
+        lambda connection, id_: states.release(connection, col(Delivery.id) == id_)
+    ),
     "make_due": lambda session, id_: states.make_due(
         session, [id_], true(), passes_breaker=True, now=NOW
     ),
@@ -92,8 +106,8 @@ async def test_an_attempt_leads_to_each_state_of_the_table(
 ) -> None:
     await put_into(database, delivery_id, DeliveryState.SENDING)
 
-    async with database.writing() as session:
-        await states.after_attempt(session, [after(delivery_id, DeliveryState(to))])
+    moved = after(delivery_id, DeliveryState(to))
+    await database.write(lambda connection: states.after_attempt(connection, [moved]))
 
     assert await state_of(database, delivery_id) == to
 
