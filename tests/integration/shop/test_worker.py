@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from arq.connections import ArqRedis
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from hookshop.webkit.tasks import end_tasks
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
-from shop.redis.wake_ups import WakeUps
+from shop.redis.wake_ups import WakeUps, listen
 from shop.vocabulary import DeliveryState
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.encryption import Encryption
@@ -21,7 +23,7 @@ from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery, read_stats
 from tests.integration.shop.conftest import StartWorker
 from tests.receiver import Receiver
-from tests.waiting import eventually, wait_for
+from tests.waiting import PATIENCE_SECONDS, eventually, wait_for
 
 
 @pytest.fixture
@@ -74,6 +76,38 @@ async def test_a_wake_up_makes_the_worker_deliver(
 
     await eventually(delivered, "the delivery succeeds")
     assert len(receiver.requests) == 1
+
+
+async def test_a_wake_up_arrives_without_polling(
+    redis_url: str, wake_ups: WakeUps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shop.redis.wake_ups.POLL_INTERVAL_SECONDS", 3600)
+    woken = asyncio.Queue[datetime]()
+    listening = asyncio.create_task(listen(redis_url, woken.put_nowait))
+
+    for _wake_up in range(3):
+        wake_ups.send()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await woken.get()
+
+    await end_tasks(listening)
+
+
+async def test_a_wake_up_whose_notification_is_lost_arrives(
+    redis_url: str, wake_ups: WakeUps, redis: Redis
+) -> None:
+    woken = asyncio.Queue[datetime]()
+    listening = asyncio.create_task(listen(redis_url, woken.put_nowait))
+    wake_ups.send()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await woken.get()
+    arq = ArqRedis(redis.connection_pool, job_serializer=lambda job: json.dumps(job).encode())
+
+    await arq.enqueue_job("look")  # without a notification
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await woken.get()
+    await end_tasks(listening)
 
 
 async def test_commits_of_the_same_moment_share_a_wake_up(wake_ups: WakeUps) -> None:
