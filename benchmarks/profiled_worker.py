@@ -108,12 +108,15 @@ class Profiler:
     def _stacks_of(self, thread: int, frame: FrameType | None) -> list[Stack]:
         """Return the stacks that a thread works for; none while the main thread sleeps.
 
-        The time of a sleeping main thread counts for what it does next. Another thread works for a
-        waiting task, but for which one is unknown: all waiting tasks get a share.
+        The time of a sleeping main thread counts for what it does next. A thread of aiosqlite works
+        for a waiting task, but for which one is unknown: all waiting tasks get a share.
         """
         if thread == self._main:
             stack = list(calls_from(frame))
             return [] if stack and _is_in(stack[0][0], (_SLEEPS,)) else [stack]
+        stack = list(calls_from(sys._current_frames().get(thread)))  # noqa: SLF001
+        if not any(_is_in(module, ("aiosqlite",)) for module, _code in stack):
+            return [stack]
         stacks = [awaited_by(task) for task in asyncio.all_tasks()]
         waiting = [stack for stack in stacks if stack and _is_in(stack[0][0], _HANDS_OVER)]
         return waiting or [[]]

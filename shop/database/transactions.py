@@ -20,6 +20,7 @@ class Database(Transactions):
             *open_engines(url),
             write_lock=self._lock.held if self._lock else nullcontext,
             map_unavailable=nullcontext if self._file else postgresql.map_unavailable,
+            blocking=sqlite.open_blocking_engines(self._file) if self._file else None,
         )
 
     async def create_tables(self) -> None:

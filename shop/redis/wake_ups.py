@@ -33,6 +33,8 @@ from shop.redis.guard import RedisGuard
 LOOK_JOB = "look"
 NOTIFY_CHANNEL = "hookshop:wake-ups"
 SEND_TIMEOUT_SECONDS = 0.25
+# A worker looks no more often than this, and a wake-up costs shop, Redis and worker 2 ms together.
+MIN_INTERVAL_SECONDS = 0.02
 MAX_JOBS = 100  # at a time; a job only sets a flag
 JOB_TIMEOUT_SECONDS = 5
 POLL_INTERVAL_SECONDS = 0.25  # when no notification arrives
@@ -81,6 +83,7 @@ class WakeUps:
                     reason = str(error) or "Redis does not answer"
                     logger.warning("Cannot send wake-ups, workers only poll: %s", reason)
                 self._has_warned = True
+            await asyncio.sleep(MIN_INTERVAL_SECONDS)
 
     async def length(self) -> int:
         """Return the number of wake-ups that wait or run. Raise ``RedisError`` or ``OSError``."""

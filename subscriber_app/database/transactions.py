@@ -14,7 +14,10 @@ class Database(Transactions):
         self._file = sqlite.require_sqlite_file(url)
         self._lock = sqlite.WriteLock(self._file)
         super().__init__(
-            *sqlite.open_engines(url), write_lock=self._lock.held, map_unavailable=nullcontext
+            *sqlite.open_engines(url),
+            write_lock=self._lock.held,
+            map_unavailable=nullcontext,
+            blocking=sqlite.open_blocking_engines(self._file),
         )
 
     async def create_tables(self) -> None:

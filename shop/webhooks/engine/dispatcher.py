@@ -40,7 +40,7 @@ MAX_CLAIMS_PER_LOOK = 50  # half of an endpoint's most slots, so that two worker
 SCHEDULER_INTERVAL_SECONDS = 0.25
 RELEASE_INTERVAL = timedelta(seconds=0.25)
 # Looks that follow each other at once would each find little, and cost as much as full ones.
-MIN_LOOK_INTERVAL_SECONDS = 0.01
+MIN_LOOK_INTERVAL_SECONDS = 0.02
 PAUSE_AFTER_ERROR_SECONDS = 0.5  # a full disk says so at once, and not only once
 
 logger = logging.getLogger(__name__)
