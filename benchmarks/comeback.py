@@ -47,8 +47,13 @@ class Progress:
         return (self._done(end) - self._done(start)) / (end - start)
 
     def full_rate(self) -> float:
-        """Return deliveries per second between the first one recorded and the last one."""
+        """Return deliveries per second between the first one recorded and the last one.
+
+        If all were recorded at once: since the last sample before.
+        """
         first = next(second for second, done in self.samples if done)
+        if first == self.seconds:
+            first = max(second for second, done in self.samples if not done)
         return self.rate(first, self.seconds)
 
     def _done(self, moment: float) -> int:

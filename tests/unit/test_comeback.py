@@ -18,3 +18,9 @@ def test_full_speed_does_not_count_the_wait_for_the_first_delivery() -> None:
     waited = Progress([(0, 0), (0.25, 0), (0.3, 1), (1.3, 101)])
 
     assert waited.full_rate() == 100
+
+
+def test_all_at_once_took_no_longer_than_the_time_between_two_looks() -> None:
+    at_once = Progress([(0, 0), (0.5, 0), (0.75, 60)])
+
+    assert at_once.full_rate() == 240
