@@ -141,7 +141,10 @@ async def _run_jobs(redis_url: str, wake: Callable[[datetime], None]) -> None:
         job_serializer=_serialize_job,
         job_deserializer=_deserialize_job,
     )
-    running = [asyncio.ensure_future(worker.main()), asyncio.ensure_future(_subscribe(redis_url, notified))]
+    running = [
+        asyncio.ensure_future(worker.main()),
+        asyncio.ensure_future(_subscribe(redis_url, notified)),
+    ]
     try:
         await asyncio.gather(*running)
     finally:
