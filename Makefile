@@ -1,22 +1,22 @@
-# `make` lists the targets. Settings are handed on to the processes: make demo SHOP_PORT=8010
+# `make` lists the targets. Settings are passed to the processes: make demo SHOP_PORT=8010
 
 VENV = .venv
 RUN = $(VENV)/bin/python
-# What .venv is built with: PYTHON, or else the first of these that is new enough.
+# The Python for .venv: PYTHON, or else the first of these that is new enough.
 PYTHONS = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
-# Settings of the shell that would lead Python or pip away from .venv.
+# Settings of the shell that would make Python or pip ignore .venv.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
-# Calls of their own: the faults report how long each took, one after the other, and the event loops
-# of Playwright and of pytest-asyncio exclude each other.
-NOT_HERE = --ignore=tests/e2e --ignore=tests/faults --ignore=tests/benchmarks
-UNIT_TESTS = $(RUN) -m pytest $(NOT_HERE) --numprocesses auto
+# These run separately: the fault tests measure durations, so they run one after the other, and the
+# event loops of Playwright and pytest-asyncio cannot run in one process.
+SEPARATE_TESTS = --ignore=tests/e2e --ignore=tests/faults --ignore=tests/benchmarks
+UNIT_TESTS = $(RUN) -m pytest $(SEPARATE_TESTS) --numprocesses auto
 FAULT_TESTS = $(RUN) -m pytest tests/faults
 E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
-# One server for all of them, on which each test has a database of its own. What is marked
-# one_database is left out. QUICKLY=1 also leaves out what runs real processes.
+# All tests share one server, and each test has its own database. Tests marked one_database are
+# skipped. QUICKLY=1 also skips tests that run real processes.
 POSTGRES_TESTS = $(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto
 POSTGRES_PROCESSES = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e/test_trace.py; e2e=$$?; \
 	$(FAULT_TESTS) -m "not long" --numprocesses 2 --dist loadfile && exit $$((parts + e2e))
@@ -30,19 +30,19 @@ demo: ready-to-run ## Run shop, worker, subscriber and a private Redis until Ctr
 	@exec $(RUN) -m hookshop.demo
 
 .PHONY: test
-test: ready-to-develop ## Run all tests, those in a real browser too
+test: ready-to-develop ## Run all tests, including those in a real browser
 	@$(RUN) -m tests.stages
 
 .PHONY: test-unit
-test-unit: ready-to-develop ## Run all tests but those
+test-unit: ready-to-develop ## Run all tests except e2e, fault and benchmark tests
 	@$(UNIT_TESTS)
 
 .PHONY: test-e2e
-test-e2e: ready-to-develop ## Run only those over real processes and in a real browser
+test-e2e: ready-to-develop ## Run only the tests of real processes in a real browser
 	@$(E2E_TESTS)
 
 .PHONY: test-faults
-test-faults: ready-to-develop ## Kill, freeze and fill up real processes, and try every Python, for half an hour or so
+test-faults: ready-to-develop ## Run the fault tests on real processes, with every Python (about half an hour)
 	@$(FAULT_TESTS)
 
 .PHONY: test-postgres
@@ -50,7 +50,7 @@ test-postgres: ready-to-develop ## Run the shop's tests on PostgreSQL instead of
 	@$(RUN) -m tests.postgres sh -c '$(POSTGRES_TESTS)$(if $(QUICKLY),,; parts=$$?; $(POSTGRES_PROCESSES))'
 
 .PHONY: migrate
-migrate: ready-to-run ## Bring the tables of the shop's PostgreSQL up to this version
+migrate: ready-to-run ## Upgrade the tables of the shop's PostgreSQL to this version
 	@$(RUN) -m shop.database.migrations
 
 .PHONY: test-bench
@@ -68,34 +68,34 @@ bench: ready-to-develop ready-to-bench ## Measure everything, with baselines (ON
 	@$(RUN) -m benchmarks $(ONLY)
 
 .PHONY: profile
-profile: ready-to-develop ## Show what one delivery costs the worker, by parts
+profile: ready-to-develop ## Show the processor time of one delivery in the worker, by parts
 	@$(RUN) -m benchmarks.delivery_profile
 
 .PHONY: seed
-seed: ready-to-develop ## Fill the shop with N=1000000 deliveries (SUBSCRIBER=1: the inbox, too)
+seed: ready-to-develop ## Fill the shop with N=1000000 deliveries (SUBSCRIBER=1: also the inbox)
 	@$(RUN) -m benchmarks.seed $(or $(N),1000000) $(if $(SUBSCRIBER),--subscriber) $(if $(FORCE),--force)
 
 .PHONY: screenshots
-screenshots: ready-to-develop ## Take the README's pictures anew
+screenshots: ready-to-develop ## Take the README's screenshots again
 	@$(RUN) -m tests.browser
 	@$(RUN) -m tests.e2e.screenshots
 
-# Versions stay as they are unless pyproject.toml asks for others; UPGRADE=--upgrade renews all.
+# Keeps the pinned versions unless pyproject.toml requires others; UPGRADE=--upgrade updates all.
 COMPILE = $(RUN) -m uv pip compile pyproject.toml $(UPGRADE) --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: lock
-lock: ready-to-develop ## Pin what pyproject.toml asks for (UPGRADE=--upgrade: the newest)
+lock: ready-to-develop ## Pin the versions of all dependencies (UPGRADE=--upgrade: the newest)
 	@$(COMPILE) --extra dev --output-file requirements-dev.txt
 	@$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt
 	@$(subst pyproject.toml,--group bench,$(COMPILE)) --output-file requirements-bench.txt
 
 .PHONY: reset
-reset: ## Forget all orders and receipts (removes var)
+reset: ## Delete all orders and receipts (removes var)
 	rm -rf var
 
 .PHONY: clean
-clean: reset ## Remove everything that was generated, .venv too
+clean: reset ## Remove everything that was generated, including .venv
 	rm -rf $(VENV) .venv-bench $(NODE_PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -113,8 +113,8 @@ ready-to-bench: VENV = .venv-bench
 ready-to-bench: ready-for-node
 	@$(call install,requirements-bench.txt)
 
-# BullMQ, for another one, where Node is there. The lock file has no addresses: npm takes the
-# packages from the registry that it is set to, and compares their checksums.
+# BullMQ, as another baseline, if Node is installed. The lock file has no URLs: npm downloads the
+# packages from its configured registry and compares their checksums.
 NODE_PACKAGES = benchmarks/node/node_modules
 
 .PHONY: ready-for-node
@@ -126,8 +126,8 @@ ready-for-node:
 	cp benchmarks/node/package-lock.json $(NODE_PACKAGES)/installed.json || \
 	echo 'npm could not install them: the benchmarks run without Node' >&2
 
-# $(call install,FILE) sees to it that .venv holds what FILE lists. Copies of the files in .venv
-# tell what it holds. They are made last: an interrupted installation is begun again from scratch.
+# $(call install,FILE) installs into .venv what FILE lists. Copies of these files in .venv record
+# what is installed. They are written last, so that an interrupted installation starts again.
 define install
 set -e; found=; \
 if [ -f $(VENV)/requirements.txt ] && $(RUN) -c 'import pip' 2>/dev/null; then \

@@ -27,7 +27,7 @@ def claim_folder(var: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StartError(
-                f"A demo is already running in {var}. Run another beside it: "
+                f"A demo is already running in {var}. To run another one: "
                 "make demo HOOKSHOP_VAR=var2 SHOP_PORT=8010 SUBSCRIBER_PORT=8011"
             ) from error
         yield

@@ -1,10 +1,10 @@
-// Applies a choice from the menu "Appearance" at once, so that a live page need not be loaded again.
-// The form's answer is the cookie; without this script the browser follows it and shows the page anew.
+// Applies a choice from the menu "Appearance" immediately, without a reload of the page. The response
+// to the form sets the cookie. Without this script, the browser follows its redirect to the page.
 
-async function remember(form, button) {
+async function save(form, button) {
   const body = new URLSearchParams(new FormData(form, button));
   const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-  // A redirect that is not followed is the answer to expect; anything else is not remembered.
+  // Success is a redirect, which fetch does not follow. After anything else, the choice was not saved.
   if (answer.type !== "opaqueredirect") location.reload();
 }
 
@@ -28,10 +28,10 @@ for (const menu of document.querySelectorAll(".appearance")) {
     event.preventDefault();
     apply(event.submitter);
     mark(event.submitter);
-    remember(form, event.submitter);
+    save(form, event.submitter);
   });
 
-  // As menus do: Escape and a click elsewhere close it.
+  // Escape and a click elsewhere close the menu.
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     menu.open = false;

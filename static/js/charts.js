@@ -1,5 +1,5 @@
-// Arrow keys, Home and End lead from column to column of a chart; a chart is one stop for Tab.
-// Without this script the newest column can be focused, and the table says all the numbers.
+// Arrow keys, Home and End move the focus between the columns of a chart; for Tab, a chart is one
+// stop. Without this script only the newest column can be focused; the table has all numbers.
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 

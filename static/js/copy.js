@@ -1,6 +1,6 @@
-// Buttons that copy the text of another element: <button data-copy="its-id">, as the macro copy_button
-// makes them. Without this script they are not shown; the text can be selected with one click all the
-// same. The page is listened to as a whole, since live updates bring new buttons.
+// Buttons that copy the text of another element: <button data-copy="its-id">, from the macro
+// copy_button. Without this script they are hidden, and one click still selects the text. The listener
+// is on the document, because live updates add new buttons.
 
 const SHOWN_MS = 2000;
 
@@ -8,7 +8,7 @@ async function copy(element) {
   try {
     await navigator.clipboard.writeText(element.textContent);
   } catch {
-    // Away from https and localhost there is no clipboard for scripts: select, and use the old way.
+    // Only https and localhost have the clipboard API. Elsewhere, select the text and use execCommand.
     getSelection().selectAllChildren(element);
     return document.execCommand("copy");
   }

@@ -1,14 +1,14 @@
 // Animates the picture of the flow (templates/shop/flow).
 //
-// With each update, the server tells where each dot is now and by which stops it came there. A ghost
-// that flies above the picture plays the new stops, one after the other, while the dot itself is
-// hidden at the stop where the ghost lands. Numbers change at once. With reduced motion, so do dots.
+// Each update has the current stop of each dot and the route by which it came there. For the new
+// stops, a ghost moves above the picture from stop to stop, while the dot itself is hidden at its
+// last stop. Numbers change immediately, and with reduced motion dots do too.
 
 const HOP_MS = 340;
-const FAST_HOP_MS = 170; // with many stops to catch up on
-const STAGGER_MS = 110; // between orders that set out at the same time
-const MANY = 7; // as many on the same route fly as one
-const MOST_FLIGHTS = 40; // further dots appear without an animation
+const FAST_HOP_MS = 170; // if there are many new stops
+const STAGGER_MS = 110; // between orders that start at the same time
+const MIN_GROUP = 7; // this many dots on the same route share one ghost
+const MAX_FLIGHTS = 40; // further dots appear without an animation
 
 const sky = document.getElementById("flow-sky");
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
@@ -19,12 +19,12 @@ let newest = "";
 
 const LABELS = JSON.parse(sky.dataset.labels); // by state: its shape and tone
 
-// Ids of deliveries and orders sort by time behind their prefix.
+// Ids of deliveries and orders sort by time after their prefix.
 const age = (id) => id.slice(id.indexOf("_") + 1);
 
 function center(element) {
   const box = element.getBoundingClientRect();
-  if (!box.width) return null; // not shown: a narrow window has no bypass
+  if (!box.width) return null; // hidden, such as the bypass in a narrow window
   const frame = sky.getBoundingClientRect();
   return { x: box.x + box.width / 2 - frame.x, y: box.y + box.height / 2 - frame.y };
 }
@@ -36,7 +36,7 @@ function docks(stop) {
 
 const dotOf = (id) => document.getElementById(`dot-${id}`);
 
-// Compare with the last update: which dots have new stops to play, and from where.
+// Compares with the last update. Returns the dots that have new stops, and where they start.
 function look() {
   const departures = [];
   const now = new Map();
@@ -62,7 +62,7 @@ function newStops(route, passed, stop, before, isNew) {
   return stop === before.stop ? [] : [stop];
 }
 
-// Many on the same route fly as one; those of one order start together and part where it forks.
+// Groups dots on the same route into one ghost. Dots of one order start together.
 function depart(departures) {
   const routes = new Map();
   for (const each of departures) {
@@ -71,10 +71,10 @@ function depart(departures) {
   }
   const orders = [];
   for (const group of routes.values()) {
-    for (const party of group.length < MANY ? group.map((each) => [each]) : [group]) {
+    for (const party of group.length < MIN_GROUP ? group.map((each) => [each]) : [group]) {
       const { order } = party[0];
       if (!orders.includes(order)) orders.push(order);
-      if (flights.size < MOST_FLIGHTS) fly(party, orders.indexOf(order) * STAGGER_MS);
+      if (flights.size < MAX_FLIGHTS) fly(party, orders.indexOf(order) * STAGGER_MS);
     }
   }
 }
@@ -99,8 +99,8 @@ async function fly(party, delay) {
   land(flight, at);
 }
 
-// The points that the ghost passes. The way back to the waiting deliveries has a rail of its own. A
-// ghost ends at its dot only if the dot is still at this stop, and on the line otherwise.
+// Returns the points on the way to a stop. Rejected deliveries go back to waiting on a separate rail.
+// A ghost ends at its dot if the dot is still at this stop, and otherwise on the line.
 function points(stop, flight, isLast) {
   const before = flight.ghost.dataset.at ?? "";
   const back = before.endsWith("!") && stop === "waiting" ? docks("back").map(center) : [];
@@ -115,7 +115,7 @@ function hop(flight, way, stops, delay) {
   }));
   const pace = stops + flight.later.length > 8 ? FAST_HOP_MS : HOP_MS;
   const options = { duration: pace * (1 + (way.length - 2) * 0.5), delay, easing: "ease-in-out", fill: "both" };
-  // Cancelled when the ghost is taken away, which is no error.
+  // Removing the ghost cancels the animation; that is not an error.
   return flight.ghost.animate(keyframes, options).finished.catch(() => {});
 }
 
@@ -160,12 +160,12 @@ function dress(ghost, state) {
   ghost.innerHTML = ghost.dataset.many ?? `<svg class="shape"><use href="#sign-${shape}"/></svg>`;
 }
 
-// An update of the picture removes the mark, so it is set again after each.
+// Each update of the picture removes data-flying, so set it again.
 function hideFlying() {
   for (const id of flightOf.keys()) dotOf(id)?.setAttribute("data-flying", "");
 }
 
-// The rings and numbers of dots that wait.
+// Updates the rings and numbers of waiting dots.
 function tick() {
   const now = Date.now() / 1000;
   for (const dot of document.querySelectorAll("[data-until]")) {
@@ -192,7 +192,7 @@ function update() {
   hideFlying();
 }
 
-// A dot that flies already goes on afterwards, on one route for any number of updates.
+// If a dot is already moving, adds the new stops to the route that it takes afterwards.
 function goOnLater(flight, departure) {
   const planned = flight?.later.find(({ id }) => id === departure.id);
   if (planned) planned.stops.push(...departure.stops);
@@ -206,7 +206,7 @@ function stopFlying() {
   }
 }
 
-look(); // dots that are there already do not fly again
+look(); // record the dots that are already there, without animation
 tick();
 setInterval(tick, 250);
 document.addEventListener("htmx:after:swap", update);

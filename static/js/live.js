@@ -1,19 +1,19 @@
-// Keeps the sign of a live page (macro live_sign) honest, and lets the reader pause and resume.
-// The stream itself is the business of the htmx extension hx-sse, which tells by events what it does.
+// Shows the state of a live page in its sign (macro live_sign), and lets the reader pause and resume.
+// The htmx extension hx-sse handles the stream and reports its state by events.
 
-// By state: what the sign says, and what its button does.
+// By state: the text of the sign and the label of its button.
 const STATES = {
   live: ["Live", "pause updates"],
   reconnecting: ["Reconnecting…", "pause updates"],
   paused: ["Paused", "resume updates"],
 };
-const WORTH_TELLING_MS = 3000; // a shorter loss is nobody's business
+const MIN_LOSS_MS = 3000; // a shorter loss of connection is not announced
 
-const connections = new WeakMap(); // the extension's, by sign
-const alarms = new WeakMap(); // the timers that will tell of a loss
-const toldOfLoss = new WeakSet();
+const connections = new WeakMap(); // of the extension, by sign
+const alarms = new WeakMap(); // timers that announce a loss of connection, by sign
+const hasAnnouncedLoss = new WeakSet();
 
-// In the page itself, so that it holds for a sign that takes the place of this one, too.
+// Stored in the page, so that a replacement of this sign keeps it.
 const isPausedByReader = (sign) => "pausedByReader" in sign.dataset;
 
 function show(sign, state) {
@@ -26,25 +26,25 @@ function show(sign, state) {
   sign.querySelector(".live__reload").hidden = true;
 }
 
-// For screen readers, and only what matters to somebody who listens to something else.
-function tell(sign, news) {
-  sign.querySelector(".live__news").textContent = news;
+// Announces a change to screen readers; only important ones, because they interrupt.
+function announce(sign, text) {
+  sign.querySelector(".live__news").textContent = text;
 }
 
 function isLive(sign) {
   clearTimeout(alarms.get(sign));
   alarms.delete(sign);
   show(sign, "live");
-  if (toldOfLoss.delete(sign)) tell(sign, "The page is live again.");
+  if (hasAnnouncedLoss.delete(sign)) announce(sign, "The page is live again.");
 }
 
 function isReconnecting(sign) {
   show(sign, "reconnecting");
   if (alarms.has(sign)) return;
   const alarm = setTimeout(() => {
-    toldOfLoss.add(sign);
-    tell(sign, "The connection is lost. Trying again.");
-  }, WORTH_TELLING_MS);
+    hasAnnouncedLoss.add(sign);
+    announce(sign, "The connection is lost. Trying again.");
+  }, MIN_LOSS_MS);
   alarms.set(sign, alarm);
 }
 
@@ -54,14 +54,14 @@ function pause(sign) {
   sign.dataset.pausedByReader = "";
   connections.get(sign)?.abortController.abort();
   show(sign, "paused");
-  tell(sign, "The page is paused.");
+  announce(sign, "The page is paused.");
 }
 
 function resume(sign) {
   delete sign.dataset.pausedByReader;
-  toldOfLoss.add(sign);
+  hasAnnouncedLoss.add(sign);
   isReconnecting(sign);
-  sign.dispatchEvent(new Event("resume")); // the first message is the page as it is by now
+  sign.dispatchEvent(new Event("resume")); // the first message brings the current page
 }
 
 function onSignEvent(eventName, react) {
@@ -71,7 +71,7 @@ function onSignEvent(eventName, react) {
   });
 }
 
-// While the reader pauses, the extension may not connect, and what was under way is not shown.
+// While the reader pauses, keep the extension from connecting and drop messages that still arrive.
 onSignEvent("htmx:sse:before:connection", (sign, event) => {
   if (isPausedByReader(sign)) event.preventDefault();
   else isReconnecting(sign);
@@ -89,7 +89,7 @@ onSignEvent("htmx:sse:error", (sign) => {
   if (!isPausedByReader(sign)) isReconnecting(sign);
 });
 
-// The extension repairs a stream that broke. One that could not even be opened is left to us.
+// The extension reconnects a broken stream. If a stream could not be opened, do it here.
 for (const eventName of ["htmx:error", "htmx:response:error"]) {
   onSignEvent(eventName, (sign) => {
     if (isPausedByReader(sign)) return;
@@ -104,7 +104,7 @@ onSignEvent("click", (sign, event) => {
   else pause(sign);
 });
 
-// In a background tab the extension lets go of its stream, since a browser has only six per host.
+// In a background tab the extension closes its stream: a browser allows only six per host.
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) return;
   for (const sign of document.querySelectorAll("[data-live]")) {

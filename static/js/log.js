@@ -1,12 +1,11 @@
-// A list that grows at its top, [data-log], without moving what the reader looks at.
+// Keeps the rows of a list that grows at its top, [data-log], in place while the reader uses them.
 //
-// The list follows its stream (macro live_sign) as long as its first row can be seen. When the reader
-// has scrolled past it, or is about to use a row, and a message brings newer rows, that message is
-// dropped, and the stream is exchanged for one that ends at the first row (?newest=its-id): rows go
-// on changing in place, and a link says how many have come since. Without this script, every new row
-// appears at once.
+// The list follows its stream (macro live_sign) while its first row is visible. If the reader has
+// scrolled past it or is about to use a row, a message with newer rows is dropped, and the stream is
+// replaced by one that starts at the first row (?newest=its-id). Rows are still updated in place, and
+// a link shows the number of newer ones. Without this script, new rows always appear immediately.
 
-const RESTS_MS = 3000; // a pointer that has not moved for so long is not about to press anything
+const RESTS_MS = 3000; // after this time without movement, the pointer is not about to click
 
 let lastPointed = -RESTS_MS;
 
@@ -15,7 +14,7 @@ const rows = (root) => root.querySelectorAll("tbody tr[id]");
 const sign = () => document.querySelector("[data-live]");
 const address = () => new URL(sign().getAttribute("hx-sse:connect"), location.href);
 const isHeld = () => address().searchParams.has("newest");
-const isGone = () => !log() || !sign(); // an error page has taken the place of the list
+const isGone = () => !log() || !sign(); // an error page has replaced the list
 
 // Ids sort by time, so a row is newer if its id comes later.
 const newestId = (root) => [...rows(root)].map((row) => row.id).reduce((a, b) => (a > b ? a : b), "");
@@ -28,7 +27,7 @@ function isReading() {
   return performance.now() - lastPointed < RESTS_MS;
 }
 
-// Closes the stream and opens another: htmx cleans up after an element that it replaces.
+// Replaces the stream by another one: htmx closes the stream of an element that it replaces.
 function connect(change) {
   const there = address();
   change(there.searchParams);

@@ -1,10 +1,10 @@
-// Tells times as people do. Every <time> (macro moment) holds the exact time in UTC until this script
-// comes, and then, by its data-moment:
+// Shows times for people. Without this script, each <time> (macro moment) shows the exact time in UTC.
+// With it, each shows, depending on data-moment:
 //   none       "12 s ago", ticking
 //   countdown  "in 12 s", ticking down to "due now"
-//   exact      the exact time in the reader's own zone
-// What cannot be a <time>, such as text in a picture, counts down by data-countdown alone.
-// Beside what ticks, the exact time stays in the text, for screen readers, and in data-exact, for
+//   exact      the exact time in the reader's time zone
+// Elements that cannot be a <time>, such as text in a picture, count down with data-countdown.
+// Ticking times also contain the exact time, as text for screen readers, and as data-exact for
 // static/js/tips.js.
 
 const TICK_MS = 500;
@@ -14,12 +14,12 @@ const DAY = 24 * HOUR;
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const longAgo = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
-const rendered = new WeakMap(); // by element: the moment in it
+const rendered = new WeakMap(); // the time that was rendered, by element
 
 const digits = (number, count) => String(number).padStart(count, "0");
 const twoDigits = (number) => digits(number, 2);
 
-// The offset from UTC that clocks here have at that time, such as "UTC+2".
+// Returns the local offset from UTC at that time, such as "UTC+2".
 export function offset(time) {
   const minutes = -time.getTimezoneOffset();
   if (minutes === 0) return "UTC";
@@ -50,7 +50,7 @@ function calendarDaysSince(time) {
 
 function relative(time) {
   const seconds = Math.floor((Date.now() - time) / 1000);
-  if (Math.abs(seconds) < 2) return "just now"; // clocks differ a little
+  if (Math.abs(seconds) < 2) return "just now"; // the clocks of server and reader may differ
   if (seconds < 0) return -seconds < DAY ? `in ${inUnits(-seconds)}` : longAgo.format(time);
   if (seconds < DAY) return `${inUnits(seconds)} ago`;
   const days = calendarDaysSince(time);
@@ -75,7 +75,7 @@ function span(className, text) {
 
 function render(element) {
   rendered.set(element, element.dateTime);
-  // One time that cannot be read must not stop the others: the server's text stays.
+  // Keep the server's text if the time is invalid; the other times must still be rendered.
   if (Number.isNaN(Date.parse(element.dateTime))) return;
   const text = exact(element);
   if (element.dataset.moment === "exact") {
@@ -86,7 +86,7 @@ function render(element) {
   ticking.setAttribute("aria-hidden", "true");
   element.replaceChildren(ticking, span("time__exact visually-hidden", text));
   element.dataset.exact = zone === "UTC" ? text : `${text}, ${zone}`;
-  // In a link, a heading to open or a row, the focus comes by anyhow; a log has a hundred times.
+  // Links, summaries and rows get the focus anyway; a log has a hundred times.
   if (!element.closest("a, button, summary, label, tr")) element.tabIndex = 0;
 }
 
@@ -95,16 +95,16 @@ function tick() {
     if (rendered.get(element) !== element.dateTime) render(element);
     const ticking = element.querySelector(".time__ticking");
     if (!ticking) continue;
-    const tell = element.dataset.moment === "countdown" ? countdown : relative;
-    const words = tell(new Date(element.dateTime));
-    if (ticking.textContent !== words) ticking.textContent = words;
+    const format = element.dataset.moment === "countdown" ? countdown : relative;
+    const text = format(new Date(element.dateTime));
+    if (ticking.textContent !== text) ticking.textContent = text;
   }
   for (const element of document.querySelectorAll("[data-countdown]")) {
-    const words = countdown(new Date(element.dataset.countdown));
-    if (element.textContent !== words) element.textContent = words;
+    const text = countdown(new Date(element.dataset.countdown));
+    if (element.textContent !== text) element.textContent = text;
   }
 }
 
 tick();
 setInterval(tick, TICK_MS);
-document.addEventListener("htmx:after:swap", tick); // before it is painted
+document.addEventListener("htmx:after:swap", tick); // before the browser paints

@@ -1,6 +1,6 @@
-// Shows a small text beside what is pointed at or focused: <… data-tip="text">, and times, which get
-// data-exact from static/js/times.js. It is for the eye alone: whatever it says must also stand in
-// the element's own text or label, for those who hear the page.
+// Shows a tooltip for the element under the pointer or with the focus: <… data-tip="text">, and times,
+// which get data-exact from static/js/times.js. Screen readers do not read it, so its text must also be
+// in the element's own text or label.
 
 const OWNERS = "[data-tip], [data-exact]";
 const GAP = 6; // pixels between a tip and its owner, and between a tip and the window's edge
@@ -15,7 +15,7 @@ let owner = null;
 function place() {
   const { left, top, bottom } = owner.getBoundingClientRect();
   const { clientWidth, clientHeight } = document.documentElement;
-  // Below, where it does not cover what has the focus, unless the window ends there.
+  // Below the element, so that it is not covered; above it if there is no room below.
   const fits = bottom + GAP + tip.offsetHeight <= clientHeight;
   tip.style.left = `${Math.max(GAP, Math.min(left, clientWidth - tip.offsetWidth - GAP))}px`;
   tip.style.top = `${fits ? bottom + GAP : top - tip.offsetHeight - GAP}px`;
@@ -34,7 +34,8 @@ function hide() {
   tip.hidden = true;
 }
 
-// The focus shows the tip of what it is on or around; in a table, the time of its cell or its row.
+// Returns the element whose tip to show: the focused one, one around or inside it, or in a table the
+// time in its cell or row.
 function ownerAt(focused) {
   return (
     focused.closest(OWNERS) ??
@@ -56,7 +57,7 @@ document.addEventListener("pointerover", ({ target }) => {
   if (pointedAt && pointedAt !== owner) show(pointedAt);
 });
 document.addEventListener("pointerout", ({ relatedTarget }) => {
-  // Whoever wants to read or select the tip itself may go there.
+  // Keep the tip while the pointer is on it, so that its text can be selected.
   if (owner && !owner.contains(relatedTarget) && !tip.contains(relatedTarget)) hide();
 });
 
