@@ -1,7 +1,6 @@
-"""Finds a browser for the end-to-end tests, and gets one where there is none.
+"""Finds a browser for the end-to-end tests, and downloads or installs one if there is none.
 
-The e2e fixtures call ``find_browser``; the Makefile runs ``python -m tests.browser`` before them,
-which may download or install one first.
+The Makefile runs ``python -m tests.browser`` before the end-to-end tests.
 """
 
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# What Chromium needs to run as root and in containers with little shared memory.
+# Chromium needs these to run as root and in containers with little shared memory.
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage")
 START_SECONDS = 30
 DOWNLOAD_SECONDS = 300
@@ -27,7 +26,7 @@ HOW_TO_GET_ONE = (
 
 
 def main() -> None:
-    """Exit with 0 when there is a browser in the end, otherwise with 2 and one line."""
+    """Exit with 0 if a browser is available, otherwise with 2 and one line."""
     for get_one in (_do_nothing, _download, _install_with_apt):
         get_one()
         if find_browser():
@@ -39,9 +38,9 @@ def main() -> None:
 
 @cache
 def find_browser() -> Path | None:
-    """The first browser that runs: an installed one before Playwright's own; None without any.
+    """Return the first browser that runs, preferring installed ones to Playwright's; or None.
 
-    Give it to Playwright as ``executable_path``, with ``args=FLAGS``.
+    Pass it to Playwright as ``executable_path``, with ``args=FLAGS``.
     """
     return next((each for each in _candidates() if _runs(each)), None)
 
@@ -57,7 +56,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _runs(browser: Path) -> bool:
-    """Whether it shows a page. Some distributions install a script that only says where to go."""
+    """Return whether it shows a page. Some distributions install only a script with a hint."""
     page = "data:text/html,<p>It runs</p>"
     command = [str(browser), "--headless", *FLAGS, "--disable-gpu", "--dump-dom", page]
     try:
@@ -68,7 +67,7 @@ def _runs(browser: Path) -> bool:
 
 
 def _do_nothing() -> None:
-    """The first attempt: perhaps there is a browser already."""
+    """Do nothing: there may already be a browser."""
 
 
 def _download() -> None:
@@ -89,7 +88,7 @@ def _install_with_apt() -> None:
 
 
 def attempt(doing: str, command: list[str], patience: float) -> None:
-    """Run a command that may fail: what counts is whether a browser is found afterwards."""
+    """Run a command that may fail: success means that a browser is found afterwards."""
     sys.stderr.write(f"{doing} …\n")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
@@ -111,7 +110,7 @@ def attempt(doing: str, command: list[str], patience: float) -> None:
 
 
 def _gist(complaint: str) -> str:
-    """The last line that names an error, as Node and apt write it; without any, the last."""
+    """Return the last line with an error of Node or apt, or else the last line."""
     lines = complaint.strip().splitlines() or [""]
     named = [line for line in lines if line.startswith(("Error: ", "E: "))]
     return (named or lines)[-1]

@@ -1,4 +1,4 @@
-"""On which database the shop is tested: SQLite, or PostgreSQL under ``make test-postgres``."""
+"""The shop's test database: SQLite, or PostgreSQL with ``make test-postgres``."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run on PostgreSQL only what may differ there; all tests run on SQLite."""
+    """On PostgreSQL, run only tests whose result may differ. On SQLite, run all."""
     if not ON_POSTGRES:
         return
     left_out = [item for item in items if item.get_closest_marker("one_database")]
@@ -37,7 +37,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def shop_template() -> Iterator[str | None]:
-    """The name of a database to copy; None for SQLite, which makes its files by itself."""
+    """Return the name of a database to copy; None on SQLite, which needs no template."""
     if not ON_POSTGRES:
         yield None
         return
@@ -47,7 +47,7 @@ def shop_template() -> Iterator[str | None]:
 
 @pytest.fixture(scope="session")
 def migrated_shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty SQLite file with the shop's tables. To copy it is quicker than to migrate."""
+    """Return an empty SQLite file with the shop's tables. Copying it is faster than migrating."""
     file = tmp_path_factory.mktemp("template") / "shop.db"
     postgres.in_a_loop_of_its_own(postgres.migrate(f"sqlite+aiosqlite:///{file}"))
     return file
@@ -55,13 +55,13 @@ def migrated_shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _database_name() -> str:
-    """One name for the databases of all tests of this process, which follow one another."""
+    """Return the name of the test databases of this process, which exist one after the other."""
     return f"hookshop_{uuid4().hex}"
 
 
 @pytest.fixture
 def shop_database_url(shop_template: str | None, _database_name: str) -> Iterator[str | None]:
-    """A database of the test's own; None: the file of SQLite that is the default."""
+    """Return the URL of the test's own database; None for the default SQLite file."""
     if shop_template is None:
         yield None
         return

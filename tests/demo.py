@@ -1,4 +1,4 @@
-"""The whole demo as real processes, on ports and in a folder of its own; for e2e and demo tests."""
+"""The whole demo as real processes, with its own ports and folder."""
 
 import os
 import random
@@ -21,16 +21,16 @@ COMMAND = (sys.executable, "-m", "hookshop.demo")
 BANNER = "Ctrl-C stops everything."
 START_SECONDS = 60.0  # a busy machine may need them
 STOP_SECONDS = 15.0
-# Below the ports that the system hands out for outgoing connections: one of those could take a
-# port while the process that belongs there is being restarted.
+# Below the range of ephemeral ports: an outgoing connection could take the port of a process that
+# is being restarted.
 PORTS = range(20_000, 30_000)
-# Settings of whoever runs the tests, and what make tells a make that it starts.
+# Settings from the environment of the tests, and variables that make passes to a nested make.
 FOREIGN = ("HOOKSHOP_", "SHOP_", "SUBSCRIBER_", "MAKE", "MFLAGS")
 
 
 @dataclass(slots=True)
 class Demo:
-    """A demo that has been started. ``log``: the file that holds its output."""
+    """A started demo. ``log``: the file with its output."""
 
     process: subprocess.Popen[bytes]
     settings: dict[str, str]
@@ -57,7 +57,7 @@ class Demo:
         return self.log.read_text(errors="replace")
 
     def wait_until_ready(self) -> None:
-        """Return when both applications serve and the subscriber has its secret."""
+        """Wait until both applications serve and the subscriber has its secret."""
         wait_for(lambda: self.has_ended() or self._is_ready(), "the demo serves", START_SECONDS)
         assert not self.has_ended(), f"the demo has ended:\n{self.output()}"
 
@@ -69,7 +69,7 @@ class Demo:
         return self.process.poll() is not None
 
     def processes(self) -> set[psutil.Process]:
-        """All that run now, from make or Python downward."""
+        """Return all running processes, from make or Python downward."""
         try:
             first = psutil.Process(self.process.pid)
             running = {first, *first.children(recursive=True)}
@@ -79,7 +79,7 @@ class Demo:
         return running
 
     def find(self, program: str) -> psutil.Process | None:
-        """The process of ``redis``, ``shop``, ``worker`` or ``subscriber``, once it is itself."""
+        """Return the process ``redis``, ``shop``, ``worker`` or ``subscriber``, after its exec."""
         return next((each for each in self.processes() if _program(each) == program), None)
 
     def wait_for(self, program: str, *, other_than: psutil.Process | None = None) -> psutil.Process:
@@ -90,13 +90,13 @@ class Demo:
         return wait_for(found, f"{program} runs")
 
     def kill(self, program: str) -> psutil.Process:
-        """Kill it without warning; returns what was killed."""
+        """Kill the process with SIGKILL, and return it."""
         process = self.wait_for(program)
         process.kill()
         return process
 
     def refusal(self) -> str:
-        """The one line that a demo says when it does not even start."""
+        """Return the one line that a demo prints if it cannot start."""
         code = self.process.wait(timeout=STOP_SECONDS)
         assert code == 2, self.output()
         (line,) = self.output().splitlines()
@@ -111,7 +111,7 @@ class Demo:
 
 @contextmanager
 def running_demo(*, command: Sequence[str] = COMMAND, **settings: str) -> Iterator[Demo]:
-    """Start a demo and wait until it is ready; whatever is left of it after the block is ended."""
+    """Start a demo and wait until it is ready. Kill the processes that the block leaves."""
     with started_demo(command=command, **settings) as demo:
         demo.wait_until_ready()
         demo.processes()
@@ -120,9 +120,9 @@ def running_demo(*, command: Sequence[str] = COMMAND, **settings: str) -> Iterat
 
 @contextmanager
 def started_demo(*, command: Sequence[str] = COMMAND, **settings: str) -> Iterator[Demo]:
-    """The same, without waiting. ``settings`` are environment variables."""
+    """Start a demo without waiting. ``settings``: environment variables."""
     with ExitStack() as cleaning:
-        # Not pytest's tmp_path: its name is too long for the path of a socket.
+        # Not pytest's tmp_path, which is too long for the path of a socket.
         folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="hookshop-")))
         shop_port, subscriber_port = free_ports(2)
         own = {
@@ -138,7 +138,7 @@ def started_demo(*, command: Sequence[str] = COMMAND, **settings: str) -> Iterat
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that a test can press Ctrl-C for it alone
+            start_new_session=True,  # so that a test can send it Ctrl-C alone
         )
         demo = Demo(process, own | settings, folder / "log")
         cleaning.callback(_end, demo)
@@ -146,18 +146,18 @@ def started_demo(*, command: Sequence[str] = COMMAND, **settings: str) -> Iterat
 
 
 def clean_environment() -> dict[str, str]:
-    """The tests' own environment without any setting of Hookshop's."""
+    """Return the environment of the tests without Hookshop's settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
+    """Return unused ports."""
     candidates = random.sample(PORTS, 100 * count)
     return [port for port in candidates if is_free(port)][:count]
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could start there now."""
+    """Return whether a server could listen on the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -168,7 +168,7 @@ def is_free(port: int) -> bool:
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Whether it runs no more; one that only waits to be buried has ended, too."""
+    """Return whether the process has ended; a zombie counts as ended."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -187,7 +187,7 @@ def _program(process: psutil.Process) -> str:
         return ""
     if any("redis-server" in word or "valkey-server" in word for word in words[:1]):
         return "redis"
-    # Before it becomes Python, a process is a setpriv with the same words behind its own.
+    # Before its exec, a process is a setpriv with the same arguments after its own.
     is_python = words[1:2] == ["-m"]
     return modules.get(words[2], "") if is_python and len(words) > 2 else ""
 

@@ -1,8 +1,8 @@
-"""Asks an application for anything: hostile values for every parameter of every route.
+"""Fuzzes an application: hostile values for every parameter of every route.
 
-Nothing here knows a route or a parameter by name. The routes are the application's own; what a
-handler declares is read from its signature, and what it reads by itself, from the query or from a
-form, is noted while it answers. So a new parameter is covered as soon as it exists.
+No route or parameter is listed here. The routes come from the application, declared parameters
+from the handlers' signatures, and those that a handler reads from the query or a form are recorded
+while it responds. So new parameters are covered automatically.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from litestar.datastructures import FormMultiDict, MultiDict
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
 
-# A 500 is a failure of ours; a 503 says that the database is away, and it is not.
+# A 500 is our failure. A 503 says that the database is unavailable, but it is available.
 NEVER = (500, 503)
 
 HOSTILE: tuple[str | bytes, ...] = (
@@ -79,16 +79,16 @@ class Route:
 
     @property
     def path_parameters(self) -> list[str]:
-        """Their names."""
+        """Return the names of the path parameters."""
         return re.findall(r"{(\w+):", self.path)
 
     def filled(self, values: Mapping[str, str | bytes]) -> str:
-        """The path with these values, percent-encoded."""
+        """Return the path with these values, percent-encoded."""
         return re.sub(r"{(\w+):\w+}", lambda found: encoded(values[found[1]]), self.path)
 
 
 def routes_of(app: Litestar, methods: Sequence[str]) -> list[Route]:
-    """Every route of the application that takes one of these methods."""
+    """Return every route of the application with one of these methods."""
     return sorted(
         (
             Route(method, route.path)
@@ -102,9 +102,9 @@ def routes_of(app: Litestar, methods: Sequence[str]) -> list[Route]:
 
 @dataclass(slots=True)
 class Learned:
-    """Names that a handler has declared or read: of the query, of a form, of headers.
+    """Names of query parameters, form fields and headers that a handler declares or reads.
 
-    ``body``: the fields of the JSON it declares, with their types.
+    ``body``: the fields of its declared JSON, with their types.
     """
 
     query: set[str] = field(default_factory=set)
@@ -114,7 +114,7 @@ class Learned:
 
 
 def declared(app: Litestar, route: Route) -> Learned:
-    """What the handler of a route declares in its signature."""
+    """Return the parameters that the handler of a route declares in its signature."""
     learned = Learned()
     for own in app.routes:
         if isinstance(own, HTTPRoute) and own.path == route.path:
@@ -137,7 +137,7 @@ def _add_declared(learned: Learned, parameters: Mapping[str, Any]) -> None:
 
 @contextmanager
 def learning(learned: Learned) -> Iterator[None]:
-    """Note in ``learned`` what handlers read by themselves."""
+    """Record in ``learned`` the names that handlers read from requests."""
     own_query, own_form = ASGIConnection.query_params, Request.form
 
     def query_params(connection: ASGIConnection[Any, Any, Any, Any]) -> MultiDict[Any]:
@@ -154,7 +154,7 @@ def learning(learned: Learned) -> Iterator[None]:
 
 
 class _Notes:
-    """A mapping that notes which names it is asked for."""
+    """A mapping that records the names that are looked up."""
 
     names: set[str]
 
@@ -189,7 +189,7 @@ class _NotingForm(_Notes, FormMultiDict):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request. ``query`` and ``form``: encoded as in an address; ``body``: of JSON."""
+    """One request. ``query`` and ``form``: URL-encoded. ``body``: JSON."""
 
     method: str
     path: str
@@ -203,14 +203,14 @@ class Asked:
 
 
 async def ask(app: Litestar, asked: Asked) -> int:
-    """Return the status of the answer, once the first part of its body is there, too."""
+    """Return the status of the response, after the first part of its body."""
     begun, status = asyncio.Event(), 0
     inbox: list[dict[str, Any]] = [{"type": "http.request", "body": asked.body, "more_body": False}]
 
     async def receive() -> Any:
         if not inbox:
             await begun.wait()
-            return {"type": "http.disconnect"}  # whoever reads a stream has seen enough
+            return {"type": "http.disconnect"}  # one part of a stream is enough
         return inbox.pop()
 
     async def send(message: Any) -> None:
@@ -247,17 +247,17 @@ def _scope(app: Litestar, asked: Asked) -> Any:
 
 
 def encoded(value: str | bytes) -> str:
-    """Percent-encoded, every byte that means something in an address."""
+    """Return the text with every reserved byte percent-encoded."""
     return quote_from_bytes(_raw(value), safe="")
 
 
 def as_query(values: Mapping[str, str | bytes]) -> str:
-    """Names and values as they stand in an address or a form."""
+    """Return names and values, URL-encoded."""
     return "&".join(f"{encoded(name)}={encoded(value)}" for name, value in values.items())
 
 
 def as_json(values: Mapping[str, Any]) -> bytes:
-    """A JSON object; bytes that are no text become one of other characters."""
+    """Return a JSON object; bytes that are not UTF-8 become other characters."""
     return json.dumps(
         {
             name: value.decode("latin-1") if isinstance(value, bytes) else value
@@ -275,7 +275,7 @@ Runs = Callable[[Any], Any]
 
 @contextmanager
 def living(app: Litestar) -> Iterator[Runs]:
-    """Start the application, and hand out what runs a coroutine in its event loop."""
+    """Start the application, and yield a function that runs a coroutine in its event loop."""
 
     async def live(is_up: asyncio.Event, is_over: asyncio.Event) -> None:
         async with app.lifespan():
@@ -294,7 +294,7 @@ def living(app: Litestar) -> Iterator[Runs]:
 
 
 async def csrf_of(app: Litestar, path: str) -> tuple[str, str]:
-    """The cookie and the token that the page at this path hands out."""
+    """Return the CSRF cookie and token from the page at this path."""
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         answer = await client.get(path)
@@ -304,11 +304,11 @@ async def csrf_of(app: Litestar, path: str) -> tuple[str, str]:
 
 @dataclass(slots=True)
 class Fuzzer:
-    """Asks one running application.
+    """Fuzzes one running application.
 
-    ``run``: runs a coroutine where the application lives. ``known``: good values by the name of a
-    parameter, such as the id of an order that exists; without one a parameter is left out.
-    ``csrf``: name and value of the cookie, and the token of forms.
+    ``run``: runs a coroutine in the application's event loop. ``known``: valid values by parameter
+    name, such as the id of an existing order; a parameter without one is left out. ``csrf``: the
+    cookie's name and value, and the token of forms.
     """
 
     app: Litestar
@@ -317,19 +317,19 @@ class Fuzzer:
     csrf: tuple[str, str]
 
     def learn(self, route: Route) -> Learned:
-        """What the route's handler declares and reads, as far as good values lead."""
+        """Return what the route's handler declares and reads, with valid values."""
         learned = declared(self.app, route)
         with learning(learned):
-            for _ in range(2):  # what is read may depend on what was there
+            for _ in range(2):  # what it reads may depend on the values
                 self.status(route, learned)
         learned.form.discard("_csrf_token")
         return learned
 
     def one_by_one(self, route: Route, learned: Learned) -> Iterator[Asked]:
-        """Requests with one hostile value each, for every parameter in turn."""
+        """Yield requests with one hostile value each, for every parameter."""
         for hostile in HOSTILE:
             for name in route.path_parameters:
-                if hostile != "":  # that would be another route
+                if hostile != "":  # would match another route
                     yield self.asked(route, learned, path={name: hostile})
             for name in sorted(learned.query):
                 yield self.asked(route, learned, query={name: hostile})
@@ -339,7 +339,7 @@ class Fuzzer:
                 yield self.asked(route, learned, body={name: hostile})
 
     def any_request(self, route: Route, learned: Learned) -> st.SearchStrategy[Asked]:
-        """Requests with several hostile values."""
+        """Return a strategy for requests with several hostile values."""
         return st.builds(
             lambda path, query, form, body: self.asked(
                 route, learned, path=path, query=query, form=form, body=body
@@ -360,7 +360,7 @@ class Fuzzer:
         form: Mapping[str, str | bytes] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Asked:
-        """One request: the good values that are known, and these in their place."""
+        """Return a request with the known valid values, overridden by these."""
         good = self.known
         filled = {name: good.get(name, "x") for name in route.path_parameters} | dict(path or {})
         headers, content = self._content(route, learned, form or {}, body or {})
@@ -388,22 +388,22 @@ class Fuzzer:
         return headers, as_query(fields).encode()
 
     def status(self, route: Route, learned: Learned) -> int:
-        """Of the request with the good values alone."""
+        """Return the status of the request with only valid values."""
         return self.ask(self.asked(route, learned))
 
     def ask(self, asked: Asked) -> int:
-        """The status of the answer."""
+        """Send the request and return the status of the response."""
         status: int = self.run(ask(self.app, asked))
         return status
 
 
 def _typed(value: Any) -> str:
-    """As one field of a form holds it."""
+    """Return the value as a form field contains it."""
     return str(value[0]) if isinstance(value, list) else str(value)
 
 
 def _some(names: Any, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Some of the names, each with a value."""
+    """Return a strategy for some of the names, each with a value."""
     if not names:
         return st.just({})
     return st.dictionaries(st.sampled_from(sorted(names)), values, max_size=len(names))

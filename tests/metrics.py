@@ -1,4 +1,4 @@
-"""Reads what ``/metrics`` answers, as Prometheus' own parser understands it."""
+"""Parses the response of ``/metrics`` with Prometheus' own parser."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ PLAIN_TEXT = "text/plain; version=1.0.0; charset=utf-8"
 
 
 class Scrape:
-    """The samples of one answer, under names such as ``hookshop_deliveries{state=pending}``."""
+    """The samples of one response, by names such as ``hookshop_deliveries{state=pending}``."""
 
     def __init__(self, answer: Response) -> None:
         assert answer.status_code == 200, answer.text

@@ -1,6 +1,6 @@
-"""Reads pages as a person without JavaScript would find them, and event streams message by message.
+"""Reads pages as without JavaScript, and event streams message by message.
 
-Knows neither application; for the tests of the pages of both.
+It is independent of both applications.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from httpx import AsyncClient, Response
 
 from tests.waiting import PATIENCE_SECONDS
 
-INLINE = {"a", "b", "code", "em", "small", "span", "strong", "time"}  # do not part words
+INLINE = {"a", "b", "code", "em", "small", "span", "strong", "time"}  # do not separate words
 
 
 @dataclass(slots=True)
 class Page:
-    """A page as a reader finds it. ``text``: all that is between tags, white space collapsed."""
+    """A page. ``text``: all text between tags, with collapsed white space."""
 
     answer: Response
     text: str = ""
@@ -36,7 +36,7 @@ class Page:
 
 
 class Visitor:
-    """Visits pages; ``submit`` sends a form as the pages do, with the token that they carry."""
+    """Visits pages. ``submit`` sends a form with the CSRF token of the pages."""
 
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
@@ -52,7 +52,7 @@ class Visitor:
 
 
 def read_page(answer: Response) -> Page:
-    """Take the answer's HTML apart."""
+    """Parse the HTML of a response."""
     reader = _Reader(Page(answer))
     reader.feed(answer.text)
     reader.page.text = " ".join("".join(reader.pieces).split())
@@ -103,7 +103,7 @@ class Stream:
         self._lines = answer.aiter_lines()
 
     async def until(self, text: str) -> Page:
-        """The first message that shows ``text``."""
+        """Return the first message that contains ``text``."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 message = await self.next_message()
@@ -111,7 +111,7 @@ class Stream:
                     return message
 
     async def next_message(self) -> Page:
-        """The data of the next message; comments are passed over."""
+        """Return the data of the next message; skip comments."""
         data: list[str] = []
         async with asyncio.timeout(PATIENCE_SECONDS):
             async for line in self._lines:
@@ -124,7 +124,7 @@ class Stream:
 
 @asynccontextmanager
 async def opened(client: AsyncClient, address: str) -> AsyncIterator[Stream]:
-    """Open the event stream at an address; closed when the block ends."""
+    """Open the event stream at an address, and close it when the block ends."""
     async with client.stream("GET", address) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")

@@ -1,8 +1,8 @@
-"""A private PostgreSQL server for tests, and databases on it: one for each test.
+"""A private PostgreSQL server for tests, with one database for each test.
 
 ``python -m tests.postgres COMMAND …`` runs a command, such as pytest, with ``TEST_POSTGRES_URL``
-set to a server that is started for it and removed afterwards; where the variable is set already,
-that server is used. Where it is set, the fixtures put the shop's tables there (tests/conftest.py).
+set to a server that is started for it and removed afterwards. If the variable is already set, that
+server is used. With the variable, the fixtures use PostgreSQL for the shop (tests/conftest.py).
 """
 
 import asyncio
@@ -28,24 +28,26 @@ from tests.browser import attempt
 
 Result = TypeVar("Result")
 VARIABLE = "TEST_POSTGRES_URL"
-CLUSTER = "TEST_POSTGRES_CLUSTER"  # the folder of a private server, for tests that restart it
-OWNER = "postgres"  # who runs the server when we are root, which it refuses to run as
+CLUSTER = (
+    "TEST_POSTGRES_CLUSTER"  # set to the folder of the private server, for tests that restart it
+)
+OWNER = "postgres"  # runs the server if we are root, because it refuses to run as root
 INSTALL_SECONDS = 600
 HOW_TO_GET_ONE = (
     "No PostgreSQL for these tests: install it (on Debian: apt-get install postgresql), "
     f"or set {VARIABLE}=postgresql+asyncpg://… to a server on which databases may be created."
 )
 SETTINGS = {
-    # Reached by a socket in its own folder only, so that nothing else can be in its way.
+    # It listens only on a socket in its own folder, so it cannot conflict with anything.
     "listen_addresses": "",
     "max_connections": "300",
-    # What is written survives the server's death all the same, only not the machine's.
+    # Commits survive a crash of the server, but not of the machine.
     "fsync": "off",
 }
 
 
 def main() -> None:
-    """Exit with the command's code, or with 2 and one line where there is no PostgreSQL."""
+    """Exit with the command's code, or with 2 and one line if there is no PostgreSQL."""
     command = sys.argv[1:]
     if os.environ.get(VARIABLE):
         sys.exit(subprocess.run(command, check=False).returncode)
@@ -61,7 +63,7 @@ def main() -> None:
 
 
 class Cluster:
-    """A server of our own; ``folder`` holds its data and its socket."""
+    """A private server. ``folder``: its data and its socket."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self.folder = folder
@@ -69,7 +71,7 @@ class Cluster:
 
     @classmethod
     def of_this_run(cls) -> "Cluster | None":
-        """The one that ``main`` has started; None on a server that is not ours to restart."""
+        """Return the server that ``main`` has started; None for a foreign server."""
         folder, programs = os.environ.get(CLUSTER), _programs()
         return cls(Path(folder), programs) if folder and programs else None
 
@@ -78,7 +80,7 @@ class Cluster:
         return f"postgresql+asyncpg://{OWNER}@/postgres?host={self.folder}"
 
     def create(self) -> None:
-        # In Danish "aa" comes after "z". Whatever depends on the order of ids must not care.
+        # In Danish "aa" sorts after "z": code that sorts ids must not depend on the collation.
         locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=da-DK")
         self._run("initdb", "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-sync", *locale)
 
@@ -88,7 +90,7 @@ class Cluster:
         self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"), "-o", options)
 
     def restart_at_once(self) -> None:
-        """As after a crash: connections are cut, whatever was not committed is gone."""
+        """Restart as after a crash: connections are cut, uncommitted changes are lost."""
         self._run("pg_ctl", "restart", "-w", "-m", "immediate", "-l", str(self.folder / "log"))
 
     def stop(self) -> None:
@@ -117,8 +119,8 @@ class Cluster:
 
 @contextmanager
 def running_cluster(programs: Path) -> Iterator[Cluster]:
-    """A new server, until the block ends. On a signal, too, nothing of it is left."""
-    # Not a deep folder: the path of a socket holds no more than 107 bytes.
+    """Run a new server until the block ends, and remove it, also on a signal."""
+    # A short path: the path of a socket is limited to 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="hookshop-pg-"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -136,7 +138,7 @@ def running_cluster(programs: Path) -> Iterator[Cluster]:
 
 
 def _programs() -> Path | None:
-    """The folder with ``initdb`` and ``pg_ctl``; Debian keeps it off the PATH."""
+    """Return the folder with ``initdb`` and ``pg_ctl``, which on Debian is not on the PATH."""
     found = shutil.which("initdb")
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
     candidates = [*versions, *([Path(found)] if found else [])]
@@ -162,7 +164,7 @@ def _install_with_apt() -> None:
 
 @contextmanager
 def migrated_template() -> Iterator[str]:
-    """A database with the shop's tables and nothing in them; its name, to make copies of."""
+    """Create a database with the shop's empty tables; return its name, to copy it."""
     with _database("") as url:
         in_a_loop_of_its_own(migrate(url))
         yield str(make_url(url).database)
@@ -170,14 +172,14 @@ def migrated_template() -> Iterator[str]:
 
 @contextmanager
 def copy_of(template: str, *, name: str | None = None) -> Iterator[str]:
-    """The URL of a new database that is like the template."""
+    """Copy the template; return the URL of the new database."""
     with _database(f'TEMPLATE "{template}"', name=name) as url:
         yield url
 
 
 @contextmanager
 def empty_database() -> Iterator[str]:
-    """The URL of a new database without any table."""
+    """Create a database without tables; return its URL."""
     with _database("") as url:
         yield url
 
@@ -201,7 +203,7 @@ async def migrate(url: str) -> None:
 
 
 def execute(url: URL | str, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Run one statement over a connection of its own; its rows. Values stand for ``$1`` …"""
+    """Run one statement on a new connection; return its rows. ``values``: for ``$1``, ``$2`` …"""
 
     async def run() -> list[tuple[Any, ...]]:
         connection = await connect(url)
@@ -219,7 +221,7 @@ async def connect(url: URL | str) -> Any:
 
 
 def in_a_loop_of_its_own(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine whether or not a loop is running here: Playwright has one, for instance."""
+    """Run a coroutine, even if an event loop is running in this thread, such as Playwright's."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 

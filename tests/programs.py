@@ -1,4 +1,4 @@
-"""What a program does with the JSON APIs of a running demo; for e2e and demo tests."""
+"""Calls of the JSON APIs of a running demo."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ Document = dict[str, Any]
 
 
 def client(url: str) -> httpx.Client:
-    """For the API of one application, past any proxy."""
+    """Return a client for one application, which ignores proxy settings."""
     return httpx.Client(base_url=url, trust_env=False, timeout=10)
 
 
 def buy(shop: httpx.Client, product_id: str = "mug", quantity: int = 1, name: str = "") -> str:
-    """Order one product; returns the id of the one delivery that tells about it."""
+    """Order one product; return the id of its only delivery."""
     items = [{"product_id": product_id, "quantity": quantity}]
     answer = shop.post("/v1/orders", json={"items": items, "customer_name": name})
     assert answer.status_code == 201, answer.text
@@ -24,7 +24,7 @@ def buy(shop: httpx.Client, product_id: str = "mug", quantity: int = 1, name: st
 
 
 def wait_until(shop: httpx.Client, delivery_id: str, state: str, attempts: int = 0) -> Document:
-    """The delivery, once it is in this state and at least so many attempts have been made."""
+    """Wait until the delivery has this state and at least this many attempts; return it."""
 
     def reached() -> Document | None:
         delivery: Document = shop.get(f"/v1/deliveries/{delivery_id}").raise_for_status().json()
@@ -35,11 +35,11 @@ def wait_until(shop: httpx.Client, delivery_id: str, state: str, attempts: int =
 
 
 def set_fault(subscriber: httpx.Client, status: int | None) -> None:
-    """Let the subscriber answer every webhook with ``status``; None: as it should."""
+    """Set the subscriber to respond to every webhook with ``status``; None: normally."""
     misbehave(subscriber, "status" if status else "none", status=status)
 
 
 def misbehave(subscriber: httpx.Client, mode: str, **parameters: int | str | None) -> None:
-    """Set any fault; the README lists the modes and their parameters."""
+    """Set any fault. The README lists the modes and their parameters."""
     fault = {"mode": mode} | parameters
     subscriber.put("/v1/faults", json=fault).raise_for_status()

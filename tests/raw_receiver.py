@@ -1,4 +1,4 @@
-"""A receiver in a thread that speaks on raw sockets, so that a test decides each byte."""
+"""A receiver on raw sockets, in a thread, so that a test controls each byte."""
 
 import queue
 import socket
@@ -14,7 +14,7 @@ FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 
 @dataclass(slots=True)
 class Peer:
-    """One connection, as the receiver has it. ``number``: from 1, in the order of arrival."""
+    """One connection at the receiver. ``number``: from 1, in the order of arrival."""
 
     number: int
     _socket: socket.socket
@@ -33,15 +33,15 @@ class Peer:
         return head + b"\r\n\r\n" + rest[:length]
 
     def write(self, data: bytes) -> None:
-        """Send; over the loopback interface it lies at the other side when this returns."""
+        """Send bytes. On the loopback interface, the peer has them when this returns."""
         self._socket.sendall(data)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     def reset(self) -> None:
-        """Hang up with a reset (RST)."""
+        """Reset the connection (RST)."""
         linger = struct.pack("ii", 1, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._socket.close()
@@ -58,7 +58,7 @@ Behave = Callable[[Peer], None]
 
 @dataclass(slots=True)
 class RawReceiver:
-    """``requests``: number of the connection and bytes of each request that was read whole."""
+    """``requests``: connection number and bytes of each complete request."""
 
     url: str
     requests: list[tuple[int, bytes]] = field(default_factory=list)
@@ -75,9 +75,9 @@ def running_raw_receiver(
     *,
     wrap: Callable[[socket.socket], socket.socket] = lambda plain: plain,
 ) -> Iterator[RawReceiver]:
-    """Call ``respond`` with the number (from 1) of each request and the connection it came on.
+    """Call ``respond`` with the number (from 1) of each request and its connection.
 
-    ``wrap``: puts TLS around each connection, for example.
+    ``wrap``: wraps each connection, for example in TLS.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     receiver = RawReceiver(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -96,7 +96,7 @@ def running_raw_receiver(
                 plain, _address = listener.accept()
             except OSError:
                 return
-            # Otherwise the system holds back a small piece until the one before is acknowledged.
+            # Otherwise the system delays a small packet until the previous one is acknowledged.
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 connection = wrap(plain)

@@ -1,4 +1,4 @@
-"""A real HTTP receiver on a free port that answers as a test wants and keeps what it got."""
+"""A real HTTP receiver on a free port that responds as set and records requests."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came in; header names in lower case."""
+    """One received request. Header names are in lower case."""
 
     path: str
     headers: dict[str, str]
@@ -18,7 +18,7 @@ class Received:
 
 @dataclass(slots=True)
 class Receiver:
-    """What to answer, and what has come in. Change ``status`` or ``body`` at any time."""
+    """The response to send, and the received requests. ``status`` and ``body`` may be changed."""
 
     url: str
     status: int = 200
@@ -43,7 +43,9 @@ def running_receiver() -> Iterator[Receiver]:
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 100  # the default, 5, would let some of twenty that call at once wait
+    request_queue_size = (
+        100  # with the default of 5, some of twenty simultaneous connections would wait
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -60,4 +62,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(receiver.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 – the base class's name
-        """Stay quiet; the test asserts on what was received."""
+        """Log nothing; tests check the received requests."""

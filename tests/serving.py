@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 @contextmanager
 def free_port() -> Iterator[socket.socket]:
-    """A listening socket on a free port of 127.0.0.1; who needs the number asks it."""
+    """Return a listening socket on a free port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 
@@ -26,14 +26,14 @@ def port_of(listening: socket.socket) -> int:
 async def serving(
     app: Litestar, listening: socket.socket, protocol: type[asyncio.Protocol] = H11Protocol
 ) -> AsyncIterator[str]:
-    """The application's address, for as long as the block runs."""
+    """Serve the application until the block ends, and yield its URL."""
     config = uvicorn.Config(app, http=protocol, log_config=None, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         while not server.started:
             if running.done():
-                running.result()  # raises what kept it from starting
+                running.result()  # raises the error that prevented the start
             await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{port_of(listening)}"
     finally:

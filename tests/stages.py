@@ -1,8 +1,8 @@
-"""Runs all tests: ``python -m tests.stages``, which is what ``make test`` does.
+"""Runs all tests: ``python -m tests.stages``, for ``make test``.
 
-Two lanes run side by side. The tests of the fault folder mostly wait, for leases and timeouts, so
-they cost the other lane little. The browser tests are a call of their own, since the event loops
-of Playwright and of pytest-asyncio exclude each other.
+Two lanes run in parallel. The tests in the faults folder mostly wait for leases and timeouts, so
+they hardly slow down the other lane. The browser tests are a separate pytest run, because the event
+loops of Playwright and pytest-asyncio exclude each other.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ IN_A_BROWSER = (
 
 
 def main() -> None:
-    """Exit with 1 if any test has failed. Ctrl-C reaches every process by way of the terminal."""
+    """Exit with 1 if any test has failed. The terminal sends Ctrl-C to every process."""
     with tempfile.TemporaryFile() as output, ThreadPoolExecutor(1) as beside:
         faults = beside.submit(_succeeds, FAULTS, output)
         passed = [_succeeds(IN_PROCESS), _succeeds(IN_A_BROWSER), faults.result()]
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _succeeds(commands: Sequence[Sequence[str]], output: IO[bytes] | None = None) -> bool:
-    """Run commands up to the first that fails. Return whether none did."""
+    """Run commands until one fails. Return whether all succeeded."""
     return all(
         subprocess.run(command, stdout=output, stderr=output, check=False).returncode == 0
         for command in commands

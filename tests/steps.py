@@ -1,4 +1,4 @@
-"""Counts the work that Python does: unlike a time, it is the same on any machine."""
+"""Counts executed lines of Python, which, unlike time, are the same on any machine."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ Trace = Callable[[FrameType, str, object], Any]
 
 
 def steps_of(work: Callable[[], object]) -> int:
-    """Return how many lines of Python run; what a library does in C is not counted."""
+    """Return the number of executed lines of Python; code in C is not counted."""
     steps = 0
 
     def trace(_frame: FrameType, event: str, _argument: object) -> Trace:

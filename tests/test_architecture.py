@@ -1,4 +1,4 @@
-"""The layout is the architecture: who may import whom, checked on every module."""
+"""The architecture: which folders may import which, checked for every module."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MODULES = {
     for path in (ROOT / package).rglob("*.py")
 }
 
-# Rules that a program could not break, since they know nothing but what they are given.
+# Pure modules: they depend only on their arguments.
 PURE = {
     "shop.vocabulary",
     "hookshop.webkit.state_labels",
@@ -53,7 +53,7 @@ PURE = {
 }
 PURE |= {module for module in MODULES if module.startswith("shop.webhooks.rules")}
 
-# From the top down: a folder imports those below it, and pure rules wherever they stand.
+# From top to bottom: a folder may import those after it, and pure modules of any folder.
 LAYERS = {
     "shop": ("web", "orders", "webhooks", "redis", "database"),
     "subscriber_app": ("web", "explaining", "lab", "receiving", "faults", "shop_api", "database"),
@@ -74,7 +74,7 @@ INPUT_OUTPUT = {
 
 
 def imports_of(module: str) -> set[str]:
-    """Every module that this one names in an import, wherever in the file."""
+    """Return every module that this one imports, anywhere in the file."""
     return set(_imports(ast.parse(MODULES[module].read_text())))
 
 

@@ -1,11 +1,11 @@
-"""Waiting for facts instead of sleeping: poll a condition until it holds, with a bound."""
+"""Polls a condition until it is true, with a limit, instead of sleeping."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-PATIENCE_SECONDS = 30.0  # a busy machine may need them; nobody else waits so long
+PATIENCE_SECONDS = 30.0  # only a busy machine needs as long
 POLL_SECONDS = 0.02
 
 Found = TypeVar("Found")
@@ -14,7 +14,7 @@ Found = TypeVar("Found")
 def wait_for(
     probe: Callable[[], Found | None], what: str, patience: float = PATIENCE_SECONDS
 ) -> Found:
-    """The first true value of ``probe``; fails naming ``what`` did not come about."""
+    """Return the first true value of ``probe``. Fail with ``what`` after the limit."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := probe():
@@ -26,7 +26,7 @@ def wait_for(
 async def eventually(
     probe: Callable[[], Awaitable[Found | None]], what: str, patience: float = PATIENCE_SECONDS
 ) -> Found:
-    """The same for a probe that is a coroutine."""
+    """Return the first true value of an asynchronous ``probe``. Fail with ``what``."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := await probe():

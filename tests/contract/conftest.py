@@ -1,4 +1,4 @@
-"""Both companies at once, as in the world: two applications that share HTTP and a secret."""
+"""Both applications together, connected only by HTTP and a secret."""
 
 import asyncio
 import random
@@ -32,7 +32,7 @@ from tests.waiting import eventually
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A shop, a subscriber that has registered itself with it, and the worker's hands."""
+    """A shop, a subscriber that is registered with it, and a dispatcher to send deliveries."""
 
     shop: httpx.AsyncClient
     subscriber: httpx.AsyncClient
@@ -41,7 +41,7 @@ class World:
     encryption: Encryption  # the shop's
 
     async def buy(self, **items: int) -> dict[str, Any]:
-        """Order so many of each product; the answer of ``POST /v1/orders``."""
+        """Place an order with these quantities; return the response of ``POST /v1/orders``."""
         lines = [{"product_id": id_, "quantity": quantity} for id_, quantity in items.items()]
         answer = await self.shop.post("/v1/orders", json={"items": lines})
         assert answer.status_code == 201, answer.text
@@ -49,7 +49,7 @@ class World:
         return order
 
     async def deliver(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Make the next attempt of the order's only delivery; the delivery afterwards."""
+        """Make the next attempt of the order's only delivery; return the delivery after it."""
         [delivery_id] = order["delivery_ids"]
         await self.deliver_due()
         return await read(self.shop, f"/v1/deliveries/{delivery_id}")
@@ -57,12 +57,12 @@ class World:
     async def deliver_due(self) -> None:
         """Make one attempt of each delivery that is due."""
         await self.dispatcher.look()
-        while self.dispatcher.in_flight:  # noqa: ASYNC110 – the sends end within this loop
+        while self.dispatcher.in_flight:  # noqa: ASYNC110 – sends complete in this event loop
             await asyncio.sleep(0.001)
         await self.dispatcher.look(limit=0)
 
     async def receipts(self) -> list[dict[str, Any]]:
-        """All receipts in full, the oldest first."""
+        """Return all receipts with details, oldest first."""
         listed = (await read(self.subscriber, "/v1/receipts"))["data"]
         return [await read(self.subscriber, f"/v1/receipts/{each['id']}") for each in listed[::-1]]
 
@@ -82,7 +82,7 @@ def sockets() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def patience() -> int:
-    """How many seconds the shop waits for an answer."""
+    """Return the shop's response timeout in seconds."""
     return 5
 
 

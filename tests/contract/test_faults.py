@@ -1,4 +1,4 @@
-"""What the subscriber does wrong on purpose, and what the shop makes of it."""
+"""Faults of the subscriber, and how the shop handles them."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.one_database("is about the subscriber's answers")
 
 @pytest.fixture
 def patience() -> int:
-    """Little: one of the faults is that no answer comes."""
+    """Return a short timeout, because one of the faults sends no response."""
     return 2
 
 
@@ -22,7 +22,7 @@ async def set_fault(world: World, mode: str, **parameters: Any) -> None:
 
 
 async def attempt_at(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One attempt at a new order's delivery: the order, and the delivery afterwards."""
+    """Make one attempt of a new order's delivery; return the order and the delivery after it."""
     order = await world.buy(hook=1)
     return order, await world.deliver(order)
 
@@ -36,7 +36,7 @@ async def purchases(world: World) -> int:
 
 
 def outcome(attempt: dict[str, Any]) -> str | int:
-    """The status that the shop recorded, or its name for the lack of one."""
+    """Return the status that the shop recorded, or the name of the error."""
     recorded: str | int = attempt["error"] or attempt["response"]["status"]
     return recorded
 
@@ -126,8 +126,8 @@ async def test_a_script_is_played_in_its_order(world: World) -> None:
     recorded = [outcome(attempt) for attempt in failed["attempts"]]
     assert recorded == [503, "connection_reset", "response_timeout"]
     assert delivered["state"] == "succeeded"
-    # A connection that is dropped when it is used again costs no step of the schedule, so the
-    # first delivery may still have a try.
+    # A reused connection that is dropped does not use up a step of the schedule, so the first
+    # delivery may have an attempt left.
     assert (await faults_of(world))[:4] == ["503", "drop", "timeout", None]
     assert await read(world.subscriber, "/v1/faults") == {"mode": "none"}
 

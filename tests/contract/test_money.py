@@ -1,4 +1,4 @@
-"""The money that the shop sold and the money that the subscriber booked: the difference is 0."""
+"""The money sold by the shop equals the money booked by the subscriber."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ AGREEMENT = "Difference $0.00"
 
 
 async def counting_has_begun(world: World) -> None:
-    """Wait for the second from which on events count."""
+    """Wait for the second at which counting starts."""
 
     async def is_past() -> bool:
         since = (await read(world.subscriber, "/v1/stats"))["counted_since"]
@@ -24,7 +24,7 @@ async def counting_has_begun(world: World) -> None:
 
 
 async def difference(world: World) -> int:
-    """Booked minus sold, in cents, as a program finds it with both JSON APIs."""
+    """Return booked minus sold, in cents, from both JSON APIs."""
     booked = await read(world.subscriber, "/v1/stats")
     sold = await read(world.shop, f"/v1/stats?since={booked['counted_since']}")
     assert sold["since"] == booked["counted_since"]
@@ -36,7 +36,7 @@ async def inbox(world: World) -> str:
 
 
 async def the_page_agrees(world: World) -> None:
-    """Wait for it: the subscriber asks the shop for its totals once a second."""
+    """Wait until the page agrees: the subscriber polls the shop's totals once a second."""
 
     async def agrees() -> bool:
         return AGREEMENT in await inbox(world)
@@ -45,7 +45,7 @@ async def the_page_agrees(world: World) -> None:
 
 
 async def refund(world: World, order: dict[str, Any]) -> str:
-    """Refund an order; the id of the delivery that tells the subscriber."""
+    """Refund an order; return the id of its delivery to the subscriber."""
     answer = await world.shop.post(f"/v1/orders/{order['id']}/refund", json={})
     assert answer.status_code == 200, answer.text
     [told] = [id_ for id_ in answer.json()["delivery_ids"] if id_ not in order["delivery_ids"]]
@@ -78,7 +78,7 @@ async def test_after_everything_was_forgotten_the_difference_is_nothing(world: W
 
     await world.subscriber.delete("/v1/receipts")
     empty = await inbox(world)
-    after = await world.buy(hook=1)  # right after the answer, and counted
+    after = await world.buy(hook=1)  # immediately after the response, and counted
     await world.deliver(after)
     await refund(world, before)
 
@@ -103,7 +103,7 @@ async def test_with_orders_from_before_the_subscription_the_difference_is_nothin
     assert before["delivery_ids"] == []
     assert await difference(world) == 0
     await the_page_agrees(world)
-    await refund(world, before)  # the refund is of now, though its order is not
+    await refund(world, before)  # the refund is recent, although its order is not
     assert await difference(world) == 0
     await the_page_agrees(world)
 

@@ -15,7 +15,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def calls_in_the_readme(introduction: str) -> set[tuple[str, str]]:
-    """Method and path of every call in the table that follows these words."""
+    """Return method and path of every call in the table after this text."""
     table = README.split(introduction)[1].split("\n\n")[1]
     found = re.findall(r"`([A-Z]+)(?:`, `([A-Z]+))? (/v1/[^`?]*)", table)
     return {
@@ -37,7 +37,7 @@ async def calls_in_openapi(client: httpx.AsyncClient) -> set[tuple[str, str]]:
 
 
 def _nameless(path: str) -> str:
-    """``/v1/orders/{order_id}`` and ``/v1/orders/{id}`` are the same call."""
+    """Remove the names of path parameters, so that ``{order_id}`` equals ``{id}``."""
     return re.sub(r"\{.*?\}", "{}", path)
 
 

@@ -1,4 +1,4 @@
-"""The README's three ways to verify a webhook, run as they stand there on what the shop signs."""
+"""The README's three snippets that verify a webhook, run on webhooks that the shop signed."""
 
 import json
 import os
@@ -23,7 +23,7 @@ Verify = Callable[[Headers, bytes, str], bool]
 
 
 def snippet(language: str, containing: str) -> str:
-    """The README's code block in this language that contains this text."""
+    """Return the README's code block in this language that contains this text."""
     blocks = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
     [block] = [block for block in blocks if containing in block]
     return str(block)

@@ -1,4 +1,4 @@
-"""The real sender talks to the real subscriber: written apart, they agree."""
+"""The real shop sends to the real subscriber: two implementations of one contract."""
 
 import pytest
 from sqlmodel import update
@@ -167,7 +167,7 @@ async def test_a_secret_renewed_without_grace_is_good_once_the_subscriber_has_it
 
 
 async def _submit(world: World, path: str, fields: dict[str, str]) -> None:
-    """Submit a form of the subscriber's, as its page does."""
+    """Submit a form of the subscriber, as its page does."""
     await world.subscriber.get("/subscription")
     [token] = world.subscriber.cookies.values()
     answer = await world.subscriber.post(path, data={"_csrf_token": token, **fields})

@@ -1,4 +1,4 @@
-"""One message across both applications, on the subscriber's page; the shop tells by its API."""
+"""The page with the trace of a message, with the shop's half from its API."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""Real databases of the version before are upgraded, and the next order goes through."""
+"""Databases of the previous version are upgraded, and the next order is delivered."""
 
 import re
 import sqlite3
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.sqlite("the databases of the version before are files o
 DATA = Path(__file__).parents[1] / "data" / "upgrade"
 PUBLIC_URL = "https://shop.example"
 SHOP_PORT, SUBSCRIBER_PORT = "48764", "48765"  # in the files
-# With it the secrets in the file are encrypted.
+# It encrypts the secrets in the file.
 SECRETS_KEY = SecretStr("aG9va3Nob3AtdGVzdC1rZXktb2YtdmVyc2lvbi0wLjE=")
 LAST_ROTATION = datetime(2026, 11, 30, 2, 37, 16, tzinfo=UTC)
 MOMENT = re.compile(r"'(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6})'")
@@ -31,7 +31,7 @@ ABOUT_SECRETS = tuple(
 
 
 def restore(name: str, folder: Path, ports: dict[str, int]) -> None:
-    """Make the file of ``name`` as it was, at these ports, an hour after the last rotation."""
+    """Restore the file of ``name`` for these ports, as of an hour after the last rotation."""
     text = (DATA / f"{name}.sql").read_text()
     for there, here in ports.items():
         text = text.replace(there, str(here))
@@ -46,7 +46,7 @@ def restore(name: str, folder: Path, ports: dict[str, int]) -> None:
 
 
 def _moved(line: str, passed: timedelta) -> str:
-    """The line with all its moments so much later."""
+    """Return the line with all its times shifted."""
 
     def later(found: re.Match[str]) -> str:
         return f"'{datetime.fromisoformat(found[1]) + passed:%Y-%m-%d %H:%M:%S.%f}'"
@@ -96,7 +96,7 @@ async def knows_issuer(world: World) -> bool:
 
 
 async def deliver_to(world: World, endpoint_id: str, order: dict[str, Any]) -> dict[str, Any]:
-    """Make the first attempt of the order's delivery to this endpoint; the delivery afterwards."""
+    """Make the first attempt of the order's delivery to this endpoint; return the delivery."""
     deliveries = [await read(world.shop, f"/v1/deliveries/{id_}") for id_ in order["delivery_ids"]]
     [delivery_id] = [each["id"] for each in deliveries if each["endpoint_id"] == endpoint_id]
     for each in deliveries:

@@ -1,4 +1,4 @@
-"""The two halves of each rule, as properties: what one company makes, the other reads."""
+"""Properties of the wire format: the subscriber accepts what the shop creates."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ cents = st.integers(min_value=-(10**13), max_value=10**13)
 
 
 def request(body: bytes, *secrets: str, message_id: str = "msg_1") -> IncomingRequest:
-    """As the shop would sign and send it."""
+    """Return the request as the shop signs and sends it."""
     content = SignedContent(message_id, TIMESTAMP, body)
     live = [LiveSecret(f"sec_{number}", secret) for number, secret in enumerate(secrets)]
     signed = signing_headers(content, live, issuer="http://shop.example", audience=URL)

@@ -1,7 +1,7 @@
-"""A running demo, and two tabs of a browser that is watched for complaints.
+"""A running demo, and two browser tabs whose errors fail the test.
 
-The fixtures of pytest-playwright are used where they fit: ``browser``, ``context``, ``page``, and
-with them its options, such as ``--headed``, ``--slowmo`` and ``--tracing retain-on-failure``.
+The fixtures ``browser``, ``context`` and ``page`` are those of pytest-playwright, so its options
+work, such as ``--headed``, ``--slowmo`` and ``--tracing retain-on-failure``.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -20,17 +20,17 @@ from tests.postgres import copy_of
 from tests.programs import client, set_fault
 from tests.waiting import wait_for
 
-SCHEDULE = "0,2,2,2,2,2"  # quick enough to wait for, slow enough to see
+SCHEDULE = "0,2,2,2,2,2"  # short enough to wait for, long enough to see
 LAST_LINES = 100
 
 NewContext = Callable[..., BrowserContext]
 
-expect.set_options(timeout=10_000)  # Playwright's 5 s are little on a machine that is busy
+expect.set_options(timeout=10_000)  # Playwright's 5 s are too short on a busy machine
 
 
 @pytest.fixture(scope="session")
 def demo(shop_template: str | None) -> Iterator[Demo]:
-    """One demo for all tests; ``clean_slate`` takes away what the test before has left."""
+    """One demo for all tests; ``clean_slate`` resets it before each."""
     with (
         copy_of(shop_template) if shop_template else nullcontext("") as url,
         running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE, SHOP_DATABASE_URL=url) as demo,
@@ -42,10 +42,10 @@ def demo(shop_template: str | None) -> Iterator[Demo]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The report of a test that failed ends with what the demo has said."""
+    """Add the demo's output to the report of a failed test."""
     report = yield
     demo = getattr(item, "funcargs", {}).get("demo")
-    # A demo that a file of tests has for itself is gone before its last report.
+    # A demo of a single test file has ended before its last report.
     if report.failed and demo and demo.log.exists():
         lines = demo.output().splitlines()[-LAST_LINES:]
         report.sections.append(("Last lines of the demo", "\n".join(lines)))
@@ -66,7 +66,7 @@ def subscriber_api(demo: Demo) -> Iterator[httpx.Client]:
 
 @pytest.fixture(autouse=True)
 def clean_slate(demo: Demo, shop_api: httpx.Client, subscriber_api: httpx.Client) -> None:
-    """No fault, the subscriber's endpoint alone, no delivery under way, an empty inbox."""
+    """Reset: no fault, only the subscriber's endpoint, no open delivery, an empty inbox."""
     set_fault(subscriber_api, None)
     for endpoint in shop_api.get("/v1/webhooks").json()["data"]:
         if not endpoint["webhook_url"].startswith(demo.subscriber_url):
@@ -83,7 +83,7 @@ def _is_at_rest(shop: httpx.Client) -> bool:
 
 
 def _subscribe_again(demo: Demo, shop: httpx.Client) -> None:
-    """Under the demo, a subscriber that starts registers itself."""
+    """Restart the subscriber, which registers itself in the demo."""
     demo.kill("subscriber")
     wait_for(lambda: shop.get("/v1/webhooks").json()["data"], "the subscriber registers itself")
 
@@ -102,7 +102,7 @@ def watch(demo: Demo) -> Watch:
 
 @pytest.fixture
 def new_context(new_context: NewContext, watch: Watch) -> Iterator[NewContext]:
-    """As pytest-playwright has it, and watched; ``context`` and ``page`` are made with it."""
+    """Override pytest-playwright's fixture, to watch all contexts and pages for errors."""
     contexts = []
 
     def watched_context(**options: Any) -> BrowserContext:
@@ -113,13 +113,13 @@ def new_context(new_context: NewContext, watch: Watch) -> Iterator[NewContext]:
 
     yield watched_context
     for context in contexts:
-        context.cookies()  # its answer comes after whatever is still on the way from the browser
+        context.cookies()  # its response comes after all other requests of the browser
     assert watch.complaints == []
 
 
 @pytest.fixture
 def shop(context: BrowserContext, demo: Demo) -> ShopTab:
-    """A tab for the shop. Both tabs share their cookies, as they do on a reader's machine."""
+    """A tab for the shop. Both tabs share their cookies, as for a real reader."""
     return ShopTab(context.new_page(), demo.shop_url)
 
 

@@ -1,8 +1,7 @@
-"""Every page of both applications, and the scene in which there is something on each of them.
+"""A list of every page of both applications, and data for each of them.
 
-For ``test_every_page`` and ``test_without_javascript``. A new page is one more line in ``SHOP`` or
-``SUBSCRIBER``: its route, and the addresses at which to look at it. What stands in braces in an
-address is an id of the ``Scene``.
+Add a new page as a line in ``SHOP`` or ``SUBSCRIBER``: its route, and the addresses to visit. A
+name in braces in an address is an id of the ``Scene``.
 """
 
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.programs import Document, set_fault, wait_until
 
 LONG_NAME = "W" * 100
-FULL_LOG = 51  # rows: one more than a page of a log holds
+FULL_LOG = 51  # rows: one more than fits on a page of a log
 LONG_URL = "http://127.0.0.1:9009/" + "w" * 200
 
 SHOP = {
@@ -53,7 +52,7 @@ SUBSCRIBER = {
     "/subscription/delete": ["/subscription/delete"],
     "/login": ["/login"],
 }
-# What is not there, and what is asked for wrongly.
+# Error pages: not found, and invalid requests.
 SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
 SUBSCRIBER_ERRORS = [
     "/nowhere",
@@ -64,7 +63,7 @@ SUBSCRIBER_ERRORS = [
 
 
 def routes_of_pages(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
-    """The routes that a person opens: no streams, no downloads."""
+    """Return the routes of pages: no streams, no downloads."""
     return {
         path
         for handler in handlers
@@ -75,7 +74,7 @@ def routes_of_pages(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The ids of what there is to be seen."""
+    """The ids of the test data."""
 
     order: str
     refunded_order: str
@@ -89,22 +88,22 @@ class Scene:
     attack: str = ""
 
     def addresses(self, pages: dict[str, list[str]]) -> list[str]:
-        """All addresses of ``SHOP`` or of ``SUBSCRIBER``, with these ids in them."""
+        """Return all addresses of ``SHOP`` or ``SUBSCRIBER``, with these ids."""
         return [self.address(each) for some in pages.values() for each in some]
 
     def address(self, path: str) -> str:
-        """``/orders/{order}`` with this order's id."""
+        """Return for example ``/orders/{order}`` with the order's id."""
         return path.format(**asdict(self))
 
 
 def fill_the_logs(shop: httpx.Client) -> None:
-    """So many orders that a page of a log has all the rows that it may have."""
+    """Place enough orders for a full page of a log."""
     for _order_id, delivery in [_order(shop, "mug", 1) for _ in range(FULL_LOG)]:
         wait_until(shop, delivery, "succeeded")
 
 
 def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
-    """Something of every kind, with the longest words that a page may have to show."""
+    """Create one of everything, with the longest texts that a page may show."""
     [endpoint] = shop.get("/v1/webhooks").json()["data"]
     wanted = {"webhook_url": LONG_URL, "event_types": ["purchase.shipped"]}
     paused = _post(shop, "/v1/webhooks/register", {**wanted, "description": LONG_NAME})
@@ -133,7 +132,7 @@ def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
 
 
 def with_an_attack(scene: Scene, page: Page, subscriber_url: str) -> Scene:
-    """The same and an attack, which only a person can launch."""
+    """Add an attack, which can only be sent from its page."""
     page.goto(f"{subscriber_url}/receipts/{scene.receipt}")
     page.get_by_role("region", name="Attack desk").get_by_role("button").first.click()
     expect(page.get_by_text("As predicted")).to_be_visible()
@@ -141,7 +140,7 @@ def with_an_attack(scene: Scene, page: Page, subscriber_url: str) -> Scene:
 
 
 def _order(shop: httpx.Client, product_id: str, quantity: int) -> tuple[str, str]:
-    """The ids of a new order and of the delivery that tells about it."""
+    """Return the ids of a new order and of its delivery."""
     items = [{"product_id": product_id, "quantity": quantity}]
     order = _post(shop, "/v1/orders", {"items": items, "customer_name": LONG_NAME})
     return order["id"], order["delivery_ids"][0]

@@ -1,4 +1,4 @@
-"""Takes the README's pictures, by day and by night: ``make screenshots``, in a demo of its own."""
+"""Takes the README's screenshots, light and dark, in a separate demo: ``make screenshots``."""
 
 import json
 import time
@@ -17,9 +17,9 @@ from tests.programs import Document, buy, client, set_fault, wait_until
 
 FOLDER = Path(__file__).parents[2] / "static" / "screenshots"
 WIDTH, TALLEST = 1280, 1000
-# The newest order waits that long for its second try, which leaves time for all pictures.
+# The newest order's retry waits this long, which is enough time for all screenshots.
 SCHEDULE = "0,90,180"
-SECONDS_AFTER_THE_LAST_ORDER = 12  # is when the pictures say that they were taken
+SECONDS_AFTER_THE_LAST_ORDER = 12  # the time shown on the screenshots
 ORDERS = (
     ("fishing-rod", 1, "Ada Lovelace"),
     ("mug", 4, "Grace Hopper"),
@@ -32,7 +32,7 @@ Scheme = Literal["light", "dark"]
 
 
 class Picture(NamedTuple):
-    """``<name>.png`` and ``<name>-dark.png`` show this page; ``{message}``: the newest message."""
+    """The page on ``<name>.png`` and ``<name>-dark.png``. ``{message}``: the newest message."""
 
     name: str
     application: str
@@ -47,7 +47,7 @@ PICTURES = [
 
 
 def main() -> None:
-    """Put all pictures into static/screenshots."""
+    """Write all screenshots to static/screenshots."""
     FOLDER.mkdir(exist_ok=True)
     with running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE, **_usual_ports()) as demo:
         waiting = set_the_scene(demo)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _usual_ports() -> dict[str, str]:
-    """As in the README, if nothing listens there right now."""
+    """Return the default ports, as in the README, if they are free."""
     if not (is_free(8000) and is_free(8001)):
         return {}
     return {"SHOP_PORT": "8000", "SUBSCRIBER_PORT": "8001"}
@@ -74,7 +74,7 @@ def _moment_of(delivery: Document) -> datetime:
 
 @contextmanager
 def new_page(scheme: Scheme, now: datetime) -> Iterator[Page]:
-    """A page on which nothing moves and it is always ``now``."""
+    """Open a page without animations whose clock stands at ``now``."""
     browser_path = find_browser()
     assert browser_path, HOW_TO_GET_ONE
     with sync_playwright() as playwright:
@@ -88,9 +88,9 @@ def new_page(scheme: Scheme, now: datetime) -> Iterator[Page]:
 
 
 def set_the_scene(demo: Demo) -> Document:
-    """Orders that were delivered, one sent twice, a forgery, and the one that waits for its retry.
+    """Create delivered orders, one sent twice, a forgery, and an order that waits for its retry.
 
-    Returns that last one's delivery.
+    Return the delivery of the last one.
     """
     with client(demo.shop_url) as shop, client(demo.subscriber_url) as subscriber:
         delivered = [deliver(shop, *order) for order in ORDERS]
@@ -111,7 +111,7 @@ def deliver(shop: httpx.Client, product_id: str, quantity: int, name: str) -> st
 
 
 def forge(subscriber: httpx.Client) -> None:
-    """What the README's tour sends: an order of a million by somebody without the secret."""
+    """Send the forgery of the README's tour: an order for a million, without the secret."""
     event = {"id": "1", "type": "purchase.created", "value": 1_000_000}
     headers = {
         "content-type": "application/json",
@@ -125,7 +125,7 @@ def forge(subscriber: httpx.Client) -> None:
 
 
 def take(page: Page, address: str, name: str) -> None:
-    """The page down to the end of its content, without the footer, but not too much of it."""
+    """Take the page to the end of its content, without the footer, up to a maximum height."""
     page.goto(address)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     main = page.get_by_role("main").bounding_box()

@@ -1,12 +1,12 @@
-"""What a person does in the two tabs, in the words of the pages."""
+"""The actions of a person in the two tabs, located by the labels of the pages."""
 
 from playwright.sync_api import Locator, Page, expect
 
-SOON_MS = 3_000  # live pages promise a second; the rest is for a busy machine
+SOON_MS = 3_000  # live pages update within a second; the rest is for a busy machine
 
 
 class Tab:
-    """One tab at one of the applications."""
+    """One tab of one application."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -16,7 +16,7 @@ class Tab:
         self.page.goto(self.url + path)
 
     def open_live(self, path: str) -> None:
-        """Open a page and wait until it is connected; a reload would wipe the mark put on it."""
+        """Open a page and wait until it is live. Set a mark on it, which a reload would remove."""
         self.open(path)
         self.expect_live()
         self.page.evaluate("window.markOfTheTest = true")
@@ -28,7 +28,7 @@ class Tab:
         assert self.page.evaluate("window.markOfTheTest") is True
 
     def row(self, text: str) -> Locator:
-        """The row of a table that holds this text, or is about what has this id."""
+        """Return the table row with this text or this id."""
         about = self.page.locator(f"[id='row-{text}']")
         return self.page.get_by_role("row").filter(has_text=text).or_(about)
 
@@ -40,13 +40,13 @@ class Tab:
 
 
 class ShopTab(Tab):
-    """A tab at the shop."""
+    """A tab of the shop."""
 
     def buy(self, product: str, name: str) -> str:
-        """Click from the shelf to the order's page; returns the order's id."""
+        """Click from the products to the order's page; return the order's id."""
         self.open("/")
         self.press(f"Add {product} to cart")
-        # With JavaScript, the page stays and its header tells when the product is in the cart.
+        # With JavaScript, the page stays, and its header shows when the product is in the cart.
         self.page.get_by_role("link", name="Cart 1", exact=True).click()
         self.page.get_by_label("Your name").fill(name)
         self.press("Place order")
@@ -54,7 +54,7 @@ class ShopTab(Tab):
         return self.page.url.rpartition("/")[2]
 
     def open_endpoint(self) -> None:
-        """Open the page of the only endpoint that is registered."""
+        """Open the page of the only endpoint."""
         self.open("/endpoints")
         self.page.get_by_role("row").last.get_by_role("link").click()
         expect(self.page.get_by_role("heading", name="Endpoint", exact=True)).to_be_visible()
@@ -63,22 +63,22 @@ class ShopTab(Tab):
         self.open_live(f"/deliveries/{delivery_id}")
 
     def state(self) -> Locator:
-        """On a delivery's page: its state and the next try."""
+        """On a delivery's page: return its state and the next attempt."""
         return self.page.get_by_role("region", name="State")
 
     def attempts(self) -> Locator:
-        """On a delivery's page: the headings of its attempts, newest first."""
+        """On a delivery's page: return the headings of its attempts, newest first."""
         return self.page.get_by_role("heading", name="Attempt ", exact=False, level=3)
 
 
 class SubscriberTab(Tab):
-    """A tab at the subscriber."""
+    """A tab of the subscriber."""
 
     def fail_with(self, status: str) -> None:
         self.misbehave("status", Status=status)
 
     def misbehave(self, mode: str, **fields: str) -> None:
-        """Choose a mode in the switch and fill in its fields, by their labels."""
+        """Choose a mode in the fault form and fill in its fields, by label."""
         self.open("/")
         self.page.get_by_label("Fail on purpose with").select_option(mode)
         for label, value in fields.items():
@@ -91,15 +91,15 @@ class SubscriberTab(Tab):
         expect(self.page.get_by_text("as they should be")).to_be_visible()
 
     def receipts(self, verdict: str) -> Locator:
-        """In the inbox: the rows with this verdict."""
+        """In the inbox: return the rows with this verdict."""
         cell = self.page.get_by_role("cell", name=verdict)
         return self.page.get_by_role("row").filter(has=cell)
 
     def open_receipt(self, verdict: str) -> None:
-        """From the inbox: the page of the newest receipt with this verdict."""
+        """From the inbox: open the page of the newest receipt with this verdict."""
         self.receipts(verdict).first.get_by_role("link").first.click()
 
     def total(self, name: str) -> Locator:
-        """In the inbox: a number at its top, such as "Purchases booked"."""
+        """In the inbox: return a total from its top, such as "Purchases booked"."""
         term = self.page.get_by_role("term").filter(has_text=name)
         return term.locator("xpath=following-sibling::dd")

@@ -1,4 +1,4 @@
-"""Light, dark, and a size for the back of the room: chosen once, for both applications."""
+"""Light, dark and presenter size: chosen once, for both applications."""
 
 import httpx
 import pytest
@@ -9,7 +9,7 @@ from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import buy, set_fault, wait_until
 
-# The lightness of the page's background, from 0 to 1: it is given in oklch.
+# The lightness of the page's background, from 0 to 1; the color is in oklch.
 LIGHTNESS = """
 Number(getComputedStyle(document.documentElement).backgroundColor.match(/oklch\\(([0-9.]+)/)[1])
 """
@@ -20,7 +20,7 @@ MOVING = "document.getAnimations().length"
 
 
 def choose(tab: Tab, choice: str) -> None:
-    """Open the menu in the masthead and choose, as with a mouse."""
+    """Open the menu in the masthead and choose."""
     tab.page.locator("summary", has_text="Appearance").click()
     tab.press(choice)
 

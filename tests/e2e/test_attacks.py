@@ -1,4 +1,4 @@
-"""The attack desk, the switches of the defences, and the money, in a real browser."""
+"""The attack desk, the defence switches and the money card, in a real browser."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ DEFENCES = ("timestamp", "signature", "token", "raw_body", "deduplication")
 
 @pytest.fixture
 def receipt_id(shop_api: httpx.Client, subscriber_api: httpx.Client) -> str:
-    """Of a purchase that the shop has just delivered."""
+    """Return the receipt id of a purchase that the shop has just delivered."""
     wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
     [receipt] = subscriber_api.get("/v1/receipts").json()["data"]
     return str(receipt["id"])

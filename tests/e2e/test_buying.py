@@ -1,4 +1,4 @@
-"""The main path: a click in one tab, a verified webhook in the other."""
+"""The main path: a click in the shop, a verified webhook at the subscriber."""
 
 import httpx
 from playwright.sync_api import BrowserContext, expect

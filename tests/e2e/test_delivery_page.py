@@ -1,4 +1,4 @@
-"""The page of one delivery: its timeline, its attempts taken apart, and where it leads."""
+"""The page of one delivery: its timeline, its attempts in detail, and its links."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def timeline(shop: ShopTab) -> Locator:
 
 
 def step(shop: ShopTab, number: int) -> Locator:
-    """One attempt on the timeline."""
+    """Return one attempt on the timeline."""
     return timeline(shop).locator(f"#step-{number}")
 
 
@@ -145,7 +145,7 @@ def distance_from_top(element: Locator) -> float:
 
 @pytest.fixture
 def receiver(shop_api: httpx.Client) -> Iterator[Receiver]:
-    """A second endpoint, which links to its own record of each request."""
+    """A second endpoint, whose responses link to its own record of each request."""
     with running_receiver() as receiver:
         record = receiver.url.replace("/hook", "/receipts/1")
         receiver.headers = {"Link": f'<{record}>; rel="describedby"'}

@@ -1,4 +1,4 @@
-"""Registering an endpoint by hand, and the subscription of the subscriber."""
+"""Registering an endpoint on its page, and the subscriber's subscription."""
 
 import re
 from contextlib import suppress
@@ -31,7 +31,7 @@ def test_a_secret_is_shown_once_and_never_again(
     shop.page.go_back()
     expect(shop.page.get_by_role("heading", name="Endpoints")).to_be_visible()
     assert not SECRET.search(shop.page.content())
-    with suppress(Error):  # the browser kept no copy and does not send the form again by itself
+    with suppress(Error):  # the browser has no cached copy and does not resend the form
         shop.page.go_forward()
     expect(shop.page.get_by_text(SECRET)).to_have_count(0)
     shop.open("/endpoints")

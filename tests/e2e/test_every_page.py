@@ -1,7 +1,7 @@
-"""Every page of both applications, at three widths, by day and by night.
+"""Every page of both applications, at three widths, in light and dark.
 
-None has to be pushed sideways, none complains on the console, asks another host or fails to get
-what it asks for (``watch``), none is heavy, and axe finds nothing on any that keeps somebody out.
+No page scrolls sideways, logs an error, requests another host or fails to load something
+(``watch``), none is too large, and axe finds no accessibility violation.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,8 +34,8 @@ from tests.programs import client
 SHOP_TOKEN = "the shop's own token"
 SUBSCRIBER_TOKEN = "the subscriber's token"
 TELEPHONE, LAPTOP, SCREEN = 390, 1280, 1920
-MAX_PAGE_SIZE = 150_000  # bytes, with all that it loads, uncompressed
-# As browsers report what they do not take for success; on some pages it is what one came for.
+MAX_PAGE_SIZE = 150_000  # bytes of a page and everything it loads, uncompressed
+# Browsers report error statuses; on these pages they are expected.
 REFUSALS = r"status of 4\d\d"
 IS_TOO_WIDE = "document.scrollingElement.scrollWidth > window.innerWidth"
 WEIGHT = """
@@ -54,14 +54,14 @@ axe.run({resultTypes: ["violations"]}).then(({violations}) => violations.flatMap
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    """A demo of this file's own, in which one has to log in: the login is a page, too."""
+    """A separate demo with an admin token, because the login is also a page."""
     with running_demo(SHOP_ADMIN_TOKEN=SHOP_TOKEN, SUBSCRIBER_ADMIN_TOKEN=SUBSCRIBER_TOKEN) as demo:
         yield demo
 
 
 @pytest.fixture(autouse=True)
 def clean_slate() -> None:
-    """The scene is set once and stays."""
+    """Keep the data: it is created once for this file."""
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_every_answer_to_a_form_is_fit_for_everyone(
 
 @dataclass(frozen=True)
 class Answered:
-    """Leads to the answer to a form. ``fields``: what to type, by label; ``stale``: an old form."""
+    """The response to a form. ``fields``: input by label. ``stale``: submit an outdated form."""
 
     address: str
     button: str
@@ -192,7 +192,7 @@ def opened(address: str) -> Callable[[Page], object]:
 
 
 def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
-    """What is wrong with the page to which this leads."""
+    """Return the faults of the page at this address."""
     page.set_viewport_size({"width": LAPTOP, "height": 800})
     get_there(page)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
@@ -204,6 +204,6 @@ def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
         page.set_viewport_size({"width": width, "height": 800})
         if page.evaluate(IS_TOO_WIDE):
             found.append(f"has to be pushed sideways at {width}")
-        if width != SCREEN:  # where nothing is that is not on a laptop
+        if width != SCREEN:  # it has nothing that the laptop width does not have
             found += [f"at {width}: {each}" for each in page.evaluate(RUN_AXE)]
     return found

@@ -1,4 +1,4 @@
-"""A receipt's page shows why a request was believed, or what happened to it on its way."""
+"""A receipt's page explains why a request was accepted, or what was changed on the way."""
 
 import json
 import re
@@ -90,7 +90,7 @@ def table(subscriber: SubscriberTab, name: str) -> Locator:
 
 
 def send_written_again(request: Document) -> None:
-    """As a proxy does that parses JSON and writes it again."""
+    """Send a re-serialized body, as from a proxy that parses JSON."""
     headers = {
         name: value
         for name, value in request["headers"].items()

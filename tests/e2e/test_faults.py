@@ -1,4 +1,4 @@
-"""Every way of the subscriber to fail, as a person sets and sees it, between real processes."""
+"""Every fault of the subscriber, set and observed on pages, with real processes."""
 
 import httpx
 import pytest

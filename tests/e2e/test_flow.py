@@ -1,4 +1,4 @@
-"""The picture of the flow, watched in a browser while real processes work, stop and come back."""
+"""The flow page in a browser, while real processes work, stop and restart."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.e2e.tabs import ShopTab
 from tests.programs import buy, set_fault, wait_until
 from tests.waiting import wait_for
 
-# The stops that a ghost has passed, by the dot's id: static/js/flow.js tells by its data-at.
+# The stops that each moving dot has passed, by the dot's id: static/js/flow.js sets data-at.
 WATCH_GHOSTS = """
 window.passed = {};
 new MutationObserver((changes) => {
@@ -30,7 +30,7 @@ ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "del
 
 @pytest.fixture
 def flow(shop: ShopTab) -> ShopTab:
-    """The page, live, with a record of the stops that dots pass."""
+    """The live page, which records the stops that dots pass."""
     return open_flow(shop)
 
 
@@ -41,7 +41,7 @@ def open_flow(shop: ShopTab) -> ShopTab:
 
 
 def passed(tab: ShopTab, delivery_id: str) -> list[str]:
-    """The stops that a dot has passed so far."""
+    """Return the stops that a dot has passed so far."""
     steps: list[str] = tab.page.evaluate("(id) => window.passed[id] ?? []", delivery_id)
     return steps
 
@@ -55,7 +55,7 @@ def verdict(tab: ShopTab) -> Locator:
 
 
 def station(tab: ShopTab, name: str) -> Locator:
-    """A station by its heading."""
+    """Return a station by its heading."""
     heading = tab.page.get_by_role("heading", name=name, exact=True)
     return tab.page.get_by_role("listitem").filter(has=heading).last
 
@@ -66,7 +66,7 @@ def newest_delivery(shop_api: httpx.Client) -> str:
 
 
 def press_and_find(tab: ShopTab, shop_api: httpx.Client) -> str:
-    """Press "Buy 1"; returns the id of the delivery that tells of it."""
+    """Press "Buy 1"; return the id of the delivery."""
     before = newest_delivery(shop_api)
     tab.press("Buy 1")
 
@@ -113,7 +113,10 @@ def test_a_rejected_delivery_comes_back_and_waits_for_its_next_attempt(
     wait_for(lambda: "waiting" in passed(flow, delivery_id), "it waits again")
     *way, lane, end = passed(flow, delivery_id)[:7]
     assert (way, end) == (list(ON_THE_LINE[:5]), "waiting")
-    assert lane in {"lane-1!", "lane-1"}  # the latter if it was seen there before it was rejected
+    assert lane in {
+        "lane-1!",
+        "lane-1",
+    }  # the latter only if it was seen there before the rejection
     expect(verdict(flow)).to_contain_text("retrying")
     expect(station(flow, "Waiting")).to_contain_text("1 delivery")
     expect(flow.page.locator("#lane-1 .countdown")).to_have_text(re.compile(r"in \d s|due now"))
@@ -142,7 +145,7 @@ def test_deliveries_to_a_paused_endpoint_wait_until_it_is_active(
 
 @pytest.fixture
 def frozen() -> Iterator[list[psutil.Process]]:
-    """Processes that a test has stopped; they go on in the end."""
+    """Processes that a test has suspended; they are resumed at the end."""
     stopped: list[psutil.Process] = []
     yield stopped
     for process in stopped:

@@ -1,4 +1,4 @@
-"""What is not from the shop, or was changed on the way, is refused, and one sees why."""
+"""Forged and modified requests are rejected, and the pages show why."""
 
 import re
 
@@ -71,7 +71,7 @@ def test_the_readmes_forgery_is_refused(subscriber: SubscriberTab) -> None:
 
 
 def send(request: Document, body: str) -> httpx.Response:
-    """Send a request that the shop has recorded, from somebody else's machine as it were."""
+    """Send a request that the shop has recorded, as an attacker would."""
     headers = {
         name: value
         for name, value in request["headers"].items()
@@ -81,7 +81,7 @@ def send(request: Document, body: str) -> httpx.Response:
 
 
 def results(subscriber: SubscriberTab) -> dict[str, str]:
-    """On a receipt's page: the result of each verification step by its name."""
+    """On a receipt's page: return the result of each verification step by name."""
     steps = subscriber.page.get_by_role("region", name="Verification, step by step")
     items = steps.get_by_role("listitem")
     expect(items).to_have_count(9)

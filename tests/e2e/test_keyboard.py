@@ -1,4 +1,4 @@
-"""With nothing but the keyboard one buys, sends again and pauses, and always sees where one is."""
+"""Buying, resending and pausing with the keyboard alone, with a visible focus."""
 
 import httpx
 import pytest
@@ -8,7 +8,7 @@ from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.programs import buy, set_fault, wait_until
 
 MAX_STOPS = 120  # more than any page has
-# The frame around what has the focus, in pixels.
+# The width of the focus outline, in pixels.
 FRAME = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
 IS_IN_VIEW = """
 (() => {
@@ -20,7 +20,7 @@ HAS_FOCUS = "(element) => element === document.activeElement"
 
 
 def go_to(target: Locator, key: str = "Tab") -> None:
-    """Press Tab until the target has the focus; every stop on the way there can be seen."""
+    """Press Tab until the target has the focus; check that the focus is visible at every stop."""
     page = target.page
     for _ in range(MAX_STOPS):
         page.keyboard.press(key)

@@ -1,4 +1,4 @@
-"""Live updates leave alone what the reader is doing, and survive a restart of the server."""
+"""Live updates do not disturb the reader, and survive a restart of the server."""
 
 import re
 
@@ -111,7 +111,7 @@ def test_what_happened_while_the_shop_could_not_be_reached_is_shown_when_it_can(
     shop: ShopTab, shop_api: httpx.Client, demo: Demo, watch: Watch
 ) -> None:
     watch.expect(SERVER_AWAY)
-    watch.expect("ERR_FAILED")  # what the browser says of the cut line
+    watch.expect("ERR_FAILED")  # the browser's message for the lost connection
     shop.open_live("/deliveries")
     news = shop.page.locator(".live__news")
 

@@ -1,4 +1,4 @@
-"""With an admin token in both applications: customers buy, and the rest asks who one is."""
+"""With an admin token in both applications: customers can buy, everything else needs a login."""
 
 from collections.abc import Iterator
 
@@ -15,20 +15,20 @@ SUBSCRIBER_TOKEN = "the subscriber's token"
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    """A demo of its own, which takes the place of the one that all other tests share."""
+    """A separate demo, instead of the shared one."""
     with running_demo(SHOP_ADMIN_TOKEN=SHOP_TOKEN, SUBSCRIBER_ADMIN_TOKEN=SUBSCRIBER_TOKEN) as demo:
         yield demo
 
 
 @pytest.fixture(autouse=True)
 def clean_slate() -> None:
-    """Nothing to clean: this demo is new."""
+    """Do nothing: this demo is new."""
 
 
 def test_a_customer_buys_and_whoever_runs_it_logs_in_to_see_more(
     shop: ShopTab, subscriber: SubscriberTab, watch: Watch
 ) -> None:
-    watch.expect("status of 422")  # the browser's word for a refused form
+    watch.expect("status of 422")  # the browser's message for a refused form
     shop.buy("Teapot", "Ada")
     expect(shop.page.get_by_role("cell", name="succeeded")).to_be_visible()
     expect(shop.page.get_by_role("button", name="Ship")).to_have_count(0)

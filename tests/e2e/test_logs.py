@@ -1,4 +1,4 @@
-"""The logs of both applications: rows that hold still, marks, sending from a row, time ranges."""
+"""The lists of both applications: stable rows, marks, resending from a row, time ranges."""
 
 import re
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ def rows(log: Tab) -> Locator:
 
 
 def place(row: Locator) -> float:
-    """How far a row is from the top of the window, in pixels."""
+    """Return the distance of a row from the top of the window, in pixels."""
     box = row.bounding_box()
     assert box
     return box["y"]
@@ -47,7 +47,7 @@ def buy_and_deliver(shop_api: httpx.Client, count: int) -> list[str]:
 
 
 def scrolled_to(log: Tab, index: int) -> Locator:
-    """The row with this index, once the page is scrolled so far that it is in the middle."""
+    """Scroll the row with this index to the middle of the window, and return it."""
     row = rows(log).nth(index)
     row.evaluate("(row) => row.scrollIntoView({block: 'center'})")
     return log.page.locator(f"[id='{row.get_attribute('id')}']")
@@ -66,7 +66,7 @@ def test_rows_that_come_do_not_move_what_the_reader_looks_at(
     buy_and_deliver(shop_api, 12)
 
     expect(newer(log, 12)).to_be_visible(timeout=SOON_MS)
-    assert place(row) == pytest.approx(before, abs=1)  # browsers round when they scroll
+    assert place(row) == pytest.approx(before, abs=1)  # browsers round scroll positions
     newer(log, 12).click()
     expect(newer(log, 12)).to_have_count(0)
     expect(rows(log).nth(12)).to_have_id(str(first))
@@ -95,7 +95,7 @@ def test_a_row_that_is_looked_at_goes_on_changing_while_new_ones_are_held_back(
 
 
 def set_fault_once_failed(shop: httpx.Client, subscriber: httpx.Client, delivery_id: str) -> None:
-    """Let a delivery fail once, and then succeed."""
+    """Make a delivery fail once, then succeed."""
     wait_until(shop, delivery_id, "pending", attempts=1)
     set_fault(subscriber, None)
     wait_until(shop, delivery_id, "succeeded")
@@ -120,7 +120,7 @@ def test_the_focus_in_a_row_holds_the_rows_until_it_leaves(
     [read] = buy_and_deliver(shop_api, 1)
     shop.open_live("/deliveries")
     link = shop.row(read).get_by_role("link", name="purchase.created")
-    shop.page.keyboard.press("Tab")  # from now on, focus is shown
+    shop.page.keyboard.press("Tab")  # after this, the browser shows the focus
     link.focus()
     before = place(link)
 
@@ -148,7 +148,7 @@ def test_a_pointer_that_is_about_to_press_something_holds_the_rows(
     expect(newer(shop, 1)).to_be_visible()
     expect(rows(shop).first).to_have_id(str(name))
     shop.page.mouse.move(2, 2)
-    expect(shop.row(new)).to_be_visible()  # once the pointer has rested
+    expect(shop.row(new)).to_be_visible()  # after the pointer has rested
 
 
 def test_without_javascript_a_view_that_holds_still_has_a_link_to_what_is_new(
@@ -204,7 +204,7 @@ def test_the_time_to_the_next_try_counts_down(
 
 @pytest.fixture
 def cancelled(shop_api: httpx.Client, subscriber_api: httpx.Client) -> str:
-    """A delivery that was given up, below a dozen that arrived."""
+    """A cancelled delivery, below a dozen that succeeded."""
     set_fault(subscriber_api, 503)
     delivery_id = buy(shop_api)
     wait_until(shop_api, delivery_id, "pending", attempts=1)
@@ -258,7 +258,7 @@ def test_what_is_no_longer_there_is_not_sent_and_the_page_says_so(
 
 @pytest.fixture
 def abroad(new_context: NewContext) -> BrowserContext:
-    """Somewhere where it is never the same time as in UTC, and summer time is half an hour."""
+    """A time zone that always differs from UTC, with daylight saving of half an hour."""
     return new_context(timezone_id="Australia/Lord_Howe")
 
 
@@ -295,20 +295,20 @@ LOCAL = """(text) => {
 
 @pytest.fixture
 def berlin(new_context: NewContext) -> BrowserContext:
-    """Where 2026-10-25 has the hour from 2 to 3 twice: from 00:00 and from 01:00 UTC."""
+    """A time zone in which 2026-10-25 has the hour from 2 to 3 twice, from 00:00 and 01:00 UTC."""
     return new_context(timezone_id="Europe/Berlin")
 
 
 @pytest.fixture(params=["shop", "subscriber"])
 def autumn(request: pytest.FixtureRequest, berlin: BrowserContext, demo: Demo) -> Tab:
-    """A tab in Berlin, at each of the two lists that can be filtered by time."""
+    """A tab in Berlin, on each of the two lists with a time filter."""
     if request.param == "shop":
         return ShopTab(berlin.new_page(), demo.shop_url)
     return SubscriberTab(berlin.new_page(), demo.subscriber_url)
 
 
 def sent(tab: Tab, name: str) -> str:
-    """A field of the form as it was sent."""
+    """Return a field of the form as it was sent."""
     [value] = parse_qs(urlsplit(tab.page.url).query)[name]
     return value
 

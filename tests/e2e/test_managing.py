@@ -1,4 +1,4 @@
-"""What one does to endpoints and orders by clicking."""
+"""Managing endpoints and orders on their pages."""
 
 import re
 
@@ -62,7 +62,7 @@ def test_an_order_is_shipped_and_refunded_and_the_money_goes_back(
 
 
 def wait_until_told(shop: ShopTab, times: int) -> None:
-    """On an order's page: so many of its deliveries have succeeded."""
+    """On an order's page: wait until this many of its deliveries have succeeded."""
     told = shop.page.get_by_role("row").filter(has=shop.page.get_by_role("cell", name="succeeded"))
     expect(told).to_have_count(times)
 
@@ -74,7 +74,7 @@ def test_what_an_endpoint_missed_is_sent_again_after_being_counted(
     shop.open_endpoint()
 
     shop.press("Count them …")
-    # Other tests may have left some behind for the same endpoint, too.
+    # Other tests may also have left some for the same endpoint.
     shop.page.get_by_role("button", name=re.compile(r"^Recover \d+ deliver(y|ies)$")).click()
 
     delivery = wait_until(shop_api, delivery_id, "succeeded")
@@ -83,7 +83,7 @@ def test_what_an_endpoint_missed_is_sent_again_after_being_counted(
 
 
 def buy_and_cancel(shop: ShopTab, shop_api: httpx.Client) -> str:
-    """Leave a delivery behind that was cancelled while its endpoint was paused."""
+    """Create a delivery that was cancelled while its endpoint was paused."""
     shop.open_endpoint()
     shop.press("Pause")
     delivery_id = buy(shop_api)

@@ -1,4 +1,4 @@
-"""The overview goes live after an order, can be read with keys alone, and sees a worker die."""
+"""The overview updates after an order, works with the keyboard, and shows a dead worker."""
 
 import re
 
@@ -59,7 +59,7 @@ def test_the_numbers_can_be_read_without_the_chart(shop: ShopTab, shop_api: http
 
     table = chart(shop, ORDERS).get_by_role("table")
     expect(table.get_by_role("row").nth(1)).to_contain_text(re.compile(r"\d\d:\d\d\s*\d+"))
-    buy(shop_api)  # what the reader has opened stays open
+    buy(shop_api)  # an opened part stays open
     expect(table).to_be_visible()
 
 

@@ -1,4 +1,4 @@
-"""A receiver that fails, retries one can watch, and sending again by hand."""
+"""A failing receiver, visible retries, and resending manually."""
 
 import re
 

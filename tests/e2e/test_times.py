@@ -1,4 +1,4 @@
-"""Times are told as people do, with the exact one in the reader's zone on hover and focus."""
+"""Times are relative, with the exact time in the reader's zone on hover and focus."""
 
 import re
 from datetime import datetime
@@ -12,8 +12,8 @@ from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import SOON_MS, ShopTab, SubscriberTab
 from tests.programs import buy, set_fault, wait_until
 
-ZONE = "America/New_York"  # behind UTC, with summer time
-# Notes, from frame to frame, whether a reader could have seen the server's text for a moment.
+ZONE = "America/New_York"  # behind UTC, with daylight saving time
+# Records for each frame whether the server's text was visible for a moment.
 WATCH_FOR_UTC = """
 window.sawUtc = [];
 const look = () => {
@@ -32,7 +32,7 @@ def context(new_context: NewContext) -> BrowserContext:
 
 
 def delivered(shop_api: httpx.Client) -> tuple[str, str]:
-    """A delivery's id, and when it was made, as a reader in New York writes it."""
+    """A delivery's id and its creation time, as written by a reader in New York."""
     delivery_id = buy(shop_api)
     made = wait_until(shop_api, delivery_id, "succeeded")["created_at"]
     there = datetime.fromisoformat(made).astimezone(ZoneInfo(ZONE))
@@ -89,7 +89,9 @@ def test_it_ticks_for_the_eye_and_stands_still_for_the_ear(
 ) -> None:
     delivery_id, exactly = delivered(shop_api)
     shop.page.clock.install()
-    shop.open_live("/deliveries")  # connecting, which has a deadline, is over before time flies
+    shop.open_live(
+        "/deliveries"
+    )  # connect first: it has a deadline, and the clock is about to jump
     when = shop.row(delivery_id).locator("time").first
     heard = when.locator(".time__exact")
     expect(heard).to_have_text(exactly.partition(",")[0])
@@ -121,7 +123,7 @@ def test_a_live_update_never_brings_the_servers_text_back(
     delivered(shop_api)
     shop.page.add_init_script(WATCH_FOR_UTC)
     shop.open_live("/deliveries")
-    shop.page.evaluate("window.sawUtc = []")  # before the scripts came, it stood there rightly
+    shop.page.evaluate("window.sawUtc = []")  # the server's text was correct before the scripts ran
 
     for _ in range(3):
         delivery_id, _exactly = delivered(shop_api)
@@ -152,7 +154,7 @@ def test_a_time_of_the_year_999_stops_no_other_on_the_page(
 
 
 def fill_in_other(page: Page, *, message_id: str, date: str) -> None:
-    """Make another message of the one in the editor's fields."""
+    """Change the message in the editor's fields to another one."""
     headers, body = page.get_by_label("Headers"), page.get_by_label("Body")
     headers.fill(re.sub("webhook-id: .*", f"webhook-id: {message_id}", headers.input_value()))
     body.fill(re.sub('"date":"[^"]*"', f'"date":"{date}"', body.input_value()))

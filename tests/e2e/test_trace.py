@@ -1,4 +1,4 @@
-"""One message across both applications, drawn while it happens."""
+"""The trace of a message across both applications, updated live."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.programs import buy, misbehave, set_fault, wait_until
 
 
 def picture(subscriber: SubscriberTab) -> Locator:
-    """The one of the two drawings that fits the window."""
+    """Return the one of the two drawings that is visible at this width."""
     return subscriber.page.get_by_role("img", name="Timeline of the message").locator(
         "visible=true"
     )

@@ -1,4 +1,4 @@
-"""Every page works without JavaScript, and every form; one only has to reload for news."""
+"""Every page and every form works without JavaScript; only updates need a reload."""
 
 import re
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from tests.e2e.every_page import SHOP, SUBSCRIBER, Scene, set_the_scene, with_an
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import wait_until
 
-# Where each form is, its route, and what to type, by the names of its fields; in this order, for
-# what one does another may need. Logging in and out is test_login's.
+# The page of each form, its route, and the input by field name. The order matters: some forms need
+# the result of an earlier one. Login and logout are in test_login.
 SHOP_FORMS = [
     ("/", "/appearance", {}),
     ("/", "/cart/items", {}),
@@ -144,10 +144,10 @@ def routes_of_forms(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
 
 
 def send(tab: Tab, where: str, route: str, fields: dict[str, str]) -> None:
-    """Open the page, fill in the form that posts to this route, and send it."""
+    """Open the page, fill in the form for this route, and submit it."""
     tab.open(where)
     form = tab.page.locator(f"form{that_posts_to(route)}").first
-    # Some are folded up.
+    # Some are collapsed.
     for summary in form.locator("xpath=ancestor::details[not(@open)]/summary").all():
         summary.click()
     for name, value in fields.items():
@@ -159,7 +159,7 @@ def send(tab: Tab, where: str, route: str, fields: dict[str, str]) -> None:
 
 
 def that_posts_to(route: str) -> str:
-    """The action of a form, as a selector in which an id may be anything."""
+    """Return a selector for the form with this route, for any ids."""
     beginning, *middle, end = re.split(r"\{.*?\}", route) if "{" in route else (route, route)
     parts = [f'[action^="{beginning}"]', *(f'[action*="{part}"]' for part in middle)]
     return "".join(parts) + (f'[action$="{end}"]' if end else "")

@@ -1,4 +1,4 @@
-"""Listens to everything that a browser complains about; a test fails for what it did not expect."""
+"""Records all errors of a browser. A test fails for each error that it does not expect."""
 
 import re
 from collections.abc import Collection
@@ -6,17 +6,17 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
-# The policy of a page may forbid something quietly; this says it aloud.
+# A violation of the content security policy may be silent; this logs it.
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`));
 """
-# A page that is left lets go of its stream and of what it was still loading.
+# Leaving a page aborts its stream and unfinished requests.
 LEFT = "net::ERR_ABORTED"
 
 
 class Watch:
-    """The complaints about all pages of some contexts. ``origins``: the only ones to be asked."""
+    """The errors of all pages of some contexts. ``origins``: the only ones they may request."""
 
     def __init__(self, origins: Collection[str]) -> None:
         self._origins = origins
@@ -24,7 +24,7 @@ class Watch:
         self._expected: list[str] = []
 
     def over(self, context: BrowserContext) -> None:
-        """Listen to this context from now on."""
+        """Watch this context from now on."""
         context.add_init_script(REPORT_VIOLATIONS)
         context.on("console", self._console)
         context.on("weberror", self._error)
@@ -32,12 +32,12 @@ class Watch:
         context.on("requestfailed", self._failure)
 
     def expect(self, pattern: str) -> None:
-        """Complaints like this belong to the test."""
+        """Expect errors that match this."""
         self._expected.append(pattern)
 
     @property
     def complaints(self) -> list[str]:
-        """What was not expected."""
+        """Return the unexpected errors."""
         return [
             complaint
             for complaint in self._heard

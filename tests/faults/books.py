@@ -1,6 +1,6 @@
-"""Counts what both databases hold and what passed the line, and compares the two companies' books.
+"""Counts the rows of both databases and the forwarded requests, and compares both sides.
 
-Reads the databases directly: what the applications say of themselves is not proof enough.
+It reads the databases directly, because the applications' own numbers are under test.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ COUNT_DELIVERIES = """
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One line of a report. ``deliveries``: by state, those for the subscriber."""
+    """One line of a report. ``deliveries``: those to the subscriber, by state."""
 
     orders: int
     messages: int
@@ -50,14 +50,14 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The databases of the shop and of the subscriber, and the line between them."""
+    """The databases of the shop and the subscriber, and the proxy between them."""
 
     shop: Book
     subscriber: Book
     line: Line
 
     def count(self) -> Count:
-        """Everything, now."""
+        """Return the current counts."""
         endpoint = self.subscriber_endpoint()
         return Count(
             orders=self.of_shop("SELECT count(*) FROM shop_order")[0][0],
@@ -71,7 +71,7 @@ class Books:
         )
 
     def wait_until_delivered(self, patience: float = PATIENCE_SECONDS) -> None:
-        """Return when every order's delivery to the subscriber has succeeded."""
+        """Wait until every order's delivery to the subscriber has succeeded."""
 
         def delivered() -> bool:
             count = self.count()
@@ -83,7 +83,7 @@ class Books:
             raise AssertionError(f"{error}; there are {self.count()}") from None
 
     def compare(self) -> None:
-        """Fail unless each order has its message, its delivery and its one booked purchase."""
+        """Fail unless each order has its message, its delivery and exactly one booked purchase."""
         count = self.count()
         assert count.messages == count.orders, count
         assert sum(count.deliveries.values()) == count.orders, count
@@ -94,11 +94,11 @@ class Books:
         assert [row for row in numbers if row[1] != row[2]] == []
 
     def verdicts(self) -> dict[str, int]:
-        """The subscriber's receipts by verdict."""
+        """Return the number of the subscriber's receipts by verdict."""
         return dict(self.of_subscriber("SELECT verdict, count(*) FROM receipt GROUP BY verdict"))
 
     def subscriber_endpoint(self) -> str:
-        """The id under which the subscriber is registered."""
+        """Return the endpoint id of the subscriber."""
         return str(self.of_subscriber("SELECT endpoint_id FROM subscription")[0][0])
 
     def of_shop(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -108,11 +108,11 @@ class Books:
         return self.subscriber.read(query, *values)
 
     def change_shop(self, statement: str, *values: Any) -> None:
-        """What a person with a database tool would do."""
+        """Run a statement on the shop's database."""
         self.shop.write((statement, values))
 
     def delete_all(self) -> None:
-        """Delete orders, receipts and all endpoints but the subscriber's, which is well again."""
+        """Delete orders, receipts and other endpoints, and reset the subscriber's endpoint."""
         standing = (self.subscriber_endpoint(),)
         self.shop.write(
             *((f"DELETE FROM {table}", ()) for table in SHOP_FACTS),

@@ -1,4 +1,4 @@
-"""Each fault reports one line of what was counted; pytest prints all of them at its end."""
+"""Each test reports one line of counts. pytest prints all of them at the end."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module")
 def _world(request: pytest.FixtureRequest, shop_template: str | None) -> Iterator[World]:
-    """One world for the tests of a module, with the settings that the module names."""
+    """One world for the tests of a module, with the module's settings."""
     settings = getattr(request.module, "SETTINGS", {})
     with ExitStack() as running:
         url = running.enter_context(copy_of(shop_template)) if shop_template else None
@@ -27,7 +27,7 @@ def _world(request: pytest.FixtureRequest, shop_template: str | None) -> Iterato
 
 @pytest.fixture
 def world(_world: World, request: pytest.FixtureRequest) -> World:
-    """The module's world, with everything at work and nothing ordered yet."""
+    """The module's world, with all programs running and no orders."""
     _world.restore()
     request.node.user_properties.append(("began", time.monotonic()))
     return _world
@@ -35,14 +35,14 @@ def world(_world: World, request: pytest.FixtureRequest) -> World:
 
 @pytest.fixture
 def report(world: World, request: pytest.FixtureRequest) -> Report:
-    """Check the books and say what was counted, and how long it took since everything ran."""
+    """Compare the books, and report the counts and the time since all programs were running."""
 
     def report(*remarks: str) -> None:
         world.books.compare()
         seconds = time.monotonic() - dict(request.node.user_properties)["began"]
         fault = request.node.name.removeprefix("test_").replace("_", " ")
         counted = "; ".join([str(world.books.count()), *remarks])
-        # A property of the report, which comes from wherever the test ran to who prints it.
+        # A property of the report, because the test may run in another process than the summary.
         line = f"{fault}: {counted}; {seconds:.1f} s"
         request.node.user_properties.append(("cost", line))
 

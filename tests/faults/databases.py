@@ -1,7 +1,4 @@
-"""The two kinds of database that the books are kept in, as a person with a database tool sees them.
-
-Statements have ``?`` for their values, in both.
-"""
+"""Direct access to both kinds of database. Statements have ``?`` for values, in both."""
 
 import asyncio
 import re
@@ -20,7 +17,7 @@ Statement = tuple[str, tuple[Any, ...]]
 
 
 class WriteLock(Protocol):
-    """While it is taken, nobody else can write to the database. Threads may share it."""
+    """Blocks all other writers while it is held. Threads may share it."""
 
     def take(self) -> None: ...
 
@@ -28,12 +25,12 @@ class WriteLock(Protocol):
 
 
 class Book(Protocol):
-    """One company's database."""
+    """The database of one application."""
 
     def read(self, query: str, *values: Any) -> Rows: ...
 
     def write(self, *statements: Statement) -> None:
-        """All of them, or none."""
+        """Run all statements in one transaction."""
 
     def write_lock(self) -> AbstractContextManager[WriteLock]: ...
 
@@ -116,11 +113,11 @@ class PostgresWriteLock:
         self.do(self.connection.execute("ROLLBACK"))
 
     def do(self, work: Any) -> None:
-        """In the thread that the connection belongs to."""
+        """Run this in the thread of the connection."""
         self._thread.submit(self._runner.run, work).result()
 
 
 def _numbered(statement: str) -> str:
-    """As PostgreSQL wants it: ``$1``, ``$2`` and so on."""
+    """Return the statement with PostgreSQL's parameters: ``$1``, ``$2`` and so on."""
     numbers = count(1)
     return re.sub(r"\?", lambda _: f"${next(numbers)}", statement)

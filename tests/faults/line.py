@@ -1,4 +1,4 @@
-"""What stands between the programs of a test, sees what passes, and can hold it up."""
+"""Proxies between the programs of a test, which count requests and can hold them."""
 
 import contextlib
 import http.client
@@ -21,18 +21,18 @@ def nothing() -> None:
 
 @dataclass(slots=True)
 class Line:
-    """The line from the worker to the subscriber: HTTP, counted by webhook-id.
+    """The HTTP proxy between worker and subscriber, which counts requests by webhook-id.
 
-    The hooks are called in the order of a request's way: when it has been handed to the subscriber,
-    when the answer is there, and when the worker has read the answer. One that returns is done; one
-    that raises ``ConnectionError`` cuts the line.
+    The hooks are called in this order: when a request has been sent to the subscriber, when its
+    response has arrived, and when the worker has read the response. A hook that raises
+    ``ConnectionError`` cuts the connection.
     """
 
     url: str
     to: str = ""  # host and port of the subscriber
     seen: Counter[str] = field(default_factory=Counter)
     waiting: int = 0  # requests that are being held
-    busy: int = 0  # requests on their way, those included
+    busy: int = 0  # open requests, including held ones
     on_handed_over: Hook = nothing
     on_answer: Hook = nothing
     on_answer_read: Hook = nothing
@@ -42,28 +42,28 @@ class Line:
 
     @property
     def requests(self) -> int:
-        """How many have come in, repeated ones included."""
+        """Return the number of requests, including repeated ones."""
         return sum(self.seen.values())
 
     def hold(self, count: int) -> None:
-        """Keep the next requests waiting until ``release``; later ones pass."""
+        """Hold the next requests until ``release``; later ones pass."""
         self._opened.clear()
         self._to_hold = count
 
     def release(self) -> None:
-        """Let everything pass."""
+        """Let all requests pass."""
         self._to_hold = 0
         self._opened.set()
 
     def reset(self) -> None:
-        """As new."""
+        """Reset the counts and hooks."""
         self.release()
         self.seen.clear()
         self.on_handed_over = self.on_answer = self.on_answer_read = nothing
 
     @contextmanager
     def passing(self, webhook_id: str) -> Iterator[None]:
-        """Count a request, and keep it waiting if that is wanted. Called by each connection."""
+        """Count a request, and hold it if requested. Runs in the thread of each connection."""
         with self._lock:
             self.busy += 1
         try:
@@ -107,7 +107,7 @@ class _LineServer(ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet about connections whose other end was killed: that is the test."""
+        """Ignore connections whose other end was killed by the test."""
 
 
 class _LineHandler(BaseHTTPRequestHandler):
@@ -137,18 +137,18 @@ class _LineHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
         if line.on_answer_read is not nothing:
-            self.rfile.read(1)  # the end of the connection: the worker has read the answer
+            self.rfile.read(1)  # end of the connection: the worker has read the response
             line.on_answer_read()
         else:
             self.close_connection = False
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 – the base class's name
-        """Stay quiet."""
+        """Log nothing."""
 
 
 @contextmanager
 def gate_to_redis(unix_socket: Path, on_wake_up: Hook) -> Iterator[str]:
-    """A Redis URL that leads to this server; ``on_wake_up`` is called before a wake-up passes."""
+    """Yield a Redis URL that proxies to this server; call ``on_wake_up`` before each wake-up."""
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=_accept, args=(listening, unix_socket, on_wake_up))
     thread.start()

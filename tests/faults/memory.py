@@ -1,4 +1,4 @@
-"""How much memory a process holds, and held at most (Linux)."""
+"""The current and the peak memory of a process (Linux)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ def resident_mib(process: psutil.Process) -> float:
 
 @contextmanager
 def watching_memory(process: psutil.Process) -> Iterator[Callable[[], float]]:
-    """Call what it yields for the MiB by which memory has grown at the most since the beginning."""
+    """Yield a function that returns the peak growth of memory since the start, in MiB."""
     proc = Path("/proc") / str(process.pid)
     if not proc.exists():
         pytest.skip("the peak of a process's memory is read from /proc, as on Linux")
-    (proc / "clear_refs").write_text("5")  # the peak begins anew; see proc(5)
+    (proc / "clear_refs").write_text("5")  # reset the peak, see proc(5)
     before = resident_mib(process)
 
     def growth() -> float:

@@ -1,4 +1,4 @@
-"""A worker that looks only when it is woken: what a lost wake-up would cost is seen at once."""
+"""A worker that never polls: without its wake-up, a delivery is not sent."""
 
 from shop import worker
 from shop.webhooks.engine import dispatcher

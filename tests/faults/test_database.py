@@ -1,4 +1,4 @@
-"""The shop's database is locked, full or not writable: an order is written whole or not at all."""
+"""The shop's database is locked, full or read-only: an order is stored completely or not at all."""
 
 import shutil
 import subprocess
@@ -18,9 +18,9 @@ from tests.faults.world import World
 from tests.programs import client
 from tests.waiting import wait_for
 
-# An abandoned claim is taken over after this and three seconds more.
+# The response timeout. A lease expires three seconds after it.
 SETTINGS = {"SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
-SMALL_FILE = 8192  # bytes: less than an order writes
+SMALL_FILE = 8192  # bytes: fewer than an order writes
 PAGES = ("/", "/orders", "/deliveries", "/endpoints", "/v1/deliveries", "/v1/webhooks", "/v1/stats")
 
 
@@ -73,7 +73,7 @@ def test_a_database_that_is_read_only(when: str, world: World, report: Report) -
         if when == "before it starts":
             world.start("shop")
         refused = orders_are_refused_but_pages_are_shown(world, 4)
-    world.kill("shop")  # connections that were made meanwhile can only read
+    world.kill("shop")  # connections opened meanwhile are read-only
     world.start("shop")
     assert_orders_are_taken_again(world)
     report(f"before that {refused}")
@@ -116,7 +116,7 @@ def assert_orders_are_taken_again(world: World) -> None:
 
 @contextmanager
 def full_disk(program: psutil.Process) -> Iterator[None]:
-    """The kernel lets the program write no file beyond its first pages, as if the disk ended."""
+    """Limit the file size of the program, as if the disk were full."""
     if not hasattr(psutil, "RLIMIT_FSIZE"):
         pytest.skip("needs a kernel that limits another process, such as Linux")
     before = program.rlimit(psutil.RLIMIT_FSIZE)
@@ -129,7 +129,7 @@ def full_disk(program: psutil.Process) -> Iterator[None]:
 
 @contextmanager
 def read_only(*files: Path) -> Iterator[None]:
-    """Nobody can write to the files, not even root, nor whoever has opened them before."""
+    """Make the files immutable, also for root and for open connections."""
     chattr = shutil.which("chattr") or "chattr-is-missing"
     try:
         subprocess.run([chattr, "+i", *files], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""On every Python from 3.11 to 3.14 that is found here, the tests pass and the demo delivers."""
+"""On every installed Python from 3.11 to 3.14, the tests pass and the demo delivers."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ from tests.waiting import wait_for
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 INSTALL_SECONDS = 900
 TEST_SECONDS = 1800
-# What make needs of a Python, and the version that it is.
+# Imports the modules that make needs, and prints the version.
 ASK = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
 
 
 def find_python(version: str) -> Path | None:
-    """Return an interpreter of this version: from the PATH, or one that pyenv has built."""
+    """Return an interpreter of this version from the PATH or from pyenv."""
     return next((each for each in _candidates(version) if _version_of(each) == version), None)
 
 
@@ -33,7 +33,7 @@ def _candidates(version: str) -> Iterator[Path]:
 def _version_of(python: Path) -> str:
     try:
         done = subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):  # such as a shim of pyenv for no version
+    except (OSError, subprocess.CalledProcessError):  # for example a pyenv shim without a version
         return ""
     return done.stdout.strip()
 
@@ -48,7 +48,7 @@ def test_unit_and_contract_tests_pass_and_the_demo_delivers_on_python(
         pytest.skip(f"there is no Python {version} here")
     environment = [f"VENV={tmp_path / 'venv'}", f"PYTHON={python}"]
 
-    # As a newcomer has it: what the demo needs, and nothing else.
+    # As for a new user: only the requirements of the demo.
     run(INSTALL_SECONDS, "make", "--silent", "ready-to-run", *environment)
     deliver_one_order("make", "--silent", "demo", *environment)
     run(INSTALL_SECONDS, "make", "--silent", "ready-to-develop", *environment)

@@ -1,4 +1,4 @@
-"""Answers that are meant to hurt, met by a real worker: it takes them down and lives on."""
+"""Hostile responses to a real worker, which records them and continues."""
 
 import gzip
 import socket
@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.one_database("is about the answers of receivers")
 
-# One try, and another one after the tests.
+# One attempt during the tests, the next one after them.
 SETTINGS = {"SHOP_RETRY_SCHEDULE": "0,100", "SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
 ALLOWED_MIB = 10
 CHUNK = b"0" * 65536
@@ -76,7 +76,7 @@ def interim_answers_without_an_end() -> Iterator[bytes]:
 def test_an_answer_of(
     pieces: Pieces, state: str, result: tuple[Any, ...], world: World, report: Report
 ) -> None:
-    world.order_many(20)  # so that the worker has all that it needs for its usual work
+    world.order_many(20)  # so that the worker has loaded everything that it usually needs
     world.books.wait_until_delivered()
     with answering(pieces) as url, watching_memory(world.process("worker")) as growth:
         endpoint_id = world.register(url)
@@ -102,7 +102,7 @@ def attempt_at(world: World, endpoint_id: str) -> tuple[Any, ...] | None:
 
 @contextmanager
 def answering(pieces: Pieces) -> Iterator[str]:
-    """A server that answers each connection with these pieces, as far as it is let."""
+    """Run a server that sends these pieces on each connection, until it is closed."""
     made = list(pieces()) if pieces is a_gzip_bomb else None
     listening = socket.create_server(("127.0.0.1", 0))
 
@@ -136,7 +136,7 @@ def in_half_an_hour() -> str:
         (429, "600", range(600, 610)),
         (503, in_half_an_hour, range(1780, 1801)),
         (503, str(10**9), range(3600, 3610)),
-        (503, "7", range(79, 130)),  # less than the schedule says
+        (503, "7", range(79, 130)),  # shorter than in the schedule
         (503, "soon", range(79, 130)),
         (500, "600", range(79, 130)),
     ],

@@ -1,4 +1,4 @@
-"""Killed or frozen at the worst moment: all is delivered nevertheless, and booked once."""
+"""Processes are killed or suspended at critical moments: all is delivered and booked once."""
 
 import threading
 from contextlib import suppress
@@ -10,7 +10,7 @@ from tests.faults.line import gate_to_redis, nothing
 from tests.faults.world import World
 from tests.waiting import wait_for
 
-# An abandoned claim is taken over after this and three seconds more.
+# The response timeout. A lease expires three seconds after it.
 SETTINGS = {"SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
 RECOVERY_SECONDS = 15
 TWICE = {"accepted": 1, "duplicate": 1}
@@ -25,7 +25,7 @@ def test_a_worker_killed_in_mid_request(world: World, report: Report) -> None:
     world.start("worker")
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
-    world.line.release()  # the first request arrives after all
+    world.line.release()  # the first request arrives late
     wait_for(lambda: world.books.verdicts() == TWICE, "both requests arrive")
     assert world.line.requests == 2
     report()
@@ -66,11 +66,13 @@ def test_a_worker_that_outlived_its_claim_is_refused(world: World, report: Repor
 
 
 def test_a_shop_killed_between_commit_and_wake_up(world: World, report: Report) -> None:
-    world.kill("worker")  # its scheduler would find the delivery before we could look
+    world.kill("worker")  # its scheduler would find the delivery before the check
     world.kill("shop")
     with gate_to_redis(world.redis_socket, lambda: world.kill("shop")) as redis_url:
         world.start("shop", SHOP_REDIS_URL=redis_url)
-        with suppress(httpx.TransportError):  # the answer does not wait for Redis: it may come
+        with suppress(
+            httpx.TransportError
+        ):  # the response does not wait for Redis, so it may arrive
             world.order()
         wait_for(lambda: not world.is_running("shop"), "the shop is killed")
     assert world.books.count().deliveries == {"pending": 1}

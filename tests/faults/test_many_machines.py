@@ -15,7 +15,7 @@ from tests.programs import client
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.postgres("SQLite is for one machine")
-# An abandoned claim is taken over after this and three seconds more.
+# The response timeout. A lease expires three seconds after it.
 SETTINGS = {"SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
 RECOVERY_SECONDS = 30
 RESTARTS = 3
@@ -54,7 +54,7 @@ async def test_a_page_of_one_shop_shows_at_once_what_was_ordered_at_the_other(
         browser.stream("GET", "/deliveries/live") as stream,
     ):
         said = stream.aiter_lines()
-        await anext(said)  # how things are now: the page is connected
+        await anext(said)  # the initial state: the page is connected
         [order_id] = await asyncio.to_thread(order_at, world.shop_url, 1)
         [[delivery_id]] = world.books.of_shop("SELECT id FROM delivery")
 
@@ -144,14 +144,14 @@ def test_a_database_that_is_restarted_in_the_middle(two_of_each: World, report: 
 
     stored = {row[0] for row in world.books.of_shop("SELECT id FROM shop_order")}
     assert set(accepted) <= stored
-    # Of an order that was refused while it was being committed, nobody knows.
+    # An order may be committed although its request failed.
     assert len(stored) <= len(accepted) + len(refused)
     assert set(refused) <= {503}
     for name in ("shop", "second shop", "worker", "second worker"):
         assert world.is_running(name)
         assert "Traceback" not in world.log(name)
     again = world.line.requests - len(world.line.seen)
-    # What was under way at a restart may go out again; nothing else does.
+    # Only requests in flight during a restart may be sent again.
     assert again <= RESTARTS * MAX_CONCURRENCY
     report(
         f"{RESTARTS} restarts, {len(accepted)} orders accepted, {len(refused)} refused with 503, "
@@ -160,7 +160,7 @@ def test_a_database_that_is_restarted_in_the_middle(two_of_each: World, report: 
 
 
 def order_at(url: str, count: int) -> list[str]:
-    """So many orders at this shop; their ids."""
+    """Place orders at this shop; return their ids."""
     with client(url) as shop:
         answers = [shop.post("/v1/orders", json=ORDER) for _ in range(count)]
     assert {answer.status_code for answer in answers} == {201}

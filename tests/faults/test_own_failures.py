@@ -1,4 +1,4 @@
-"""What cannot be sent for a reason of the shop's own is not held against the endpoint."""
+"""The shop's own failures do not count as failures of the endpoint."""
 
 from datetime import UTC, datetime, timedelta
 

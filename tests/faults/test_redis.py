@@ -1,4 +1,4 @@
-"""Redis forgets, dies or freezes: orders are accepted all the while, and nothing is lost."""
+"""Redis loses its data, dies or hangs: orders are accepted meanwhile, and none is lost."""
 
 import time
 

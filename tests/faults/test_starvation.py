@@ -1,4 +1,4 @@
-"""Whoever hangs, or buys by the thousand, keeps nobody else waiting, and memory stays bounded."""
+"""Hanging endpoints and large orders do not delay others, and memory stays bounded."""
 
 import socket
 import time
@@ -37,13 +37,13 @@ def test_endpoints_that_never_answer(hanging: int, world: World, report: Report)
 
 @contextmanager
 def endpoint_that_never_answers() -> Iterator[str]:
-    """Connections come about, since the kernel accepts them; nobody ever reads them."""
+    """Listen without accepting: the kernel completes connections, but no request is read."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
 
 
 def seconds_until_received(world: World) -> float:
-    """From the answer to an order until its webhook comes in."""
+    """Return the seconds from an order's response until its webhook arrives."""
     before = world.line.requests
     assert world.order().status_code == 201
     began = time.monotonic()

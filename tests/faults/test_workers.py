@@ -1,4 +1,4 @@
-"""Several deliveries at once, and workers that die, stop or compete over them."""
+"""Concurrent deliveries, and workers that die, stop or compete for them."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ RECOVERY_SECONDS = 15
 
 @pytest.mark.long
 def test_a_worker_killed_with_its_hands_full(world: World, report: Report) -> None:
-    """With the default deadline of 10 s: claims are taken over after 13."""
+    """Uses the default timeout of 10 s, so leases expire after 13 s."""
     world.line.hold(MIN_CONCURRENCY)
     world.order_many(40)
     wait_for(lambda: world.line.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
@@ -77,7 +77,7 @@ def test_two_workers_share_the_work_and_send_nothing_twice(world: World, report:
 def test_two_workers_share_what_they_are_woken_for_when_neither_looks_by_itself(
     world: World, report: Report
 ) -> None:
-    """Only wake-ups set them going: were one lost, its order would wait for ever."""
+    """The workers never poll, so an order without its wake-up would never be sent."""
     world.kill("worker")
     names = ["worker that only wakes up", "second worker that only wakes up"]
     world.start(*names)

@@ -1,4 +1,4 @@
-"""Real processes, started singly so that each can be killed, frozen and started again."""
+"""Real processes, started separately, so that each can be killed, suspended and restarted."""
 
 import contextlib
 import signal
@@ -40,7 +40,7 @@ ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}
 
 
 class World:
-    """Shop, workers, subscriber and Redis on ports and in a folder of their own."""
+    """Shop, workers, subscriber and Redis with their own ports and folder."""
 
     def __init__(
         self, folder: Path, line: Line, settings: dict[str, str], *, database_url: str | None = None
@@ -76,7 +76,7 @@ class World:
     # Processes
 
     def start(self, *names: str, **settings: str) -> None:
-        """Start programs of ``MODULES`` and wait until they are at work."""
+        """Start programs of ``MODULES`` and wait until they are ready."""
         for name in names:
             self._starts += 1
             self._logs[name] = self._folder / f"{self._starts} {name}.log"
@@ -101,40 +101,40 @@ class World:
         }
 
     def log(self, name: str) -> str:
-        """What the program has said since its last start."""
+        """Return the program's output since its last start."""
         return self._logs[name].read_text(errors="replace")
 
     def process(self, name: str) -> psutil.Process:
-        """The running program, for those who measure it."""
+        """Return the running program, to measure it."""
         return psutil.Process(self._running[name].pid)
 
     def is_running(self, name: str) -> bool:
-        """Whether it was started and has not ended."""
+        """Return whether the program was started and has not ended."""
         return name in self._running and self._running[name].poll() is None
 
     def kill(self, name: str) -> None:
-        """Without warning: SIGKILL, as the kernel does when memory runs out."""
+        """Send SIGKILL, as the kernel does when memory runs out."""
         self._running[name].kill()
         self._running[name].wait()
 
     def ask_to_stop(self, name: str) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         self._running[name].terminate()
 
     def wait_for_end(self, name: str) -> int:
-        """The program's exit code."""
+        """Wait for the end of the program; return its exit code."""
         return self._running[name].wait(timeout=START_SECONDS)
 
     def freeze(self, name: str) -> None:
-        """SIGSTOP: it is there, keeps its connections, and does nothing."""
+        """Send SIGSTOP: the program keeps its connections, but does nothing."""
         self._running[name].send_signal(signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         self._running[name].send_signal(signal.SIGCONT)
 
     def restore(self) -> None:
-        """All usual programs at work, nothing ordered, nothing booked."""
+        """Start all missing programs, and delete orders and receipts."""
         self.line.release()
         for name, program in self._running.items():
             self.thaw(name)
@@ -148,7 +148,7 @@ class World:
             redis.flushall()
 
     def end(self) -> None:
-        """Leave nothing running."""
+        """Stop all programs."""
         for program in self._running.values():
             program.kill()
             program.wait()
@@ -168,12 +168,12 @@ class World:
     # Orders
 
     def order(self) -> httpx.Response:
-        """Ask the shop for one mug."""
+        """Order one mug."""
         with client(self.shop_url) as shop:
             return shop.post("/v1/orders", json=ORDER, timeout=60)
 
     def order_many(self, count: int, *, at_once: int = 8) -> list[float]:
-        """So many orders, all accepted; the seconds that each one took."""
+        """Place orders, all of which are accepted; return the seconds that each took."""
         with client(self.shop_url) as shop, ThreadPoolExecutor(at_once) as threads:
 
             def order(_number: int) -> float:
@@ -184,39 +184,39 @@ class World:
             return list(threads.map(order, range(count)))
 
     def ping_many(self, endpoint_ids: Sequence[str]) -> None:
-        """A test event for each of these; it is a delivery like any other."""
+        """Send a test event to each of these endpoints, as an ordinary delivery."""
         with client(self.shop_url) as shop, ThreadPoolExecutor(8) as threads:
             paths = (f"/v1/webhooks/{endpoint_id}/ping" for endpoint_id in endpoint_ids)
             for answer in threads.map(lambda path: shop.post(path, json={}, timeout=60), paths):
                 assert answer.is_success, answer.text
 
     def register(self, url: str) -> str:
-        """Register another endpoint for purchases; its id."""
+        """Register another endpoint for purchases; return its id."""
         with client(self.shop_url) as shop:
             answer = shop.post("/v1/webhooks/register", json={"webhook_url": url})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
     def read(self, path: str) -> Any:
-        """A document of the shop's API."""
+        """Return a document of the shop's API."""
         with client(self.shop_url) as shop:
             return shop.get(path, timeout=60).raise_for_status().json()
 
-    # What the world is made of
+    # Parts
 
     def redis(self) -> Redis:
-        """A connection of the test's own."""
+        """Return a new connection to Redis."""
         return Redis(unix_socket_path=str(self.redis_socket), socket_timeout=5)
 
 
 @contextmanager
 def running_world(database_url: str | None = None, **settings: str) -> Iterator[World]:
-    """A world with nothing running in it yet. ``settings``: environment of all its programs.
+    """Yield a world without running programs. ``settings``: environment of all programs.
 
-    ``database_url``: of the shop's database; None: its own file of SQLite.
+    ``database_url``: of the shop's database; None for an SQLite file.
     """
     with ExitStack() as cleaning:
-        # Not pytest's tmp_path: its name is too long for the path of a socket.
+        # Not pytest's tmp_path, which is too long for the path of a socket.
         folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="hookshop-")))
         line = cleaning.enter_context(running_line())
         world = World(folder, line, settings, database_url=database_url)

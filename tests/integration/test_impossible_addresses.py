@@ -1,4 +1,4 @@
-"""Addresses that cannot be are refused by both applications, over real HTTP, and nothing breaks."""
+"""Both applications refuse impossible URLs, over real HTTP, without errors."""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -59,7 +59,7 @@ async def client(
 
 @pytest.fixture
 def no_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fails the test if anything was logged as an error."""
+    """Fail the test if an error was logged."""
     yield
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 

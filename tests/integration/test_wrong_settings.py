@@ -1,4 +1,4 @@
-"""Every process refuses a wrong setting in one line that names it, with exit code 2."""
+"""Every process refuses an invalid setting with one line that names it, and exit code 2."""
 
 import socket
 import subprocess
@@ -16,7 +16,7 @@ OF_THE_SHOP = ("shop", "shop.worker", "shop.database.migrations", "hookshop.demo
 
 
 def start(module: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a process that is expected to end by itself."""
+    """Run a process that should end by itself."""
     ports = dict(zip(("SHOP_PORT", "SUBSCRIBER_PORT"), map(str, free_ports(2)), strict=True))
     return subprocess.run(
         [sys.executable, "-m", module],
@@ -30,7 +30,7 @@ def start(module: str, folder: Path, **settings: str) -> subprocess.CompletedPro
 
 
 def refusal(module: str, folder: Path, **settings: str) -> str:
-    """The one line that a process says before it ends with 2."""
+    """Return the one line that a process prints before it exits with 2."""
     ended = start(module, folder, **settings)
     assert ended.returncode == 2, ended.stderr
     (line,) = ended.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""Which browser the end-to-end tests take, and what happens where there is none."""
+"""Which browser the end-to-end tests use, and what happens without one."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ ONLY_SAYS_WHERE_TO_GET_ONE = "#!/bin/sh\necho 'Please install it with another to
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The only folder on the PATH."""
+    """Make this the only folder on the PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     find_browser.cache_clear()
     yield tmp_path

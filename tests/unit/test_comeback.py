@@ -1,6 +1,6 @@
 from benchmarks.comeback import Progress
 
-# Slow for a second, then ten times as quick.
+# Slow for a second, then ten times as fast.
 SLOW_START = Progress([(0, 0), (0.5, 10), (1.0, 20), (1.5, 120), (1.75, 170)])
 
 

@@ -19,7 +19,7 @@ from benchmarks.profiled_worker import (
 
 
 def some_function() -> None:
-    """Stands for any code; whose it is decides the module."""
+    """Represents any code; the module decides its part."""
 
 
 def stack_of(*modules: str) -> Stack:
@@ -82,7 +82,7 @@ async def test_work_in_a_thread_belongs_to_the_task_that_waits_for_it() -> None:
         await asyncio.to_thread(may_end.wait)
 
     task = asyncio.create_task(record())
-    await asyncio.sleep(0)  # now it has handed its work over
+    await asyncio.sleep(0)  # now its work runs in another thread
     stack = awaited_by(task)
     may_end.set()
     await task

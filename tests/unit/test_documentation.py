@@ -1,4 +1,4 @@
-"""What the README and .env.example say of settings and words is what the code has."""
+"""The README and .env.example list the settings and terms of the code."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
-    """The README's text below this heading, up to the next one of any level."""
+    """Return the README's text between this heading and the next one of any level."""
     [_before, after] = README.split(f"\n{title}\n")
     return re.split(r"\n#+ ", after)[0]
 

@@ -1,4 +1,4 @@
-"""The fuzzer finds parameters by itself: those of the applications, and any new one."""
+"""The fuzzer finds the parameters of the applications, and new ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

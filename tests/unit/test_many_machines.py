@@ -1,4 +1,4 @@
-"""The examples of units and of a Compose file in the README are checked, as far as they can be."""
+"""The README's systemd units and Compose file are checked as far as possible."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 
 
 def units() -> dict[str, str]:
-    """Each unit by its file's name, which stands in its first line."""
+    """Return each unit by its file name, which is in its first line."""
     return {block.splitlines()[0].rpartition("/")[2]: block for block in blocks("ini")}
 
 
@@ -53,7 +53,7 @@ def test_every_variable_is_a_setting() -> None:
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
 @pytest.mark.parametrize("name", units())
 def test_systemd_finds_nothing_wrong_with_a_unit(name: str, tmp_path: Path) -> None:
-    unit = tmp_path / name.replace("@.", "@8000.")  # a template has to be verified as an instance
+    unit = tmp_path / name.replace("@.", "@8000.")  # a template unit is verified as an instance
     unit.write_text(units()[name].replace(PYTHON, sys.executable))
 
     verified = subprocess.run(

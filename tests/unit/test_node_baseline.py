@@ -1,4 +1,4 @@
-"""The yardstick in Node signs as the shop does; or else it would have less to do."""
+"""The baseline in Node signs as the shop does, so that it does the same work."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""``make demo`` installs requirements.txt alone: whatever the programs import must stand in it."""
+"""requirements.txt, which ``make demo`` installs, lists everything that the programs import."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("shop.__main__", "shop.worker", "hookshop.demo.run", "subscriber_app.__main__")
-# Imports the programs as on a machine that has none of these packages.
+# Imports the programs as on a machine without these packages.
 IMPORT_WITHOUT = """
 import importlib, sys
 sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))

@@ -1,4 +1,4 @@
-"""Both applications' tables of how states look."""
+"""The tables of state labels of both applications."""
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -18,7 +18,7 @@ FAMILIES = [
     pytest.param(shop_labels.state_label, EndpointStatus, id="endpoints"),
     pytest.param(subscriber_labels.state_label, Verdict, id="receipts"),
     pytest.param(subscriber_labels.state_label, Result, id="steps"),
-    # As the shop's API names them
+    # Names in the shop's API
     pytest.param(subscriber_labels.state_label, DeliveryState, id="deliveries, at the subscriber"),
     pytest.param(subscriber_labels.state_label, EndpointStatus, id="endpoints, at the subscriber"),
 ]
@@ -26,7 +26,7 @@ ALL = [*shop_labels.STATE_LABELS.values(), *subscriber_labels.STATE_LABELS.value
 
 
 def drawn_shapes() -> set[str]:
-    """The names in the dictionary SHAPES of the shared macros."""
+    """Return the names in the dictionary SHAPES of the shared macros."""
     [shapes] = [
         node.node
         for node in Environment(autoescape=True).parse(read("shared/macros.html")).body

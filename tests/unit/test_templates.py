@@ -1,4 +1,4 @@
-"""Rules of the template files, read from their text."""
+"""Rules for the template files, checked on their text."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def read(name: str) -> str:
 
 
 def holds_macros_only(name: str) -> bool:
-    """Whether the file shows nothing by itself."""
+    """Return whether the file only defines macros."""
     body = Environment(autoescape=True).parse(read(name)).body
     shown = [node for node in body if not isinstance(node, nodes.Macro | nodes.Import)]
     return any(isinstance(node, nodes.Macro) for node in body) and all(map(shows_nothing, shown))

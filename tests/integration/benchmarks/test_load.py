@@ -1,4 +1,4 @@
-"""The client of the benchmarks, against real HTTP."""
+"""The HTTP client of the benchmarks, with a real server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from benchmarks.load import ORDER, post_all
 
 @contextmanager
 def server_that_answers(*statuses: int) -> Iterator[tuple[str, list[bytes]]]:
-    """Its URL and the bodies that it got; the last status is for all further requests."""
+    """Yield the URL and the received bodies. The last status is for all further requests."""
     bodies: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -25,7 +25,7 @@ def server_that_answers(*statuses: int) -> Iterator[tuple[str, list[bytes]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

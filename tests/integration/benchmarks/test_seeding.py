@@ -1,4 +1,4 @@
-"""What ``make seed`` makes up is what the applications could have sqlite_time themselves."""
+"""``make seed`` generates rows that the applications could have written."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -145,7 +145,7 @@ async def test_what_was_accepted_is_genuine_and_the_pages_say_so(
         purchases = await client.get("/purchases")
 
     assert inbox.status_code == page.status_code == purchases.status_code == 200
-    assert "good then" in page.text  # of the secret that has signed it
+    assert "good then" in page.text  # the status of the secret that signed it
 
 
 async def test_a_long_history_is_forgotten_in_steps_until_nothing_is_left(

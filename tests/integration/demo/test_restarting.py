@@ -1,4 +1,4 @@
-"""One process of the demo dies: it comes back, and nothing that was ordered is lost."""
+"""A process of the demo dies: it is restarted, and no order is lost."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +13,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture(autouse=True)
 def run_in_full(demo: Demo) -> Iterator[None]:
-    """A test begins when all that the one before has killed is back."""
+    """Wait until all processes run again, after the previous test has killed some."""
     for program in ("redis", "worker", "shop", "subscriber"):
         demo.wait_for(program)
     wait_until_serving(demo.shop_url)
@@ -44,7 +44,7 @@ def test_an_order_placed_while_redis_is_away_is_delivered_and_no_other_program_e
     demo: Demo, shop: httpx.Client
 ) -> None:
     redis, worker = demo.wait_for("redis"), demo.wait_for("worker")
-    redis.suspend()  # so that it cannot come back before the order
+    redis.suspend()  # so that it is not restarted before the order
     delivery_id = buy(shop)
     redis.kill()
 

@@ -1,4 +1,4 @@
-"""A demo runs where others run, too, and goes on where it ended."""
+"""A demo runs beside other demos, and continues where it ended."""
 
 import json
 import tempfile

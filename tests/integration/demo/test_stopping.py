@@ -1,4 +1,4 @@
-"""However the demo ends, nothing of it still runs."""
+"""When the demo ends for any reason, none of its processes still runs."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.waiting import wait_for
 
 PARTS = 5  # the demo itself, Redis, shop, worker, subscriber
 MAKE = ("make", "--silent", "demo")
-# Stops reading, and with that ends, when the demo says that it serves.
+# Stops reading, and therefore ends, when the demo prints that it serves.
 WITH_AN_IMPATIENT_READER = ("sh", "-c", f"{sys.executable} -m hookshop.demo | grep -q Ctrl-C")
 
 
@@ -49,7 +49,7 @@ def test_open_live_pages_do_not_keep_anything_from_stopping() -> None:
     ):
         demo.stop(signal.SIGTERM)
 
-        # A server that had to give up waiting for them says so, at length.
+        # A server that cancels open requests logs long messages.
         assert "timeout graceful shutdown exceeded" not in demo.output()
         assert "Traceback" not in demo.output()
         assert_nothing_is_left(demo)
@@ -59,7 +59,7 @@ def test_open_live_pages_do_not_keep_anything_from_stopping() -> None:
 
 @contextmanager
 def live_page(url: str) -> Iterator[Iterator[str]]:
-    """Its stream, which has begun."""
+    """Open a live page's stream, and wait until it has started."""
     with httpx.stream("GET", url, trust_env=False) as answer:
         pieces = answer.iter_text()
         assert "hx-partial" in next(pieces)
@@ -67,7 +67,7 @@ def live_page(url: str) -> Iterator[Iterator[str]]:
 
 
 def read_to_the_end(pieces: Iterator[str]) -> None:
-    """Raises an error of httpx unless the answer was brought to a proper end."""
+    """Read the response to its end. httpx raises if it ends early."""
     for _ in pieces:
         pass
 
@@ -85,7 +85,7 @@ def test_an_impatient_second_ctrl_c_changes_nothing() -> None:
 @needs_venv
 def test_ctrl_c_stops_what_make_has_started() -> None:
     with running_demo(command=MAKE) as demo:
-        # A terminal sends the signal to make and to all its descendants at once.
+        # A terminal sends the signal to make and all its descendants.
         os.killpg(demo.process.pid, signal.SIGINT)
         demo.process.wait(timeout=STOP_SECONDS)
 
@@ -129,7 +129,7 @@ def test_a_signal_in_the_middle_of_the_start_stops_everything() -> None:
         demo.stop(signal.SIGTERM)
 
         assert "everything has stopped" in demo.output()
-        assert_nothing_is_left(demo, of_at_least=2)  # the demo and Redis; others may have begun
+        assert_nothing_is_left(demo, of_at_least=2)  # the demo and Redis; others may have started
 
 
 def test_it_ends_when_nobody_reads_what_it_says_any_more() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the shop's pages do at the shop, beside visiting pages (``tests.pages``)."""
+"""Actions at the shop for the tests of its pages."""
 
 import re
 from pathlib import Path
@@ -21,14 +21,14 @@ HOSTILE_NAME = f"{SCRIPT} {EXPRESSION} \"'&amp;"
 
 
 def first_load(page: Page) -> int:
-    """Bytes of the page and of all that a browser fetches for it, uncompressed."""
+    """Return the bytes of the page and everything that it loads, uncompressed."""
     parts = set(re.findall(r'(?:src|href)="/static/([^"]+)"', page.answer.text))
     total: int = len(page.answer.content) + sum((STATIC / part).stat().st_size for part in parts)
     return total
 
 
 async def register(shop: Shop, url: str = "http://127.0.0.1:9001/hook", **body: Any) -> str:
-    """The id of a new endpoint."""
+    """Register an endpoint; return its id."""
     answer = await shop.post("/v1/webhooks/register", json={"webhook_url": url, **body})
     assert answer.status_code == 201, answer.text
     endpoint_id: str = answer.json()["id"]
@@ -36,7 +36,7 @@ async def register(shop: Shop, url: str = "http://127.0.0.1:9001/hook", **body: 
 
 
 async def order(shop: Shop, customer_name: str = "Ada") -> dict[str, Any]:
-    """A new order for one mug, as the API shows it."""
+    """Order one mug; return the order as the API shows it."""
     body = {"items": [{"product_id": "mug", "quantity": 1}], "customer_name": customer_name}
     answer = await shop.post("/v1/orders", json=body)
     assert answer.status_code == 201, answer.text
@@ -50,7 +50,7 @@ async def order_count(shop: Shop) -> int:
 
 
 async def new_delivery(shop: Shop, url: str = "http://127.0.0.1:9001/hook") -> str:
-    """The id of a delivery that is due, of a new endpoint and a new order."""
+    """Create an endpoint and an order; return the id of the due delivery."""
     await register(shop, url)
     delivery_id: str = (await order(shop))["delivery_ids"][0]
     return delivery_id
@@ -62,7 +62,7 @@ async def state(shop: Shop, delivery_id: str) -> str:
 
 
 async def fail_attempts(shop: Shop, engine: Engine, clock: Clock, times: int) -> None:
-    """Have that many attempts fail, each of a new delivery; twenty open the circuit breaker."""
+    """Make this many attempts fail, each of a new delivery; 20 open the circuit breaker."""
     placed = [await order(shop) for _ in range(times)]
     clock.catch_up()
     for one in placed:
@@ -70,6 +70,6 @@ async def fail_attempts(shop: Shop, engine: Engine, clock: Clock, times: int) ->
 
 
 async def attempt(engine: Engine, clock: Clock) -> None:
-    """Make the next attempt of the delivery that has waited longest, whenever it is due."""
+    """Make the next attempt of the oldest open delivery, even if it is not due yet."""
     clock.pass_seconds(100)
     await engine.deliver()

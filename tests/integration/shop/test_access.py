@@ -1,4 +1,4 @@
-"""With SHOP_ADMIN_TOKEN set: customers may buy, all else is for who knows the token."""
+"""With SHOP_ADMIN_TOKEN set: customers can buy, everything else requires the token."""
 
 from collections.abc import AsyncIterator
 
@@ -52,7 +52,7 @@ def _routes(handler: HTTPRouteHandler) -> list[tuple[str, str]]:
 
 
 async def csrf(shop: Shop) -> str:
-    """Open a page and take the token of its forms."""
+    """Open a page and return the CSRF token of its forms."""
     await shop.get("/login")
     [token] = [value for name, value in shop.cookies.items() if name.startswith("shop_csrf")]
     return token

@@ -16,7 +16,7 @@ NOT_THERE = "unix:///nonexistent/redis.sock"
 
 @asynccontextmanager
 async def feed(redis_url: str) -> AsyncIterator[ChangeFeed]:
-    """A feed as it runs in a web process."""
+    """A change feed as in a web process."""
     feed = ChangeFeed(redis_url)
     listening = asyncio.create_task(feed.listen())
     try:

@@ -1,4 +1,4 @@
-"""Whatever stands in an address, a form or a JSON body, the shop never answers that it broke."""
+"""The shop never responds with 500 or 503 to any URL, form or JSON body."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -25,7 +25,7 @@ from shop.webhooks.rules.url_policy import UrlPolicy
 from tests import postgres
 from tests.fuzzing import NEVER, Asked, Fuzzer, Route, Runs, as_query, csrf_of, living, routes_of
 
-# The same examples each time: red means that something here has changed.
+# Always the same examples, so that a failure comes from a change in the code.
 STEADY = hypothesis_settings(max_examples=10, deadline=None, derandomize=True, database=None)
 
 
@@ -38,7 +38,7 @@ def all_routes(*methods: str) -> list[Route]:
 def running(
     tmp_path_factory: pytest.TempPathFactory, shop_template: str | None
 ) -> Iterator[tuple[Litestar, Settings, Runs]]:
-    """One shop for all of these tests: they leave something behind, and do not mind it."""
+    """One shop for all of these tests, which do not depend on each other's rows."""
     copied = postgres.copy_of(shop_template) if shop_template else nullcontext(None)
     with copied as database_url:
         settings = Settings(  # type: ignore[call-arg]
@@ -51,13 +51,13 @@ def running(
 
 @pytest.fixture
 def fuzzer(running: tuple[Litestar, Settings, Runs]) -> Fuzzer:
-    """A running shop in which one of everything exists, whatever the test before has deleted."""
+    """A running shop with one of everything, created again for each test."""
     app, settings, run = running
     return Fuzzer(app, run, run(one_of_everything(settings)), run(csrf_of(app, "/")))
 
 
 async def one_of_everything(settings: Settings) -> dict[str, object]:
-    """Good values by the names of parameters."""
+    """Return valid values by parameter name."""
     database = Database(settings.resolved_database_url)
     encryption, now = Encryption.open(settings.secrets_key_file), datetime.now(UTC)
     url = f"http://127.0.0.1:9001/{new_id('hook', now)}"

@@ -11,7 +11,7 @@ Shop = AsyncTestClient[Litestar]
 
 
 async def buy(shop: Shop, url: str) -> str:
-    """Register the URL at the first call, order a mug, answer the delivery's id."""
+    """Order a mug; return the delivery's id. The first call registers the URL."""
     await shop.post("/v1/webhooks/register", json={"webhook_url": url})
     order = {"items": [{"product_id": "mug", "quantity": 1}]}
     delivery_id: str = (await shop.post("/v1/orders", json=order)).json()["delivery_ids"][0]
@@ -95,7 +95,7 @@ async def test_a_delivery_lists_each_attempt_with_request_and_response(
     [attempt] = document["attempts"]
     assert attempt["number"] == 1
     assert attempt["trigger"] == "automatic"
-    assert attempt["enqueued_at"] is None  # nobody woke this engine
+    assert attempt["enqueued_at"] is None  # this engine was not woken through Redis
     assert attempt["request"]["url"] == receiver.url
     assert attempt["request"]["body"] == receiver.requests[0].body.decode()
     assert attempt["request"]["headers"]["webhook-id"] == document["message_id"]

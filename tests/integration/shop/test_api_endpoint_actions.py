@@ -123,7 +123,7 @@ async def test_both_secrets_sign_during_the_grace_and_the_old_one_not_after_it(
 
 
 def who_signed(receiver: Receiver, secrets: list[str]) -> list[bool]:
-    """For each secret, whether the newest request carries its signature."""
+    """Return for each secret whether the newest request has its signature."""
     request = receiver.requests[-1]
     headers = request.headers
     moment = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)

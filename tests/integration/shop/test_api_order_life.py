@@ -1,4 +1,4 @@
-"""An order is shipped and refunded, once each; asking twice with one key orders once."""
+"""Shipping and refunding an order, once each; idempotency keys for orders."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ async def buy(shop: Shop) -> str:
 
 
 async def events(shop: Shop) -> list[str]:
-    """The types of all deliveries, in the order in which they came about."""
+    """Return the event types of all deliveries, oldest first."""
     listed = (await shop.get("/v1/deliveries")).json()["data"]
     return [delivery["event_type"] for delivery in listed[::-1]]
 
@@ -89,7 +89,7 @@ async def test_an_unknown_order_is_not_found(what: str, shop: Shop) -> None:
 
 
 async def test_of_fifty_requests_at_once_with_one_key_one_orders(settings: Settings) -> None:
-    # Through a real socket: Litestar's test client makes one request after the other.
+    # On a real socket: Litestar's test client sends one request after the other.
     with free_port() as listening:
         async with (
             serving(create_app(settings), listening) as url,

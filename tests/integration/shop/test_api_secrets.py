@@ -1,4 +1,4 @@
-"""Secrets through the JSON API: what a rotation answers, who signs, and how many may be live."""
+"""Secrets through the JSON API: rotation, which secrets sign, and how many may be live."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -59,12 +59,12 @@ async def test_the_oldest_live_secret_signs_the_token_and_is_named_in_it(
 
 
 def token_of(receiver: Receiver) -> str:
-    """The newest request's token."""
+    """Return the newest request's token."""
     return receiver.requests[-1].headers["authorization"].removeprefix("Bearer ")
 
 
 def who_signed_the_token(receiver: Receiver) -> str:
-    """The public name of the secret, as the newest request's token has it."""
+    """Return the secret's public name (``kid``) in the newest request's token."""
     return str(get_unverified_header(token_of(receiver))["kid"])
 
 
@@ -82,7 +82,7 @@ async def live_names(shop: Shop, endpoint_id: str) -> list[str]:
 
 
 async def rotate_to_five(shop: Shop, endpoint_id: str) -> list[str]:
-    """The public names of five live secrets, newest first."""
+    """Rotate to five live secrets; return their public names, newest first."""
     for _ in range(4):
         answer = await shop.post(f"/v1/webhooks/{endpoint_id}/rotate-secret", json={})
         assert answer.status_code == 200
@@ -156,7 +156,7 @@ async def test_of_more_secrets_than_five_from_an_earlier_version_the_newest_are_
 
 
 async def copy_secrets(database: Database, endpoint_id: str, *, times: int) -> None:
-    """As many more live secrets as an endpoint might have had before there was a limit."""
+    """Add live secrets, as an endpoint could have had before there was a limit."""
     async with database.writing() as session:
         query = select(EndpointSecret).where(
             EndpointSecret.endpoint_id == endpoint_id, col(EndpointSecret.expires_at).is_not(None)

@@ -1,4 +1,4 @@
-"""No connection to where the policy forbids it, whatever a name resolves to at the last moment."""
+"""The URL policy also applies to the address that a name resolves to when connecting."""
 
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -34,7 +34,7 @@ def port_of(receiver: Receiver) -> str:
 
 @pytest.fixture
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
-    """Let a name resolve to these addresses; the system's resolver is where our world ends."""
+    """Make a name resolve to these addresses. The system's resolver is the edge that we fake."""
     names: dict[str, list[str]] = {}
     ask = socket.getaddrinfo
 

@@ -1,4 +1,4 @@
-"""Transactions that never lose an update, however many want to write."""
+"""Concurrent transactions do not lose updates."""
 
 import asyncio
 import sys
@@ -16,9 +16,9 @@ from tests.integration.shop.conftest import ROOT
 
 
 async def count_up(database: Database) -> None:
-    """Read, then write: what loses updates when two do it at a time.
+    """Read, then write: two at once would lose an update.
 
-    On SQLite no two can; where they can, the row that was read is locked.
+    SQLite allows one writer at a time; on PostgreSQL, the row is locked when it is read.
     """
     async with database.writing() as session:
         order = await session.get_one(Order, "ord_1", with_for_update=True)

@@ -1,4 +1,4 @@
-"""A database of PostgreSQL is reached under each usual spelling of its address."""
+"""PostgreSQL can be configured with each common spelling of its URL."""
 
 import subprocess
 import sys

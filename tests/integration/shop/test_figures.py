@@ -1,4 +1,4 @@
-"""Figures against what really happened: orders, deliveries and attempts, made through the shop."""
+"""Dashboard statistics, compared with orders, deliveries and attempts made through the shop."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ NOBODY = "http://127.0.0.1:1025/nobody"
 
 
 class World:
-    """The database under test, with actions in the words of the tests."""
+    """The database under test, with actions for the tests."""
 
     def __init__(
         self, database: Database, clock: Clock, encryption: Encryption, engine: Engine
@@ -87,7 +87,9 @@ async def test_tallies_say_what_counting_all_rows_would_say(
 ) -> None:
     first, second = await world.register(receiver.url), await world.register(NOBODY)
     for _ in range(3):
-        await world.deliver(*await world.buy())  # succeeds here, waits for a retry there
+        await world.deliver(
+            *await world.buy()
+        )  # succeeds at one endpoint, waits for a retry at the other
         world.clock.pass_seconds(61)
     [_, cancelled] = await world.buy()
     async with world.database.writing() as session:
@@ -210,7 +212,7 @@ async def test_health_forgets_what_is_older_than_its_window(
 async def test_what_waits_is_told_apart_by_what_it_waits_for(world: World) -> None:
     endpoint_id = await world.register(NOBODY)
     [fails] = await world.buy()
-    await world.deliver(fails)  # now waits for its next try
+    await world.deliver(fails)  # now waits for its next attempt
     world.clock.pass_seconds(1)
     await world.buy()
     oldest_at = world.clock.now - timedelta(seconds=1)

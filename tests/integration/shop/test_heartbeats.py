@@ -1,4 +1,4 @@
-"""Workers' signs of life, in a real Redis: who is alive, who is not, and when nobody knows."""
+"""Workers' heartbeats in a real Redis: alive, dead, and unknown."""
 
 import asyncio
 import signal

@@ -27,7 +27,7 @@ def request(url: str) -> OutgoingRequest:
 
 @asynccontextmanager
 async def raw_server(behave: Streams, reads: bytes = b"\r\n\r\n") -> AsyncIterator[str]:
-    """A receiver that need not speak HTTP; it behaves once it has read up to ``reads``."""
+    """A receiver that may violate HTTP. It calls ``behave`` after it has read up to ``reads``."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if reads:
@@ -65,7 +65,7 @@ def repeating(raw: bytes, head: bytes = b"", closed: asyncio.Event | None = None
 
 
 async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Keep every read short of its time-out, for ever."""
+    """Send bytes slowly, so that no single read ever times out."""
     writer.write(b"HTTP/1.1 200 OK\r\n")
     while not writer.is_closing():
         writer.write(b"X-Slow: 1\r\n")
@@ -165,7 +165,7 @@ async def test_a_body_that_cannot_be_read_is_not_waited_for() -> None:
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n")
-        await reader.read()  # until the other side hangs up
+        await reader.read()  # until the client disconnects
 
     async with raw_server(behave, reads=b"{}") as url:
         answer = await asyncio.wait_for(patient.send(request(url)), 5)
@@ -186,7 +186,7 @@ async def test_a_header_that_is_there_twice_is_kept_whole(client: HttpClient) ->
 
 async def test_a_refused_connection_has_a_name(client: HttpClient) -> None:
     async with raw_server(answering(b"")) as url:
-        pass  # the port was free a moment ago, and is again
+        pass  # the port was just free, and is free again
 
     answer = await client.send(request(url))
 
@@ -299,7 +299,7 @@ async def test_a_connection_that_did_not_come_about_is_all_that_is_known(
 
 @asynccontextmanager
 async def keeping_open() -> AsyncIterator[str]:
-    """A receiver that answers each request on the same connection."""
+    """A receiver that responds to each request on the same connection."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):

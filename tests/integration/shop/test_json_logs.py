@@ -1,4 +1,4 @@
-"""Shop and worker as processes with ``SHOP_LOG_FORMAT=json``: programs read what they write."""
+"""Shop and worker as processes with ``SHOP_LOG_FORMAT=json`` write valid JSON lines."""
 
 import json
 import os
@@ -25,7 +25,7 @@ MUG = {"items": [{"product_id": "mug", "quantity": 1}]}
 
 @contextmanager
 def logged(module: str, log: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Run ``python -m module`` until the block ends; its log goes into a file."""
+    """Run ``python -m module`` until the block ends, with its log in a file."""
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", module],

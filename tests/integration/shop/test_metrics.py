@@ -1,4 +1,4 @@
-"""What Prometheus is told: facts of the database and of Redis, the same by every process."""
+"""The shop's metrics: read from the database and Redis, so the same from every process."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ async def test_orders_deliveries_and_attempts_are_told_as_they_went(
     for status in (200, 503):
         receiver.status = status
         delivery_ids = (await order(shop))["delivery_ids"]
-        clock.pass_seconds(1)  # the clock of the engine alone
+        clock.pass_seconds(1)  # only the clock of the engine
         for _delivery in delivery_ids:
             await engine.deliver()
 
@@ -105,7 +105,7 @@ async def test_each_bucket_holds_those_before_it(
     told = await scrape(shop)
 
     name = "hookshop_attempt_duration_seconds"
-    first = told[f"{name}_bucket{{le=0.01}}"] - 3  # the real one, if it was as quick
+    first = told[f"{name}_bucket{{le=0.01}}"] - 3  # the real attempt, if it was as fast
     assert first in {0, 1}
     assert told[f"{name}_bucket{{le=30.0}}"] == 5
     assert told[f"{name}_bucket{{le=+Inf}}"] == told[f"{name}_count"] == 6
@@ -116,7 +116,7 @@ async def test_each_bucket_holds_those_before_it(
 
 
 async def another_attempt(database: Database, id_: str, number: int, milliseconds: int) -> None:
-    """The delivery's first attempt once more, with another duration."""
+    """Copy the delivery's first attempt, with another duration."""
     async with database.writing() as session:
         connection = await session.connection()
         await connection.execute(
@@ -171,7 +171,7 @@ async def test_without_redis_what_it_would_know_is_left_out(shop: Shop) -> None:
 
 @pytest.fixture
 async def two_processes(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Shop, Shop]]:
-    """Two web processes of one shop, with a Redis."""
+    """Two web processes of one shop, with Redis."""
     shared = settings.model_copy(update={"redis_url": redis_url})
     async with (
         AsyncTestClient(create_app(shared)) as one,
@@ -196,7 +196,7 @@ async def test_two_web_processes_tell_the_same(
     await register(one, receiver.url)
     await order(one)
     await order(other)
-    # A wake-up is sent after the answer, so it may not be there yet.
+    # A wake-up is sent after the response, so it may not be in Redis yet.
     await eventually(lambda: queue_depth(one, 2), "two wake-ups in the queue")
 
     told, told_too = await scrape(one), await scrape(other)

@@ -1,4 +1,4 @@
-"""An old database is brought up to date; one that this version cannot work with is refused."""
+"""Old databases are migrated; databases that this version cannot use are refused."""
 
 import asyncio
 import os
@@ -74,7 +74,7 @@ ATTEMPT = """
 
 @pytest.fixture
 def empty_url(tmp_path: Path) -> Iterator[str]:
-    """A database without any table."""
+    """The URL of a database without tables."""
     if not ON_POSTGRES:
         yield f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
         return
@@ -151,7 +151,7 @@ async def test_a_database_of_the_first_version_is_upgraded_and_keeps_what_it_hol
     assert await run(empty, MIGRATIONS.read_version) == NEWEST
 
 
-SPELLINGS = [  # with the only one that names another receiver last
+SPELLINGS = [  # the only one for another receiver is last
     "http://LOCALHOST:9001/hook",
     "http://localhost:9001/hook",
     "HTTP://localhost:9001/hook",
@@ -174,7 +174,7 @@ async def test_of_the_spellings_that_an_old_database_holds_the_first_one_stands_
     async with empty.reading() as session:
         endpoints = {one.id: one for one in (await session.exec(select(Endpoint))).all()}
     first, *later, other = [endpoints[f"ep_{number}"] for number in range(1, 9)]
-    assert endpoints["ep_0"].url_key is None  # was never called, and stands for nothing
+    assert endpoints["ep_0"].url_key is None  # unused
     assert first.url_key == "http://localhost:9001/hook"
     assert [endpoint.url_key for endpoint in later] == [None] * 6
     assert other.url_key == "http://localhost:9001/hook?"
@@ -213,7 +213,7 @@ DELETE_FIRST_ENDPOINT = """
 
 
 def hold_endpoints(urls: list[str]) -> Callable[[Connection], None]:
-    """Give an old database an endpoint at each URL: ep_0, ep_1 …, in this order."""
+    """Add an endpoint at each URL to an old database: ep_0, ep_1 …, in this order."""
 
     def insert(connection: Connection) -> None:
         statement = text(
@@ -226,7 +226,7 @@ def hold_endpoints(urls: list[str]) -> Callable[[Connection], None]:
 
 
 async def conflict(database: Database, settings: Settings, url: str) -> str:
-    """Return the id of the endpoint that is in the way of a registration."""
+    """Return the id of the endpoint that conflicts with a registration."""
     with pytest.raises(AlreadyRegistered) as refused:
         async with database.writing() as session:
             await endpoints_registry.register(
@@ -261,7 +261,7 @@ async def test_a_new_file_that_another_process_writes_to_is_waited_for(
     empty: Database, empty_url: str
 ) -> None:
     other = sqlite3.connect(empty_url.removeprefix("sqlite+aiosqlite:///"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # for this the busy timeout does not wait
+    other.execute("BEGIN IMMEDIATE")  # the busy timeout does not apply to this
 
     starting = asyncio.create_task(empty.create_tables())
     done, _ = await asyncio.wait([starting], timeout=0.1)
@@ -328,7 +328,7 @@ def set_version(version: str) -> Callable[[Connection], Any]:
 
 
 def refusal(module: str, url: str) -> str:
-    """The one line that a program says which does not even start."""
+    """Return the one line that a program prints if it cannot start."""
     program = start(module, url)
     output, _ = program.communicate(timeout=PATIENCE_SECONDS)
     assert program.returncode == 2, output

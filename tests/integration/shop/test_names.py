@@ -1,4 +1,4 @@
-"""Names and descriptions: people's text, by one rule for the forms and the API."""
+"""Names and descriptions: one rule for text from people, in forms and in the API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What holds for every page, found in the list that ``shop.web.pages`` keeps."""
+"""Rules for every page in the list of ``shop.web.pages``."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ ALL_PATHS = [
     for method in handler.http_methods
 ]
 POSTS = [path for method, path in ALL_PATHS if method == "POST"]
-# A stream does not end, so the test client would wait for ever: see test_pages_live.
-# The login is a page only where a token is set: see test_access.
+# The test client would wait for the end of a stream: see test_pages_live.
+# The login exists only with a token: see test_access.
 PAGES = [
     path
     for method, path in ALL_PATHS
@@ -30,7 +30,7 @@ WITH_AN_ID = [(method, path) for method, path in ALL_PATHS if "{" in path and "p
 
 
 def filled_in(path: str, ids: dict[str, str]) -> str:
-    """``/orders/{order_id:str}`` with an order's id."""
+    """Return for example ``/orders/{order_id:str}`` with an order's id."""
     for name, id_ in ids.items():
         path = path.replace(f"{{{name}:str}}", id_)
     assert "{" not in path
@@ -39,7 +39,7 @@ def filled_in(path: str, ids: dict[str, str]) -> str:
 
 @pytest.fixture
 async def ids(shop: Shop, engine: Engine, clock: Clock, receiver: Receiver) -> dict[str, str]:
-    """A shop with something on every page, all of it with a hostile name."""
+    """A shop with data for every page, all with hostile names."""
     endpoint_id = await register(shop, receiver.url, description=HOSTILE_NAME)
     placed = await order(shop, customer_name=HOSTILE_NAME)
     [delivery_id] = placed["delivery_ids"]

@@ -1,4 +1,4 @@
-"""Light, dark or as the system, normal or presenter size: chosen by a form, kept by a cookie."""
+"""Light, dark or system colors, normal or presenter size: set by a form, stored in a cookie."""
 
 import pytest
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.one_database("is kept in cookies")
 
 
 def look(page: Page) -> str:
-    """What stands in <html>, where the style sheets find it."""
+    """Return the attributes of <html>, which the style sheets use."""
     return page.answer.text.partition("<html")[2].partition(">")[0]
 
 
@@ -72,7 +72,7 @@ async def test_a_word_that_nobody_offers_changes_nothing(shop: Shop) -> None:
 
 
 async def test_the_answer_to_a_form_is_not_left_for_another_look(shop: Shop) -> None:
-    """It may show a secret, which cannot be asked for again."""
+    """It may show a secret, which is shown only once."""
     endpoint = await Visitor(shop).submit(
         "/endpoints", webhook_url="http://127.0.0.1:9001/hook", event_types="purchase.created"
     )

@@ -1,4 +1,4 @@
-"""The page of one delivery: its attempts, where it leads, and what can be done with it."""
+"""The page of one delivery: its attempts, its links, and its actions."""
 
 import json
 import re
@@ -192,7 +192,7 @@ async def test_a_page_shows_twenty_attempts_at_most_and_leads_to_those_before(
 
 
 def shown_attempts(page: Page) -> list[int]:
-    """The numbers of the attempts that are shown in full, as they stand on the page."""
+    """Return the numbers of the attempts that are shown in full, in page order."""
     return [int(number) for number in re.findall('id="attempt-([0-9]+)"', page.answer.text)]
 
 
@@ -312,7 +312,7 @@ async def test_a_strangers_answer_is_shown_as_text_and_does_nothing(
     body: bytes, shown: str, shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, body
-    hidden = "a\u202eb".encode().decode("latin-1")  # as http.server wants it
+    hidden = "a\u202eb".encode().decode("latin-1")  # http.server requires it
     receiver.headers = {"X-Hostile": SCRIPT, "Content-Type": "text/html", "X-Hidden": hidden}
     delivery_id = await new_delivery(shop, receiver.url)
     await attempt(engine, clock)

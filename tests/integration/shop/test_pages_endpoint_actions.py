@@ -1,4 +1,4 @@
-"""Pausing, enabling, editing and testing an endpoint from its page; the circuit breaker's sign."""
+"""Pausing, enabling, editing and testing an endpoint on its page; its circuit breaker."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ async def endpoint(shop: Shop, endpoint_id: str) -> dict[str, Any]:
 async def disabled_endpoint(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> tuple[str, str]:
-    """The id of an endpoint that answered 410, and the delivery that it answered so."""
+    """An endpoint that responded with 410, and the delivery: their ids."""
     receiver.status = 410
     delivery_id = await new_delivery(shop, receiver.url)
     await attempt(engine, clock)
@@ -40,7 +40,7 @@ async def disabled_endpoint(
 
 
 def offered(page: Page) -> set[str]:
-    """What the page lets one do by a button."""
+    """Return the actions that the page offers as buttons."""
     names = ("ping", "status")
     return {form.rpartition("/")[2] for form in page.forms if form.endswith(names)}
 
@@ -109,7 +109,7 @@ async def test_a_failing_endpoint_says_how_many_deliveries_failed_in_a_row(
     shop: Shop, engine: Engine, clock: Clock
 ) -> None:
     endpoint_id = await register(shop, NOBODY)
-    for _ in range(3):  # as many as these tests' engine wants to see
+    for _ in range(3):  # the threshold of the engine in these tests
         [_delivery_id] = (await order(shop))["delivery_ids"]
         for _attempt in range(3):
             await attempt(engine, clock)

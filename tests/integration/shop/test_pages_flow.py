@@ -1,4 +1,4 @@
-"""The page of the flow as a reader without JavaScript finds it, and its stream."""
+"""The flow page without JavaScript, and its stream."""
 
 import asyncio
 import re
@@ -37,7 +37,7 @@ serving = live_shop  # the same fixture, over a real socket
 
 
 def dots(page: Page) -> dict[str, str]:
-    """The stop of each, by id."""
+    """Return the stop of each dot, by id."""
     found = re.findall(r'id="dot-(\w+)".*? data-stop="([\w-]+)"', page.answer.text)
     return dict(found)
 
@@ -121,7 +121,7 @@ async def test_an_open_breaker_counts_down_to_its_probe(
 ) -> None:
     receiver.status = 500
     await register(shop, receiver.url)
-    clock.pass_seconds(60)  # so that the breaker is open by the page's clock, too
+    clock.pass_seconds(60)  # so that the breaker is also open by the page's clock
     await fail_attempts(shop, engine, clock, times=20)
 
     page = await flow(shop)
@@ -274,7 +274,7 @@ class TestWithRedis:
         gauge = EngineGauge(absent, heartbeats)
 
         away = await gauge.read()
-        gauge._wake_ups = wake_ups  # noqa: SLF001 – as if it came back
+        gauge._wake_ups = wake_ups  # noqa: SLF001 – as after a restart
         back = await eventually(lambda: _answer(gauge), "Redis answers again")
         later = await eventually(lambda: _known(gauge), "the workers are known again")
 

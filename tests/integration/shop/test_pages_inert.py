@@ -1,4 +1,4 @@
-"""What a stranger answered is shown on our pages, and does nothing there."""
+"""Responses from receivers are shown on our pages as inert text."""
 
 from html import escape
 
@@ -32,6 +32,6 @@ async def test_a_stored_answer_is_text(
     page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
 
     assert answered not in page.answer.text
-    # Once in the headers, once in the body; Jinja writes quotes as numbers.
+    # Once in the headers, once in the body. Jinja escapes quotes as numbers.
     shown = escape(answered).replace("&quot;", "&#34;")
     assert page.answer.text.count(shown) == 2

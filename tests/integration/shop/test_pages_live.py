@@ -1,4 +1,4 @@
-"""The event streams, over a real socket, since a test client waits for the end of an answer."""
+"""The event streams, on a real socket, because a test client waits for the end of a response."""
 
 import asyncio
 import socket
@@ -19,13 +19,13 @@ from tests.pages import opened
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
-BURST = 60  # more than fit into the updates of the time that they take
+BURST = 60  # more updates than the stream's rate limit allows in that time
 URL = "http://127.0.0.1:9001/hook"
 
 
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str, shop_database_url: str | None) -> Settings:
-    """With a Redis, by which the engine's announcements reach the web process."""
+    """Settings with Redis, through which the engine's announcements reach the web process."""
     return Settings(
         HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
         redis_url=redis_url,
@@ -35,7 +35,7 @@ def settings(tmp_path: Path, redis_url: str, shop_database_url: str | None) -> S
 
 @pytest.fixture
 async def shop(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The web application on a free port, and a client for it."""
+    """The web application on a free port, with a client."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
             create_app(settings), log_config=None, ws="none", timeout_graceful_shutdown=1
@@ -191,7 +191,7 @@ async def test_a_delivery_shows_by_itself_what_holds_it_back(
 ) -> None:
     endpoint_id = await register(shop, "http://127.0.0.1:1025/nobody")
     ids = [(await buy(shop))["delivery_ids"][0] for _ in range(21)]
-    # Far ahead, so that the breaker is open by the page's clock, too, however slow this machine is.
+    # Far ahead, so that the breaker is also open by the page's clock, even on a slow machine.
     clock.pass_seconds(60)
 
     async with opened(shop, f"/deliveries/{ids[-1]}/live") as stream:
@@ -208,7 +208,7 @@ async def test_a_delivery_shows_by_itself_what_holds_it_back(
 async def test_the_form_in_a_live_message_can_be_submitted(shop: httpx.AsyncClient) -> None:
     await register(shop)
     [delivery_id] = (await buy(shop))["delivery_ids"]
-    await shop.get("/")  # the browser has the cookie by now
+    await shop.get("/")  # the browser already has the cookie
 
     async with opened(shop, f"/deliveries/{delivery_id}/live") as stream:
         message = await stream.next_message()

@@ -1,4 +1,4 @@
-"""The log of deliveries: filters, pages, time ranges, any id, sending from a row, holding still."""
+"""The log of deliveries: filters, pages, time ranges, ids, resending from a row, stable rows."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -31,14 +31,14 @@ URL = "http://127.0.0.1:9001/hook"
 
 
 def listed(page: Page) -> list[str]:
-    """Ids of the deliveries on the page, in its order."""
+    """Return the ids of the deliveries on the page, in page order."""
     assert page.status == 200, page.text
     prefix = "/deliveries/dlv_"
     return [link.removeprefix("/deliveries/") for link in page.links if link.startswith(prefix)]
 
 
 async def deliveries_made(database: Database, shop: Shop, *moments: datetime) -> list[str]:
-    """Ids of cancelled deliveries that were made then."""
+    """Create cancelled deliveries at these times; return their ids."""
     await register(shop, URL)
     document = (await shop.get("/v1/deliveries")).json()
     await order(shop)
@@ -288,8 +288,8 @@ async def test_every_search_goes_by_an_index(shop: Shop, database: Database) -> 
 
 
 async def plan_for(database: Database, q: str) -> list[str]:
-    """How SQLite goes about the list, a line a step."""
-    from sqlalchemy import event  # noqa: PLC0415 – for this look behind the curtain alone
+    """Return SQLite's query plan for the list, one line per step."""
+    from sqlalchemy import event  # noqa: PLC0415 – needed only here
 
     from shop.webhooks.queries.deliveries import DeliveryFilter, list_deliveries  # noqa: PLC0415
 

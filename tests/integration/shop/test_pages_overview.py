@@ -1,4 +1,4 @@
-"""The overview: what it says of an empty shop, of a busy one, and of what is wrong right now."""
+"""The overview of an empty shop, of a busy one, and of current problems."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -107,7 +107,7 @@ async def test_an_endpoints_page_tells_its_health_and_why_attempts_failed(
 
     assert "nothing was sent" in fresh.text
     assert "Nothing was sent in the last day." in fresh.text
-    assert page.text.count("25 % of 4 attempts answered with 2xx") == 2  # of the hour, of the day
+    assert page.text.count("25 % of 4 attempts answered with 2xx") == 2  # for the hour, for the day
     assert page.text.count("1 succeeded, 3 failed.") == 2
     assert "of 4 answers" in page.text
     assert page.text.index("Internal Server Error 2") < page.text.index("Not Found 1")

@@ -1,4 +1,4 @@
-"""Sending again in bulk: what did not arrive at an endpoint, and what the log's filter matches."""
+"""Resending in bulk: an endpoint's undelivered deliveries, and those that match a filter."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -118,7 +118,10 @@ async def test_nothing_to_recover_is_said_and_nothing_is_offered(shop: Shop) -> 
     page = await Visitor(shop).get(f"/endpoints/{endpoint_id}/recover", period="all")
 
     assert "Nothing to recover." in page.text
-    assert set(page.forms) == {"/appearance", f"/endpoints/{endpoint_id}/recover"}  # asks again
+    assert set(page.forms) == {
+        "/appearance",
+        f"/endpoints/{endpoint_id}/recover",
+    }  # asks for confirmation again
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rotating an endpoint's secret by hand: asked first, shown once, and nowhere else."""
+"""Rotating an endpoint's secret on its page: confirmed first, and shown only once."""
 
 import re
 from datetime import UTC, datetime
@@ -18,13 +18,13 @@ NAME = re.compile(r"sec_[0-9a-f]{32}")
 
 
 async def register(shop: Shop, url: str = "http://127.0.0.1:9001/hook") -> tuple[str, str]:
-    """The id and the secret of a new endpoint."""
+    """Register an endpoint; return its id and secret."""
     answer = await shop.post("/v1/webhooks/register", json={"webhook_url": url})
     return answer.json()["id"], answer.json()["secret"]
 
 
 async def names(shop: Shop, endpoint_id: str) -> list[str]:
-    """Public names of the secrets that sign, as the endpoint's page lists them."""
+    """Return the public names of the live secrets on the endpoint's page."""
     return NAME.findall((await Visitor(shop).get(f"/endpoints/{endpoint_id}")).text)
 
 
@@ -68,7 +68,7 @@ async def test_the_new_secret_is_shown_once_and_signs(
 
 
 def signed_by(receiver: Receiver, secret: str) -> bool:
-    """Whether the newest request carries a signature by this secret."""
+    """Return whether the newest request has a signature by this secret."""
     request = receiver.requests[-1]
     moment = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
     signature = Webhook(secret).sign(request.headers["webhook-id"], moment, request.body.decode())
@@ -91,7 +91,7 @@ async def test_each_live_secret_is_listed_with_its_end(shop: Shop) -> None:
 
 
 async def rotate_to_five(shop: Shop, endpoint_id: str) -> list[str]:
-    """The public names of five live secrets, newest first."""
+    """Rotate to five live secrets; return their public names, newest first."""
     for _ in range(4):
         await Visitor(shop).submit(f"/endpoints/{endpoint_id}/rotate-secret", grace="day")
     return await names(shop, endpoint_id)

@@ -107,7 +107,7 @@ async def test_the_hundredth_piece_is_refused_on_the_page_of_its_product(shop: S
 
     assert page.status == 422
     assert "At most 99 of one product fit into an order." in page.text
-    assert "/cart/items" in page.forms  # still the storefront, where htmx looks for the product
+    assert "/cart/items" in page.forms  # still the storefront, in which htmx finds the product
     assert (await visitor.get("/cart")).values["quantity"][0] == "99"
 
 
@@ -139,7 +139,7 @@ async def test_a_form_without_the_pages_token_is_forbidden(
 async def test_the_cookies_of_another_shop_on_this_host_do_not_get_in_the_way(
     shop: Shop, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """All ports of a host share their cookies, and after `make reset` a browser keeps the old."""
+    """All ports of a host share their cookies, and a browser keeps them after `make reset`."""
     elsewhere = Settings(HOOKSHOP_VAR=tmp_path_factory.mktemp("other"))  # type: ignore[call-arg]
     async with AsyncTestClient(create_app(elsewhere)) as other:
         for name, value in (await other.get("/")).cookies.items():

@@ -1,4 +1,4 @@
-"""Web process and worker read the address of Redis in the same way."""
+"""Web process and worker parse the Redis URL in the same way."""
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -37,7 +37,7 @@ def redis_with_password(port: int, folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 async def port(tmp_path: Path) -> AsyncIterator[int]:
-    """Where a Redis that asks for a password listens."""
+    """The port of a Redis server with a password."""
     (port,) = free_ports(1)
     with redis_with_password(port, tmp_path):
         yield port

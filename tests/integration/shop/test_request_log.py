@@ -1,4 +1,4 @@
-"""Every request has an id, which its answer, its lines in the log and error pages name."""
+"""Every request has an id, in its response, its log lines and error pages."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ MADE = re.compile(r"req_[0-9a-f]{16}")
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What the shop writes, with the ids that its handler adds."""
+    """The shop's log, with the ids that its handler adds."""
     caplog.set_level(logging.INFO)
     caplog.handler.addFilter(add_request_id)
     return caplog

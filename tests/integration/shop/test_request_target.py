@@ -1,4 +1,4 @@
-"""The bytes of path and query that were registered are the bytes on the request line."""
+"""The request line has exactly the registered bytes of path and query."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.one_database("is about the bytes of a URL")
 
-# All that may be registered: no white space, no backslash; "#" would end the target.
+# All characters that may be registered: no white space, no backslash, no "#".
 CHARACTERS = "".join(set(string.printable) - set(string.whitespace) - set("\\#"))
 PIECES = st.sampled_from(["%7E", "%2F", "%2f", "%3A", "%zz", "/", "//", "/../", "/./", "?", "&&"])
 PATHS = st.lists(st.one_of(PIECES, st.text(CHARACTERS, max_size=8)), max_size=8).map("".join)
@@ -44,13 +44,13 @@ TARGETS = [
 
 
 class Line:
-    """A client and a receiver that stay for all examples."""
+    """A client and a receiver for all examples."""
 
     def __init__(self, runner: asyncio.Runner, client: HttpClient, raw: RawReceiver) -> None:
         self._runner, self._client, self._raw = runner, client, raw
 
     def send_to(self, target: str) -> str:
-        """Return the request line that arrives."""
+        """Send a request and return its request line."""
         url = f"{self._raw.url}{target}"
         answer = self._runner.run(self._client.send(OutgoingRequest(url, {}, b"{}")))
         assert answer.status == 200, answer.error_detail

@@ -1,4 +1,4 @@
-"""What has succeeded is deleted after a while, if so wished, and nothing else ever."""
+"""Succeeded deliveries are deleted after the retention time, if set; nothing else is."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -115,7 +115,9 @@ async def test_a_message_stays_as_long_as_a_delivery_refers_to_it(
 ) -> None:
     await world.register(receiver.url)
     await world.register(NOBODY)
-    await world.deliver(*(await world.buy())[1])  # succeeds here, waits for a retry there
+    await world.deliver(
+        *(await world.buy())[1]
+    )  # succeeds at one endpoint, waits for a retry at the other
 
     assert await world.prune() == 1
 
@@ -188,7 +190,7 @@ async def test_ten_thousand_go_in_small_steps_while_others_write(
 
 
 async def copy_many(database: Database, delivery_id: str, count: int) -> None:
-    """So many more deliveries, each with an attempt and a message, like this one."""
+    """Copy a delivery with its attempt and message this many times."""
     async with database.writing() as session:
         delivery = await session.get_one(Delivery, delivery_id)
         message = await session.get_one(Message, delivery.message_id)
@@ -284,7 +286,7 @@ async def test_an_order_that_nobody_was_told_of_is_not_taken_for_a_pruned_one(
 async def test_a_message_without_deliveries_goes_by_its_own_age(
     world: World, receiver: Receiver
 ) -> None:
-    await world.buy()  # nobody has subscribed
+    await world.buy()  # no subscribers
     world.clock.now = datetime.now(UTC) - timedelta(days=DAYS - 1)
     await world.buy()
     await world.register(receiver.url)

@@ -1,4 +1,4 @@
-"""Money since a moment, to the second, against adding up every order and refund."""
+"""Money since a time, to the second, compared with the sum of all orders and refunds."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -22,7 +22,7 @@ MUG_CENTS = 1490
 
 
 class Till:
-    """A shop's database in which orders are placed and refunded at chosen moments."""
+    """A shop's database in which orders are placed and refunded at given times."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -40,7 +40,7 @@ class Till:
             return await read_sales(session, since=since)
 
     async def added_up(self, since: datetime) -> Sales:
-        """What reading every row says."""
+        """Return the sales from reading every row."""
         async with self.database.reading() as session:
             orders = (await session.exec(select(Order).order_by(col(Order.id)))).all()
         sold = [each.total_cents for each in orders if date_of(each.created_at) >= since]
@@ -53,7 +53,7 @@ class Till:
 
 
 def date_of(moment: datetime) -> datetime:
-    """The ``date`` of the event, which has whole seconds."""
+    """Return the ``date`` of the event, in whole seconds."""
     return moment.replace(microsecond=0)
 
 

@@ -1,4 +1,4 @@
-"""Several machines with one database need the same keys: by settings, with no folder in common."""
+"""Machines with one database share their keys by settings, without a common folder."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ SESSION_KEY = "k" * 32
 
 @pytest.fixture
 async def machines(tmp_path: Path) -> AsyncIterator[tuple[Shop, Shop]]:
-    """Two web processes with folders of their own, and one database."""
+    """Two web processes with separate folders and one database."""
     async with AsyncExitStack() as running:
         clients = []
         for name in ("one", "two"):
@@ -106,7 +106,7 @@ async def test_a_worker_with_another_key_does_not_start(
     }
     command = [sys.executable, "-m", "shop.worker"]
 
-    ended = subprocess.run(  # noqa: ASYNC221 – nothing else has to go on meanwhile
+    ended = subprocess.run(  # noqa: ASYNC221 – nothing else runs meanwhile
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False
     )
 

@@ -37,7 +37,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(slots=True)
 class Clock:
-    """The time, which stands still until a test moves it on."""
+    """A clock that stands still until a test moves it."""
 
     now: datetime
 
@@ -59,7 +59,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def settings_below(folder: Path) -> Settings:
-    """Everything in this folder; at the shop's address nothing listens."""
+    """Return settings with this folder, and a shop URL at which nothing listens."""
     return Settings(
         HOOKSHOP_VAR=folder,  # type: ignore[call-arg]
         public_url=OUR_URL.removesuffix("/v1/new-purchase"),
@@ -69,7 +69,7 @@ def settings_below(folder: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty database with all tables. To copy it is quicker than to migrate."""
+    """Return an empty database with all tables. Copying it is faster than migrating."""
     file = tmp_path_factory.mktemp("template") / "subscriber.db"
 
     async def migrate() -> None:
@@ -85,7 +85,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def subscriber(
     settings: Settings, clock: Clock, migrated_file: Path
 ) -> AsyncIterator[Client]:
-    """The whole application, which has not subscribed to anything."""
+    """The whole application, without a subscription."""
     shutil.copyfile(migrated_file, settings.var / migrated_file.name)
     async with running(create_app(settings, now=clock)) as client:
         yield client
@@ -93,14 +93,14 @@ async def subscriber(
 
 @pytest.fixture
 async def subscribed(subscriber: Client, settings: Settings, clock: Clock) -> Client:
-    """The same, after it has subscribed: it shares ``SECRET`` with the shop."""
+    """The whole application with a subscription: it shares ``SECRET`` with the shop."""
     await remember_subscription(settings, clock())
     return subscriber
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_subscriber(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    """One that has subscribed, for a whole file of tests that leave nothing behind: it is faster.
+    """A subscribed application for a file of tests that leave nothing behind, which is faster.
 
     Its clock stands still. The tests need ``pytest.mark.asyncio(loop_scope="module")``.
     """
@@ -115,7 +115,7 @@ async def shared_subscriber(tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 async def reaching_itself(
     folder: Path, clock: Clock, shop_url: str = NOBODY
 ) -> AsyncIterator[tuple[Client, Settings]]:
-    """A subscriber on a real port, as its attack desk needs it, that has subscribed."""
+    """A subscribed application on a real port, which the attack desk needs."""
     with free_port() as listening:
         changes = {"port": port_of(listening), "shop_url": shop_url}
         settings = settings_below(folder).model_copy(update=changes)
@@ -141,7 +141,7 @@ async def remember_subscription(settings: Settings, created_at: datetime) -> Non
                 created_at=created_at,
             )
         )
-        # As after a rotation: the shop signs with this one for a day more.
+        # As after a rotation: the shop also signs with this one for another day.
         session.add(
             FormerSecret(
                 secret=FORMER_SECRET,
@@ -164,7 +164,7 @@ def shop(clock: Clock) -> Iterator[ShopStandIn]:
 
 @dataclass(slots=True)
 class Opening:
-    """Opens a subscriber's subscriptions without an application, as each of its starts does."""
+    """Opens the subscriptions as at an application's start, but without the application."""
 
     settings: Settings
     clock: Clock
@@ -196,10 +196,10 @@ async def subscriptions(opening: Opening, shop: ShopStandIn) -> AsyncIterator[Su
 
 @asynccontextmanager
 async def running(app: Litestar) -> AsyncIterator[Client]:
-    """The application with its lifespan, and a client for it without a socket.
+    """Start the application with its lifespan, and yield a client without a socket.
 
-    Unlike Litestar's test client it sends headers as they are, bodies in pieces, and many requests
-    at once. It waits for the end of an answer: for streams, see ``serving``.
+    Unlike Litestar's test client, it sends headers unchanged, chunked bodies, and concurrent
+    requests. It waits for the end of a response: for streams, see ``serving``.
     """
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with (
@@ -213,7 +213,7 @@ async def running(app: Litestar) -> AsyncIterator[Client]:
 async def started(app: Litestar) -> AsyncIterator[None]:
     """Start the application, and stop it when the block ends.
 
-    Both in one task, as its lifespan demands; pytest runs the halves of a fixture in two.
+    Both run in one task, as its lifespan requires; pytest runs a fixture's halves in two tasks.
     """
     is_up, is_over = asyncio.Event(), asyncio.Event()
 

@@ -1,7 +1,7 @@
-"""What each row of ``tests/data/receiver_requests.json`` means, as requests that can be sent.
+"""Creates the requests for each row of ``tests/data/receiver_requests.json``.
 
-A row that lists several values stands for several requests. The rows "repeat" are about more than
-one request and have tests of their own: see ``test_repeats``.
+A row with several values stands for several requests. The rows "repeat" need more than one request
+each: see ``test_repeats``.
 """
 
 import json
@@ -22,7 +22,7 @@ def signature(value: str, delivery: Delivery = VALID) -> dict[str, Variant]:
 
 
 def with_both_other_characters() -> Delivery:
-    """A delivery whose signature differs in the two alphabets of base64."""
+    """Return a delivery whose signature differs in the two alphabets of base64."""
     candidates = (Delivery(message_id=f"msg_{number}") for number in range(100))
     return next(each for each in candidates if {"+", "/"} <= set(each.signature))
 
@@ -32,7 +32,7 @@ def url_safe(text: str) -> str:
 
 
 def with_unused_bits(text: str) -> str:
-    """Ends with another character that a lenient decoder reads as the same bytes."""
+    """Change the last character to one that a lenient decoder reads as the same bytes."""
     last = BASE64.index(text[-2])
     return f"{text[:-2]}{BASE64[last ^ 1]}="
 
@@ -103,7 +103,7 @@ def twice(message_id: str) -> Variant:
 
 
 def also_encoded(*encodings: str) -> Variant:
-    """With these after a header that says that nothing is encoded."""
+    """Add these encodings after a header with ``identity``."""
     headers = [("content-encoding", each) for each in ("identity", *encodings)]
     return Variant([*VALID.headers(), *headers], VALID.body, Reason.UNSUPPORTED_CONTENT_ENCODING)
 
@@ -131,7 +131,7 @@ HEADER_ROWS: Rows = {
 
 
 def body_changed(body: bytes) -> dict[str, Variant]:
-    """After signing: neither credential fits any more."""
+    """Change the body after signing, so that neither credential matches."""
     assert body != VALID.body
     return {"": Variant(VALID.headers(), body, Reason.SIGNATURE_MISMATCH)}
 

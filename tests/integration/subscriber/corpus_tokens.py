@@ -1,4 +1,4 @@
-"""The rows of the corpus that are about the bearer token; ``webhook-signature`` stays valid."""
+"""The rows of the corpus about the bearer token; ``webhook-signature`` stays valid."""
 
 import base64
 import hashlib
@@ -59,7 +59,7 @@ def of_type(type_: str) -> Variant:
 
 
 def encoded(header: str, claims: str) -> Variant:
-    """A token whose parts are in these encodings, signed as it is by our secret."""
+    """Return a token whose parts have these encodings, validly signed with our secret."""
     texts = [base64.urlsafe_b64decode(f"{part}==").decode() for part in (HEADER, CLAIMS)]
     parts = [
         base64url(text.encode(name)) for text, name in zip(texts, (header, claims), strict=True)
@@ -119,7 +119,7 @@ TOKEN_ROWS: Rows = {
     ("token", "iat differs from webhook-timestamp"): {
         "": with_claims(Reason.TOKEN_TIMESTAMP, iat=NOW - 1, exp=NOW + 299)
     },
-    # By our secret: accepted, as the row's note allows, since the member is ignored.
+    # Signed with our secret: accepted, as the row's note allows, because the member is ignored.
     ("token", "header names jku, jwk or kid ../../dev/null"): {
         "jku, another secret": with_header(
             Reason.TOKEN_SIGNATURE, OTHER_SECRET, jku="http://evil.example/keys"

@@ -1,4 +1,4 @@
-"""What the tests do at the attack desk."""
+"""Actions at the attack desk."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tests.pages import Page, read_page
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``receipt_id``: of the request that was sent."""
+    """The result of an attack. ``receipt_id``: of the sent request."""
 
     receipt_id: str
     page: Page
@@ -29,7 +29,7 @@ class Result:
 
 
 async def attack(subscriber: AsyncClient, receipt_id: str, kind: Attack) -> Result:
-    """Press one of the buttons on a receipt's page, and follow to the result."""
+    """Press one of the buttons on a receipt's page, and return the result."""
     return await follow(
         subscriber, await post(subscriber, f"/receipts/{receipt_id}/attacks/{kind.value}")
     )
@@ -44,7 +44,7 @@ async def follow(subscriber: AsyncClient, answer: Response) -> Result:
 
 
 async def post(subscriber: AsyncClient, path: str, **fields: str) -> Response:
-    """Send a form with the token that the pages carry."""
+    """Submit a form with the CSRF token of the pages."""
     if not any("csrf" in name for name in subscriber.cookies):
         await subscriber.get("/defences")
     [token] = [value for name, value in subscriber.cookies.items() if "csrf" in name]
@@ -52,13 +52,13 @@ async def post(subscriber: AsyncClient, path: str, **fields: str) -> Response:
 
 
 async def switch_off(subscriber: AsyncClient, off: Iterable[Defence]) -> None:
-    """Do without exactly these defences."""
+    """Switch off exactly these defences."""
     wanted = {each.value: each not in set(off) for each in Defence}
     answer = await subscriber.put("/v1/defences", json=wanted)
     assert answer.json() == wanted
 
 
 async def verdict_of(subscriber: AsyncClient, receipt_id: str) -> tuple[str, Any]:
-    """Verdict and reason of a receipt."""
+    """Return verdict and reason of a receipt."""
     receipt = (await subscriber.get(f"/v1/receipts/{receipt_id}")).json()
     return receipt["verdict"], receipt["reason"]

@@ -1,4 +1,4 @@
-"""What the tests ask of the subscriber over HTTP."""
+"""Requests to the subscriber."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +13,7 @@ PIECE = 16 * 1024
 async def deliver(
     client: AsyncClient, delivery: Delivery | None = None, **changes: str | None
 ) -> Response:
-    """Send a genuine delivery, or one with headers that were changed after signing."""
+    """Send a genuine delivery, or one with headers changed after signing."""
     delivery = delivery or Delivery()
     return await send(client, delivery.headers(**changes), delivery.body)
 
@@ -21,7 +21,7 @@ async def deliver(
 async def send(
     client: AsyncClient, headers: Headers, body: bytes, *, is_chunked: bool = False
 ) -> Response:
-    """Send any request to the receiver. ``is_chunked``: in pieces, without Content-Length."""
+    """Send any request to the receiver. ``is_chunked``: without Content-Length."""
     return await client.post(
         "/v1/new-purchase",
         content=in_pieces(body) if is_chunked else body,
@@ -35,25 +35,25 @@ async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
 
 
 async def receipts(client: AsyncClient) -> list[dict[str, Any]]:
-    """All receipts, newest first, each with its steps."""
+    """Return all receipts with their steps, newest first."""
     listed = (await client.get("/v1/receipts")).json()["data"]
     return [(await client.get(f"/v1/receipts/{each['id']}")).json() for each in listed]
 
 
 async def the_receipt(client: AsyncClient) -> dict[str, Any]:
-    """The only receipt there is."""
+    """Return the only receipt."""
     [receipt] = await receipts(client)
     return receipt
 
 
 async def stats(client: AsyncClient) -> dict[str, Any]:
-    """All that there is, counted for the comparison with the shop or not."""
+    """Return the totals, without the fields for the comparison with the shop."""
     document: dict[str, Any] = (await client.get("/v1/stats")).json()
     return {name: document[name] for name in ("receipts", "purchases", "revenue_cents")}
 
 
 def totals(*, purchases: int = 0, revenue_cents: int = 0, **receipts: int) -> dict[str, Any]:
-    """The stats with these numbers and nothing else."""
+    """Return the stats with these numbers, and 0 for all others."""
     verdicts = {"accepted": 0, "duplicate": 0, "ignored": 0, "rejected": 0}
     return {
         "receipts": verdicts | receipts,

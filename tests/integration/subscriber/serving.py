@@ -1,4 +1,4 @@
-"""The subscriber on a real socket: for streams, broken connections, and what a server does."""
+"""Runs the subscriber on a real socket, for streams, broken connections and server behavior."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ from tests.waiting import eventually
 
 @asynccontextmanager
 async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve on a free port of 127.0.0.1 until the block ends; hands in a client for it."""
+    """Serve on a free port of 127.0.0.1 until the block ends, and yield a client."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
             app,

@@ -1,6 +1,6 @@
-"""Stands in for the shop: the part of its JSON API that a subscriber calls, on a real socket.
+"""A fake shop: the part of its JSON API that a subscriber calls, on a real socket.
 
-Written from the contract, not from the shop. It can be made to answer anything at all.
+It implements the contract without the shop's code, and can be set to respond with anything.
 """
 
 import base64
@@ -21,7 +21,7 @@ from tests.integration.subscriber.signer import NOW, SHOP_URL
 class ShopStandIn:
     """``endpoints``: by id, as the shop has them. ``calls``: method and path of every request.
 
-    ``answers``: by method, a status and a body that are given instead of the right ones.
+    ``answers``: by method, a status and a body to respond with instead of the normal ones.
     """
 
     port: int
@@ -40,7 +40,7 @@ class ShopStandIn:
 
     @property
     def secrets(self) -> list[str]:
-        """Every secret in use."""
+        """Return every live secret."""
         return [endpoint["secret"] for endpoint in self.endpoints.values()]
 
     def count(self, method: str) -> int:
@@ -50,7 +50,7 @@ class ShopStandIn:
 def sold(
     cents: int, *, refunded: int = 0, earlier: int = 0, pending: int = 0, sending: int = 0
 ) -> dict[str, Any]:
-    """The shop's totals. ``cents``: gross, since the time it is asked about."""
+    """Set the shop's totals. ``cents``: gross, since the requested time."""
     return {
         "orders": 1,
         "gross_cents": cents,
@@ -63,7 +63,7 @@ def sold(
 
 @contextmanager
 def running_shop(port: int = 0) -> Iterator[ShopStandIn]:
-    """Serve on this port of 127.0.0.1, or a free one, until the block ends."""
+    """Serve on this port of 127.0.0.1, or on a free one, until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     server.shop = ShopStandIn(server.server_port)  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _live_secrets(self, endpoint: dict[str, Any]) -> list[dict[str, Any]]:
-        """Newest first."""
+        """Return the live secrets, newest first."""
         now = self.shop.now().isoformat()
         ends = [(each, each["expires_at"]) for each in endpoint.get("secrets", [])]
         return [each for each, end in ends if end is None or end > now]
@@ -174,4 +174,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 – the base class's name
-        """Stay quiet; the test asserts on ``calls``."""
+        """Log nothing; tests check ``calls``."""

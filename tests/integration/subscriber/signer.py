@@ -1,7 +1,7 @@
-"""Signs webhooks as the contract says, apart from both applications; and wrongly, where asked to.
+"""Signs webhooks by the contract, without code of either application; also invalidly, on request.
 
-For the subscriber's tests, which must not know the shop. Whether it signs rightly is known from
-``tests/data`` and from the reference libraries: see ``tests/unit/subscriber/test_verification``.
+The subscriber's tests must not import the shop. ``tests/data`` and reference libraries check this
+signer: see ``tests/unit/subscriber/test_verification``.
 """
 
 import base64
@@ -32,7 +32,7 @@ def purchase(
     date: str = "2026-11-23T12:00:00Z",
     **more: object,
 ) -> bytes:
-    """The body of an event. ``more``: further members of ``event``."""
+    """Return the body of an event. ``more``: additional members of ``event``."""
     event = {"id": "54520505-be85-40c8-a575-0ec33908f1a8", "type": type_, "value": value}
     event |= {"order_id": order_id, **more}
     document = {"event": event, "date": date}
@@ -41,11 +41,10 @@ def purchase(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A genuine request. With ``dataclasses.replace`` any part changes, and is signed anew.
+    """A genuine request. Change any part with ``dataclasses.replace``; it is signed again.
 
-    ``timestamp``: unix seconds, or any text to be signed in their place. ``claims``: claims of the
-    token that differ from the right ones; None leaves one out.
-    ``token_header``: members of its header that are added or differ.
+    ``timestamp``: unix seconds, or any text to sign instead. ``claims``: changed claims of the
+    token; None removes one. ``token_header``: added or changed members of its header.
     """
 
     body: bytes = field(default_factory=purchase)
@@ -58,17 +57,17 @@ class Delivery:
 
     @property
     def signature(self) -> str:
-        """The one value of ``webhook-signature``."""
+        """Return the value of ``webhook-signature``."""
         return f"v1,{base64.b64encode(self._digest()).decode()}"
 
     @property
     def signature_in_hex(self) -> str:
-        """What some senders would write."""
+        """Return the signature in hex, a common mistake."""
         return f"v1,{self._digest().hex()}"
 
     @property
     def token(self) -> str:
-        """The bearer token."""
+        """Return the bearer token."""
         header = {"alg": "HS256", "typ": "webhook+jwt", **self.token_header}
         issued_at = self.timestamp if isinstance(self.timestamp, int) else NOW
         claims: dict[str, object] = {
@@ -84,7 +83,7 @@ class Delivery:
         return signed_token(json.dumps(header), json.dumps(present), self.secret)
 
     def headers(self, **changes: str | None) -> Headers:
-        """The request's headers; ``webhook_id="x"`` changes one, None leaves it out."""
+        """Return the request's headers; ``webhook_id="x"`` changes one, None removes it."""
         right: dict[str, str | None] = {
             "content_type": "application/json",
             "webhook_id": self.message_id,
@@ -104,23 +103,23 @@ class Delivery:
 
 
 def incoming(delivery: Delivery, **changes: str | None) -> IncomingRequest:
-    """The request as the receiver hands it to the verification."""
+    """Return the request as the receiver passes it to the verification."""
     return IncomingRequest(delivery.headers(**changes), delivery.body)
 
 
 def signed_token(
     header: str, claims: str, secret: str, *, digest: str = "sha256", encoding: str = "utf-8"
 ) -> str:
-    """A token of these very texts, signed by HMAC. ``encoding``: of both texts."""
+    """Return a token of exactly these texts, signed with HMAC. ``encoding``: of both texts."""
     signed = f"{base64url(header.encode(encoding))}.{base64url(claims.encode(encoding))}"
     return f"{signed}.{base64url(hmac.digest(key_of(secret), signed.encode(), digest))}"
 
 
 def base64url(raw: bytes) -> str:
-    """Without padding, as tokens have it."""
+    """Return base64url without padding, as in tokens."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def key_of(secret: str) -> bytes:
-    """The secret's bytes."""
+    """Return the secret's key bytes."""
     return base64.b64decode(secret.removeprefix("whsec_"))

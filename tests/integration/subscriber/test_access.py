@@ -1,4 +1,4 @@
-"""With SUBSCRIBER_ADMIN_TOKEN set, webhooks come in freely, and all else is for who knows it."""
+"""With SUBSCRIBER_ADMIN_TOKEN set, the receiver is open, and everything else requires it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever stands in an address, a form or a JSON body, the subscriber never says that it broke."""
+"""The subscriber never responds with 500 or 503 to any URL, form or JSON body."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from tests.integration.subscriber.conftest import Clock, remember_subscription, 
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import NOW, OTHER_SECRET, Delivery, purchase
 
-# The same examples each time: red means that something here has changed.
+# Always the same examples, so that a failure comes from a change in the code.
 STEADY = hypothesis_settings(max_examples=10, deadline=None, derandomize=True, database=None)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -32,7 +32,7 @@ def all_routes() -> list[Route]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Litestar, Settings, Runs]]:
-    """One subscriber for all of these tests: they leave something behind, and do not mind it."""
+    """One subscriber for all of these tests, which do not depend on each other's rows."""
     settings = settings_below(tmp_path_factory.mktemp("subscriber"))
     app = create_app(settings, now=Clock(datetime.fromtimestamp(NOW, UTC)))
     with living(app) as run:
@@ -41,7 +41,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Litestar
 
 @pytest.fixture
 def fuzzer(running: tuple[Litestar, Settings, Runs]) -> Fuzzer:
-    """A running subscriber in which one of everything exists, whatever was forgotten before."""
+    """A running subscriber with one of everything, created again for each test."""
     app, _settings, run = running
     return Fuzzer(app, run, run(one_of_everything(app)), run(csrf_of(app, "/")))
 
@@ -53,13 +53,13 @@ def _subscribed(running: tuple[Litestar, Settings, Runs]) -> None:
 
 
 async def one_of_everything(app: Litestar) -> dict[str, Any]:
-    """Good values by the names of parameters."""
+    """Return valid values by parameter name."""
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        # What another test has set to fail would seem to be broken.
+        # A fault from another test would look like a failure.
         await client.put("/v1/faults", json={"mode": "none"})
         await client.put("/v1/defences", json=dict.fromkeys(map(str, Defence), True))
-        # The earliest and the latest date that an event can tell.
+        # The earliest and the latest date of an event.
         for day, order in (("0001-01-01T00:00:00Z", "ord_1"), ("9999-12-31T23:59:59Z", "ord_2")):
             body = purchase(order_id=order).replace(b"2024-06-30T12:34:56Z", day.encode())
             await deliver(client, Delivery(message_id=f"msg_{order}", body=body))

@@ -86,7 +86,7 @@ async def test_a_fault_outlives_a_restart(
 
 
 async def statuses(subscriber: Client, requests: int) -> list[int]:
-    """What so many requests are answered, one after the other."""
+    """Return the statuses of this many consecutive requests."""
     return [(await deliver(subscriber)).status_code for _ in range(requests)]
 
 

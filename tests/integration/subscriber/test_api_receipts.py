@@ -24,7 +24,7 @@ def message_ids(rows: list[dict[str, Any]]) -> list[str]:
 
 @pytest.fixture
 async def mixed(subscribed: Client, clock: Clock) -> Client:
-    """With one receipt of each verdict, a second apart."""
+    """A subscriber with one receipt of each verdict, a second apart."""
     genuine = Delivery(message_id="msg_a")
     unknown = Delivery(message_id="msg_b", body=purchase(type_="purchase.gift"))
     await deliver(subscribed, genuine)
@@ -151,7 +151,7 @@ async def test_deleting_forgets_receipts_money_and_messages(mixed: Client) -> No
     assert await listed(mixed) == []
     assert await stats(mixed) == totals()
     again = await deliver(mixed, Delivery(message_id="msg_a"))
-    assert again.json()["verdict"] == "accepted"  # and not a duplicate of something forgotten
+    assert again.json()["verdict"] == "accepted"  # and not a duplicate of a deleted one
 
 
 async def test_deleting_nothing_is_fine(subscriber: Client) -> None:

@@ -1,4 +1,4 @@
-"""Every attack under every combination of defences, over a real socket: it goes as predicted."""
+"""Every attack with every combination of defences, on a real socket, has the predicted verdict."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -22,9 +22,9 @@ COMBINATIONS = [
     for off in chain.from_iterable(combinations(Defence, size) for size in range(len(Defence) + 1))
 ]
 AS_WRITTEN_ANEW = purchase(50.75)
-OTHERWISE_WRITTEN_ANEW = purchase(12.0)  # JSON.stringify makes it 12
+OTHERWISE_WRITTEN_ANEW = purchase(12.0)  # JSON.stringify writes 12
 
-# With everything on: the contract, written down by hand.
+# The verdicts of the contract, with all defences on.
 ALL_ON = {
     Attack.REPLAY: ("duplicate", None),
     Attack.LATE_REPLAY: ("rejected", Reason.TIMESTAMP_TOO_OLD),
@@ -38,7 +38,7 @@ ALL_ON = {
     Attack.TOKEN_LIFETIME: ("rejected", Reason.TOKEN_LIFETIME),
     Attack.CONFLICT: ("rejected", Reason.CONFLICTING_BODY),
 }
-# The one defence without which an attack goes another way, and how.
+# The one defence that stops an attack, and the verdict without it.
 ONE_OFF = {
     (Attack.REPLAY, Defence.DEDUPLICATION): ("accepted", None),
     (Attack.LATE_REPLAY, Defence.TIMESTAMP): ("duplicate", None),
@@ -58,14 +58,14 @@ numbers = count(1)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def attacked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    """One that can reach itself, for all tests of this file."""
+    """A subscriber that can reach itself, for all tests of this file."""
     clock = Clock(datetime.fromtimestamp(NOW, UTC))
     async with reaching_itself(tmp_path_factory.mktemp("attacked"), clock) as (client, _settings):
         yield client
 
 
 async def a_receipt(subscriber: Client, body: bytes) -> str:
-    """The receipt of a genuine message that was booked with all defences on."""
+    """Return the receipt of a genuine message, booked with all defences on."""
     await switch_off(subscriber, frozenset())
     answer = await deliver(subscriber, Delivery(message_id=f"msg_{next(numbers)}", body=body))
     assert answer.json()["verdict"] == "accepted"
@@ -75,7 +75,7 @@ async def a_receipt(subscriber: Client, body: bytes) -> str:
 async def all_attacks(
     subscriber: Client, body: bytes, off: frozenset[Defence]
 ) -> dict[Attack, Result]:
-    """Every attack on one genuine receipt; none changes what is remembered of its message."""
+    """Send every attack on one genuine receipt. None changes its processed message."""
     receipt_id = await a_receipt(subscriber, body)
     await switch_off(subscriber, off)
     return {each: await attack(subscriber, receipt_id, each) for each in Attack}

@@ -1,4 +1,4 @@
-"""What only a real server and a real socket can show: bodies that are too long, or never end."""
+"""Bodies that are too long or never end, which need a real server and a real socket."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ async def subscriber(settings: Settings, clock: Clock) -> AsyncIterator[Client]:
 
 
 async def send_raw(subscriber: Client, request: bytes) -> asyncio.StreamReader:
-    """Send some bytes and hang up."""
+    """Send some bytes and disconnect."""
     url = subscriber.base_url
     reader, writer = await asyncio.open_connection(url.host, url.port)
     writer.write(request)
@@ -101,7 +101,7 @@ async def test_headers_beyond_what_the_server_reads_are_refused_without_a_crash(
 ) -> None:
     wrong = " ".join(["v1," + "A" * 43 + "="] * 10_000)
 
-    with contextlib.suppress(httpx.TransportError):  # it may hang up before we have read why
+    with contextlib.suppress(httpx.TransportError):  # it may disconnect before the response is read
         answer = await deliver(subscriber, webhook_signature=wrong)
         assert answer.status_code in {400, 431}
 

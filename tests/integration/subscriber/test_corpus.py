@@ -1,4 +1,4 @@
-"""Every row of the corpus: refused as it says, with a reason, on a receipt; and nothing booked."""
+"""Every row of the corpus is rejected as listed, with a reason and a receipt, and not booked."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ ALL_VARIANTS = {
     for row in SINGLE_REQUESTS
     for name, variant in ROWS[key_of(row)].items()
 }
-# Says the note of its row: right under our own secret, where the member is ignored.
+# By the note of its row: valid with our own secret, because the member is ignored.
 ALLOWED_EITHER_WAY = [
     ROWS["token", "header names jku, jwk or kid ../../dev/null"]["kid, our secret"]
 ]
@@ -47,7 +47,7 @@ def test_no_row_is_left_out_and_none_is_made_up() -> None:
 
 @pytest.fixture
 async def subscribed(shared_subscriber: Client) -> Client:
-    """The same for all these tests, with an empty inbox for each."""
+    """One subscriber for all these tests, with an empty inbox for each."""
     await shared_subscriber.delete("/v1/receipts")
     return shared_subscriber
 
@@ -111,7 +111,7 @@ async def test_ten_thousand_signatures_are_refused_without_computing_any(
 
 
 def assert_steps_end_with_a_failure(receipt: dict[str, Any]) -> None:
-    """Passed or skipped before the step that failed, not reached after it."""
+    """Check that steps are passed or skipped before the failed one, and not reached after it."""
     assert [step["name"] for step in receipt["steps"]] == list(StepName)
     results = [step["result"] for step in receipt["steps"]]
     failed = results.index("failed")

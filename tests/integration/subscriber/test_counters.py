@@ -1,4 +1,4 @@
-"""The database keeps the totals by itself, whoever writes."""
+"""The database maintains the totals with triggers, for every writer."""
 
 from sqlalchemy import text
 
@@ -12,7 +12,7 @@ BOOKED = {"purchases": 1, "revenue_cents": 3075}
 
 
 async def fill(subscriber: Client) -> None:
-    """One sale, part of it refunded, and one forgery."""
+    """Add one sale, a partial refund and one forgery."""
     await deliver(subscriber)
     refund = purchase(-20, type_="purchase.refunded")
     await deliver(subscriber, Delivery(message_id="msg_2", body=refund))

@@ -1,4 +1,4 @@
-"""The copied command, run by a real shell and a real curl against a real server."""
+"""The curl command of a receipt, run by a real shell and curl against a real server."""
 
 import asyncio
 import json
@@ -45,5 +45,5 @@ async def test_what_it_sends_is_the_same_request_again(
 
 
 def kept(headers: list[list[str]]) -> list[list[str]]:
-    """What the command repeats; the rest is between client and server."""
+    """Return the headers that the command repeats, without those of the connection."""
     return sorted(pair for pair in headers if pair[0] not in {"connection", "content-length"})

@@ -1,4 +1,4 @@
-"""The switches: API, page, and the warning on every page."""
+"""The defence switches: API, page, and the warning on every page."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A receipt as a file that other tools open."""
+"""A receipt as a HAR file for other tools."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ async def har(subscriber: Client) -> dict[str, object]:
     log = answer.json()["log"]
     assert log["version"] == "1.2"
     [entry] = log["entries"]
-    # What the specification demands, checked here by hand.
+    # The fields that the specification requires.
     assert {"startedDateTime", "time", "request", "response", "cache", "timings"} <= set(entry)
     assert {"send", "wait", "receive"} <= set(entry["timings"])
     for half in ("request", "response"):

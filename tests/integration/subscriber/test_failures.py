@@ -1,4 +1,4 @@
-"""Failures of our own: logged, answered, and leaving nothing half done or given away."""
+"""Our own failures are logged and answered, change nothing partially, and leak nothing."""
 
 import logging
 import sqlite3
@@ -25,7 +25,7 @@ def settings(settings: Settings, shop: ShopStandIn) -> Settings:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[sqlite3.Connection]:
-    """The subscriber's own file, opened beside it; every statement commits by itself."""
+    """Another connection to the subscriber's database, in autocommit."""
     path = settings.var / "subscriber.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
@@ -33,7 +33,7 @@ def database(settings: Settings) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 async def broken_subscriptions(settings: Settings, database: sqlite3.Connection) -> None:
-    """The table is there, but no row fits in."""
+    """Replace the table with one that accepts no row."""
     before = Database(settings.resolved_database_url)
     await before.create_tables()
     await before.close()

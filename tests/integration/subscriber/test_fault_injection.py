@@ -1,4 +1,4 @@
-"""Faults that only a real socket can show: no answer, a closed connection, a late answer."""
+"""Faults that need a real socket: no response, a closed connection, a late response."""
 
 import asyncio
 import time
@@ -111,7 +111,7 @@ async def test_what_is_held_does_not_keep_the_process_from_stopping(
         delivering = asyncio.create_task(post(subscriber, timeout=30))
         await eventually(something_is_held, "the connection is held")
 
-        app.state.feed.end_streams()  # as the entry point does on a signal
+        app.state.feed.end_streams()  # as on a signal
 
         [outcome] = await asyncio.gather(delivering, return_exceptions=True)
         assert isinstance(outcome, httpx.ReadError | httpx.Response)
@@ -137,7 +137,7 @@ async def test_many_at_once_are_held_without_keeping_others_from_being_answered(
 
 
 async def post(subscriber: Client, *, timeout: float) -> httpx.Response:  # noqa: ASYNC109 – httpx's
-    """Deliver on a connection of its own, waiting for so many seconds."""
+    """Deliver on a new connection, and wait for at most ``timeout`` seconds."""
     delivery = Delivery()
     async with httpx.AsyncClient(base_url=subscriber.base_url, trust_env=False) as client:
         return await client.post(
@@ -149,7 +149,7 @@ async def post(subscriber: Client, *, timeout: float) -> httpx.Response:  # noqa
 
 
 async def something_is_held() -> bool:
-    """Whether a connection waits for its sender to give up."""
+    """Return whether a connection waits for its sender to disconnect."""
     names = [getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks()]
     return "_until_disconnected" in names
 

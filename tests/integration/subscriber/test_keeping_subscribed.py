@@ -1,4 +1,4 @@
-"""How a subscriber keeps itself subscribed, whatever becomes of the shop or of its own address."""
+"""A subscriber stays subscribed when the shop restarts or its own URL changes."""
 
 import asyncio
 import logging

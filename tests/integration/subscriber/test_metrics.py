@@ -1,4 +1,4 @@
-"""What Prometheus is told of the inbox."""
+"""The subscriber's metrics."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An old database is brought up to date; one that this version cannot work with is refused."""
+"""Old databases are migrated; databases that this version cannot use are refused."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ SUBSCRIPTION = """
 
 @pytest.fixture
 async def empty(settings: Settings) -> AsyncIterator[Database]:
-    """A database without any table, until something is done with it."""
+    """A database without tables."""
     database = Database(settings.resolved_database_url)
     yield database
     await database.close()
@@ -67,7 +67,7 @@ async def test_the_steps_lead_to_what_the_models_say(empty: Database) -> None:
 
     def differences(connection: Connection) -> list[Any]:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # indexes of expressions are compared below
+            warnings.simplefilter("ignore")  # indexes on expressions are compared below
             context = MigrationContext.configure(connection, opts={"compare_type": False})
             return list(compare_metadata(context, SubscriberTable.metadata))
 
@@ -163,7 +163,7 @@ async def test_a_database_from_before_the_first_release_is_refused_in_one_line(
 
 
 def refusal(settings: Settings) -> str:
-    """The one line that the subscriber says which does not even start."""
+    """Return the one line that the subscriber prints if it cannot start."""
     program = subprocess.run(
         [sys.executable, "-m", "subscriber_app"],
         cwd=ROOT,

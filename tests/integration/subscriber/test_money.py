@@ -1,4 +1,4 @@
-"""Sold in the shop, booked here, and the difference; over a real socket, beside a stand-in shop."""
+"""The money card: sold, booked and the difference, on a real socket with a fake shop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ REFUND = Delivery(
 
 @pytest.fixture
 async def subscriber(tmp_path: Path, clock: Clock, shop: ShopStandIn) -> AsyncIterator[Client]:
-    """Subscribed, and counting, since ``BEGIN``."""
+    """A subscriber that is subscribed and counting since ``BEGIN``."""
     async with reaching_itself(tmp_path, clock, shop.url) as (client, _settings):
         yield client
 
@@ -34,13 +34,13 @@ async def inbox(subscriber: Client) -> Page:
 
 
 async def counted(subscriber: Client) -> tuple[str | None, int, int]:
-    """Since when events count, the sum of those that do, and of all that is booked."""
+    """Return the start of counting, the counted money, and all booked money."""
     stats = (await subscriber.get("/v1/stats")).json()
     return stats["counted_since"], stats["counted_cents"], stats["revenue_cents"]
 
 
 def asked_since(shop: ShopStandIn) -> list[str]:
-    """The time since which the shop was asked, once for each call."""
+    """Return the ``since`` of each request to the shop's totals."""
     queries = [parse_qs(urlsplit(path).query) for _method, path in shop.calls if "stats" in path]
     return [since for query in queries for since in query["since"]]
 
@@ -106,7 +106,7 @@ async def test_after_everything_was_forgotten_both_sides_count_from_the_next_sec
 async def test_what_a_shop_with_a_faster_clock_sold_before_everything_was_forgotten_is_not_counted(
     subscriber: Client,
 ) -> None:
-    """Of an event whose date is still to come here, all that is known is forgotten, too."""
+    """Deleting all receipts also deletes an event whose date is in the future here."""
     await deliver(subscriber, Delivery(body=purchase(date="2026-11-23T12:00:04Z")))
 
     await subscriber.delete("/v1/receipts")

@@ -1,4 +1,4 @@
-"""Events of one order overtake each other, and its state comes out right all the same."""
+"""Events of one order that overtake each other lead to the same state."""
 
 from itertools import permutations
 

@@ -1,4 +1,4 @@
-"""What holds for every page: they are found in the list that ``subscriber_app.web.pages`` keeps."""
+"""Rules for every page in the list of ``subscriber_app.web.pages``."""
 
 from pathlib import Path
 from urllib.parse import urlencode
@@ -18,23 +18,23 @@ SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT} {{{{7*7}}}} \"'&amp;"
 FAILING = "Failing on purpose: every webhook is answered 503."
 
-# An attack's result is there for attacks only: see test_pages_attacks.
+# The page of a result needs an attack: see test_pages_attacks.
 ATTACK = "/attacks/{attack_id:str}"
-# A stream does not end, so this client would wait for ever: see test_pages_live. Without an admin
-# token there is nothing to log in to: see test_access.
+# This client would wait for the end of a stream: see test_pages_live. The login exists only with an
+# admin token: see test_access.
 PAGES = [
     path
     for handler in page_handlers
     for path in handler.paths
     if "GET" in handler.http_methods
-    and not path.endswith(("/live", "/har"))  # a download is no page: see test_downloads
+    and not path.endswith(("/live", "/har"))  # a download: see test_downloads
     and path not in {"/login", ATTACK}
 ]
 
 
 @pytest.fixture
 async def busy(subscribed: Client, clock: Clock) -> Client:
-    """A subscriber to whom something hostile was sent, and which believed it."""
+    """A subscriber that has accepted a message with hostile text."""
     await deliver(subscribed, Delivery(body=purchase(note=HOSTILE, type_=HOSTILE)))
     clock.pass_seconds(1)
     await deliver(
@@ -47,7 +47,7 @@ async def busy(subscribed: Client, clock: Clock) -> Client:
 
 
 async def pages(subscriber: Client) -> dict[str, Page]:
-    """Every page, the one of a receipt for each receipt there is."""
+    """Return the addresses of all pages, with one for each receipt."""
     visitor = Visitor(subscriber)
     known = await receipts(subscriber)
     ids = [receipt["id"] for receipt in known]
@@ -90,7 +90,7 @@ async def test_what_a_stranger_sent_appears_as_typed_and_never_runs(busy: Client
     shown = await pages(busy)
 
     showing = [path for path, page in shown.items() if HOSTILE in page.text]
-    # The inbox, both receipts, an editor, the messages with a story, and one of the stories.
+    # The inbox, both receipts, an editor, the list of messages, and one trace.
     assert len(showing) == 6
     for path, page in (shown | await error_pages(busy)).items():
         assert all(page.scripts), path  # none is inline
@@ -179,7 +179,7 @@ async def test_it_says_when_it_can_serve(subscriber: Client) -> None:
 async def test_a_cookie_of_another_subscriber_on_this_host_does_no_harm(
     subscriber: Client, settings: Settings, tmp_path: Path
 ) -> None:
-    """Browsers send cookies to all ports of a host."""
+    """Browsers send a cookie to all ports of its host."""
     elsewhere = settings.model_copy(update={"var": tmp_path / "elsewhere"})
     async with running(create_app(elsewhere)) as other:
         await other.get("/")

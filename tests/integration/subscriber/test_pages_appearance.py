@@ -1,4 +1,4 @@
-"""Light, dark or as the system, normal or presenter size: chosen by a form, kept by a cookie."""
+"""Light, dark or system colors, normal or presenter size: set by a form, stored in a cookie."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.pages import Page, Visitor
 
 
 def look(page: Page) -> str:
-    """What stands in <html>, where the style sheets find it."""
+    """Return the attributes of <html>, which the style sheets use."""
     return page.answer.text.partition("<html")[2].partition(">")[0]
 
 

@@ -332,7 +332,7 @@ async def test_the_editor_breaks_on_nothing(content: bytes, subscriber: Client) 
 async def test_a_receiver_that_cannot_be_reached_is_a_page_that_says_so(
     settings: Settings, clock: Clock
 ) -> None:
-    """In this one nothing listens where it believes to be."""
+    """Nothing listens at the URL of this subscriber."""
     nowhere = settings.model_copy(update={"port": 1})
     async with running(create_app(nowhere, now=clock)) as unreachable:
         await remember_subscription(nowhere, clock())

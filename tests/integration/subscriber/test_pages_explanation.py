@@ -1,4 +1,4 @@
-"""The page of a receipt shows the work behind each check, and what the sender did wrong."""
+"""The page of a receipt explains each check, and shows the sender's mistake."""
 
 import json
 import re
@@ -25,7 +25,7 @@ MARKED = re.compile(r"<mark>(.*?)</mark>")
 
 
 async def receipt_page(subscriber: Client) -> Page:
-    """The page of the only receipt there is."""
+    """Return the page of the only receipt."""
     return await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
 
 

@@ -1,4 +1,4 @@
-"""The switch on the inbox that lets the subscriber fail on purpose."""
+"""The fault form on the inbox."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ async def test_it_fails_as_set_and_says_so_on_the_inbox(subscribed: Client) -> N
 async def test_every_way_to_fail_can_be_set_by_the_form(
     fields: dict[str, str], fault: dict[str, Any], subscriber: Client
 ) -> None:
-    # A browser sends all fields, those that are hidden with what stands in them.
+    # A browser sends all fields, including hidden ones with their values.
     untouched = {"status": "500", "seconds": "3", "percent": "30", "seed": "1", "script": "200"}
 
     page = await Visitor(subscriber).submit("/faults", **(untouched | fields))
@@ -147,7 +147,7 @@ async def test_the_form_shows_the_fault_that_is_set(subscribed: Client) -> None:
     await visitor.submit("/faults", mode="script", script="503")
     await deliver(subscribed)
 
-    page = await visitor.get("/")  # used up, and at hand to be set again
+    page = await visitor.get("/")  # ended, but still in the form to be set again
 
     assert '<option value="script" selected>' in page.answer.text
     assert page.values["script"] == ["503"]

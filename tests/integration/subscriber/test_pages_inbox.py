@@ -13,7 +13,7 @@ PAGE_SIZE = 30
 
 @pytest.fixture
 async def mixed(subscribed: Client, clock: Clock) -> Client:
-    """With one receipt of each verdict, a second apart."""
+    """A subscriber with one receipt of each verdict, a second apart."""
     deliveries = [
         Delivery(message_id="msg_bought"),
         Delivery(message_id="msg_bought"),
@@ -139,7 +139,7 @@ async def test_filters_stand_in_the_address_and_are_kept_by_tabs_and_pages(mixed
     assert "/?verdict=duplicate&event_type=purchase.created&q=50.75" in page.links
     assert page.values["q"] == ["50.75"]
     assert "/receipts/live?event_type=purchase.created&amp;q=50.75" in page.answer.text
-    assert "all accepted duplicate ignored rejected" in page.text  # counts would mislead
+    assert "all accepted duplicate ignored rejected" in page.text  # counts would be misleading
 
 
 async def test_a_reason_is_a_filter(mixed: Client) -> None:
@@ -188,7 +188,7 @@ def typed(moment: datetime) -> str:
 
 
 async def ids(client: Client) -> list[str]:
-    """Of the receipts, newest first."""
+    """Return the ids of the receipts, newest first."""
     return [receipt["id"] for receipt in await receipts(client)]
 
 
@@ -248,7 +248,7 @@ async def test_a_receipt_is_found_by_any_id_whole_or_by_its_beginning_or_end(
     oldest = (await ids(subscribed))[-1]
     monkeypatch.setattr(
         "subscriber_app.receiving.receipts.MAX_SEARCHED_RECEIPTS", 2
-    )  # ids are not bound by it
+    )  # does not apply to ids
     visitor = Visitor(subscribed)
 
     for text in (

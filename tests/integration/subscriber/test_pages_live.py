@@ -1,4 +1,4 @@
-"""The event streams, over a real socket: an in-process client waits for the end of an answer."""
+"""The event streams, on a real socket: an in-process client waits for the end of a response."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.pages import Page, Stream, Visitor, opened
 
-BURST = 60  # more than fit into the updates of the time that they take
+BURST = 60  # more updates than the stream's rate limit allows in that time
 HOSTILE = "<script>alert(1)</script> {{7*7}}"
 
 
@@ -102,7 +102,7 @@ async def test_forgetting_everything_empties_the_inbox_at_once(subscribed: Clien
 async def test_a_fault_shows_on_every_live_page_and_can_be_ended_there(
     address: str, subscribed: Client
 ) -> None:
-    await subscribed.get("/")  # the browser has the cookie by now
+    await subscribed.get("/")  # the browser already has the cookie
 
     async with opened(subscribed, address) as stream:
         await subscribed.put("/v1/faults", json={"mode": "status", "status": 503})
@@ -144,13 +144,13 @@ async def test_a_message_comes_only_when_there_is_something_new_to_see(
 ) -> None:
     async with opened(subscribed, "/receipts/live") as stream:
         await stream.next_message()
-        await subscribed.put("/v1/faults", json={"mode": "none"})  # as it is already
+        await subscribed.put("/v1/faults", json={"mode": "none"})  # unchanged
         await deliver(subscribed)
         after = await stream.next_message()
 
     assert "accepted" in after.text
     assert "Booked here" in after.text
-    assert 'hx-target="#faults"' not in after.answer.text  # since nothing has changed there
+    assert 'hx-target="#faults"' not in after.answer.text  # because nothing has changed
 
 
 async def test_a_burst_of_webhooks_is_at_most_ten_updates_a_second(subscribed: Client) -> None:

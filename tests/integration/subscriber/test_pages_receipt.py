@@ -10,7 +10,7 @@ from tests.pages import Page, Visitor
 
 
 async def receipt_page(subscriber: Client) -> Page:
-    """The page of the only receipt there is."""
+    """Return the page of the only receipt."""
     page = await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
     assert page.status == 200
     return page
@@ -23,7 +23,7 @@ CURL = "The request as a curl command"
 
 
 def code_blocks(page: Page) -> dict[str, str]:
-    """What stands in boxes of code, by their labels, with every blank and line."""
+    """Return the text of code blocks by label, with all white space."""
     found = re.findall(
         r'<pre[^>]*aria-label="(.*?)"><code[^>]*>(.*?)</code>', page.answer.text, re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""Subscribing and unsubscribing in the browser, with a stand-in of the shop on a real socket."""
+"""Subscribing and unsubscribing on the page, with a fake shop on a real socket."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The story's pages where the shop is away or says what it should not; both halves: contract."""
+"""The trace pages if the shop is unreachable or its responses are invalid."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

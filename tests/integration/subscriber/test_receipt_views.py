@@ -16,12 +16,12 @@ from tests.integration.subscriber.requests import send, the_receipt
 from tests.integration.subscriber.signer import OTHER_SECRET, OUR_URL, SECRET, Delivery
 from tests.pages import Page, Visitor
 
-# Ten to thirty seconds' work, before there were bounds.
+# Without limits, these take ten to thirty seconds.
 DEEP_AND_WIDE = b"[" * 400 + b"1," * 7000 + b"1" + b"]" * 400
 
 
 async def page_of(subscriber: Client) -> Page:
-    """The page of the only receipt there is."""
+    """Return the page of the only receipt."""
     return await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
 
 

@@ -1,4 +1,4 @@
-"""Genuine webhooks, and what becomes of them."""
+"""Genuine webhooks and their receipts."""
 
 import logging
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the JSON API refuses without changing anything. One application serves all these tests."""
+"""Requests that the JSON API refuses. They change nothing, so one application serves all tests."""
 
 import pytest
 

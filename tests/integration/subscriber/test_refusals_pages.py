@@ -1,4 +1,4 @@
-"""What the pages refuse without changing anything. One application serves all these tests."""
+"""Requests that the pages refuse. They change nothing, so one application serves all tests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Webhooks arrive more than once: the rows "repeat" of the corpus, and other repetitions."""
+"""Webhooks that arrive more than once: the rows "repeat" of the corpus, and other cases."""
 
 import asyncio
 from dataclasses import replace

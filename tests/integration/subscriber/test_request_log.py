@@ -1,4 +1,4 @@
-"""Every request has an id, and a webhook's line names what it was about and no credential."""
+"""Every request has an id. A webhook's log line has its facts, but no credential."""
 
 import logging
 import re

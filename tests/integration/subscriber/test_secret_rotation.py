@@ -1,4 +1,4 @@
-"""A new secret takes the place of the old one, and for a day both are good."""
+"""A new secret replaces the old one, and both are live for a day."""
 
 import json
 
@@ -29,14 +29,14 @@ def settings(settings: Settings, shop: ShopStandIn) -> Settings:
 
 @pytest.fixture
 async def visitor(subscriber: Client) -> Visitor:
-    """Somebody at a subscriber that has subscribed."""
+    """A visitor of a subscribed subscriber."""
     visitor = Visitor(subscriber)
     await visitor.submit("/subscription", event_types=["purchase.created"])
     return visitor
 
 
 async def is_trusted(visitor: Visitor, secret: str, clock: Clock) -> bool:
-    """Whether a delivery that this secret signed, just now, is accepted."""
+    """Return whether a delivery signed now with this secret is accepted."""
     delivery = Delivery(
         secret=secret,
         timestamp=int(clock.now.timestamp()),
@@ -183,7 +183,7 @@ async def test_every_secret_is_good_until_the_shop_ends_it_however_often_it_is_r
 
 
 async def trusted_now(visitor: Visitor, secrets: list[str], clock: Clock) -> list[str]:
-    """Those of the secrets by which a delivery may be signed at this moment."""
+    """Return the secrets with which a delivery is accepted now."""
     return [secret for secret in secrets if await is_trusted(visitor, secret, clock)]
 
 
@@ -345,7 +345,7 @@ async def issuer_of(settings: Settings) -> str | None:
 
 
 async def forget_names(settings: Settings) -> None:
-    """As if the shop had never told the names of its secrets, nor its own."""
+    """Remove the public names of the secrets and the issuer, as with an older shop."""
     database = Database(settings.resolved_database_url)
     async with database.writing() as session:
         await session.exec(update(Subscription).values(secret_id=None, issuer=None))
@@ -354,7 +354,7 @@ async def forget_names(settings: Settings) -> None:
 
 
 async def rotated_in_shop(shop: ShopStandIn, *, grace_seconds: int) -> None:
-    """Somebody has rotated our only endpoint's secret on the shop's own page."""
+    """Rotate our only endpoint's secret on the shop's side."""
     [endpoint_id] = shop.endpoints
     async with httpx.AsyncClient(base_url=shop.url, trust_env=False) as client:
         path = f"/v1/webhooks/{endpoint_id}/rotate-secret"

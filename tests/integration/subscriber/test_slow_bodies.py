@@ -1,4 +1,4 @@
-"""Bodies that trickle or never end are cut off, and leave a receipt like everything else."""
+"""Slow or endless bodies are cut off, and leave a receipt."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ MIB = 1024 * 1024
 async def subscriber(
     settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Client]:
-    """The application on a socket, subscribed, and with little patience."""
+    """The application on a socket, subscribed, with a short deadline."""
     monkeypatch.setattr(receiver, "BODY_DEADLINE_SECONDS", 0.5)
     async with serving(create_app(settings, now=clock)) as client:
         await remember_subscription(settings, clock())
@@ -75,7 +75,7 @@ async def begin(
 
 
 async def send_until_cut_off(writer: asyncio.StreamWriter) -> int:
-    """How many bytes could be sent before the connection was closed."""
+    """Return the number of bytes sent before the connection was closed."""
     sent = 0
     async with asyncio.timeout(10):
         try:

@@ -1,4 +1,4 @@
-"""How the secret comes here, with a stand-in of the shop on a real socket."""
+"""Subscribing, with a fake shop on a real socket."""
 
 import asyncio
 import logging

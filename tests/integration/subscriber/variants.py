@@ -1,4 +1,4 @@
-"""The shape in which the corpus is sent."""
+"""The form of the corpus's requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from tests.integration.subscriber.signer import Delivery, Headers
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One request. ``reason``: why it is to be refused, or None when it is to be accepted.
+    """One request. ``reason``: the expected reason, or None if it should be accepted.
 
-    ``is_chunked``: sent in pieces, without Content-Length.
+    ``is_chunked``: sent without Content-Length.
     """
 
     headers: Headers
@@ -20,18 +20,18 @@ class Variant:
     is_chunked: bool = False
 
 
-# What is changed and its value, as the corpus has them; and the requests by what they are called.
+# The changed part and its value, as in the corpus; and the requests by name.
 Rows = dict[tuple[str, str], dict[str, Variant]]
 
 
 def variant(
     reason: Reason | None, delivery: Delivery | None = None, **headers: str | None
 ) -> Variant:
-    """A valid delivery, or this one, with some headers changed after signing."""
+    """Return a valid delivery, or this one, with some headers changed after signing."""
     delivery = delivery or Delivery()
     return Variant(delivery.headers(**headers), delivery.body, reason)
 
 
 def each(make: Callable[[str], Variant], *values: str) -> dict[str, Variant]:
-    """One request for each value, called like it."""
+    """Return one request for each value, named by it."""
     return {value: make(value) for value in values}

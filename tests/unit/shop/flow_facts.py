@@ -1,4 +1,4 @@
-"""Facts for the tests of the picture: one endpoint, one delivery, and what a test changes."""
+"""Facts for the tests of the flow picture: one endpoint, one delivery, and changes to them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ JUST_NOW = NOW - timedelta(seconds=1)
 
 
 def endpoint(**changes: Any) -> EndpointFacts:
-    """All is well there."""
+    """Return a healthy endpoint."""
     well = EndpointFacts(
         "ep_1", "http://127.0.0.1:8001/hook", EndpointStatus.ACTIVE, concurrency=20
     )
@@ -21,7 +21,7 @@ def endpoint(**changes: Any) -> EndpointFacts:
 
 
 def delivery(state: DeliveryState = DeliveryState.PENDING, **changes: Any) -> DeliveryFacts:
-    """Due since a second ago."""
+    """Return a delivery that has been due for a second."""
     due = DeliveryFacts(
         id="dlv_1",
         endpoint_id="ep_1",
@@ -36,5 +36,5 @@ def delivery(state: DeliveryState = DeliveryState.PENDING, **changes: Any) -> De
 
 
 def facts(*deliveries: DeliveryFacts, **changes: Any) -> Facts:
-    """Redis answers, one worker is alive, and the one endpoint is well."""
+    """Return facts with Redis, one live worker and one healthy endpoint."""
     return replace(Facts(now=NOW, endpoints=[endpoint()], deliveries=deliveries), **changes)

@@ -1,4 +1,4 @@
-"""How addresses of the database and of Redis are read, and refused without quoting them."""
+"""Parsing database and Redis URLs, and errors that do not quote their passwords."""
 
 from pathlib import Path
 

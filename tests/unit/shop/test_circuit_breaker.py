@@ -11,7 +11,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def failed(times: int) -> CircuitBreaker:
-    """A breaker that saw so many failures in a row, all at the same moment."""
+    """Return a breaker after this many failures in a row, all at the same time."""
     breaker = CircuitBreaker()
     for _ in range(times):
         breaker = breaker.after_failure(NOW)

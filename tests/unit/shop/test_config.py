@@ -53,8 +53,8 @@ def test_a_socket_path_too_long_for_the_kernel_moves_to_a_short_folder(tmp_path:
 
     socket = private_redis_socket(deep)
 
-    assert len(bytes(socket)) <= 103  # the kernel of macOS takes no more, that of Linux 107
-    assert private_redis_socket(deep) == socket  # every process finds the same one
+    assert len(bytes(socket)) <= 103  # the limit of macOS; that of Linux is 107
+    assert private_redis_socket(deep) == socket  # every process uses the same one
 
 
 def test_the_shop_knows_the_addresses_by_which_it_is_called(

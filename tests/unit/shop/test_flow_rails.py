@@ -6,7 +6,7 @@ import pytest
 from shop.web.flow.rails import COLUMN, GUTTER, LANE, Drawing, Rails, lay_rails
 
 STATIONS = ["customer", "shop", "database", "redis", "worker"]
-# The middle of each station's column.
+# The x position of each station's center.
 SIGNS = [COLUMN * (index + 0.5) for index in range(len(STATIONS))]
 
 
@@ -15,14 +15,14 @@ def rails(lanes: int = 1, *, redis_answers: bool = True) -> Rails:
 
 
 def spans(drawing: Drawing, kind: str) -> list[tuple[float, float]]:
-    """Where the straight rails of this kind begin and end, from left to right."""
+    """Return start and end of the straight rails of this kind, from left to right."""
     paths = [rail.path for rail in drawing.rails if rail.kind == kind]
     found = [re.fullmatch(r"M([\d.]+) 0H([\d.]+)", path) for path in paths]
     return [(float(each[1]), float(each[2])) for each in found if each]
 
 
 def ends(drawing: Drawing) -> list[float]:
-    """The heights at which the rails end."""
+    """Return the heights at which the rails end."""
     return [float(re.split(r"[ HV]", rail.path)[-1]) for rail in drawing.rails]
 
 

@@ -71,7 +71,7 @@ def test_a_route_only_grows_while_a_delivery_lives() -> None:
         route(delivery(DeliveryState.SUCCEEDED, attempt_count=2)),
     ]
 
-    # A rejection is known only afterwards; before it, the request was in flight.
+    # A rejection is only known after the request was in flight.
     whole = [stop.rstrip("!") for stop in life[-1].stops]
     for earlier, later in pairwise(life):
         assert later.passed > earlier.passed

@@ -1,4 +1,4 @@
-"""An order never waits long for Redis, and the next one not at all."""
+"""An order waits only briefly for an unresponsive Redis, and the next one does not wait."""
 
 import asyncio
 

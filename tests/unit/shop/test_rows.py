@@ -1,4 +1,4 @@
-"""A delivery's attempts as marks and in words."""
+"""A delivery's attempts as marks and as text."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def row(
     schedule: RetrySchedule = SIX,
     **endpoint: Any,
 ) -> Row:
-    """``outcomes``: a status or an error's name for each of the last attempts. ``made``: of all."""
+    """Return a row. ``outcomes``: status or error of the last attempts. ``made``: their total."""
     count = made or len(outcomes)
     attempts = [
         attempt(count - len(outcomes) + place, outcome)

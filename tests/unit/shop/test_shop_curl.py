@@ -1,4 +1,4 @@
-"""The command is run by a real shell and a real curl: what arrives is what had been sent."""
+"""The curl command, run by a real shell and curl, sends the same request again."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Schedule, jitter, Retry-After and lateness are told apart, in words and in the bar."""
+"""Schedule, jitter, Retry-After and lateness are shown separately, as text and in the bar."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def drawn(wait: Wait, longest: float | None = None) -> Bar:
 
 
 def widths(bar: Bar) -> dict[str, float]:
-    """In shares of the whole bar."""
+    """Return the widths as shares of the whole bar."""
     return {piece.kind: round(piece.width / MAX_BAR_PERCENT, 2) for piece in bar.segments}
 
 

@@ -90,11 +90,11 @@ def test_text_stays_as_it_is() -> None:
         (b"a\r\nb", "a␍\nb"),
         (b"\x7f", "⟨U+007F⟩"),
         (b"\xff\xfe", "\ufffd\ufffd"),
-        ("\u202e".encode(), "⟨U+202E⟩"),  # turns the direction of writing
-        ("\u200b".encode(), "⟨U+200B⟩"),  # has no width
-        ("\u2028".encode(), "⟨U+2028⟩"),  # breaks the line
+        ("\u202e".encode(), "⟨U+202E⟩"),  # changes the writing direction
+        ("\u200b".encode(), "⟨U+200B⟩"),  # zero width
+        ("\u2028".encode(), "⟨U+2028⟩"),  # line break
         ("\ufeff".encode(), "⟨U+FEFF⟩"),
-        ("\U000e0041".encode(), "⟨U+E0041⟩"),  # a tag, which no font shows
+        ("\U000e0041".encode(), "⟨U+E0041⟩"),  # a tag character, invisible in every font
     ],
 )
 def test_what_cannot_be_seen_is_made_visible(raw: bytes, shown: str) -> None:

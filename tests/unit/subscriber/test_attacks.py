@@ -1,4 +1,4 @@
-"""What the attacks are made of, byte for byte."""
+"""The requests of the attacks, byte for byte."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The curl command, run by real shells against a stand-in for curl that records its arguments."""
+"""The curl command, run by real shells with a fake curl that records its arguments."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: str, folder: Path, shell: str = "sh") -> tuple[list[bytes], list[bytes]]:
-    """The headers that curl is told to send, and the body (one, or none)."""
+    """Return the headers and the body, or none, that curl would send."""
     done = subprocess.run(
         [shell],
         input=command.encode(),

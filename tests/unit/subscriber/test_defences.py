@@ -1,4 +1,4 @@
-"""What each defence that is switched off lets through, and what its step then says."""
+"""What passes with a defence switched off, and the result of its step."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The usual mistakes of senders, each of them made here, and found out."""
+"""The usual mistakes of senders, and their diagnosis."""
 
 import base64
 import hmac
@@ -48,7 +48,7 @@ def rejection(request: IncomingRequest, keyring: Sequence[KnownSecret]) -> Reaso
 def diagnosed(
     request: IncomingRequest, keyring: Sequence[KnownSecret] = (OURS,)
 ) -> Diagnosis | None:
-    """What is said of a request that the verification refuses."""
+    """Return the diagnosis of a request that the verification rejects."""
     return diagnose(
         request,
         rejection(request, keyring),
@@ -172,7 +172,7 @@ def test_before_subscribing_there_is_nothing_to_say() -> None:
 
 
 RIGHT = Delivery().signature.removeprefix("v1,")
-# A digest with both of the characters that the alphabets of base64 differ in.
+# A digest with both characters in which the alphabets of base64 differ.
 WITH_SIGNS = next(
     delivery
     for number in range(1000)
@@ -336,7 +336,7 @@ def test_the_times_of_a_token_in_milliseconds_are_named() -> None:
     assert "count milliseconds" in finding(incoming(Delivery(claims=claims)))
 
 
-@settings(deadline=None)  # hundreds of guesses each; a busy machine takes its time
+@settings(deadline=None)  # hundreds of guesses each, which are slow on a busy machine
 @given(
     body=st.binary(max_size=60)
     | st.recursive(

@@ -1,4 +1,4 @@
-"""The work behind the checks agrees with the checks, and gives no secret away."""
+"""The explanation agrees with the checks, and contains no secret."""
 
 import base64
 from collections.abc import Sequence
@@ -169,7 +169,7 @@ def test_a_deeply_nested_token_neither_breaks_nor_fills_the_page(depth: int) -> 
 
     found = explained(incoming(Delivery(), authorization=f"Bearer {token}"))
 
-    if found.token:  # or it is too long to be looked at
+    if found.token:  # longer tokens are not parsed
         name, _sent, decoded = found.token.parts[1]
         assert name == "Claims"
         assert "too deep to be shown" in decoded

@@ -1,4 +1,4 @@
-"""Which action meets which request, and what cannot be set."""
+"""Which action applies to which request, and which faults are invalid."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ SCRIPT = "503 503 timeout 429:5 drop 200 slow:3 accept_then_500"
 
 
 def words_met(fault: Fault, requests: int) -> list[str | None]:
-    """What the next requests meet, in order; None: nothing."""
+    """Return the script words of the next requests, in order; None for a normal response."""
     met = []
     for _ in range(requests):
         met.append(fault.action.script_word if fault.action else None)

@@ -1,4 +1,4 @@
-"""What the shop says of our endpoint is checked like anything that comes over the wire."""
+"""The shop's responses about our endpoint are validated."""
 
 from datetime import UTC, datetime
 from typing import Any

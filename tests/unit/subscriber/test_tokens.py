@@ -1,4 +1,4 @@
-"""The bearer token's own rules, one change at a time; under our own secret, where it can be."""
+"""The rules for bearer tokens, one change at a time, signed with our own secret if possible."""
 
 import base64
 import hashlib
@@ -146,7 +146,7 @@ def test_a_wrong_claim_is_named_even_under_our_own_secret(
 
 
 def test_a_token_ends_with_its_last_second() -> None:
-    """RFC 7519, section 4.1.4: not on or after ``exp``; the signature alone lasts 300 s in full."""
+    """RFC 7519, section 4.1.4: not on or after ``exp``. A signature is valid for the full 300 s."""
     check_token(Delivery().token, expected(now=NOW + 299))
 
     assert reason_of(Delivery().token, now=NOW + 300) is Reason.TOKEN_EXPIRED
@@ -197,7 +197,7 @@ def test_an_empty_signature_is_refused() -> None:
 
 
 def test_an_altered_unused_bit_in_the_signature_is_refused() -> None:
-    """Of the last character only four bits count; a lenient decoder would drop the other two."""
+    """Only four bits of the last character are used; a lenient decoder ignores the other two."""
     header, claims, signature = parts()
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     altered = signature[:-1] + alphabet[alphabet.index(signature[-1]) ^ 1]

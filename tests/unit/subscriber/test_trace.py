@@ -74,7 +74,7 @@ def kinds(trace: Trace) -> list[str]:
 
 
 def pairs(trace: Trace) -> dict[str, int | None]:
-    """The attempt's number for each receipt."""
+    """Return the attempt's number for each receipt."""
     return {
         event.request.receipt_id: event.attempt.number if event.attempt else None
         for event in trace.events

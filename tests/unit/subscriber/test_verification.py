@@ -1,4 +1,4 @@
-"""The verification on the raw bytes: known answers, boundaries, and how it says what is wrong."""
+"""The verification of raw bytes: known results, limits, and error details."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What holds of the verification whatever comes in, on random input and beside other libraries."""
+"""Properties of the verification, with random input and compared with other libraries."""
 
 import base64
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def secret_of(key: bytes) -> str:
     return "whsec_" + base64.b64encode(key).decode()
 
 
-# 32 bytes and more: PyJWT warns of shorter keys.
+# At least 32 bytes: PyJWT warns about shorter keys.
 secrets = st.binary(min_size=32, max_size=64).map(secret_of)
 deliveries = st.builds(
     Delivery,
@@ -59,7 +59,7 @@ def expected_of(delivery: Delivery) -> Expectation:
 
 
 def is_genuine(request: IncomingRequest, expected: Expectation = EXPECTED) -> bool:
-    """Whether it is; anything else that is raised fails the test."""
+    """Return whether the request is genuine. Any other exception fails the test."""
     try:
         verify(request, expected, Checklist())
     except VerificationError:
@@ -99,7 +99,7 @@ def test_we_accept_the_tokens_that_pyjwt_accepts_and_makes(delivery: Delivery) -
         algorithms=["HS256"],
         audience=OUR_URL,
         issuer=SHOP_URL,
-        options={"verify_exp": False, "verify_iat": False},  # its clock is the machine's
+        options={"verify_exp": False, "verify_iat": False},  # it uses the machine's clock
     )
 
     made = jwt.encode(accepted, key, algorithm="HS256", headers={"typ": "webhook+jwt"})
@@ -123,7 +123,7 @@ def test_one_flipped_bit_in_anything_that_is_signed_is_refused(
 def test_each_credential_alone_notices_a_flipped_bit(
     data: st.DataObject, delivery: Delivery, left_out: str
 ) -> None:
-    """Else one of the two might cover for a hole in the other."""
+    """With both, one could hide a hole in the other."""
     genuine = incoming(delivery, **{left_out.replace("-", "_"): None})
     assert is_genuine(genuine, expected_of(delivery))
 
@@ -173,12 +173,12 @@ def test_any_claims_even_under_our_own_secret_are_judged_without_a_crash(
 def with_a_flipped_bit(
     draw: st.DrawFn, request: IncomingRequest, headers: Sequence[str]
 ) -> IncomingRequest:
-    """The request with one bit of the body or of one of these headers changed."""
+    """Return the request with one flipped bit in the body or one of these headers."""
     where = draw(st.sampled_from(["body", *headers] if request.body else headers))
     if where == "body":
         return replace(request, body=draw(flipped(request.body)))
     value = request.header(where) or ""
-    # The scheme's name is not signed, and free in case.
+    # The scheme is not signed, and is case-insensitive.
     scheme = "Bearer " if where == "authorization" else ""
     flipped_part = draw(flipped(value.removeprefix(scheme).encode())).decode("latin-1")
     changed = {**dict(request.headers), where: scheme + flipped_part}

@@ -1,4 +1,4 @@
-"""Subscriptions of one process to changes."""
+"""The change feed within one process."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A live page's stream: what is sent again, and what keeps the connection open."""
+"""A live page's stream: which updates are sent, and how the connection is kept open."""
 
 import asyncio
 import math
@@ -31,7 +31,7 @@ class Change:
 
 @dataclass
 class Board:
-    """A page of two counters, each a region; every reading is counted."""
+    """A page with two counters as regions, which counts how often each is read."""
 
     feed: ChangeFeed[Change] = field(default_factory=ChangeFeed[Change])
     values: dict[str, int] = field(default_factory=lambda: {"left": 0, "right": 0})
@@ -59,7 +59,7 @@ class Board:
 
 @asynccontextmanager
 async def lines_of(board: Board, folder: Path) -> AsyncIterator[AsyncIterator[str]]:
-    """The lines of the board's stream, comments included, over a real socket."""
+    """Read the lines of the board's stream, including comments, on a real socket."""
     (folder / "counter.html").write_text("<p id={{ name }}>{{ name }} {{ value }}</p>")
 
     @get("/live")

@@ -1,4 +1,4 @@
-"""Lines of the log: for people as text, for programs as JSON."""
+"""Log lines, as text for people and as JSON for programs."""
 
 import json
 import logging

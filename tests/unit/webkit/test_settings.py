@@ -1,4 +1,4 @@
-"""The settings of any web application; an application of the test's own stands in for both."""
+"""The settings of any web application, tested with a separate application."""
 
 import os
 from pathlib import Path
