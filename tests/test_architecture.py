@@ -101,7 +101,7 @@ def inside(package: str) -> set[str]:
     return {module for module in MODULES if is_inside(module, package)}
 
 
-def test_no_application_is_imported_by_the_other_or_by_what_both_stand_on() -> None:
+def test_no_application_is_imported_by_the_other_or_by_the_shared_kit() -> None:
     assert not modules_importing("shop") - inside("shop")
     assert not modules_importing("subscriber_app") - inside("subscriber_app")
 

@@ -29,7 +29,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
-def test_a_measurement_runs_through_and_leaves_its_figures(
+def test_a_measurement_runs_and_writes_its_figures(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = tmp_path / "result" / "figures.json"

@@ -55,7 +55,7 @@ def outcome(attempt: dict[str, Any]) -> str | int:
     ],
     ids=str,
 )
-async def test_the_shop_records_what_went_wrong_and_tries_again(
+async def test_the_shop_records_the_error_and_retries(
     mode: str, parameters: dict[str, Any], recorded: str | int, world: World
 ) -> None:
     await set_fault(world, mode, **parameters)
@@ -80,7 +80,7 @@ async def test_a_late_answer_within_the_deadline_is_a_success(world: World) -> N
     assert await faults_of(world) == ["slow:1"]
 
 
-async def test_after_retry_after_the_next_try_is_at_least_that_late(world: World) -> None:
+async def test_a_retry_waits_at_least_as_long_as_retry_after(world: World) -> None:
     await set_fault(world, "status", status=429, retry_after=100)
 
     _order, delivery = await attempt_at(world)
@@ -101,7 +101,7 @@ async def test_410_ends_the_delivery_and_disables_the_endpoint(world: World) -> 
     assert endpoint["status"] == "disabled"
 
 
-async def test_a_500_after_booking_makes_a_duplicate_and_one_purchase(world: World) -> None:
+async def test_a_500_after_booking_leads_to_a_duplicate_and_one_purchase(world: World) -> None:
     await set_fault(world, "script", script="accept_then_500")
 
     order, _failed = await attempt_at(world)
@@ -114,7 +114,7 @@ async def test_a_500_after_booking_makes_a_duplicate_and_one_purchase(world: Wor
     assert await purchases(world) == 1
 
 
-async def test_a_script_is_played_in_its_order(world: World) -> None:
+async def test_a_script_is_run_in_order(world: World) -> None:
     await set_fault(world, "script", script="503 drop timeout 200")
 
     order, _delivery = await attempt_at(world)
@@ -133,7 +133,7 @@ async def test_a_script_is_played_in_its_order(world: World) -> None:
 
 
 @pytest.mark.parametrize(("deduplication", "booked"), [(True, 1), (False, 2)])
-async def test_a_500_after_booking_costs_money_only_without_deduplication(
+async def test_a_500_after_booking_is_booked_twice_only_without_deduplication(
     deduplication: bool, booked: int, world: World
 ) -> None:
     defences = dict.fromkeys(("timestamp", "signature", "token", "raw_body"), True)

@@ -58,7 +58,7 @@ async def submit(world: World, path: str, **fields: Any) -> None:
     assert page.status == 303
 
 
-async def test_after_a_refund_the_difference_is_nothing(world: World) -> None:
+async def test_after_a_refund_the_difference_is_zero(world: World) -> None:
     await counting_has_begun(world)
     refunded, kept = await world.buy(mug=1), await world.buy(hook=2)
     for order in (refunded, kept):
@@ -71,7 +71,7 @@ async def test_after_a_refund_the_difference_is_nothing(world: World) -> None:
     assert f"Booked here ${kept['total_cents'] / 100:.2f}" in page
 
 
-async def test_after_everything_was_forgotten_the_difference_is_nothing(world: World) -> None:
+async def test_after_deleting_all_receipts_the_difference_is_zero(world: World) -> None:
     await counting_has_begun(world)
     before = await world.buy(mug=1)
     await world.deliver(before)
@@ -89,7 +89,7 @@ async def test_after_everything_was_forgotten_the_difference_is_nothing(world: W
     assert f"Earlier and not counted: ${before['total_cents'] / 100:.2f} sold" in page
 
 
-async def test_with_orders_from_before_the_subscription_the_difference_is_nothing(
+async def test_with_orders_before_the_subscription_the_difference_is_zero(
     world: World,
 ) -> None:
     await submit(world, "/subscription/delete")
@@ -108,7 +108,7 @@ async def test_with_orders_from_before_the_subscription_the_difference_is_nothin
     await the_page_agrees(world)
 
 
-async def test_an_order_that_arrives_after_it_was_forgotten_counts_on_neither_side(
+async def test_an_order_that_arrives_after_its_deletion_counts_on_neither_side(
     world: World,
 ) -> None:
     await counting_has_begun(world)
@@ -128,7 +128,7 @@ async def test_an_order_that_arrives_after_it_was_forgotten_counts_on_neither_si
     [(lambda bought, _refund: bought, 1), (lambda _bought, refund: refund, -1)],
     ids=["a sale", "a refund"],
 )
-async def test_without_deduplication_what_is_sent_twice_makes_a_difference_with_its_sign(
+async def test_without_deduplication_a_resent_delivery_is_a_signed_difference(
     again: Callable[[str, str], str], sign: int, world: World
 ) -> None:
     await counting_has_begun(world)

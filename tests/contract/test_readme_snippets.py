@@ -77,24 +77,24 @@ def signed(secret: str, timestamp: int) -> Headers:
     }
 
 
-def test_a_genuine_webhook_is_recognised(verify: Verify) -> None:
+def test_a_genuine_webhook_is_accepted(verify: Verify) -> None:
     secret = generate_secret()
 
     assert verify(signed(secret, int(time.time())), BODY, secret)
 
 
-def test_a_changed_body_is_not(verify: Verify) -> None:
+def test_a_changed_body_is_rejected(verify: Verify) -> None:
     secret = generate_secret()
 
     assert not verify(signed(secret, int(time.time())), BODY.replace(b"50.75", b"50.76"), secret)
 
 
-def test_another_secret_is_not(verify: Verify) -> None:
+def test_another_secret_is_rejected(verify: Verify) -> None:
     assert not verify(signed(generate_secret(), int(time.time())), BODY, generate_secret())
 
 
 @pytest.mark.parametrize("verify", ["python", "node"], indirect=True)
-def test_an_old_one_is_not(verify: Verify) -> None:
+def test_an_old_webhook_is_rejected(verify: Verify) -> None:
     secret = generate_secret()
 
     assert not verify(signed(secret, int(time.time()) - 400), BODY, secret)

@@ -10,7 +10,7 @@ from tests.contract.conftest import World, read
 FAIL = {"mode": "status", "status": 500}
 
 
-async def test_what_the_shop_sends_the_subscriber_verifies_and_books(world: World) -> None:
+async def test_the_subscriber_verifies_and_books_a_delivery_of_the_shop(world: World) -> None:
     order = await world.buy(mug=2, pigeon=1)
 
     delivery = await world.deliver(order)
@@ -26,7 +26,7 @@ async def test_what_the_shop_sends_the_subscriber_verifies_and_books(world: Worl
     assert (stats["purchases"], stats["revenue_cents"]) == (1, order["total_cents"])
 
 
-async def test_what_is_sent_twice_is_booked_once(world: World) -> None:
+async def test_a_delivery_that_is_sent_twice_is_booked_once(world: World) -> None:
     order = await world.buy(hook=1)
     first = await world.deliver(order)
 
@@ -39,7 +39,7 @@ async def test_what_is_sent_twice_is_booked_once(world: World) -> None:
     assert stats["revenue_cents"] == order["total_cents"]
 
 
-async def test_a_subscriber_that_fails_is_tried_again_until_it_books(world: World) -> None:
+async def test_a_failing_subscriber_gets_retries_until_it_books(world: World) -> None:
     await world.subscriber.put("/v1/faults", json=FAIL)
     order = await world.buy(hook=1)
     failed = await world.deliver(order)
@@ -81,7 +81,7 @@ async def test_a_delivery_signed_with_another_secret_is_rejected(world: World) -
     ],
     ids=["amount", "id", "token alone", "signature alone", "neither"],
 )
-async def test_a_request_of_the_shop_sent_again_by_a_stranger(
+async def test_a_request_of_the_shop_replayed_by_an_attacker(
     change: dict[str, str | tuple[str, str] | None], reason: str | None, world: World
 ) -> None:
     delivery = await world.deliver(await world.buy(hook=1))

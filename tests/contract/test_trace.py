@@ -7,17 +7,17 @@ from tests.contract.conftest import World, read
 from tests.pages import Visitor, opened
 
 
-def story_of(message_id: str) -> str:
+def trace_of(message_id: str) -> str:
     return f"/story?message_id={quote(message_id)}"
 
 
-async def test_a_story_tells_both_halves_with_every_attempt(world: World) -> None:
+async def test_a_trace_shows_both_halves_with_every_attempt(world: World) -> None:
     await world.subscriber.put("/v1/faults", json={"mode": "script", "script": "503 drop"})
     order = await world.buy(hook=1)
     for _ in range(3):
         delivery = await world.deliver(order)
 
-    page = await Visitor(world.subscriber).get(story_of(delivery["message_id"]))
+    page = await Visitor(world.subscriber).get(trace_of(delivery["message_id"]))
 
     assert page.status == 200
     for told in (
@@ -39,7 +39,7 @@ async def test_a_story_tells_both_halves_with_every_attempt(world: World) -> Non
     assert f"{world.shop.base_url}/orders/{order['id']}" in page.links
 
 
-async def test_a_story_goes_on_while_one_watches_though_only_the_shop_has_news(
+async def test_a_trace_updates_live_when_only_the_shop_has_changes(
     world: World,
 ) -> None:
     order = await world.buy(hook=1)
@@ -53,7 +53,7 @@ async def test_a_story_goes_on_while_one_watches_though_only_the_shop_has_news(
     assert "Request received" not in waiting.text
 
 
-async def test_a_replay_stands_out_in_the_story(world: World) -> None:
+async def test_a_replay_is_marked_in_the_trace(world: World) -> None:
     delivery = await world.deliver(await world.buy(hook=1))
     [receipt] = await world.receipts()
     sent = delivery["attempts"][0]["request"]
@@ -61,7 +61,7 @@ async def test_a_replay_stands_out_in_the_story(world: World) -> None:
         "/v1/new-purchase", content=sent["body"], headers=dict(sent["headers"])
     )
 
-    page = await Visitor(world.subscriber).get(story_of(receipt["message_id"]))
+    page = await Visitor(world.subscriber).get(trace_of(receipt["message_id"]))
 
     assert "not sent by the shop" in page.text
     assert "Verified: duplicate" in page.text
@@ -78,7 +78,7 @@ async def test_every_answer_links_to_the_page_of_its_receipt(world: World) -> No
     assert refused.headers["link"].endswith(f'{refused.json()["receipt_id"]}>; rel="describedby"')
 
 
-async def test_the_story_of_an_event_that_books_nothing(world: World) -> None:
+async def test_the_trace_of_an_event_without_money(world: World) -> None:
     [endpoint] = (await read(world.shop, "/v1/webhooks"))["data"]
     pinged = await world.shop.post(f"/v1/webhooks/{endpoint['id']}/ping", json={})
     delivery_id = pinged.json()["delivery_id"]
@@ -87,7 +87,7 @@ async def test_the_story_of_an_event_that_books_nothing(world: World) -> None:
     assert delivery["event_type"] == EventType.WEBHOOK_PING
     assert delivery["order_id"] is None
 
-    page = await Visitor(world.subscriber).get(story_of(delivery["message_id"]))
+    page = await Visitor(world.subscriber).get(trace_of(delivery["message_id"]))
 
     assert "Ping asked for" in page.text
     assert "Booked" not in page.text

@@ -55,7 +55,7 @@ def _moved(line: str, passed: timedelta) -> str:
 
 
 @pytest.mark.parametrize("auto_register", [True, False])
-async def test_after_an_upgrade_the_next_order_is_accepted_with_its_token_judged(
+async def test_after_an_upgrade_the_next_order_is_accepted_with_its_token(
     auto_register: bool, tmp_path: Path, sockets: ExitStack
 ) -> None:
     listening = (sockets.enter_context(free_port()), sockets.enter_context(free_port()))

@@ -29,7 +29,7 @@ def is_dark(tab: Tab) -> bool:
     return bool(tab.page.evaluate(LIGHTNESS) < 0.5)
 
 
-def test_what_is_chosen_in_one_application_holds_in_both(
+def test_a_choice_in_one_application_applies_to_both(
     shop: ShopTab, subscriber: SubscriberTab
 ) -> None:
     shop.open("/")
@@ -45,7 +45,7 @@ def test_what_is_chosen_in_one_application_holds_in_both(
     assert is_dark(subscriber)
 
 
-def test_a_live_page_is_not_loaded_again_for_it(shop: ShopTab) -> None:
+def test_a_live_page_changes_without_a_reload(shop: ShopTab) -> None:
     shop.open_live("/deliveries")
     before = shop.page.evaluate(TEXT_SIZE)
 
@@ -60,7 +60,7 @@ def test_a_live_page_is_not_loaded_again_for_it(shop: ShopTab) -> None:
     expect(shop.page.get_by_role("button", name="Presenter")).to_be_hidden()
 
 
-def test_without_javascript_one_chooses_and_stays_where_one_was(
+def test_without_javascript_the_choice_returns_to_the_same_page(
     new_context: NewContext, demo: Demo
 ) -> None:
     shop = ShopTab(new_context(java_script_enabled=False).new_page(), demo.shop_url)
@@ -73,7 +73,7 @@ def test_without_javascript_one_chooses_and_stays_where_one_was(
 
 
 @pytest.mark.parametrize("width", [390, 1280, 1920])
-def test_in_presenter_mode_nothing_has_to_be_pushed_sideways(
+def test_in_presenter_mode_no_page_scrolls_sideways(
     width: int,
     shop: ShopTab,
     subscriber: SubscriberTab,
@@ -94,7 +94,7 @@ def test_in_presenter_mode_nothing_has_to_be_pushed_sideways(
             assert not tab.page.evaluate(IS_TOO_WIDE), path
 
 
-def test_on_paper_it_is_black_on_white_with_all_details_and_nothing_to_click(
+def test_a_printed_page_is_black_on_white_with_all_details_and_no_buttons(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy(shop_api)
@@ -116,7 +116,7 @@ def test_on_paper_it_is_black_on_white_with_all_details_and_nothing_to_click(
     expect(shop.page.get_by_role("navigation")).to_have_count(0)
 
 
-def test_nothing_moves_for_who_does_not_want_it(shop: ShopTab) -> None:
+def test_nothing_moves_with_reduced_motion(shop: ShopTab) -> None:
     shop.open_live("/deliveries")
     assert shop.page.evaluate(MOVING) > 0
 

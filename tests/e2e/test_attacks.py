@@ -55,7 +55,7 @@ def test_each_button_of_the_desk_shows_the_verdict_that_was_predicted(
     assert subscriber_api.get("/v1/stats").json()["revenue_cents"] == 1250
 
 
-def test_without_deduplication_a_resent_delivery_is_money_that_nobody_paid(
+def test_without_deduplication_a_resent_delivery_is_booked_twice(
     subscriber: SubscriberTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     subscriber.open("/defences")
@@ -80,7 +80,7 @@ def test_without_deduplication_a_resent_delivery_is_money_that_nobody_paid(
     assert all(subscriber_api.get("/v1/defences").json().values())
 
 
-def test_a_request_is_edited_signed_and_sent_by_hand(
+def test_a_request_is_edited_signed_and_sent_in_the_editor(
     subscriber: SubscriberTab, receipt_id: str
 ) -> None:
     subscriber.open(f"/receipts/{receipt_id}")

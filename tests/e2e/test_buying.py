@@ -26,7 +26,7 @@ def test_an_order_is_seen_to_be_delivered_without_a_reload(
     subscriber.expect_not_reloaded()
 
 
-def test_the_orders_page_goes_from_pending_to_succeeded_before_ones_eyes(
+def test_the_orders_page_changes_from_pending_to_succeeded_live(
     shop: ShopTab, subscriber: SubscriberTab
 ) -> None:
     subscriber.fail_with("500")

@@ -30,7 +30,7 @@ def opened(shop: ShopTab, attempt: int) -> Locator:
     return shop.page.get_by_role("region", name=f"Request of attempt {attempt}")
 
 
-def test_the_timeline_tells_schedule_and_retry_after_apart_as_it_happens(
+def test_the_timeline_distinguishes_schedule_and_retry_after_live(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     misbehave(subscriber_api, "status", status=429, retry_after=5)
@@ -56,7 +56,7 @@ def test_the_timeline_tells_schedule_and_retry_after_apart_as_it_happens(
     shop.expect_not_reloaded()
 
 
-def test_a_try_by_hand_stands_on_the_timeline_and_leads_to_its_attempt(
+def test_a_manual_attempt_is_on_the_timeline_and_links_to_its_details(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy(shop_api)
@@ -71,7 +71,7 @@ def test_a_try_by_hand_stands_on_the_timeline_and_leads_to_its_attempt(
     expect(opened(shop, 2)).to_be_in_viewport()
 
 
-def test_numbers_of_lines_are_seen_and_belong_to_no_text(
+def test_line_numbers_are_visible_but_not_part_of_the_text(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy(shop_api)
@@ -115,7 +115,7 @@ def test_an_attempt_that_arrives_later_can_be_copied_as_a_command(
     expect(copy).to_be_visible()  # again, after a moment
 
 
-def test_focus_and_place_of_a_reader_stay_when_an_attempt_arrives_above(
+def test_focus_and_scroll_position_stay_when_an_attempt_arrives_above(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy(shop_api)
@@ -153,7 +153,7 @@ def receiver(shop_api: httpx.Client) -> Iterator[Receiver]:
         yield receiver
 
 
-def test_order_message_deliveries_endpoint_and_record_lead_to_each_other(
+def test_order_message_deliveries_endpoint_and_record_link_to_each_other(
     shop: ShopTab, shop_api: httpx.Client, receiver: Receiver
 ) -> None:
     order = place(shop_api)
@@ -183,7 +183,7 @@ def place(shop_api: httpx.Client) -> Document:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280, 1920])
-def test_with_everything_opened_the_page_fits(
+def test_with_all_details_open_the_page_does_not_scroll_sideways(
     width: int,
     scheme: str,
     new_context: NewContext,
@@ -204,7 +204,7 @@ def test_with_everything_opened_the_page_fits(
     set_fault(subscriber_api, None)
 
 
-def test_without_scripts_all_is_there_but_the_button_that_needs_one(
+def test_without_scripts_everything_is_there_except_the_copy_button(
     new_context: NewContext, demo: Demo, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy(shop_api)

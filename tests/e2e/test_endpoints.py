@@ -47,7 +47,7 @@ def endpoints(shop_api: httpx.Client) -> list[Document]:
     return listed
 
 
-def test_a_refused_address_is_shown_again_with_what_is_wrong(
+def test_a_refused_url_is_shown_again_with_the_error(
     shop: ShopTab, shop_api: httpx.Client, watch: Watch
 ) -> None:
     watch.expect(REFUSED_FORM)
@@ -79,7 +79,7 @@ def test_an_order_without_a_name_keeps_the_cart(shop: ShopTab, watch: Watch) -> 
     expect(shop.page.get_by_text("Counter Bell").first).to_be_visible()
 
 
-def test_who_has_unsubscribed_is_not_told_until_subscribed_again(
+def test_an_unsubscribed_endpoint_gets_no_deliveries_until_it_subscribes_again(
     shop: ShopTab, subscriber: SubscriberTab
 ) -> None:
     subscriber.open("/subscription")
@@ -98,7 +98,7 @@ def test_who_has_unsubscribed_is_not_told_until_subscribed_again(
     expect(subscriber.receipts("accepted")).to_have_count(1)
 
 
-def test_an_endpoints_health_tells_of_failures_as_they_happen(
+def test_an_endpoints_health_shows_failures_live(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     shop.open_endpoint()

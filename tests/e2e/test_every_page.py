@@ -107,7 +107,7 @@ def test_no_page_is_missing_here(pages: dict[str, list[str]], handlers: list[Any
     assert set(pages) == routes_of_pages(handlers)
 
 
-def test_every_page_is_fit_for_everyone(page: Page, demo: Demo, scene: Scene) -> None:
+def test_every_page_is_accessible_and_free_of_errors(page: Page, demo: Demo, scene: Scene) -> None:
     addresses = [
         *(demo.shop_url + path for path in scene.addresses(SHOP)),
         *(demo.subscriber_url + path for path in scene.addresses(SUBSCRIBER)),
@@ -118,7 +118,7 @@ def test_every_page_is_fit_for_everyone(page: Page, demo: Demo, scene: Scene) ->
     assert {address: found for address, found in faults.items() if found} == {}
 
 
-def test_every_error_is_a_page_of_the_same_house(page: Page, demo: Demo, watch: Watch) -> None:
+def test_every_error_is_a_page_with_the_usual_layout(page: Page, demo: Demo, watch: Watch) -> None:
     watch.expect(REFUSALS)
     addresses = [
         *(demo.shop_url + path for path in SHOP_ERRORS),
@@ -130,7 +130,7 @@ def test_every_error_is_a_page_of_the_same_house(page: Page, demo: Demo, watch: 
     assert {address: found for address, found in faults.items() if found} == {}
 
 
-def test_every_answer_to_a_form_is_fit_for_everyone(
+def test_every_response_to_a_form_is_accessible_and_free_of_errors(
     page: Page, demo: Demo, scene: Scene, watch: Watch
 ) -> None:
     watch.expect(REFUSALS)
@@ -175,7 +175,7 @@ class Answered:
             page.get_by_role("button", name=self.button, exact=True).click()
 
 
-def test_the_subscriber_says_it_when_the_shop_does_not_answer(page: Page, demo: Demo) -> None:
+def test_the_subscriber_says_that_the_shop_does_not_respond(page: Page, demo: Demo) -> None:
     shop = demo.wait_for("shop")
     shop.suspend()
     try:

@@ -12,7 +12,7 @@ from tests.programs import Document, buy, wait_until
 NOT_REPEATED = {"host", "content-length", "connection"}
 
 
-def test_an_accepted_receipt_and_one_whose_body_was_written_again_explain_themselves(
+def test_an_accepted_and_a_reserialized_request_are_explained(
     subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     delivery = wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
@@ -27,7 +27,7 @@ def test_an_accepted_receipt_and_one_whose_body_was_written_again_explain_themse
     expect(table(subscriber, "What the token says")).to_contain_text("payload_hash")
     expect(table(subscriber, "What the token says").get_by_text("wrong")).to_have_count(0)
 
-    send_written_again(request)
+    send_reserialized(request)
 
     subscriber.open_live("/")
     open_receipt(subscriber, "rejected")
@@ -39,7 +39,7 @@ def test_an_accepted_receipt_and_one_whose_body_was_written_again_explain_themse
     expect(step(subscriber, "Token")).to_contain_text("not reached")
 
 
-def test_a_receipt_can_be_copied_as_a_command_and_taken_along(
+def test_a_receipt_can_be_copied_as_a_command_and_downloaded(
     subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     delivery = wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
@@ -60,7 +60,7 @@ def test_a_receipt_can_be_copied_as_a_command_and_taken_along(
     assert har["log"]["entries"][0]["response"]["status"] == 200
 
 
-def test_a_filter_stays_while_more_comes_in(
+def test_a_filter_stays_while_receipts_arrive(
     subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     subscriber.open_live("/")
@@ -89,7 +89,7 @@ def table(subscriber: SubscriberTab, name: str) -> Locator:
     return subscriber.page.get_by_role("table", name=name)
 
 
-def send_written_again(request: Document) -> None:
+def send_reserialized(request: Document) -> None:
     """Send a re-serialized body, as from a proxy that parses JSON."""
     headers = {
         name: value

@@ -10,7 +10,7 @@ from tests.e2e.watch import Watch
 from tests.programs import buy, wait_until
 
 
-def test_a_script_is_used_up_before_ones_eyes(
+def test_a_script_is_used_up_live(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     subscriber.misbehave("script", Script="503 drop accept_then_500")
@@ -48,7 +48,7 @@ def test_a_script_is_used_up_before_ones_eyes(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_every_way_to_fail_is_set_by_the_switch_and_ended_by_one_click(
+def test_every_fault_is_set_by_the_form_and_ended_by_one_click(
     mode: str, fields: dict[str, str], banner: str, subscriber: SubscriberTab
 ) -> None:
     subscriber.misbehave(mode, **fields)
@@ -59,7 +59,7 @@ def test_every_way_to_fail_is_set_by_the_switch_and_ended_by_one_click(
     subscriber.back_to_normal()
 
 
-def test_only_the_fields_of_the_chosen_way_are_there(subscriber: SubscriberTab) -> None:
+def test_only_the_fields_of_the_chosen_mode_are_visible(subscriber: SubscriberTab) -> None:
     subscriber.open("/")
 
     subscriber.page.get_by_label("Fail on purpose with").select_option("slow")

@@ -77,9 +77,7 @@ def press_and_find(tab: ShopTab, shop_api: httpx.Client) -> str:
     return wait_for(other, "the order's delivery")
 
 
-def test_an_order_that_took_milliseconds_passes_every_station(
-    flow: ShopTab, shop_api: httpx.Client
-) -> None:
+def test_a_fast_order_passes_every_station(flow: ShopTab, shop_api: httpx.Client) -> None:
     expect(verdict(flow)).to_have_text("Everything flows.")
 
     delivery_id = press_and_find(flow, shop_api)
@@ -92,7 +90,7 @@ def test_an_order_that_took_milliseconds_passes_every_station(
     flow.expect_not_reloaded()
 
 
-def test_many_orders_fly_together_and_none_is_lost(flow: ShopTab, shop_api: httpx.Client) -> None:
+def test_many_orders_move_at_once_and_none_is_lost(flow: ShopTab, shop_api: httpx.Client) -> None:
     before = shop_api.get("/v1/stats").json()["deliveries"]["succeeded"]
 
     flow.press("Buy 20")
@@ -229,7 +227,7 @@ class TestWithoutJavaScript:
     def context(self, new_context: NewContext) -> BrowserContext:
         return new_context(java_script_enabled=False)
 
-    def test_the_picture_is_as_of_now_and_one_can_buy(
+    def test_without_javascript_the_picture_is_current_and_buying_works(
         self, shop: ShopTab, shop_api: httpx.Client
     ) -> None:
         delivery_id = buy(shop_api)
@@ -247,7 +245,7 @@ class TestWithoutJavaScript:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_picture_fits_a_telephone(scheme: str, new_context: NewContext, demo: Demo) -> None:
+def test_the_picture_fits_a_phone(scheme: str, new_context: NewContext, demo: Demo) -> None:
     telephone = {"width": 390, "height": 844}
     page = new_context(viewport=telephone, color_scheme=scheme).new_page()
     tab = open_flow(ShopTab(page, demo.shop_url))

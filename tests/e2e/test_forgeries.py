@@ -12,7 +12,7 @@ STEP = re.compile(r"^(.+) (passed|failed|skipped|not reached)$", re.MULTILINE)
 NOT_REPEATED = {"host", "content-length", "connection"}
 
 
-def test_a_tampered_amount_is_refused_with_the_reason_on_screen(
+def test_a_tampered_amount_is_rejected_with_the_reason_on_screen(
     subscriber: SubscriberTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     delivery = wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
@@ -56,7 +56,7 @@ def test_a_recorded_request_that_is_sent_again_is_a_duplicate(
     expect(subscriber.total("Purchases booked")).to_have_text("1")
 
 
-def test_the_readmes_forgery_is_refused(subscriber: SubscriberTab) -> None:
+def test_the_readmes_forgery_is_rejected(subscriber: SubscriberTab) -> None:
     subscriber.open_live("/")
 
     answer = httpx.post(

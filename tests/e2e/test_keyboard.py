@@ -40,7 +40,7 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_role("button", name=name, exact=True)
 
 
-def test_the_first_stop_leads_past_the_header(shop: ShopTab) -> None:
+def test_the_first_tab_stop_skips_the_header(shop: ShopTab) -> None:
     shop.open("/deliveries")
     skip = shop.page.get_by_role("link", name="Skip to the content")
 
@@ -54,7 +54,7 @@ def test_the_first_stop_leads_past_the_header(shop: ShopTab) -> None:
     assert shop.page.evaluate("document.activeElement.closest('main') !== null")
 
 
-def test_one_buys_with_the_keyboard(shop: ShopTab) -> None:
+def test_buying_works_with_the_keyboard(shop: ShopTab) -> None:
     shop.open("/")
     page = shop.page
 
@@ -74,7 +74,7 @@ def test_one_buys_with_the_keyboard(shop: ShopTab) -> None:
     expect(shop.row("purchase.created")).to_contain_text("succeeded")
 
 
-def test_one_sends_again_with_the_keyboard(
+def test_resending_works_with_the_keyboard(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 500)
@@ -92,7 +92,7 @@ def test_one_sends_again_with_the_keyboard(
     wait_until(shop_api, delivery_id, "succeeded")
 
 
-def test_one_chooses_how_it_looks_and_what_is_broken_with_the_keyboard(
+def test_appearance_and_faults_can_be_set_with_the_keyboard(
     subscriber: SubscriberTab,
 ) -> None:
     subscriber.open_live("/")

@@ -54,7 +54,7 @@ def test_typed_text_and_the_caret_survive_an_update_of_the_log(
     shop.expect_not_reloaded()
 
 
-def test_what_the_reader_opened_and_closed_stays_so_when_an_attempt_arrives(
+def test_opened_and_closed_details_stay_when_an_attempt_arrives(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 500)
@@ -107,7 +107,7 @@ def test_live_pages_connect_again_after_a_restart_and_catch_up(
     subscriber.expect_not_reloaded()
 
 
-def test_what_happened_while_the_shop_could_not_be_reached_is_shown_when_it_can(
+def test_changes_while_the_shop_was_unreachable_are_shown_afterwards(
     shop: ShopTab, shop_api: httpx.Client, demo: Demo, watch: Watch
 ) -> None:
     watch.expect(SERVER_AWAY)
@@ -166,9 +166,7 @@ def test_a_page_that_the_reader_paused_stands_still_until_it_is_resumed(
     shop.expect_not_reloaded()
 
 
-def test_pausing_and_resuming_in_haste_leaves_one_stream(
-    shop: ShopTab, shop_api: httpx.Client
-) -> None:
+def test_fast_pausing_and_resuming_leaves_one_stream(shop: ShopTab, shop_api: httpx.Client) -> None:
     shop.open_live("/deliveries")
     sign = shop.page.locator(".live__button")
 
@@ -182,7 +180,9 @@ def test_pausing_and_resuming_in_haste_leaves_one_stream(
     expect(shop.row(new)).to_contain_text("succeeded", timeout=SOON_MS)
 
 
-def test_the_sign_says_nothing_while_all_goes_well(shop: ShopTab, shop_api: httpx.Client) -> None:
+def test_the_live_sign_is_silent_while_the_stream_works(
+    shop: ShopTab, shop_api: httpx.Client
+) -> None:
     shop.open_live("/deliveries")
 
     new = buy(shop_api)

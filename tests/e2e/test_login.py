@@ -25,7 +25,7 @@ def clean_slate() -> None:
     """Do nothing: this demo is new."""
 
 
-def test_a_customer_buys_and_whoever_runs_it_logs_in_to_see_more(
+def test_a_customer_buys_and_an_admin_logs_in_to_see_more(
     shop: ShopTab, subscriber: SubscriberTab, watch: Watch
 ) -> None:
     watch.expect("status of 422")  # the browser's message for a refused form

@@ -53,9 +53,7 @@ def scrolled_to(log: Tab, index: int) -> Locator:
     return log.page.locator(f"[id='{row.get_attribute('id')}']")
 
 
-def test_rows_that_come_do_not_move_what_the_reader_looks_at(
-    log: Tab, shop_api: httpx.Client
-) -> None:
+def test_new_rows_do_not_move_the_visible_ones(log: Tab, shop_api: httpx.Client) -> None:
     buy_and_deliver(shop_api, 14)
     log.open_live(path(log))
     expect(rows(log).nth(13)).to_be_attached()
@@ -75,7 +73,7 @@ def test_rows_that_come_do_not_move_what_the_reader_looks_at(
     log.expect_live()
 
 
-def test_a_row_that_is_looked_at_goes_on_changing_while_new_ones_are_held_back(
+def test_a_visible_row_still_changes_while_new_rows_are_held_back(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 500)
@@ -164,7 +162,7 @@ def test_without_javascript_a_view_that_holds_still_has_a_link_to_what_is_new(
     expect(rows(tab).first).to_have_id(f"row-{ids[2]}")
 
 
-def test_each_attempt_is_a_mark_and_focus_tells_what_came_of_it(
+def test_each_attempt_is_a_mark_whose_tooltip_shows_the_outcome(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 503)
@@ -188,7 +186,7 @@ def test_each_attempt_is_a_mark_and_focus_tells_what_came_of_it(
     expect(row.locator("[tabindex]")).to_be_focused()
 
 
-def test_the_time_to_the_next_try_counts_down(
+def test_the_time_to_the_next_attempt_counts_down(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 503)
@@ -214,7 +212,7 @@ def cancelled(shop_api: httpx.Client, subscriber_api: httpx.Client) -> str:
     return delivery_id
 
 
-def test_sending_from_a_row_with_the_keyboard_leaves_the_reader_where_she_is(
+def test_sending_from_a_row_with_the_keyboard_keeps_the_position(
     shop: ShopTab, cancelled: str
 ) -> None:
     shop.open_live("/deliveries")
@@ -243,7 +241,7 @@ def test_without_javascript_sending_from_a_row_leads_back_to_it(
     expect(tab.row(cancelled)).to_be_in_viewport()
 
 
-def test_what_is_no_longer_there_is_not_sent_and_the_page_says_so(
+def test_a_deleted_delivery_is_not_sent_and_the_page_says_so(
     shop: ShopTab, cancelled: str, watch: Watch
 ) -> None:
     watch.expect(r"status of 404")
@@ -343,7 +341,7 @@ def test_a_range_typed_in_the_hour_that_comes_twice_holds_both(autumn: Tab) -> N
     assert sent(autumn, "until") == "2026-10-25T01:30:00"
 
 
-def test_a_time_that_is_left_out_in_spring_means_an_hour_later(autumn: Tab) -> None:
+def test_a_time_that_is_skipped_in_spring_means_an_hour_later(autumn: Tab) -> None:
     autumn.open(f"{path(autumn)}?since=2026-10-25T12:00:00")
     autumn.page.get_by_label("From (your time)").fill("2026-03-29T02:30")
 
@@ -353,7 +351,7 @@ def test_a_time_that_is_left_out_in_spring_means_an_hour_later(autumn: Tab) -> N
     assert sent(autumn, "since") == "2026-03-29T01:30:00"
 
 
-def test_a_search_for_what_the_pages_show_finds_it_on_both_sides(
+def test_an_id_as_pages_show_it_is_found_on_both_sides(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     wanted, _other = buy_and_deliver(shop_api, 2)

@@ -9,7 +9,7 @@ from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.programs import buy, wait_until
 
 
-def test_a_paused_endpoint_is_told_everything_once_it_is_resumed(
+def test_a_resumed_endpoint_gets_all_waiting_deliveries(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     shop.open_endpoint()
@@ -39,7 +39,7 @@ def test_a_test_event_arrives_and_books_nothing(shop: ShopTab, subscriber: Subsc
     expect(subscriber.total("Purchases booked")).to_have_text("0")
 
 
-def test_an_order_is_shipped_and_refunded_and_the_money_goes_back(
+def test_an_order_is_shipped_and_refunded_and_the_refund_is_booked(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     order_id = shop.buy("Fishing Rod", "Ada")
@@ -67,7 +67,7 @@ def wait_until_told(shop: ShopTab, times: int) -> None:
     expect(told).to_have_count(times)
 
 
-def test_what_an_endpoint_missed_is_sent_again_after_being_counted(
+def test_undelivered_deliveries_of_an_endpoint_are_counted_and_resent(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy_and_cancel(shop, shop_api)

@@ -20,7 +20,7 @@ def newest_column(shop: ShopTab, title: str) -> Locator:
     return chart(shop, title).get_by_role("img").last
 
 
-def test_an_order_appears_in_figures_and_charts_without_a_reload(
+def test_an_order_appears_in_numbers_and_charts_without_a_reload(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     shop.open_live("/overview")
@@ -36,7 +36,7 @@ def test_an_order_appears_in_figures_and_charts_without_a_reload(
     shop.expect_not_reloaded()
 
 
-def test_a_bar_tells_its_minute_to_pointer_and_keys(shop: ShopTab, shop_api: httpx.Client) -> None:
+def test_a_bar_shows_its_minute_on_hover_and_focus(shop: ShopTab, shop_api: httpx.Client) -> None:
     wait_until(shop_api, buy(shop_api), "succeeded")
     shop.open_live("/overview")
     column = newest_column(shop, ORDERS)
@@ -77,7 +77,7 @@ def test_failures_are_grouped_by_reason(
     wait_until(shop_api, delivery_id, "succeeded")
 
 
-def test_a_worker_that_dies_is_missed_and_its_successor_seen(shop: ShopTab, demo: Demo) -> None:
+def test_a_dead_worker_and_its_successor_are_shown(shop: ShopTab, demo: Demo) -> None:
     shop.open_live("/overview")
     workers = shop.page.get_by_role("region", name="Workers")
     process = workers.get_by_role("row").nth(1).get_by_role("cell").first

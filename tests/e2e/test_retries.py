@@ -11,7 +11,7 @@ from tests.programs import buy, set_fault, wait_until
 COUNTDOWN = re.compile(r"next try (in \d s|due now)")
 
 
-def test_a_failing_subscriber_is_tried_again_until_it_is_back(
+def test_a_failing_subscriber_gets_retries_until_it_recovers(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     subscriber.fail_with("500")
@@ -33,7 +33,7 @@ def test_a_failing_subscriber_is_tried_again_until_it_is_back(
     expect(subscriber.total("Booked here")).to_have_text("$41.50")
 
 
-def test_the_log_counts_down_to_the_next_try(
+def test_the_log_counts_down_to_the_next_attempt(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 503)
@@ -50,7 +50,7 @@ def test_the_log_counts_down_to_the_next_try(
     expect(row.get_by_role("cell").last).to_have_text("–")
 
 
-def test_what_was_delivered_can_be_sent_again_and_is_booked_once(
+def test_a_succeeded_delivery_can_be_resent_and_is_booked_once(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy(shop_api, "mug")
@@ -69,7 +69,7 @@ def test_what_was_delivered_can_be_sent_again_and_is_booked_once(
     expect(subscriber.total("Booked here")).to_have_text("$14.90")
 
 
-def test_a_retry_that_waits_can_be_made_at_once(
+def test_a_waiting_retry_can_be_sent_immediately(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 500)

@@ -44,7 +44,7 @@ def tip(page: Page) -> Locator:
     return page.locator(".tip")
 
 
-def test_the_mouse_shows_when_exactly_it_was(shop: ShopTab, shop_api: httpx.Client) -> None:
+def test_hovering_shows_the_exact_time(shop: ShopTab, shop_api: httpx.Client) -> None:
     delivery_id, exactly = delivered(shop_api)
     shop.open_live("/deliveries")
     when = shop.row(delivery_id).locator("time").first
@@ -57,7 +57,7 @@ def test_the_mouse_shows_when_exactly_it_was(shop: ShopTab, shop_api: httpx.Clie
     expect(tip(shop.page)).to_be_hidden()
 
 
-def test_the_keyboard_shows_it_with_the_link_of_its_row(
+def test_focusing_the_link_of_a_row_shows_its_exact_time(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     delivery_id, exactly = delivered(shop_api)
@@ -70,7 +70,7 @@ def test_the_keyboard_shows_it_with_the_link_of_its_row(
     expect(tip(shop.page)).to_have_text(exactly)
 
 
-def test_a_time_that_stands_alone_can_be_focused(
+def test_a_time_outside_of_a_row_can_be_focused(
     subscriber: SubscriberTab,
 ) -> None:
     subscriber.open("/subscription")
@@ -84,7 +84,7 @@ def test_a_time_that_stands_alone_can_be_focused(
     expect(tip(subscriber.page)).to_contain_text(ZONE)
 
 
-def test_it_ticks_for_the_eye_and_stands_still_for_the_ear(
+def test_relative_times_update_but_not_for_screen_readers(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     delivery_id, exactly = delivered(shop_api)
@@ -106,7 +106,7 @@ def test_it_ticks_for_the_eye_and_stands_still_for_the_ear(
     expect(when.locator("[aria-hidden=true]")).to_have_count(1)
 
 
-def test_the_next_try_is_counted_down(
+def test_the_time_to_the_next_attempt_counts_down(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 500)
@@ -133,7 +133,7 @@ def test_a_live_update_never_brings_the_servers_text_back(
     expect(shop.row(delivery_id)).to_contain_text("ago")
 
 
-def test_a_time_of_the_year_999_stops_no_other_on_the_page(
+def test_a_time_in_the_year_999_does_not_break_the_others(
     subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     wait_until(shop_api, buy(shop_api), "succeeded")

@@ -16,7 +16,7 @@ def picture(subscriber: SubscriberTab) -> Locator:
     )
 
 
-def test_a_story_is_drawn_while_it_happens(
+def test_a_trace_is_drawn_live(
     shop: ShopTab,
     subscriber: SubscriberTab,
     shop_api: httpx.Client,
@@ -46,7 +46,7 @@ def test_a_story_is_drawn_while_it_happens(
     assert subscriber.page.url == f"{shop.url}/deliveries/{delivery_id}"
 
 
-def test_a_receipt_leads_to_the_story_of_its_message(
+def test_a_receipt_links_to_the_trace_of_its_message(
     subscriber: SubscriberTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     misbehave(subscriber_api, "script", script="drop")
@@ -60,7 +60,7 @@ def test_a_receipt_leads_to_the_story_of_its_message(
     expect(picture(subscriber)).to_contain_text("Attempt 2 sent")
 
 
-def test_a_story_fits_a_telephone(subscriber: SubscriberTab, shop_api: httpx.Client) -> None:
+def test_a_trace_fits_a_phone(subscriber: SubscriberTab, shop_api: httpx.Client) -> None:
     delivery = wait_until(shop_api, buy(shop_api), "succeeded")
     subscriber.page.set_viewport_size({"width": 390, "height": 844})
 

@@ -66,7 +66,7 @@ def context(new_context: NewContext) -> BrowserContext:
     return new_context(java_script_enabled=False)
 
 
-def test_one_buys_and_sees_the_delivery_and_the_receipt(
+def test_an_order_its_delivery_and_its_receipt_can_be_seen(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     order_id = shop.buy("Pocket Compass", name="Ada")
@@ -88,7 +88,7 @@ def delivery_of(shop_api: httpx.Client, order_id: str) -> str:
     return str(delivery_id)
 
 
-def test_one_lets_the_subscriber_fail_and_sends_again(
+def test_a_fault_can_be_set_and_a_delivery_resent(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
     subscriber.fail_with("503")

@@ -43,7 +43,7 @@ def test_a_database_locked_for_longer_than_orders_wait(world: World, report: Rep
     report(f"before that {refused}")
 
 
-def test_a_database_locked_when_the_worker_has_its_2xx(world: World, report: Report) -> None:
+def test_a_database_locked_when_the_worker_has_received_a_2xx(world: World, report: Report) -> None:
     with world.books.shop.write_lock() as lock:
         world.line.on_answer = lock.take
         world.order()

@@ -47,7 +47,7 @@ def test_a_worker_killed_between_the_2xx_and_its_record(world: World, report: Re
     report()
 
 
-def test_a_worker_that_outlived_its_claim_is_refused(world: World, report: Report) -> None:
+def test_a_result_after_the_lease_has_expired_is_discarded(world: World, report: Report) -> None:
     world.line.hold(1)
     world.order()
     wait_for(lambda: world.line.waiting, "a request is on its way")

@@ -14,7 +14,7 @@ OF_ENDPOINT = "FROM attempt WHERE endpoint_id = ?"
 SWAP_SECRET = "UPDATE endpoint_secret SET locked_secret = ? WHERE endpoint_id = ?"
 
 
-def test_a_secret_that_cannot_be_unlocked(world: World, report: Report) -> None:
+def test_a_secret_that_cannot_be_decrypted(world: World, report: Report) -> None:
     books = world.books
     with running_receiver() as receiver:
         endpoint_id = world.register(receiver.url)

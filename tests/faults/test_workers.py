@@ -14,7 +14,7 @@ RECOVERY_SECONDS = 15
 
 
 @pytest.mark.long
-def test_a_worker_killed_with_its_hands_full(world: World, report: Report) -> None:
+def test_a_worker_killed_with_many_requests_in_flight(world: World, report: Report) -> None:
     """Uses the default timeout of 10 s, so leases expire after 13 s."""
     world.line.hold(MIN_CONCURRENCY)
     world.order_many(40)
@@ -44,7 +44,7 @@ def test_a_database_locked_for_5_seconds_when_the_worker_has_its_2xx(
     report()
 
 
-def test_a_worker_told_to_stop_finishes_what_it_has_begun(world: World, report: Report) -> None:
+def test_a_stopping_worker_finishes_its_requests(world: World, report: Report) -> None:
     world.line.hold(MIN_CONCURRENCY)
     world.order_many(40)
     wait_for(lambda: world.line.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
@@ -74,9 +74,7 @@ def test_two_workers_share_the_work_and_send_nothing_twice(world: World, report:
 
 
 @pytest.mark.long
-def test_two_workers_share_what_they_are_woken_for_when_neither_looks_by_itself(
-    world: World, report: Report
-) -> None:
+def test_two_workers_that_never_poll_share_the_wake_ups(world: World, report: Report) -> None:
     """The workers never poll, so an order without its wake-up would never be sent."""
     world.kill("worker")
     names = ["worker that only wakes up", "second worker that only wakes up"]

@@ -65,7 +65,7 @@ def no_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_errors")
-async def test_a_host_that_is_none_is_a_bad_request(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_host_is_a_bad_request(client: httpx.AsyncClient) -> None:
     for host, path in product(NO_HOSTS, PATHS):
         answer = await client.get(path, headers={"Host": host})
 
@@ -76,7 +76,7 @@ async def test_a_host_that_is_none_is_a_bad_request(client: httpx.AsyncClient) -
         assert "Host" in answer.json()["detail"]
 
 
-async def test_any_host_that_is_one_is_served(client: httpx.AsyncClient) -> None:
+async def test_any_valid_host_is_served(client: httpx.AsyncClient) -> None:
     for host in HOSTS:
         answer = await client.get("/healthz", headers={"Host": host})
 
@@ -84,7 +84,7 @@ async def test_any_host_that_is_one_is_served(client: httpx.AsyncClient) -> None
 
 
 @pytest.mark.usefixtures("no_errors")
-async def test_a_file_that_cannot_be_is_not_found(client: httpx.AsyncClient) -> None:
+async def test_an_impossible_file_name_is_not_found(client: httpx.AsyncClient) -> None:
     for path in IMPOSSIBLE_PATHS:
         answer = await client.get(path)
 
@@ -92,5 +92,5 @@ async def test_a_file_that_cannot_be_is_not_found(client: httpx.AsyncClient) -> 
         assert answer.headers["content-type"].startswith("text/html")
 
 
-async def test_a_file_that_is_there_is_found(client: httpx.AsyncClient) -> None:
+async def test_an_existing_file_is_found(client: httpx.AsyncClient) -> None:
     assert (await client.get("/static/css/base.css")).status_code == 200

@@ -72,7 +72,9 @@ def test_wrong_settings_of_the_subscriber_stop_it(tmp_path: Path) -> None:
         ("subscriber_app", "SUBSCRIBER_DATABASE_URL"),
     ],
 )
-def test_a_file_that_is_no_database_is_refused(module: str, variable: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(
+    module: str, variable: str, tmp_path: Path
+) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("Eggs, milk, and a new fishing rod. " * 50)
 
@@ -97,7 +99,7 @@ def test_a_var_that_cannot_be_a_folder_is_refused(module: str, tmp_path: Path) -
     ("module", "variable"),
     [("shop", "SHOP_DATABASE_URL"), ("subscriber_app", "SUBSCRIBER_DATABASE_URL")],
 )
-def test_a_database_in_a_folder_that_cannot_be_made_is_refused(
+def test_a_database_in_a_folder_that_cannot_be_created_is_refused(
     module: str, variable: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"

@@ -30,7 +30,7 @@ def install(folder: Path, name: str, script: str) -> Path:
     return program
 
 
-def test_the_first_one_that_shows_a_page_is_taken(path: Path) -> None:
+def test_the_first_browser_that_shows_a_page_is_used(path: Path) -> None:
     install(path, "chromium-browser", ONLY_SAYS_WHERE_TO_GET_ONE)
     chrome = install(path, "google-chrome", SHOWS_A_PAGE)
     install(path, "chrome", SHOWS_A_PAGE)
@@ -38,7 +38,7 @@ def test_the_first_one_that_shows_a_page_is_taken(path: Path) -> None:
     assert find_browser() == chrome
 
 
-def test_where_none_can_be_had_the_last_line_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_browser_the_last_line_says_what_to_do(tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path), "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)}
     no_download = {"PLAYWRIGHT_DOWNLOAD_HOST": "http://127.0.0.1:9"}
 

@@ -52,7 +52,7 @@ def test_a_submodule_belongs_to_the_part_of_its_package() -> None:
     assert part_of(stack_of("aiohttp.client_proto", "asyncio.selector_events")) == "send"
 
 
-def test_what_nobody_asked_for_is_the_event_loop_or_everything_else() -> None:
+def test_unlisted_work_is_the_event_loop_or_everything_else() -> None:
     assert part_of(stack_of("asyncio.events", "asyncio.base_events")) == EVENT_LOOP
     assert part_of(stack_of("somewhere", "asyncio.events")) == ELSEWHERE
 
@@ -68,7 +68,7 @@ async def test_work_in_a_greenlet_belongs_to_the_function_that_awaits_it() -> No
     assert "claim" in names_in(stack)
 
 
-async def test_what_the_event_loop_does_is_not_the_work_of_whoever_started_it() -> None:
+async def test_the_event_loops_work_does_not_belong_to_its_caller() -> None:
     stack = list(calls_from(inspect.currentframe()))
 
     assert {module for module, _code in stack[1:]} == {"asyncio.events", "asyncio.base_events"}

@@ -83,7 +83,7 @@ def test_a_parameter_that_breaks_its_handler_is_found(
     assert any(told in str(asked) for asked in broken)
 
 
-def test_every_route_is_walked(fuzzer: Fuzzer) -> None:
+def test_every_route_is_covered(fuzzer: Fuzzer) -> None:
     found = routes_of(fuzzer.app, ("GET", "POST"))
 
     assert [str(route) for route in found] == [
@@ -96,5 +96,5 @@ def test_every_route_is_walked(fuzzer: Fuzzer) -> None:
     ]
 
 
-def test_of_an_answer_without_end_the_beginning_is_enough(fuzzer: Fuzzer) -> None:
+def test_of_an_endless_response_only_the_beginning_is_read(fuzzer: Fuzzer) -> None:
     assert fuzzer.ask(Asked("GET", "/endless")) == 200

@@ -36,7 +36,7 @@ def services() -> dict[str, Any]:
     return found
 
 
-def test_the_number_of_connections_is_given_once_and_as_it_is() -> None:
+def test_the_readme_gives_the_right_number_of_connections() -> None:
     pools = {
         engine.sync_engine: cast(QueuePool, engine.sync_engine.pool)
         for engine in postgresql.open_engines("postgresql+asyncpg://db/shop")

@@ -22,7 +22,7 @@ console.log(JSON.stringify(signingHeaders(content, secret, audience)));
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
-def test_a_webhook_signed_in_node_has_a_good_signature_and_a_good_token() -> None:
+def test_a_webhook_signed_in_node_has_a_valid_signature_and_token() -> None:
     secret, url, body = generate_secret(), "http://127.0.0.1:9/hook", '{"name":"Zoë"}'
     content = {"messageId": "msg_1", "timestamp": int(time.time()), "body": body}
     task = {"content": content, "secret": {"id": "sec_1", "secret": secret}, "audience": url}

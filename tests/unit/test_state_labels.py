@@ -36,7 +36,7 @@ def drawn_shapes() -> set[str]:
 
 
 @pytest.mark.parametrize(("state_label", "family"), FAMILIES)
-def test_each_state_is_told_by_its_own_word_and_look(
+def test_each_state_has_its_own_label_and_look(
     state_label: Callable[[str], StateLabel], family: Iterable[StrEnum]
 ) -> None:
     labels = [state_label(state) for state in family]

@@ -31,7 +31,7 @@ def shows_nothing(node: nodes.Node) -> bool:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_of_macros_says_so_in_its_name_and_no_other_file_does(name: str) -> None:
+def test_exactly_the_files_of_macros_are_named_so(name: str) -> None:
     assert name.endswith("macros.html") == holds_macros_only(name)
 
 

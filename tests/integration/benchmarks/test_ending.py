@@ -8,7 +8,7 @@ from benchmarks.processes import ROOT
 from tests.waiting import wait_for
 
 
-def test_a_benchmark_that_is_told_to_end_leaves_no_process_behind(tmp_path: Path) -> None:
+def test_a_terminated_benchmark_leaves_no_process_behind(tmp_path: Path) -> None:
     command = ["-m", "benchmarks", "burst", "--quick", "--json", str(tmp_path / "figures.json")]
     benchmark = subprocess.Popen([sys.executable, *command], cwd=ROOT)
     itself = psutil.Process(benchmark.pid)

@@ -42,7 +42,7 @@ def test_each_request_is_made_once_where_all_are_accepted() -> None:
     assert load.seconds > 0
 
 
-def test_a_request_that_meets_a_busy_server_is_made_again_and_counted() -> None:
+def test_a_request_to_a_busy_server_is_retried_and_counted() -> None:
     with server_that_answers(503, 500, 201) as (url, bodies):
         load = post_all(url, [ORDER], concurrency=1)
 
@@ -50,7 +50,7 @@ def test_a_request_that_meets_a_busy_server_is_made_again_and_counted() -> None:
     assert load.retries == 2
 
 
-def test_a_request_that_is_refused_for_what_it_is_ends_the_measurement() -> None:
+def test_a_4xx_ends_the_measurement() -> None:
     with (
         server_that_answers(422) as (url, bodies),
         pytest.raises(RuntimeError, match="answered with 422"),

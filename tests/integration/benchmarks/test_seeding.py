@@ -57,7 +57,7 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-async def test_as_many_deliveries_as_were_asked_for_lie_in_the_time_before_now(
+async def test_the_given_number_of_deliveries_is_in_the_past(
     shop: ShopSettings,
 ) -> None:
     now = datetime.now(UTC)
@@ -70,14 +70,14 @@ async def test_as_many_deliveries_as_were_asked_for_lie_in_the_time_before_now(
     assert str(now - DAY * 0.1) < str(last) < str(now)
 
 
-async def test_every_row_that_is_referred_to_is_there(
+async def test_every_referenced_row_exists(
     shop: ShopSettings, subscriber: SubscriberSettings
 ) -> None:
     assert rows(shop.var / "shop.db", "PRAGMA foreign_key_check") == []
     assert rows(subscriber.var / "subscriber.db", "PRAGMA foreign_key_check") == []
 
 
-async def test_the_tallies_say_what_counting_all_rows_would_say(
+async def test_the_counters_equal_the_counted_rows(
     shop: ShopSettings, subscriber: SubscriberSettings
 ) -> None:
     shop_db, subscriber_db = shop.var / "shop.db", subscriber.var / "subscriber.db"
@@ -105,7 +105,7 @@ async def test_the_tallies_say_what_counting_all_rows_would_say(
     )
 
 
-async def test_all_indexes_are_back(shop: ShopSettings, tmp_path: Path) -> None:
+async def test_all_indexes_are_rebuilt(shop: ShopSettings, tmp_path: Path) -> None:
     fresh = ShopDatabase(f"sqlite+aiosqlite:///{tmp_path / 'fresh.db'}")
     await fresh.create_tables()
     await fresh.close()
@@ -133,7 +133,7 @@ async def test_the_shops_pages_show_it(shop: ShopSettings) -> None:
             assert (await client.get(page)).status_code == 200, page
 
 
-async def test_what_was_accepted_is_genuine_and_the_pages_say_so(
+async def test_accepted_receipts_are_genuine_on_their_pages(
     subscriber: SubscriberSettings,
 ) -> None:
     [(receipt,)] = rows(
@@ -148,7 +148,7 @@ async def test_what_was_accepted_is_genuine_and_the_pages_say_so(
     assert "good then" in page.text  # the status of the secret that signed it
 
 
-async def test_a_long_history_is_forgotten_in_steps_until_nothing_is_left(
+async def test_a_long_history_is_deleted_in_batches(
     subscriber: SubscriberSettings,
 ) -> None:
     path = subscriber.var / "subscriber.db"
@@ -163,7 +163,7 @@ async def test_a_long_history_is_forgotten_in_steps_until_nothing_is_left(
     assert rows(path, "SELECT DISTINCT amount FROM tally") == [(0,)]
 
 
-async def test_a_shop_that_has_orders_is_left_alone_unless_forced(shop: ShopSettings) -> None:
+async def test_a_shop_with_orders_is_not_seeded_unless_forced(shop: ShopSettings) -> None:
     with pytest.raises(AlreadySeeded, match="orders already"):
         await seed_shop(shop, 10, span=DAY, force=False)
 
@@ -172,7 +172,7 @@ async def test_a_shop_that_has_orders_is_left_alone_unless_forced(shop: ShopSett
     assert rows(shop.var / "shop.db", "SELECT count(*) FROM delivery") == [(310,)]
 
 
-async def test_a_database_that_somebody_has_open_is_left_alone(shop: ShopSettings) -> None:
+async def test_a_database_in_use_is_not_seeded(shop: ShopSettings) -> None:
     with opened(shop.var / "shop.db") as connection:
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM delivery")
@@ -181,7 +181,7 @@ async def test_a_database_that_somebody_has_open_is_left_alone(shop: ShopSetting
             await seed_shop(shop, 10, span=DAY, force=True)
 
 
-async def test_each_combination_of_the_logs_filters_finds_what_looking_at_every_row_finds(
+async def test_each_combination_of_the_logs_filters_finds_the_right_rows(
     shop: ShopSettings,
 ) -> None:
     every = rows(shop.var / "shop.db", "SELECT id, state, event_type, endpoint_id FROM delivery")
@@ -205,7 +205,7 @@ async def test_each_combination_of_the_logs_filters_finds_what_looking_at_every_
     await database.close()
 
 
-async def test_each_combination_of_the_inboxs_filters_finds_what_looking_at_every_row_finds(
+async def test_each_combination_of_the_inboxs_filters_finds_the_right_rows(
     subscriber: SubscriberSettings,
 ) -> None:
     every = rows(

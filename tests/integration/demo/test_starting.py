@@ -58,7 +58,7 @@ def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(demo: Demo) -> 
     assert "make demo HOOKSHOP_VAR=" in line
 
 
-def test_a_second_start_goes_on_where_the_first_ended() -> None:
+def test_a_second_start_continues_where_the_first_ended() -> None:
     ports = dict(zip(("SHOP_PORT", "SUBSCRIBER_PORT"), map(str, free_ports(2)), strict=True))
     with tempfile.TemporaryDirectory() as folder:
         with running_demo(HOOKSHOP_VAR=folder, **ports) as demo, client(demo.shop_url) as shop:
@@ -83,7 +83,7 @@ def test_a_deep_folder_works_and_leaves_nothing_in_the_temporary_one(tmp_path: P
         assert not redis_socket.parent.exists()
 
 
-def test_with_a_redis_of_ones_own_no_private_one_is_started() -> None:
+def test_with_a_redis_url_no_private_redis_is_started() -> None:
     with (
         tempfile.TemporaryDirectory() as var,
         process("hookshop.demo.private_redis", HOOKSHOP_VAR=var),

@@ -132,7 +132,7 @@ def test_a_signal_in_the_middle_of_the_start_stops_everything() -> None:
         assert_nothing_is_left(demo, of_at_least=2)  # the demo and Redis; others may have started
 
 
-def test_it_ends_when_nobody_reads_what_it_says_any_more() -> None:
+def test_it_ends_when_nobody_reads_its_output() -> None:
     with started_demo(command=WITH_AN_IMPATIENT_READER) as demo:
         demo.wait_for("subscriber")
 

@@ -64,7 +64,7 @@ async def log_in(shop: Shop, token: str = TOKEN, **fields: str) -> int:
 
 
 @pytest.mark.parametrize(("method", "path"), pages(), ids=str)
-async def test_a_page_is_closed_unless_it_is_for_customers(
+async def test_a_page_requires_a_login_unless_it_is_for_customers(
     method: str, path: str, guarded: Shop
 ) -> None:
     form = {"_csrf_token": await csrf(guarded)} if method == "POST" else None
@@ -93,7 +93,7 @@ async def test_a_page_is_closed_unless_it_is_for_customers(
     "authorization",
     [None, "Bearer wrong", f"Basic {TOKEN}", "Bearer ", f"Bearer {TOKEN}x", "Bearer \u00e9"],
 )
-async def test_the_api_asks_for_the_token(
+async def test_the_api_requires_the_token(
     method: str, path: str, authorization: str | None, guarded: Shop
 ) -> None:
     headers = httpx.Headers({b"Authorization": authorization.encode()} if authorization else {})
@@ -110,7 +110,7 @@ async def test_the_api_asks_for_the_token(
         assert answer.status_code == 303
 
 
-async def test_who_sends_the_token_may_use_the_api(guarded: Shop) -> None:
+async def test_the_token_gives_access_to_the_api(guarded: Shop) -> None:
     registration = {"webhook_url": "http://127.0.0.1:9001/"}
     registered = await guarded.post("/v1/webhooks/register", json=registration, headers=BEARER)
     ordered = await guarded.post("/v1/orders", json=MUG)
@@ -120,7 +120,7 @@ async def test_who_sends_the_token_may_use_the_api(guarded: Shop) -> None:
     assert (await guarded.get("/v1/deliveries", headers=BEARER)).status_code == 200
 
 
-async def test_what_needs_no_token_needs_none(guarded: Shop) -> None:
+async def test_public_routes_need_no_token(guarded: Shop) -> None:
     order = (await guarded.post("/v1/orders", json=MUG)).json()
 
     for path in ("/healthz", "/v1/products", f"/v1/orders/{order['id']}", "/static/css/base.css"):
@@ -157,7 +157,7 @@ async def test_a_wrong_token_shows_the_form_again_and_opens_nothing(guarded: Sho
         ("/a\r\nSet-Cookie: x=1", "/deliveries"),
     ],
 )
-async def test_the_login_leads_on_within_the_shop_only(
+async def test_the_login_redirects_only_within_the_shop(
     wanted: str, goes_to: str, guarded: Shop
 ) -> None:
     form = {"_csrf_token": await csrf(guarded), "admin_token": TOKEN, "next": wanted}
@@ -190,7 +190,7 @@ async def test_a_session_does_not_open_the_api(guarded: Shop) -> None:
     assert (await guarded.get("/v1/deliveries")).status_code == 401
 
 
-async def test_another_token_logs_everybody_out(settings: Settings, guarded: Shop) -> None:
+async def test_a_changed_token_ends_all_sessions(settings: Settings, guarded: Shop) -> None:
     await log_in(guarded)
     settings = settings.model_copy(update={"admin_token": SecretStr("another long token")})
 
@@ -200,6 +200,6 @@ async def test_another_token_logs_everybody_out(settings: Settings, guarded: Sho
         assert (await after.get("/deliveries")).status_code == 303
 
 
-async def test_without_a_token_nothing_is_asked_for(shop: Shop) -> None:
+async def test_without_a_configured_token_everything_is_open(shop: Shop) -> None:
     assert (await shop.get("/deliveries")).status_code == 200
     assert "Log out" not in (await shop.get("/deliveries")).text

@@ -28,7 +28,7 @@ async def feed(redis_url: str) -> AsyncIterator[ChangeFeed]:
         await feed.close()
 
 
-async def test_what_one_process_announces_another_hears(redis_url: str) -> None:
+async def test_an_announcement_reaches_other_processes(redis_url: str) -> None:
     async with feed(redis_url) as web, feed(redis_url) as worker:
         with web.subscribe() as stream:
             assert await stream.next_changes(PATIENCE_SECONDS) == {
@@ -40,7 +40,7 @@ async def test_what_one_process_announces_another_hears(redis_url: str) -> None:
             assert await stream.next_changes(PATIENCE_SECONDS) == {DELIVERY}
 
 
-async def test_what_could_not_be_announced_is_made_up_for(redis_url: str) -> None:
+async def test_a_missed_announcement_is_made_up_for(redis_url: str) -> None:
     async with (
         feed(redis_url) as web,
         feed(redis_url) as worker,
@@ -57,7 +57,7 @@ async def test_what_could_not_be_announced_is_made_up_for(redis_url: str) -> Non
             assert await stream.next_changes(PATIENCE_SECONDS) == {Change.everything()}
 
 
-async def test_without_redis_a_process_still_tells_its_own_streams() -> None:
+async def test_without_redis_a_process_still_updates_its_own_streams() -> None:
     async with feed(NOT_THERE) as web:
         with web.subscribe() as stream:
             await web.announce(DELIVERY)

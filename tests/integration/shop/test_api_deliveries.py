@@ -70,7 +70,7 @@ async def test_the_log_is_filtered_by_each_of_its_fields(shop: Shop) -> None:
     ],
     ids=str,
 )
-async def test_a_query_that_makes_no_sense_is_refused(query: dict[str, Any], shop: Shop) -> None:
+async def test_an_invalid_query_is_refused(query: dict[str, Any], shop: Shop) -> None:
     answer = await shop.get("/v1/deliveries", params=query)
 
     assert answer.status_code == 400

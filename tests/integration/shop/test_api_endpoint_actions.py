@@ -33,7 +33,7 @@ async def state(shop: Shop, delivery_id: str) -> str:
     return found
 
 
-async def test_an_endpoint_can_be_changed_bit_by_bit(shop: Shop) -> None:
+async def test_each_field_of_an_endpoint_can_be_changed(shop: Shop) -> None:
     path = f"/v1/webhooks/{(await register(shop))['id']}"
 
     await shop.patch(path, json={"description": "Mine"})
@@ -60,7 +60,7 @@ async def test_an_endpoint_can_be_changed_bit_by_bit(shop: Shop) -> None:
     ],
     ids=str,
 )
-async def test_a_change_that_makes_no_sense_changes_nothing(body: Any, shop: Shop) -> None:
+async def test_an_invalid_change_changes_nothing(body: Any, shop: Shop) -> None:
     path = f"/v1/webhooks/{(await register(shop))['id']}"
     before = (await shop.get(path)).json()
 
@@ -88,7 +88,7 @@ async def test_deliveries_wait_while_paused_and_go_out_afterwards(
     assert await state(shop, delivery_id) == "succeeded"
 
 
-async def test_a_ping_goes_to_its_endpoint_alone_whatever_the_filter_says(
+async def test_a_ping_goes_only_to_its_endpoint_regardless_of_its_event_types(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
@@ -135,7 +135,7 @@ def who_signed(receiver: Receiver, secrets: list[str]) -> list[bool]:
 
 
 @pytest.mark.parametrize("grace", [-1, 1.5, "60", 10**9, None])
-async def test_a_grace_that_makes_no_sense_rotates_nothing(grace: Any, shop: Shop) -> None:
+async def test_an_invalid_grace_rotates_nothing(grace: Any, shop: Shop) -> None:
     endpoint = await register(shop)
 
     answer = await shop.post(
@@ -145,7 +145,7 @@ async def test_a_grace_that_makes_no_sense_rotates_nothing(grace: Any, shop: Sho
     assert answer.status_code == 400
 
 
-async def test_recovering_sends_again_all_that_did_not_arrive(
+async def test_recovering_resends_all_undelivered_deliveries(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint = await register(shop, receiver.url)
@@ -168,7 +168,7 @@ async def test_recovering_sends_again_all_that_did_not_arrive(
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-11-23", "2026-11-23T12:00:00", 5, None])
-async def test_a_time_that_makes_no_sense_recovers_nothing(since: Any, shop: Shop) -> None:
+async def test_an_invalid_time_recovers_nothing(since: Any, shop: Shop) -> None:
     endpoint = await register(shop)
 
     answer = await shop.post(f"/v1/webhooks/{endpoint['id']}/recover", json={"since": since})
@@ -228,7 +228,7 @@ async def test_a_cancelled_delivery_is_not_sent_and_cannot_be_cancelled_twice(
     ],
     ids=str,
 )
-async def test_what_does_not_exist_is_not_found(call: tuple[str, str, Any], shop: Shop) -> None:
+async def test_unknown_ids_are_not_found(call: tuple[str, str, Any], shop: Shop) -> None:
     method, path, body = call
 
     answer = await shop.request(method, path, json=body)

@@ -40,7 +40,7 @@ async def order_with(shop: httpx.AsyncClient, key: str, body: Any = None) -> Any
     return await shop.post("/v1/orders", json=body or MUG, headers={"Idempotency-Key": key})
 
 
-async def test_shipping_tells_the_endpoints_and_is_seen_on_the_order(shop: Shop) -> None:
+async def test_shipping_notifies_the_endpoints_and_is_shown_on_the_order(shop: Shop) -> None:
     order_id = await buy(shop)
 
     answer = await shop.post(f"/v1/orders/{order_id}/ship", json={})
@@ -51,7 +51,7 @@ async def test_shipping_tells_the_endpoints_and_is_seen_on_the_order(shop: Shop)
     assert await events(shop) == ["purchase.created", "purchase.shipped"]
 
 
-async def test_a_refund_tells_the_endpoints_a_negative_value(shop: Shop) -> None:
+async def test_a_refund_sends_a_negative_value(shop: Shop) -> None:
     order_id = await buy(shop)
 
     answer = await shop.post(f"/v1/orders/{order_id}/refund", json={})
@@ -63,7 +63,7 @@ async def test_a_refund_tells_the_endpoints_a_negative_value(shop: Shop) -> None
 @pytest.mark.parametrize(
     ("first", "second"), [("ship", "ship"), ("refund", "refund"), ("refund", "ship")]
 )
-async def test_what_is_not_possible_any_more_conflicts_and_tells_nobody(
+async def test_an_action_that_is_no_longer_possible_conflicts_and_sends_nothing(
     first: str, second: str, shop: Shop
 ) -> None:
     order_id = await buy(shop)
@@ -88,7 +88,9 @@ async def test_an_unknown_order_is_not_found(what: str, shop: Shop) -> None:
     assert (await shop.post(f"/v1/orders/ord_nope/{what}", json={})).status_code == 404
 
 
-async def test_of_fifty_requests_at_once_with_one_key_one_orders(settings: Settings) -> None:
+async def test_of_fifty_simultaneous_requests_with_one_key_one_places_the_order(
+    settings: Settings,
+) -> None:
     # On a real socket: Litestar's test client sends one request after the other.
     with free_port() as listening:
         async with (
@@ -103,7 +105,7 @@ async def test_of_fifty_requests_at_once_with_one_key_one_orders(settings: Setti
     assert orders == 1
 
 
-async def test_the_same_wish_written_differently_is_still_the_same(shop: Shop) -> None:
+async def test_the_same_order_in_other_json_is_the_same_request(shop: Shop) -> None:
     first = await order_with(shop, "wish-1")
 
     again = await shop.post(
@@ -124,7 +126,7 @@ async def test_a_key_with_another_order_is_refused(shop: Shop) -> None:
     assert await order_count(shop) == 1
 
 
-async def test_other_keys_and_no_key_order_anew(shop: Shop) -> None:
+async def test_other_keys_and_no_key_place_new_orders(shop: Shop) -> None:
     await order_with(shop, "wish-1")
     await order_with(shop, "wish-2")
     await shop.post("/v1/orders", json=MUG)

@@ -49,7 +49,7 @@ async def test_every_order_counts_in_the_stats(shop: Shop) -> None:
     assert set(document["deliveries"].values()) == {0}
 
 
-async def test_an_order_writes_one_delivery_for_each_endpoint_that_wants_it(shop: Shop) -> None:
+async def test_an_order_creates_one_delivery_for_each_subscribed_endpoint(shop: Shop) -> None:
     for port, event_type in ((9001, "purchase.created"), (9002, "purchase.refunded")):
         body = {"webhook_url": f"http://127.0.0.1:{port}/", "event_types": [event_type]}
         await shop.post("/v1/webhooks/register", json=body)

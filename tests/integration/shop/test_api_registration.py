@@ -98,7 +98,7 @@ async def test_event_types_and_description_are_kept(shop: Shop) -> None:
     assert read["description"] == "Ünïcode <b>"
 
 
-async def test_the_same_url_again_conflicts_with_the_standing_endpoint(shop: Shop) -> None:
+async def test_the_same_url_conflicts_with_the_existing_endpoint(shop: Shop) -> None:
     document = await registered(shop)
 
     again = await shop.post(REGISTER, json={"webhook_url": URL})
@@ -124,7 +124,7 @@ async def test_the_same_url_again_conflicts_with_the_standing_endpoint(shop: Sho
         ("http://[::1]:9001/", "http://[0:0:0:0:0:0:0:1]:9001/"),
     ],
 )
-async def test_another_spelling_of_a_url_conflicts_with_the_standing_endpoint(
+async def test_another_spelling_of_a_url_conflicts_with_the_existing_endpoint(
     url: str, other_spelling: str, shop: Shop
 ) -> None:
     document = await registered(shop, webhook_url=url)
@@ -249,7 +249,7 @@ async def test_the_corpus_of_forbidden_urls_is_refused(shop: Shop) -> None:
         "NUL in the description",
     ],
 )
-async def test_what_is_not_exactly_as_documented_is_refused(body: bytes, shop: Shop) -> None:
+async def test_undocumented_fields_and_values_are_refused(body: bytes, shop: Shop) -> None:
     answer = await shop.post(REGISTER, content=body, headers=JSON)
 
     assert_problem(answer, 400)

@@ -55,7 +55,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
     [["127.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["169.254.169.254"], ["0.0.0.0"]],
     ids=["this machine", "public and private", "cloud metadata", "unspecified"],
 )
-async def test_a_name_that_leads_inside_is_blocked(
+async def test_a_name_of_a_private_address_is_blocked(
     addresses: list[str], resolve: Resolve, receiver: Receiver
 ) -> None:
     resolve("shop.example.com", addresses)
@@ -102,7 +102,7 @@ async def test_the_shop_does_not_call_itself(receiver: Receiver) -> None:
     assert receiver.requests == []
 
 
-async def test_a_redirect_inside_is_not_followed(receiver: Receiver) -> None:
+async def test_a_redirect_to_a_private_address_is_not_followed(receiver: Receiver) -> None:
     receiver.status, receiver.headers = 307, {"Location": "http://169.254.169.254/latest"}
 
     async with sending(UrlPolicy()) as client:

@@ -57,7 +57,7 @@ async def test_writers_of_several_processes_lose_no_update(
 
 
 @pytest.mark.sqlite("on PostgreSQL writers wait for rows, not for each other")
-async def test_who_writes_all_the_time_lets_other_processes_have_their_turn(
+async def test_a_constant_writer_does_not_starve_other_processes(
     counted: Database, settings: Settings
 ) -> None:
     greedy, its_writes = Database(settings.resolved_database_url), 0
@@ -81,7 +81,7 @@ async def test_who_writes_all_the_time_lets_other_processes_have_their_turn(
 
 
 @pytest.mark.sqlite("on PostgreSQL nobody but the server holds locks")
-async def test_whoever_dies_while_it_is_their_turn_holds_up_nobody(
+async def test_a_process_that_dies_with_the_write_lock_blocks_nobody(
     counted: Database, settings: Settings
 ) -> None:
     code = f"""
@@ -128,7 +128,7 @@ async def test_a_writer_that_fails_changes_nothing_and_lets_the_next_one_in(
 
 
 @pytest.mark.sqlite("on PostgreSQL writers wait for rows, not for each other")
-async def test_whoever_waits_too_long_is_told_so_and_spoils_nothing(
+async def test_a_writer_that_waits_too_long_gets_an_error_and_changes_nothing(
     counted: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0.05)

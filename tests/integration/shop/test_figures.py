@@ -82,9 +82,7 @@ def world(database: Database, clock: Clock, encryption: Encryption, engine: Engi
     return World(database, clock, encryption, engine)
 
 
-async def test_tallies_say_what_counting_all_rows_would_say(
-    world: World, receiver: Receiver
-) -> None:
+async def test_counters_equal_the_counted_rows(world: World, receiver: Receiver) -> None:
     first, second = await world.register(receiver.url), await world.register(NOBODY)
     for _ in range(3):
         await world.deliver(
@@ -171,7 +169,7 @@ async def test_a_delivery_stays_in_the_minute_it_was_made_in_and_changes_its_sta
     assert {state: n for state, n in after[made].items() if n} == {DeliveryState.SUCCEEDED: 1}
 
 
-async def test_health_tells_reasons_and_latency_of_one_endpoint_alone(
+async def test_health_has_reasons_and_latency_of_one_endpoint_only(
     world: World, receiver: Receiver
 ) -> None:
     mine, other = await world.register(receiver.url), await world.register(NOBODY)
@@ -192,9 +190,7 @@ async def test_health_tells_reasons_and_latency_of_one_endpoint_alone(
     assert elsewhere.latency is None
 
 
-async def test_health_forgets_what_is_older_than_its_window(
-    world: World, receiver: Receiver
-) -> None:
+async def test_health_ignores_attempts_before_its_window(world: World, receiver: Receiver) -> None:
     mine = await world.register(receiver.url)
     await world.deliver(*await world.buy())
     world.clock.pass_seconds(3700)
@@ -209,7 +205,7 @@ async def test_health_forgets_what_is_older_than_its_window(
     assert day.latency
 
 
-async def test_what_waits_is_told_apart_by_what_it_waits_for(world: World) -> None:
+async def test_waiting_deliveries_are_counted_by_what_they_wait_for(world: World) -> None:
     endpoint_id = await world.register(NOBODY)
     [fails] = await world.buy()
     await world.deliver(fails)  # now waits for its next attempt
@@ -240,7 +236,7 @@ async def test_when_all_is_delivered_nothing_waits(world: World, receiver: Recei
     assert await world.waiting() == Waiting()
 
 
-async def test_slow_endpoints_are_those_that_answer(world: World, receiver: Receiver) -> None:
+async def test_slow_endpoints_are_only_those_that_respond(world: World, receiver: Receiver) -> None:
     answering, _silent = await world.register(receiver.url), await world.register(NOBODY)
     await world.deliver(*await world.buy())
 

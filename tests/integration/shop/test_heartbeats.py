@@ -38,7 +38,7 @@ def a_worker() -> WorkerStatus:
     return WorkerStatus.of_this_process(most_in_flight=400, now=datetime.now(UTC))
 
 
-async def test_a_worker_that_gave_a_sign_is_alive_with_all_that_it_said(
+async def test_a_worker_with_a_heartbeat_is_alive_with_its_status(
     heartbeats: Heartbeats,
 ) -> None:
     sign = a_worker()
@@ -48,7 +48,7 @@ async def test_a_worker_that_gave_a_sign_is_alive_with_all_that_it_said(
     assert await heartbeats.alive() == [sign]
 
 
-async def test_where_no_worker_ever_was_none_is_alive(heartbeats: Heartbeats) -> None:
+async def test_without_any_heartbeat_no_worker_is_alive(heartbeats: Heartbeats) -> None:
     assert await heartbeats.alive() == []
 
 
@@ -63,7 +63,7 @@ async def test_workers_are_listed_in_the_order_in_which_they_started(
     assert await heartbeats.alive() == [first, second]
 
 
-async def test_a_worker_that_says_farewell_is_gone_at_once(heartbeats: Heartbeats) -> None:
+async def test_a_worker_that_signs_off_is_gone_immediately(heartbeats: Heartbeats) -> None:
     leaving, staying = a_worker(), a_worker()
     await heartbeats.beat(leaving)
     await heartbeats.beat(staying)
@@ -73,7 +73,7 @@ async def test_a_worker_that_says_farewell_is_gone_at_once(heartbeats: Heartbeat
     assert await heartbeats.alive() == [staying]
 
 
-async def test_the_loop_says_what_is_in_flight_and_takes_its_leave(heartbeats: Heartbeats) -> None:
+async def test_the_loop_reports_what_is_in_flight_and_signs_off(heartbeats: Heartbeats) -> None:
     beating = asyncio.create_task(heartbeats.run(a_worker(), lambda: 7))
 
     async def seven_in_flight() -> bool:
@@ -86,7 +86,7 @@ async def test_the_loop_says_what_is_in_flight_and_takes_its_leave(heartbeats: H
     assert await heartbeats.alive() == []
 
 
-async def test_without_redis_nobody_knows_who_is_alive_and_no_worker_fails() -> None:
+async def test_without_redis_liveness_is_unknown_and_no_worker_fails() -> None:
     async with heartbeats_at(NOT_THERE) as heartbeats:
         await heartbeats.beat(a_worker())
         await heartbeats.leave("wrk_1")

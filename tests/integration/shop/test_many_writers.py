@@ -135,7 +135,7 @@ async def test_workers_that_claim_at_once_keep_to_the_endpoints_share(shops: Sho
     assert sum(claimed) == MIN_CONCURRENCY
 
 
-async def test_an_order_shipped_and_refunded_by_many_at_once_is_so_once(shops: Shops) -> None:
+async def test_an_order_shipped_and_refunded_concurrently_changes_once(shops: Shops) -> None:
     await shops.register("one")
     order_id = await shops.order()
 
@@ -182,7 +182,7 @@ async def test_a_secret_rotated_twice_at_once_leaves_one_without_an_end(shops: S
     assert len(live) == MAX_LIVE_SECRETS
 
 
-async def test_whatever_is_done_at_once_nobody_is_in_the_way_and_the_tallies_are_right(
+async def test_concurrent_actions_do_not_deadlock_and_the_counters_are_right(
     shops: Shops,
 ) -> None:
     ids = [await shops.register(str(number)) for number in range(3)]

@@ -47,7 +47,7 @@ async def test_an_empty_shop_is_all_zeros_each_explained(shop: Shop) -> None:
     }
 
 
-async def test_orders_deliveries_and_attempts_are_told_as_they_went(
+async def test_orders_deliveries_and_attempts_are_counted(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     await register(shop, receiver.url)
@@ -71,7 +71,7 @@ async def test_orders_deliveries_and_attempts_are_told_as_they_went(
     assert told["hookshop_endpoints{status=active}"] == 2
 
 
-async def test_money_is_told_before_refunds_and_refunds_apart(shop: Shop) -> None:
+async def test_money_is_reported_gross_with_refunds_separately(shop: Shop) -> None:
     refunded, kept = await order(shop), await order(shop)
     await shop.post(f"/v1/orders/{refunded['id']}/refund", json={})
 
@@ -81,7 +81,7 @@ async def test_money_is_told_before_refunds_and_refunds_apart(shop: Shop) -> Non
     assert told["hookshop_refunded_cents_total"] == refunded["total_cents"]
 
 
-async def test_no_address_and_no_id_is_told(shop: Shop, receiver: Receiver) -> None:
+async def test_no_url_and_no_id_is_reported(shop: Shop, receiver: Receiver) -> None:
     endpoint_id = await register(shop, receiver.url)
     [delivery_id] = (await order(shop))["delivery_ids"]
 
@@ -143,7 +143,7 @@ async def forget_attempt(database: Database, id_: str, *, number: int) -> None:
         )
 
 
-async def test_what_waits_is_told_with_the_age_of_the_oldest(
+async def test_waiting_deliveries_are_reported_with_the_age_of_the_oldest(
     shop: Shop, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
@@ -162,7 +162,7 @@ async def test_what_waits_is_told_with_the_age_of_the_oldest(
     assert paused["hookshop_endpoints{status=paused}"] == 1
 
 
-async def test_without_redis_what_it_would_know_is_left_out(shop: Shop) -> None:
+async def test_without_redis_its_metrics_are_left_out(shop: Shop) -> None:
     told = await scrape(shop)
 
     assert "hookshop_queue_depth" not in told
@@ -184,7 +184,7 @@ async def queue_depth(shop: Shop, wanted: int) -> bool:
     return (await scrape(shop))["hookshop_queue_depth"] == wanted
 
 
-async def test_two_web_processes_tell_the_same(
+async def test_two_web_processes_report_the_same(
     two_processes: tuple[Shop, Shop], redis_url: str, receiver: Receiver
 ) -> None:
     one, other = two_processes
@@ -219,7 +219,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Shop]:
         yield client
 
 
-async def test_where_a_token_is_set_it_is_asked_for(guarded: Shop) -> None:
+async def test_with_a_configured_token_it_is_required(guarded: Shop) -> None:
     stranger = await guarded.get("/metrics")
     wrong = await guarded.get("/metrics", headers={"Authorization": "Bearer wrong"})
     right = await guarded.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})

@@ -94,7 +94,7 @@ async def run(database: Database, work: Callable[[Connection], Result]) -> Resul
         return await (await session.connection()).run_sync(work)
 
 
-async def test_the_steps_lead_to_what_the_models_say(empty: Database) -> None:
+async def test_the_migrations_lead_to_the_tables_of_the_models(empty: Database) -> None:
     await empty.migrate()
 
     assert await run(empty, differences) == []
@@ -119,7 +119,7 @@ def stored_names(connection: Connection) -> set[str]:
     return set(connection.execute(text(query)).scalars())
 
 
-def test_the_last_step_is_the_newest_version() -> None:
+def test_the_last_migration_is_the_newest_version() -> None:
     versions = MIGRATIONS.versions
     steps = ScriptDirectory(str(versions.parent), version_locations=[str(versions)])
 
@@ -163,7 +163,7 @@ SPELLINGS = [  # the only one for another receiver is last
 ]
 
 
-async def test_of_the_spellings_that_an_old_database_holds_the_first_one_stands_for_all(
+async def test_of_several_spellings_in_an_old_database_the_first_one_counts(
     empty: Database, settings: Settings
 ) -> None:
     await run(empty, lambda connection: MIGRATIONS.upgrade(connection, to="r0005"))
@@ -300,7 +300,7 @@ async def test_a_database_from_before_the_first_release_is_refused_in_one_line(
 @pytest.mark.postgres("files of SQLite are upgraded when a process starts")
 @pytest.mark.parametrize("module", ["shop", "shop.worker"])
 @pytest.mark.parametrize("version", [None, "r0001"])
-async def test_an_older_database_is_left_to_whoever_looks_after_it(
+async def test_an_older_postgresql_database_is_not_upgraded_automatically(
     module: str, version: str | None, empty: Database, empty_url: str
 ) -> None:
     if version:

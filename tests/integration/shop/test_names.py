@@ -41,7 +41,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("name", GOOD, ids=ascii)
-async def test_names_that_people_have_can_buy_by_form_and_by_api(name: str, shop: Shop) -> None:
+async def test_real_names_are_accepted_in_form_and_api(name: str, shop: Shop) -> None:
     visitor = Visitor(shop)
     await visitor.submit("/cart/items", product_id="mug")
 
@@ -57,7 +57,7 @@ async def test_names_that_people_have_can_buy_by_form_and_by_api(name: str, shop
 
 
 @pytest.mark.parametrize("name", BAD, ids=ascii)
-async def test_names_that_deceive_are_refused_by_form_and_by_api(name: str, shop: Shop) -> None:
+async def test_deceptive_names_are_refused_in_form_and_api(name: str, shop: Shop) -> None:
     visitor = Visitor(shop)
     await visitor.submit("/cart/items", product_id="mug")
 

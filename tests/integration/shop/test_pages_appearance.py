@@ -20,7 +20,7 @@ async def test_at_first_a_page_looks_as_the_system_does(shop: Shop) -> None:
     assert '<meta name="color-scheme" content="light dark">' in page.answer.text
 
 
-async def test_what_was_chosen_holds_for_every_page_even_for_errors(shop: Shop) -> None:
+async def test_a_choice_applies_to_every_page_including_errors(shop: Shop) -> None:
     visitor = Visitor(shop)
 
     await visitor.submit("/appearance", theme="dark", back="/")
@@ -32,7 +32,7 @@ async def test_what_was_chosen_holds_for_every_page_even_for_errors(shop: Shop) 
         assert '<meta name="color-scheme" content="dark">' in page.answer.text
 
 
-async def test_one_comes_back_to_the_page_on_which_one_chose(shop: Shop) -> None:
+async def test_the_form_returns_to_its_page(shop: Shop) -> None:
     visitor = Visitor(shop)
     page = await visitor.get("/deliveries", state="failed", q="a b")
 
@@ -44,7 +44,7 @@ async def test_one_comes_back_to_the_page_on_which_one_chose(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example", "/\\e", ""])
-async def test_nobody_is_led_elsewhere(back: str, shop: Shop) -> None:
+async def test_the_form_does_not_redirect_to_other_sites(back: str, shop: Shop) -> None:
     chosen = await Visitor(shop).submit("/appearance", theme="dark", back=back)
 
     assert chosen.answer.headers["location"] == "/"
@@ -62,7 +62,7 @@ async def test_a_cookie_that_is_not_ours_changes_nothing_it_should_not(
     assert f'data-theme="{theme}" data-scale="normal"' in look(page)
 
 
-async def test_a_word_that_nobody_offers_changes_nothing(shop: Shop) -> None:
+async def test_an_unknown_choice_changes_nothing(shop: Shop) -> None:
     visitor = Visitor(shop)
     await visitor.submit("/appearance", theme="dark")
 

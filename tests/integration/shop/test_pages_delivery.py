@@ -28,7 +28,7 @@ async def open_page(shop: Shop, delivery_id: str) -> Page:
     return page
 
 
-async def test_the_timeline_tells_what_is_planned_before_anything_was_sent(shop: Shop) -> None:
+async def test_the_timeline_shows_the_plan_before_the_first_attempt(shop: Shop) -> None:
     page = await open_page(shop, await new_delivery(shop))
 
     assert "0 attempts made so far, at most 6 to come on the schedule." in page.text
@@ -37,7 +37,7 @@ async def test_the_timeline_tells_what_is_planned_before_anything_was_sent(shop:
     assert "schedule 30 s, jitter up to a fifth of it" in page.text
 
 
-async def test_the_timeline_tells_schedule_and_retry_after_apart(
+async def test_the_timeline_distinguishes_schedule_and_retry_after(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": "30"}
@@ -57,7 +57,7 @@ async def test_the_timeline_tells_schedule_and_retry_after_apart(
     assert "Succeeded after 2 attempts" in over.text
 
 
-async def test_an_attempt_by_hand_is_marked_on_the_timeline(
+async def test_a_manual_attempt_is_marked_on_the_timeline(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
@@ -70,7 +70,7 @@ async def test_an_attempt_by_hand_is_marked_on_the_timeline(
     assert "sent by hand, due at once" in page.text
 
 
-async def test_an_attempt_tells_where_its_time_went(
+async def test_an_attempt_shows_the_duration_of_its_phases(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
@@ -114,7 +114,7 @@ async def test_an_answer_of_very_many_lines_is_shown_without_numbers(
     assert len(page.answer.text) < 100_000
 
 
-async def test_the_request_can_be_taken_along_as_a_command(
+async def test_the_request_can_be_copied_as_a_command(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)
@@ -308,7 +308,7 @@ async def test_an_attempt_without_an_answer_explains_the_errors_name(
     ],
     ids=["script", "binary", "reversed", "tags in JSON", "brackets", "too long"],
 )
-async def test_a_strangers_answer_is_shown_as_text_and_does_nothing(
+async def test_a_hostile_response_is_shown_as_inert_text(
     body: bytes, shown: str, shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 500, body
@@ -343,7 +343,7 @@ async def test_sending_again_makes_the_delivery_due_and_leads_back_to_it(
     assert "manual" in page.text
 
 
-async def test_what_is_being_sent_is_not_sent_again(
+async def test_a_delivery_that_is_being_sent_cannot_be_resent(
     shop: Shop, engine: Engine, clock: Clock
 ) -> None:
     delivery_id = await new_delivery(shop)
@@ -360,7 +360,7 @@ async def test_what_is_being_sent_is_not_sent_again(
     assert f"/deliveries/{delivery_id}/attempts" not in page.forms
 
 
-async def test_what_has_lost_its_endpoint_is_not_sent_again(shop: Shop) -> None:
+async def test_a_delivery_of_a_deleted_endpoint_cannot_be_resent(shop: Shop) -> None:
     endpoint_id = await register(shop, URL)
     delivery_id = (await order(shop))["delivery_ids"][0]
     await shop.delete(f"/v1/webhooks/{endpoint_id}")
@@ -429,7 +429,7 @@ async def test_a_delivery_held_back_by_the_circuit_breaker_says_so_until_sent_by
     assert "circuit breaker" not in after.text
 
 
-async def test_cancelling_gives_up_what_waits_and_sending_again_undoes_it(shop: Shop) -> None:
+async def test_cancelling_ends_a_waiting_delivery_and_resending_reopens_it(shop: Shop) -> None:
     delivery_id = await new_delivery(shop)
     address = f"/deliveries/{delivery_id}"
     visitor = Visitor(shop)
@@ -447,7 +447,7 @@ async def test_cancelling_gives_up_what_waits_and_sending_again_undoes_it(shop: 
     assert await state(shop, delivery_id) == "pending"
 
 
-async def test_what_does_not_wait_is_not_cancelled(
+async def test_a_delivery_that_does_not_wait_cannot_be_cancelled(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     delivery_id = await new_delivery(shop, receiver.url)

@@ -70,7 +70,7 @@ async def test_pausing_makes_deliveries_wait_and_resuming_lets_them_go(
 
 
 @pytest.mark.parametrize("status", ["", "disabled", "ACTIVE", "active ; paused", SCRIPT, "\x00"])
-async def test_a_status_that_makes_no_sense_changes_nothing(status: str, shop: Shop) -> None:
+async def test_an_invalid_status_changes_nothing(status: str, shop: Shop) -> None:
     endpoint_id = await register(shop)
 
     page = await Visitor(shop).submit(f"/endpoints/{endpoint_id}/status", status=status)
@@ -163,7 +163,7 @@ async def test_a_disabled_endpoint_gets_no_test_event(
     assert (await shop.get("/v1/stats")).json()["deliveries"]["pending"] == 0
 
 
-async def test_the_form_to_edit_shows_what_is_and_keeps_what_is_typed(shop: Shop) -> None:
+async def test_the_edit_form_shows_current_values_and_keeps_input(shop: Shop) -> None:
     endpoint_id = await register(shop, description="Before")
     address = f"/endpoints/{endpoint_id}"
     visitor = Visitor(shop)

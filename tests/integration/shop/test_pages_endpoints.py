@@ -125,7 +125,7 @@ async def test_event_types_are_chosen_from_the_list(
     assert await endpoint_count(shop) == 0
 
 
-async def test_all_that_is_wrong_is_said_at_once(shop: Shop) -> None:
+async def test_all_errors_are_shown_at_once(shop: Shop) -> None:
     page = await Visitor(shop).submit("/endpoints", description="a" * 201)
 
     for problem in ("Type the address", "Tick at least one.", "Use at most 200 characters"):
@@ -163,7 +163,7 @@ async def test_an_endpoint_shows_its_newest_deliveries(shop: Shop) -> None:
         (101, "101 deliveries that wait for it are cancelled."),
     ],
 )
-async def test_deleting_asks_first_and_says_what_is_lost(
+async def test_deleting_asks_for_confirmation_and_says_what_is_lost(
     waiting: int, said: str, shop: Shop
 ) -> None:
     endpoint_id = await register(shop, URL)
@@ -177,7 +177,7 @@ async def test_deleting_asks_first_and_says_what_is_lost(
     assert await endpoint_count(shop) == 1
 
 
-async def test_deleting_cancels_what_waits_and_keeps_the_history(shop: Shop) -> None:
+async def test_deleting_cancels_waiting_deliveries_and_keeps_the_history(shop: Shop) -> None:
     endpoint_id = await register(shop, URL)
     [delivery_id] = (await order(shop))["delivery_ids"]
     visitor = Visitor(shop)

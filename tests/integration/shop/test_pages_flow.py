@@ -104,7 +104,7 @@ async def test_a_rejected_delivery_waits_and_ends_among_the_failed(
     assert "1 delivery Out of retries." in failed.text
 
 
-async def test_what_comes_for_a_paused_endpoint_waits(shop: Shop) -> None:
+async def test_deliveries_to_a_paused_endpoint_wait(shop: Shop) -> None:
     endpoint_id = await register(shop)
     await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})
     [delivery_id] = (await order(shop))["delivery_ids"]
@@ -163,7 +163,7 @@ async def test_a_button_places_orders_as_customers_do(count: int, shop: Shop) ->
     assert len(deliveries) == count
 
 
-async def test_htmx_gets_no_page_so_that_animations_go_on(shop: Shop) -> None:
+async def test_htmx_gets_no_content_so_that_animations_continue(shop: Shop) -> None:
     token = (await flow(shop)).values["_csrf_token"][0]
 
     answer = await shop.post(
@@ -235,7 +235,7 @@ class TestWithRedis:
             database_url=shop_database_url,
         )
 
-    async def test_the_stream_finds_out_by_itself_that_a_worker_came_and_went(
+    async def test_the_stream_shows_a_worker_that_starts_and_stops(
         self, serving: httpx.AsyncClient, start_worker: StartWorker
     ) -> None:
         async with opened(serving, "/flow/live") as stream:

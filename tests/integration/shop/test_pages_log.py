@@ -110,7 +110,7 @@ async def test_the_log_is_filtered_by_each_of_its_fields(shop: Shop) -> None:
         assert "Nothing matches" in missed.text
 
 
-async def test_what_is_filtered_by_stands_in_the_form_and_in_the_tabs(shop: Shop) -> None:
+async def test_the_filter_is_in_the_form_and_in_the_tabs(shop: Shop) -> None:
     endpoint_id = await register(shop, URL)
 
     page = await Visitor(shop).get("/deliveries", q=SCRIPT, state="failed", endpoint_id=endpoint_id)
@@ -163,7 +163,7 @@ async def test_the_log_is_read_page_by_page_with_the_filter_kept(shop: Shop) -> 
         ("cursor", "99999999999999999999"),
     ],
 )
-async def test_a_query_that_makes_no_sense_is_refused_with_a_page(
+async def test_an_invalid_query_is_refused_with_a_page(
     name: str, value: str, path: str, shop: Shop
 ) -> None:
     page = await Visitor(shop).get(path, **{name: value})
@@ -181,7 +181,7 @@ async def test_a_search_for_rubbish_finds_nothing_or_everything(query: str, shop
     assert page.status == 200
 
 
-async def test_a_period_shows_what_is_younger_than_that(shop: Shop, database: Database) -> None:
+async def test_a_period_shows_only_newer_deliveries(shop: Shop, database: Database) -> None:
     now = datetime.now(UTC)
     ages = [timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=3), timedelta(days=2)]
     made = await deliveries_made(database, shop, *(now - age for age in ages))
@@ -195,7 +195,7 @@ async def test_a_period_shows_what_is_younger_than_that(shop: Shop, database: Da
     assert shown == {"15min": {*made[:1]}, "hour": {*made[:2]}, "day": {*made[:3]}, "": {*made}}
 
 
-async def test_two_moments_are_a_range_with_both_ends_in_it(shop: Shop, database: Database) -> None:
+async def test_two_times_are_an_inclusive_range(shop: Shop, database: Database) -> None:
     noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
     moments = [noon + timedelta(seconds=seconds) for seconds in (-1, 0, 30, 60.9, 61)]
     made = await deliveries_made(database, shop, *moments)
@@ -252,7 +252,7 @@ async def test_a_delivery_is_found_by_any_id_whole_or_by_its_beginning_or_end(
         assert len(listed(await visitor.get("/deliveries", q=text))) == 2, text
 
 
-async def test_digits_are_sought_in_urls_too(shop: Shop) -> None:
+async def test_digits_are_also_searched_in_urls(shop: Shop) -> None:
     delivery_id = await new_delivery(shop, "http://127.0.0.1:9001/0193a1b2-c3d4-7e5f")
 
     page = await Visitor(shop).get("/deliveries", q="0193a1b2-c3d4-7e5f")
@@ -274,7 +274,7 @@ async def test_a_search_that_several_endpoints_match_shows_the_deliveries_of_all
 
 
 @pytest.mark.sqlite("plans are told in the words of SQLite")
-async def test_every_search_goes_by_an_index(shop: Shop, database: Database) -> None:
+async def test_every_search_uses_an_index(shop: Shop, database: Database) -> None:
     await register(shop, URL)
     plans = {
         "end of a delivery's id": await plan_for(database, "0123abcd"),
@@ -361,7 +361,7 @@ async def test_a_full_page_of_six_attempts_each_is_light(shop: Shop, database: D
     assert first_load(page) < HEAVIEST_PAGE
 
 
-async def test_what_waits_is_sent_from_its_row_and_leads_back_to_the_same_view(
+async def test_a_waiting_delivery_is_sent_from_its_row_and_returns_to_the_same_view(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 503
@@ -400,7 +400,7 @@ async def test_only_what_can_be_sent_has_a_button(
 
 
 @pytest.mark.parametrize("log", ["state=lost", "since=x", f"q={SCRIPT}", "%00=%FF", "&&=="])
-async def test_rubbish_for_a_way_back_leads_nowhere_else(log: str, shop: Shop) -> None:
+async def test_an_invalid_return_address_never_leads_elsewhere(log: str, shop: Shop) -> None:
     delivery_id = await new_delivery(shop)
 
     done = await Visitor(shop).submit(f"/deliveries/{delivery_id}/attempts", log=log)
@@ -435,9 +435,7 @@ async def test_a_log_that_holds_still_at_nothing_is_refused(newest: str, shop: S
     assert all(page.scripts)
 
 
-async def test_in_bulk_only_what_was_made_in_the_range_is_sent(
-    shop: Shop, database: Database
-) -> None:
+async def test_resending_in_bulk_respects_the_time_range(shop: Shop, database: Database) -> None:
     now = datetime.now(UTC)
     young, old = await deliveries_made(
         database, shop, now - timedelta(minutes=10), now - timedelta(minutes=90)
@@ -455,7 +453,7 @@ async def test_in_bulk_only_what_was_made_in_the_range_is_sent(
     assert [await state(shop, each) for each in (young, old)] == ["pending", "cancelled"]
 
 
-async def test_where_nothing_matches_each_filter_can_be_left_out(shop: Shop) -> None:
+async def test_an_empty_result_offers_to_remove_each_filter(shop: Shop) -> None:
     await new_delivery(shop)
 
     page = await Visitor(shop).get("/deliveries", state="failed", period="hour")

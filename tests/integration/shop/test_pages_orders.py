@@ -10,7 +10,7 @@ from tests.pages import Visitor
 URL = "http://127.0.0.1:9001/hook"
 
 
-async def test_an_order_that_nobody_is_told_of_says_so(shop: Shop) -> None:
+async def test_an_order_without_subscribers_says_so(shop: Shop) -> None:
     placed = await order(shop)
 
     page = await Visitor(shop).get(f"/orders/{placed['id']}")
@@ -19,7 +19,7 @@ async def test_an_order_that_nobody_is_told_of_says_so(shop: Shop) -> None:
     assert "/endpoints" in page.links
 
 
-async def test_an_order_lists_the_deliveries_that_tell_of_it_and_no_others(shop: Shop) -> None:
+async def test_an_order_lists_only_its_own_deliveries(shop: Shop) -> None:
     await new_delivery(shop, "http://127.0.0.1:9001/first")
     await register(shop, "http://127.0.0.1:9002/second")
     placed = await order(shop)
@@ -54,7 +54,7 @@ async def test_orders_are_listed_newest_first_and_page_by_page(shop: Shop) -> No
     assert not [text for text in second.links.values() if "Older" in text]
 
 
-async def test_a_page_of_orders_that_begins_nowhere_is_refused(shop: Shop) -> None:
+async def test_an_invalid_cursor_is_refused(shop: Shop) -> None:
     for garbage in ("x", "zzz", "\x00", "ord_1", "99999999999999999999"):
         for path in ("/orders", "/orders/live"):
             page = await Visitor(shop).get(path, before=garbage)
@@ -63,7 +63,7 @@ async def test_a_page_of_orders_that_begins_nowhere_is_refused(shop: Shop) -> No
             assert page.answer.headers["content-type"].startswith("text/html")
 
 
-async def test_shipping_and_refunding_tell_who_wants_to_know_and_stand_on_the_page(
+async def test_shipping_and_refunding_notify_subscribers_and_are_shown(
     shop: Shop,
 ) -> None:
     await register(shop, URL, event_types=["purchase.shipped", "purchase.refunded"])
@@ -113,7 +113,7 @@ async def test_an_order_offers_what_is_possible_now_and_no_more(shop: Shop) -> N
         ("refund", "refund", "This order was refunded before."),
     ],
 )
-async def test_what_is_not_possible_any_more_is_refused_with_the_reason(
+async def test_an_action_that_is_no_longer_possible_is_refused_with_the_reason(
     before: str, then: str, reason: str, shop: Shop
 ) -> None:
     await register(shop, URL, event_types=["purchase.shipped", "purchase.refunded"])
@@ -129,7 +129,7 @@ async def test_what_is_not_possible_any_more_is_refused_with_the_reason(
     assert (await shop.get("/v1/stats")).json()["deliveries"]["pending"] == 1
 
 
-async def test_refunding_asks_first_and_says_who_is_told(shop: Shop) -> None:
+async def test_refunding_asks_for_confirmation_and_names_the_subscribers(shop: Shop) -> None:
     address = f"/orders/{(await order(shop, customer_name=HOSTILE_NAME))['id']}"
     visitor = Visitor(shop)
 
@@ -162,7 +162,7 @@ async def test_an_order_lists_the_deliveries_of_all_its_events(shop: Shop) -> No
     assert [text.partition(",")[0] for text in listed] == types[::-1]
 
 
-async def test_a_customer_sees_the_order_but_nothing_to_do_with_it(settings: Settings) -> None:
+async def test_a_customer_sees_the_order_without_actions(settings: Settings) -> None:
     guarded = settings.model_copy(update={"admin_token": SecretStr("correct horse battery")})
     async with AsyncTestClient(create_app(guarded)) as shop:
         address = f"/orders/{(await order(shop))['id']}"

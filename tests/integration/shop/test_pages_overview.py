@@ -53,7 +53,7 @@ async def test_without_a_worker_it_says_so_and_what_to_do(shop_with_redis: Shop)
     assert NO_REDIS not in page.text
 
 
-async def test_workers_are_shown_with_what_they_do(shop_with_redis: Shop, redis_url: str) -> None:
+async def test_workers_are_shown_with_their_status(shop_with_redis: Shop, redis_url: str) -> None:
     heartbeats = Heartbeats(redis_url)
     sign = WorkerStatus("wrk_1", "a-machine", 4711, datetime.now(UTC), 7, 400)
     await heartbeats.beat(sign)
@@ -68,7 +68,7 @@ async def test_workers_are_shown_with_what_they_do(shop_with_redis: Shop, redis_
     assert NO_WORKER not in page.text
 
 
-async def test_what_happened_can_be_read_without_the_charts(
+async def test_the_numbers_of_the_charts_are_also_text(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
@@ -92,7 +92,7 @@ async def test_what_happened_can_be_read_without_the_charts(
     assert "style=" not in page.answer.text
 
 
-async def test_an_endpoints_page_tells_its_health_and_why_attempts_failed(
+async def test_an_endpoints_page_shows_its_health_and_reasons_of_failures(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
@@ -114,7 +114,7 @@ async def test_an_endpoints_page_tells_its_health_and_why_attempts_failed(
     assert f"/deliveries/{delivery_id}" in page.links
 
 
-async def test_an_endpoints_page_tells_current_and_old_secrets_apart(shop: Shop) -> None:
+async def test_an_endpoints_page_distinguishes_current_and_old_secrets(shop: Shop) -> None:
     endpoint_id = await register(shop)
     answer = await shop.post(f"/v1/webhooks/{endpoint_id}/rotate-secret", json={})
     assert answer.status_code == 200, answer.text

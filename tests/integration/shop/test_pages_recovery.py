@@ -45,7 +45,7 @@ def heading(page: Page, text: str) -> bool:
     return f"<h1>{text}</h1>" in page.answer.text
 
 
-async def test_recovering_counts_first_and_then_sends_again_what_did_not_arrive(
+async def test_recovering_counts_first_and_then_resends_undelivered_deliveries(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await register(shop, receiver.url)
@@ -83,7 +83,7 @@ async def test_the_endpoints_page_offers_each_period(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("period", "count"), [("hour", 1), ("day", 2), ("week", 3), ("all", 3)])
-async def test_a_period_reaches_so_far_back(
+async def test_a_period_selects_newer_deliveries(
     period: str, count: int, shop: Shop, database: Database
 ) -> None:
     endpoint_id = await register(shop, URL)
@@ -98,7 +98,7 @@ async def test_a_period_reaches_so_far_back(
     assert heading(page, f"Recover {count} {noun}?")
 
 
-async def test_a_typed_moment_counts_instead_of_the_period(shop: Shop) -> None:
+async def test_an_entered_time_overrides_the_period(shop: Shop) -> None:
     endpoint_id = await register(shop, URL)
     await cancelled_deliveries(shop, 1)
     address = f"/endpoints/{endpoint_id}/recover"
@@ -143,7 +143,7 @@ async def test_nothing_to_recover_is_said_and_nothing_is_offered(shop: Shop) -> 
     ],
     ids=str,
 )
-async def test_a_beginning_that_makes_no_sense_recovers_nothing(
+async def test_an_invalid_start_time_recovers_nothing(
     fields: dict[str, str], problem: str, shop: Shop
 ) -> None:
     endpoint_id = await register(shop, URL)
@@ -195,7 +195,7 @@ async def test_rubbish_instead_of_a_count_is_not_repeated(text: str, shop: Shop)
         assert "made due" not in page.text
 
 
-async def test_what_the_log_filters_is_sent_again_after_asking(shop: Shop) -> None:
+async def test_deliveries_that_match_the_filter_are_resent_after_confirmation(shop: Shop) -> None:
     endpoint_id = await register(shop, URL)
     lost = await cancelled_deliveries(shop, 2)
     waiting = (await order(shop))["delivery_ids"][0]
@@ -229,7 +229,7 @@ async def test_what_the_log_filters_is_sent_again_after_asking(shop: Shop) -> No
     assert sorted([await state(shop, one) for one in other]) == ["cancelled", "pending"]
 
 
-async def test_without_a_filter_all_that_did_not_arrive_is_sent_again(
+async def test_without_a_filter_all_undelivered_deliveries_are_resent(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     await register(shop, receiver.url)
@@ -265,7 +265,7 @@ async def test_nothing_to_send_again_is_said_with_the_filter(
     assert "/deliveries/retry?state=succeeded" not in after.links
 
 
-async def test_what_cannot_be_reached_is_counted_apart(
+async def test_deliveries_that_cannot_be_resent_are_counted_separately(
     shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 410
@@ -285,9 +285,7 @@ async def test_what_cannot_be_reached_is_counted_apart(
     ("name", "value"),
     [("state", "lost"), ("state", SCRIPT), ("event_type", "\x00"), ("event_type", "order.created")],
 )
-async def test_a_filter_that_makes_no_sense_sends_nothing(
-    name: str, value: str, shop: Shop
-) -> None:
+async def test_an_invalid_filter_sends_nothing(name: str, value: str, shop: Shop) -> None:
     await register(shop, URL)
     [lost] = await cancelled_deliveries(shop, 1)
     visitor = Visitor(shop)

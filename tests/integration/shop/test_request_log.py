@@ -58,7 +58,7 @@ async def test_an_id_that_could_do_harm_is_replaced(shop: Shop, given: str) -> N
     assert MADE.fullmatch(answer.headers["x-request-id"])
 
 
-async def test_of_two_ids_none_is_believed(shop: Shop) -> None:
+async def test_two_ids_are_replaced_by_a_new_one(shop: Shop) -> None:
     answer = await shop.get("/v1/stats", headers=[("X-Request-Id", "a"), ("X-Request-Id", "b")])
 
     assert MADE.fullmatch(answer.headers["x-request-id"])
@@ -103,7 +103,7 @@ async def test_an_order_is_followed_from_its_request_to_its_deliveries(
     assert line.__dict__["request_id"] == access.__dict__["request_id"]
 
 
-async def test_what_machines_ask_for_all_day_is_not_written_unless_it_fails(
+async def test_probes_and_scrapes_are_logged_only_if_they_fail(
     shop: Shop, log: pytest.LogCaptureFixture
 ) -> None:
     for path in ("/healthz", "/metrics", "/static/css/tokens.css"):

@@ -81,7 +81,7 @@ def world(database: Database, clock: Clock, encryption: Encryption, engine: Engi
     return World(database, clock, encryption, engine)
 
 
-async def test_only_what_is_old_and_has_succeeded_goes(world: World, receiver: Receiver) -> None:
+async def test_only_old_succeeded_deliveries_are_deleted(world: World, receiver: Receiver) -> None:
     await world.register(receiver.url)
     _order, succeeded = await world.buy()
     await world.deliver(*succeeded)
@@ -124,7 +124,7 @@ async def test_a_message_stays_as_long_as_a_delivery_refers_to_it(
     assert await world.count(Delivery) == await world.count(Message) == 1
 
 
-async def test_what_was_made_long_ago_and_sent_again_since_is_kept(
+async def test_an_old_delivery_that_was_resent_recently_is_kept(
     world: World, receiver: Receiver
 ) -> None:
     await world.register(receiver.url)
@@ -140,7 +140,7 @@ async def test_what_was_made_long_ago_and_sent_again_since_is_kept(
     assert await world.count(Attempt) == 2
 
 
-async def test_totals_of_all_time_stay_and_counts_of_what_is_there_follow(
+async def test_totals_of_all_time_stay_and_current_counts_follow(
     world: World, receiver: Receiver
 ) -> None:
     endpoint_id = await world.register(receiver.url)
@@ -165,7 +165,7 @@ async def test_totals_of_all_time_stay_and_counts_of_what_is_there_follow(
     assert await world.count(DeliveryTally) == await world.count(AttemptTally) == 0
 
 
-async def test_ten_thousand_go_in_small_steps_while_others_write(
+async def test_ten_thousand_are_deleted_in_small_steps_while_others_write(
     world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.register(receiver.url)
@@ -239,7 +239,7 @@ async def test_two_workers_at_once_do_no_harm(world: World, receiver: Receiver) 
     assert await world.count(Message) == 0
 
 
-async def test_what_was_pruned_cannot_be_sent_again_and_the_page_says_why(
+async def test_a_deleted_delivery_cannot_be_resent_and_the_page_says_why(
     world: World, receiver: Receiver, settings: Settings
 ) -> None:
     await world.register(receiver.url)
@@ -272,7 +272,7 @@ async def test_what_was_pruned_cannot_be_sent_again_and_the_page_says_why(
     assert delivery_id not in log.text
 
 
-async def test_an_order_that_nobody_was_told_of_is_not_taken_for_a_pruned_one(
+async def test_an_order_without_subscribers_does_not_look_pruned(
     world: World, settings: Settings
 ) -> None:
     order_id, delivery_ids = await world.buy()
@@ -301,7 +301,7 @@ async def test_a_message_without_deliveries_goes_by_its_own_age(
 
 
 @pytest.mark.parametrize("days", [DAYS, None])
-async def test_the_worker_prunes_only_if_so_wished(
+async def test_the_worker_deletes_only_if_retention_is_set(
     world: World,
     receiver: Receiver,
     start_worker: StartWorker,

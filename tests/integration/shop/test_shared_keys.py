@@ -45,7 +45,7 @@ def key_files(folder: Path) -> list[Path]:
     return list(folder.rglob("*.key"))
 
 
-async def test_who_logged_in_on_one_machine_is_logged_in_on_the_other(
+async def test_a_session_of_one_machine_is_valid_on_the_other(
     machines: tuple[Shop, Shop], tmp_path: Path
 ) -> None:
     one, other = machines
@@ -63,7 +63,7 @@ async def test_who_logged_in_on_one_machine_is_logged_in_on_the_other(
     assert key_files(tmp_path) == []
 
 
-def test_a_secret_locked_on_one_machine_is_unlocked_on_the_other(tmp_path: Path) -> None:
+def test_a_secret_encrypted_on_one_machine_is_decrypted_on_the_other(tmp_path: Path) -> None:
     key = Settings(secrets_key=SECRETS_KEY).secrets_key
     one, other = (Encryption.open(tmp_path / name / "secrets.key", key) for name in ("one", "two"))
 

@@ -45,7 +45,7 @@ async def log_in(client: httpx.AsyncClient, token: str = TOKEN) -> httpx.Respons
 
 
 @pytest.mark.parametrize(("method", "path"), pages(), ids=str)
-async def test_every_page_but_the_login_and_its_look_is_closed(
+async def test_every_page_except_the_login_requires_a_login(
     method: str, path: str, guarded: httpx.AsyncClient
 ) -> None:
     form = {"_csrf_token": await csrf(guarded)} if method == "POST" else None
@@ -67,7 +67,7 @@ async def test_every_page_but_the_login_and_its_look_is_closed(
         ("PUT", "/v1/faults"),
     ],
 )
-async def test_the_api_asks_for_the_token(
+async def test_the_api_requires_the_token(
     method: str, path: str, guarded: httpx.AsyncClient
 ) -> None:
     body = {"mode": "none"} if method == "PUT" else None
@@ -107,7 +107,7 @@ async def test_a_wrong_token_opens_nothing(guarded: httpx.AsyncClient) -> None:
     assert (await guarded.get("/")).status_code == 303
 
 
-async def test_a_shop_that_asks_for_its_token_gets_it(shop: ShopStandIn) -> None:
+async def test_the_shops_token_is_sent_to_a_shop_that_requires_it(shop: ShopStandIn) -> None:
     settings = Settings(shop_url=shop.url, shop_token=TOKEN)
     client = ShopClient(settings.shop_url, token=settings.shop_token)
 

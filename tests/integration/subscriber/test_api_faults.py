@@ -22,7 +22,7 @@ async def current_fault(subscriber: Client) -> Any:
     return (await subscriber.get("/v1/faults")).json()
 
 
-async def test_at_first_nothing_goes_wrong(subscriber: Client) -> None:
+async def test_at_first_there_is_no_fault(subscriber: Client) -> None:
     assert await current_fault(subscriber) == NONE
 
 
@@ -52,7 +52,7 @@ async def test_a_fault_leaves_a_receipt_and_books_nothing(subscribed: Client) ->
     assert await stats(subscribed) == totals(rejected=1)
 
 
-async def test_the_same_message_is_accepted_once_all_is_well_again(subscribed: Client) -> None:
+async def test_the_same_message_is_accepted_after_the_fault(subscribed: Client) -> None:
     await subscribed.put("/v1/faults", json=status_fault(500))
     await deliver(subscribed)
 
@@ -90,7 +90,7 @@ async def statuses(subscriber: Client, requests: int) -> list[int]:
     return [(await deliver(subscriber)).status_code for _ in range(requests)]
 
 
-async def test_it_asks_for_patience(subscribed: Client) -> None:
+async def test_a_fault_can_send_retry_after(subscribed: Client) -> None:
     await subscribed.put("/v1/faults", json={"mode": "status", "status": 429, "retry_after": 5})
 
     answer = await deliver(subscribed)
@@ -107,7 +107,7 @@ async def test_it_asks_for_patience(subscribed: Client) -> None:
         ({"mode": "status", "status": 308, "location": "https://x.example/"}, "https://x.example/"),
     ],
 )
-async def test_it_sends_the_sender_elsewhere(
+async def test_a_fault_can_redirect(
     fault: dict[str, object], location: str, subscribed: Client
 ) -> None:
     await subscribed.put("/v1/faults", json=fault)
@@ -117,7 +117,7 @@ async def test_it_sends_the_sender_elsewhere(
     assert (answer.status_code, answer.headers["location"]) == (fault["status"], location)
 
 
-async def test_what_is_booked_and_answered_500_comes_again_as_a_duplicate(
+async def test_a_message_booked_and_answered_500_is_a_duplicate_when_retried(
     subscribed: Client, clock: Clock
 ) -> None:
     await subscribed.put("/v1/faults", json={"mode": "accept_then_500"})
@@ -135,7 +135,7 @@ async def test_what_is_booked_and_answered_500_comes_again_as_a_duplicate(
     assert await stats(subscribed) == totals(accepted=1, duplicate=1, **booked)
 
 
-async def test_what_is_not_genuine_is_refused_as_ever_while_good_ones_are_answered_500(
+async def test_forgeries_are_rejected_as_usual_while_genuine_ones_get_500(
     subscribed: Client,
 ) -> None:
     await subscribed.put("/v1/faults", json={"mode": "accept_then_500"})
@@ -145,7 +145,7 @@ async def test_what_is_not_genuine_is_refused_as_ever_while_good_ones_are_answer
     assert answer.status_code == 401
 
 
-async def test_a_script_is_used_up_answer_by_answer_and_then_all_is_well(
+async def test_a_script_applies_word_by_word_and_then_responses_are_normal(
     subscribed: Client,
 ) -> None:
     script = {"mode": "script", "script": "503 429:5 302 200 410"}
@@ -163,7 +163,7 @@ async def test_a_script_is_used_up_answer_by_answer_and_then_all_is_well(
     assert words == Counter(["503", "429:5", "302", None, "410", None])
 
 
-async def test_a_hundred_requests_at_once_never_use_the_same_place_of_a_script(
+async def test_a_hundred_simultaneous_requests_use_different_words_of_a_script(
     subscribed: Client,
 ) -> None:
     words = [str(status) for status in range(400, 500)]
@@ -190,7 +190,7 @@ async def test_the_same_seed_fails_the_same_requests_also_across_a_restart(
     assert set(first) == {200, 503}
 
 
-async def test_a_script_goes_on_after_a_restart(
+async def test_a_script_continues_after_a_restart(
     subscribed: Client, settings: Settings, clock: Clock
 ) -> None:
     await subscribed.put("/v1/faults", json={"mode": "script", "script": "503 500 410"})
@@ -210,7 +210,7 @@ async def test_a_not_modified_has_no_body(subscribed: Client) -> None:
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-async def test_what_was_set_can_be_read_and_set_again(subscriber: Client) -> None:
+async def test_a_fault_can_be_read_and_set_again(subscriber: Client) -> None:
     await subscriber.put("/v1/faults", json={"mode": "random", "percent": 5})
 
     read = await current_fault(subscriber)

@@ -36,7 +36,7 @@ async def mixed(subscribed: Client, clock: Clock) -> Client:
     return subscribed
 
 
-async def test_an_inbox_in_which_nothing_came_in_is_empty(subscriber: Client) -> None:
+async def test_a_new_inbox_is_empty(subscriber: Client) -> None:
     assert (await subscriber.get("/v1/receipts")).json() == {"data": [], "next_cursor": None}
     assert await stats(subscriber) == totals()
 
@@ -93,9 +93,7 @@ async def test_receipts_are_found_by_verdict_event_and_message(
     assert message_ids(await listed(mixed, **query)) == found
 
 
-async def test_pages_follow_each_other_without_a_gap_while_more_comes_in(
-    mixed: Client, clock: Clock
-) -> None:
+async def test_pages_have_no_gap_while_receipts_arrive(mixed: Client, clock: Clock) -> None:
     seen: list[str] = []
     cursor = None
 
@@ -144,7 +142,7 @@ async def test_a_body_that_is_not_text_can_be_fetched(subscribed: Client) -> Non
     assert receipt["body"] == "\ufffd\x00"
 
 
-async def test_deleting_forgets_receipts_money_and_messages(mixed: Client) -> None:
+async def test_deleting_removes_receipts_money_and_messages(mixed: Client) -> None:
     answer = await mixed.delete("/v1/receipts")
 
     assert answer.status_code == 204
@@ -165,7 +163,7 @@ async def test_receipts_outlive_a_restart(mixed: Client, settings: Settings, clo
         assert await receipts(restarted) == before
 
 
-async def test_the_api_describes_itself_without_loading_anything_from_elsewhere(
+async def test_the_openapi_document_lists_only_calls_under_v1(
     subscriber: Client,
 ) -> None:
     answer = await subscriber.get("/schema/openapi.json")
@@ -176,11 +174,13 @@ async def test_the_api_describes_itself_without_loading_anything_from_elsewhere(
 
 
 @pytest.mark.parametrize("query", [{"reason": "bad_luck"}, {"q": "x" * 201}], ids=str)
-async def test_a_filter_that_cannot_be_is_refused(query: dict[str, str], mixed: Client) -> None:
+async def test_an_invalid_filter_is_refused(query: dict[str, str], mixed: Client) -> None:
     assert (await mixed.get("/v1/receipts", params=query)).status_code == 400
 
 
-async def test_those_of_one_millisecond_are_listed_as_they_came(subscribed: Client) -> None:
+async def test_receipts_of_one_millisecond_are_listed_in_order_of_arrival(
+    subscribed: Client,
+) -> None:
     for number in range(20):
         await deliver(subscribed, Delivery(message_id=f"msg_{number}"))
 
@@ -189,9 +189,7 @@ async def test_those_of_one_millisecond_are_listed_as_they_came(subscribed: Clie
     assert message_ids(rows) == [f"msg_{number}" for number in reversed(range(20))]
 
 
-async def test_a_text_is_sought_a_stretch_at_a_time(
-    mixed: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_text_is_searched_in_steps(mixed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subscriber_app.receiving.receipts.MAX_SEARCHED_RECEIPTS", 2)
 
     first = (await mixed.get("/v1/receipts", params={"q": "msg_a"})).json()

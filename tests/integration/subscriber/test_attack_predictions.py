@@ -101,7 +101,7 @@ async def test_every_attack_goes_as_predicted(off: frozenset[Defence], attacked:
     [each for each in COMBINATIONS if Defence.RAW_BODY in each],
     ids=lambda off: "+".join(sorted(off)),
 )
-async def test_so_it_does_where_writing_json_anew_changes_it(
+async def test_every_attack_goes_as_predicted_if_reserializing_changes_the_body(
     off: frozenset[Defence], attacked: Client
 ) -> None:
     results = await all_attacks(attacked, OTHERWISE_WRITTEN_ANEW, off)
@@ -109,14 +109,14 @@ async def test_so_it_does_where_writing_json_anew_changes_it(
     assert [each for each, result in results.items() if not result.as_predicted] == []
 
 
-async def test_with_all_defences_on_no_attack_gets_anywhere(attacked: Client) -> None:
+async def test_with_all_defences_on_no_attack_succeeds(attacked: Client) -> None:
     results = await all_attacks(attacked, AS_WRITTEN_ANEW, frozenset())
 
     assert await verdicts(attacked, results) == ALL_ON
 
 
 @pytest.mark.parametrize("defence", Defence)
-async def test_without_one_defence_exactly_its_attacks_go_another_way(
+async def test_without_one_defence_exactly_its_attacks_have_another_verdict(
     defence: Defence, attacked: Client
 ) -> None:
     results = await all_attacks(attacked, AS_WRITTEN_ANEW, frozenset({defence}))

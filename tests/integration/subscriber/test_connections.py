@@ -50,7 +50,7 @@ async def test_a_genuine_webhook_is_booked(subscriber: Client) -> None:
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["announced", "in pieces"])
 @pytest.mark.parametrize("size", [256 * 1024, 20_000_000])
-async def test_a_body_that_is_too_large_is_refused_and_the_sender_hears_of_it(
+async def test_a_body_that_is_too_large_is_rejected_with_a_response(
     size: int, subscriber: Client, *, is_chunked: bool
 ) -> None:
     delivery = Delivery(body=purchase(note="x" * size))
@@ -68,7 +68,7 @@ async def test_a_body_that_is_too_large_is_refused_and_the_sender_hears_of_it(
     [("Content-Length: 1000",), ("Transfer-Encoding: chunked",)],
     ids=["announced", "in pieces"],
 )
-async def test_a_sender_that_hangs_up_in_the_middle_leaves_a_receipt_and_no_stack_trace(
+async def test_a_sender_that_disconnects_in_the_body_leaves_a_receipt_and_no_traceback(
     lines: tuple[str], subscriber: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -87,7 +87,7 @@ async def test_a_sender_that_hangs_up_in_the_middle_leaves_a_receipt_and_no_stac
     assert await stats(subscriber) == totals(rejected=1)
 
 
-async def test_two_ids_in_one_request_are_refused(subscriber: Client) -> None:
+async def test_two_ids_in_one_request_are_rejected(subscriber: Client) -> None:
     headers = [*Delivery().headers(), ("Webhook-Id", "msg_2")]
 
     answer = await send(subscriber, headers, Delivery().body)
@@ -96,7 +96,7 @@ async def test_two_ids_in_one_request_are_refused(subscriber: Client) -> None:
     assert answer.json()["reason"] == "duplicate_header"
 
 
-async def test_headers_beyond_what_the_server_reads_are_refused_without_a_crash(
+async def test_headers_beyond_the_servers_limit_are_refused_without_a_crash(
     subscriber: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     wrong = " ".join(["v1," + "A" * 43 + "="] * 10_000)

@@ -40,7 +40,7 @@ REFUSED = {name: case for name, case in ALL_VARIANTS.items() if case[1].reason}
 TAKEN = {name: case for name, case in ALL_VARIANTS.items() if not case[1].reason}
 
 
-def test_no_row_is_left_out_and_none_is_made_up() -> None:
+def test_the_requests_cover_exactly_the_rows_of_the_corpus() -> None:
     assert set(ROWS) == {key_of(row) for row in SINGLE_REQUESTS}
     assert len(ALL_VARIANTS) > 80
 
@@ -54,7 +54,7 @@ async def subscribed(shared_subscriber: Client) -> Client:
 
 @pytest.mark.parametrize(("status", "variant"), REFUSED.values(), ids=REFUSED)
 @in_one_application
-async def test_what_must_be_refused_is_refused_and_leaves_a_receipt(
+async def test_each_invalid_row_is_rejected_and_leaves_a_receipt(
     status: int, variant: Variant, subscribed: Client
 ) -> None:
     answer = await send(subscribed, variant.headers, variant.body, is_chunked=variant.is_chunked)
@@ -72,7 +72,7 @@ async def test_what_must_be_refused_is_refused_and_leaves_a_receipt(
 
 @pytest.mark.parametrize(("expected", "variant"), TAKEN.values(), ids=TAKEN)
 @in_one_application
-async def test_what_must_be_taken_is_taken(
+async def test_each_valid_row_is_accepted(
     expected: int, variant: Variant, subscribed: Client
 ) -> None:
     answer = await send(subscribed, variant.headers, variant.body)
@@ -96,7 +96,7 @@ async def test_an_unknown_event_is_acknowledged_and_not_booked(subscribed: Clien
 
 
 @in_one_application
-async def test_ten_thousand_signatures_are_refused_without_computing_any(
+async def test_ten_thousand_signatures_are_rejected_without_computing_any(
     subscribed: Client,
 ) -> None:
     [variant] = ROWS["signature", "10,000 wrong signatures"].values()

@@ -28,7 +28,7 @@ async def execute(settings: Settings, *statements: str) -> None:
     await database.close()
 
 
-async def test_what_somebody_else_deletes_is_counted_too(
+async def test_deletions_by_another_program_are_counted(
     subscribed: Client, settings: Settings
 ) -> None:
     await fill(subscribed)

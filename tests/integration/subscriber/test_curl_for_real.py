@@ -24,7 +24,7 @@ HOSTILE = "it's $(id) `id` %s \\ Zoë"
     [purchase(note=HOSTILE), purchase(note=HOSTILE) + b"\r\n", purchase(note="x" * 200_000)],
     ids=["text", "with a carriage return", "long"],
 )
-async def test_what_it_sends_is_the_same_request_again(
+async def test_the_curl_command_sends_the_same_request_again(
     body: bytes, settings: Settings, clock: Clock
 ) -> None:
     async with serving(create_app(settings, now=clock)) as client:

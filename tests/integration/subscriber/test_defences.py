@@ -18,7 +18,7 @@ WARNING = "Undefended: Signature check, De-duplication switched off."
 TWO = {Defence.SIGNATURE, Defence.DEDUPLICATION}
 
 
-async def test_at_first_all_are_on(subscriber: Client) -> None:
+async def test_all_defences_are_on_by_default(subscriber: Client) -> None:
     assert (await subscriber.get("/v1/defences")).json() == ALL_ON
     assert "Undefended" not in (await Visitor(subscriber).get("/")).text
 
@@ -53,7 +53,7 @@ GOOD = json.dumps(ALL_ON)
         GOOD.replace("}", ',"token":false}'),
     ],
 )
-async def test_what_is_not_as_documented_changes_nothing(body: str, subscriber: Client) -> None:
+async def test_an_invalid_document_changes_nothing(body: str, subscriber: Client) -> None:
     answer = await subscriber.put(
         "/v1/defences", content=body, headers={"Content-Type": "application/json"}
     )
@@ -63,7 +63,9 @@ async def test_what_is_not_as_documented_changes_nothing(body: str, subscriber: 
     assert (await subscriber.get("/v1/defences")).json() == ALL_ON
 
 
-async def test_each_is_switched_off_and_on_by_itself_on_the_page(subscriber: Client) -> None:
+async def test_each_defence_is_switched_off_and_on_separately_on_the_page(
+    subscriber: Client,
+) -> None:
     for each in Defence:
         answer = await post(subscriber, "/defences", defence=each.value, position="off")
         assert answer.status_code == 303
@@ -94,9 +96,7 @@ async def test_one_click_switches_everything_on(subscriber: Client) -> None:
         {"position": "off", "defence": "\x00"},
     ],
 )
-async def test_a_form_that_makes_no_sense_changes_nothing(
-    fields: dict[str, str], subscriber: Client
-) -> None:
+async def test_an_invalid_form_changes_nothing(fields: dict[str, str], subscriber: Client) -> None:
     answer = await post(subscriber, "/defences", **fields)
 
     assert answer.status_code == 422
@@ -121,7 +121,7 @@ async def test_every_page_warns_while_a_defence_is_off(subscribed: Client) -> No
         assert "/defences" in page.forms or "/defences" in page.links, path
 
 
-async def test_without_deduplication_what_comes_again_is_booked_again(subscribed: Client) -> None:
+async def test_without_deduplication_a_repeated_message_is_booked_again(subscribed: Client) -> None:
     await switch_off(subscribed, {Defence.DEDUPLICATION})
 
     for _ in range(3):
@@ -133,7 +133,7 @@ async def test_without_deduplication_what_comes_again_is_booked_again(subscribed
     assert skipped["deduplication"].startswith("Switched off")
 
 
-async def test_what_was_handled_meanwhile_is_remembered_once_all_is_on_again(
+async def test_messages_processed_without_deduplication_are_duplicates_when_it_is_on_again(
     subscribed: Client,
 ) -> None:
     await switch_off(subscribed, {Defence.DEDUPLICATION})

@@ -28,7 +28,7 @@ async def har(subscriber: Client) -> dict[str, object]:
     return found
 
 
-async def test_a_har_holds_the_request_to_the_byte(subscribed: Client) -> None:
+async def test_a_har_contains_the_exact_bytes_of_the_request(subscribed: Client) -> None:
     delivery = Delivery(body=b'{"a": "Zo\xc3\xab\\u0000"}\n')
     await deliver(subscribed, delivery, x_strange="<b>")
 
@@ -52,7 +52,7 @@ async def test_a_body_that_is_not_text_is_base64(subscribed: Client) -> None:
     assert post_data["_encoding"] == "base64"
 
 
-async def test_a_status_that_nobody_has_defined_has_no_phrase(subscribed: Client) -> None:
+async def test_an_undefined_status_has_no_phrase(subscribed: Client) -> None:
     await subscribed.put("/v1/faults", json={"mode": "status", "status": 499})
     await deliver(subscribed)
 
@@ -62,5 +62,5 @@ async def test_a_status_that_nobody_has_defined_has_no_phrase(subscribed: Client
 
 
 @pytest.mark.parametrize("id_", ["rcp_0", "..%2F..", "%00"])
-async def test_a_receipt_that_is_not_there_is_404(id_: str, subscriber: Client) -> None:
+async def test_an_unknown_receipt_is_404(id_: str, subscriber: Client) -> None:
     assert (await subscriber.get(f"/receipts/{id_}/har")).status_code == 404

@@ -42,7 +42,7 @@ async def broken_subscriptions(settings: Settings, database: sqlite3.Connection)
     database.execute(f"CREATE TABLE subscription ({columns}, more TEXT NOT NULL)")
 
 
-async def test_what_cannot_be_booked_in_full_is_not_acknowledged_and_leaves_nothing(
+async def test_a_message_that_cannot_be_booked_is_not_acknowledged_and_leaves_nothing(
     subscribed: Client, database: sqlite3.Connection
 ) -> None:
     database.execute("ALTER TABLE purchase RENAME TO elsewhere")
@@ -86,7 +86,7 @@ async def test_a_failure_is_logged_without_the_secret_and_the_page_says_little(
 
 
 @pytest.mark.usefixtures("broken_subscriptions")
-async def test_a_failure_to_keep_subscribed_is_logged_and_ends_nothing_else(
+async def test_a_failure_to_subscribe_is_logged_and_stops_nothing_else(
     settings: Settings, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -58,7 +58,7 @@ async def test_without_an_answer_the_sender_waits_until_it_gives_up(
     assert "Traceback" not in caplog.text
 
 
-async def test_no_connection_is_held_for_ever(
+async def test_every_held_connection_has_a_time_limit(
     subscriber: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fault_injection, "MAX_HOLD_SECONDS", 0.2)
@@ -68,7 +68,7 @@ async def test_no_connection_is_held_for_ever(
         await post(subscriber, timeout=10)
 
 
-async def test_a_late_answer_is_the_right_one_and_booked_before(subscriber: Client) -> None:
+async def test_a_late_response_is_normal_and_booked_before(subscriber: Client) -> None:
     await subscriber.put("/v1/faults", json={"mode": "slow", "seconds": 1})
     started = time.monotonic()
     delivering = asyncio.create_task(post(subscriber, timeout=10))
@@ -86,7 +86,7 @@ async def test_a_late_answer_is_the_right_one_and_booked_before(subscriber: Clie
     assert await stats(subscriber) == totals(accepted=1, **BOOKED)
 
 
-async def test_of_a_late_answer_that_nobody_waited_for_the_next_try_is_a_duplicate(
+async def test_after_a_late_response_that_timed_out_the_retry_is_a_duplicate(
     subscriber: Client,
 ) -> None:
     await subscriber.put("/v1/faults", json={"mode": "slow", "seconds": 60})
@@ -102,7 +102,7 @@ async def test_of_a_late_answer_that_nobody_waited_for_the_next_try_is_a_duplica
 
 
 @pytest.mark.parametrize("fault", [{"mode": "never"}, {"mode": "slow", "seconds": 60}])
-async def test_what_is_held_does_not_keep_the_process_from_stopping(
+async def test_held_connections_do_not_keep_the_process_from_stopping(
     fault: dict[str, object], settings: Settings, clock: Clock
 ) -> None:
     app = create_app(settings, now=clock)
@@ -117,7 +117,7 @@ async def test_what_is_held_does_not_keep_the_process_from_stopping(
         assert isinstance(outcome, httpx.ReadError | httpx.Response)
 
 
-async def test_many_at_once_are_held_without_keeping_others_from_being_answered(
+async def test_many_held_connections_do_not_block_other_requests(
     subscriber: Client,
 ) -> None:
     script = " ".join(["timeout"] * 50)

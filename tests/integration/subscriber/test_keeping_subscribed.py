@@ -26,9 +26,7 @@ async def said(text: str, caplog: pytest.LogCaptureFixture) -> None:
     await eventually(is_said, f"the log says {text!r}")
 
 
-async def test_keeping_leaves_a_subscription_that_stands_as_it_is(
-    opening: Opening, shop: ShopStandIn
-) -> None:
+async def test_a_valid_subscription_stays_unchanged(opening: Opening, shop: ShopStandIn) -> None:
     async with opening(shop.url) as first:
         await first.subscribe(["purchase.created"])
 
@@ -39,7 +37,7 @@ async def test_keeping_leaves_a_subscription_that_stands_as_it_is(
     assert shop.count("POST") == 1
 
 
-async def test_keeping_registers_anew_when_the_shop_has_forgotten_us(
+async def test_it_registers_again_if_the_shop_has_lost_the_endpoint(
     opening: Opening, shop: ShopStandIn
 ) -> None:
     async with opening(shop.url) as subscriptions:
@@ -51,7 +49,7 @@ async def test_keeping_registers_anew_when_the_shop_has_forgotten_us(
         assert [await secret_of(subscriptions)] == shop.secrets
 
 
-async def test_keeping_subscribes_to_all_there_is(
+async def test_it_subscribes_to_all_event_types(
     subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:
     await subscriptions.ensure_subscribed()
@@ -60,7 +58,7 @@ async def test_keeping_subscribes_to_all_there_is(
     assert endpoint["event_types"] == list(SUBSCRIBABLE)
 
 
-async def test_keeping_changes_over_to_our_new_address(opening: Opening, shop: ShopStandIn) -> None:
+async def test_it_registers_our_new_url(opening: Opening, shop: ShopStandIn) -> None:
     async with opening(shop.url) as before:
         await before.ensure_subscribed()
 
@@ -72,7 +70,7 @@ async def test_keeping_changes_over_to_our_new_address(opening: Opening, shop: S
         assert await secret_of(moved) == endpoint["secret"]
 
 
-async def test_keeping_changes_over_to_another_shop(opening: Opening, shop: ShopStandIn) -> None:
+async def test_it_registers_at_another_shop(opening: Opening, shop: ShopStandIn) -> None:
     async with opening(shop.url) as before:
         await before.ensure_subscribed()
 
@@ -83,7 +81,7 @@ async def test_keeping_changes_over_to_another_shop(opening: Opening, shop: Shop
             assert [await secret_of(subscriptions)] == other_shop.secrets
 
 
-async def test_keeping_waits_for_a_shop_that_comes_up_late(
+async def test_it_waits_for_a_shop_that_starts_later(
     opening: Opening, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -102,7 +100,7 @@ async def test_keeping_waits_for_a_shop_that_comes_up_late(
 
 
 @pytest.mark.parametrize("answer", [(500, b""), (404, b"<h1>Some other server</h1>"), (200, b"")])
-async def test_keeping_holds_on_to_its_secret_while_the_shop_is_not_itself(
+async def test_it_keeps_its_secret_while_the_shops_responses_are_invalid(
     answer: tuple[int, bytes],
     opening: Opening,
     shop: ShopStandIn,
@@ -122,7 +120,7 @@ async def test_keeping_holds_on_to_its_secret_while_the_shop_is_not_itself(
         assert [await secret_of(subscriptions)] == shop.secrets
 
 
-async def test_keeping_gives_up_when_the_shop_refuses_us_and_says_why(
+async def test_it_gives_up_with_the_reason_if_the_shop_refuses(
     subscriptions: Subscriptions, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.answers["POST"] = (422, b'{"detail": "the port is not allowed"}')

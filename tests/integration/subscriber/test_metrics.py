@@ -33,7 +33,7 @@ async def test_an_empty_inbox_is_all_zeros_each_explained(subscriber: Client) ->
     }
 
 
-async def test_receipts_are_told_by_verdict_and_reason(subscribed: Client) -> None:
+async def test_receipts_are_reported_by_verdict_and_reason(subscribed: Client) -> None:
     await deliver(subscribed)
     await deliver(subscribed)
     refund = purchase(-20, type_="purchase.refunded")
@@ -50,7 +50,7 @@ async def test_receipts_are_told_by_verdict_and_reason(subscribed: Client) -> No
     assert told["hookshop_subscriber_revenue_cents"] == 3075
 
 
-async def test_what_was_forgotten_is_not_told(subscribed: Client) -> None:
+async def test_deleted_receipts_are_not_reported(subscribed: Client) -> None:
     await deliver(subscribed, Delivery(message_id="no id"))
 
     await subscribed.delete("/v1/receipts")
@@ -65,7 +65,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Client]:
         yield client
 
 
-async def test_where_a_token_is_set_it_is_asked_for(guarded: Client) -> None:
+async def test_with_a_configured_token_it_is_required(guarded: Client) -> None:
     stranger = await guarded.get("/metrics")
     right = await guarded.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
 

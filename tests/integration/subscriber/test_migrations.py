@@ -62,7 +62,7 @@ def do(statement: str) -> Callable[[Connection], Any]:
     return lambda connection: connection.execute(text(statement))
 
 
-async def test_the_steps_lead_to_what_the_models_say(empty: Database) -> None:
+async def test_the_migrations_lead_to_the_tables_of_the_models(empty: Database) -> None:
     await empty.create_tables()
 
     def differences(connection: Connection) -> list[Any]:
@@ -81,7 +81,7 @@ async def test_the_steps_lead_to_what_the_models_say(empty: Database) -> None:
     assert modelled <= stored
 
 
-async def test_all_that_keeps_the_totals_is_there(empty: Database) -> None:
+async def test_all_triggers_of_the_counters_exist(empty: Database) -> None:
     await empty.create_tables()
 
     triggers = await run(empty, lambda connection: names(connection, "trigger"))
@@ -103,7 +103,7 @@ def names(connection: Connection, kind: str) -> set[str]:
     return set(connection.execute(query, {"kind": kind}).scalars())
 
 
-def test_the_last_step_is_the_newest_version() -> None:
+def test_the_last_migration_is_the_newest_version() -> None:
     versions = MIGRATIONS.versions
     steps = ScriptDirectory(str(versions.parent), version_locations=[str(versions)])
 

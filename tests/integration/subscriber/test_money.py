@@ -45,7 +45,7 @@ def asked_since(shop: ShopStandIn) -> list[str]:
     return [since for query in queries for since in query["since"]]
 
 
-async def test_all_is_well_when_both_sides_agree(subscriber: Client, shop: ShopStandIn) -> None:
+async def test_without_a_difference_both_sides_agree(subscriber: Client, shop: ShopStandIn) -> None:
     shop.stats = sold(5075)
     await deliver(subscriber, SALE)
 
@@ -85,7 +85,7 @@ async def test_an_event_from_before_the_subscription_is_shown_and_not_counted(
     assert await counted(subscriber) == (BEGIN, 5075, 6075)
 
 
-async def test_after_everything_was_forgotten_both_sides_count_from_the_next_second(
+async def test_after_deleting_all_receipts_both_sides_count_from_the_next_second(
     subscriber: Client, shop: ShopStandIn, clock: Clock
 ) -> None:
     await deliver(subscriber, SALE)
@@ -103,7 +103,7 @@ async def test_after_everything_was_forgotten_both_sides_count_from_the_next_sec
     assert await counted(subscriber) == ("2026-11-23T12:00:11Z", 300, 500)
 
 
-async def test_what_a_shop_with_a_faster_clock_sold_before_everything_was_forgotten_is_not_counted(
+async def test_sales_by_a_faster_clock_before_the_deletion_are_not_counted(
     subscriber: Client,
 ) -> None:
     """Deleting all receipts also deletes an event whose date is in the future here."""
@@ -122,7 +122,7 @@ async def test_a_forged_date_far_ahead_does_not_stop_the_counting(subscriber: Cl
     assert await counted(subscriber) == (BEGIN, 0, 0)
 
 
-async def test_forgetting_at_the_same_time_as_receiving_leaves_the_sum_right(
+async def test_deleting_while_receiving_leaves_the_sum_correct(
     subscriber: Client,
 ) -> None:
     many = [
@@ -147,7 +147,7 @@ async def test_forgetting_at_the_same_time_as_receiving_leaves_the_sum_right(
     ],
     ids=["a sale", "a refund"],
 )
-async def test_without_deduplication_what_is_booked_twice_is_a_difference_with_its_sign(
+async def test_without_deduplication_a_double_booking_is_a_signed_difference(
     twice: Delivery, booked: str, difference: str, words: str, subscriber: Client, shop: ShopStandIn
 ) -> None:
     shop.stats = sold(5075, refunded=5075 if twice is REFUND else 0)
@@ -164,7 +164,7 @@ async def test_without_deduplication_what_is_booked_twice_is_a_difference_with_i
     assert f"Booked here {booked} Difference {difference}" in after.text
 
 
-async def test_what_is_on_its_way_is_no_alarm(subscriber: Client, shop: ShopStandIn) -> None:
+async def test_undelivered_webhooks_are_no_alarm(subscriber: Client, shop: ShopStandIn) -> None:
     shop.stats = sold(5075, pending=1, sending=1)
 
     page = await inbox(subscriber)
@@ -173,7 +173,7 @@ async def test_what_is_on_its_way_is_no_alarm(subscriber: Client, shop: ShopStan
     assert "Webhooks on their way: 2." in page.text
 
 
-async def test_what_was_booked_after_the_shop_was_asked_is_no_alarm(
+async def test_a_booking_after_the_shops_answer_is_no_alarm(
     subscriber: Client, shop: ShopStandIn
 ) -> None:
     async with opened(subscriber, "/receipts/live") as stream:
@@ -215,7 +215,7 @@ async def test_without_a_subscription_there_is_nothing_to_compare(
     assert asked_since(shop) == []
 
 
-async def test_subscribing_again_counts_anew_by_whichever_clock_is_ahead(
+async def test_subscribing_again_restarts_counting_by_the_later_clock(
     subscriber: Client, shop: ShopStandIn, clock: Clock
 ) -> None:
     await deliver(subscriber, SALE)
@@ -228,14 +228,16 @@ async def test_subscribing_again_counts_anew_by_whichever_clock_is_ahead(
     assert await counted(subscriber) == ("2026-11-23T12:01:04Z", 0, 5075)
 
 
-async def test_a_sale_shows_while_one_watches(subscriber: Client, shop: ShopStandIn) -> None:
+async def test_a_sale_is_shown_live(subscriber: Client, shop: ShopStandIn) -> None:
     async with opened(subscriber, "/receipts/live") as stream:
         await stream.until("Sold in the shop $0.00")
         shop.stats = sold(100)
         await stream.until("Sold in the shop $1.00")
 
 
-async def test_a_shop_that_goes_and_comes_back(subscriber: Client, shop: ShopStandIn) -> None:
+async def test_a_shop_that_becomes_unreachable_and_reachable_again(
+    subscriber: Client, shop: ShopStandIn
+) -> None:
     async with opened(subscriber, "/receipts/live") as stream:
         await stream.until("Sold in the shop $0.00")
         shop.answers["GET"] = (503, b"")
@@ -256,7 +258,7 @@ async def test_a_shop_that_goes_and_comes_back(subscriber: Client, shop: ShopSta
         (302, b""),
     ],
 )
-async def test_whatever_the_shop_says_the_inbox_is_shown(
+async def test_the_inbox_is_shown_for_any_answer_of_the_shop(
     answer: tuple[int, bytes], subscriber: Client, shop: ShopStandIn
 ) -> None:
     shop.answers["GET"] = answer
@@ -267,7 +269,7 @@ async def test_whatever_the_shop_says_the_inbox_is_shown(
     assert "Shop unreachable." in page.text
 
 
-async def test_nobody_is_asked_when_nobody_watches(tmp_path: Path, clock: Clock) -> None:
+async def test_the_shop_is_not_polled_without_an_open_page(tmp_path: Path, clock: Clock) -> None:
     with running_shop() as shop:
         async with reaching_itself(tmp_path, clock, shop.url) as (subscriber, _settings):
             await deliver(subscriber)

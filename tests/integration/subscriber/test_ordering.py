@@ -17,7 +17,7 @@ EVENTS = {
 
 
 @pytest.mark.parametrize("order", list(permutations(EVENTS)), ids="-".join)
-async def test_in_any_order_the_purchase_ends_the_same(
+async def test_the_order_of_events_does_not_change_the_purchase(
     order: tuple[str, ...], subscribed: Client
 ) -> None:
     for name in order:
@@ -31,7 +31,7 @@ async def test_in_any_order_the_purchase_ends_the_same(
     assert await stats(subscribed) == totals(accepted=3, purchases=1, revenue_cents=9950)
 
 
-async def test_a_refund_that_came_first_says_that_the_purchase_is_still_to_come(
+async def test_a_refund_that_arrives_first_shows_that_the_purchase_is_missing(
     subscribed: Client,
 ) -> None:
     receipt_id = (await deliver(subscribed, EVENTS["refunded"])).json()["receipt_id"]
@@ -65,7 +65,7 @@ async def test_a_forged_refund_touches_no_purchase(subscribed: Client) -> None:
     )
 
 
-async def test_purchases_are_on_further_pages_and_are_forgotten_with_the_rest(
+async def test_purchases_are_paginated_and_deleted_with_the_receipts(
     subscribed: Client, clock: Clock
 ) -> None:
     for number in range(51):
@@ -86,7 +86,7 @@ async def test_purchases_are_on_further_pages_and_are_forgotten_with_the_rest(
 
 
 @pytest.mark.parametrize("cursor", ["' OR 1=1 --", "\x00", "rcp_"])
-async def test_a_cursor_that_is_none_is_harmless(cursor: str, subscribed: Client) -> None:
+async def test_an_invalid_cursor_is_harmless(cursor: str, subscribed: Client) -> None:
     assert (await Visitor(subscribed).get("/purchases", cursor=cursor)).status == 200
 
 

@@ -86,7 +86,7 @@ async def test_every_page_can_be_shown_when_there_is_nothing_yet(subscriber: Cli
     assert len(statuses) == 6
 
 
-async def test_what_a_stranger_sent_appears_as_typed_and_never_runs(busy: Client) -> None:
+async def test_hostile_text_is_shown_as_text_and_never_runs(busy: Client) -> None:
     shown = await pages(busy)
 
     showing = [path for path, page in shown.items() if HOSTILE in page.text]
@@ -170,7 +170,7 @@ async def test_a_form_that_was_open_during_a_restart_can_still_be_sent(
     assert answer.status_code == 303
 
 
-async def test_it_says_when_it_can_serve(subscriber: Client) -> None:
+async def test_the_health_check_responds_when_ready(subscriber: Client) -> None:
     answer = await subscriber.get("/healthz")
 
     assert answer.json() == {"status": "ok"}

@@ -18,7 +18,7 @@ async def test_at_first_a_page_looks_as_the_system_does(subscriber: Client) -> N
     assert '<meta name="color-scheme" content="light dark">' in page.answer.text
 
 
-async def test_what_was_chosen_holds_for_every_page_even_for_errors(subscriber: Client) -> None:
+async def test_a_choice_applies_to_every_page_including_errors(subscriber: Client) -> None:
     visitor = Visitor(subscriber)
 
     await visitor.submit("/appearance", theme="dark", back="/")
@@ -30,7 +30,7 @@ async def test_what_was_chosen_holds_for_every_page_even_for_errors(subscriber: 
         assert '<meta name="color-scheme" content="dark">' in page.answer.text
 
 
-async def test_one_comes_back_to_the_page_on_which_one_chose(subscriber: Client) -> None:
+async def test_the_form_returns_to_its_page(subscriber: Client) -> None:
     visitor = Visitor(subscriber)
     page = await visitor.get("/", verdict="rejected", q="a b")
 
@@ -42,7 +42,7 @@ async def test_one_comes_back_to_the_page_on_which_one_chose(subscriber: Client)
 
 
 @pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example", "/\\e", ""])
-async def test_nobody_is_led_elsewhere(back: str, subscriber: Client) -> None:
+async def test_the_form_does_not_redirect_to_other_sites(back: str, subscriber: Client) -> None:
     chosen = await Visitor(subscriber).submit("/appearance", theme="dark", back=back)
 
     assert chosen.answer.headers["location"] == "/"

@@ -47,7 +47,7 @@ async def test_a_receipt_offers_every_attack_with_its_prediction(subscriber: Cli
     assert "Prediction duplicate" in page.text
 
 
-async def test_a_replay_of_what_an_older_live_secret_signed_goes_as_predicted(
+async def test_a_replay_of_a_request_with_an_older_live_secret_goes_as_predicted(
     subscriber: Client, clock: Clock
 ) -> None:
     older = Delivery(secret=FORMER_SECRET)
@@ -64,7 +64,7 @@ async def test_a_replay_of_what_an_older_live_secret_signed_goes_as_predicted(
     assert late.as_predicted
 
 
-async def test_an_attack_leaves_a_receipt_and_says_how_it_went(subscriber: Client) -> None:
+async def test_an_attack_leaves_a_receipt_and_shows_its_result(subscriber: Client) -> None:
     receipt_id = await booked(subscriber)
 
     result = await attack(subscriber, receipt_id, Attack.AMOUNT)
@@ -99,7 +99,7 @@ async def test_a_fault_is_part_of_the_prediction(subscriber: Client) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"mode": "drop"}, {"mode": "status", "status": 304}], ids=str)
-async def test_an_attack_that_gets_no_word_back_is_judged_by_its_receipt(
+async def test_an_attack_without_a_response_is_judged_by_its_receipt(
     fault: dict[str, object], subscriber: Client
 ) -> None:
     receipt_id = await booked(subscriber)
@@ -161,7 +161,7 @@ async def test_an_unknown_attack_is_not_found(subscriber: Client) -> None:
         assert answer.status_code == 404
 
 
-async def test_a_receipt_that_no_attack_has_left_has_no_result(subscriber: Client) -> None:
+async def test_a_receipt_of_no_attack_has_no_result(subscriber: Client) -> None:
     receipt_id = await booked(subscriber)
 
     for each in (receipt_id, "rcp_0", "%FF"):
@@ -178,7 +178,7 @@ async def test_nothing_is_sent_without_the_forms_token(subscriber: Client) -> No
     assert (await stats(subscriber))["receipts"]["duplicate"] == 0
 
 
-async def test_forgetting_everything_forgets_the_attacks(subscriber: Client) -> None:
+async def test_deleting_all_receipts_deletes_the_attacks(subscriber: Client) -> None:
     result = await attack(subscriber, await booked(subscriber), Attack.REPLAY)
 
     deleted = await subscriber.delete("/v1/receipts")
@@ -187,7 +187,7 @@ async def test_forgetting_everything_forgets_the_attacks(subscriber: Client) -> 
     assert (await subscriber.get(f"/attacks/{result.receipt_id}")).status_code == 404
 
 
-async def test_the_editor_shows_the_request_and_what_is_right_for_a_changed_one(
+async def test_the_editor_shows_the_request_and_valid_credentials_for_changes(
     subscriber: Client,
 ) -> None:
     receipt_id = await booked(subscriber)
@@ -207,9 +207,7 @@ async def test_the_editor_shows_the_request_and_what_is_right_for_a_changed_one(
     assert "Prediction rejected signature_mismatch" in page.text
 
 
-async def test_what_is_signed_in_the_editor_and_sent_is_accepted(
-    subscriber: Client, clock: Clock
-) -> None:
+async def test_a_request_signed_in_the_editor_is_accepted(subscriber: Client, clock: Clock) -> None:
     receipt_id = await booked(subscriber)
     clock.pass_seconds(1000)
     path = f"/receipts/{receipt_id}/editor"
@@ -315,7 +313,7 @@ async def test_a_body_that_cannot_be_sent_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"headers=%FF&body=%ED%A0%80&action=send", b"action=%00"])
-async def test_the_editor_breaks_on_nothing(content: bytes, subscriber: Client) -> None:
+async def test_the_editor_handles_any_input(content: bytes, subscriber: Client) -> None:
     receipt_id = await booked(subscriber)
     await subscriber.get("/")
     [token] = [value for name, value in subscriber.cookies.items() if "csrf" in name]
@@ -329,9 +327,7 @@ async def test_the_editor_breaks_on_nothing(content: bytes, subscriber: Client) 
     assert answer.status_code < 500
 
 
-async def test_a_receiver_that_cannot_be_reached_is_a_page_that_says_so(
-    settings: Settings, clock: Clock
-) -> None:
+async def test_an_unreachable_receiver_is_an_error_page(settings: Settings, clock: Clock) -> None:
     """Nothing listens at the URL of this subscriber."""
     nowhere = settings.model_copy(update={"port": 1})
     async with running(create_app(nowhere, now=clock)) as unreachable:

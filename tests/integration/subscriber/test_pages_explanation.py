@@ -29,7 +29,7 @@ async def receipt_page(subscriber: Client) -> Page:
     return await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
 
 
-async def test_an_accepted_one_shows_the_work_behind_every_check(subscribed: Client) -> None:
+async def test_an_accepted_request_is_explained_check_by_check(subscribed: Client) -> None:
     delivery = Delivery()
     await deliver(subscribed, delivery)
 
@@ -43,7 +43,7 @@ async def test_an_accepted_one_shows_the_work_behind_every_check(subscribed: Cli
     assert "What went wrong" not in page.text
 
 
-async def test_a_body_that_was_written_again_stands_beside_the_signed_one(
+async def test_a_reserialized_body_is_shown_beside_the_signed_one(
     subscribed: Client,
 ) -> None:
     written_again = json.dumps(json.loads(purchase())).encode()
@@ -94,7 +94,7 @@ async def test_a_secret_that_has_expired_is_named(
     assert "yes, too late" in page.text
 
 
-async def test_what_can_no_longer_be_worked_out_is_said_to_be_so(
+async def test_a_check_that_can_no_longer_be_explained_says_so(
     subscribed: Client, settings: Settings
 ) -> None:
     await deliver(subscribed)
@@ -107,7 +107,7 @@ async def test_what_can_no_longer_be_worked_out_is_said_to_be_so(
     assert "cannot be worked out again" in (await receipt_page(subscribed)).text
 
 
-async def test_a_token_full_of_hostile_things_is_shown_as_text(subscribed: Client) -> None:
+async def test_a_hostile_token_is_shown_as_text(subscribed: Client) -> None:
     claims = {"aud": "<script>alert(1)</script>\u202e", "x": {"a": ["</pre>"]}, "iss": "\ud800"}
     await deliver(subscribed, Delivery(claims=claims))
 
@@ -129,7 +129,7 @@ async def test_a_copy_for_another_spelling_of_our_address_says_so(subscribed: Cl
     assert f"delete the endpoint {spelling}" in page.text
 
 
-async def test_a_copy_for_our_own_address_says_nothing_of_spellings(subscribed: Client) -> None:
+async def test_a_copy_for_our_own_url_does_not_mention_spellings(subscribed: Client) -> None:
     await deliver(subscribed, Delivery(secret=OTHER_SECRET))
 
     page = await receipt_page(subscribed)

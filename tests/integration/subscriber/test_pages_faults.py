@@ -17,7 +17,7 @@ async def current_fault(subscriber: Client) -> dict[str, object]:
     return fault
 
 
-async def test_the_inbox_offers_every_way_to_fail(subscriber: Client) -> None:
+async def test_the_inbox_offers_every_fault(subscriber: Client) -> None:
     page = await Visitor(subscriber).get("/")
 
     assert "Answers to webhooks as they should be" in page.text
@@ -63,7 +63,7 @@ async def test_it_fails_as_set_and_says_so_on_the_inbox(subscribed: Client) -> N
     ],
     ids=lambda fields: fields["mode"],
 )
-async def test_every_way_to_fail_can_be_set_by_the_form(
+async def test_every_fault_can_be_set_by_the_form(
     fields: dict[str, str], fault: dict[str, Any], subscriber: Client
 ) -> None:
     # A browser sends all fields, including hidden ones with their values.
@@ -116,7 +116,7 @@ async def test_the_used_up_part_of_a_script_is_struck_through(subscribed: Client
         ({}, "Choose what is to go wrong."),
     ],
 )
-async def test_a_mistake_is_explained_and_what_was_typed_is_still_there(
+async def test_an_invalid_form_is_explained_and_keeps_the_input(
     fields: dict[str, str], problem: str, subscriber: Client
 ) -> None:
     page = await Visitor(subscriber).submit("/faults", **fields)
@@ -129,7 +129,7 @@ async def test_a_mistake_is_explained_and_what_was_typed_is_still_there(
     assert await current_fault(subscriber) == {"mode": "none"}
 
 
-async def test_a_receipt_says_what_went_wrong_with_it_on_purpose(subscribed: Client) -> None:
+async def test_a_receipt_names_its_injected_fault(subscribed: Client) -> None:
     visitor = Visitor(subscribed)
     await visitor.submit("/faults", mode="accept_then_500")
     await deliver(subscribed)

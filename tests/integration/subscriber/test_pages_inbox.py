@@ -56,7 +56,7 @@ async def test_every_receipt_is_a_row_with_its_verdict_and_reason(mixed: Client)
     assert page.text.index("rejected malformed_id") < page.text.index("accepted – purchase.created")
 
 
-async def test_the_totals_are_those_of_the_books(mixed: Client) -> None:
+async def test_the_totals_equal_the_booked_purchases(mixed: Client) -> None:
     page = await Visitor(mixed).get("/")
 
     assert "Booked here $50.75 Purchases booked 1" in page.text
@@ -87,7 +87,7 @@ async def test_a_tab_without_receipts_leads_back_to_all(subscribed: Client) -> N
     assert page.links["/"].strip()
 
 
-async def test_older_receipts_are_on_further_pages(subscribed: Client, clock: Clock) -> None:
+async def test_older_receipts_are_on_the_next_pages(subscribed: Client, clock: Clock) -> None:
     for _ in range(PAGE_SIZE + 1):
         await deliver(subscribed, webhook_id=None)
         clock.pass_seconds(0.01)
@@ -105,7 +105,7 @@ async def test_older_receipts_are_on_further_pages(subscribed: Client, clock: Cl
     assert "/receipts/live?verdict=rejected&amp;cursor=rcp_" in second.answer.text
 
 
-async def test_forgetting_everything_says_what_it_will_do_and_asks(mixed: Client) -> None:
+async def test_deleting_all_receipts_asks_for_confirmation(mixed: Client) -> None:
     page = await Visitor(mixed).get("/receipts/delete")
 
     assert "4 receipts are deleted" in page.text
@@ -114,7 +114,7 @@ async def test_forgetting_everything_says_what_it_will_do_and_asks(mixed: Client
     assert len(await receipts(mixed)) == 4
 
 
-async def test_everything_is_forgotten_once_confirmed(mixed: Client) -> None:
+async def test_all_receipts_are_deleted_after_confirmation(mixed: Client) -> None:
     page = await Visitor(mixed).submit("/receipts/delete", seen_on="/receipts/delete")
 
     assert page.status == 303
@@ -123,7 +123,7 @@ async def test_everything_is_forgotten_once_confirmed(mixed: Client) -> None:
     assert "Nothing has come in yet" in (await Visitor(mixed).get("/")).text
 
 
-async def test_nothing_is_forgotten_without_the_forms_token(mixed: Client) -> None:
+async def test_nothing_is_deleted_without_the_forms_token(mixed: Client) -> None:
     await mixed.get("/receipts/delete")
 
     answer = await mixed.post("/receipts/delete")
@@ -132,7 +132,7 @@ async def test_nothing_is_forgotten_without_the_forms_token(mixed: Client) -> No
     assert len(await receipts(mixed)) == 4
 
 
-async def test_filters_stand_in_the_address_and_are_kept_by_tabs_and_pages(mixed: Client) -> None:
+async def test_filters_are_in_the_url_and_kept_by_tabs_and_pages(mixed: Client) -> None:
     page = await Visitor(mixed).get("/", event_type="purchase.created", q="50.75")
 
     assert len(rows(page)) == 2
@@ -149,7 +149,7 @@ async def test_a_reason_is_a_filter(mixed: Client) -> None:
     assert page.links["/"] == "Show all"
 
 
-async def test_an_event_type_that_we_do_not_know_can_be_asked_for(mixed: Client) -> None:
+async def test_an_unknown_event_type_can_be_a_filter(mixed: Client) -> None:
     page = await Visitor(mixed).get("/", event_type="purchase.gift")
 
     assert len(rows(page)) == 1
@@ -196,7 +196,7 @@ def listed(page: Page) -> list[str]:
     return [link.removeprefix("/receipts/") for link in rows(page)]
 
 
-async def test_a_period_shows_what_is_younger_than_that(subscribed: Client, clock: Clock) -> None:
+async def test_a_period_shows_only_newer_receipts(subscribed: Client, clock: Clock) -> None:
     for wait in (timedelta(hours=20), timedelta(minutes=40), timedelta(minutes=10)):
         await deliver(subscribed, webhook_id=None)
         clock.pass_seconds(wait.total_seconds())
@@ -210,7 +210,7 @@ async def test_a_period_shows_what_is_younger_than_that(subscribed: Client, cloc
     assert counts == {"15min": 1, "hour": 2, "day": 3, "": 3}
 
 
-async def test_two_moments_are_a_range_and_can_be_shared(subscribed: Client, clock: Clock) -> None:
+async def test_two_times_are_a_range_and_can_be_shared(subscribed: Client, clock: Clock) -> None:
     first = clock()
     for _ in range(4):
         await deliver(subscribed, webhook_id=None)
@@ -231,9 +231,7 @@ async def test_two_moments_are_a_range_and_can_be_shared(subscribed: Client, clo
 @pytest.mark.parametrize(
     "query", [{"since": "yesterday"}, {"until": "2026-02-30T12:00"}, {"period": "year"}]
 )
-async def test_a_time_that_makes_no_sense_is_refused(
-    query: dict[str, str], subscribed: Client
-) -> None:
+async def test_an_invalid_time_is_refused(query: dict[str, str], subscribed: Client) -> None:
     assert (await Visitor(subscribed).get("/", **query)).status == 400
 
 
@@ -279,7 +277,7 @@ async def test_an_inbox_that_holds_still_counts_what_has_come_since(mixed: Clien
     assert nonsense.status == 400
 
 
-async def test_where_nothing_matches_each_filter_can_be_left_out(mixed: Client) -> None:
+async def test_an_empty_result_offers_to_remove_each_filter(mixed: Client) -> None:
     page = await Visitor(mixed).get("/", verdict="accepted", reason="malformed_id")
 
     assert "Nothing matches" in page.text

@@ -62,9 +62,7 @@ async def test_a_new_receipt_appears_in_a_new_message(subscribed: Client) -> Non
     assert after.scripts == []
 
 
-async def test_a_stream_shows_what_its_page_is_narrowed_to(
-    subscribed: Client, clock: Clock
-) -> None:
+async def test_a_stream_uses_the_filter_of_its_page(subscribed: Client, clock: Clock) -> None:
     async with opened(subscribed, "/receipts/live?verdict=rejected") as stream:
         await stream.until("Nothing matches")
         await deliver(subscribed)
@@ -75,7 +73,7 @@ async def test_a_stream_shows_what_its_page_is_narrowed_to(
     assert "purchase.created" not in after.text
 
 
-async def test_a_purchase_changes_its_state_while_one_looks_at_it(subscribed: Client) -> None:
+async def test_a_purchase_changes_its_state_live(subscribed: Client) -> None:
     refund = Delivery(message_id="msg_r", body=purchase(-20, type_="purchase.refunded"))
     async with opened(subscribed, "/purchases/live") as stream:
         await stream.until("Nothing booked yet")
@@ -87,7 +85,7 @@ async def test_a_purchase_changes_its_state_while_one_looks_at_it(subscribed: Cl
     assert "$30.75" in after.text
 
 
-async def test_forgetting_everything_empties_the_inbox_at_once(subscribed: Client) -> None:
+async def test_deleting_all_receipts_empties_the_inbox_live(subscribed: Client) -> None:
     await deliver(subscribed)
 
     async with opened(subscribed, "/receipts/live") as stream:
@@ -139,7 +137,7 @@ async def test_subscribing_and_unsubscribing_show_at_once(subscriber: Client) ->
         await subscription.until("Not subscribed")
 
 
-async def test_a_message_comes_only_when_there_is_something_new_to_see(
+async def test_a_message_is_sent_only_for_a_visible_change(
     subscribed: Client,
 ) -> None:
     async with opened(subscribed, "/receipts/live") as stream:
@@ -172,7 +170,7 @@ async def deliver_one_after_the_other(subscribed: Client, count: int) -> None:
         await deliver(subscribed, Delivery(message_id=f"msg_{number}"))
 
 
-async def test_many_watch_at_once_and_each_sees_everything(subscribed: Client) -> None:
+async def test_many_streams_at_once_each_get_every_change(subscribed: Client) -> None:
     async def watch() -> Page:
         async with opened(subscribed, "/receipts/live") as stream:
             await stream.until("Nothing has come in yet")

@@ -30,7 +30,7 @@ def code_blocks(page: Page) -> dict[str, str]:
     return {label: html.unescape(re.sub(r"<[^>]*>", "", text)) for label, text in found}
 
 
-async def test_an_accepted_one_shows_every_step_passed(subscribed: Client) -> None:
+async def test_an_accepted_receipt_shows_every_step_passed(subscribed: Client) -> None:
     await deliver(subscribed)
 
     page = await receipt_page(subscribed)
@@ -43,7 +43,7 @@ async def test_an_accepted_one_shows_every_step_passed(subscribed: Client) -> No
     assert "Booking passed 50.75 booked" in page.text
 
 
-async def test_a_rejected_one_shows_the_reason_what_it_means_and_where_it_ended(
+async def test_a_rejected_receipt_shows_its_reason_with_a_meaning_and_the_failed_step(
     subscribed: Client,
 ) -> None:
     await send(subscribed, Delivery().headers(), purchase(1))
@@ -124,7 +124,7 @@ async def test_headers_are_shown_as_they_came(value: str, shown: str, subscribed
     assert f"x-strange {shown}" in page.text
 
 
-async def test_a_body_as_large_as_can_be_is_shown_in_full(subscribed: Client) -> None:
+async def test_a_body_of_the_maximum_size_is_shown_in_full(subscribed: Client) -> None:
     body = b"x" * 256 * 1024
     await deliver(subscribed, Delivery(body=body))
 
@@ -134,7 +134,7 @@ async def test_a_body_as_large_as_can_be_is_shown_in_full(subscribed: Client) ->
     assert len(blocks[HEX].splitlines()) == 256 * 1024 / 16
 
 
-async def test_line_breaks_for_reading_leave_numbers_as_they_came(subscribed: Client) -> None:
+async def test_formatting_json_does_not_change_numbers(subscribed: Client) -> None:
     await deliver(subscribed, Delivery(body=b'{"a":[],"value":50.750,"n":1e3}'))
 
     page = await receipt_page(subscribed)

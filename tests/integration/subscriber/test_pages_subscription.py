@@ -66,7 +66,7 @@ async def test_from_then_on_the_shops_webhooks_are_trusted(
     assert answer.status_code == 200
 
 
-async def test_the_page_shows_where_we_stand_and_of_the_secret_only_a_fingerprint(
+async def test_the_page_shows_the_subscription_and_only_a_fingerprint_of_the_secret(
     visitor: Visitor, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -96,7 +96,7 @@ async def test_with_nothing_ticked_the_form_comes_back_as_it_was(
     assert shop.count("POST") == 0
 
 
-async def test_a_shop_that_is_away_is_said_to_be_and_nothing_changes(
+async def test_an_unreachable_shop_is_an_error_and_changes_nothing(
     visitor: Visitor, shop: ShopStandIn
 ) -> None:
     shop.answers["POST"] = AWAY
@@ -129,7 +129,7 @@ async def test_subscribing_twice_is_done_once(visitor: Visitor, shop: ShopStandI
 
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])
-async def test_what_the_shop_says_of_us_is_shown(
+async def test_our_status_at_the_shop_is_shown(
     status: str, visitor: Visitor, shop: ShopStandIn
 ) -> None:
     await subscribe(visitor)
@@ -140,7 +140,7 @@ async def test_what_the_shop_says_of_us_is_shown(
 
 
 @pytest.mark.parametrize("answer", [AWAY, (200, b'{"status": "sleepy"}'), (200, b"hello")])
-async def test_a_shop_that_is_not_itself_is_said_not_to_answer(
+async def test_an_invalid_response_of_the_shop_counts_as_unreachable(
     answer: tuple[int, bytes], visitor: Visitor, shop: ShopStandIn
 ) -> None:
     await subscribe(visitor)
@@ -153,7 +153,7 @@ async def test_a_shop_that_is_not_itself_is_said_not_to_answer(
     assert "subscribed" in page.text
 
 
-async def test_a_shop_that_has_forgotten_us_is_said_to_have(
+async def test_an_endpoint_that_the_shop_has_lost_is_reported(
     visitor: Visitor, shop: ShopStandIn
 ) -> None:
     await subscribe(visitor)
@@ -165,9 +165,7 @@ async def test_a_shop_that_has_forgotten_us_is_said_to_have(
     assert page.links["/subscription/delete"]
 
 
-async def test_unsubscribing_says_what_it_will_do_and_asks(
-    visitor: Visitor, shop: ShopStandIn
-) -> None:
+async def test_unsubscribing_asks_for_confirmation(visitor: Visitor, shop: ShopStandIn) -> None:
     await subscribe(visitor)
 
     page = await visitor.get("/subscription/delete")

@@ -22,13 +22,13 @@ async def newest_message(subscriber: Client) -> str:
     return str(receipts[0]["message_id"])
 
 
-async def test_an_empty_inbox_says_where_stories_come_from(subscriber: Client) -> None:
+async def test_an_empty_inbox_says_how_to_get_a_trace(subscriber: Client) -> None:
     page = await Visitor(subscriber).get("/story")
 
     assert "No message has come in yet" in page.text
 
 
-async def test_the_newest_messages_lead_to_their_stories(subscriber: Client) -> None:
+async def test_the_newest_messages_link_to_their_traces(subscriber: Client) -> None:
     await deliver(subscriber)
     await deliver(subscriber)  # a duplicate: the same message
     message_id = await newest_message(subscriber)
@@ -53,7 +53,7 @@ async def test_the_newest_messages_lead_to_their_stories(subscriber: Client) -> 
     ],
     ids=lambda answer: f"{answer[0]} {answer[1][:30]!r}",
 )
-async def test_whatever_the_shop_says_our_half_is_told(
+async def test_our_half_is_shown_for_any_response_of_the_shop(
     answer: tuple[int, bytes], subscriber: Client, shop: ShopStandIn
 ) -> None:
     await deliver(subscriber)
@@ -66,7 +66,7 @@ async def test_whatever_the_shop_says_our_half_is_told(
     assert "Verified: accepted" in page.text
 
 
-async def test_a_message_the_shop_does_not_know_is_said_to_be_so(
+async def test_a_message_unknown_to_the_shop_is_reported(
     subscriber: Client, shop: ShopStandIn
 ) -> None:
     await deliver(subscriber)
@@ -78,7 +78,7 @@ async def test_a_message_the_shop_does_not_know_is_said_to_be_so(
 
 
 @pytest.mark.parametrize("message_id", ["msg_nobody", "a/b?c#d", "\x00", "é" * 300, "<b>"])
-async def test_a_message_nobody_knows_is_a_page_of_its_own(
+async def test_an_unknown_message_is_a_page_that_says_so(
     message_id: str, subscriber: Client, shop: ShopStandIn
 ) -> None:
     shop.answers["GET"] = (200, b'{"data": [], "next_cursor": null}')

@@ -33,7 +33,7 @@ async def stored_receipt(settings: Settings) -> Receipt:
     return receipt
 
 
-async def test_the_page_of_a_hostile_request_says_what_was_not_tried(subscribed: Client) -> None:
+async def test_the_page_of_a_hostile_request_says_what_was_skipped(subscribed: Client) -> None:
     await send(subscribed, Delivery(secret=OTHER_SECRET).headers(), DEEP_AND_WIDE)
 
     page = await page_of(subscribed)
@@ -58,7 +58,7 @@ def _nested(depth: int) -> object:
     return value
 
 
-async def test_the_work_is_done_in_one_thread_that_is_not_the_event_loops(
+async def test_the_work_is_done_in_one_separate_thread(
     subscribed: Client,
 ) -> None:
     assert subscribed
@@ -73,7 +73,7 @@ async def test_the_work_is_done_in_one_thread_that_is_not_the_event_loops(
     await views.close()
 
 
-async def test_the_result_is_kept_until_other_secrets_are_known(
+async def test_the_result_is_cached_until_the_known_secrets_change(
     subscribed: Client, settings: Settings, clock: Clock
 ) -> None:
     await send(subscribed, Delivery(secret=OTHER_SECRET).headers(), DEEP_AND_WIDE)
@@ -95,7 +95,7 @@ async def test_the_result_is_kept_until_other_secrets_are_known(
     await views.close()
 
 
-async def test_only_so_many_results_are_kept(
+async def test_the_cache_has_a_maximum_size(
     subscribed: Client, settings: Settings, clock: Clock
 ) -> None:
     await send(subscribed, Delivery().headers(), b"{}")
@@ -115,9 +115,7 @@ async def test_only_so_many_results_are_kept(
     await views.close()
 
 
-async def test_a_page_follows_the_secrets_that_are_known(
-    subscribed: Client, settings: Settings
-) -> None:
+async def test_a_page_uses_the_known_secrets(subscribed: Client, settings: Settings) -> None:
     await send(subscribed, Delivery(secret=OTHER_SECRET).headers(), b"{}")
     assert "From outside, the two look the same" in (await page_of(subscribed)).text
 

@@ -47,7 +47,7 @@ async def test_a_receipt_keeps_the_request_as_it_came(subscribed: Client) -> Non
     assert {step["result"] for step in receipt["steps"]} == {"passed"}
 
 
-async def test_a_refund_takes_money_off_and_is_no_purchase(subscribed: Client) -> None:
+async def test_a_refund_reduces_the_revenue_and_is_no_purchase(subscribed: Client) -> None:
     refund = purchase(-20.25, type_="purchase.refunded")
 
     await deliver(subscribed)
@@ -74,7 +74,9 @@ async def test_one_credential_is_enough(left_out: str, subscribed: Client) -> No
 
 
 @pytest.mark.parametrize(("age", "status"), [(299, 200), (300, 200), (301, 401)])
-async def test_a_signature_lasts_five_minutes(age: int, status: int, subscribed: Client) -> None:
+async def test_a_signature_is_valid_for_five_minutes(
+    age: int, status: int, subscribed: Client
+) -> None:
     answer = await deliver(subscribed, Delivery(timestamp=NOW - age), authorization=None)
 
     assert answer.status_code == status
@@ -100,7 +102,7 @@ async def test_a_body_of_256_kib_is_read_in_full(subscribed: Client) -> None:
     assert (await the_receipt(subscribed))["body"].encode() == largest
 
 
-async def test_of_a_larger_body_no_more_than_that_is_kept(subscribed: Client) -> None:
+async def test_a_larger_body_is_stored_only_up_to_the_limit(subscribed: Client) -> None:
     larger = purchase(note="x" * MAX_BODY_BYTES)
 
     await send(subscribed, Delivery(body=larger).headers(), larger)
@@ -110,7 +112,7 @@ async def test_of_a_larger_body_no_more_than_that_is_kept(subscribed: Client) ->
     assert receipt["body"].encode() == larger[:MAX_BODY_BYTES]
 
 
-async def test_before_subscribing_everything_is_refused(subscriber: Client) -> None:
+async def test_without_a_subscription_everything_is_rejected(subscriber: Client) -> None:
     answer = await deliver(subscriber)
 
     assert answer.status_code == 401
@@ -125,7 +127,7 @@ async def test_nothing_but_post_is_received(subscribed: Client) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_restart_forgets_nothing(
+async def test_a_restart_loses_nothing(
     subscribed: Client, settings: Settings, clock: Clock
 ) -> None:
     await deliver(subscribed)
@@ -138,7 +140,7 @@ async def test_a_restart_forgets_nothing(
     assert after == totals(accepted=1, duplicate=1, purchases=1, revenue_cents=5075)
 
 
-async def test_no_log_shows_the_secret_or_what_a_request_proves_itself_with(
+async def test_no_log_shows_secrets_or_credentials(
     subscribed: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

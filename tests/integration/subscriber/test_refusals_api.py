@@ -36,7 +36,7 @@ def subscriber(shared_subscriber: Client) -> Client:
         "cursor=rcp_0193e5a1b2c37def8123456789ABCDEF",
     ],
 )
-async def test_a_query_that_makes_no_sense_is_refused(query: str, subscriber: Client) -> None:
+async def test_an_invalid_query_is_refused(query: str, subscriber: Client) -> None:
     answer = await subscriber.get(f"/v1/receipts?{query}")
 
     assert answer.status_code == 400

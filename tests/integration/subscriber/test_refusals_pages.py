@@ -64,9 +64,7 @@ async def test_a_form_that_is_not_from_our_page_is_refused(
 @pytest.mark.parametrize(
     "query", ["verdict=perhaps", "verdict=ACCEPTED", "cursor=nonsense", "cursor=%00", "cursor=%FF"]
 )
-async def test_a_query_that_makes_no_sense_is_a_page_that_says_so(
-    path: str, query: str, subscriber: Client
-) -> None:
+async def test_an_invalid_query_is_an_error_page(path: str, query: str, subscriber: Client) -> None:
     page = await Visitor(subscriber).get(f"{path}?{query}")
 
     assert page.status == 400
@@ -89,7 +87,7 @@ async def test_a_query_that_makes_no_sense_is_a_page_that_says_so(
         "\x00",
     ],
 )
-async def test_what_is_no_status_to_fail_with_is_refused_and_changes_nothing(
+async def test_an_invalid_fault_status_is_refused_and_changes_nothing(
     status: str, subscriber: Client
 ) -> None:
     page = await Visitor(subscriber).submit("/faults", mode="status", status=status)

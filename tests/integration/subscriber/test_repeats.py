@@ -10,7 +10,7 @@ from tests.integration.subscriber.signer import NOW, Delivery, purchase
 BOOKED_ONCE = {"purchases": 1, "revenue_cents": 5075}
 
 
-async def test_the_same_again_is_one_receipt_more_and_one_purchase(
+async def test_a_repeated_request_is_another_receipt_but_one_purchase(
     subscribed: Client, clock: Clock
 ) -> None:
     first = await deliver(subscribed)
@@ -58,9 +58,7 @@ async def test_a_hundred_copies_at_once_are_booked_once(subscribed: Client) -> N
     assert await stats(subscribed) == totals(accepted=1, duplicate=99, **BOOKED_ONCE)
 
 
-async def test_a_recording_that_is_sent_after_the_tolerance_is_refused(
-    subscribed: Client, clock: Clock
-) -> None:
+async def test_a_replay_after_the_tolerance_is_rejected(subscribed: Client, clock: Clock) -> None:
     await deliver(subscribed)
     clock.pass_seconds(301)
 
@@ -71,7 +69,7 @@ async def test_a_recording_that_is_sent_after_the_tolerance_is_refused(
     assert await stats(subscribed) == totals(accepted=1, rejected=1, **BOOKED_ONCE)
 
 
-async def test_a_refused_request_does_not_use_up_its_id(subscribed: Client) -> None:
+async def test_a_rejected_request_does_not_use_up_its_id(subscribed: Client) -> None:
     forged = Delivery(body=purchase(1_000_000))
     await deliver(subscribed, forged, webhook_signature="v1,forged", authorization=None)
 
@@ -80,7 +78,7 @@ async def test_a_refused_request_does_not_use_up_its_id(subscribed: Client) -> N
     assert genuine.json()["verdict"] == "accepted"
 
 
-async def test_an_ignored_event_may_come_again(subscribed: Client) -> None:
+async def test_an_ignored_event_may_be_repeated(subscribed: Client) -> None:
     unknown = Delivery(body=purchase(type_="purchase.gift"))
     await deliver(subscribed, unknown)
 

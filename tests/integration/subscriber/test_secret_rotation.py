@@ -45,7 +45,7 @@ async def is_trusted(visitor: Visitor, secret: str, clock: Clock) -> bool:
     return (await deliver(visitor.client, delivery)).status_code == 200
 
 
-async def test_a_new_secret_from_the_shop_is_good_at_once_and_the_old_one_for_a_day(
+async def test_a_rotated_secret_is_live_immediately_and_the_old_one_for_a_day(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     [old] = shop.secrets
@@ -62,7 +62,7 @@ async def test_a_new_secret_from_the_shop_is_good_at_once_and_the_old_one_for_a_
     assert not await is_trusted(visitor, old, clock)
 
 
-async def test_a_secret_that_was_made_in_the_shop_can_be_typed_in(
+async def test_a_secret_created_in_the_shop_can_be_entered(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     [old] = shop.secrets
@@ -75,7 +75,7 @@ async def test_a_secret_that_was_made_in_the_shop_can_be_typed_in(
 
 
 @pytest.mark.parametrize("typed", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_not*base64", "secret"])
-async def test_what_is_no_secret_is_refused_and_the_old_one_stays(
+async def test_an_invalid_secret_is_refused_and_the_old_one_stays(
     typed: str, visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     page = await visitor.submit("/subscription/secret", secret=typed)
@@ -90,7 +90,7 @@ async def test_what_is_no_secret_is_refused_and_the_old_one_stays(
     [(500, b""), (404, b'{"detail": "no such endpoint"}'), (200, b"{}"), (200, b"<html>")],
     ids=str,
 )
-async def test_a_shop_that_makes_no_secret_changes_nothing(
+async def test_a_failed_rotation_changes_nothing(
     answer: tuple[int, bytes], visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     shop.answers["POST"] = answer
@@ -102,7 +102,7 @@ async def test_a_shop_that_makes_no_secret_changes_nothing(
     assert await is_trusted(visitor, shop.secrets[0], clock)
 
 
-async def test_the_page_tells_the_secrets_apart_and_shows_neither(
+async def test_the_page_distinguishes_the_secrets_without_showing_them(
     visitor: Visitor, shop: ShopStandIn
 ) -> None:
     [old] = shop.secrets
@@ -117,7 +117,7 @@ async def test_the_page_tells_the_secrets_apart_and_shows_neither(
         assert secret.removeprefix("whsec_") not in page.answer.text
 
 
-async def test_the_same_secret_typed_in_again_changes_nothing(
+async def test_entering_the_same_secret_changes_nothing(
     visitor: Visitor, shop: ShopStandIn
 ) -> None:
     before = (await visitor.get("/subscription")).text
@@ -145,7 +145,7 @@ async def test_after_a_rotation_a_receipt_is_judged_by_the_secrets_of_its_time(
         assert secret.removeprefix("whsec_") not in page.answer.text
 
 
-async def test_a_delivery_that_was_signed_with_an_expired_secret_is_told_from_a_forgery(
+async def test_a_delivery_signed_with_an_expired_secret_is_not_called_a_forgery(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     [old] = shop.secrets
@@ -160,7 +160,7 @@ async def test_a_delivery_that_was_signed_with_an_expired_secret_is_told_from_a_
     assert f"Signed with the secret {fingerprint(old)}, which had expired." in page.text
 
 
-async def test_every_secret_is_good_until_the_shop_ends_it_however_often_it_is_rotated(
+async def test_every_secret_is_live_until_the_shop_ends_it_after_any_number_of_rotations(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     made = list(shop.secrets)
@@ -187,7 +187,7 @@ async def trusted_now(visitor: Visitor, secrets: list[str], clock: Clock) -> lis
     return [secret for secret in secrets if await is_trusted(visitor, secret, clock)]
 
 
-async def test_the_end_that_the_shop_names_counts_and_not_our_own_guess(
+async def test_the_expiry_from_the_shop_overrides_our_default(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     [old] = shop.secrets
@@ -201,7 +201,7 @@ async def test_the_end_that_the_shop_names_counts_and_not_our_own_guess(
     assert not await is_trusted(visitor, old, clock)
 
 
-async def test_secrets_whose_names_we_were_not_told_are_held_as_long_as_the_shop_has_unknown_ones(
+async def test_secrets_without_a_known_name_stay_live_while_the_shop_has_unknown_ones(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     made = list(shop.secrets)
@@ -217,7 +217,7 @@ async def test_secrets_whose_names_we_were_not_told_are_held_as_long_as_the_shop
     assert await trusted_now(visitor, made, clock) == made[2:]
 
 
-async def test_a_secret_that_the_shop_ended_early_is_dropped_as_soon_as_the_shop_is_asked(
+async def test_a_secret_that_the_shop_ended_early_expires_with_the_next_request_to_the_shop(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     made = list(shop.secrets)
@@ -231,7 +231,7 @@ async def test_a_secret_that_the_shop_ended_early_is_dropped_as_soon_as_the_shop
     assert await trusted_now(visitor, made, clock) == made[1:]
 
 
-async def test_our_secret_ends_with_the_shops_also_if_nobody_gave_us_the_new_one(
+async def test_our_secret_expires_with_the_shops_even_if_we_lack_the_new_one(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     [old] = shop.secrets
@@ -245,7 +245,7 @@ async def test_our_secret_ends_with_the_shops_also_if_nobody_gave_us_the_new_one
     assert not await is_trusted(visitor, old, clock)
 
 
-async def test_a_wrong_secret_typed_in_does_not_end_the_right_one(
+async def test_entering_a_wrong_secret_does_not_end_the_right_one(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     [right] = shop.secrets
@@ -288,7 +288,7 @@ async def test_a_sixth_secret_is_refused_by_the_shop_and_the_page_offers_to_repl
     ],
     ids=str,
 )
-async def test_a_new_secret_is_kept_whatever_else_the_shop_says_and_the_old_one_for_a_day(
+async def test_a_new_secret_is_stored_even_if_other_fields_are_invalid(
     more: dict[str, object], visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     [old] = shop.secrets
@@ -304,7 +304,7 @@ async def test_a_new_secret_is_kept_whatever_else_the_shop_says_and_the_old_one_
     assert await trusted_now(visitor, [old, NEW_SECRET], clock) == [NEW_SECRET]
 
 
-async def test_a_subscription_from_before_secrets_had_names_goes_on(
+async def test_a_subscription_without_secret_names_continues(
     visitor: Visitor, shop: ShopStandIn, clock: Clock, settings: Settings
 ) -> None:
     made = list(shop.secrets)
@@ -322,7 +322,7 @@ async def test_a_subscription_from_before_secrets_had_names_goes_on(
     assert await trusted_now(visitor, made, clock) == made[2:]
 
 
-async def test_at_its_start_a_subscriber_asks_the_shop_what_it_was_not_told_before(
+async def test_at_its_start_a_subscriber_asks_the_shop_for_missing_facts(
     visitor: Visitor, shop: ShopStandIn, clock: Clock, settings: Settings
 ) -> None:
     await forget_names(settings)
@@ -362,7 +362,7 @@ async def rotated_in_shop(shop: ShopStandIn, *, grace_seconds: int) -> None:
     assert answer.status_code == 200
 
 
-async def test_the_issuer_is_the_shops_word_and_is_checked_from_then_on(
+async def test_the_issuer_comes_from_the_shop_and_is_then_checked(
     visitor: Visitor, shop: ShopStandIn, clock: Clock
 ) -> None:
     foreign = Delivery(
@@ -380,9 +380,7 @@ async def test_the_issuer_is_the_shops_word_and_is_checked_from_then_on(
     assert f"Issuer {shop.issuer}" in (await visitor.get("/subscription")).text
 
 
-async def test_a_shop_that_has_another_address_now_is_asked_for_it_and_believed(
-    visitor: Visitor, shop: ShopStandIn
-) -> None:
+async def test_a_changed_issuer_is_read_from_the_shop(visitor: Visitor, shop: ShopStandIn) -> None:
     shop.issuer = "https://new.example"
     delivery = Delivery(secret=shop.secrets[0], claims={"iss": shop.issuer})
     refused = await deliver(visitor.client, delivery)
@@ -394,7 +392,7 @@ async def test_a_shop_that_has_another_address_now_is_asked_for_it_and_believed(
     await eventually(is_accepted, "the subscriber has asked the shop what it calls itself")
 
 
-async def test_before_the_shop_has_named_its_issuer_any_will_do(
+async def test_before_the_issuer_is_known_any_is_accepted(
     visitor: Visitor, shop: ShopStandIn, settings: Settings
 ) -> None:
     await forget_names(settings)

@@ -32,7 +32,7 @@ async def subscriber(
 @pytest.mark.parametrize(
     "line", ["Content-Length: 1000", "Transfer-Encoding: chunked"], ids=["announced", "in pieces"]
 )
-async def test_a_body_that_does_not_come_is_not_waited_for(line: str, subscriber: Client) -> None:
+async def test_a_body_that_does_not_arrive_is_cut_off(line: str, subscriber: Client) -> None:
     reader, writer = await begin(subscriber, line, b'8\r\n{"event"\r\n')
 
     answer = await reader.read()
@@ -48,7 +48,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(line: str, subscriber
     assert (await deliver(subscriber)).status_code == 200
 
 
-async def test_a_body_without_end_is_cut_off_and_takes_no_memory(subscriber: Client) -> None:
+async def test_an_endless_body_is_cut_off_and_takes_no_memory(subscriber: Client) -> None:
     reader, writer = await begin(subscriber, "Transfer-Encoding: chunked", PIECE)
     before = psutil.Process().memory_info().rss
 

@@ -18,7 +18,7 @@ async def secret_of(subscriptions: Subscriptions) -> str | None:
     return standing.secret if standing else None
 
 
-async def test_subscribing_registers_our_address_and_keeps_the_secret(
+async def test_subscribing_registers_our_url_and_stores_the_secret(
     subscriptions: Subscriptions, shop: ShopStandIn, clock: Clock
 ) -> None:
     await subscriptions.subscribe(["purchase.created"])
@@ -65,7 +65,7 @@ async def test_all_endpoints_of_an_older_shop_that_are_in_the_way_are_replaced(
     assert [await secret_of(subscriptions)] == shop.secrets
 
 
-async def test_unsubscribing_deletes_the_endpoint_and_forgets_the_secret(
+async def test_unsubscribing_deletes_the_endpoint_and_the_secret(
     subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:
     await subscriptions.subscribe()
@@ -78,7 +78,7 @@ async def test_unsubscribing_deletes_the_endpoint_and_forgets_the_secret(
     assert await subscriptions.status_at_shop() is None
 
 
-async def test_unsubscribing_from_a_shop_that_forgot_us_forgets_it_too(
+async def test_unsubscribing_works_if_the_shop_has_lost_the_endpoint(
     subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:
     await subscriptions.subscribe()
@@ -90,7 +90,7 @@ async def test_unsubscribing_from_a_shop_that_forgot_us_forgets_it_too(
 
 
 @pytest.mark.parametrize("answer", [(500, b""), (403, b"{}"), (404, b"<h1>Not here</h1>")])
-async def test_what_the_shop_does_not_confirm_is_not_forgotten(
+async def test_an_unconfirmed_deletion_keeps_the_subscription(
     answer: tuple[int, bytes], subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:
     await subscriptions.subscribe()
@@ -102,7 +102,7 @@ async def test_what_the_shop_does_not_confirm_is_not_forgotten(
     assert [await secret_of(subscriptions)] == shop.secrets
 
 
-async def test_unsubscribing_from_a_shop_that_is_away_changes_nothing(opening: Opening) -> None:
+async def test_unsubscribing_from_an_unreachable_shop_changes_nothing(opening: Opening) -> None:
     with running_shop() as shop:
         async with opening(shop.url) as subscriptions:
             await subscriptions.subscribe()
@@ -141,7 +141,7 @@ async def test_unsubscribing_from_a_shop_that_is_away_changes_nothing(opening: O
     ],
     ids=str,
 )
-async def test_an_answer_that_is_not_as_agreed_is_an_error_in_words_and_changes_nothing(
+async def test_an_invalid_response_is_an_error_for_people_and_changes_nothing(
     answer: tuple[int, bytes], says: str, subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:
     shop.answers["POST"] = answer
@@ -167,7 +167,7 @@ async def test_an_answer_that_is_not_as_agreed_is_an_error_in_words_and_changes_
     ],
     ids=str,
 )
-async def test_a_state_that_the_shop_cannot_be_in_is_no_answer(
+async def test_an_unknown_endpoint_status_is_an_invalid_response(
     answer: tuple[int, bytes], subscriptions: Subscriptions, shop: ShopStandIn
 ) -> None:
     await subscriptions.subscribe()
@@ -190,6 +190,6 @@ async def test_no_log_shows_the_secret(
     assert secret.removeprefix("whsec_") not in caplog.text
 
 
-def test_a_fingerprint_tells_secrets_apart_without_giving_them_away() -> None:
+def test_a_fingerprint_identifies_a_secret_without_revealing_it() -> None:
     assert fingerprint(SECRET) == "630dcd2966c4336691125448bbb25b4f"[:16]
     assert len(fingerprint(SECRET)) == 16

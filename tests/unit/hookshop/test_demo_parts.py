@@ -32,7 +32,7 @@ def test_lines_are_labeled_whole_however_their_pieces_come() -> None:
     ]
 
 
-def test_bytes_that_are_no_text_stop_nothing() -> None:
+def test_bytes_that_are_not_text_do_no_harm() -> None:
     out = io.StringIO()
 
     LabeledLines(Console(out), "worker").feed(b"\xff\n")
@@ -82,7 +82,7 @@ def test_with_json_lines_every_line_is_a_json_object_that_names_its_process() ->
     assert "Shop http://127.0.0.1:8000" in banner["message"]
 
 
-def test_a_program_that_ends_again_and_again_is_restarted_ever_more_slowly() -> None:
+def test_a_program_that_keeps_ending_is_restarted_with_growing_delays() -> None:
     restarts = RestartPolicy()
 
     pauses = [restarts.delay_after(exit_code=1, uptime_seconds=0.1) for _ in range(5)]
@@ -91,7 +91,7 @@ def test_a_program_that_ends_again_and_again_is_restarted_ever_more_slowly() -> 
     assert restarts.should_give_up
 
 
-def test_one_that_had_lived_for_a_while_is_restarted_at_once() -> None:
+def test_a_program_that_ran_for_a_while_is_restarted_immediately() -> None:
     restarts = RestartPolicy()
     for _ in range(2):
         restarts.delay_after(exit_code=1, uptime_seconds=0.1)
@@ -102,7 +102,7 @@ def test_one_that_had_lived_for_a_while_is_restarted_at_once() -> None:
     assert not restarts.should_give_up
 
 
-def test_one_with_a_wrong_setting_is_hopeless_at_once() -> None:
+def test_a_program_with_a_wrong_setting_is_not_restarted() -> None:
     restarts = RestartPolicy()
 
     restarts.delay_after(exit_code=2, uptime_seconds=0.1)
@@ -132,7 +132,7 @@ def setting(environment: Mapping[str, str], name: str) -> str:
     return environment[f"SUBSCRIBER_{name}"]
 
 
-def test_the_subscriber_is_told_which_shop_to_register_with(tmp_path: Path) -> None:
+def test_the_subscriber_gets_the_shops_url(tmp_path: Path) -> None:
     environment = plan(tmp_path, SHOP_PORT="8010", HOME="/home/ada").environment
 
     assert setting(environment, "SHOP_URL") == "http://127.0.0.1:8010"
@@ -150,7 +150,7 @@ def test_the_subscriber_gets_the_token_and_the_log_format_of_the_shop(tmp_path: 
     assert own.logs_json
 
 
-def test_what_is_set_by_hand_is_left_alone_and_what_is_empty_counts_as_unset(
+def test_explicit_settings_are_kept_and_empty_ones_count_as_unset(
     tmp_path: Path,
 ) -> None:
     given = {

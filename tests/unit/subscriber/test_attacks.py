@@ -54,7 +54,7 @@ def basics(delivery: Delivery) -> dict[str, str]:
     return {"webhook-id": delivery.message_id, "webhook-timestamp": str(delivery.timestamp)}
 
 
-def test_a_replay_is_the_recorded_request_without_what_belongs_to_its_connection() -> None:
+def test_a_replay_is_the_recorded_request_without_connection_headers() -> None:
     connection = [("host", "x"), ("content-length", "9"), ("transfer-encoding", "chunked")]
     headers = [*connection, *GENUINE.headers(), ("accept", "*/*"), ("accept", "*/*")]
     target = replace(TARGET, request=IncomingRequest(headers, GENUINE.body))
@@ -66,7 +66,7 @@ def test_a_replay_is_the_recorded_request_without_what_belongs_to_its_connection
     assert made.body == GENUINE.body
 
 
-def test_a_late_replay_is_rightly_signed_and_ten_minutes_old() -> None:
+def test_a_late_replay_is_validly_signed_and_ten_minutes_old() -> None:
     old = replace(GENUINE, timestamp=NOW + 1 - 600)
 
     headers, body = sent(Attack.LATE_REPLAY)
@@ -75,14 +75,14 @@ def test_a_late_replay_is_rightly_signed_and_ten_minutes_old() -> None:
     assert body == old.body
 
 
-def test_a_changed_amount_keeps_the_signature_of_the_right_one() -> None:
+def test_a_changed_amount_keeps_the_original_signature() -> None:
     headers, body = sent(Attack.AMOUNT)
 
     assert headers == basics(FRESH) | {"webhook-signature": FRESH.signature}
     assert body == LARGER
 
 
-def test_reserialised_json_says_the_same_in_other_bytes() -> None:
+def test_reserialised_json_is_equal_in_other_bytes() -> None:
     headers, body = sent(Attack.RESERIALISED)
 
     assert headers["webhook-signature"] == FRESH.signature
@@ -91,7 +91,7 @@ def test_reserialised_json_says_the_same_in_other_bytes() -> None:
     assert json.loads(body) == json.loads(FRESH.body)
 
 
-def test_a_wrong_secret_signs_by_all_the_rules() -> None:
+def test_a_wrong_secret_signs_correctly() -> None:
     other = replace(FRESH, secret=ATTACKERS_SECRET)
 
     headers, body = sent(Attack.WRONG_SECRET)
@@ -120,7 +120,7 @@ def test_a_token_with_alg_none_has_an_empty_signature() -> None:
     assert headers["authorization"].endswith(".")
 
 
-def test_a_token_of_another_body_is_right_for_that_one() -> None:
+def test_a_token_of_another_body_is_valid_for_that_body() -> None:
     headers, body = sent(Attack.TOKEN_OF_ANOTHER_BODY)
 
     assert "webhook-signature" not in headers
@@ -136,7 +136,7 @@ def test_a_long_token_lasts_a_year() -> None:
     assert body == FRESH.body
 
 
-def test_a_conflict_is_rightly_signed_under_an_id_that_was_handled() -> None:
+def test_a_conflict_is_validly_signed_with_a_processed_id() -> None:
     other = replace(LATER, body=LARGER)
 
     headers, body = sent(Attack.CONFLICT)
@@ -158,7 +158,7 @@ def test_the_newest_secret_makes_the_signature_and_the_oldest_the_token() -> Non
     assert is_signed_by(signed, signature, [key_of(SECRET)])
 
 
-def test_what_is_as_large_as_the_larger_amount_is_changed_all_the_same() -> None:
+def test_an_amount_equal_to_the_replacement_is_changed_too() -> None:
     target = replace(TARGET, request=incoming(Delivery(body=LARGER)))
 
     assert forged(Attack.AMOUNT, target).body == purchase(8888.88)
@@ -172,7 +172,7 @@ def test_an_id_that_cannot_be_signed_is_replaced() -> None:
 
 @pytest.mark.parametrize("attack", [Attack.AMOUNT, Attack.TOKEN_OF_ANOTHER_BODY, Attack.CONFLICT])
 @pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[" * 9_999, b'{"value": "1"}'])
-def test_where_there_is_no_amount_none_can_be_changed(attack: Attack, body: bytes) -> None:
+def test_a_body_without_an_amount_cannot_be_changed(attack: Attack, body: bytes) -> None:
     target = replace(TARGET, request=IncomingRequest([], body))
 
     with pytest.raises(ImpossibleAttack):
@@ -180,13 +180,13 @@ def test_where_there_is_no_amount_none_can_be_changed(attack: Attack, body: byte
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[" * 100_000])
-def test_what_is_no_json_cannot_be_written_again(body: bytes) -> None:
+def test_a_body_that_is_not_json_cannot_be_reserialized(body: bytes) -> None:
     with pytest.raises(ImpossibleAttack):
         build_attack(Attack.RESERIALISED, replace(TARGET, request=IncomingRequest([], body)))
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"a": 1}', b"1"])
-def test_json_that_has_its_spaces_already_is_changed_all_the_same(body: bytes) -> None:
+def test_json_with_spaces_is_changed_too(body: bytes) -> None:
     made = forged(Attack.RESERIALISED, replace(TARGET, request=IncomingRequest([], body)))
 
     assert made.body != body

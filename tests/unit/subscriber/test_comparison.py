@@ -32,9 +32,7 @@ def test_very_long_texts_differ_as_a_whole_between_their_common_ends() -> None:
         (b"x" + b"a,b," * 240 + b"y", b"z" + b"b,a," * 240 + b"w"),
     ],
 )
-def test_parts_that_come_again_and_again_are_compared_in_a_bounded_number_of_steps(
-    one: bytes, other: bytes
-) -> None:
+def test_repeated_parts_are_compared_in_a_bounded_number_of_steps(one: bytes, other: bytes) -> None:
     steps = steps_of(lambda: compare(one, other))
 
     assert steps < 1_000_000

@@ -25,14 +25,14 @@ def test_the_defaults_keep_everything_below_var(tmp_path: Path) -> None:
     assert not settings.auto_register
 
 
-def test_the_public_url_is_where_the_shop_is_told_to_send(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_public_url_is_registered_with_the_shop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBSCRIBER_PUBLIC_URL", "https://subscriber.example/")
 
     assert load_settings().webhook_url == "https://subscriber.example/v1/new-purchase"
 
 
 @pytest.mark.parametrize("on", ["1", "true"])
-def test_it_registers_by_itself_when_told_to(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_registers_automatically_if_set(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBSCRIBER_AUTO_REGISTER", on)
 
     assert load_settings().auto_register

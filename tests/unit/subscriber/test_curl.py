@@ -64,7 +64,7 @@ def run(command: str, folder: Path, shell: str = "sh") -> tuple[list[bytes], lis
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_the_command_sends_the_very_bytes(body: bytes, shell: str, folder: Path) -> None:
+def test_the_command_sends_the_same_bytes(body: bytes, shell: str, folder: Path) -> None:
     assert run(as_curl(URL, [], body), folder, shell)[1] == [body]
 
 
@@ -75,7 +75,7 @@ def test_the_command_sends_the_very_bytes(body: bytes, shell: str, folder: Path)
     body=st.binary(max_size=200)
     | st.text(max_size=200).map(lambda text: text.encode("utf-8", "ignore"))
 )
-def test_whatever_the_body_is(body: bytes, folder: Path) -> None:
+def test_the_command_sends_any_body(body: bytes, folder: Path) -> None:
     assert run(as_curl(URL, [], body), folder)[1] == [body]
 
 
@@ -93,11 +93,11 @@ def test_headers_are_sent_as_they_came(value: str, sent: bytes, folder: Path) ->
     assert sent in run(as_curl(URL, [["x-a", value]], b"{}"), folder)[0]
 
 
-def test_a_name_that_is_none_is_left_out() -> None:
+def test_an_invalid_header_name_is_left_out() -> None:
     assert "evil" not in as_curl(URL, [["@evil", "x"], ["e\nvil", "x"], ["", "evil"]], b"")
 
 
-def test_what_curl_makes_by_itself_is_left_to_it_and_what_did_not_come_is_not_added(
+def test_curl_sets_its_own_headers_and_adds_no_others(
     folder: Path,
 ) -> None:
     came = [["host", "x"], ["content-length", "2"], ["user-agent", "Hookshop/1"]]

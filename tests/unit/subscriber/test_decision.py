@@ -29,7 +29,7 @@ def detail_of(decision: Decision, name: StepName) -> str:
     return next(step.detail for step in decision.checklist.steps if step.name is name)
 
 
-def test_the_first_of_its_id_is_accepted_and_booked() -> None:
+def test_the_first_request_with_an_id_is_accepted_and_booked() -> None:
     decision = decide(Delivery())
 
     assert (decision.verdict, decision.status, decision.reason) == (Verdict.ACCEPTED, 200, None)
@@ -47,7 +47,7 @@ def test_money_is_shown_to_the_cent(value: float, shown: str) -> None:
     assert detail_of(decision, StepName.EVENT) == f"purchase.created over {shown}"
 
 
-def test_the_same_again_is_a_duplicate_and_the_first_receipt_is_named() -> None:
+def test_a_repeated_request_is_a_duplicate_that_names_the_first_receipt() -> None:
     processed = ProcessedMessage(body_sha256(incoming(Delivery())), receipt_id="rcp_1")
 
     decision = decide(Delivery(timestamp=NOW + 1), processed)
@@ -75,7 +75,7 @@ def test_an_event_without_money_is_accepted_and_nothing_is_booked() -> None:
     assert results(decision)[StepName.BOOKING] is Result.SKIPPED
 
 
-def test_an_unknown_type_is_ignored_and_nothing_is_remembered_of_it() -> None:
+def test_an_unknown_type_is_ignored_before_deduplication() -> None:
     decision = decide(Delivery(body=purchase(type_="purchase.gift")))
 
     assert (decision.verdict, decision.status) == (Verdict.IGNORED, 200)
@@ -103,7 +103,7 @@ def test_a_fault_sets_the_status_of_its_rejection() -> None:
     assert set(results(decision).values()) == {Result.NOT_REACHED}
 
 
-def test_a_checklist_holds_every_step_in_order_and_what_came_of_it() -> None:
+def test_a_checklist_has_every_step_in_order_with_its_result() -> None:
     checklist = Checklist()
 
     with checklist.step(StepName.SIZE) as step:
@@ -122,7 +122,7 @@ def test_a_checklist_holds_every_step_in_order_and_what_came_of_it() -> None:
     ]
 
 
-def test_two_checklists_have_nothing_in_common() -> None:
+def test_two_checklists_share_no_state() -> None:
     one, other = Checklist(), Checklist()
 
     with one.step(StepName.SIZE) as step:

@@ -60,14 +60,14 @@ def test_without_the_window_a_timestamp_is_still_a_number(timestamp: str) -> Non
 
 
 @pytest.mark.parametrize("off", [(), (Defence.SIGNATURE,), (Defence.TOKEN,)])
-def test_one_credential_must_be_there_as_long_as_either_is_checked(off: list[Defence]) -> None:
+def test_one_credential_is_required_while_either_check_is_on(off: list[Defence]) -> None:
     bare = incoming(Delivery(), webhook_signature=None, authorization=None)
 
     assert evaluate(bare, expecting(*off)).reason is Reason.NO_CREDENTIAL
     assert evaluate(bare, expecting(Defence.SIGNATURE, Defence.TOKEN)).verdict is Verdict.ACCEPTED
 
 
-def test_without_deduplication_what_was_handled_is_booked_again() -> None:
+def test_without_deduplication_a_processed_message_is_booked_again() -> None:
     request = incoming(Delivery())
     processed = ProcessedMessage(body_sha256(request), "rcp_1")
     off = frozenset({Defence.DEDUPLICATION})
@@ -88,7 +88,7 @@ def test_without_the_raw_body_other_bytes_of_the_same_json_pass() -> None:
     assert evaluate(changed, expecting(Defence.RAW_BODY)).verdict is Verdict.ACCEPTED
 
 
-def test_without_the_raw_body_a_genuine_round_amount_is_refused() -> None:
+def test_without_the_raw_body_a_genuine_round_amount_is_rejected() -> None:
     genuine = incoming(Delivery(body=purchase(12.0)))
 
     assert evaluate(genuine, expecting()).verdict is Verdict.ACCEPTED
@@ -104,11 +104,11 @@ def test_without_the_raw_body_a_genuine_round_amount_is_refused() -> None:
         (b'"\\ud800"', b'"\xed\xa0\x80"'),
     ],
 )
-def test_json_is_written_anew_as_javascript_does(body: bytes, judged: bytes) -> None:
+def test_json_is_reserialized_as_in_javascript(body: bytes, judged: bytes) -> None:
     assert verified_body(body, RAW_OFF) == judged
     assert verified_body(body, NONE_OFF) == body
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5_000])
-def test_what_is_no_json_stays_as_it_is(body: bytes) -> None:
+def test_a_body_that_is_not_json_stays_unchanged(body: bytes) -> None:
     assert verified_body(body, RAW_OFF) == body

@@ -93,7 +93,7 @@ UNICODE = purchase(note="Zoë 🪝")
     ],
 )
 @pytest.mark.parametrize("left_out", ["webhook_signature", "authorization"])
-def test_a_body_that_was_written_again_is_shown_beside_the_one_that_was_signed(
+def test_a_reserialized_body_is_compared_with_the_signed_one(
     signed: bytes, came: bytes, said: str, left_out: str
 ) -> None:
     request = replace(incoming(Delivery(body=signed), **{left_out: None}), body=came)
@@ -127,7 +127,7 @@ def test_a_line_feed_that_was_taken_away_is_named() -> None:
     assert "the line feed at the end was taken away" in finding(request)
 
 
-def test_a_changed_amount_is_told_by_the_genuine_token() -> None:
+def test_a_changed_amount_is_found_by_the_genuine_token() -> None:
     request = replace(incoming(Delivery()), body=purchase(1))
 
     assert "The token is genuine, and made for another body" in finding(request)
@@ -140,7 +140,7 @@ def test_a_changed_amount_is_told_by_the_genuine_token() -> None:
         ({"webhook_timestamp": str(NOW + 1)}, "another webhook-timestamp:"),
     ],
 )
-def test_a_changed_id_or_time_is_told_by_the_genuine_token(
+def test_a_changed_id_or_time_is_found_by_the_genuine_token(
     change: dict[str, str], told: str
 ) -> None:
     assert told in finding(incoming(Delivery(), **change))
@@ -155,19 +155,19 @@ def test_a_secret_that_has_expired_is_named_by_its_fingerprint(left_out: str) ->
     assert said == f"Signed with the secret {EXPIRED.fingerprint}, which had expired."
 
 
-def test_a_secret_that_came_to_us_later_is_named() -> None:
+def test_a_secret_received_later_is_named() -> None:
     request = incoming(Delivery(secret=OTHER_SECRET))
 
     assert "came to us only afterwards" in finding(request, [LATER, OURS])
 
 
-def test_what_fits_no_secret_at_all_is_said_to_be_undecidable() -> None:
+def test_a_request_that_matches_no_secret_is_called_undecidable() -> None:
     request = incoming(Delivery(secret=OTHER_SECRET))
 
     assert "From outside, the two look the same" in finding(request)
 
 
-def test_before_subscribing_there_is_nothing_to_say() -> None:
+def test_without_a_subscription_there_is_no_diagnosis() -> None:
     assert diagnosed(incoming(Delivery()), []) is None
 
 
@@ -192,7 +192,7 @@ WITH_SIGNS = next(
         (f"v1,{RIGHT.rstrip('=')}", "the padding of the base64 is missing"),
     ],
 )
-def test_a_right_signature_that_is_written_wrongly_is_named(signature: str, said: str) -> None:
+def test_a_valid_signature_in_a_wrong_form_is_named(signature: str, said: str) -> None:
     assert said in finding(incoming(Delivery(), webhook_signature=signature))
 
 
@@ -224,7 +224,7 @@ def test_a_secret_that_was_not_decoded_is_named(key: str) -> None:
     assert "the text of the secret" in finding(incoming(Delivery(), webhook_signature=signature))
 
 
-def test_a_signature_that_is_wrong_while_the_token_is_right_is_the_only_thing_wrong() -> None:
+def test_an_invalid_signature_with_a_valid_token_is_the_only_mistake() -> None:
     request = incoming(Delivery(), webhook_signature="v1,forged")
 
     assert "so only the signature is wrong" in finding(request)
@@ -252,11 +252,11 @@ def test_a_timestamp_in_another_form_is_named(timestamp: str, said: str) -> None
 @pytest.mark.parametrize(
     ("timestamp", "said"), [(NOW - 301, "sent again or held up"), (NOW + 301, "two clocks differ")]
 )
-def test_a_genuine_request_out_of_time_is_said_to_be_genuine(timestamp: int, said: str) -> None:
+def test_a_genuine_request_outside_the_window_is_called_genuine(timestamp: int, said: str) -> None:
     assert said in finding(incoming(Delivery(timestamp=timestamp)))
 
 
-def test_a_forged_request_out_of_time_is_not() -> None:
+def test_a_forged_request_outside_the_window_is_not_called_genuine() -> None:
     request = incoming(Delivery(timestamp=NOW - 301, secret=OTHER_SECRET))
 
     assert diagnosed(request) is None
@@ -357,7 +357,7 @@ def test_the_times_of_a_token_in_milliseconds_are_named() -> None:
     ),
     reason=st.sampled_from(Reason),
 )
-def test_whatever_came_in_a_diagnosis_never_raises_and_never_shows_a_secret(
+def test_a_diagnosis_never_raises_and_never_shows_a_secret(
     body: bytes, headers: list[tuple[str, str]], reason: Reason
 ) -> None:
     found = diagnose(
@@ -417,21 +417,21 @@ def test_a_forged_request_is_diagnosed_in_a_bounded_number_of_steps(
         (b" " * 20_000, "changes to the body: it has more than 16384 bytes"),
     ],
 )
-def test_what_was_not_tried_is_said(body: bytes, said: str) -> None:
+def test_skipped_guesses_are_reported(body: bytes, said: str) -> None:
     found = diagnosed(incoming(Delivery(body=body, secret=OTHER_SECRET)))
 
     assert found
     assert found.untried == (said,)
 
 
-def test_everything_is_tried_at_a_body_like_an_event() -> None:
+def test_for_a_body_like_an_event_nothing_is_skipped() -> None:
     found = diagnosed(incoming(Delivery(secret=OTHER_SECRET)))
 
     assert found
     assert found.untried == ()
 
 
-def test_the_secrets_that_counted_are_tried_before_all_others_however_many_there_are() -> None:
+def test_live_secrets_are_tried_before_all_others() -> None:
     first = KnownSecret(SECRET, RECEIVED_AT - A_DAY, RECEIVED_AT + A_DAY)
     later = [
         KnownSecret(secret_number(number), RECEIVED_AT + number * A_DAY) for number in range(1, 31)
@@ -449,12 +449,12 @@ def secret_number(number: int) -> str:
     return "whsec_" + base64.b64encode(number.to_bytes(32)).decode()
 
 
-def test_a_body_too_large_to_be_tried_costs_nothing() -> None:
+def test_a_body_too_large_for_guesses_costs_nothing() -> None:
     assert list(guesses(b" " * 20_000)) == []
 
 
 @pytest.mark.parametrize(
     "body", [b"[" * 10_000, b"1" * 10_000, b'{"a":1e400}', b'{"a":"\\ud800"}', b"\xff"]
 )
-def test_numbers_beyond_every_limit_and_deep_nesting_are_no_trouble(body: bytes) -> None:
+def test_huge_numbers_and_deep_nesting_do_no_harm(body: bytes) -> None:
     assert list(guesses(body))

@@ -72,7 +72,7 @@ def test_a_number_counts_however_it_is_written(written: str, cents: int) -> None
     ],
     ids=lambda written: written[:24],
 )
-def test_what_is_no_amount_is_refused(written: str) -> None:
+def test_an_invalid_amount_is_rejected(written: str) -> None:
     rejection_of(purchase().replace(b"50.75", written.encode()))
 
 
@@ -91,7 +91,7 @@ def test_a_ping_needs_no_order() -> None:
     assert parse_event(json.dumps(document).encode()).order_id is None
 
 
-def test_of_an_unknown_type_nothing_but_the_type_is_read() -> None:
+def test_of_an_unknown_type_only_the_type_is_read() -> None:
     assert parse_event(b'{"event":{"type":"purchase.gift"}}') == Event(None, "purchase.gift")
 
 
@@ -133,7 +133,7 @@ def test_members_that_a_shop_may_add_later_are_allowed() -> None:
     ],
     ids=lambda part: ascii(part)[:32],
 )
-def test_another_shape_is_refused_and_the_refusal_says_where(body: bytes, says: str) -> None:
+def test_an_invalid_event_is_rejected_with_the_position(body: bytes, says: str) -> None:
     assert says in rejection_of(body)
 
 
@@ -145,7 +145,7 @@ json_values = st.recursive(
 
 
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_no_bytes_raise_anything_but_a_refusal(body: bytes) -> None:
+def test_any_bytes_raise_only_a_verification_error(body: bytes) -> None:
     rejection_of(body)
 
 
@@ -154,7 +154,7 @@ def test_no_bytes_raise_anything_but_a_refusal(body: bytes) -> None:
     type_=st.sampled_from(list(EventType)),
     date=json_values,
 )
-def test_no_event_of_a_known_type_raises_anything_but_a_refusal(
+def test_any_event_of_a_known_type_raises_only_a_verification_error(
     members: dict[str, object], type_: EventType, date: object
 ) -> None:
     document = {"event": {**members, "type": type_}, "date": date}

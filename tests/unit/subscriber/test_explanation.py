@@ -96,7 +96,7 @@ def test_each_signature_is_tried_against_each_secret() -> None:
     assert found.signature.is_valid
 
 
-def test_an_expired_secret_matches_but_does_not_fit() -> None:
+def test_an_expired_secret_matches_but_is_not_valid() -> None:
     found = explained(incoming(Delivery(secret=OTHER_SECRET)))
 
     assert found.signature
@@ -106,14 +106,14 @@ def test_an_expired_secret_matches_but_does_not_fit() -> None:
     assert EXPIRED.fingerprint in claim(found, "signature").actual
 
 
-def test_the_age_is_judged_as_of_the_moment_when_it_came() -> None:
+def test_the_age_is_measured_at_arrival() -> None:
     found = explained(incoming(Delivery(timestamp=NOW - 301)))
 
     assert wrong(found.timestamp) == ["Age"]
     assert found.timestamp[0].actual == "301.0 s ago"
 
 
-def test_every_wrong_claim_is_pointed_out_with_what_came() -> None:
+def test_every_wrong_claim_is_marked_with_its_value() -> None:
     strange = {"aud": "http://x", "jti": "msg_9", "iat": NOW - 1, "exp": NOW * 2}
     found = explained(incoming(Delivery(claims=strange)))
 
@@ -124,7 +124,7 @@ def test_every_wrong_claim_is_pointed_out_with_what_came() -> None:
     assert claim(found, "iss").is_valid is None
 
 
-def test_the_issuer_is_judged_as_soon_as_the_shop_has_named_it() -> None:
+def test_the_issuer_is_checked_when_it_is_known() -> None:
     right = explained(incoming(Delivery()), issuer=SHOP_URL)
     foreign = explained(incoming(Delivery()), issuer="http://other.example")
 
@@ -133,7 +133,7 @@ def test_the_issuer_is_judged_as_soon_as_the_shop_has_named_it() -> None:
     assert claim(foreign, "iss").expected == "http://other.example"
 
 
-def test_what_makes_a_token_invalid_is_pointed_out_only_where_it_is_there() -> None:
+def test_optional_members_are_checked_only_if_present() -> None:
     strange = Delivery(claims={"nbf": NOW + 1}, token_header={"b64": False, "kid": "sec_1"})
     found = explained(incoming(strange))
 
@@ -152,7 +152,7 @@ def test_the_hash_of_another_body_is_wrong() -> None:
     assert wrong(found.token.claims) == ["payload_hash"]
 
 
-def test_a_token_of_two_parts_is_not_taken_apart() -> None:
+def test_a_token_of_two_parts_is_not_decoded() -> None:
     assert explained(incoming(Delivery(), authorization="Bearer a.b")).token is None
 
 
@@ -193,7 +193,7 @@ def test_long_headers_are_cut_to_what_is_shown() -> None:
     assert len(claim(found, "jti").expected) == MAX_SHOWN_LENGTH + 1
 
 
-def test_of_many_secrets_those_that_counted_and_the_newest_are_tried() -> None:
+def test_of_many_secrets_the_live_and_the_newest_ones_are_tried() -> None:
     others = [replace(EXPIRED, since=EXPIRED.since - timedelta(days=n)) for n in range(150)]
 
     found = explained(incoming(Delivery()), [*others, OURS])
@@ -205,7 +205,7 @@ def test_of_many_secrets_those_that_counted_and_the_newest_are_tried() -> None:
 
 
 @given(headers=headers, body=st.binary(max_size=40))
-def test_whatever_came_in_an_explanation_never_raises_and_never_shows_a_secret(
+def test_an_explanation_never_raises_and_never_shows_a_secret(
     headers: list[tuple[str, str]], body: bytes
 ) -> None:
     shown = repr(explained(IncomingRequest(headers, body)))
@@ -216,7 +216,7 @@ def test_whatever_came_in_an_explanation_never_raises_and_never_shows_a_secret(
         assert base64.urlsafe_b64encode(key_of(secret)).decode() not in shown
 
 
-def test_a_known_secret_does_not_show_itself() -> None:
+def test_the_repr_of_a_known_secret_does_not_show_it() -> None:
     assert SECRET.removeprefix("whsec_") not in f"{OURS} {OURS!r}"
 
 

@@ -28,7 +28,7 @@ def words_met(fault: Fault, requests: int) -> list[str | None]:
     return met
 
 
-def test_a_script_is_used_up_one_word_at_a_time_and_then_all_is_well() -> None:
+def test_a_script_applies_word_by_word_and_then_responses_are_normal() -> None:
     fault = make_fault(FaultMode.SCRIPT, script=SCRIPT)
 
     met = words_met(fault, 10)
@@ -38,7 +38,7 @@ def test_a_script_is_used_up_one_word_at_a_time_and_then_all_is_well() -> None:
     assert met == expected
 
 
-def test_a_script_goes_on_from_its_position() -> None:
+def test_a_script_continues_from_its_position() -> None:
     fault = make_fault(FaultMode.SCRIPT, script=SCRIPT, position=3)
 
     assert words_met(fault, 2) == ["429:5", "drop"]
@@ -85,13 +85,13 @@ def test_white_space_in_a_script_does_not_matter() -> None:
         "x" * 1001,
     ],
 )
-def test_what_is_no_script_is_refused(script: str) -> None:
+def test_an_invalid_script_is_refused(script: str) -> None:
     with pytest.raises(BadFault):
         make_fault(FaultMode.SCRIPT, script=script)
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading_of_a_script(text: str) -> None:
+def test_any_text_as_a_script_is_accepted_or_refused(text: str) -> None:
     outcome = script_or_complaint(text)
 
     assert outcome.isprintable()
@@ -106,7 +106,7 @@ def script_or_complaint(text: str) -> str:
 
 
 @given(st.text(alphabet="0123456789:slowdrptimeu_", max_size=12))
-def test_a_word_that_is_read_is_written_the_same(word: str) -> None:
+def test_a_parsed_script_word_is_written_the_same(word: str) -> None:
     try:
         action = parse_script_word(word)
     except BadFault:
@@ -125,7 +125,7 @@ def test_the_same_seed_gives_the_same_sequence_and_another_seed_another() -> Non
     assert set(first) == {"503", None}
 
 
-def test_a_random_sequence_goes_on_from_its_position() -> None:
+def test_a_random_sequence_continues_from_its_position() -> None:
     whole = words_met(make_fault(FaultMode.RANDOM, percent=50), 20)
     rest = words_met(make_fault(FaultMode.RANDOM, percent=50, position=10), 10)
 
@@ -133,13 +133,13 @@ def test_a_random_sequence_goes_on_from_its_position() -> None:
 
 
 @pytest.mark.parametrize("percent", [1, 30, 99])
-def test_about_as_many_fail_as_were_asked_for(percent: int) -> None:
+def test_about_the_given_percentage_fails(percent: int) -> None:
     met = words_met(make_fault(FaultMode.RANDOM, percent=percent), 5000)
 
     assert met.count("500") / 50 == pytest.approx(percent, abs=3)
 
 
-def test_of_a_hundred_per_cent_none_is_spared() -> None:
+def test_at_a_hundred_percent_every_request_fails() -> None:
     assert set(words_met(make_fault(FaultMode.RANDOM, percent=100), 500)) == {"500"}
 
 
@@ -156,7 +156,7 @@ def test_of_a_hundred_per_cent_none_is_spared() -> None:
     ],
     ids=lambda fault: fault.mode,
 )
-def test_a_fault_can_be_made_again_from_its_document(fault: Fault) -> None:
+def test_a_fault_is_restored_from_its_document(fault: Fault) -> None:
     assert make_fault(**fault.document()) == fault
 
 
@@ -178,12 +178,12 @@ def test_a_fault_can_be_made_again_from_its_document(fault: Fault) -> None:
         (FaultMode.SCRIPT, {"script": "503", "position": -1}),
     ],
 )
-def test_what_makes_no_sense_cannot_be_set(mode: FaultMode, given: dict[str, Any]) -> None:
+def test_invalid_parameters_are_refused(mode: FaultMode, given: dict[str, Any]) -> None:
     with pytest.raises(BadFault):
         make_fault(mode, **given)
 
 
-def test_only_a_good_answer_becomes_a_500_after_booking() -> None:
+def test_only_a_success_becomes_a_500_after_booking() -> None:
     action = FaultAction(FaultActionKind.ACCEPT_THEN_500)
 
     assert action.rejection is None

@@ -25,12 +25,12 @@ def test_every_step_has_a_label_of_its_own() -> None:
     assert step_label("content_type") == "Content type"
 
 
-def test_every_reason_is_refused_with_a_status_of_the_senders_fault() -> None:
+def test_every_reason_has_a_4xx_status() -> None:
     assert {reason.status for reason in Reason} == {400, 401, 408, 409, 413, 415}
     assert Reason.SIGNATURE_MISMATCH.status == 401
 
 
-def test_every_mode_of_failing_has_words() -> None:
+def test_every_fault_mode_has_a_sentence() -> None:
     assert set(FAULT_SENTENCES) == set(FAULT_CHIPS) == set(FaultMode)
     assert set(FAULT_ACTION_LABELS) == set(FaultActionKind)
 
@@ -45,7 +45,7 @@ def test_every_mode_of_failing_has_words() -> None:
         ("timeout", "is not answered"),
     ],
 )
-def test_the_next_word_of_a_script_is_said_in_plain_words(word: str, sentence: str) -> None:
+def test_the_next_word_of_a_script_is_described(word: str, sentence: str) -> None:
     fault = make_fault(FaultMode.SCRIPT, script=f"{word} 503")
 
     assert fault_sentence(fault) == f"the next webhook {sentence}: place 1 of 2 of a script."
@@ -81,7 +81,7 @@ def test_the_next_word_of_a_script_is_said_in_plain_words(word: str, sentence: s
         ),
     ],
 )
-def test_a_fault_is_said_in_plain_words(fault: Fault, chip: str, sentence: str) -> None:
+def test_a_fault_is_described(fault: Fault, chip: str, sentence: str) -> None:
     assert fault_chip(fault) == chip
     assert fault_sentence(fault) == sentence
 

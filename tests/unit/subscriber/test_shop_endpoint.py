@@ -11,7 +11,7 @@ from tests.integration.subscriber.signer import SECRET, SHOP_URL
 END = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def test_a_registration_brings_the_secret_its_name_and_the_issuer() -> None:
+def test_a_registration_has_the_secret_its_name_and_the_issuer() -> None:
     answer = {"id": "ep_1", "secret": SECRET, "secret_id": "sec_1", "issuer": SHOP_URL}
 
     found = read_registration(answer)
@@ -21,19 +21,19 @@ def test_a_registration_brings_the_secret_its_name_and_the_issuer() -> None:
 
 
 @pytest.mark.parametrize("issuer", [None, "", 7, [SHOP_URL], "http://shop.example\n", "x" * 9999])
-def test_an_issuer_that_no_shop_would_have_counts_as_not_named(issuer: Any) -> None:
+def test_an_invalid_issuer_counts_as_missing(issuer: Any) -> None:
     answer = {"id": "ep_1", "secret": SECRET, "issuer": issuer}
 
     assert read_registration(answer).issuer is None
 
 
-def test_a_rotation_brings_the_end_of_the_secret_before() -> None:
+def test_a_rotation_has_the_expiry_of_the_previous_secret() -> None:
     answer = {"secret": SECRET, "secret_id": "sec_2", "expires_at": "2026-11-24T12:00:00.000Z"}
 
     assert read_rotation(answer).previous_expires_at == END
 
 
-def test_the_secrets_of_an_endpoint_are_read_with_their_ends() -> None:
+def test_the_secrets_of_an_endpoint_have_their_expiry() -> None:
     secrets = [
         {"id": "sec_2", "created_at": "2026-11-23T12:00:00Z", "expires_at": None},
         {"id": "sec_1", "created_at": "2026-11-22T12:00:00Z", "expires_at": "2026-11-24T12:00:00Z"},
@@ -60,5 +60,5 @@ def test_the_secrets_of_an_endpoint_are_read_with_their_ends() -> None:
     ],
     ids=str,
 )
-def test_a_list_that_is_not_understood_in_full_counts_for_nothing(secrets: Any) -> None:
+def test_a_partly_invalid_list_of_secrets_counts_as_missing(secrets: Any) -> None:
     assert read_endpoint({"status": "active", "secrets": secrets}).secret_ends is None

@@ -22,7 +22,7 @@ OURS = "http://localhost:8001/v1/new-purchase"
         "http://[::1]:8001/v1/new-purchase",
     ],
 )
-def test_another_spelling_is_known(url: str) -> None:
+def test_another_spelling_is_recognized(url: str) -> None:
     assert is_other_spelling(url, OURS)
 
 
@@ -40,11 +40,11 @@ def test_another_spelling_is_known(url: str) -> None:
         "",
     ],
 )
-def test_our_very_url_is_none_and_neither_is_another_address(url: str) -> None:
+def test_our_exact_url_and_other_urls_are_no_spellings(url: str) -> None:
     assert not is_other_spelling(url, OURS)
 
 
 @given(st.text())
-def test_whatever_a_stranger_writes_is_compared(url: str) -> None:
+def test_any_text_can_be_compared(url: str) -> None:
     is_other_spelling(url, OURS)
     is_other_spelling(f"http://{url}", OURS)

@@ -82,7 +82,7 @@ def pairs(trace: Trace) -> dict[str, int | None]:
     }
 
 
-def test_a_delivery_that_arrives_at_once_is_told_from_the_order_to_the_answer() -> None:
+def test_a_delivery_with_one_attempt_is_traced_from_order_to_response() -> None:
     trace = build_trace(
         delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=after(99)
     )
@@ -111,7 +111,7 @@ def test_an_answer_names_the_receipt_it_belongs_to() -> None:
     assert pairs(trace) == {"rcp_b": 1, "rcp_a": 2}
 
 
-def test_without_an_answer_timestamp_and_signature_tell_which_attempt_a_request_was() -> None:
+def test_without_a_response_timestamp_and_signature_identify_the_attempt() -> None:
     lost, arrived = attempt(1, 5, status=None), attempt(2, 100, receipt="rcp_2")
 
     trace = build_trace(
@@ -123,7 +123,7 @@ def test_without_an_answer_timestamp_and_signature_tell_which_attempt_a_request_
     assert pairs(trace) == {"rcp_1": 1, "rcp_2": 2}
 
 
-def test_a_replay_is_not_taken_for_an_attempt() -> None:
+def test_a_replay_is_not_paired_with_an_attempt() -> None:
     trace = build_trace(
         delivery(attempt(1, 5, receipt="rcp_1")),
         [received("rcp_1", 8, copy_of=1), received("rcp_replay", 500, copy_of=1, booked=False)],
@@ -135,7 +135,7 @@ def test_a_replay_is_not_taken_for_an_attempt() -> None:
     assert trace.is_foreign(replay)
 
 
-def test_what_an_open_attempt_has_brought_is_not_called_foreign() -> None:
+def test_a_request_of_an_open_attempt_is_not_foreign() -> None:
     trace = build_trace(
         delivery(attempt(1, 5, status=None, took=20), state="sending"),
         [received("rcp_1", 8, copy_of=1), received("rcp_2", 2000, copy_of=2, booked=False)],
@@ -146,7 +146,7 @@ def test_what_an_open_attempt_has_brought_is_not_called_foreign() -> None:
     assert kinds(trace)[-1] == "in_progress"
 
 
-def test_clocks_that_differ_are_found_out_and_set_right() -> None:
+def test_different_clocks_are_detected_and_corrected() -> None:
     behind = received("rcp_1", 8 - 700)
 
     trace = build_trace(delivery(attempt(1, 5, receipt="rcp_1")), [behind], now=START)
@@ -175,7 +175,7 @@ def test_rounding_does_not_put_an_answer_before_what_it_answers() -> None:
     assert not trace.clocks_differ
 
 
-def test_the_next_try_comes_last_even_when_it_is_overdue() -> None:
+def test_the_next_attempt_is_last_even_if_overdue() -> None:
     trace = build_trace(
         delivery(attempt(1, 5, status=500), state="pending"),
         [received("rcp_late", 999_999, booked=False)],
@@ -193,7 +193,7 @@ def test_a_delivery_that_failed_ends_with_giving_up() -> None:
     assert kinds(trace)[-2:] == ["answered", "given_up"]
 
 
-def test_without_the_shop_our_half_is_told_alone() -> None:
+def test_without_the_shop_only_our_half_is_traced() -> None:
     trace = build_trace(None, [received("rcp_1", 8)], now=START)
 
     assert kinds(trace) == ["received", "verified", "booked"]
@@ -201,7 +201,7 @@ def test_without_the_shop_our_half_is_told_alone() -> None:
     assert not any(trace.is_foreign(each) for each in trace.events)
 
 
-def test_a_picture_runs_downwards_and_joins_what_belongs_together() -> None:
+def test_a_picture_runs_downward_with_arrows_between_the_lanes() -> None:
     trace = build_trace(
         delivery(attempt(1, 5, status=None), attempt(2, 4000, receipt="rcp_2")),
         [received("rcp_2", 4003, copy_of=2)],
@@ -222,7 +222,7 @@ def test_a_picture_runs_downwards_and_joins_what_belongs_together() -> None:
         assert [pause.text for pause in picture.pauses] == ["4.0 s"]
 
 
-def test_lines_lead_to_the_pages_that_tell_more() -> None:
+def test_lines_link_to_pages_with_details() -> None:
     trace = build_trace(delivery(attempt(1, 5, receipt="rcp_1")), [received("rcp_1", 8)], now=START)
 
     lines = {line.event.kind: line for line in trace_lines(trace, shop_url="http://127.0.0.1:8000")}

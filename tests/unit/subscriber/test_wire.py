@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from subscriber_app.web.wire import body_text, hex_dump
 
 
-def test_what_can_be_seen_stays_as_it_is() -> None:
+def test_visible_text_stays_unchanged() -> None:
     assert body_text('{"a": "Zoë 🪝"}'.encode()) == '{"a": "Zoë 🪝"}'
 
 
@@ -25,7 +25,7 @@ def test_what_can_be_seen_stays_as_it_is() -> None:
         ("a\u2028b", "a⟨U+2028⟩b"),
     ],
 )
-def test_what_is_invisible_is_shown_as_a_sign(sent: str, shown: str) -> None:
+def test_invisible_characters_are_made_visible(sent: str, shown: str) -> None:
     assert body_text(sent.encode()) == shown
 
 
@@ -40,7 +40,7 @@ def test_nothing_invisible_is_left(text: str) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"\xed\xa0\x80", b"caf\xe9"])
-def test_what_is_not_utf_8_is_no_text(raw: bytes) -> None:
+def test_bytes_that_are_not_utf_8_are_no_text(raw: bytes) -> None:
     assert body_text(raw) is None
 
 

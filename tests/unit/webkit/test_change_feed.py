@@ -26,12 +26,12 @@ async def test_a_change_announced_many_times_is_read_once() -> None:
         assert await stream.next_changes(0.01) == frozenset()
 
 
-async def test_no_news_is_an_empty_answer_after_the_time_given() -> None:
+async def test_without_changes_waiting_ends_empty_after_the_timeout() -> None:
     with ChangeFeed[Parcel]().subscribe() as stream:
         assert await stream.next_changes(0.01) == frozenset()
 
 
-async def test_a_closed_stream_hears_nothing_more() -> None:
+async def test_a_closed_stream_gets_no_more_changes() -> None:
     feed = ChangeFeed[Parcel]()
     with feed.subscribe() as stream:
         assert feed.has_subscribers

@@ -120,7 +120,7 @@ async def test_a_change_of_everything_reads_every_region_again(tmp_path: Path) -
     assert "right 1" in message
 
 
-async def test_facts_that_nobody_announces_are_looked_at_again(tmp_path: Path) -> None:
+async def test_unannounced_changes_are_found_by_polling(tmp_path: Path) -> None:
     board = Board(poll_interval_seconds=0.01)
     async with lines_of(board, tmp_path) as lines:
         await until(lines, "data:")
@@ -141,7 +141,7 @@ async def test_a_stream_without_changes_is_kept_alive_however_often_it_looks(
         await until(lines, "keep-alive")
 
 
-async def test_changes_that_concern_nobody_do_not_silence_a_stream(
+async def test_irrelevant_changes_do_not_prevent_keep_alives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)

@@ -41,11 +41,11 @@ def test_a_line_names_the_ids_that_its_message_does_not() -> None:
     assert line.endswith(f" INFO    Order ord_1 [{ID}]")
 
 
-def test_a_line_without_ids_is_as_it_was() -> None:
+def test_a_line_without_ids_is_unchanged() -> None:
     assert TextLines(FIELDS).format(record("All is %s", "well")).endswith(" INFO    All is well")
 
 
-def test_what_a_stranger_sent_begins_no_line_and_colours_nothing() -> None:
+def test_untrusted_text_cannot_start_a_line_or_change_colors() -> None:
     hostile = "a\r\n2026-11-24 ERROR   all is lost \x1b[31m\x85"
 
     line = TextLines(FIELDS).format(record("GET %s", hostile))

@@ -112,9 +112,7 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_quoted(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "parcels.example"])
-def test_other_machines_are_let_in_only_with_an_admin_token(
-    host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_machines_need_an_admin_token(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARCELS_HOST", host)
 
     with pytest.raises(ConfigurationError, match="PARCELS_ADMIN_TOKEN") as refused:

@@ -4,7 +4,7 @@ import contextlib
 from hookshop.webkit.tasks import end_tasks
 
 
-async def test_a_task_that_swallows_its_cancellation_is_ended_all_the_same() -> None:
+async def test_a_task_that_swallows_its_cancellation_is_ended_anyway() -> None:
     has_begun = asyncio.Event()
 
     async def stubborn() -> None:
@@ -21,7 +21,7 @@ async def test_a_task_that_swallows_its_cancellation_is_ended_all_the_same() -> 
     assert task.cancelled()
 
 
-async def test_ending_what_is_over_does_nothing() -> None:
+async def test_ending_a_finished_task_does_nothing() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
