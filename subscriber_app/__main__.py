@@ -15,7 +15,9 @@ from subscriber_app.vocabulary import LOG_FIELDS
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
-    with exit_on_setup_error("subscriber_app", advice="start me again"):
+    with exit_on_setup_error(
+        "subscriber_app", advice="start the subscriber again when it is available"
+    ):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
         with map_setup_errors(settings):

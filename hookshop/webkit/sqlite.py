@@ -53,8 +53,8 @@ def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
 def open_blocking_engines(file: Path) -> tuple[Engine, Engine]:
     """Return the engines for reading and writing in a thread of the caller.
 
-    A whole transaction is then one change of threads. The engines of ``open_engines`` change
-    threads twice for each statement, which costs more processor time than the statement itself.
+    A whole transaction then switches threads only once. The engines of ``open_engines`` switch
+    twice for each statement, which costs more processor time than the statement itself.
     """
     engine = create_engine(URL.create("sqlite", database=str(file)), hide_parameters=True)
     _listen(engine)

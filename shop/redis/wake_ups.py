@@ -33,7 +33,8 @@ from shop.redis.guard import RedisGuard
 LOOK_JOB = "look"
 NOTIFY_CHANNEL = "hookshop:wake-ups"
 SEND_TIMEOUT_SECONDS = 0.25
-# A worker looks no more often than this, and a wake-up costs shop, Redis and worker 2 ms together.
+# Between two wake-ups. Workers check the database no more often, and each wake-up costs shop, Redis
+# and worker together 2 ms of processor time.
 MIN_INTERVAL_SECONDS = 0.02
 MAX_JOBS = 100  # at a time; a job only sets a flag
 JOB_TIMEOUT_SECONDS = 5
