@@ -34,7 +34,7 @@ LOOK_JOB = "look"
 NOTIFY_CHANNEL = "hookshop:wake-ups"
 SEND_TIMEOUT_SECONDS = 0.25
 # Between two wake-ups. Workers check the database no more often, and each wake-up costs shop, Redis
-# and worker together 2 ms of processor time.
+# and worker 2 ms together.
 MIN_INTERVAL_SECONDS = 0.02
 MAX_JOBS = 100  # at a time; a job only sets a flag
 JOB_TIMEOUT_SECONDS = 5
