@@ -14,6 +14,7 @@ from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
+from shop.web.actions import Actions
 from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Litestar:
         version=__version__,
         route_handlers=[show_metrics, api_router, *page_handlers],
         dependencies={
+            "actions": Actions(database, wake_ups, feed, encryption),
             "database": database,
             "wake_ups": wake_ups,
             "encryption": encryption,

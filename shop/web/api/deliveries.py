@@ -1,6 +1,6 @@
 """``/v1/deliveries`` and ``/v1/stats``: read the log, resend and cancel deliveries, read totals."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import get, post
@@ -12,12 +12,10 @@ from hookshop.webkit.errors import Problem
 from hookshop.webkit.list_query import check_search
 from hookshop.webkit.times import rfc3339
 from shop.database.models import Delivery
-from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, rfc3339_ms_or_none
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
+from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import no_such_delivery
-from shop.webhooks.manual_actions import cancel, resend
 from shop.webhooks.queries.deliveries import (
     MAX_PAGE_SIZE,
     DeliveryFilter,
@@ -119,38 +117,27 @@ async def get_delivery(
 
 @post("/deliveries/{delivery_id:str}/attempts", status_code=202)
 async def post_attempt(
-    delivery_id: FromPath[str],
-    database: TheDatabase,
-    wake_ups: TheWakeUps,
-    feed: TheFeed,
-    settings: TheSettings,
+    delivery_id: FromPath[str], actions: TheActions, settings: TheSettings
 ) -> DeliveryDocument:
     """Resend a delivery now. 409: it is being sent, or its endpoint is disabled or deleted."""
-    async with database.writing() as session:
-        due = await resend(session, delivery_id, now=datetime.now(UTC))
-        found = await find_delivery(session, delivery_id)
+    found, is_due = await actions.resend(delivery_id)
     if found is None:
         raise no_such_delivery(delivery_id, settings)
-    if not due:
+    if not is_due:
         raise Problem(409, NOT_NOW)
-    wake_ups.send(delivery_id)
-    await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
     return _document(found.delivery, found.message.order_id)
 
 
 @post("/deliveries/{delivery_id:str}/cancel", status_code=200)
 async def cancel_delivery(
-    delivery_id: FromPath[str], database: TheDatabase, feed: TheFeed, settings: TheSettings
+    delivery_id: FromPath[str], actions: TheActions, settings: TheSettings
 ) -> DeliveryDocument:
     """Cancel a waiting delivery. 409: it does not wait."""
-    async with database.writing() as session:
-        cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
-        found = await find_delivery(session, delivery_id)
+    found, is_cancelled = await actions.cancel(delivery_id)
     if found is None:
         raise no_such_delivery(delivery_id, settings)
-    if not cancelled:
+    if not is_cancelled:
         raise Problem(409, f"only what is pending can be cancelled; it is {found.delivery.state}")
-    await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
     return _document(found.delivery, found.message.order_id)
 
 

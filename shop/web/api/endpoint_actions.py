@@ -1,6 +1,6 @@
 """``/v1/webhooks/{id}/…``: send a test event, rotate the secret, recover missed deliveries."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from litestar import post
@@ -13,13 +13,10 @@ from hookshop.webkit.errors import Problem
 from hookshop.webkit.times import rfc3339_ms, utc_now
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
-from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus
-from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings, TheWakeUps
+from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import existing_endpoint, no_such_endpoint
-from shop.webhooks.endpoints.secrets import rotate
-from shop.webhooks.manual_actions import ping
-from shop.webhooks.recovery import Recovery, RecoveryRange, count_recoverable, recover
+from shop.webhooks.recovery import Recovery, RecoveryRange, count_recoverable
 
 ONE_DAY_SECONDS = 24 * 3600
 MAX_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
@@ -72,16 +69,13 @@ class SentPing(Struct):
 
 @post("/webhooks/{endpoint_id:str}/ping", status_code=202)
 async def ping_endpoint(
-    endpoint_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
+    endpoint_id: FromPath[str], database: TheDatabase, actions: TheActions
 ) -> SentPing:
     """Send ``webhook.ping``, regardless of the endpoint's event types. 409: it is disabled."""
     await _enabled_endpoint(database, endpoint_id)
-    async with database.writing() as session:
-        delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
+    delivery_id = await actions.ping(endpoint_id)
     if delivery_id is None:
         raise no_such_endpoint(endpoint_id)
-    wake_ups.send(delivery_id)
-    await feed.announce(Change("delivery", delivery_id))
     return SentPing(delivery_id)
 
 
@@ -95,26 +89,19 @@ async def rotate_secret(
     endpoint_id: FromPath[str],
     data: JSONBody[RotateSecret],
     database: TheDatabase,
-    encryption: TheEncryption,
-    feed: TheFeed,
+    actions: TheActions,
 ) -> RotatedSecret:
     """Add a new secret. During the grace period all live secrets sign; the oldest signs the token.
 
     409: five secrets are live, and ``replace_oldest`` is not set.
     """
     await existing_endpoint(database, endpoint_id)
-    grace, now = timedelta(seconds=data.grace_seconds), datetime.now(UTC)
-    async with database.writing() as session:
-        new = await rotate(
-            session,
-            endpoint_id,
-            grace=grace,
-            encryption=encryption,
-            now=now,
-            replace_oldest=data.replace_oldest,
-        )
-    await feed.announce(Change("endpoint", endpoint_id))
-    return RotatedSecret(new.secret, new.id, rfc3339_ms(now + grace))
+    rotated = await actions.rotate_secret(
+        endpoint_id,
+        grace=timedelta(seconds=data.grace_seconds),
+        replace_oldest=data.replace_oldest,
+    )
+    return RotatedSecret(rotated.secret, rotated.id, rfc3339_ms(rotated.grace_ends_at))
 
 
 @post(
@@ -128,7 +115,7 @@ async def recover_endpoint(
     data: JSONBody[Recover],
     settings: TheSettings,
     database: TheDatabase,
-    feed: TheFeed,
+    actions: TheActions,
 ) -> Recovered:
     """Resend undelivered deliveries since a time, and create those that the endpoint missed.
 
@@ -142,12 +129,7 @@ async def recover_endpoint(
     if data.dry_run:
         async with database.reading() as session:
             return _recovered(await count_recoverable(session, endpoint, span))
-    try:
-        return _recovered(await recover(database, endpoint, span, clock=utc_now))
-    finally:
-        # Announce also after a failure: some may be due. Send no wake-ups: workers poll, and
-        # thousands of wake-ups would flood the queue.
-        await feed.announce(Change.everything())
+    return _recovered(await actions.recover(endpoint, span))
 
 
 def _recovered(recovery: Recovery) -> Recovered:

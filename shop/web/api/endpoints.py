@@ -12,13 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, require_text_line
-from hookshop.webkit.times import rfc3339, rfc3339_ms, utc_now
+from hookshop.webkit.times import rfc3339, rfc3339_ms
 from shop.database.models import Endpoint
-from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus, EventType
-from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings
+from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import no_such_endpoint
-from shop.webhooks.endpoints import deletion, registry
+from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 from shop.webhooks.endpoints.secrets import list_live
 
@@ -102,22 +101,12 @@ class EndpointList(Struct):
 async def register_endpoint(
     data: JSONBody[RegisterEndpoint],
     settings: TheSettings,
-    database: TheDatabase,
-    encryption: TheEncryption,
-    feed: TheFeed,
+    actions: TheActions,
 ) -> RegisteredEndpoint:
     """Register a URL. 409: it is already registered. 422: the URL policy refuses it."""
     wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
-    async with database.writing() as session:
-        registered = await registry.register(
-            session,
-            wanted,
-            policy=settings.url_policy,
-            encryption=encryption,
-            now=datetime.now(UTC),
-        )
+    registered = await actions.register(wanted, settings.url_policy)
     endpoint = registered.endpoint
-    await feed.announce(Change("endpoint", endpoint.id))
     return RegisteredEndpoint(
         id=endpoint.id,
         webhook_url=endpoint.webhook_url,
@@ -156,7 +145,7 @@ async def change_endpoint(
     data: JSONBody[ChangeEndpoint],
     settings: TheSettings,
     database: TheDatabase,
-    feed: TheFeed,
+    actions: TheActions,
 ) -> EndpointDetails:
     """Change description, event types or status. ``active`` also enables a disabled endpoint."""
     types = _checked(data.event_types, EventTypes)
@@ -165,21 +154,18 @@ async def change_endpoint(
         event_types=types and _subscribable(types),
         status=None if data.status is UNSET else EndpointStatus(data.status),
     )
-    async with database.writing() as session:
-        endpoint = await registry.change(session, endpoint_id, wanted)
-        if endpoint is None:
-            raise no_such_endpoint(endpoint_id)
-        details = await _details(session, endpoint, issuer=settings.base_url)
-    await feed.announce(Change("endpoint", endpoint_id))
-    return details
+    endpoint = await actions.change_endpoint(endpoint_id, wanted)
+    if endpoint is None:
+        raise no_such_endpoint(endpoint_id)
+    async with database.reading() as session:
+        return await _details(session, endpoint, issuer=settings.base_url)
 
 
 @delete("/webhooks/{endpoint_id:str}")
-async def delete_endpoint(endpoint_id: FromPath[str], database: TheDatabase, feed: TheFeed) -> None:
+async def delete_endpoint(endpoint_id: FromPath[str], actions: TheActions) -> None:
     """Delete an endpoint and cancel its waiting deliveries. Its history stays."""
-    if not await deletion.delete_endpoint(database, endpoint_id, clock=utc_now):
+    if not await actions.delete_endpoint(endpoint_id):
         raise no_such_endpoint(endpoint_id)
-    await feed.announce(Change.everything())
 
 
 def _checked(value: Any, kind: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -17,11 +16,10 @@ from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Order, OrderLine
 from shop.database.transactions import Database
 from shop.orders.catalog import CATALOG
-from shop.orders.fulfilment import OrderUpdate, refund, ship
-from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
-from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, find_order, place_order
-from shop.redis.change_feed import Change
-from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
+from shop.orders.idempotency import IdempotencyKey
+from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, find_order
+from shop.web.actions import EarlierOrder
+from shop.web.dependencies import TheActions, TheDatabase
 from shop.web.lookups import no_such_order
 
 MAX_ORDER_LINES = 50  # lines
@@ -103,8 +101,7 @@ async def list_products() -> ProductList:
 async def post_order(
     data: JSONBody[NewOrder],
     database: TheDatabase,
-    wake_ups: TheWakeUps,
-    feed: TheFeed,
+    actions: TheActions,
     idempotency_key: ClientsKey = None,
 ) -> OrderDocument:
     """Place an order. 404: a product is unknown, and nothing was ordered.
@@ -113,19 +110,14 @@ async def post_order(
     another body the response is 422.
     """
     items = [Item(item.product_id, item.quantity) for item in data.items]
-    key = _key(idempotency_key, data)
-    async with database.writing() as session:
-        earlier = await find_order_id(session, key) if key else None
-        if earlier is None:
-            placed = await place_order(session, items, data.customer_name, now=datetime.now(UTC))
-            if key:
-                store_key(session, key, placed.order.id, now=placed.order.created_at)
-    if earlier is not None:
-        return await _read_order(database, earlier)
-    # Wake a worker only after the commit. The order does not depend on the wake-up.
-    wake_ups.send(*placed.delivery_ids)
-    await feed.announce(Change("order", placed.order.id))
-    return _document(placed.order, placed.lines, placed.delivery_ids)
+    if idempotency_key is None:
+        placed = await actions.place_order(items, data.customer_name)
+        return _document(placed.order, placed.lines, placed.delivery_ids)
+    key = IdempotencyKey(idempotency_key, _fingerprint(data))
+    once = await actions.place_order_once(key, items, data.customer_name)
+    if isinstance(once, EarlierOrder):
+        return await _read_order(database, once.id)
+    return _document(once.order, once.lines, once.delivery_ids)
 
 
 @get("/orders/{order_id:str}", opt=OPEN_TO_ALL)
@@ -136,43 +128,27 @@ async def get_order(order_id: FromPath[str], database: TheDatabase) -> OrderDocu
 
 @post("/orders/{order_id:str}/ship", status_code=200)
 async def ship_order(
-    order_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
+    order_id: FromPath[str], database: TheDatabase, actions: TheActions
 ) -> OrderDocument:
     """Ship an order and notify subscribers. 409: it was already shipped or refunded."""
-    async with database.writing() as session:
-        update = await ship(session, order_id, now=datetime.now(UTC))
-    return await _finish_update(update, order_id, database, wake_ups, feed)
+    if await actions.ship(order_id) is None:
+        raise no_such_order(order_id)
+    return await _read_order(database, order_id)
 
 
 @post("/orders/{order_id:str}/refund", status_code=200)
 async def refund_order(
-    order_id: FromPath[str], database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
+    order_id: FromPath[str], database: TheDatabase, actions: TheActions
 ) -> OrderDocument:
     """Refund an order and notify subscribers. 409: it was already refunded."""
-    async with database.writing() as session:
-        update = await refund(session, order_id, now=datetime.now(UTC))
-    return await _finish_update(update, order_id, database, wake_ups, feed)
-
-
-async def _finish_update(
-    update: OrderUpdate | None,
-    order_id: str,
-    database: TheDatabase,
-    wake_ups: TheWakeUps,
-    feed: TheFeed,
-) -> OrderDocument:
-    if update is None:
+    if await actions.refund(order_id) is None:
         raise no_such_order(order_id)
-    wake_ups.send(*update.delivery_ids)
-    await feed.announce(Change("order", update.order.id))
     return await _read_order(database, order_id)
 
 
-def _key(given: str | None, order: NewOrder) -> IdempotencyKey | None:
-    """Return the client's key, or None. Two spellings of the same JSON have one fingerprint."""
-    if given is None:
-        return None
-    return IdempotencyKey(given, hashlib.sha256(msgspec.json.encode(order)).hexdigest())
+def _fingerprint(order: NewOrder) -> str:
+    """Return a hash of the order; two spellings of the same JSON have the same."""
+    return hashlib.sha256(msgspec.json.encode(order)).hexdigest()
 
 
 async def _read_order(database: Database, order_id: str) -> OrderDocument:

@@ -1,6 +1,5 @@
 """Actions on one delivery: resend and cancel."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, post
@@ -9,22 +8,18 @@ from litestar.response import Redirect
 
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
-from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.log_query import LogQuery
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings, TheWakeUps
+from shop.web.dependencies import TheActions, TheSettings
 from shop.web.lookups import no_such_delivery
-from shop.webhooks.manual_actions import cancel, resend
-from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery
+from shop.webhooks.queries.deliveries import DeliveryDetail
 
 
 @post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)
-async def send_again(  # noqa: PLR0913, PLR0917 – dependencies by name
+async def send_again(
     request: Request[Any, Any, Any],
     settings: TheSettings,
-    database: TheDatabase,
-    wake_ups: TheWakeUps,
-    feed: TheFeed,
+    actions: TheActions,
     delivery_id: FromPath[str],
 ) -> Redirect:
     """Resend the delivery now, in any state but ``sending``.
@@ -35,36 +30,28 @@ async def send_again(  # noqa: PLR0913, PLR0917 – dependencies by name
     return_address = f"/deliveries/{delivery_id}"
     if from_log:
         return_address = LogQuery.parse(from_log[0]).row_address(delivery_id)
-    async with database.writing() as session:
-        found = await find_delivery(session, delivery_id)
-        due = await resend(session, delivery_id, now=datetime.now(UTC))
+    found, is_due = await actions.resend(delivery_id)
     if found is None:
         raise no_such_delivery(delivery_id, settings)
-    if not due:
+    if not is_due:
         raise _not_sent_again(found)
-    change = Change("delivery", delivery_id, order_id=found.message.order_id)
-    wake_ups.send(delivery_id)
-    await feed.announce(change)
     return Redirect(return_address, status_code=303)
 
 
 @post("/deliveries/{delivery_id:str}/cancel", include_in_schema=False)
 async def cancel_waiting(
-    settings: TheSettings, database: TheDatabase, feed: TheFeed, delivery_id: FromPath[str]
+    settings: TheSettings, actions: TheActions, delivery_id: FromPath[str]
 ) -> Redirect:
     """Cancel a waiting delivery. It can be resent later."""
-    async with database.writing() as session:
-        cancelled = await cancel(session, delivery_id, now=datetime.now(UTC))
-        found = await find_delivery(session, delivery_id)
+    found, is_cancelled = await actions.cancel(delivery_id)
     if found is None:
         raise no_such_delivery(delivery_id, settings)
-    if not cancelled:
+    if not is_cancelled:
         raise Problem(
             409,
             f"only a delivery that waits can be cancelled, and this one is {found.delivery.state}",
             link=(f"/deliveries/{delivery_id}", "To the delivery"),
         )
-    await feed.announce(Change("delivery", delivery_id, order_id=found.message.order_id))
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
 
 

@@ -9,13 +9,12 @@ from hookshop.webkit.datetime_input import read_moment
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.times import utc_now
 from shop.database.transactions import Database
-from shop.redis.change_feed import Change
 from shop.web.deliveries.log_query import LogQuery
-from shop.web.dependencies import TheDatabase, TheFeed
+from shop.web.dependencies import TheActions, TheDatabase
 from shop.web.flash import with_resent_count
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.search import searchable
-from shop.webhooks.recovery import count_undelivered, count_unreachable, resend_undelivered
+from shop.webhooks.recovery import count_undelivered, count_unreachable
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -38,18 +37,13 @@ async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
 
 
 @post("/deliveries/retry", include_in_schema=False)
-async def retry(request: AnyRequest, database: TheDatabase, feed: TheFeed) -> Redirect:
+async def retry(request: AnyRequest, actions: TheActions) -> Redirect:
     """Make all matching undelivered deliveries due, and redirect to the log."""
     form = await read_form(request)
     query = LogQuery.read(
         {name: form.text(name) for name in LogQuery.filters() if form.texts(name)}
     )
-    try:
-        count = await resend_undelivered(database, query.filter(utc_now()), clock=utc_now)
-    finally:
-        # Announce also after a failure: some may be due. Send no wake-ups: workers poll, and
-        # thousands of wake-ups would flood the queue.
-        await feed.announce(Change.everything())
+    count = await actions.resend_undelivered(query.filter(utc_now()))
     return Redirect(with_resent_count(query.address(), count), status_code=303)
 
 

@@ -3,7 +3,6 @@
 Rotating its secret: ``secret_rotation``. Resending: ``recovery``.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
@@ -12,17 +11,12 @@ from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
-from hookshop.webkit.times import utc_now
 from shop.database.models import Endpoint
-from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState, EndpointStatus
-from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
+from shop.web.dependencies import TheActions, TheDatabase
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Edit
 from shop.web.lookups import existing_endpoint, no_such_endpoint
-from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.deletion import delete_endpoint
-from shop.webhooks.endpoints.registry import EndpointChange
-from shop.webhooks.manual_actions import ping
+from shop.webhooks.endpoints.registry import CannotPauseDisabled, EndpointChange
 from shop.webhooks.queries.deliveries import count_by_state
 
 AnyRequest = Request[Any, Any, Any]
@@ -31,17 +25,23 @@ AnyResponse = Response[Any]
 
 @post("/endpoints/{endpoint_id:str}/status", include_in_schema=False)
 async def change_status(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
+    request: AnyRequest, actions: TheActions, endpoint_id: FromPath[str]
 ) -> Redirect:
     """Pause the endpoint, or make it ``active``, which resumes or enables it."""
     wanted = (await read_form(request)).text("status")
-    async with database.writing() as session:
-        endpoint = await registry.find(session, endpoint_id)
-        if endpoint is None:
-            raise no_such_endpoint(endpoint_id)
-        change = EndpointChange(status=_possible_status(endpoint, wanted))
-        await registry.change(session, endpoint_id, change)
-    await feed.announce(Change("endpoint", endpoint_id))
+    if wanted not in {EndpointStatus.ACTIVE, EndpointStatus.PAUSED}:
+        raise Problem(400, f"an endpoint can be made active or paused, not {wanted!r}")
+    try:
+        change = EndpointChange(status=EndpointStatus(wanted))
+        changed = await actions.change_endpoint(endpoint_id, change)
+    except CannotPauseDisabled:
+        raise Problem(
+            409,
+            "the shop has disabled the endpoint, so there is nothing to pause; enable it first",
+            link=(f"/endpoints/{endpoint_id}", "To the endpoint"),
+        ) from None
+    if changed is None:
+        raise no_such_endpoint(endpoint_id)
     return _to_endpoint(endpoint_id)
 
 
@@ -54,38 +54,31 @@ async def show_edit(database: TheDatabase, endpoint_id: FromPath[str]) -> Templa
 
 @post("/endpoints/{endpoint_id:str}/edit", include_in_schema=False)
 async def edit(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]
+    request: AnyRequest, database: TheDatabase, actions: TheActions, endpoint_id: FromPath[str]
 ) -> AnyResponse:
     """Change description and event types."""
     endpoint = await existing_endpoint(database, endpoint_id)
     form = Edit.read(await read_form(request))
     if form.errors:
         return _edit_page(endpoint, form)
-    async with database.writing() as session:
-        changed = await registry.change(session, endpoint_id, form.change)
-    if changed is None:  # deleted meanwhile
+    if await actions.change_endpoint(endpoint_id, form.change) is None:  # deleted meanwhile
         raise no_such_endpoint(endpoint_id)
-    await feed.announce(Change("endpoint", endpoint_id))
     return _to_endpoint(endpoint_id)
 
 
 @post("/endpoints/{endpoint_id:str}/ping", include_in_schema=False)
 async def send_test_event(
-    database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, endpoint_id: FromPath[str]
+    database: TheDatabase, actions: TheActions, endpoint_id: FromPath[str]
 ) -> Redirect:
     """Send ``webhook.ping``, and redirect to its delivery."""
     await existing_endpoint(database, endpoint_id)
-    async with database.writing() as session:
-        delivery_id = await ping(session, endpoint_id, now=datetime.now(UTC))
+    delivery_id = await actions.ping(endpoint_id)
     if delivery_id is None:
         raise Problem(
             409,
             "the endpoint is disabled, so no test event was sent; enable it first, on its page",
             link=(f"/endpoints/{endpoint_id}", "To the endpoint"),
         )
-    change = Change("delivery", delivery_id)
-    wake_ups.send(delivery_id)
-    await feed.announce(change)
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
 
 
@@ -106,24 +99,11 @@ async def confirm_deletion(database: TheDatabase, endpoint_id: FromPath[str]) ->
 
 
 @post("/endpoints/{endpoint_id:str}/delete", include_in_schema=False)
-async def delete(database: TheDatabase, feed: TheFeed, endpoint_id: FromPath[str]) -> Redirect:
+async def delete(actions: TheActions, endpoint_id: FromPath[str]) -> Redirect:
     """Delete the endpoint."""
-    if not await delete_endpoint(database, endpoint_id, clock=utc_now):
+    if not await actions.delete_endpoint(endpoint_id):
         raise no_such_endpoint(endpoint_id)
-    await feed.announce(Change.everything())
     return Redirect("/endpoints", status_code=303)
-
-
-def _possible_status(endpoint: Endpoint, wanted: str) -> EndpointStatus:
-    if wanted not in {EndpointStatus.ACTIVE, EndpointStatus.PAUSED}:
-        raise Problem(400, f"an endpoint can be made active or paused, not {wanted!r}")
-    if wanted == EndpointStatus.PAUSED and endpoint.status is EndpointStatus.DISABLED:
-        raise Problem(
-            409,
-            "the shop has disabled the endpoint, so there is nothing to pause; enable it first",
-            link=(f"/endpoints/{endpoint.id}", "To the endpoint"),
-        )
-    return EndpointStatus(wanted)
 
 
 def _edit_page(endpoint: Endpoint, form: Edit) -> Template:

@@ -13,9 +13,8 @@ from litestar.response import ServerSentEvent, Template
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
 from shop.database.transactions import Database
-from shop.redis.change_feed import Change
 from shop.web.deliveries.rows import read_rows
-from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed, TheSettings
+from shop.web.dependencies import TheActions, TheDatabase, TheFeed, TheSettings
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
 from shop.web.endpoints.health_view import view_health
 from shop.web.endpoints.recovery import PERIOD_CHOICES
@@ -58,22 +57,14 @@ async def register(
     request: AnyRequest,
     settings: TheSettings,
     database: TheDatabase,
-    encryption: TheEncryption,
-    feed: TheFeed,
+    actions: TheActions,
 ) -> AnyResponse:
     """Register an endpoint. This response is the only page that shows its secret."""
     form = Registration.read(await read_form(request))
     if form.errors:
         return await _list_page(database, form)
     try:
-        async with database.writing() as session:
-            registered = await registry.register(
-                session,
-                form.new_endpoint,
-                policy=settings.url_policy,
-                encryption=encryption,
-                now=datetime.now(UTC),
-            )
+        registered = await actions.register(form.new_endpoint, settings.url_policy)
     except UrlRefused as refusal:
         form.errors["webhook_url"] = f"Not accepted: {refusal}."
         return await _list_page(database, form)
@@ -81,7 +72,6 @@ async def register(
         form.errors["webhook_url"] = "This address is registered already."
         form.existing_endpoint_id = conflict.endpoint_id
         return await _list_page(database, form)
-    await feed.announce(Change("endpoint", registered.endpoint.id))
     return Template(
         "shop/endpoints/registered.html",
         context={

@@ -15,12 +15,11 @@ from hookshop.webkit.times import utc_now
 from shop.config import Settings
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
-from shop.redis.change_feed import Change
 from shop.vocabulary import EndpointStatus
-from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
+from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.flash import with_resent_count
 from shop.web.lookups import existing_endpoint
-from shop.webhooks.recovery import RecoveryRange, count_recoverable, recover
+from shop.webhooks.recovery import RecoveryRange, count_recoverable
 
 ALL = "all"
 PERIODS = {
@@ -90,7 +89,7 @@ async def recover_endpoint(
     request: AnyRequest,
     settings: TheSettings,
     database: TheDatabase,
-    feed: TheFeed,
+    actions: TheActions,
     endpoint_id: FromPath[str],
 ) -> AnyResponse:
     """Resend undelivered deliveries since the chosen time, and create those that were missed."""
@@ -101,12 +100,7 @@ async def recover_endpoint(
     if beginning.since is None:
         return await _page(settings, database, endpoint, beginning)
     span = RecoveryRange.of(endpoint, beginning.since, retention=settings.retention, now=utc_now())
-    try:
-        recovery = await recover(database, endpoint, span, clock=utc_now)
-    finally:
-        # Announce also after a failure: some may be due. Send no wake-ups: workers poll, and
-        # thousands of wake-ups would flood the queue.
-        await feed.announce(Change.everything())
+    recovery = await actions.recover(endpoint, span)
     return Redirect(with_resent_count(f"/endpoints/{endpoint_id}", recovery.count), status_code=303)
 
 

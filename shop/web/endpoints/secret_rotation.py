@@ -13,15 +13,13 @@ from litestar.response import Template
 from hookshop.webkit.forms import read_form
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
-from shop.redis.change_feed import Change
-from shop.web.dependencies import TheDatabase, TheEncryption, TheFeed
+from shop.web.dependencies import TheActions, TheDatabase
 from shop.web.lookups import existing_endpoint
 from shop.web.stat_labels import age
 from shop.webhooks.endpoints.secrets import (
     MAX_LIVE_SECRETS,
     TooManySecrets,
     list_live,
-    rotate,
 )
 
 # Label and length of each grace period, by the value of the form's field.
@@ -64,8 +62,7 @@ async def confirm_rotation(database: TheDatabase, endpoint_id: FromPath[str]) ->
 async def rotate_secret(
     request: AnyRequest,
     database: TheDatabase,
-    encryption: TheEncryption,
-    feed: TheFeed,
+    actions: TheActions,
     endpoint_id: FromPath[str],
 ) -> AnyResponse:
     """Add a new secret. This response is the only page that shows it."""
@@ -75,28 +72,20 @@ async def rotate_secret(
     if chosen not in GRACES:
         return await _page(database, endpoint, errors={"grace": "Choose one of these."})
     _label, grace = GRACES[chosen]
-    now = datetime.now(UTC)
     try:
-        async with database.writing() as session:
-            new = await rotate(
-                session,
-                endpoint_id,
-                grace=grace,
-                encryption=encryption,
-                now=now,
-                replace_oldest=replace_oldest,
-            )
+        rotated = await actions.rotate_secret(
+            endpoint_id, grace=grace, replace_oldest=replace_oldest
+        )
     except TooManySecrets:
         errors = {"replace_oldest": "Tick this box, or choose no grace."}
         return await _page(database, endpoint, grace=chosen, errors=errors, status=409)
-    await feed.announce(Change("endpoint", endpoint_id))
     return Template(
         "shop/endpoints/rotated.html",
         context={
             "endpoint": endpoint,
-            "secret": new.secret,
-            "secret_id": new.id,
-            "until": now + grace if grace else None,
+            "secret": rotated.secret,
+            "secret_id": rotated.id,
+            "until": rotated.grace_ends_at if grace else None,
         },
         status_code=201,
         headers={"Cache-Control": "no-store"},  # keep the secret out of the browser's cache

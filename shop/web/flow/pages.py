@@ -13,11 +13,10 @@ from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
 from shop.database.transactions import Database
 from shop.orders.catalog import CATALOG
-from shop.orders.placing import Item, PlacedOrder, place_order
-from shop.redis.change_feed import Change, ChangeFeed
+from shop.orders.placing import Item
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
-from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
+from shop.web.dependencies import TheActions, TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.flow.picture import draw
 from shop.web.flow.reader import EngineGauge, read_facts
 from shop.web.state_labels import state_label
@@ -61,30 +60,17 @@ async def stream_flow(
 
 
 @post("/flow/orders", include_in_schema=False)
-async def buy(
-    request: AnyRequest, database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
-) -> Response[Any]:
+async def buy(request: AnyRequest, actions: TheActions) -> Response[Any]:
     """Place `count` orders of one product each, starting at a random product."""
     typed = (await read_form(request)).text("count")
     if typed not in map(str, ORDER_COUNTS):
         raise Problem(400, f"{typed!r} is not a number of orders that can be placed at once")
     for item in _items(int(typed)):
-        await _place(item, database, wake_ups, feed)
+        await actions.place_order([item], CUSTOMER_NAME)
     # 204: htmx leaves the page unchanged, so that animations continue. A browser loads it again.
     if "HX-Request" in request.headers:
         return Response(None, status_code=204)
     return Redirect("/flow", status_code=303)
-
-
-async def _place(
-    item: Item, database: Database, wake_ups: WakeUps, feed: ChangeFeed
-) -> PlacedOrder:
-    """Place one order in its own transaction, then send the wake-up, as the checkout does."""
-    async with database.writing() as session:
-        placed = await place_order(session, [item], CUSTOMER_NAME, now=datetime.now(UTC))
-    wake_ups.send(*placed.delivery_ids)
-    await feed.announce(Change("order", placed.order.id))
-    return placed
 
 
 def _items(count: int) -> Iterator[Item]:

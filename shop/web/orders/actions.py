@@ -1,6 +1,4 @@
-"""Actions on one order: ship and refund. Each wakes a worker after the commit."""
-
-from datetime import UTC, datetime
+"""Actions on one order: ship and refund."""
 
 from litestar import get, post
 from litestar.params import FromPath
@@ -8,26 +6,21 @@ from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
 from shop.database.models import Order
-from shop.orders.fulfilment import InvalidOrderState, OrderUpdate, refund, ship
-from shop.redis.change_feed import Change, ChangeFeed
-from shop.redis.wake_ups import WakeUps
+from shop.orders.fulfilment import InvalidOrderState, OrderUpdate
 from shop.vocabulary import EndpointStatus, EventType
-from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
+from shop.web.dependencies import TheActions, TheDatabase
 from shop.web.lookups import no_such_order
 from shop.webhooks.endpoints import registry
 
 
 @post("/orders/{order_id:str}/ship", include_in_schema=False)
-async def ship_order(
-    database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, order_id: FromPath[str]
-) -> Redirect:
+async def ship_order(actions: TheActions, order_id: FromPath[str]) -> Redirect:
     """Ship the order and notify subscribers."""
     try:
-        async with database.writing() as session:
-            update = await ship(session, order_id, now=datetime.now(UTC))
+        update = await actions.ship(order_id)
     except InvalidOrderState as refusal:
         raise _refused(order_id, refusal) from None
-    return await _back_to_order(update, order_id, wake_ups, feed)
+    return _back_to_order(update, order_id)
 
 
 @get("/orders/{order_id:str}/refund", include_in_schema=False)
@@ -51,25 +44,18 @@ async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Temp
 
 
 @post("/orders/{order_id:str}/refund", include_in_schema=False)
-async def refund_order(
-    database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed, order_id: FromPath[str]
-) -> Redirect:
+async def refund_order(actions: TheActions, order_id: FromPath[str]) -> Redirect:
     """Refund the order and notify subscribers."""
     try:
-        async with database.writing() as session:
-            update = await refund(session, order_id, now=datetime.now(UTC))
+        update = await actions.refund(order_id)
     except InvalidOrderState as refusal:
         raise _refused(order_id, refusal) from None
-    return await _back_to_order(update, order_id, wake_ups, feed)
+    return _back_to_order(update, order_id)
 
 
-async def _back_to_order(
-    update: OrderUpdate | None, order_id: str, wake_ups: WakeUps, feed: ChangeFeed
-) -> Redirect:
+def _back_to_order(update: OrderUpdate | None, order_id: str) -> Redirect:
     if update is None:
         raise no_such_order(order_id)
-    wake_ups.send(*update.delivery_ids)
-    await feed.announce(Change("order", order_id))
     return Redirect(f"/orders/{order_id}", status_code=303)
 
 

@@ -1,6 +1,5 @@
 """The pages of the storefront: products, cart and checkout."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
@@ -12,9 +11,8 @@ from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.plain_text import MAX_NAME_LENGTH, text_problem
 from shop.orders.catalog import CATALOG, find_product
-from shop.orders.placing import MAX_QUANTITY, place_order
-from shop.redis.change_feed import Change
-from shop.web.dependencies import TheDatabase, TheFeed, TheWakeUps
+from shop.orders.placing import MAX_QUANTITY
+from shop.web.dependencies import TheActions
 from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 
 AnyRequest = Request[Any, Any, Any]
@@ -63,20 +61,14 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
 
 
 @post("/orders", include_in_schema=False, opt=OPEN_TO_ALL)
-async def check_out(
-    request: AnyRequest, database: TheDatabase, wake_ups: TheWakeUps, feed: TheFeed
-) -> AnyResponse:
+async def check_out(request: AnyRequest, actions: TheActions) -> AnyResponse:
     """Place an order of everything in the cart, for ``customer_name``."""
     name = (await read_form(request)).line("customer_name")
     cart = read_cart(request)
     errors = _checkout_errors(cart, name)
     if errors:
         return _cart_page(cart, errors, typed={"customer_name": name})
-    async with database.writing() as session:
-        placed = await place_order(session, cart.items, name, now=datetime.now(UTC))
-    # Wake a worker only after the commit. The order does not depend on the wake-up.
-    wake_ups.send(*placed.delivery_ids)
-    await feed.announce(Change("order", placed.order.id))
+    placed = await actions.place_order(cart.items, name)
     return _redirect_with_cart(Cart(), f"/orders/{placed.order.id}")
 
 

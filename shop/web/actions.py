@@ -1,0 +1,189 @@
+"""The actions that pages and API share: one transaction each, and what follows its commit.
+
+After the commit, a worker is woken and the change is announced to open pages. Both are best effort:
+an action never fails because of Redis.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hookshop.webkit.times import utc_now
+from shop.database.models import Endpoint
+from shop.database.transactions import Database
+from shop.orders import fulfilment
+from shop.orders.fulfilment import OrderUpdate
+from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
+from shop.orders.placing import Item, PlacedOrder, place_order
+from shop.redis.change_feed import Change, ChangeFeed
+from shop.redis.wake_ups import WakeUps
+from shop.webhooks import manual_actions, recovery
+from shop.webhooks.endpoints import deletion, registry, secrets
+from shop.webhooks.endpoints.encryption import Encryption
+from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint, Registered
+from shop.webhooks.queries.deliveries import DeliveryDetail, DeliveryFilter, find_delivery
+from shop.webhooks.recovery import Recovery, RecoveryRange
+from shop.webhooks.rules.url_policy import UrlPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierOrder:
+    """The order that a repeated request has placed before."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedSecret:
+    """A new secret in plain text. ``grace_ends_at``: when the secrets before it expire."""
+
+    id: str
+    secret: str
+    grace_ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Orders, deliveries and endpoints, as a person or an API client changes them."""
+
+    database: Database
+    wake_ups: WakeUps
+    feed: ChangeFeed
+    encryption: Encryption
+
+    async def place_order(self, items: Sequence[Item], customer_name: str) -> PlacedOrder:
+        """Place an order. Raise ``UnknownProduct``; then nothing is ordered."""
+        async with self.database.writing() as session:
+            placed = await place_order(session, items, customer_name, now=utc_now())
+        await self._after_commit(Change("order", placed.order.id), due=placed.delivery_ids)
+        return placed
+
+    async def place_order_once(
+        self, key: IdempotencyKey, items: Sequence[Item], customer_name: str
+    ) -> PlacedOrder | EarlierOrder:
+        """Place an order, unless one was placed with the same key before.
+
+        Raise ``UnknownProduct``, or ``IdempotencyKeyReused`` if that order was a different one.
+        """
+        async with self.database.writing() as session:
+            if earlier_id := await find_order_id(session, key):
+                return EarlierOrder(earlier_id)
+            placed = await place_order(session, items, customer_name, now=utc_now())
+            store_key(session, key, placed.order.id, now=placed.order.created_at)
+        await self._after_commit(Change("order", placed.order.id), due=placed.delivery_ids)
+        return placed
+
+    async def ship(self, order_id: str) -> OrderUpdate | None:
+        """Ship an order. Return None if there is none. Raise ``InvalidOrderState``."""
+        async with self.database.writing() as session:
+            update = await fulfilment.ship(session, order_id, now=utc_now())
+        return await self._after_update(update)
+
+    async def refund(self, order_id: str) -> OrderUpdate | None:
+        """Refund an order. Return None if there is none. Raise ``InvalidOrderState``."""
+        async with self.database.writing() as session:
+            update = await fulfilment.refund(session, order_id, now=utc_now())
+        return await self._after_update(update)
+
+    async def resend(self, delivery_id: str) -> tuple[DeliveryDetail | None, bool]:
+        """Make a delivery due now. Return it as it is then, and whether it was possible."""
+        async with self.database.writing() as session:
+            is_due = await manual_actions.resend(session, delivery_id, now=utc_now())
+            found = await find_delivery(session, delivery_id)
+        if found and is_due:
+            await self._after_commit(_changed(found), due=[delivery_id])
+        return found, is_due
+
+    async def cancel(self, delivery_id: str) -> tuple[DeliveryDetail | None, bool]:
+        """Cancel a waiting delivery. Return it as it is then, and whether it was waiting."""
+        async with self.database.writing() as session:
+            is_cancelled = await manual_actions.cancel(session, delivery_id, now=utc_now())
+            found = await find_delivery(session, delivery_id)
+        if found and is_cancelled:
+            await self._after_commit(_changed(found))
+        return found, is_cancelled
+
+    async def resend_undelivered(self, wanted: DeliveryFilter) -> int:
+        """Resend all undelivered deliveries that match the filter. Return how many."""
+        try:
+            return await recovery.resend_undelivered(self.database, wanted, clock=utc_now)
+        finally:
+            await self._after_many()
+
+    async def register(self, wanted: NewEndpoint, policy: UrlPolicy) -> Registered:
+        """Register an endpoint. Raise ``UrlRefused`` or ``AlreadyRegistered``."""
+        async with self.database.writing() as session:
+            registered = await registry.register(
+                session, wanted, policy=policy, encryption=self.encryption, now=utc_now()
+            )
+        await self._after_commit(Change("endpoint", registered.endpoint.id))
+        return registered
+
+    async def change_endpoint(self, endpoint_id: str, change: EndpointChange) -> Endpoint | None:
+        """Change an endpoint. Return None if there is none. Raise ``CannotPauseDisabled``."""
+        async with self.database.writing() as session:
+            endpoint = await registry.change(session, endpoint_id, change)
+        if endpoint:
+            await self._after_commit(Change("endpoint", endpoint_id))
+        return endpoint
+
+    async def rotate_secret(
+        self, endpoint_id: str, *, grace: timedelta, replace_oldest: bool
+    ) -> RotatedSecret:
+        """Add a secret to an endpoint and return it. Raise ``TooManySecrets``."""
+        now = utc_now()
+        async with self.database.writing() as session:
+            new = await secrets.rotate(
+                session,
+                endpoint_id,
+                grace=grace,
+                encryption=self.encryption,
+                now=now,
+                replace_oldest=replace_oldest,
+            )
+        await self._after_commit(Change("endpoint", endpoint_id))
+        return RotatedSecret(new.id, new.secret, grace_ends_at=now + grace)
+
+    async def ping(self, endpoint_id: str) -> str | None:
+        """Send a test event. Return its delivery's id, or None if the endpoint is disabled."""
+        async with self.database.writing() as session:
+            delivery_id = await manual_actions.ping(session, endpoint_id, now=utc_now())
+        if delivery_id:
+            await self._after_commit(Change("delivery", delivery_id), due=[delivery_id])
+        return delivery_id
+
+    async def recover(self, endpoint: Endpoint, span: RecoveryRange) -> Recovery:
+        """Resend what an endpoint did not get in a time range, and create what it missed."""
+        try:
+            return await recovery.recover(self.database, endpoint, span, clock=utc_now)
+        finally:
+            await self._after_many()
+
+    async def delete_endpoint(self, endpoint_id: str) -> bool:
+        """Delete an endpoint and cancel what waits for it. Return False if there is none."""
+        is_deleted = await deletion.delete_endpoint(self.database, endpoint_id, clock=utc_now)
+        if is_deleted:
+            await self._after_many()
+        return is_deleted
+
+    async def _after_update(self, update: OrderUpdate | None) -> OrderUpdate | None:
+        if update:
+            await self._after_commit(Change("order", update.order.id), due=update.delivery_ids)
+        return update
+
+    async def _after_commit(self, change: Change, *, due: Sequence[str] = ()) -> None:
+        """Wake a worker for deliveries that are due, and announce what changed."""
+        if due:
+            self.wake_ups.send(*due)
+        await self.feed.announce(change)
+
+    async def _after_many(self) -> None:
+        """Announce a change of many rows. Also after a failure: some steps may have committed.
+
+        Workers find what is due by polling: thousands of ids would only flood the log.
+        """
+        await self.feed.announce(Change.everything())
+
+
+def _changed(found: DeliveryDetail) -> Change:
+    return Change("delivery", found.delivery.id, order_id=found.message.order_id)
