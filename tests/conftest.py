@@ -49,7 +49,7 @@ def shop_template() -> Iterator[str | None]:
 def migrated_shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty SQLite file with the shop's tables. Copying it is faster than migrating."""
     file = tmp_path_factory.mktemp("template") / "shop.db"
-    postgres.in_a_loop_of_its_own(postgres.migrate(f"sqlite+aiosqlite:///{file}"))
+    postgres.run_in_new_loop(postgres.migrate(f"sqlite+aiosqlite:///{file}"))
     return file
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import MAX_WAIT_SECONDS
 
 INLINE = {"a", "b", "code", "em", "small", "span", "strong", "time"}  # do not separate words
 
@@ -104,7 +104,7 @@ class Stream:
 
     async def until(self, text: str) -> Page:
         """Return the first message that contains ``text``."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
             while True:
                 message = await self.next_message()
                 if text in message.text:
@@ -113,7 +113,7 @@ class Stream:
     async def next_message(self) -> Page:
         """Return the data of the next message; skip comments."""
         data: list[str] = []
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
             async for line in self._lines:
                 if line.startswith("data:"):
                     data.append(line.removeprefix("data:").removeprefix(" "))

@@ -166,7 +166,7 @@ def _install_with_apt() -> None:
 def migrated_template() -> Iterator[str]:
     """Create a database with the shop's empty tables; return its name, to copy it."""
     with _database("") as url:
-        in_a_loop_of_its_own(migrate(url))
+        run_in_new_loop(migrate(url))
         yield str(make_url(url).database)
 
 
@@ -212,7 +212,7 @@ def execute(url: URL | str, statement: str, values: Sequence[Any] = ()) -> list[
         finally:
             await connection.close()
 
-    return in_a_loop_of_its_own(run())
+    return run_in_new_loop(run())
 
 
 async def connect(url: URL | str) -> Any:
@@ -220,7 +220,7 @@ async def connect(url: URL | str) -> Any:
     return await asyncpg.connect(plain.render_as_string(hide_password=False))
 
 
-def in_a_loop_of_its_own(work: Coroutine[Any, Any, Result]) -> Result:
+def run_in_new_loop(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine, even if an event loop is running in this thread, such as Playwright's."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

@@ -36,10 +36,10 @@ def wait_until(shop: httpx.Client, delivery_id: str, state: str, attempts: int =
 
 def set_fault(subscriber: httpx.Client, status: int | None) -> None:
     """Set the subscriber to respond to every webhook with ``status``; None: normally."""
-    misbehave(subscriber, "status" if status else "none", status=status)
+    inject_fault(subscriber, "status" if status else "none", status=status)
 
 
-def misbehave(subscriber: httpx.Client, mode: str, **parameters: int | str | None) -> None:
+def inject_fault(subscriber: httpx.Client, mode: str, **parameters: int | str | None) -> None:
     """Set any fault. The README lists the modes and their parameters."""
     fault = {"mode": mode} | parameters
     subscriber.put("/v1/faults", json=fault).raise_for_status()

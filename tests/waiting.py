@@ -5,14 +5,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-PATIENCE_SECONDS = 30.0  # only a busy machine needs as long
+MAX_WAIT_SECONDS = 30.0  # only a busy machine needs as long
 POLL_SECONDS = 0.02
 
 Found = TypeVar("Found")
 
 
 def wait_for(
-    probe: Callable[[], Found | None], what: str, patience: float = PATIENCE_SECONDS
+    probe: Callable[[], Found | None], what: str, patience: float = MAX_WAIT_SECONDS
 ) -> Found:
     """Return the first true value of ``probe``. Fail with ``what`` after the limit."""
     deadline = time.monotonic() + patience
@@ -24,7 +24,7 @@ def wait_for(
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[Found | None]], what: str, patience: float = PATIENCE_SECONDS
+    probe: Callable[[], Awaitable[Found | None]], what: str, patience: float = MAX_WAIT_SECONDS
 ) -> Found:
     """Return the first true value of an asynchronous ``probe``. Fail with ``what``."""
     deadline = time.monotonic() + patience

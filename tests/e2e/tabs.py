@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-SOON_MS = 3_000  # live pages update within a second; the rest is for a busy machine
+LIVE_UPDATE_MS = 3_000  # live pages update within a second; the rest is for a busy machine
 
 
 class Tab:
@@ -75,9 +75,9 @@ class SubscriberTab(Tab):
     """A tab of the subscriber."""
 
     def fail_with(self, status: str) -> None:
-        self.misbehave("status", Status=status)
+        self.inject_fault("status", Status=status)
 
-    def misbehave(self, mode: str, **fields: str) -> None:
+    def inject_fault(self, mode: str, **fields: str) -> None:
         """Choose a mode in the fault form and fill in its fields, by label."""
         self.open("/")
         self.page.get_by_label("Fail on purpose with").select_option(mode)

@@ -4,7 +4,7 @@ import httpx
 from playwright.sync_api import BrowserContext, expect
 
 from tests.demo import Demo
-from tests.e2e.tabs import SOON_MS, ShopTab, SubscriberTab
+from tests.e2e.tabs import LIVE_UPDATE_MS, ShopTab, SubscriberTab
 from tests.programs import buy
 
 
@@ -17,10 +17,10 @@ def test_an_order_is_seen_to_be_delivered_without_a_reload(
 
     order_id = shop.buy("Fishing Rod", name="Ada Lovelace")
 
-    expect(shop.row("purchase.created")).to_contain_text("succeeded", timeout=SOON_MS)
+    expect(shop.row("purchase.created")).to_contain_text("succeeded", timeout=LIVE_UPDATE_MS)
     expect(shop.page.get_by_text("Ada Lovelace")).to_be_visible()
-    expect(log.row(order_id[-8:])).to_contain_text("succeeded", timeout=SOON_MS)
-    expect(subscriber.receipts("accepted")).to_contain_text("$50.75", timeout=SOON_MS)
+    expect(log.row(order_id[-8:])).to_contain_text("succeeded", timeout=LIVE_UPDATE_MS)
+    expect(subscriber.receipts("accepted")).to_contain_text("$50.75", timeout=LIVE_UPDATE_MS)
     expect(subscriber.total("Purchases booked")).to_have_text("1")
     log.expect_not_reloaded()
     subscriber.expect_not_reloaded()

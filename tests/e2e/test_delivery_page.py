@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.demo import Demo
 from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import ShopTab
-from tests.programs import Document, buy, misbehave, set_fault, wait_until
+from tests.programs import Document, buy, inject_fault, set_fault, wait_until
 from tests.receiver import Receiver, running_receiver
 
 IS_TOO_WIDE = "document.scrollingElement.scrollWidth > window.innerWidth"
@@ -33,7 +33,7 @@ def opened(shop: ShopTab, attempt: int) -> Locator:
 def test_the_timeline_distinguishes_schedule_and_retry_after_live(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
-    misbehave(subscriber_api, "status", status=429, retry_after=5)
+    inject_fault(subscriber_api, "status", status=429, retry_after=5)
     delivery_id = buy(shop_api)
     wait_until(shop_api, delivery_id, "pending", attempts=1)
 
@@ -191,7 +191,7 @@ def test_with_all_details_open_the_page_does_not_scroll_sideways(
     shop_api: httpx.Client,
     subscriber_api: httpx.Client,
 ) -> None:
-    misbehave(subscriber_api, "status", status=503, retry_after=3)
+    inject_fault(subscriber_api, "status", status=503, retry_after=3)
     delivery_id = buy(shop_api)
     wait_until(shop_api, delivery_id, "pending", attempts=1)
     page = new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()

@@ -6,7 +6,7 @@ import re
 import httpx
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.tabs import SOON_MS, SubscriberTab
+from tests.e2e.tabs import LIVE_UPDATE_MS, SubscriberTab
 from tests.programs import Document, buy, wait_until
 
 NOT_REPEATED = {"host", "content-length", "connection"}
@@ -70,7 +70,7 @@ def test_a_filter_stays_while_receipts_arrive(
 
     wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
 
-    expect(subscriber.total("Purchases booked")).to_have_text("1", timeout=SOON_MS)
+    expect(subscriber.total("Purchases booked")).to_have_text("1", timeout=LIVE_UPDATE_MS)
     expect(subscriber.page.get_by_text("Nothing matches")).to_be_visible()
     subscriber.follow("Purchases")
     expect(subscriber.row("$12.50")).to_contain_text("bought")

@@ -13,7 +13,7 @@ from tests.programs import buy, wait_until
 def test_a_script_is_used_up_live(
     shop: ShopTab, subscriber: SubscriberTab, shop_api: httpx.Client
 ) -> None:
-    subscriber.misbehave("script", Script="503 drop accept_then_500")
+    subscriber.inject_fault("script", Script="503 drop accept_then_500")
     subscriber.expect_live()
     tape = subscriber.page.get_by_role("list", name="The script")
     expect(tape.get_by_role("listitem")).to_have_text(["503", "drop", "accept_then_500"])
@@ -51,7 +51,7 @@ def test_a_script_is_used_up_live(
 def test_every_fault_is_set_by_the_form_and_ended_by_one_click(
     mode: str, fields: dict[str, str], banner: str, subscriber: SubscriberTab
 ) -> None:
-    subscriber.misbehave(mode, **fields)
+    subscriber.inject_fault(mode, **fields)
 
     expect(subscriber.page.get_by_role("status")).to_contain_text(banner)
     subscriber.open("/subscription")

@@ -65,7 +65,7 @@ def newest_delivery(shop_api: httpx.Client) -> str:
     return str(newest[0]["id"]) if newest else ""
 
 
-def press_and_find(tab: ShopTab, shop_api: httpx.Client) -> str:
+def buy_and_find_delivery(tab: ShopTab, shop_api: httpx.Client) -> str:
     """Press "Buy 1"; return the id of the delivery."""
     before = newest_delivery(shop_api)
     tab.press("Buy 1")
@@ -80,7 +80,7 @@ def press_and_find(tab: ShopTab, shop_api: httpx.Client) -> str:
 def test_a_fast_order_passes_every_station(flow: ShopTab, shop_api: httpx.Client) -> None:
     expect(verdict(flow)).to_have_text("Everything flows.")
 
-    delivery_id = press_and_find(flow, shop_api)
+    delivery_id = buy_and_find_delivery(flow, shop_api)
 
     wait_for(lambda: passed(flow, delivery_id)[-1:] == ON_THE_LINE[-1:], "it lands")
     assert passed(flow, delivery_id) == ON_THE_LINE
@@ -106,7 +106,7 @@ def test_a_rejected_delivery_comes_back_and_waits_for_its_next_attempt(
     flow: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     set_fault(subscriber_api, 500)
-    delivery_id = press_and_find(flow, shop_api)
+    delivery_id = buy_and_find_delivery(flow, shop_api)
 
     wait_for(lambda: "waiting" in passed(flow, delivery_id), "it waits again")
     *way, lane, end = passed(flow, delivery_id)[:7]
@@ -133,7 +133,7 @@ def test_deliveries_to_a_paused_endpoint_wait_until_it_is_active(
     [endpoint] = shop_api.get("/v1/webhooks").json()["data"]
     shop_api.patch(f"/v1/webhooks/{endpoint['id']}", json={"status": "paused"})
 
-    delivery_id = press_and_find(flow, shop_api)
+    delivery_id = buy_and_find_delivery(flow, shop_api)
 
     expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "waiting")
     expect(verdict(flow)).to_contain_text("paused")
@@ -159,7 +159,7 @@ def test_orders_bypass_a_frozen_redis(
     expect(verdict(flow)).to_contain_text("Redis does not answer")
     expect(station(flow, "Redis")).to_contain_text("down")
 
-    delivery_id = press_and_find(flow, shop_api)
+    delivery_id = buy_and_find_delivery(flow, shop_api)
 
     wait_for(lambda: passed(flow, delivery_id)[-1:] == ["delivered-lane-1"], "it lands")
     assert "bypass" in passed(flow, delivery_id)
@@ -177,7 +177,7 @@ def test_without_a_worker_there_is_a_backlog_until_it_is_back(
     expect(verdict(flow)).to_contain_text("no worker is alive")
     expect(station(flow, "Worker")).to_contain_text("down")
 
-    delivery_id = press_and_find(flow, shop_api)
+    delivery_id = buy_and_find_delivery(flow, shop_api)
 
     expect(dot(flow, delivery_id)).to_have_attribute("data-stop", re.compile("redis|database"))
     expect(flow.page.get_by_role("list", name="Path of an order")).to_contain_text("backlog")
@@ -215,7 +215,7 @@ class TestWithReducedMotion:
         return new_context(reduced_motion="reduce")
 
     def test_every_dot_moves_at_once(self, flow: ShopTab, shop_api: httpx.Client) -> None:
-        delivery_id = press_and_find(flow, shop_api)
+        delivery_id = buy_and_find_delivery(flow, shop_api)
 
         expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
         expect(dot(flow, delivery_id)).to_be_visible()
@@ -236,7 +236,7 @@ class TestWithoutJavaScript:
 
         expect(shop.page.get_by_text("Reload for news")).to_be_visible()
         expect(dot(shop, delivery_id)).to_be_visible()
-        bought = press_and_find(shop, shop_api)
+        bought = buy_and_find_delivery(shop, shop_api)
 
         expect(shop.page).to_have_url(f"{shop.url}/flow")
         wait_until(shop_api, bought, "succeeded")

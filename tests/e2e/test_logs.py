@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.demo import Demo
 from tests.e2e.conftest import NewContext
-from tests.e2e.tabs import SOON_MS, ShopTab, SubscriberTab, Tab
+from tests.e2e.tabs import LIVE_UPDATE_MS, ShopTab, SubscriberTab, Tab
 from tests.e2e.watch import Watch
 from tests.programs import buy, set_fault, wait_until
 
@@ -63,7 +63,7 @@ def test_new_rows_do_not_move_the_visible_ones(log: Tab, shop_api: httpx.Client)
 
     buy_and_deliver(shop_api, 12)
 
-    expect(newer(log, 12)).to_be_visible(timeout=SOON_MS)
+    expect(newer(log, 12)).to_be_visible(timeout=LIVE_UPDATE_MS)
     assert place(row) == pytest.approx(before, abs=1)  # browsers round scroll positions
     newer(log, 12).click()
     expect(newer(log, 12)).to_have_count(0)
@@ -223,7 +223,7 @@ def test_sending_from_a_row_with_the_keyboard_keeps_the_position(
 
     shop.page.keyboard.press("Enter")
 
-    expect(row).to_contain_text("succeeded", timeout=SOON_MS)
+    expect(row).to_contain_text("succeeded", timeout=LIVE_UPDATE_MS)
     assert place(row) == pytest.approx(before, abs=1)
     shop.expect_not_reloaded()
 
@@ -376,4 +376,4 @@ def test_a_narrowed_view_is_live(shop: ShopTab, shop_api: httpx.Client) -> None:
 
     [delivery_id] = buy_and_deliver(shop_api, 1)
 
-    expect(shop.row(delivery_id)).to_contain_text("succeeded", timeout=SOON_MS)
+    expect(shop.row(delivery_id)).to_contain_text("succeeded", timeout=LIVE_UPDATE_MS)

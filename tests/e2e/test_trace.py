@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.tabs import ShopTab, SubscriberTab
-from tests.programs import buy, misbehave, set_fault, wait_until
+from tests.programs import buy, inject_fault, set_fault, wait_until
 
 
 def picture(subscriber: SubscriberTab) -> Locator:
@@ -49,7 +49,7 @@ def test_a_trace_is_drawn_live(
 def test_a_receipt_links_to_the_trace_of_its_message(
     subscriber: SubscriberTab, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
-    misbehave(subscriber_api, "script", script="drop")
+    inject_fault(subscriber_api, "script", script="drop")
     wait_until(shop_api, buy(shop_api), "succeeded", attempts=2)
     subscriber.open("/")
     subscriber.open_receipt("accepted")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.databases import Book
-from tests.faults.line import Line
-from tests.waiting import PATIENCE_SECONDS, wait_for
+from tests.faults.proxy import Proxy
+from tests.waiting import MAX_WAIT_SECONDS, wait_for
 
 SHOP_FACTS = (
     "attempt",
@@ -54,7 +54,7 @@ class Books:
 
     shop: Book
     subscriber: Book
-    line: Line
+    proxy: Proxy
 
     def count(self) -> Count:
         """Return the current counts."""
@@ -66,11 +66,11 @@ class Books:
             attempts=self.of_shop("SELECT count(*) FROM attempt WHERE endpoint_id = ?", endpoint)[
                 0
             ][0],
-            requests=self.line.requests,
+            requests=self.proxy.requests,
             purchases=self.of_subscriber("SELECT count(*) FROM purchase")[0][0],
         )
 
-    def wait_until_delivered(self, patience: float = PATIENCE_SECONDS) -> None:
+    def wait_until_delivered(self, patience: float = MAX_WAIT_SECONDS) -> None:
         """Wait until every order's delivery to the subscriber has succeeded."""
 
         def delivered() -> bool:

@@ -75,7 +75,7 @@ class PostgresBook:
         return postgres.execute(self._url, _numbered(query), values)
 
     def write(self, *statements: Statement) -> None:
-        postgres.in_a_loop_of_its_own(self._write(statements))
+        postgres.run_in_new_loop(self._write(statements))
 
     async def _write(self, statements: Sequence[Statement]) -> None:
         connection = await postgres.connect(self._url)

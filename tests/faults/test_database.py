@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.faults.conftest import Report
-from tests.faults.line import nothing
+from tests.faults.proxy import no_op
 from tests.faults.world import World
 from tests.programs import client
 from tests.waiting import wait_for
@@ -45,10 +45,10 @@ def test_a_database_locked_for_longer_than_orders_wait(world: World, report: Rep
 
 def test_a_database_locked_when_the_worker_has_received_a_2xx(world: World, report: Report) -> None:
     with world.books.shop.write_lock() as lock:
-        world.line.on_answer = lock.take
+        world.proxy.on_answer = lock.take
         world.order()
         wait_for(lambda: "not be recorded in time" in world.log("worker"), "the worker gives up")
-        world.line.on_answer = nothing
+        world.proxy.on_answer = no_op
 
     world.books.wait_until_delivered()
     assert world.books.verdicts() == {"accepted": 1, "duplicate": 1}

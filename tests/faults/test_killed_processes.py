@@ -6,7 +6,7 @@ from contextlib import suppress
 import httpx
 
 from tests.faults.conftest import Report
-from tests.faults.line import gate_to_redis, nothing
+from tests.faults.proxy import gate_to_redis, no_op
 from tests.faults.world import World
 from tests.waiting import wait_for
 
@@ -17,29 +17,29 @@ TWICE = {"accepted": 1, "duplicate": 1}
 
 
 def test_a_worker_killed_in_mid_request(world: World, report: Report) -> None:
-    world.line.hold(1)
+    world.proxy.hold(1)
     world.order()
-    wait_for(lambda: world.line.waiting, "a request is on its way")
+    wait_for(lambda: world.proxy.waiting, "a request is on its way")
 
     world.kill("worker")
     world.start("worker")
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
-    world.line.release()  # the first request arrives late
+    world.proxy.release()  # the first request arrives late
     wait_for(lambda: world.books.verdicts() == TWICE, "both requests arrive")
-    assert world.line.requests == 2
+    assert world.proxy.requests == 2
     report()
 
 
 def test_a_worker_killed_between_the_2xx_and_its_record(world: World, report: Report) -> None:
     with world.books.shop.write_lock() as lock:
-        world.line.on_answer = lock.take
-        world.line.on_answer_read = lambda: world.kill("worker")
+        world.proxy.on_answer = lock.take
+        world.proxy.on_answer_read = lambda: world.kill("worker")
         world.order()
         wait_for(lambda: not world.is_running("worker"), "the worker is killed")
     assert world.books.of_shop("SELECT state, attempt_count FROM delivery") == [("sending", 0)]
 
-    world.line.on_answer = world.line.on_answer_read = nothing
+    world.proxy.on_answer = world.proxy.on_answer_read = no_op
     world.start("worker")
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
@@ -48,14 +48,14 @@ def test_a_worker_killed_between_the_2xx_and_its_record(world: World, report: Re
 
 
 def test_a_result_after_the_lease_has_expired_is_discarded(world: World, report: Report) -> None:
-    world.line.hold(1)
+    world.proxy.hold(1)
     world.order()
-    wait_for(lambda: world.line.waiting, "a request is on its way")
+    wait_for(lambda: world.proxy.waiting, "a request is on its way")
 
     world.freeze("worker")
     world.start("second worker")
     world.books.wait_until_delivered(RECOVERY_SECONDS)
-    world.line.release()
+    world.proxy.release()
     world.thaw("worker")
 
     wait_for(lambda: "has taken over" in world.log("worker"), "the first one is refused")
@@ -82,13 +82,13 @@ def test_a_shop_killed_between_commit_and_wake_up(world: World, report: Report) 
     world.start("shop", "worker")
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
-    assert world.line.requests == 1
+    assert world.proxy.requests == 1
     report()
 
 
 def test_a_subscriber_killed_before_its_commit(world: World, report: Report) -> None:
     handed_over = threading.Event()
-    world.line.on_handed_over = handed_over.set
+    world.proxy.on_handed_over = handed_over.set
     with world.books.subscriber.write_lock() as lock:
         lock.take()
         world.order()
@@ -106,12 +106,12 @@ def test_a_subscriber_killed_before_its_commit(world: World, report: Report) -> 
 def test_a_subscriber_killed_between_its_commit_and_its_answer(
     world: World, report: Report
 ) -> None:
-    def kill_and_hang_up() -> None:
-        if world.line.requests == 1:
+    def kill_and_disconnect() -> None:
+        if world.proxy.requests == 1:
             world.kill("subscriber")
             raise ConnectionError
 
-    world.line.on_answer = kill_and_hang_up
+    world.proxy.on_answer = kill_and_disconnect
     world.order()
     wait_for(lambda: not world.is_running("subscriber"), "the subscriber is killed")
     assert world.books.count().purchases == 1

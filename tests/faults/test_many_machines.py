@@ -36,7 +36,7 @@ def test_two_shops_and_two_workers_deliver_each_order_once(
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
     assert len(set(orders)) == 100
-    assert set(world.line.seen.values()) == {1}
+    assert set(world.proxy.seen.values()) == {1}
     assert world.books.verdicts() == {"accepted": 100}
     for url in (world.shop_url, world.second_shop_url):
         with client(url) as shop:
@@ -150,7 +150,7 @@ def test_a_database_that_is_restarted_in_the_middle(two_of_each: World, report: 
     for name in ("shop", "second shop", "worker", "second worker"):
         assert world.is_running(name)
         assert "Traceback" not in world.log(name)
-    again = world.line.requests - len(world.line.seen)
+    again = world.proxy.requests - len(world.proxy.seen)
     # Only requests in flight during a restart may be sent again.
     assert again <= RESTARTS * MAX_CONCURRENCY
     report(

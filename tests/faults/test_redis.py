@@ -15,16 +15,16 @@ pytestmark = pytest.mark.one_database("is about Redis")
 def test_a_flushed_redis(waiting: int, world: World, report: Report) -> None:
     world.kill("worker")
     world.order_many(waiting)
-    world.line.hold(20)
+    world.proxy.hold(20)
     world.start("worker")
-    wait_for(lambda: world.line.waiting == 20, "some are on their way")
+    wait_for(lambda: world.proxy.waiting == 20, "some are on their way")
 
     with world.redis() as redis:
         redis.flushall()
-    world.line.release()
+    world.proxy.release()
     world.books.wait_until_delivered(120)
 
-    assert set(world.line.seen.values()) == {1}
+    assert set(world.proxy.seen.values()) == {1}
     report()
 
 

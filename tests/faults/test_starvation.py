@@ -44,10 +44,10 @@ def endpoint_that_never_answers() -> Iterator[str]:
 
 def seconds_until_received(world: World) -> float:
     """Return the seconds from an order's response until its webhook arrives."""
-    before = world.line.requests
+    before = world.proxy.requests
     assert world.order().status_code == 201
     began = time.monotonic()
-    while world.line.requests == before:
+    while world.proxy.requests == before:
         time.sleep(LOOK_SECONDS)
         assert time.monotonic() < began + 60, "the webhook does not come"
     return time.monotonic() - began
@@ -62,7 +62,7 @@ def test_a_burst_of_orders(orders: int, world: World, report: Report) -> None:
         world.books.wait_until_delivered(600)
         growth = (shop_growth(), worker_growth())
 
-    assert set(world.line.seen.values()) == {1}
+    assert set(world.proxy.seen.values()) == {1}
     assert max(growth) < GROWTH_MIB
     report(
         f"memory grew by {growth[0]:.0f} MiB in the shop and by {growth[1]:.0f} MiB in the worker,"

@@ -6,7 +6,7 @@ import pytest
 
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from tests.faults.conftest import Report
-from tests.faults.line import nothing
+from tests.faults.proxy import no_op
 from tests.faults.world import World
 from tests.waiting import wait_for
 
@@ -16,15 +16,15 @@ RECOVERY_SECONDS = 15
 @pytest.mark.long
 def test_a_worker_killed_with_many_requests_in_flight(world: World, report: Report) -> None:
     """Uses the default timeout of 10 s, so leases expire after 13 s."""
-    world.line.hold(MIN_CONCURRENCY)
+    world.proxy.hold(MIN_CONCURRENCY)
     world.order_many(40)
-    wait_for(lambda: world.line.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
+    wait_for(lambda: world.proxy.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
 
     world.kill("worker")
     world.start("worker")
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
-    assert world.line.requests == 40 + MIN_CONCURRENCY
+    assert world.proxy.requests == 40 + MIN_CONCURRENCY
     report()
 
 
@@ -33,29 +33,29 @@ def test_a_database_locked_for_5_seconds_when_the_worker_has_its_2xx(
     world: World, report: Report
 ) -> None:
     with world.books.shop.write_lock() as lock:
-        world.line.on_answer = lock.take
+        world.proxy.on_answer = lock.take
         world.order()
         wait_for(lambda: "cannot be used now" in world.log("worker"), "a first try fails")
         lock.release()
-        world.line.on_answer = nothing
+        world.proxy.on_answer = no_op
         world.books.wait_until_delivered()
 
-    assert world.line.requests == 1
+    assert world.proxy.requests == 1
     report()
 
 
 def test_a_stopping_worker_finishes_its_requests(world: World, report: Report) -> None:
-    world.line.hold(MIN_CONCURRENCY)
+    world.proxy.hold(MIN_CONCURRENCY)
     world.order_many(40)
-    wait_for(lambda: world.line.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
+    wait_for(lambda: world.proxy.waiting == MIN_CONCURRENCY, "the endpoint's share is in use")
 
     world.ask_to_stop("worker")
-    world.line.release()
+    world.proxy.release()
 
     assert world.wait_for_end("worker") == 0, world.log("worker")
     world.start("worker")
     world.books.wait_until_delivered()
-    assert set(world.line.seen.values()) == {1}
+    assert set(world.proxy.seen.values()) == {1}
     assert world.books.verdicts() == {"accepted": 40}
     report()
 
@@ -67,7 +67,7 @@ def test_two_workers_share_the_work_and_send_nothing_twice(world: World, report:
     world.order_many(300)
     world.books.wait_until_delivered(60)
 
-    assert set(world.line.seen.values()) == {1}
+    assert set(world.proxy.seen.values()) == {1}
     wait_for(lambda: sum(shares(world, before)) == 300, "all is in the workers' logs")
     assert min(shares(world, before)) > 0
     report("by each worker: {} and {}".format(*shares(world, before)))
@@ -83,7 +83,7 @@ def test_two_workers_that_never_poll_share_the_wake_ups(world: World, report: Re
     world.order_many(2000, at_once=16)
     world.books.wait_until_delivered(120)
 
-    assert set(world.line.seen.values()) == {1}
+    assert set(world.proxy.seen.values()) == {1}
     wait_for(lambda: sum(delivered_by(world, names)) == 2000, "all is in the workers' logs")
     assert min(delivered_by(world, names)) >= 600
     report("by each worker: {} and {}".format(*delivered_by(world, names)))

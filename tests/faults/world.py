@@ -20,7 +20,7 @@ from hookshop.redis_socket import private_redis_socket
 from tests.demo import ROOT, clean_environment, free_ports
 from tests.faults.books import Books
 from tests.faults.databases import PostgresBook, SqliteBook
-from tests.faults.line import Line, running_line
+from tests.faults.proxy import Proxy, running_proxy
 from tests.programs import client
 from tests.waiting import wait_for
 
@@ -43,18 +43,23 @@ class World:
     """Shop, workers, subscriber and Redis with their own ports and folder."""
 
     def __init__(
-        self, folder: Path, line: Line, settings: dict[str, str], *, database_url: str | None = None
+        self,
+        folder: Path,
+        proxy: Proxy,
+        settings: dict[str, str],
+        *,
+        database_url: str | None = None,
     ) -> None:
         shop_port, subscriber_port, second_port = free_ports(3)
-        line.to = f"127.0.0.1:{subscriber_port}"
-        self.line = line
+        proxy.to = f"127.0.0.1:{subscriber_port}"
+        self.proxy = proxy
         self.var = folder / "var"
         self.redis_socket = private_redis_socket(self.var)
         shop = PostgresBook(database_url) if database_url else SqliteBook(self.var / "shop.db")
-        self.books = Books(shop, SqliteBook(self.var / "subscriber.db"), line)
+        self.books = Books(shop, SqliteBook(self.var / "subscriber.db"), proxy)
         self.shop_url = f"http://127.0.0.1:{shop_port}"
         self.second_shop_url = f"http://127.0.0.1:{second_port}"
-        self.subscriber_url = f"http://{line.to}"
+        self.subscriber_url = f"http://{proxy.to}"
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._starts = 0
@@ -66,7 +71,7 @@ class World:
             "SHOP_RETRY_SCHEDULE": "0" + ",1" * 20,
             "SHOP_DISABLE_AFTER_FAILURES": "0",
             "SUBSCRIBER_PORT": str(subscriber_port),
-            "SUBSCRIBER_PUBLIC_URL": line.url,
+            "SUBSCRIBER_PUBLIC_URL": proxy.url,
             "SUBSCRIBER_SHOP_URL": self.shop_url,
             "SUBSCRIBER_AUTO_REGISTER": "1",
             "PYTHONUNBUFFERED": "1",
@@ -135,14 +140,14 @@ class World:
 
     def restore(self) -> None:
         """Start all missing programs, and delete orders and receipts."""
-        self.line.release()
+        self.proxy.release()
         for name, program in self._running.items():
             self.thaw(name)
             if name not in USUAL and program.poll() is None:
                 self.kill(name)
         self.start(*(name for name in USUAL if not self.is_running(name)))
-        wait_for(lambda: self.line.busy == 0, "nothing of the test before is on its way")
-        self.line.reset()
+        wait_for(lambda: self.proxy.busy == 0, "no request of the previous test is in flight")
+        self.proxy.reset()
         self.books.delete_all()
         with self.redis() as redis:
             redis.flushall()
@@ -160,7 +165,7 @@ class World:
                 return bool(redis.ping())
             return False
         if "worker" in name:
-            return "looks for deliveries" in self.log(name)
+            return "Worker started" in self.log(name)
         if name == "subscriber":
             return "Subscribed as" in self.log(name) and _serves(self.subscriber_url)
         return _serves(self.shop_url if name == "shop" else self.second_shop_url)
@@ -218,8 +223,8 @@ def running_world(database_url: str | None = None, **settings: str) -> Iterator[
     with ExitStack() as cleaning:
         # Not pytest's tmp_path, which is too long for the path of a socket.
         folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="hookshop-")))
-        line = cleaning.enter_context(running_line())
-        world = World(folder, line, settings, database_url=database_url)
+        proxy = cleaning.enter_context(running_proxy())
+        world = World(folder, proxy, settings, database_url=database_url)
         cleaning.callback(world.end)
         yield world
 

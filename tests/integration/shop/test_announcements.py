@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shop.redis.change_feed import Change, ChangeFeed
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import MAX_WAIT_SECONDS
 
 pytestmark = pytest.mark.one_database("needs Redis alone")
 
@@ -31,13 +31,13 @@ async def feed(redis_url: str) -> AsyncIterator[ChangeFeed]:
 async def test_an_announcement_reaches_other_processes(redis_url: str) -> None:
     async with feed(redis_url) as web, feed(redis_url) as worker:
         with web.subscribe() as stream:
-            assert await stream.next_changes(PATIENCE_SECONDS) == {
+            assert await stream.next_changes(MAX_WAIT_SECONDS) == {
                 Change.everything()
             }  # now connected
 
             await worker.announce(DELIVERY)
 
-            assert await stream.next_changes(PATIENCE_SECONDS) == {DELIVERY}
+            assert await stream.next_changes(MAX_WAIT_SECONDS) == {DELIVERY}
 
 
 async def test_a_missed_announcement_is_made_up_for(redis_url: str) -> None:
@@ -47,14 +47,14 @@ async def test_a_missed_announcement_is_made_up_for(redis_url: str) -> None:
         Redis.from_url(redis_url) as redis,
     ):
         with web.subscribe() as stream:
-            assert await stream.next_changes(PATIENCE_SECONDS) == {
+            assert await stream.next_changes(MAX_WAIT_SECONDS) == {
                 Change.everything()
             }  # now connected
             await redis.execute_command("CLIENT", "PAUSE", "1000")
 
             await worker.announce(DELIVERY)
 
-            assert await stream.next_changes(PATIENCE_SECONDS) == {Change.everything()}
+            assert await stream.next_changes(MAX_WAIT_SECONDS) == {Change.everything()}
 
 
 async def test_without_redis_a_process_still_updates_its_own_streams() -> None:
@@ -62,4 +62,4 @@ async def test_without_redis_a_process_still_updates_its_own_streams() -> None:
         with web.subscribe() as stream:
             await web.announce(DELIVERY)
 
-            assert await stream.next_changes(PATIENCE_SECONDS) == {DELIVERY}
+            assert await stream.next_changes(MAX_WAIT_SECONDS) == {DELIVERY}

@@ -55,7 +55,7 @@ async def test_the_oldest_live_secret_signs_the_token_and_is_named_in_it(
         await engine.deliver()
 
         assert who_signed_the_token(receiver) == signer["secret_id"]
-        insist_on_signature(receiver, signer["secret"])
+        require_signature(receiver, signer["secret"])
 
 
 def token_of(receiver: Receiver) -> str:
@@ -68,7 +68,7 @@ def who_signed_the_token(receiver: Receiver) -> str:
     return str(get_unverified_header(token_of(receiver))["kid"])
 
 
-def insist_on_signature(receiver: Receiver, secret: str) -> None:
+def require_signature(receiver: Receiver, secret: str) -> None:
     """Raise unless the newest request's token is signed with this secret."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     options: Any = {"verify_aud": False, "verify_exp": False, "verify_iat": False}

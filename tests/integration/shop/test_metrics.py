@@ -220,11 +220,11 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Shop]:
 
 
 async def test_with_a_configured_token_it_is_required(guarded: Shop) -> None:
-    stranger = await guarded.get("/metrics")
+    anonymous = await guarded.get("/metrics")
     wrong = await guarded.get("/metrics", headers={"Authorization": "Bearer wrong"})
     right = await guarded.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
 
-    assert stranger.status_code == wrong.status_code == 401
-    assert stranger.headers["www-authenticate"] == "Bearer"
-    assert "SHOP_ADMIN_TOKEN" in stranger.json()["detail"]
+    assert anonymous.status_code == wrong.status_code == 401
+    assert anonymous.headers["www-authenticate"] == "Bearer"
+    assert "SHOP_ADMIN_TOKEN" in anonymous.json()["detail"]
     assert Scrape(right)["hookshop_orders_total"] == 0

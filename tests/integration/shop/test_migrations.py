@@ -39,7 +39,7 @@ from tests.conftest import ON_POSTGRES
 from tests.integration.shop.conftest import ROOT
 
 Result = TypeVar("Result")
-PATIENCE_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 ORDER = """
     INSERT INTO shop_order (id, customer_name, total_cents, created_at)
     VALUES ('ord_1', 'Ada', 1250, '2026-11-23 12:00:30+00:00')
@@ -251,7 +251,7 @@ async def test_migrating_twice_changes_nothing(empty: Database) -> None:
 async def test_processes_that_start_at_once_do_not_get_in_each_others_way(empty_url: str) -> None:
     programs = [start("shop.database.migrations", empty_url) for _ in range(3)]
 
-    assert [program.wait(timeout=PATIENCE_SECONDS) for program in programs] == [0, 0, 0]
+    assert [program.wait(timeout=MAX_WAIT_SECONDS) for program in programs] == [0, 0, 0]
     for program in programs:
         assert "up to date" in program.communicate()[0]
 
@@ -330,7 +330,7 @@ def set_version(version: str) -> Callable[[Connection], Any]:
 def refusal(module: str, url: str) -> str:
     """Return the one line that a program prints if it cannot start."""
     program = start(module, url)
-    output, _ = program.communicate(timeout=PATIENCE_SECONDS)
+    output, _ = program.communicate(timeout=MAX_WAIT_SECONDS)
     assert program.returncode == 2, output
     [line] = output.splitlines()
     return line

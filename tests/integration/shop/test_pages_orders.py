@@ -133,15 +133,15 @@ async def test_refunding_asks_for_confirmation_and_names_the_subscribers(shop: S
     address = f"/orders/{(await order(shop, customer_name=HOSTILE_NAME))['id']}"
     visitor = Visitor(shop)
 
-    nobody = await visitor.get(f"{address}/refund")
+    unsubscribed = await visitor.get(f"{address}/refund")
     await register(shop, URL, event_types=["purchase.refunded"])
     one = await visitor.get(f"{address}/refund")
     await visitor.submit(f"{address}/refund")
     too_late = await visitor.get(f"{address}/refund")
 
-    assert "Refund $14.90" in nobody.text
-    assert HOSTILE_NAME in nobody.text
-    assert "nobody is told" in nobody.text
+    assert "Refund $14.90" in unsubscribed.text
+    assert HOSTILE_NAME in unsubscribed.text
+    assert "nobody is told" in unsubscribed.text
     assert "1 endpoint is told: purchase.refunded, −$14.90" in one.text
     assert "will not be any more" in one.text
     assert too_late.status == 409

@@ -35,7 +35,7 @@ from tests.integration.shop.browsing import Shop, order, register, state
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
 from tests.pages import Visitor
 from tests.receiver import Receiver
-from tests.waiting import PATIENCE_SECONDS, eventually
+from tests.waiting import MAX_WAIT_SECONDS, eventually
 
 URL = "http://127.0.0.1:9001/hook"
 LONG_AGO = {"since": "2020-01-01T00:00:00Z"}
@@ -445,7 +445,7 @@ async def test_a_large_change_is_announced_once_and_not_row_by_row(
                 await Visitor(shop).submit("/deliveries/retry")
             else:
                 await shop.delete(f"/v1/webhooks/{endpoint_id}")
-            changes = await subscription.next_changes(timeout=PATIENCE_SECONDS)
+            changes = await subscription.next_changes(timeout=MAX_WAIT_SECONDS)
 
     assert changes == {Change.everything()}
 

@@ -21,7 +21,7 @@ BEGIN = datetime(2026, 11, 23, 11, 58, 30, 250_000, tzinfo=UTC)
 MUG_CENTS = 1490
 
 
-class Till:
+class SalesDatabase:
     """A shop's database in which orders are placed and refunded at given times."""
 
     def __init__(self, database: Database) -> None:
@@ -58,29 +58,33 @@ def date_of(moment: datetime) -> datetime:
 
 
 @pytest.fixture
-def till(database: Database) -> Till:
-    return Till(database)
+def sales_db(database: Database) -> SalesDatabase:
+    return SalesDatabase(database)
 
 
 async def test_sales_since_any_second_equal_the_sum_of_all_events_since_then(
-    till: Till,
+    sales_db: SalesDatabase,
 ) -> None:
     moments = [BEGIN + timedelta(seconds=10.4 * number) for number in range(20)]
-    ids = [await till.sell(moment) for moment in moments]
+    ids = [await sales_db.sell(moment) for moment in moments]
     for id_, moment in list(zip(ids, moments, strict=True))[::3]:
-        await till.refund(id_, moment + timedelta(seconds=95))
+        await sales_db.refund(id_, moment + timedelta(seconds=95))
 
     for second in range(-2, 320):
         since = date_of(BEGIN) + timedelta(seconds=second)
-        assert await till.sales(since) == await till.added_up(since)
+        assert await sales_db.sales(since) == await sales_db.added_up(since)
 
 
-async def test_a_moment_between_two_seconds_counts_from_the_later_one(till: Till) -> None:
-    await till.sell(datetime(2026, 11, 23, 12, 0, 0, 700_000, tzinfo=UTC))
-    await till.sell(datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC))
+async def test_a_moment_between_two_seconds_counts_from_the_later_one(
+    sales_db: SalesDatabase,
+) -> None:
+    await sales_db.sell(datetime(2026, 11, 23, 12, 0, 0, 700_000, tzinfo=UTC))
+    await sales_db.sell(datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC))
 
     counts = [
-        (await till.sales(datetime(2026, 11, 23, 12, 0, second, microsecond, tzinfo=UTC))).orders
+        (
+            await sales_db.sales(datetime(2026, 11, 23, 12, 0, second, microsecond, tzinfo=UTC))
+        ).orders
         for second, microsecond in [(0, 0), (0, 1), (0, 999_999), (1, 0), (1, 1)]
     ]
 
@@ -88,14 +92,14 @@ async def test_a_moment_between_two_seconds_counts_from_the_later_one(till: Till
 
 
 async def test_a_refund_is_taken_off_when_it_is_given_and_its_order_stays_counted(
-    till: Till,
+    sales_db: SalesDatabase,
 ) -> None:
-    first = await till.sell(BEGIN)
-    await till.sell(BEGIN)
-    await till.refund(first, BEGIN + timedelta(hours=1))
+    first = await sales_db.sell(BEGIN)
+    await sales_db.sell(BEGIN)
+    await sales_db.refund(first, BEGIN + timedelta(hours=1))
 
-    all_time = await till.sales()
-    since_the_refund = await till.sales(BEGIN + timedelta(minutes=59))
+    all_time = await sales_db.sales()
+    since_the_refund = await sales_db.sales(BEGIN + timedelta(minutes=59))
 
     assert all_time == Sales(orders=2, gross_cents=2 * MUG_CENTS, refunded_cents=MUG_CENTS)
     assert all_time.revenue_cents == MUG_CENTS
@@ -103,64 +107,68 @@ async def test_a_refund_is_taken_off_when_it_is_given_and_its_order_stays_counte
     assert since_the_refund.revenue_cents == -MUG_CENTS
 
 
-async def test_shipping_an_order_is_no_refund(till: Till) -> None:
-    order_id = await till.sell(BEGIN)
-    async with till.database.writing() as session:
+async def test_shipping_an_order_is_no_refund(sales_db: SalesDatabase) -> None:
+    order_id = await sales_db.sell(BEGIN)
+    async with sales_db.database.writing() as session:
         assert await fulfilment.ship(session, order_id, now=BEGIN)
 
-    assert (await till.sales()).refunded_cents == 0
+    assert (await sales_db.sales()).refunded_cents == 0
 
 
-async def test_a_refund_that_is_rolled_back_is_not_counted(till: Till) -> None:
-    order_id = await till.sell(BEGIN)
+async def test_a_refund_that_is_rolled_back_is_not_counted(sales_db: SalesDatabase) -> None:
+    order_id = await sales_db.sell(BEGIN)
 
     async def change_of_mind() -> None:
-        async with till.database.writing() as session:
+        async with sales_db.database.writing() as session:
             await fulfilment.refund(session, order_id, now=BEGIN)
             await session.flush()
             raise LookupError
 
     with pytest.raises(LookupError):
         await change_of_mind()
-    assert (await till.sales()).refunded_cents == 0
+    assert (await sales_db.sales()).refunded_cents == 0
 
 
-async def test_orders_written_together_with_their_refunds_are_counted_too(till: Till) -> None:
+async def test_orders_written_together_with_their_refunds_are_counted_too(
+    sales_db: SalesDatabase,
+) -> None:
     imported = Order(
         id="ord_1", customer_name="", total_cents=100, created_at=BEGIN, refunded_at=BEGIN
     )
-    async with till.database.writing() as session:
+    async with sales_db.database.writing() as session:
         session.add(imported)
 
-    assert await till.sales() == Sales(orders=1, gross_cents=100, refunded_cents=100)
+    assert await sales_db.sales() == Sales(orders=1, gross_cents=100, refunded_cents=100)
 
 
-async def test_merging_what_many_writers_counted_changes_no_sum(till: Till) -> None:
+async def test_merging_what_many_writers_counted_changes_no_sum(
+    sales_db: SalesDatabase,
+) -> None:
     for number in range(3):
         moment = BEGIN + timedelta(minutes=number)
-        await till.refund(await till.sell(moment), moment)
+        await sales_db.refund(await sales_db.sell(moment), moment)
     since = BEGIN + timedelta(minutes=1)
-    before = [await till.sales(), await till.sales(since)]
+    before = [await sales_db.sales(), await sales_db.sales(since)]
 
-    async with till.database.writing() as session:
+    async with sales_db.database.writing() as session:
         await merge_tallies(session)
 
-    assert [await till.sales(), await till.sales(since)] == before
+    assert [await sales_db.sales(), await sales_db.sales(since)] == before
 
 
-async def test_the_minimum_and_maximum_time_are_accepted(till: Till) -> None:
-    await till.sell(BEGIN)
+async def test_the_minimum_and_maximum_time_are_accepted(sales_db: SalesDatabase) -> None:
+    await sales_db.sell(BEGIN)
 
-    assert (await till.sales(datetime.min.replace(tzinfo=UTC))).orders == 1
-    assert (await till.sales(datetime.max.replace(tzinfo=UTC))).orders == 0
+    assert (await sales_db.sales(datetime.min.replace(tzinfo=UTC))).orders == 1
+    assert (await sales_db.sales(datetime.max.replace(tzinfo=UTC))).orders == 0
 
 
-async def test_the_last_hour_has_its_refunds_apart(till: Till) -> None:
+async def test_the_last_hour_has_its_refunds_apart(sales_db: SalesDatabase) -> None:
     now = BEGIN + timedelta(hours=2)
-    await till.refund(await till.sell(BEGIN), now)
-    await till.sell(now)
+    await sales_db.refund(await sales_db.sell(BEGIN), now)
+    await sales_db.sell(now)
 
-    async with till.database.reading() as session:
+    async with sales_db.database.reading() as session:
         orders = await read_orders(session, Window.last_hour(now))
 
     assert (orders.count, orders.gross_cents, orders.refunded_cents) == (1, MUG_CENTS, MUG_CENTS)
@@ -226,13 +234,13 @@ async def test_the_overview_tells_refunds_and_net(shop: Shop) -> None:
     assert f"{amount} in the last hour; {amount} refunded, $0.00 net" in page.text
 
 
-async def test_every_minute_and_all_time_agree(till: Till) -> None:
+async def test_every_minute_and_all_time_agree(sales_db: SalesDatabase) -> None:
     for number in range(5):
         moment = BEGIN + timedelta(minutes=7 * number)
-        await till.refund(await till.sell(moment), moment + timedelta(minutes=3))
+        await sales_db.refund(await sales_db.sell(moment), moment + timedelta(minutes=3))
 
     minutes = [BEGIN.replace(second=0, microsecond=0) + timedelta(minutes=n) for n in range(40)]
-    sums = [await till.sales(minute) for minute in minutes]
+    sums = [await sales_db.sales(minute) for minute in minutes]
 
-    assert sums[0] == await till.sales()
+    assert sums[0] == await sales_db.sales()
     assert all(earlier.orders >= later.orders for earlier, later in pairwise(sums))

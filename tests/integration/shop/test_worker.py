@@ -23,7 +23,7 @@ from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery, read_stats
 from tests.integration.shop.conftest import StartWorker
 from tests.receiver import Receiver
-from tests.waiting import PATIENCE_SECONDS, eventually, wait_for
+from tests.waiting import MAX_WAIT_SECONDS, eventually, wait_for
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ async def test_a_wake_up_arrives_without_polling(
 
     for _wake_up in range(3):
         wake_ups.send()
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
             await woken.get()
 
     await end_tasks(listening)
@@ -99,13 +99,13 @@ async def test_a_wake_up_whose_notification_is_lost_arrives(
     woken = asyncio.Queue[datetime]()
     listening = asyncio.create_task(listen(redis_url, woken.put_nowait))
     wake_ups.send()
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(MAX_WAIT_SECONDS):
         await woken.get()
     arq = ArqRedis(redis.connection_pool, job_serializer=lambda job: json.dumps(job).encode())
 
     await arq.enqueue_job("look")  # without a notification
 
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(MAX_WAIT_SECONDS):
         await woken.get()
     await end_tasks(listening)
 

@@ -19,7 +19,7 @@ from subscriber_app.database.transactions import Database
 from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.shop_api.counting import begin_counting
 from subscriber_app.shop_api.subscription import Subscriptions
-from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
+from tests.integration.subscriber.fake_shop import FakeShop, running_shop
 from tests.integration.subscriber.signer import (
     FORMER_SECRET,
     NOW,
@@ -27,7 +27,7 @@ from tests.integration.subscriber.signer import (
     SECRET,
     SHOP_URL,
 )
-from tests.postgres import in_a_loop_of_its_own
+from tests.postgres import run_in_new_loop
 from tests.serving import free_port, port_of, serving
 
 Client = httpx.AsyncClient
@@ -77,7 +77,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         await database.create_tables()
         await database.close()
 
-    in_a_loop_of_its_own(migrate())
+    run_in_new_loop(migrate())
     return file
 
 
@@ -112,7 +112,7 @@ async def shared_subscriber(tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 
 
 @asynccontextmanager
-async def reaching_itself(
+async def served_subscriber(
     folder: Path, clock: Clock, shop_url: str = NOBODY
 ) -> AsyncIterator[tuple[Client, Settings]]:
     """A subscribed application on a real port, which the attack desk needs."""
@@ -156,7 +156,7 @@ async def remember_subscription(settings: Settings, created_at: datetime) -> Non
 
 
 @pytest.fixture
-def shop(clock: Clock) -> Iterator[ShopStandIn]:
+def shop(clock: Clock) -> Iterator[FakeShop]:
     with running_shop() as shop:
         shop.now = clock
         yield shop
@@ -189,7 +189,7 @@ def opening(settings: Settings, clock: Clock) -> Opening:
 
 
 @pytest.fixture
-async def subscriptions(opening: Opening, shop: ShopStandIn) -> AsyncIterator[Subscriptions]:
+async def subscriptions(opening: Opening, shop: FakeShop) -> AsyncIterator[Subscriptions]:
     async with opening(shop.url) as subscriptions:
         yield subscriptions
 

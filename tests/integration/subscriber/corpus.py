@@ -21,7 +21,7 @@ def signature(value: str, delivery: Delivery = VALID) -> dict[str, Variant]:
     return {value[:60]: variant(Reason.SIGNATURE_MISMATCH, delivery, webhook_signature=value)}
 
 
-def with_both_other_characters() -> Delivery:
+def with_both_alphabet_differences() -> Delivery:
     """Return a delivery whose signature differs in the two alphabets of base64."""
     candidates = (Delivery(message_id=f"msg_{number}") for number in range(100))
     return next(each for each in candidates if {"+", "/"} <= set(each.signature))
@@ -52,7 +52,7 @@ SIGNATURE_ROWS: Rows = {
         f"{VALID.signature[:20]}\n{VALID.signature[20:]}"
     ),
     ("signature", "v1,VALID in the URL-safe alphabet (where it differs)"): signature(
-        url_safe(with_both_other_characters().signature), with_both_other_characters()
+        url_safe(with_both_alphabet_differences().signature), with_both_alphabet_differences()
     ),
     (
         "signature",

@@ -48,7 +48,7 @@ def without_signature(algorithm: str) -> Variant:
     return token(f"{header}.{claims}.", Reason.TOKEN_ALGORITHM)
 
 
-def truly_hs384() -> Variant:
+def validly_signed_with_hs384() -> Variant:
     header = json.dumps({"alg": "HS384", "typ": "webhook+jwt"})
     claims = json.dumps({"jti": VALID.message_id})
     return token(signed_token(header, claims, SECRET, digest="sha384"), Reason.TOKEN_ALGORITHM)
@@ -83,7 +83,8 @@ TOKEN_ROWS: Rows = {
         | {f"{each}, unsigned": without_signature(each) for each in ("none", "None", "nOnE")}
     ),
     ("token", "alg HS384, RS256, hs256"): (
-        each(with_algorithm, "HS384", "RS256", "hs256") | {"truly HS384": truly_hs384()}
+        each(with_algorithm, "HS384", "RS256", "hs256")
+        | {"truly HS384": validly_signed_with_hs384()}
     ),
     ("token", "two parts, four parts, empty signature, trailing ="): {
         "two parts": malformed(f"{HEADER}.{CLAIMS}"),

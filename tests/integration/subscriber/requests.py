@@ -40,7 +40,7 @@ async def receipts(client: AsyncClient) -> list[dict[str, Any]]:
     return [(await client.get(f"/v1/receipts/{each['id']}")).json() for each in listed]
 
 
-async def the_receipt(client: AsyncClient) -> dict[str, Any]:
+async def only_receipt(client: AsyncClient) -> dict[str, Any]:
     """Return the only receipt."""
     [receipt] = await receipts(client)
     return receipt

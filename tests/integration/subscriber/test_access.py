@@ -12,7 +12,7 @@ from subscriber_app.config import Settings
 from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.web.pages import page_handlers
 from tests.integration.subscriber.conftest import running
-from tests.integration.subscriber.shop_stand_in import ShopStandIn
+from tests.integration.subscriber.fake_shop import FakeShop
 
 TOKEN = "correct horse battery"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -107,7 +107,7 @@ async def test_a_wrong_token_opens_nothing(guarded: httpx.AsyncClient) -> None:
     assert (await guarded.get("/")).status_code == 303
 
 
-async def test_the_shops_token_is_sent_to_a_shop_that_requires_it(shop: ShopStandIn) -> None:
+async def test_the_shops_token_is_sent_to_a_shop_that_requires_it(shop: FakeShop) -> None:
     settings = Settings(shop_url=shop.url, shop_token=TOKEN)
     client = ShopClient(settings.shop_url, token=settings.shop_token)
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 from subscriber_app.lab.attacks import Attack
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.vocabulary import Reason
-from tests.integration.subscriber.conftest import Client, Clock, reaching_itself
+from tests.integration.subscriber.conftest import Client, Clock, served_subscriber
 from tests.integration.subscriber.desk import Result, attack, switch_off, verdict_of
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import NOW, Delivery, purchase
@@ -21,8 +21,8 @@ COMBINATIONS = [
     frozenset(off)
     for off in chain.from_iterable(combinations(Defence, size) for size in range(len(Defence) + 1))
 ]
-AS_WRITTEN_ANEW = purchase(50.75)
-OTHERWISE_WRITTEN_ANEW = purchase(12.0)  # JSON.stringify writes 12
+UNCHANGED_BY_RESERIALIZING = purchase(50.75)
+CHANGED_BY_RESERIALIZING = purchase(12.0)  # JSON.stringify writes 12
 
 # The verdicts of the contract, with all defences on.
 ALL_ON = {
@@ -60,7 +60,7 @@ numbers = count(1)
 async def attacked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """A subscriber that can reach itself, for all tests of this file."""
     clock = Clock(datetime.fromtimestamp(NOW, UTC))
-    async with reaching_itself(tmp_path_factory.mktemp("attacked"), clock) as (client, _settings):
+    async with served_subscriber(tmp_path_factory.mktemp("attacked"), clock) as (client, _settings):
         yield client
 
 
@@ -91,7 +91,7 @@ async def verdicts(
 
 @pytest.mark.parametrize("off", COMBINATIONS, ids=lambda off: "+".join(sorted(off)) or "all on")
 async def test_every_attack_goes_as_predicted(off: frozenset[Defence], attacked: Client) -> None:
-    results = await all_attacks(attacked, AS_WRITTEN_ANEW, off)
+    results = await all_attacks(attacked, UNCHANGED_BY_RESERIALIZING, off)
 
     assert [each for each, result in results.items() if not result.as_predicted] == []
 
@@ -104,13 +104,13 @@ async def test_every_attack_goes_as_predicted(off: frozenset[Defence], attacked:
 async def test_every_attack_goes_as_predicted_if_reserializing_changes_the_body(
     off: frozenset[Defence], attacked: Client
 ) -> None:
-    results = await all_attacks(attacked, OTHERWISE_WRITTEN_ANEW, off)
+    results = await all_attacks(attacked, CHANGED_BY_RESERIALIZING, off)
 
     assert [each for each, result in results.items() if not result.as_predicted] == []
 
 
 async def test_with_all_defences_on_no_attack_succeeds(attacked: Client) -> None:
-    results = await all_attacks(attacked, AS_WRITTEN_ANEW, frozenset())
+    results = await all_attacks(attacked, UNCHANGED_BY_RESERIALIZING, frozenset())
 
     assert await verdicts(attacked, results) == ALL_ON
 
@@ -119,7 +119,7 @@ async def test_with_all_defences_on_no_attack_succeeds(attacked: Client) -> None
 async def test_without_one_defence_exactly_its_attacks_have_another_verdict(
     defence: Defence, attacked: Client
 ) -> None:
-    results = await all_attacks(attacked, AS_WRITTEN_ANEW, frozenset({defence}))
+    results = await all_attacks(attacked, UNCHANGED_BY_RESERIALIZING, frozenset({defence}))
 
     other_ways = {each: how for (each, which), how in ONE_OFF.items() if which is defence}
     assert await verdicts(attacked, results) == ALL_ON | other_ways

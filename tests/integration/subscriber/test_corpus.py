@@ -9,7 +9,7 @@ import pytest
 from subscriber_app.vocabulary import Reason, StepName
 from tests.integration.subscriber.conftest import Client
 from tests.integration.subscriber.corpus import ROWS
-from tests.integration.subscriber.requests import send, stats, the_receipt, totals
+from tests.integration.subscriber.requests import only_receipt, send, stats, totals
 from tests.integration.subscriber.variants import Variant
 
 in_one_application = pytest.mark.asyncio(loop_scope="module")
@@ -61,7 +61,7 @@ async def test_each_invalid_row_is_rejected_and_leaves_a_receipt(
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    receipt = await the_receipt(subscribed)
+    receipt = await only_receipt(subscribed)
     assert receipt["verdict"] == "rejected"
     assert receipt["reason"] == answer.json()["reason"] == variant.reason
     assert receipt["status"] == status
@@ -79,7 +79,7 @@ async def test_each_valid_row_is_accepted(
 
     assert answer.status_code == 200
     assert expected == 200 or variant in ALLOWED_EITHER_WAY
-    receipt = await the_receipt(subscribed)
+    receipt = await only_receipt(subscribed)
     assert receipt["verdict"] in {"accepted", "ignored"}
     assert receipt["reason"] is None
     assert not [step for step in receipt["steps"] if step["result"] == "failed"]
@@ -91,7 +91,7 @@ async def test_an_unknown_event_is_acknowledged_and_not_booked(subscribed: Clien
 
     await send(subscribed, variant.headers, variant.body)
 
-    assert (await the_receipt(subscribed))["verdict"] == "ignored"
+    assert (await only_receipt(subscribed))["verdict"] == "ignored"
     assert await stats(subscribed) == totals(ignored=1)
 
 
@@ -104,7 +104,7 @@ async def test_ten_thousand_signatures_are_rejected_without_computing_any(
     await send(subscribed, variant.headers, variant.body)
 
     [refused] = [
-        step for step in (await the_receipt(subscribed))["steps"] if step["result"] == "failed"
+        step for step in (await only_receipt(subscribed))["steps"] if step["result"] == "failed"
     ]
     assert refused["name"] == StepName.SIGNATURE
     assert refused["detail"] == "10000 signatures; more than 20 are not even looked at"

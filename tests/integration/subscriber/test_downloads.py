@@ -6,12 +6,12 @@ import json
 import pytest
 
 from tests.integration.subscriber.conftest import Client
-from tests.integration.subscriber.requests import deliver, the_receipt
+from tests.integration.subscriber.requests import deliver, only_receipt
 from tests.integration.subscriber.signer import OUR_URL, Delivery
 
 
 async def har(subscriber: Client) -> dict[str, object]:
-    answer = await subscriber.get(f"/receipts/{(await the_receipt(subscriber))['id']}/har")
+    answer = await subscriber.get(f"/receipts/{(await only_receipt(subscriber))['id']}/har")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.headers["content-disposition"].startswith('attachment; filename="rcp_')

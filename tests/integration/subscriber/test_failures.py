@@ -12,14 +12,14 @@ from subscriber_app.config import Settings
 from subscriber_app.database.models import Subscription
 from subscriber_app.database.transactions import Database
 from tests.integration.subscriber.conftest import Client, running
+from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver, stats, totals
-from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.pages import Visitor
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def settings(settings: Settings, shop: ShopStandIn) -> Settings:
+def settings(settings: Settings, shop: FakeShop) -> Settings:
     return settings.model_copy(update={"shop_url": shop.url})
 
 
@@ -71,7 +71,7 @@ async def test_a_page_that_cannot_be_read_says_so(
 
 @pytest.mark.usefixtures("broken_subscriptions")
 async def test_a_failure_is_logged_without_the_secret_and_the_page_says_little(
-    subscriber: Client, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+    subscriber: Client, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = await Visitor(subscriber).submit(
         "/subscription", seen_on="/subscription", event_types=["purchase.created"]
@@ -87,7 +87,7 @@ async def test_a_failure_is_logged_without_the_secret_and_the_page_says_little(
 
 @pytest.mark.usefixtures("broken_subscriptions")
 async def test_a_failure_to_subscribe_is_logged_and_stops_nothing_else(
-    settings: Settings, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+    settings: Settings, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
 

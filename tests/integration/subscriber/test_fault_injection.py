@@ -11,7 +11,7 @@ from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.web import fault_injection
 from tests.integration.subscriber.conftest import Client, Clock, remember_subscription
-from tests.integration.subscriber.requests import deliver, receipts, stats, the_receipt, totals
+from tests.integration.subscriber.requests import deliver, only_receipt, receipts, stats, totals
 from tests.integration.subscriber.serving import serving
 from tests.integration.subscriber.signer import Delivery
 from tests.waiting import eventually
@@ -35,7 +35,7 @@ async def test_a_dropped_connection_is_reset_without_an_answer(
     with pytest.raises(httpx.ReadError):
         await deliver(subscriber)
 
-    receipt = await the_receipt(subscriber)
+    receipt = await only_receipt(subscriber)
     assert (receipt["reason"], receipt["fault"]) == ("simulated_fault", "drop")
     assert receipt["status"] is None
     assert "Traceback" not in caplog.text
@@ -51,7 +51,7 @@ async def test_without_an_answer_the_sender_waits_until_it_gives_up(
     with pytest.raises(httpx.ReadTimeout):
         await post(subscriber, timeout=0.3)
 
-    receipt = await the_receipt(subscriber)
+    receipt = await only_receipt(subscriber)
     assert (receipt["reason"], receipt["fault"]) == ("simulated_fault", "timeout")
     assert receipt["status"] is None
     await eventually(nothing_is_held, "the connection is let go of")

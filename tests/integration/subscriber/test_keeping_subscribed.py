@@ -8,7 +8,7 @@ import pytest
 
 from subscriber_app.shop_api.subscription import SUBSCRIBABLE, Subscriptions
 from tests.integration.subscriber.conftest import Opening
-from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
+from tests.integration.subscriber.fake_shop import FakeShop, running_shop
 from tests.waiting import eventually
 
 OTHER_URL = "http://moved.example/v1/new-purchase"
@@ -26,7 +26,7 @@ async def said(text: str, caplog: pytest.LogCaptureFixture) -> None:
     await eventually(is_said, f"the log says {text!r}")
 
 
-async def test_a_valid_subscription_stays_unchanged(opening: Opening, shop: ShopStandIn) -> None:
+async def test_a_valid_subscription_stays_unchanged(opening: Opening, shop: FakeShop) -> None:
     async with opening(shop.url) as first:
         await first.subscribe(["purchase.created"])
 
@@ -38,7 +38,7 @@ async def test_a_valid_subscription_stays_unchanged(opening: Opening, shop: Shop
 
 
 async def test_it_registers_again_if_the_shop_has_lost_the_endpoint(
-    opening: Opening, shop: ShopStandIn
+    opening: Opening, shop: FakeShop
 ) -> None:
     async with opening(shop.url) as subscriptions:
         await subscriptions.ensure_subscribed()
@@ -50,7 +50,7 @@ async def test_it_registers_again_if_the_shop_has_lost_the_endpoint(
 
 
 async def test_it_subscribes_to_all_event_types(
-    subscriptions: Subscriptions, shop: ShopStandIn
+    subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     await subscriptions.ensure_subscribed()
 
@@ -58,7 +58,7 @@ async def test_it_subscribes_to_all_event_types(
     assert endpoint["event_types"] == list(SUBSCRIBABLE)
 
 
-async def test_it_registers_our_new_url(opening: Opening, shop: ShopStandIn) -> None:
+async def test_it_registers_our_new_url(opening: Opening, shop: FakeShop) -> None:
     async with opening(shop.url) as before:
         await before.ensure_subscribed()
 
@@ -70,7 +70,7 @@ async def test_it_registers_our_new_url(opening: Opening, shop: ShopStandIn) -> 
         assert await secret_of(moved) == endpoint["secret"]
 
 
-async def test_it_registers_at_another_shop(opening: Opening, shop: ShopStandIn) -> None:
+async def test_it_registers_at_another_shop(opening: Opening, shop: FakeShop) -> None:
     async with opening(shop.url) as before:
         await before.ensure_subscribed()
 
@@ -103,7 +103,7 @@ async def test_it_waits_for_a_shop_that_starts_later(
 async def test_it_keeps_its_secret_while_the_shops_responses_are_invalid(
     answer: tuple[int, bytes],
     opening: Opening,
-    shop: ShopStandIn,
+    shop: FakeShop,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -121,7 +121,7 @@ async def test_it_keeps_its_secret_while_the_shops_responses_are_invalid(
 
 
 async def test_it_gives_up_with_the_reason_if_the_shop_refuses(
-    subscriptions: Subscriptions, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+    subscriptions: Subscriptions, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.answers["POST"] = (422, b'{"detail": "the port is not allowed"}')
 

@@ -66,9 +66,9 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Client]:
 
 
 async def test_with_a_configured_token_it_is_required(guarded: Client) -> None:
-    stranger = await guarded.get("/metrics")
+    anonymous = await guarded.get("/metrics")
     right = await guarded.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
 
-    assert stranger.status_code == 401
-    assert "SUBSCRIBER_ADMIN_TOKEN" in stranger.json()["detail"]
+    assert anonymous.status_code == 401
+    assert "SUBSCRIBER_ADMIN_TOKEN" in anonymous.json()["detail"]
     assert Scrape(right)[ACCEPTED] == 0

@@ -24,7 +24,7 @@ from subscriber_app.shop_api.counting import read_counted
 
 Result = TypeVar("Result")
 ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 
 
 BOOKED = (
@@ -170,7 +170,7 @@ def refusal(settings: Settings) -> str:
         env={**os.environ, "HOOKSHOP_VAR": str(settings.var)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=MAX_WAIT_SECONDS,
         check=False,
     )
     assert program.returncode == 2, program.stderr

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from subscriber_app.receiving.defences import Defence
-from tests.integration.subscriber.conftest import Client, Clock, reaching_itself
+from tests.integration.subscriber.conftest import Client, Clock, served_subscriber
 from tests.integration.subscriber.desk import switch_off
+from tests.integration.subscriber.fake_shop import FakeShop, running_shop, sold
 from tests.integration.subscriber.requests import deliver
-from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop, sold
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.pages import Page, Visitor, opened
 
@@ -23,9 +23,9 @@ REFUND = Delivery(
 
 
 @pytest.fixture
-async def subscriber(tmp_path: Path, clock: Clock, shop: ShopStandIn) -> AsyncIterator[Client]:
+async def subscriber(tmp_path: Path, clock: Clock, shop: FakeShop) -> AsyncIterator[Client]:
     """A subscriber that is subscribed and counting since ``BEGIN``."""
-    async with reaching_itself(tmp_path, clock, shop.url) as (client, _settings):
+    async with served_subscriber(tmp_path, clock, shop.url) as (client, _settings):
         yield client
 
 
@@ -39,13 +39,13 @@ async def counted(subscriber: Client) -> tuple[str | None, int, int]:
     return stats["counted_since"], stats["counted_cents"], stats["revenue_cents"]
 
 
-def asked_since(shop: ShopStandIn) -> list[str]:
+def asked_since(shop: FakeShop) -> list[str]:
     """Return the ``since`` of each request to the shop's totals."""
     queries = [parse_qs(urlsplit(path).query) for _method, path in shop.calls if "stats" in path]
     return [since for query in queries for since in query["since"]]
 
 
-async def test_without_a_difference_both_sides_agree(subscriber: Client, shop: ShopStandIn) -> None:
+async def test_without_a_difference_both_sides_agree(subscriber: Client, shop: FakeShop) -> None:
     shop.stats = sold(5075)
     await deliver(subscriber, SALE)
 
@@ -56,9 +56,7 @@ async def test_without_a_difference_both_sides_agree(subscriber: Client, shop: S
     assert asked_since(shop) == [BEGIN]
 
 
-async def test_after_a_refund_net_is_compared_with_net(
-    subscriber: Client, shop: ShopStandIn
-) -> None:
+async def test_after_a_refund_net_is_compared_with_net(subscriber: Client, shop: FakeShop) -> None:
     shop.stats = sold(5075 + 1250, refunded=5075)
     await deliver(subscriber, SALE)
     await deliver(subscriber, Delivery(body=purchase(12.5, date=AFTER), message_id="msg_2"))
@@ -71,7 +69,7 @@ async def test_after_a_refund_net_is_compared_with_net(
 
 
 async def test_an_event_from_before_the_subscription_is_shown_and_not_counted(
-    subscriber: Client, shop: ShopStandIn
+    subscriber: Client, shop: FakeShop
 ) -> None:
     shop.stats = sold(5075, earlier=2000)
     await deliver(subscriber, Delivery(body=purchase(10, date=BEFORE), message_id="msg_0"))
@@ -86,7 +84,7 @@ async def test_an_event_from_before_the_subscription_is_shown_and_not_counted(
 
 
 async def test_after_deleting_all_receipts_both_sides_count_from_the_next_second(
-    subscriber: Client, shop: ShopStandIn, clock: Clock
+    subscriber: Client, shop: FakeShop, clock: Clock
 ) -> None:
     await deliver(subscriber, SALE)
     clock.pass_seconds(10.25)
@@ -148,7 +146,7 @@ async def test_deleting_while_receiving_leaves_the_sum_correct(
     ids=["a sale", "a refund"],
 )
 async def test_without_deduplication_a_double_booking_is_a_signed_difference(
-    twice: Delivery, booked: str, difference: str, words: str, subscriber: Client, shop: ShopStandIn
+    twice: Delivery, booked: str, difference: str, words: str, subscriber: Client, shop: FakeShop
 ) -> None:
     shop.stats = sold(5075, refunded=5075 if twice is REFUND else 0)
     await switch_off(subscriber, {Defence.DEDUPLICATION})
@@ -164,7 +162,7 @@ async def test_without_deduplication_a_double_booking_is_a_signed_difference(
     assert f"Booked here {booked} Difference {difference}" in after.text
 
 
-async def test_undelivered_webhooks_are_no_alarm(subscriber: Client, shop: ShopStandIn) -> None:
+async def test_undelivered_webhooks_are_no_alarm(subscriber: Client, shop: FakeShop) -> None:
     shop.stats = sold(5075, pending=1, sending=1)
 
     page = await inbox(subscriber)
@@ -174,7 +172,7 @@ async def test_undelivered_webhooks_are_no_alarm(subscriber: Client, shop: ShopS
 
 
 async def test_a_booking_after_the_shops_answer_is_no_alarm(
-    subscriber: Client, shop: ShopStandIn
+    subscriber: Client, shop: FakeShop
 ) -> None:
     async with opened(subscriber, "/receipts/live") as stream:
         await stream.until("Difference $0.00")
@@ -187,7 +185,7 @@ async def test_a_booking_after_the_shops_answer_is_no_alarm(
 
 
 async def test_a_subscription_without_refunds_is_compared_with_the_gross(
-    subscriber: Client, shop: ShopStandIn
+    subscriber: Client, shop: FakeShop
 ) -> None:
     await Visitor(subscriber).submit("/subscription/delete", seen_on="/subscription")
     subscribing = await Visitor(subscriber).submit("/subscription", event_types="purchase.created")
@@ -201,7 +199,7 @@ async def test_a_subscription_without_refunds_is_compared_with_the_gross(
 
 
 async def test_without_a_subscription_there_is_nothing_to_compare(
-    subscriber: Client, shop: ShopStandIn
+    subscriber: Client, shop: FakeShop
 ) -> None:
     await deliver(subscriber, SALE)
     shop.endpoints["ep_1"] = {}
@@ -216,7 +214,7 @@ async def test_without_a_subscription_there_is_nothing_to_compare(
 
 
 async def test_subscribing_again_restarts_counting_by_the_later_clock(
-    subscriber: Client, shop: ShopStandIn, clock: Clock
+    subscriber: Client, shop: FakeShop, clock: Clock
 ) -> None:
     await deliver(subscriber, SALE)
     await Visitor(subscriber).submit("/subscription/delete", seen_on="/subscription")
@@ -228,7 +226,7 @@ async def test_subscribing_again_restarts_counting_by_the_later_clock(
     assert await counted(subscriber) == ("2026-11-23T12:01:04Z", 0, 5075)
 
 
-async def test_a_sale_is_shown_live(subscriber: Client, shop: ShopStandIn) -> None:
+async def test_a_sale_is_shown_live(subscriber: Client, shop: FakeShop) -> None:
     async with opened(subscriber, "/receipts/live") as stream:
         await stream.until("Sold in the shop $0.00")
         shop.stats = sold(100)
@@ -236,7 +234,7 @@ async def test_a_sale_is_shown_live(subscriber: Client, shop: ShopStandIn) -> No
 
 
 async def test_a_shop_that_becomes_unreachable_and_reachable_again(
-    subscriber: Client, shop: ShopStandIn
+    subscriber: Client, shop: FakeShop
 ) -> None:
     async with opened(subscriber, "/receipts/live") as stream:
         await stream.until("Sold in the shop $0.00")
@@ -259,7 +257,7 @@ async def test_a_shop_that_becomes_unreachable_and_reachable_again(
     ],
 )
 async def test_the_inbox_is_shown_for_any_answer_of_the_shop(
-    answer: tuple[int, bytes], subscriber: Client, shop: ShopStandIn
+    answer: tuple[int, bytes], subscriber: Client, shop: FakeShop
 ) -> None:
     shop.answers["GET"] = answer
 
@@ -271,7 +269,7 @@ async def test_the_inbox_is_shown_for_any_answer_of_the_shop(
 
 async def test_the_shop_is_not_polled_without_an_open_page(tmp_path: Path, clock: Clock) -> None:
     with running_shop() as shop:
-        async with reaching_itself(tmp_path, clock, shop.url) as (subscriber, _settings):
+        async with served_subscriber(tmp_path, clock, shop.url) as (subscriber, _settings):
             await deliver(subscriber)
             await subscriber.get("/subscription")
 

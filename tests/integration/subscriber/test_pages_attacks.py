@@ -12,9 +12,9 @@ from subscriber_app.receiving.defences import Defence
 from tests.integration.subscriber.conftest import (
     Client,
     Clock,
-    reaching_itself,
     remember_subscription,
     running,
+    served_subscriber,
 )
 from tests.integration.subscriber.desk import attack, follow, post, switch_off, verdict_of
 from tests.integration.subscriber.requests import deliver, send, stats
@@ -27,7 +27,7 @@ GENUINE = "\n".join(f"{name}: {value}" for name, value in Delivery().headers())
 
 @pytest.fixture
 async def subscriber(tmp_path: Path, clock: Clock) -> AsyncIterator[Client]:
-    async with reaching_itself(tmp_path, clock) as (client, _settings):
+    async with served_subscriber(tmp_path, clock) as (client, _settings):
         yield client
 
 

@@ -10,7 +10,7 @@ from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.keyring import fingerprint
 from tests.integration.subscriber.conftest import Client, Clock
-from tests.integration.subscriber.requests import deliver, send, the_receipt
+from tests.integration.subscriber.requests import deliver, only_receipt, send
 from tests.integration.subscriber.signer import (
     NOW,
     OTHER_SECRET,
@@ -26,7 +26,7 @@ MARKED = re.compile(r"<mark>(.*?)</mark>")
 
 async def receipt_page(subscriber: Client) -> Page:
     """Return the page of the only receipt."""
-    return await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
+    return await Visitor(subscriber).get(f"/receipts/{(await only_receipt(subscriber))['id']}")
 
 
 async def test_an_accepted_request_is_explained_check_by_check(subscribed: Client) -> None:

@@ -9,9 +9,9 @@ import pytest
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from tests.integration.subscriber.conftest import Client, Clock, remember_subscription
+from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver, receipts
 from tests.integration.subscriber.serving import serving
-from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.pages import Page, Stream, Visitor, opened
 
@@ -20,7 +20,7 @@ HOSTILE = "<script>alert(1)</script> {{7*7}}"
 
 
 @pytest.fixture
-async def subscriber(settings: Settings, clock: Clock, shop: ShopStandIn) -> AsyncIterator[Client]:
+async def subscriber(settings: Settings, clock: Clock, shop: FakeShop) -> AsyncIterator[Client]:
     app = create_app(settings.model_copy(update={"shop_url": shop.url}), now=clock)
     async with serving(app) as client:
         yield client

@@ -4,14 +4,14 @@ import re
 import pytest
 
 from tests.integration.subscriber.conftest import Client
-from tests.integration.subscriber.requests import deliver, send, the_receipt
+from tests.integration.subscriber.requests import deliver, only_receipt, send
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.pages import Page, Visitor
 
 
 async def receipt_page(subscriber: Client) -> Page:
     """Return the page of the only receipt."""
-    page = await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
+    page = await Visitor(subscriber).get(f"/receipts/{(await only_receipt(subscriber))['id']}")
     assert page.status == 200
     return page
 

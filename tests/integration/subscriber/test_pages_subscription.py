@@ -7,8 +7,8 @@ import pytest
 from subscriber_app.config import Settings
 from subscriber_app.receiving.keyring import fingerprint
 from tests.integration.subscriber.conftest import Client
+from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver
-from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.integration.subscriber.signer import OUR_URL, Delivery
 from tests.pages import Visitor, read_page
 
@@ -17,7 +17,7 @@ AWAY = (500, b"")
 
 
 @pytest.fixture
-def settings(settings: Settings, shop: ShopStandIn) -> Settings:
+def settings(settings: Settings, shop: FakeShop) -> Settings:
     return settings.model_copy(update={"shop_url": shop.url})
 
 
@@ -31,9 +31,7 @@ async def subscribe(visitor: Visitor) -> None:
     assert page.status == 303
 
 
-async def test_before_subscribing_all_events_are_ticked(
-    visitor: Visitor, shop: ShopStandIn
-) -> None:
+async def test_before_subscribing_all_events_are_ticked(visitor: Visitor, shop: FakeShop) -> None:
     page = await visitor.get("/subscription")
 
     assert "Not subscribed" in page.text
@@ -45,7 +43,7 @@ async def test_before_subscribing_all_events_are_ticked(
 
 @pytest.mark.parametrize("ticked", [EVENTS[:1], EVENTS[1:], EVENTS])
 async def test_subscribing_registers_what_was_ticked(
-    ticked: list[str], visitor: Visitor, shop: ShopStandIn
+    ticked: list[str], visitor: Visitor, shop: FakeShop
 ) -> None:
     page = await visitor.submit("/subscription", event_types=ticked)
 
@@ -57,7 +55,7 @@ async def test_subscribing_registers_what_was_ticked(
 
 
 async def test_from_then_on_the_shops_webhooks_are_trusted(
-    visitor: Visitor, shop: ShopStandIn
+    visitor: Visitor, shop: FakeShop
 ) -> None:
     await subscribe(visitor)
 
@@ -67,7 +65,7 @@ async def test_from_then_on_the_shops_webhooks_are_trusted(
 
 
 async def test_the_page_shows_the_subscription_and_only_a_fingerprint_of_the_secret(
-    visitor: Visitor, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+    visitor: Visitor, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     await subscribe(visitor)
@@ -85,7 +83,7 @@ async def test_the_page_shows_the_subscription_and_only_a_fingerprint_of_the_sec
 
 @pytest.mark.parametrize("fields", [{}, {"event_types": "purchase.gift"}, {"event_types": "<b>"}])
 async def test_with_nothing_ticked_the_form_comes_back_as_it_was(
-    fields: dict[str, str], visitor: Visitor, shop: ShopStandIn
+    fields: dict[str, str], visitor: Visitor, shop: FakeShop
 ) -> None:
     page = await visitor.submit("/subscription", **fields)
 
@@ -97,7 +95,7 @@ async def test_with_nothing_ticked_the_form_comes_back_as_it_was(
 
 
 async def test_an_unreachable_shop_is_an_error_and_changes_nothing(
-    visitor: Visitor, shop: ShopStandIn
+    visitor: Visitor, shop: FakeShop
 ) -> None:
     shop.answers["POST"] = AWAY
 
@@ -110,7 +108,7 @@ async def test_an_unreachable_shop_is_an_error_and_changes_nothing(
 
 
 async def test_the_shops_refusal_is_shown_in_its_own_words(
-    visitor: Visitor, shop: ShopStandIn
+    visitor: Visitor, shop: FakeShop
 ) -> None:
     shop.answers["POST"] = (422, b'{"detail": "<b>that port</b> is not allowed"}')
 
@@ -120,7 +118,7 @@ async def test_the_shops_refusal_is_shown_in_its_own_words(
     assert "The shop refuses: <b>that port</b> is not allowed" in page.text
 
 
-async def test_subscribing_twice_is_done_once(visitor: Visitor, shop: ShopStandIn) -> None:
+async def test_subscribing_twice_is_done_once(visitor: Visitor, shop: FakeShop) -> None:
     await subscribe(visitor)
 
     await subscribe(visitor)
@@ -130,7 +128,7 @@ async def test_subscribing_twice_is_done_once(visitor: Visitor, shop: ShopStandI
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])
 async def test_our_status_at_the_shop_is_shown(
-    status: str, visitor: Visitor, shop: ShopStandIn
+    status: str, visitor: Visitor, shop: FakeShop
 ) -> None:
     await subscribe(visitor)
     for endpoint in shop.endpoints.values():
@@ -141,7 +139,7 @@ async def test_our_status_at_the_shop_is_shown(
 
 @pytest.mark.parametrize("answer", [AWAY, (200, b'{"status": "sleepy"}'), (200, b"hello")])
 async def test_an_invalid_response_of_the_shop_counts_as_unreachable(
-    answer: tuple[int, bytes], visitor: Visitor, shop: ShopStandIn
+    answer: tuple[int, bytes], visitor: Visitor, shop: FakeShop
 ) -> None:
     await subscribe(visitor)
     shop.answers["GET"] = answer
@@ -154,7 +152,7 @@ async def test_an_invalid_response_of_the_shop_counts_as_unreachable(
 
 
 async def test_an_endpoint_that_the_shop_has_lost_is_reported(
-    visitor: Visitor, shop: ShopStandIn
+    visitor: Visitor, shop: FakeShop
 ) -> None:
     await subscribe(visitor)
     shop.endpoints.clear()
@@ -165,7 +163,7 @@ async def test_an_endpoint_that_the_shop_has_lost_is_reported(
     assert page.links["/subscription/delete"]
 
 
-async def test_unsubscribing_asks_for_confirmation(visitor: Visitor, shop: ShopStandIn) -> None:
+async def test_unsubscribing_asks_for_confirmation(visitor: Visitor, shop: FakeShop) -> None:
     await subscribe(visitor)
 
     page = await visitor.get("/subscription/delete")
@@ -177,7 +175,7 @@ async def test_unsubscribing_asks_for_confirmation(visitor: Visitor, shop: ShopS
 
 
 async def test_unsubscribing_deletes_the_endpoint_once_confirmed(
-    visitor: Visitor, shop: ShopStandIn
+    visitor: Visitor, shop: FakeShop
 ) -> None:
     await subscribe(visitor)
     [secret] = shop.secrets
@@ -191,7 +189,7 @@ async def test_unsubscribing_deletes_the_endpoint_once_confirmed(
 
 
 async def test_unsubscribing_from_a_shop_that_is_away_changes_nothing(
-    visitor: Visitor, shop: ShopStandIn
+    visitor: Visitor, shop: FakeShop
 ) -> None:
     await subscribe(visitor)
     shop.answers["DELETE"] = AWAY
@@ -216,7 +214,7 @@ async def test_without_a_subscription_there_is_nothing_to_unsubscribe_from(
 
 @pytest.mark.parametrize("path", ["/subscription", "/subscription/delete"])
 async def test_nothing_changes_without_the_forms_token(
-    path: str, visitor: Visitor, shop: ShopStandIn
+    path: str, visitor: Visitor, shop: FakeShop
 ) -> None:
     await subscribe(visitor)
     before = list(shop.calls)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.subscriber.conftest import Client, Clock, reaching_itself
+from tests.integration.subscriber.conftest import Client, Clock, served_subscriber
+from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver
-from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.pages import Visitor
 
 
 @pytest.fixture
-async def subscriber(tmp_path: Path, clock: Clock, shop: ShopStandIn) -> AsyncIterator[Client]:
-    async with reaching_itself(tmp_path, clock, shop.url) as (client, _settings):
+async def subscriber(tmp_path: Path, clock: Clock, shop: FakeShop) -> AsyncIterator[Client]:
+    async with served_subscriber(tmp_path, clock, shop.url) as (client, _settings):
         yield client
 
 
@@ -54,7 +54,7 @@ async def test_the_newest_messages_link_to_their_traces(subscriber: Client) -> N
     ids=lambda answer: f"{answer[0]} {answer[1][:30]!r}",
 )
 async def test_our_half_is_shown_for_any_response_of_the_shop(
-    answer: tuple[int, bytes], subscriber: Client, shop: ShopStandIn
+    answer: tuple[int, bytes], subscriber: Client, shop: FakeShop
 ) -> None:
     await deliver(subscriber)
     shop.answers["GET"] = answer
@@ -67,7 +67,7 @@ async def test_our_half_is_shown_for_any_response_of_the_shop(
 
 
 async def test_a_message_unknown_to_the_shop_is_reported(
-    subscriber: Client, shop: ShopStandIn
+    subscriber: Client, shop: FakeShop
 ) -> None:
     await deliver(subscriber)
     shop.answers["GET"] = (200, b'{"data": [], "next_cursor": null}')
@@ -79,7 +79,7 @@ async def test_a_message_unknown_to_the_shop_is_reported(
 
 @pytest.mark.parametrize("message_id", ["msg_nobody", "a/b?c#d", "\x00", "é" * 300, "<b>"])
 async def test_an_unknown_message_is_a_page_that_says_so(
-    message_id: str, subscriber: Client, shop: ShopStandIn
+    message_id: str, subscriber: Client, shop: FakeShop
 ) -> None:
     shop.answers["GET"] = (200, b'{"data": [], "next_cursor": null}')
 

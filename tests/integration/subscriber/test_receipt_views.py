@@ -12,7 +12,7 @@ from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.keyring import KnownSecret
 from subscriber_app.web.receipt_view import MAX_CACHED_RECEIPTS, ReceiptViews
 from tests.integration.subscriber.conftest import Client, Clock
-from tests.integration.subscriber.requests import send, the_receipt
+from tests.integration.subscriber.requests import only_receipt, send
 from tests.integration.subscriber.signer import OTHER_SECRET, OUR_URL, SECRET, Delivery
 from tests.pages import Page, Visitor
 
@@ -22,7 +22,7 @@ DEEP_AND_WIDE = b"[" * 400 + b"1," * 7000 + b"1" + b"]" * 400
 
 async def page_of(subscriber: Client) -> Page:
     """Return the page of the only receipt."""
-    return await Visitor(subscriber).get(f"/receipts/{(await the_receipt(subscriber))['id']}")
+    return await Visitor(subscriber).get(f"/receipts/{(await only_receipt(subscriber))['id']}")
 
 
 async def stored_receipt(settings: Settings) -> Receipt:

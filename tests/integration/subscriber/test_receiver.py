@@ -8,7 +8,7 @@ import pytest
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from tests.integration.subscriber.conftest import Client, Clock, running
-from tests.integration.subscriber.requests import deliver, send, stats, the_receipt, totals
+from tests.integration.subscriber.requests import deliver, only_receipt, send, stats, totals
 from tests.integration.subscriber.signer import (
     NOW,
     OTHER_SECRET,
@@ -26,7 +26,7 @@ async def test_a_purchase_is_booked_and_the_answer_names_the_receipt(subscribed:
     answer = await deliver(subscribed)
 
     assert answer.status_code == 200
-    receipt = await the_receipt(subscribed)
+    receipt = await only_receipt(subscribed)
     assert answer.json() == {"receipt_id": receipt["id"], "verdict": "accepted"}
     assert await stats(subscribed) == totals(accepted=1, purchases=1, revenue_cents=5075)
 
@@ -36,7 +36,7 @@ async def test_a_receipt_keeps_the_request_as_it_came(subscribed: Client) -> Non
 
     await deliver(subscribed, delivery)
 
-    receipt = await the_receipt(subscribed)
+    receipt = await only_receipt(subscribed)
     assert receipt["body"].encode() == delivery.body
     headers = dict(receipt["headers"])
     assert dict(delivery.headers()).items() <= headers.items()
@@ -63,7 +63,7 @@ async def test_an_event_without_money_is_accepted_and_not_booked(
     await deliver(subscribed, Delivery(body=purchase(type_=type_)))
 
     assert await stats(subscribed) == totals(accepted=1)
-    assert (await the_receipt(subscribed))["value_cents"] is None
+    assert (await only_receipt(subscribed))["value_cents"] is None
 
 
 @pytest.mark.parametrize("left_out", ["webhook_signature", "authorization"])
@@ -99,7 +99,7 @@ async def test_a_body_of_256_kib_is_read_in_full(subscribed: Client) -> None:
     answer = await send(subscribed, Delivery(body=largest).headers(), largest, is_chunked=True)
 
     assert answer.status_code == 200
-    assert (await the_receipt(subscribed))["body"].encode() == largest
+    assert (await only_receipt(subscribed))["body"].encode() == largest
 
 
 async def test_a_larger_body_is_stored_only_up_to_the_limit(subscribed: Client) -> None:
@@ -107,7 +107,7 @@ async def test_a_larger_body_is_stored_only_up_to_the_limit(subscribed: Client) 
 
     await send(subscribed, Delivery(body=larger).headers(), larger)
 
-    receipt = await the_receipt(subscribed)
+    receipt = await only_receipt(subscribed)
     assert receipt["reason"] == "too_large"
     assert receipt["body"].encode() == larger[:MAX_BODY_BYTES]
 
@@ -116,7 +116,7 @@ async def test_without_a_subscription_everything_is_rejected(subscriber: Client)
     answer = await deliver(subscriber)
 
     assert answer.status_code == 401
-    assert (await the_receipt(subscriber))["reason"] == "not_subscribed"
+    assert (await only_receipt(subscriber))["reason"] == "not_subscribed"
     assert await stats(subscriber) == totals(rejected=1)
 
 

@@ -12,8 +12,8 @@ from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.keyring import fingerprint
 from tests.integration.subscriber.conftest import Client, Clock, running
+from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver
-from tests.integration.subscriber.shop_stand_in import ShopStandIn
 from tests.integration.subscriber.signer import Delivery
 from tests.pages import Visitor
 from tests.waiting import eventually
@@ -23,7 +23,7 @@ NEW_SECRET = "whsec_" + "bmV3" * 8
 
 
 @pytest.fixture
-def settings(settings: Settings, shop: ShopStandIn) -> Settings:
+def settings(settings: Settings, shop: FakeShop) -> Settings:
     return settings.model_copy(update={"shop_url": shop.url})
 
 
@@ -46,7 +46,7 @@ async def is_trusted(visitor: Visitor, secret: str, clock: Clock) -> bool:
 
 
 async def test_a_rotated_secret_is_live_immediately_and_the_old_one_for_a_day(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [old] = shop.secrets
     answer = await visitor.submit("/subscription/rotation")
@@ -63,7 +63,7 @@ async def test_a_rotated_secret_is_live_immediately_and_the_old_one_for_a_day(
 
 
 async def test_a_secret_created_in_the_shop_can_be_entered(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [old] = shop.secrets
 
@@ -76,7 +76,7 @@ async def test_a_secret_created_in_the_shop_can_be_entered(
 
 @pytest.mark.parametrize("typed", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_not*base64", "secret"])
 async def test_an_invalid_secret_is_refused_and_the_old_one_stays(
-    typed: str, visitor: Visitor, shop: ShopStandIn, clock: Clock
+    typed: str, visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     page = await visitor.submit("/subscription/secret", secret=typed)
 
@@ -91,7 +91,7 @@ async def test_an_invalid_secret_is_refused_and_the_old_one_stays(
     ids=str,
 )
 async def test_a_failed_rotation_changes_nothing(
-    answer: tuple[int, bytes], visitor: Visitor, shop: ShopStandIn, clock: Clock
+    answer: tuple[int, bytes], visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     shop.answers["POST"] = answer
 
@@ -103,7 +103,7 @@ async def test_a_failed_rotation_changes_nothing(
 
 
 async def test_the_page_distinguishes_the_secrets_without_showing_them(
-    visitor: Visitor, shop: ShopStandIn
+    visitor: Visitor, shop: FakeShop
 ) -> None:
     [old] = shop.secrets
     await visitor.submit("/subscription/rotation")
@@ -117,9 +117,7 @@ async def test_the_page_distinguishes_the_secrets_without_showing_them(
         assert secret.removeprefix("whsec_") not in page.answer.text
 
 
-async def test_entering_the_same_secret_changes_nothing(
-    visitor: Visitor, shop: ShopStandIn
-) -> None:
+async def test_entering_the_same_secret_changes_nothing(visitor: Visitor, shop: FakeShop) -> None:
     before = (await visitor.get("/subscription")).text
 
     await visitor.submit("/subscription/secret", secret=shop.secrets[0])
@@ -128,7 +126,7 @@ async def test_entering_the_same_secret_changes_nothing(
 
 
 async def test_after_a_rotation_a_receipt_is_judged_by_the_secrets_of_its_time(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [old] = shop.secrets
     answer = await deliver(visitor.client, Delivery(secret=old))
@@ -146,7 +144,7 @@ async def test_after_a_rotation_a_receipt_is_judged_by_the_secrets_of_its_time(
 
 
 async def test_a_delivery_signed_with_an_expired_secret_is_not_called_a_forgery(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [old] = shop.secrets
     await visitor.submit("/subscription/rotation")
@@ -161,7 +159,7 @@ async def test_a_delivery_signed_with_an_expired_secret_is_not_called_a_forgery(
 
 
 async def test_every_secret_is_live_until_the_shop_ends_it_after_any_number_of_rotations(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     made = list(shop.secrets)
     for _ in range(4):
@@ -188,10 +186,10 @@ async def trusted_now(visitor: Visitor, secrets: list[str], clock: Clock) -> lis
 
 
 async def test_the_expiry_from_the_shop_overrides_our_default(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [old] = shop.secrets
-    await rotated_in_shop(shop, grace_seconds=7 * ONE_DAY)
+    await rotate_in_shop(shop, grace_seconds=7 * ONE_DAY)
 
     await visitor.submit("/subscription/secret", secret=shop.secrets[0])
 
@@ -202,12 +200,12 @@ async def test_the_expiry_from_the_shop_overrides_our_default(
 
 
 async def test_secrets_without_a_known_name_stay_live_while_the_shop_has_unknown_ones(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     made = list(shop.secrets)
     for _ in range(2):
         clock.pass_seconds(3600)
-        await rotated_in_shop(shop, grace_seconds=7 * ONE_DAY)
+        await rotate_in_shop(shop, grace_seconds=7 * ONE_DAY)
         made += shop.secrets
         await visitor.submit("/subscription/secret", secret=made[-1])
 
@@ -218,7 +216,7 @@ async def test_secrets_without_a_known_name_stay_live_while_the_shop_has_unknown
 
 
 async def test_a_secret_that_the_shop_ended_early_expires_with_the_next_request_to_the_shop(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     made = list(shop.secrets)
     await visitor.submit("/subscription/rotation")
@@ -232,10 +230,10 @@ async def test_a_secret_that_the_shop_ended_early_expires_with_the_next_request_
 
 
 async def test_our_secret_expires_with_the_shops_even_if_we_lack_the_new_one(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [old] = shop.secrets
-    await rotated_in_shop(shop, grace_seconds=3600)
+    await rotate_in_shop(shop, grace_seconds=3600)
 
     page = await visitor.get("/subscription")
 
@@ -246,7 +244,7 @@ async def test_our_secret_expires_with_the_shops_even_if_we_lack_the_new_one(
 
 
 async def test_entering_a_wrong_secret_does_not_end_the_right_one(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [right] = shop.secrets
 
@@ -259,7 +257,7 @@ async def test_entering_a_wrong_secret_does_not_end_the_right_one(
 
 
 async def test_a_sixth_secret_is_refused_by_the_shop_and_the_page_offers_to_replace_the_oldest(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     made = list(shop.secrets)
     for _ in range(4):
@@ -289,7 +287,7 @@ async def test_a_sixth_secret_is_refused_by_the_shop_and_the_page_offers_to_repl
     ids=str,
 )
 async def test_a_new_secret_is_stored_even_if_other_fields_are_invalid(
-    more: dict[str, object], visitor: Visitor, shop: ShopStandIn, clock: Clock
+    more: dict[str, object], visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     [old] = shop.secrets
     shop.answers["POST"] = (200, json.dumps({"secret": NEW_SECRET, **more}).encode())
@@ -305,7 +303,7 @@ async def test_a_new_secret_is_stored_even_if_other_fields_are_invalid(
 
 
 async def test_a_subscription_without_secret_names_continues(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock, settings: Settings
+    visitor: Visitor, shop: FakeShop, clock: Clock, settings: Settings
 ) -> None:
     made = list(shop.secrets)
     for _ in range(2):
@@ -323,7 +321,7 @@ async def test_a_subscription_without_secret_names_continues(
 
 
 async def test_at_its_start_a_subscriber_asks_the_shop_for_missing_facts(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock, settings: Settings
+    visitor: Visitor, shop: FakeShop, clock: Clock, settings: Settings
 ) -> None:
     await forget_names(settings)
 
@@ -353,7 +351,7 @@ async def forget_names(settings: Settings) -> None:
     await database.close()
 
 
-async def rotated_in_shop(shop: ShopStandIn, *, grace_seconds: int) -> None:
+async def rotate_in_shop(shop: FakeShop, *, grace_seconds: int) -> None:
     """Rotate our only endpoint's secret on the shop's side."""
     [endpoint_id] = shop.endpoints
     async with httpx.AsyncClient(base_url=shop.url, trust_env=False) as client:
@@ -363,7 +361,7 @@ async def rotated_in_shop(shop: ShopStandIn, *, grace_seconds: int) -> None:
 
 
 async def test_the_issuer_comes_from_the_shop_and_is_then_checked(
-    visitor: Visitor, shop: ShopStandIn, clock: Clock
+    visitor: Visitor, shop: FakeShop, clock: Clock
 ) -> None:
     foreign = Delivery(
         secret=shop.secrets[0],
@@ -380,7 +378,7 @@ async def test_the_issuer_comes_from_the_shop_and_is_then_checked(
     assert f"Issuer {shop.issuer}" in (await visitor.get("/subscription")).text
 
 
-async def test_a_changed_issuer_is_read_from_the_shop(visitor: Visitor, shop: ShopStandIn) -> None:
+async def test_a_changed_issuer_is_read_from_the_shop(visitor: Visitor, shop: FakeShop) -> None:
     shop.issuer = "https://new.example"
     delivery = Delivery(secret=shop.secrets[0], claims={"iss": shop.issuer})
     refused = await deliver(visitor.client, delivery)
@@ -393,7 +391,7 @@ async def test_a_changed_issuer_is_read_from_the_shop(visitor: Visitor, shop: Sh
 
 
 async def test_before_the_issuer_is_known_any_is_accepted(
-    visitor: Visitor, shop: ShopStandIn, settings: Settings
+    visitor: Visitor, shop: FakeShop, settings: Settings
 ) -> None:
     await forget_names(settings)
     delivery = Delivery(secret=shop.secrets[0], claims={"iss": "http://other.example"})

@@ -10,7 +10,7 @@ from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.web import receiver
 from tests.integration.subscriber.conftest import Client, Clock, remember_subscription
-from tests.integration.subscriber.requests import deliver, stats, the_receipt, totals
+from tests.integration.subscriber.requests import deliver, only_receipt, stats, totals
 from tests.integration.subscriber.serving import serving
 from tests.integration.subscriber.signer import Delivery
 
@@ -40,7 +40,7 @@ async def test_a_body_that_does_not_arrive_is_cut_off(line: str, subscriber: Cli
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in answer.lower()
-    receipt = await the_receipt(subscriber)
+    receipt = await only_receipt(subscriber)
     assert (receipt["verdict"], receipt["reason"]) == ("rejected", "body_timeout")
     assert '{"event"' in receipt["body"]
     assert receipt["steps"][0]["result"] == "failed"
@@ -57,7 +57,7 @@ async def test_an_endless_body_is_cut_off_and_takes_no_memory(subscriber: Client
 
     assert sent > MIB
     assert after - before < 30 * MIB
-    receipt = await the_receipt(subscriber)
+    receipt = await only_receipt(subscriber)
     assert (receipt["reason"], len(receipt["body"])) == ("too_large", 256 * 1024)
     reader.feed_eof()
 

@@ -9,7 +9,7 @@ from subscriber_app.receiving.keyring import fingerprint
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 from subscriber_app.shop_api.subscription import Subscriptions
 from tests.integration.subscriber.conftest import Clock, Opening
-from tests.integration.subscriber.shop_stand_in import ShopStandIn, running_shop
+from tests.integration.subscriber.fake_shop import FakeShop, running_shop
 from tests.integration.subscriber.signer import OUR_URL, SECRET
 
 
@@ -19,7 +19,7 @@ async def secret_of(subscriptions: Subscriptions) -> str | None:
 
 
 async def test_subscribing_registers_our_url_and_stores_the_secret(
-    subscriptions: Subscriptions, shop: ShopStandIn, clock: Clock
+    subscriptions: Subscriptions, shop: FakeShop, clock: Clock
 ) -> None:
     await subscriptions.subscribe(["purchase.created"])
 
@@ -34,7 +34,7 @@ async def test_subscribing_registers_our_url_and_stores_the_secret(
 
 
 async def test_two_subscribers_at_once_register_once(
-    subscriptions: Subscriptions, shop: ShopStandIn
+    subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     await asyncio.gather(*(subscriptions.subscribe() for _ in range(5)))
 
@@ -43,7 +43,7 @@ async def test_two_subscribers_at_once_register_once(
 
 
 async def test_an_endpoint_whose_secret_is_lost_is_replaced(
-    subscriptions: Subscriptions, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+    subscriptions: Subscriptions, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.endpoints["ep_lost"] = {"webhook_url": OUR_URL, "secret": SECRET, "status": "active"}
 
@@ -55,7 +55,7 @@ async def test_an_endpoint_whose_secret_is_lost_is_replaced(
 
 
 async def test_all_endpoints_of_an_older_shop_that_are_in_the_way_are_replaced(
-    subscriptions: Subscriptions, shop: ShopStandIn
+    subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     for number in range(7):
         shop.endpoints[f"ep_{number}"] = {"webhook_url": OUR_URL, "secret": SECRET}
@@ -66,7 +66,7 @@ async def test_all_endpoints_of_an_older_shop_that_are_in_the_way_are_replaced(
 
 
 async def test_unsubscribing_deletes_the_endpoint_and_the_secret(
-    subscriptions: Subscriptions, shop: ShopStandIn
+    subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     await subscriptions.subscribe()
 
@@ -79,7 +79,7 @@ async def test_unsubscribing_deletes_the_endpoint_and_the_secret(
 
 
 async def test_unsubscribing_works_if_the_shop_has_lost_the_endpoint(
-    subscriptions: Subscriptions, shop: ShopStandIn
+    subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     await subscriptions.subscribe()
     shop.endpoints.clear()
@@ -91,7 +91,7 @@ async def test_unsubscribing_works_if_the_shop_has_lost_the_endpoint(
 
 @pytest.mark.parametrize("answer", [(500, b""), (403, b"{}"), (404, b"<h1>Not here</h1>")])
 async def test_an_unconfirmed_deletion_keeps_the_subscription(
-    answer: tuple[int, bytes], subscriptions: Subscriptions, shop: ShopStandIn
+    answer: tuple[int, bytes], subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     await subscriptions.subscribe()
     shop.answers["DELETE"] = answer
@@ -142,7 +142,7 @@ async def test_unsubscribing_from_an_unreachable_shop_changes_nothing(opening: O
     ids=str,
 )
 async def test_an_invalid_response_is_an_error_for_people_and_changes_nothing(
-    answer: tuple[int, bytes], says: str, subscriptions: Subscriptions, shop: ShopStandIn
+    answer: tuple[int, bytes], says: str, subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     shop.answers["POST"] = answer
 
@@ -168,7 +168,7 @@ async def test_an_invalid_response_is_an_error_for_people_and_changes_nothing(
     ids=str,
 )
 async def test_an_unknown_endpoint_status_is_an_invalid_response(
-    answer: tuple[int, bytes], subscriptions: Subscriptions, shop: ShopStandIn
+    answer: tuple[int, bytes], subscriptions: Subscriptions, shop: FakeShop
 ) -> None:
     await subscriptions.subscribe()
     shop.answers["GET"] = answer
@@ -178,7 +178,7 @@ async def test_an_unknown_endpoint_status_is_an_invalid_response(
 
 
 async def test_no_log_shows_the_secret(
-    subscriptions: Subscriptions, shop: ShopStandIn, caplog: pytest.LogCaptureFixture
+    subscriptions: Subscriptions, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
 

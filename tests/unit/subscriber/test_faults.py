@@ -19,29 +19,29 @@ from subscriber_app.faults.actions import parse_script_word
 SCRIPT = "503 503 timeout 429:5 drop 200 slow:3 accept_then_500"
 
 
-def words_met(fault: Fault, requests: int) -> list[str | None]:
+def script_words_of(fault: Fault, requests: int) -> list[str | None]:
     """Return the script words of the next requests, in order; None for a normal response."""
-    met = []
+    words = []
     for _ in range(requests):
-        met.append(fault.action.script_word if fault.action else None)
+        words.append(fault.action.script_word if fault.action else None)
         fault = fault.after_one_request()
-    return met
+    return words
 
 
 def test_a_script_applies_word_by_word_and_then_responses_are_normal() -> None:
     fault = make_fault(FaultMode.SCRIPT, script=SCRIPT)
 
-    met = words_met(fault, 10)
+    words = script_words_of(fault, 10)
 
     expected: list[str | None] = [*SCRIPT.split(), None, None]
     expected[5] = None  # 200
-    assert met == expected
+    assert words == expected
 
 
 def test_a_script_continues_from_its_position() -> None:
     fault = make_fault(FaultMode.SCRIPT, script=SCRIPT, position=3)
 
-    assert words_met(fault, 2) == ["429:5", "drop"]
+    assert script_words_of(fault, 2) == ["429:5", "drop"]
 
 
 def test_white_space_in_a_script_does_not_matter() -> None:
@@ -92,13 +92,13 @@ def test_an_invalid_script_is_refused(script: str) -> None:
 
 @given(st.text())
 def test_any_text_as_a_script_is_accepted_or_refused(text: str) -> None:
-    outcome = script_or_complaint(text)
+    outcome = parse_script(text)
 
     assert outcome.isprintable()
     assert len(outcome) < 300
 
 
-def script_or_complaint(text: str) -> str:
+def parse_script(text: str) -> str:
     try:
         return make_fault(FaultMode.SCRIPT, script=text).script or ""
     except BadFault as error:
@@ -117,7 +117,7 @@ def test_a_parsed_script_word_is_written_the_same(word: str) -> None:
 
 def test_the_same_seed_gives_the_same_sequence_and_another_seed_another() -> None:
     first, again, other = (
-        words_met(make_fault(FaultMode.RANDOM, percent=50, status=503, seed=seed), 64)
+        script_words_of(make_fault(FaultMode.RANDOM, percent=50, status=503, seed=seed), 64)
         for seed in (7, 7, 8)
     )
 
@@ -126,21 +126,21 @@ def test_the_same_seed_gives_the_same_sequence_and_another_seed_another() -> Non
 
 
 def test_a_random_sequence_continues_from_its_position() -> None:
-    whole = words_met(make_fault(FaultMode.RANDOM, percent=50), 20)
-    rest = words_met(make_fault(FaultMode.RANDOM, percent=50, position=10), 10)
+    whole = script_words_of(make_fault(FaultMode.RANDOM, percent=50), 20)
+    rest = script_words_of(make_fault(FaultMode.RANDOM, percent=50, position=10), 10)
 
     assert rest == whole[10:]
 
 
 @pytest.mark.parametrize("percent", [1, 30, 99])
 def test_about_the_given_percentage_fails(percent: int) -> None:
-    met = words_met(make_fault(FaultMode.RANDOM, percent=percent), 5000)
+    words = script_words_of(make_fault(FaultMode.RANDOM, percent=percent), 5000)
 
-    assert met.count("500") / 50 == pytest.approx(percent, abs=3)
+    assert words.count("500") / 50 == pytest.approx(percent, abs=3)
 
 
 def test_at_a_hundred_percent_every_request_fails() -> None:
-    assert set(words_met(make_fault(FaultMode.RANDOM, percent=100), 500)) == {"500"}
+    assert set(script_words_of(make_fault(FaultMode.RANDOM, percent=100), 500)) == {"500"}
 
 
 @pytest.mark.parametrize(

@@ -109,14 +109,14 @@ def test_any_of_our_secrets_may_have_signed(secrets: list[str]) -> None:
 
 
 def test_without_a_subscription_nothing_is_genuine() -> None:
-    nobody = replace(EXPECTED, secrets=[])
+    unsubscribed = replace(EXPECTED, secrets=[])
 
     with_both = incoming(Delivery())
     without_token = incoming(Delivery(), authorization=None)
     without_signature = incoming(Delivery(), webhook_signature=None)
 
     for request in (with_both, without_token, without_signature):
-        assert rejection_of(request, nobody).reason is Reason.NOT_SUBSCRIBED
+        assert rejection_of(request, unsubscribed).reason is Reason.NOT_SUBSCRIBED
 
 
 def test_one_credential_is_enough_and_the_missing_one_is_noted_as_skipped() -> None:

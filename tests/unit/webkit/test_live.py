@@ -20,7 +20,7 @@ from hookshop.webkit.change_feed import ChangeFeed
 from hookshop.webkit.live import Region, live_stream
 from tests.serving import free_port, serving
 
-PATIENCE_SECONDS = 10.0
+MAX_WAIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ async def lines_of(board: Board, folder: Path) -> AsyncIterator[AsyncIterator[st
 
 
 async def until(lines: AsyncIterator[str], text: str) -> str:
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(MAX_WAIT_SECONDS):
         async for line in lines:
             if text in line:
                 return line

@@ -15,12 +15,12 @@ from typing import Any
 Hook = Callable[[], None]
 
 
-def nothing() -> None:
+def no_op() -> None:
     """A hook that does nothing."""
 
 
 @dataclass(slots=True)
-class Line:
+class Proxy:
     """The HTTP proxy between worker and subscriber, which counts requests by webhook-id.
 
     The hooks are called in this order: when a request has been sent to the subscriber, when its
@@ -33,9 +33,9 @@ class Line:
     seen: Counter[str] = field(default_factory=Counter)
     waiting: int = 0  # requests that are being held
     busy: int = 0  # open requests, including held ones
-    on_handed_over: Hook = nothing
-    on_answer: Hook = nothing
-    on_answer_read: Hook = nothing
+    on_handed_over: Hook = no_op
+    on_answer: Hook = no_op
+    on_answer_read: Hook = no_op
     _to_hold: int = 0
     _opened: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,7 +59,7 @@ class Line:
         """Reset the counts and hooks."""
         self.release()
         self.seen.clear()
-        self.on_handed_over = self.on_answer = self.on_answer_read = nothing
+        self.on_handed_over = self.on_answer = self.on_answer_read = no_op
 
     @contextmanager
     def passing(self, webhook_id: str) -> Iterator[None]:
@@ -86,23 +86,23 @@ class Line:
 
 
 @contextmanager
-def running_line() -> Iterator[Line]:
+def running_proxy() -> Iterator[Proxy]:
     """Listen on a free port until the block ends."""
     server = _LineServer(("127.0.0.1", 0), _LineHandler)
-    server.line = Line(f"http://127.0.0.1:{server.server_port}")
+    server.proxy = Proxy(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield server.line
+        yield server.proxy
     finally:
-        server.line.release()
+        server.proxy.release()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
 class _LineServer(ThreadingHTTPServer):
-    line: Line
+    proxy: Proxy
     daemon_threads = True
     request_queue_size = 256
 
@@ -116,29 +116,29 @@ class _LineHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        line = self.server.line
+        proxy = self.server.proxy
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.close_connection = True
-        with line.passing(self.headers["webhook-id"]):
-            self._pass_on(line, body)
+        with proxy.passing(self.headers["webhook-id"]):
+            self._pass_on(proxy, body)
 
-    def _pass_on(self, line: Line, body: bytes) -> None:
-        upstream = http.client.HTTPConnection(line.to)
+    def _pass_on(self, proxy: Proxy, body: bytes) -> None:
+        upstream = http.client.HTTPConnection(proxy.to)
         with contextlib.closing(upstream):
             upstream.request("POST", self.path, body, dict(self.headers.items()))
-            line.on_handed_over()
+            proxy.on_handed_over()
             answer = upstream.getresponse()
             content = answer.read()
-        line.on_answer()
+        proxy.on_answer()
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(content)))
-        if line.on_answer_read is not nothing:
+        if proxy.on_answer_read is not no_op:
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
-        if line.on_answer_read is not nothing:
+        if proxy.on_answer_read is not no_op:
             self.rfile.read(1)  # end of the connection: the worker has read the response
-            line.on_answer_read()
+            proxy.on_answer_read()
         else:
             self.close_connection = False
 
@@ -168,7 +168,7 @@ def _accept(listening: socket.socket, unix_socket: Path, on_wake_up: Hook) -> No
             return
         far = socket.socket(socket.AF_UNIX)
         far.connect(str(unix_socket))
-        for source, target, hook in ((near, far, on_wake_up), (far, near, nothing)):
+        for source, target, hook in ((near, far, on_wake_up), (far, near, no_op)):
             threading.Thread(target=_pass_on, args=(source, target, hook), daemon=True).start()
 
 

@@ -18,7 +18,7 @@ from tests.integration.subscriber.signer import NOW, SHOP_URL
 
 
 @dataclass(slots=True)
-class ShopStandIn:
+class FakeShop:
     """``endpoints``: by id, as the shop has them. ``calls``: method and path of every request.
 
     ``answers``: by method, a status and a body to respond with instead of the normal ones.
@@ -62,10 +62,10 @@ def sold(
 
 
 @contextmanager
-def running_shop(port: int = 0) -> Iterator[ShopStandIn]:
+def running_shop(port: int = 0) -> Iterator[FakeShop]:
     """Serve on this port of 127.0.0.1, or on a free one, until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-    server.shop = ShopStandIn(server.server_port)  # type: ignore[attr-defined]
+    server.shop = FakeShop(server.server_port)  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -86,8 +86,8 @@ def _new_secret_id() -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     @property
-    def shop(self) -> ShopStandIn:
-        shop: ShopStandIn = self.server.shop  # type: ignore[attr-defined]
+    def shop(self) -> FakeShop:
+        shop: FakeShop = self.server.shop  # type: ignore[attr-defined]
         return shop
 
     def do_POST(self) -> None:
