@@ -149,9 +149,12 @@ async def _run_jobs(redis_url: str, wake: Callable[[datetime], None]) -> None:
     try:
         await asyncio.gather(*running)
     finally:
-        await end_tasks(*running, *worker.tasks.values())
-        with contextlib.suppress(*_NO_REDIS):
-            await worker.pool.aclose(close_connection_pool=True)
+        try:
+            await end_tasks(*running)
+        finally:
+            await end_tasks(*worker.tasks.values())  # only now: until then, arq may start more
+            with contextlib.suppress(*_NO_REDIS):
+                await worker.pool.aclose(close_connection_pool=True)
 
 
 class _Worker(Worker):
