@@ -35,13 +35,14 @@ async def inbox(world: World) -> str:
     return (await Visitor(world.subscriber).get("/")).text
 
 
-async def the_page_agrees(world: World) -> None:
-    """Wait until the page agrees: the subscriber polls the shop's totals once a second."""
+async def page_that_agrees(world: World) -> str:
+    """Return the inbox when it agrees: the subscriber polls the shop's totals once a second."""
 
-    async def agrees() -> bool:
-        return AGREEMENT in await inbox(world)
+    async def agrees() -> str | None:
+        page = await inbox(world)
+        return page if AGREEMENT in page else None
 
-    await eventually(agrees, "the page shows no difference")
+    return await eventually(agrees, "the page shows no difference")
 
 
 async def refund(world: World, order: dict[str, Any]) -> str:
@@ -66,8 +67,7 @@ async def test_after_a_refund_the_difference_is_zero(world: World) -> None:
     await refund(world, refunded)
 
     assert await difference(world) == 0
-    page = await inbox(world)
-    assert AGREEMENT in page
+    page = await page_that_agrees(world)
     assert f"Booked here ${kept['total_cents'] / 100:.2f}" in page
 
 
@@ -84,8 +84,7 @@ async def test_after_deleting_all_receipts_the_difference_is_zero(world: World) 
 
     assert AGREEMENT in empty
     assert await difference(world) == 0
-    page = await inbox(world)
-    assert AGREEMENT in page
+    page = await page_that_agrees(world)
     assert f"Earlier and not counted: ${before['total_cents'] / 100:.2f} sold" in page
 
 
@@ -102,10 +101,10 @@ async def test_with_orders_before_the_subscription_the_difference_is_zero(
 
     assert before["delivery_ids"] == []
     assert await difference(world) == 0
-    await the_page_agrees(world)
+    await page_that_agrees(world)
     await refund(world, before)  # the refund is recent, although its order is not
     assert await difference(world) == 0
-    await the_page_agrees(world)
+    await page_that_agrees(world)
 
 
 async def test_an_order_that_arrives_after_its_deletion_counts_on_neither_side(
@@ -120,7 +119,7 @@ async def test_an_order_that_arrives_after_its_deletion_counts_on_neither_side(
     stats = await read(world.subscriber, "/v1/stats")
     assert (stats["revenue_cents"], stats["counted_cents"]) == (order["total_cents"], 0)
     assert await difference(world) == 0
-    await the_page_agrees(world)
+    await page_that_agrees(world)
 
 
 @pytest.mark.parametrize(
