@@ -1,15 +1,11 @@
 """Makes the bytes of a request readable, including invisible characters."""
 
-import json
-import re
 import unicodedata
 from functools import lru_cache
 
-BYTES_PER_LINE = 16
-MAX_DEPTH = 20  # beyond it, indented lines are mostly blank
+from hookshop.webkit.json_lines import json_lines
 
-# A token of JSON: a string, a bracket, a comma or colon, or a run of other characters.
-_JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+BYTES_PER_LINE = 16
 # Controls, format characters such as those for writing direction, separators, spaces.
 _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 
@@ -40,31 +36,9 @@ def hex_dump(raw: bytes) -> str:
 
 
 def pretty_json(raw: bytes) -> str | None:
-    """Return the body with one member per line; None if it is not JSON, or nested too deeply.
-
-    Only the white space between tokens changes: ``50.750`` stays ``50.750``.
-    """
-    try:
-        text = raw.decode("utf-8")
-        json.loads(text, parse_int=str, parse_float=str)  # accept numbers of any length
-    except (ValueError, RecursionError):
-        return None
-    return _indented([visible_text(part) for part in _JSON_PART.findall(text)])
-
-
-def _indented(parts: list[str]) -> str | None:
-    pieces: list[str] = []
-    depth = 0
-    for before, part in zip(["", *parts], parts, strict=False):
-        depth -= part in ("]", "}")
-        is_empty_pair = before + part in ("[]", "{}")
-        if before in ("[", "{", ",") or (part in ("]", "}") and before):
-            pieces.append("" if is_empty_pair else "\n" + "  " * depth)
-        pieces.append(": " if part == ":" else part)
-        depth += part in ("[", "{")
-        if depth > MAX_DEPTH:
-            return None
-    return "".join(pieces)
+    """Return the body with one member per line, or None if it is not JSON or nested too deeply."""
+    lines = json_lines(raw)
+    return None if lines is None else "\n".join(map(visible_text, lines))
 
 
 @lru_cache(maxsize=1024)

@@ -4,20 +4,13 @@ Bodies and headers of responses are untrusted. The templates escape them. Here, 
 text and invisible characters are replaced by visible ones, so that nothing is hidden.
 """
 
-import json
-import re
 import unicodedata
 from functools import lru_cache
 from http import HTTPStatus
 
+from hookshop.webkit.json_lines import json_lines
 from shop.database.models import Attempt
 
-MAX_NESTING = 20  # beyond this, indented lines are mostly blank
-
-# The tokens of JSON: a string, a punctuation character, or a number or literal.
-_JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
-_OPENING = frozenset("{[")
-_CLOSING = frozenset("}]")
 # Unicode categories: control, format (such as right-to-left marks), line and paragraph separator.
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
@@ -56,16 +49,9 @@ def visible_text(text: str) -> str:
 
 
 def pretty_json(raw: bytes) -> str | None:
-    """Return the body with one member per line, or None if it is not JSON or nested too deeply.
-
-    Only white space between tokens changes: a number sent as ``50.750`` stays ``50.750``.
-    """
-    try:
-        text = raw.decode("utf-8")
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return _one_member_per_line(_JSON_PART.findall(text))
+    """Return the body with one member per line, or None if it is not JSON or nested too deeply."""
+    lines = json_lines(raw)
+    return None if lines is None else "\n".join(map(visible_text, lines))
 
 
 def status_text(status: int) -> str:
@@ -91,23 +77,6 @@ def status_meaning(status: int) -> str:
         if status in range_of_status:
             return meaning
     return ""
-
-
-def _one_member_per_line(parts: list[str]) -> str | None:
-    lines, depth, previous = [""], 0, ""
-    for part in parts:
-        if part in _CLOSING:
-            depth -= 1
-        # Break lines after a comma, and inside brackets that are not empty.
-        if previous == "," or (previous in _OPENING) != (part in _CLOSING):
-            lines.append("  " * depth)
-        lines[-1] += ": " if part == ":" else visible_text(part)
-        if part in _OPENING:
-            depth += 1
-        if depth > MAX_NESTING:
-            return None
-        previous = part
-    return "\n".join(lines)
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber_app.web.wire import body_text, hex_dump
+from subscriber_app.web.wire import body_text, hex_dump, pretty_json
 
 
 def test_visible_text_stays_unchanged() -> None:
@@ -39,12 +39,17 @@ def test_nothing_invisible_is_left(text: str) -> None:
     ]
 
 
+def test_json_is_shown_with_one_member_per_line_and_visible_characters() -> None:
+    assert pretty_json('{"a":"\u00a0 b"}'.encode()) == '{\n  "a": "⟨U+00A0⟩ b"\n}'
+    assert pretty_json(b"not JSON") is None
+
+
 @pytest.mark.parametrize("raw", [b"\xff", b"\xed\xa0\x80", b"caf\xe9"])
-def test_bytes_that_are_not_utf_8_are_no_text(raw: bytes) -> None:
+def test_a_body_that_is_not_utf_8_has_no_text(raw: bytes) -> None:
     assert body_text(raw) is None
 
 
-def test_a_hex_dump_shows_offset_bytes_and_what_is_printable() -> None:
+def test_a_hex_dump_shows_offset_bytes_and_printable_characters() -> None:
     dump = hex_dump(b'{"value": 1}\n\xff<>' + b"~ \x7f")
 
     assert dump.splitlines() == [
@@ -53,7 +58,7 @@ def test_a_hex_dump_shows_offset_bytes_and_what_is_printable() -> None:
     ]
 
 
-def test_nothing_has_no_hex_dump() -> None:
+def test_an_empty_body_has_an_empty_hex_dump() -> None:
     assert hex_dump(b"") == ""
 
 
