@@ -25,7 +25,11 @@ from shop import worker
 PARTS: dict[str, tuple[str, ...]] = {
     "queue": ("arq", "shop.redis.wake_ups"),
     "dispatch": ("shop.worker", "shop.webhooks.engine.dispatcher"),
-    "claim": ("shop.webhooks.engine.claiming", "shop.webhooks.states:claim"),
+    "claim": (
+        "shop.webhooks.engine.claiming",
+        "shop.webhooks.engine.due",
+        "shop.webhooks.states:claim",
+    ),
     "sign": (
         "shop.webhooks.engine.dispatcher:Dispatcher._signed",
         "shop.webhooks.rules.signing",
@@ -39,6 +43,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "shop.webhooks.rules.urls",
     ),
     "record": (
+        "shop.webhooks.engine.after_attempt",
         "shop.webhooks.engine.recording",
         "shop.webhooks.rules",
         "shop.webhooks.states",

@@ -1,7 +1,7 @@
 """The worker process: ``python -m shop.worker``. It delivers until SIGTERM or SIGINT.
 
-Wake-ups from Redis set a flag in the dispatcher, which then checks the database. Housekeeping tasks
-run in the background.
+Wake-ups from Redis set a flag in the dispatcher, which then looks for due deliveries in the
+database. Housekeeping tasks run in the background.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ from shop.vocabulary import LOG_FIELDS
 from shop.webhooks.endpoints.deletion import finish_deletions
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.secrets import delete_expired, is_wrong_key
-from shop.webhooks.engine.claiming import mend_misdated
 from shop.webhooks.engine.dispatcher import MAX_IN_FLIGHT, Dispatcher
+from shop.webhooks.engine.due import correct_future_times
 from shop.webhooks.engine.http_client import HttpClient
 from shop.webhooks.engine.retention import prune
 from shop.webhooks.engine.settings import DeliverySettings
@@ -69,7 +69,7 @@ async def run(settings: Settings) -> None:
     dispatcher = Dispatcher(database, client, feed, wake_ups, encryption, delivery)
     status = WorkerStatus.of_this_process(most_in_flight=MAX_IN_FLIGHT, now=datetime.now(UTC))
     dispatching = asyncio.create_task(dispatcher.run())
-    beating = asyncio.create_task(heartbeats.run(status, lambda: dispatcher.in_flight))
+    heartbeating = asyncio.create_task(heartbeats.run(status, lambda: dispatcher.in_flight))
     listening = asyncio.create_task(listen(settings.resolved_redis_url, dispatcher.wake))
     housekeeping = [asyncio.create_task(each) for each in _housekeeping(database, feed, settings)]
     try:
@@ -81,7 +81,7 @@ async def run(settings: Settings) -> None:
         await asyncio.wait(
             [dispatching], timeout=(delivery.request_timeout + STOP_MARGIN).total_seconds()
         )
-        await end_tasks(dispatching, beating)
+        await end_tasks(dispatching, heartbeating)
         logger.info("Worker stopped")
         for part in (client, wake_ups, feed, heartbeats, database):
             await part.close()
@@ -135,7 +135,7 @@ def _housekeeping(
     database: Database, feed: ChangeFeed, settings: Settings
 ) -> list[Coroutine[Any, Any, None]]:
     async def correct() -> None:
-        await mend_misdated(database, now=datetime.now(UTC))
+        await correct_future_times(database, now=datetime.now(UTC))
 
     async def clean_up() -> None:
         """Delete expired secrets and merge the counters."""
@@ -163,7 +163,10 @@ def _housekeeping(
 
 
 async def _repeat(name: str, work: Callable[[], Awaitable[None]], *, every: float) -> None:
-    """Call ``work`` every ``every`` seconds. Log a failure and go on; a dead loop is unnoticed."""
+    """Call ``work`` every ``every`` seconds, for as long as the worker runs.
+
+    Log a failure and go on: nobody would notice a loop that has ended.
+    """
     while True:
         try:
             await work()

@@ -1,7 +1,7 @@
 """Limits the time that is lost when Redis does not answer.
 
-An order must not wait for Redis, and of a hundred orders only the first one should wait for the
-timeout. Commands of arq's worker do not use this guard.
+If a hundred orders come while Redis hangs, only the first one waits for a timeout. Commands of
+arq's worker do not use this guard.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Wake-ups: arq jobs that have a worker check the database now.
+"""Wake-ups: arq jobs that make a worker look for due deliveries now.
 
 A wake-up has no data. If one is lost, a delivery is late by a fraction of a second, because workers
 also poll the database; an extra one is harmless. So Redis may be flushed, frozen or unavailable.
@@ -33,8 +33,8 @@ from shop.redis.guard import RedisGuard
 LOOK_JOB = "look"
 NOTIFY_CHANNEL = "hookshop:wake-ups"
 SEND_TIMEOUT_SECONDS = 0.25
-# Between two wake-ups. Workers check the database no more often, and each wake-up costs shop, Redis
-# and worker 2 ms together.
+# Between two wake-ups. Workers look no more often, and each wake-up costs shop, Redis and worker
+# 2 ms in total.
 MIN_INTERVAL_SECONDS = 0.02
 MAX_JOBS = 100  # at a time; a job only sets a flag
 JOB_TIMEOUT_SECONDS = 5
@@ -43,7 +43,7 @@ HEALTH_CHECK_SECONDS = 30  # a silent connection is checked with a PING
 COMMAND_TIMEOUT_SECONDS = 5
 RECONNECT_INTERVAL_SECONDS = 1.0
 
-_NO_REDIS = (RedisError, OSError, TimeoutError)
+_REDIS_ERRORS = (RedisError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class WakeUps:
                     await self._arq.enqueue_job(LOOK_JOB)
                     await self._arq.publish(NOTIFY_CHANNEL, "")
                 self._has_warned = False
-            except _NO_REDIS as error:
+            except _REDIS_ERRORS as error:
                 if not self._has_warned:
                     reason = str(error) or "Redis does not answer"
                     logger.warning("Cannot send wake-ups, workers only poll: %s", reason)
@@ -95,7 +95,7 @@ class WakeUps:
         try:
             async with self._redis_guard.bounded():
                 return await self.length()
-        except _NO_REDIS:
+        except _REDIS_ERRORS:
             return None
 
     async def flush(self) -> None:
@@ -153,7 +153,7 @@ async def _run_jobs(redis_url: str, wake: Callable[[datetime], None]) -> None:
             await end_tasks(*running)
         finally:
             await end_tasks(*worker.tasks.values())  # only now: until then, arq may start more
-            with contextlib.suppress(*_NO_REDIS):
+            with contextlib.suppress(*_REDIS_ERRORS):
                 await worker.pool.aclose(close_connection_pool=True)
 
 
@@ -190,9 +190,9 @@ async def _subscribe(redis_url: str, notified: asyncio.Event) -> Never:
 
 async def _empty_queue(redis_url: str) -> None:
     pool = _connect(redis_url, timeout=SEND_TIMEOUT_SECONDS)
-    with contextlib.suppress(*_NO_REDIS):
+    with contextlib.suppress(*_REDIS_ERRORS):
         await pool.delete(default_queue_name)
-    with contextlib.suppress(*_NO_REDIS):
+    with contextlib.suppress(*_REDIS_ERRORS):
         await pool.aclose(close_connection_pool=True)
 
 

@@ -1,7 +1,7 @@
 """Stores a message and its deliveries in the same transaction as the order: a transactional outbox.
 
-So there is never an order without its webhooks, and never a webhook for an order that was rolled
-back. Workers send the deliveries after the commit.
+So no order is without its webhooks, and no webhook is sent for an order that was rolled back.
+Workers send the deliveries after the commit.
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks import states
 from shop.webhooks.batches import id_batches
 from shop.webhooks.endpoints.registry import find
-from shop.webhooks.engine.claiming import CLOCK_TOLERANCE
+from shop.webhooks.engine.due import CLOCK_TOLERANCE
 from shop.webhooks.manual_actions import is_reachable
 from shop.webhooks.queries.deliveries import DeliveryFilter, conditions
 

@@ -4,15 +4,15 @@
 |-----------------|---------------------------------------|-----------|--------------------------|
 | `new_delivery`  |                                       | pending   | its message was stored   |
 | `claim`         | pending                               | sending   | a worker sends it        |
-| `release`       | sending                               | pending   | that worker is gone      |
+| `release`       | sending                               | pending   | that worker died         |
 | `after_attempt` | sending                               | succeeded | a 2xx                    |
-| `after_attempt` | sending                               | pending   | failed, a retry is left  |
+| `after_attempt` | sending                               | pending   | failed, a retry follows  |
 | `after_attempt` | sending                               | failed    | no retry is left, or 410 |
 | `after_attempt` | sending                               | cancelled | its endpoint was deleted |
-| `make_due`      | pending, succeeded, failed, cancelled | pending   | somebody sends it again  |
-| `cancel`        | pending                               | cancelled | somebody gives it up     |
+| `make_due`      | pending, succeeded, failed, cancelled | pending   | a person resends it      |
+| `cancel`        | pending                               | cancelled | a person cancels it      |
 
-While a delivery is ``sending``, its lease and its fencing number belong to one worker.
+While a delivery is ``sending``, one worker has its lease and its newest fencing number.
 """
 
 from collections.abc import Collection, Sequence
@@ -28,9 +28,9 @@ from shop.ids import new_id
 from shop.vocabulary import DeliveryState, EventType, Trigger
 
 
-def _is_in(*wanted: DeliveryState) -> ColumnElement[bool]:
-    # Appending nothing makes the database find rows by their ids, not state by state.
-    return col(Delivery.state).concat("").in_([state.value for state in wanted])
+def _is_in(*states: DeliveryState) -> ColumnElement[bool]:
+    # The concatenation keeps the database from using an index of states instead of the ids.
+    return col(Delivery.state).concat("").in_([state.value for state in states])
 
 
 def new_delivery(  # noqa: PLR0913 – columns by name
@@ -42,7 +42,7 @@ def new_delivery(  # noqa: PLR0913 – columns by name
     passes_breaker: bool = False,
     now: datetime,
 ) -> Delivery:
-    """Return a delivery that is due at once. ``passes_breaker``: see ``make_due``."""
+    """Return a delivery that is due immediately. ``passes_breaker``: see ``make_due``."""
     return Delivery(
         id=new_id("dlv", now),
         message_id=message_id,
@@ -74,13 +74,16 @@ _CLAIM = (
 def claim(
     connection: Connection, delivery_ids: Sequence[str], *, lease_expires_at: datetime
 ) -> None:
-    """Give pending deliveries to the worker that asks, under the next fencing number of each."""
+    """Give pending deliveries to one worker, each with its next fencing number.
+
+    The update is conditional: a delivery that is no longer pending is left unchanged.
+    """
     values = {"delivery_ids": delivery_ids, "new_lease_expires_at": lease_expires_at}
     connection.execute(_CLAIM, values)
 
 
 def release(connection: Connection, *where: ColumnElement[bool]) -> None:
-    """Make deliveries due again whose workers are gone."""
+    """Make deliveries pending again whose workers have died. ``where``: which ones."""
     connection.execute(
         update(Delivery)
         .where(col(Delivery.state) == DeliveryState.SENDING, *where)
@@ -90,7 +93,7 @@ def release(connection: Connection, *where: ColumnElement[bool]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterAttempt:
-    """A delivery's columns once an attempt is recorded. See ``models.Delivery``."""
+    """A delivery's columns after an attempt. See ``models.Delivery``."""
 
     delivery_id: str
     state: DeliveryState
@@ -121,7 +124,7 @@ _AFTER_ATTEMPT = (
 
 
 def after_attempt(connection: Connection, deliveries: Sequence[AfterAttempt]) -> None:
-    """Move deliveries on. The caller holds each under its fencing number."""
+    """Update deliveries after attempts. The caller has checked their fencing numbers."""
     values = [
         {f"new_{name}": getattr(each, name) for name in AfterAttempt.__slots__}
         for each in deliveries
@@ -136,11 +139,11 @@ async def make_due(
     passes_breaker: bool,
     now: datetime,
 ) -> int:
-    """Make the next attempt of deliveries due at once, at a person's wish. Return how many.
+    """Make deliveries due immediately, because a person resends them. Return their number.
 
-    Leave alone what is being sent, and that for which a condition does not hold.
-    ``passes_breaker``: also while the endpoint's circuit breaker is open; for what a person sends
-    again singly.
+    Leave a delivery unchanged that is being sent or does not meet the conditions ``where``.
+    ``passes_breaker``: send it even while the endpoint's circuit breaker is open or the endpoint is
+    on hold; for deliveries that are resent one at a time.
     """
     result = await session.exec(
         update(Delivery)
@@ -160,7 +163,7 @@ async def make_due(
 
 
 async def cancel(session: AsyncSession, delivery_ids: Collection[str], *, now: datetime) -> int:
-    """Give up deliveries that wait. Return how many."""
+    """Cancel pending deliveries. Return their number."""
     result = await session.exec(
         update(Delivery)
         .where(col(Delivery.id).in_(delivery_ids), _is_in(DeliveryState.PENDING))

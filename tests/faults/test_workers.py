@@ -35,7 +35,7 @@ def test_a_database_locked_for_5_seconds_when_the_worker_has_its_2xx(
     with world.books.shop.write_lock() as lock:
         world.proxy.on_answer = lock.take
         world.order()
-        wait_for(lambda: "cannot be used now" in world.log("worker"), "a first try fails")
+        wait_for(lambda: "database is unavailable" in world.log("worker"), "a first try fails")
         lock.release()
         world.proxy.on_answer = no_op
         world.books.wait_until_delivered()

@@ -1,9 +1,9 @@
 """The delivery engine of a worker.
 
-One delivery passes through four files, in this order:
+A delivery goes through four modules in this order:
 
-1. ``dispatcher``: a wake-up or the clock makes it look; it sends what it claimed.
-2. ``claiming``: takes due deliveries, so that exactly one worker sends each.
-3. ``http_client``: one signed request under one deadline, and what came back.
-4. ``recording``: stores the attempt and decides what happens to the delivery next.
+1. ``dispatcher``: looks for due deliveries after a wake-up or on a timer, and sends those claimed.
+2. ``claiming``: claims due deliveries, so that exactly one worker sends each (see ``due``).
+3. ``http_client``: sends one signed request under one deadline, and returns the response.
+4. ``recording``: stores the attempt and the delivery's next state (see ``after_attempt``).
 """

@@ -1,11 +1,11 @@
-"""Connections to endpoints: opened to allowed addresses only, and reused only while untouched.
+"""Connections to endpoints: opened only to allowed addresses, reused only if not stale.
 
 A URL is checked when it is registered, but its name may resolve to other addresses later, or to
-several at once. So each address is checked again at the last moment: all that a name resolves to,
-and the one that is connected to. A forbidden address gets no packet.
+several at once. So addresses are checked again just before connecting: all addresses of the name,
+and the one that is connected to. A forbidden address receives no packet.
 
-An HTTP/1.1 answer does not say which request it belongs to. Whatever arrives on an idle connection
-would be taken as the answer to the next request, so such a connection is closed instead.
+An HTTP/1.1 response does not say which request it belongs to. Data that arrives on an idle
+connection would count as the response to the next request, so such a connection is closed.
 """
 
 import asyncio
@@ -27,23 +27,22 @@ from shop.webhooks.engine.stopwatch import Stopwatch
 from shop.webhooks.rules.url_policy import UrlPolicy
 from shop.webhooks.rules.urls import UrlRefused
 
-MAX_CONNECTIONS = 700  # more than deliveries in flight: waiting for one would look like a failure
-# Shorter than common servers wait (5 s): a request on a connection that is just being closed fails.
+MAX_CONNECTIONS = 700  # more than MAX_IN_FLIGHT: waiting for one would look like a slow endpoint
+# Shorter than in common servers (5 s): a request on a connection that the server is closing fails.
 MAX_IDLE_SECONDS = 4
 
 _END_OF_HEAD = b"\r\n\r\n"
 
 
 class BlockedAddress(OSError):  # noqa: N818 – the name says what happened
-    """The policy forbids the address that a connection would go to."""
+    """The policy forbids connecting to the address."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way through the connector.
+    """One request and its response, as the connector sees them.
 
-    ``fresh_connection``: it must not go out on a pooled connection. ``connection``: the one that
-    carries it, once there is one.
+    ``fresh_connection``: do not use a pooled connection. ``connection``: set once there is one.
     """
 
     fresh_connection: bool = False
@@ -52,30 +51,31 @@ class Exchange:
 
     @property
     def is_unanswered_on_reuse(self) -> bool:
-        """Whether it went out on a reused connection, and no byte of the answer has come."""
+        """Whether it used a reused connection and no byte of the response has arrived."""
         watched = self.connection
         return watched is not None and watched.is_reused and not watched.has_received
 
 
-# The exchange of the running task: aiohttp passes nothing of our own on to its connector.
+# The exchange of the running task. A context variable, as aiohttp passes no argument of the caller
+# to its connector.
 current_exchange: ContextVar[Exchange] = ContextVar("current_exchange")
 
 
 class GuardedConnector(aiohttp.TCPConnector):
-    """A pool of connections, each to an address that the policy allows.
+    """A pool of connections to addresses that the policy allows.
 
-    Make it inside a running event loop. Raise ``BlockedAddress`` (wrapped in an error of aiohttp)
+    Create it in a running event loop. It raises ``BlockedAddress``, wrapped in an error of aiohttp,
     for an address that the policy forbids.
     """
 
     def __init__(self, policy: UrlPolicy) -> None:
-        guard = _Guard(policy)
+        guard = _AddressGuard(policy)
         super().__init__(
             limit=MAX_CONNECTIONS,
             keepalive_timeout=MAX_IDLE_SECONDS,
             ssl=ssl.create_default_context(cafile=certifi.where()),
             resolver=guard,
-            use_dns_cache=False,  # a name is trusted for one connection
+            use_dns_cache=False,  # resolve and check the name again for each connection
             socket_factory=guard.open_socket,
         )
 
@@ -85,31 +85,32 @@ class GuardedConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 – the base class's name
     ) -> Connection:
-        """Return a connection to the request's host: an untouched one of the pool, or a new one."""
+        """Return a connection to the request's host: from the pool if not stale, or a new one."""
         exchange = current_exchange.get()
-        connection, watched = await self._take(req, traces, timeout)
-        # Where the request needs a fresh connection, the idle ones to this host are closed: one of
-        # them was just found dead, and the others are as old.
-        while watched.is_reused and (exchange.fresh_connection or watched.is_touched()):
+        connection, watched = await self._acquire(req, traces, timeout)
+        # For a request that needs a fresh connection, close all idle ones to this host: one of them
+        # was just found closed, and the others are as old.
+        while watched.is_reused and (exchange.fresh_connection or watched.is_stale()):
             connection.close()
-            connection, watched = await self._take(req, traces, timeout)
-        connection.add_callback(watched.begin_idling)
-        watched.begin_exchange()
+            connection, watched = await self._acquire(req, traces, timeout)
+        connection.add_callback(watched.mark_idle)
+        watched.expect_response()
         exchange.connection = watched
-        exchange.stopwatch.use_connection()
+        exchange.stopwatch.start_waiting()
         return connection
 
-    async def _take(
+    async def _acquire(
         self,
         req: aiohttp.ClientRequest,
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 – the base class's name
     ) -> tuple[Connection, "WatchedConnection"]:
+        """Return a connection from the pool, or a new one."""
         connection = await super().connect(req, traces, timeout)
         transport = connection.transport
-        if transport is None:  # a new one that the other side has closed by now
+        if transport is None:  # a new one that the other side has already closed
             connection.close()
-            raise aiohttp.ClientConnectionResetError("closed as soon as it was open")
+            raise aiohttp.ClientConnectionResetError("closed right after it was opened")
         protocol = transport.get_protocol()
         if isinstance(protocol, WatchedConnection):
             protocol.is_reused = True
@@ -120,7 +121,11 @@ class GuardedConnector(aiohttp.TCPConnector):
 
 
 class WatchedConnection(asyncio.Protocol):
-    """Stands between a transport and aiohttp's parser, and notes when bytes arrive."""
+    """Passes data from a transport to aiohttp's parser, and records when it arrives.
+
+    ``is_reused``: whether it carried an earlier request. ``has_received``: whether a byte of the
+    response to the current request has arrived.
+    """
 
     def __init__(self, transport: asyncio.Transport, parser: asyncio.Protocol) -> None:
         self._transport = transport
@@ -130,47 +135,48 @@ class WatchedConnection(asyncio.Protocol):
         self._expects_head = True
         self._body: aiohttp.StreamReader | None = None
         self.is_reused = False
-        self.has_received = False  # a byte of the answer to the request under way
+        self.has_received = False
 
-    def begin_exchange(self) -> None:
-        """Expect the answer to a request that is about to be sent."""
+    def expect_response(self) -> None:
+        """Prepare for the response to a request that is sent next."""
         self._is_idle = False
         self._expects_head = True
         self._body = None
         self.has_received = False
 
-    def begin_body(self, body: aiohttp.StreamReader) -> None:
-        """Let the reader of this body know when the connection ends."""
+    def watch_body(self, body: aiohttp.StreamReader) -> None:
+        """Report the end of the connection to the reader of this body."""
         self._body = body
 
-    def begin_idling(self) -> None:
-        """Expect nothing: the answer is complete, and the connection goes back to the pool."""
+    def mark_idle(self) -> None:
+        """Expect no data: the response is complete and the connection returns to the pool."""
         self._is_idle = True
 
-    def is_touched(self) -> bool:
-        """Return whether anything arrived, or the other side hung up, since it became idle.
+    def is_stale(self) -> bool:
+        """Return whether data or the end of the connection arrived while it was idle.
 
-        Look without waiting, also at what the event loop has not read yet.
+        Check, without waiting, also what the event loop has not read yet.
         """
         if self._received_while_idle:
             return True
-        # Not ``select``: it cannot watch file descriptors above 1,023.
+        # Not ``select``: it does not support file descriptors above 1,023.
         poller = select.poll()
         poller.register(self._transport.get_extra_info("socket"), select.POLLIN)
         return bool(poller.poll(0))
 
     def data_received(self, data: bytes) -> None:
-        """Note that bytes came, and pass them on: each head by itself, then the body.
+        """Pass data on: each head separately, then the body.
 
-        aiohttp forgets a complete head when it cannot parse what arrives together with it. But a
-        status line that was received counts, whatever becomes of the body.
+        aiohttp loses a complete head if it cannot parse the data that arrives together with it. But
+        a status line that was received counts, even if the body is malformed.
         """
         self.has_received = True
         self._received_while_idle |= self._is_idle
         start = 0
         while self._expects_head and (end := data.find(_END_OF_HEAD, start)) >= 0:
             head = data[start : end + len(_END_OF_HEAD)]
-            self._expects_head = head.startswith(b"HTTP/1.1 1")  # an interim one: 100 Continue
+            # After an interim response, such as 100 Continue, another head follows.
+            self._expects_head = head.startswith(b"HTTP/1.1 1")
             start += len(head)
             self._parser.data_received(head)
         if start < len(data):
@@ -181,13 +187,14 @@ class WatchedConnection(asyncio.Protocol):
         return self._parser.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Pass it on, also to a body that is not complete.
+        """Pass it on, and end a body that is not complete.
 
-        aiohttp hangs up when it cannot parse a body, but leaves its reader waiting.
+        aiohttp closes the connection if it cannot parse a body, but leaves the body's reader
+        waiting.
         """
         self._parser.connection_lost(exc)
         if self._body is not None and not self._body.is_eof():
-            self._body.set_exception(aiohttp.ClientPayloadError("the body broke off"))
+            self._body.set_exception(aiohttp.ClientPayloadError("the body is incomplete"))
 
     def pause_writing(self) -> None:
         """Pass it on."""
@@ -198,8 +205,8 @@ class WatchedConnection(asyncio.Protocol):
         self._parser.resume_writing()
 
 
-class _Guard(AbstractResolver):
-    """Resolves names, and stands between every address and its socket."""
+class _AddressGuard(AbstractResolver):
+    """Resolves names and opens sockets, and checks every address in both."""
 
     def __init__(self, policy: UrlPolicy) -> None:
         self._policy = policy
@@ -210,21 +217,21 @@ class _Guard(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return all addresses of a name. Raise ``BlockedAddress`` if one of them is forbidden.
 
-        Taking the others would be a lottery that an attacker may play as often as he likes.
+        Do not fall back to the others: an attacker could try again until the forbidden one is used.
         """
-        current_exchange.get().stopwatch.look_up()
+        current_exchange.get().stopwatch.start_lookup()
         found = await self._resolver.resolve(host, port, family)
         for each in found:
             self._check(each["host"], each["port"])
         return found
 
     async def close(self) -> None:
-        """Release what the resolver holds."""
+        """Release the resolver's resources."""
         await self._resolver.close()
 
     def open_socket(self, address_info: tuple[Any, ...]) -> socket.socket:
-        """Return a socket for the final address, if it is allowed."""
-        current_exchange.get().stopwatch.open_connection()
+        """Return a socket for an address. Raise ``BlockedAddress`` if it is forbidden."""
+        current_exchange.get().stopwatch.start_connecting()
         family, kind, protocol, _name, address = address_info
         self._check(address[0], address[1])
         return socket.socket(family, kind, protocol)

@@ -1,7 +1,7 @@
-"""Send one signed request and return what came back.
+"""Sends one signed request and returns the response, or the error as data.
 
-A receiver that fails is data, not an exception. This module knows HTTP, but neither deliveries nor
-the database; no transaction may be open while it sends.
+This module knows HTTP, but neither deliveries nor the database. No transaction may be open while it
+sends.
 """
 
 import asyncio
@@ -21,18 +21,17 @@ from shop.webhooks.engine.connections import (
     GuardedConnector,
     current_exchange,
 )
-from shop.webhooks.engine.stopwatch import Phase, Timings
+from shop.webhooks.engine.stopwatch import Timings
 from shop.webhooks.rules.url_policy import UrlPolicy
 from shop.webhooks.rules.urls import UrlRefused, parse_url
 
-# The answer's body is kept for people to look at; nobody reads more of an error page than this.
+# People read the body of a response to find an error; that does not need more than this.
 MAX_RESPONSE_BODY_BYTES = 16 * 1024
-# Share of the deadline that connecting may use: who does not connect by then will not answer.
-CONNECT_SHARE = 0.5
+CONNECT_SHARE = 0.5  # of the deadline: the rest is for the response
 
 _HEADERS = {
     "Accept": "*/*",
-    "Accept-Encoding": "identity",  # nothing to decompress, so no bomb either
+    "Accept-Encoding": "identity",  # without compression, there are no decompression bombs
     "Connection": "keep-alive",
     "User-Agent": f"Hookshop/{__version__}",
 }
@@ -40,11 +39,10 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """What to send.
+    """A request to send.
 
-    ``url``: as registered; the bytes of its path and query are sent as they are. ``body``: the
-    stored bytes, never re-serialized. ``fresh_connection``: send it on a new connection, not on one
-    of the pool.
+    ``url``: as registered; the bytes of its path and query are sent unchanged. ``body``: the stored
+    bytes, never re-serialized. ``fresh_connection``: use a new connection, not a pooled one.
     """
 
     url: str
@@ -55,13 +53,13 @@ class OutgoingRequest:
 
 @dataclass(slots=True)
 class Response:
-    """What came of a request. ``status`` or ``error`` is set, never both.
+    """The result of a request: ``status`` or ``error`` is set, never both.
 
-    ``request_headers`` and ``headers``: names in lower case. ``body``: raw bytes, at most 16 KiB;
-    ``truncated``: there was more. ``error``: a name of the README's table "What an answer means";
-    ``error_detail``: what the network library said. ``timings``: where the duration went, as far as
-    it was seen. ``connection_lost_on_reuse``: a reused connection was closed or reset before a byte
-    of the answer came; never so for a time-out or on a fresh connection.
+    ``request_headers`` and ``headers``: names in lower case. ``body``: raw bytes, at most 16 KiB.
+    ``truncated``: there was more. ``error``: one of the names in the README's section "Answer".
+    ``error_detail``: the message of the network library. ``timings``: the phases of
+    ``duration_ms``. ``connection_lost_on_reuse``: a reused connection was closed or reset before
+    a byte of the response arrived; false for a timeout and on a fresh connection.
     """
 
     request_headers: dict[str, str]
@@ -76,42 +74,41 @@ class Response:
     connection_lost_on_reuse: bool = False
 
 
-# The last two: an earlier version registered URLs that cannot be called.
-_FAILURES = (aiohttp.ClientError, OSError, TimeoutError, UrlRefused, UnicodeError)
+# The last two: an earlier version registered URLs that no request can be sent to.
+_REQUEST_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, UrlRefused, UnicodeError)
 
 
 class HttpClient:
-    """Sends to all endpoints, with connections kept open between deliveries.
+    """Sends requests to all endpoints, and keeps connections open between deliveries.
 
-    aiohttp carries the requests, not httpx: an ``httpx.AsyncClient`` over the same connections
-    takes more than twice the processor time for a request, and a quarter of a burst.
+    It uses aiohttp, because an ``httpx.AsyncClient`` over the same connections takes more than
+    twice the processor time for a request, which costs a burst a quarter of its speed.
 
-    Make it inside a running event loop.
+    Create it in a running event loop.
     """
 
     def __init__(self, policy: UrlPolicy, *, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
         self._session = aiohttp.ClientSession(
             connector=GuardedConnector(policy),
-            # The deadline of the whole exchange is our own, in ``send``.
+            # ``send`` has a deadline for the whole exchange.
             timeout=aiohttp.ClientTimeout(sock_connect=timeout_seconds * CONNECT_SHARE),
             trust_env=False,  # no proxies and no .netrc from the environment
-            cookie_jar=aiohttp.DummyCookieJar(),  # an endpoint's cookies are not for the others
+            cookie_jar=aiohttp.DummyCookieJar(),  # keep an endpoint's cookies from the others
             auto_decompress=False,
         )
 
     async def send(self, outgoing: OutgoingRequest) -> Response:
-        """Post the request within the total deadline. Never raise for what the receiver does."""
+        """Post the request within the total deadline. Never raise because of the receiver."""
         response = Response({})
         started, exchange = time.perf_counter(), Exchange(outgoing.fresh_connection)
-        current_exchange.set(exchange)  # each delivery is a task, and has a context, of its own
+        current_exchange.set(exchange)  # not shared: each delivery is sent in its own task
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self._exchange(outgoing, response, exchange)
-        except _FAILURES as error:
-            _note_failure(response, exchange, error)
-        exchange.stopwatch.turn_to(None)
-        response.timings = exchange.stopwatch.read_off()
+                await self._post(outgoing, response, exchange)
+        except _REQUEST_ERRORS as error:
+            _set_error(response, exchange, error)
+        response.timings = exchange.stopwatch.stop()
         response.duration_ms = round((time.perf_counter() - started) * 1000)
         return response
 
@@ -119,31 +116,31 @@ class HttpClient:
         """Close all connections."""
         await self._session.close()
 
-    async def _exchange(
+    async def _post(
         self, outgoing: OutgoingRequest, response: Response, exchange: Exchange
     ) -> None:
-        url, host = _address(outgoing.url)
+        """Post the request and fill ``response`` step by step, so that a failure keeps the rest."""
+        url, host = _url_and_host(outgoing.url)
         length = str(len(outgoing.body))
         headers = {"Host": host, **_HEADERS, **outgoing.headers, "Content-Length": length}
         response.request_headers = {name.lower(): value for name, value in headers.items()}
         async with self._session.post(
             url, headers=headers, data=outgoing.body, allow_redirects=False
         ) as received:
-            exchange.stopwatch.turn_to(Phase.READING)
+            exchange.stopwatch.start_reading()
             response.status = received.status
             response.headers = _response_headers(received)
             if exchange.connection:
-                exchange.connection.begin_body(received.content)
+                exchange.connection.watch_body(received.content)
             await _read_body(received.content, response)
 
 
-# Cached: most requests go where others went just before.
-@lru_cache(maxsize=1000)
-def _address(url: str) -> tuple[URL, str]:
-    """Return where to send a request, and its ``Host`` header.
+@lru_cache(maxsize=1000)  # most requests go to the same few URLs
+def _url_and_host(url: str) -> tuple[URL, str]:
+    """Return the URL for aiohttp and the ``Host`` header.
 
-    yarl changes even a URL that it is told to leave alone: it drops a ``?`` with nothing after it.
-    As a path it leaves the whole target untouched.
+    The URL has path and query in its path: yarl leaves a path unchanged, but drops a ``?`` with
+    nothing after it, even with ``encoded=True``.
     """
     parts = parse_url(url)
     # ``localhost.`` is localhost (RFC 6761, section 6.3), but not to every resolver.
@@ -154,7 +151,7 @@ def _address(url: str) -> tuple[URL, str]:
 
 
 def _response_headers(received: aiohttp.ClientResponse) -> dict[str, str]:
-    """Return them with names in lower case; values of a repeated one are joined by commas."""
+    """Return the headers, with names in lower case, and repeated ones joined by commas."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in received.raw_headers:
         name, value = _decode(raw_name).lower(), _decode(raw_value)
@@ -170,7 +167,7 @@ def _decode(raw: bytes) -> str:
 
 
 async def _read_body(body: aiohttp.StreamReader, response: Response) -> None:
-    """Keep as much of the body as is kept; what is left unread closes the connection."""
+    """Keep at most 16 KiB of the body. aiohttp closes the connection if the rest is not read."""
     response.body = b""
     async for chunk in body.iter_any():
         response.body += chunk
@@ -180,18 +177,18 @@ async def _read_body(body: aiohttp.StreamReader, response: Response) -> None:
             return
 
 
-def _note_failure(response: Response, exchange: Exchange, error: BaseException) -> None:
+def _set_error(response: Response, exchange: Exchange, error: BaseException) -> None:
     if response.status is not None:
-        response.truncated = True  # the status line arrived and counts; only the body is incomplete
+        response.truncated = True  # the status has arrived and counts; only the body is incomplete
         return
     causes = _causes(error)
-    response.error, response.error_detail = _describe(causes)
+    response.error, response.error_detail = _name_and_detail(causes)
     is_lost = any(isinstance(cause, _CLOSED_OR_RESET) for cause in causes)
     response.connection_lost_on_reuse = is_lost and exchange.is_unanswered_on_reuse
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """Return the error and everything that it says it was caused by."""
+    """Return the error and its chain of causes."""
     found: list[BaseException] = []
     inner: BaseException | None = error
     while inner is not None and inner not in found:
@@ -200,12 +197,12 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+_ErrorTypes = type[BaseException] | tuple[type[BaseException], ...]
 _CLOSED_OR_RESET = (ConnectionError, aiohttp.ServerDisconnectedError)
-_NAMES: tuple[tuple[str, _Kinds], ...] = (
-    # In this order: the libraries wrap one error in another, and the most telling one counts.
+_ERROR_NAMES: tuple[tuple[str, _ErrorTypes], ...] = (
+    # The order matters: libraries wrap errors in others, and the most specific name counts.
     ("blocked_address", (BlockedAddress, UrlRefused)),
-    # UnicodeError: a name that cannot even be encoded to be looked up.
+    # UnicodeError: a host name that cannot be encoded for the lookup.
     ("dns_error", (socket.gaierror, aiohttp.ClientConnectorDNSError, UnicodeError)),
     ("tls_error", (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)),
     ("connection_refused", ConnectionRefusedError),
@@ -216,10 +213,10 @@ _NAMES: tuple[tuple[str, _Kinds], ...] = (
 )
 
 
-def _describe(causes: list[BaseException]) -> tuple[str, str]:
-    """Return the failure's name, of the README's table, and what the network library said."""
-    for name, kinds in _NAMES:
+def _name_and_detail(causes: list[BaseException]) -> tuple[str, str]:
+    """Return the name of an error, as in the README, and the message of the network library."""
+    for name, types in _ERROR_NAMES:
         for cause in causes:
-            if isinstance(cause, kinds):
+            if isinstance(cause, types):
                 return name, str(cause) or type(cause).__name__
     return "connection_reset", str(causes[0]) or type(causes[0]).__name__

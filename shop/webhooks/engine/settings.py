@@ -1,4 +1,4 @@
-"""How a worker delivers: its settings, its clock and its source of randomness."""
+"""The settings of the delivery engine, with its clock and its source of randomness."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 
 from shop.webhooks.rules.retries import RetrySchedule
 
-# How long a claim outlasts the request's deadline: enough time to record the attempt.
+# From the timeout of the request to the end of the lease, to record the attempt.
 LEASE_MARGIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """``issuer``: the shop's public URL, named in each token. ``random``: returns 0 up to 1.
+    """The settings of the delivery engine.
 
-    ``disable_after``: failed deliveries in a row that disable an endpoint; 0 for never.
+    ``request_timeout``: for the whole exchange. ``issuer``: the shop's public URL, named in each
+    token. ``now``: returns the time in UTC. ``random``: returns a number from 0 up to 1.
+    ``disable_after``: failed deliveries in a row that disable an endpoint; 0: never.
     """
 
     schedule: RetrySchedule

@@ -24,7 +24,7 @@ from shop.database.counters import (
 )
 from shop.database.models import Delivery, Endpoint
 from shop.vocabulary import DeliveryState
-from shop.webhooks.engine.claiming import can_send_to
+from shop.webhooks.engine.due import can_send_to
 from shop.webhooks.queries.endpoint_health import (
     Attempts,
     Latency,

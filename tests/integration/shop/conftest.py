@@ -23,16 +23,12 @@ from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks.endpoints.encryption import Encryption
-from shop.webhooks.engine.claiming import (
-    Claim,
-    claim_due,
-    is_anything_due,
-    lock_endpoints_in_play,
-    release_abandoned,
-)
+from shop.webhooks.engine.after_attempt import CompletedAttempt
+from shop.webhooks.engine.claiming import Claim, claim_due
 from shop.webhooks.engine.dispatcher import Dispatcher
+from shop.webhooks.engine.due import is_anything_due, lock_endpoints, release_abandoned
 from shop.webhooks.engine.http_client import HttpClient, Response
-from shop.webhooks.engine.recording import CompletedAttempt, record_attempts
+from shop.webhooks.engine.recording import record_attempts
 from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.retries import RetrySchedule
 from shop.webhooks.rules.url_policy import UrlPolicy
@@ -43,9 +39,10 @@ ROOT = Path(__file__).parents[3]
 
 
 class SharedShop:
-    """A folder and web applications for all tests of this process: building one takes longest.
+    """A folder and web applications for all tests of this process, because building one is slow.
 
-    Each test finds an empty database and nothing but the keys of the applications in the folder.
+    For each test, the database is empty, and the folder has no other files than the applications'
+    keys.
     """
 
     def __init__(self, folder: Path, migrated_file: Path) -> None:
@@ -54,7 +51,7 @@ class SharedShop:
         self._apps: list[tuple[Settings, Litestar]] = []
 
     def renew(self, database_url: str | None) -> Settings:
-        """Remove what the test before has left. Return the default settings."""
+        """Remove the files of the previous test. Return the default settings."""
         for path in self._folder.iterdir():
             if path.suffix != ".key":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -63,7 +60,7 @@ class SharedShop:
         return Settings(HOOKSHOP_VAR=self._folder, database_url=database_url)  # type: ignore[call-arg]
 
     def app(self, settings: Settings) -> Litestar:
-        """Return the application with these settings, built for the first test that wants it."""
+        """Return the application with these settings. Build it for the first test that needs it."""
         if settings.var != self._folder:
             return create_app(settings)
         for known, app in self._apps:
@@ -80,7 +77,7 @@ def shared_shop(tmp_path_factory: pytest.TempPathFactory, migrated_shop_file: Pa
 
 @pytest.fixture
 def settings(shared_shop: SharedShop, shop_database_url: str | None) -> Settings:
-    """Defaults, and a folder in which only the test writes; no Redis is running there."""
+    """Default settings with a folder for this test. No Redis is running."""
     return shared_shop.renew(shop_database_url)
 
 
@@ -101,7 +98,7 @@ def encryption(settings: Settings) -> Encryption:
 async def shop(
     settings: Settings, shared_shop: SharedShop
 ) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    """The whole web application, with its lifespan, without a socket."""
+    """A client of the whole web application, with its lifespan and without a socket."""
     app = shared_shop.app(settings)
     async with AsyncTestClient(app, raise_server_exceptions=False) as client:
         yield client
@@ -109,7 +106,7 @@ async def shop(
 
 @dataclass(slots=True)
 class Clock:
-    """The time, which stands still until a test moves it on."""
+    """A clock that stands still until a test sets it."""
 
     now: datetime
 
@@ -117,9 +114,9 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
     def catch_up(self) -> None:
-        """Move on past the real time, at which the web application has made things due.
+        """Set the clock past the real time, which the web application uses for due times.
 
-        However slow the machine is: after a fixed number of seconds they might not be due yet.
+        A fixed number of seconds might not be enough on a slow machine.
         """
         self.now = max(self.now, datetime.now(UTC)) + timedelta(seconds=1)
 
@@ -130,7 +127,7 @@ def clock() -> Clock:
 
 
 class Engine:
-    """A worker's engine, moved on look by look, on the test's clock."""
+    """The delivery engine of a worker, run look by look, with the test's clock."""
 
     def __init__(
         self, database: Database, client: HttpClient, dispatcher: Dispatcher, clock: Clock
@@ -141,27 +138,27 @@ class Engine:
         self._clock = clock
 
     async def deliver(self, limit: int = 1) -> None:
-        """Send up to so many of the due deliveries, and record what came of them."""
+        """Send up to ``limit`` due deliveries, and record the attempts."""
         await self.dispatcher.look(limit=limit)
         await self.finish()
 
     async def finish(self) -> None:
-        """Record what is in flight when it has ended."""
+        """Wait for the requests in flight and record the attempts."""
         await self.responses()
         await self.dispatcher.look(limit=0)
 
     async def responses(self) -> None:
-        """Wait until nothing is in flight; what came back is not recorded yet."""
-        while self.dispatcher.in_flight:  # noqa: ASYNC110 – the sends end within this loop
+        """Wait for the requests in flight, without recording the attempts."""
+        while self.dispatcher.in_flight:  # noqa: ASYNC110 – no event to wait for
             await asyncio.sleep(0)
 
     async def claim(self, limit: int = 1) -> Sequence[Claim]:
-        """Claim as another worker, which then sends nothing."""
+        """Claim deliveries as another worker, which does not send them."""
 
         def claim(connection: Connection) -> Sequence[Claim]:
             now = self._clock.now
             release_abandoned(connection, now=now)
-            endpoints = lock_endpoints_in_play(connection, also=(), now=now)
+            endpoints = lock_endpoints(connection, also=(), now=now)
             return claim_due(
                 connection, endpoints.values(), limit=limit, lease=LEASE, now=now
             ).claims
@@ -173,8 +170,8 @@ class Engine:
         completed = CompletedAttempt(claim, self._clock.now, response)
 
         def record(connection: Connection) -> None:
-            now, ours = self._clock.now, [claim.endpoint_id]
-            endpoints = lock_endpoints_in_play(connection, also=ours, now=now)
+            now = self._clock.now
+            endpoints = lock_endpoints(connection, also=[claim.endpoint_id], now=now)
             record_attempts(
                 connection, [completed], endpoints, delivery_settings(self._clock), now=now
             )
@@ -189,7 +186,7 @@ LEASE = timedelta(seconds=5)
 
 
 def delivery_settings(clock: Clock) -> DeliverySettings:
-    """Three attempts; a lease of five seconds; no jitter."""
+    """Return settings with three attempts, a lease of five seconds and no jitter."""
     return DeliverySettings(
         schedule=RetrySchedule((0, 10, 60)),
         request_timeout=timedelta(seconds=2),
@@ -222,8 +219,8 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    """A private Redis server of the test's own, as the demo starts it."""
-    # Not below tmp_path: its name is too long for the path of a socket.
+    """The URL of a private Redis server for this test, started as in the demo."""
+    # Not below tmp_path: the path of a socket would be too long.
     with (
         tempfile.TemporaryDirectory() as var,
         process("hookshop.demo.private_redis", HOOKSHOP_VAR=var),
@@ -238,7 +235,7 @@ StartWorker = Callable[[], subprocess.Popen[bytes]]
 
 @pytest.fixture
 def start_worker(settings: Settings, redis_url: str) -> Iterator[StartWorker]:
-    """Start worker processes on the test's database; all are ended with the test."""
+    """Starts worker processes with the test's database. They are stopped after the test."""
     with ExitStack() as running:
 
         def start() -> subprocess.Popen[bytes]:
@@ -267,4 +264,4 @@ def process(module: str, **environment: str) -> Iterator[subprocess.Popen[bytes]
         try:
             running.wait(timeout=15)
         finally:
-            running.kill()  # nothing, if it has ended
+            running.kill()  # has no effect if it has ended

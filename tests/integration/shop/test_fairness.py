@@ -1,4 +1,4 @@
-"""One endpoint that hangs or fails does not hold up the others; clocks that jump stall nobody."""
+"""Endpoints that hang or fail do not delay others. Nor do clocks that are set back or forward."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,12 +19,8 @@ from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
-from shop.webhooks.engine.claiming import (
-    MAX_LEASE,
-    claim_due,
-    lock_endpoints_in_play,
-    mend_misdated,
-)
+from shop.webhooks.engine.claiming import claim_due
+from shop.webhooks.engine.due import MAX_LEASE, correct_future_times, lock_endpoints
 from shop.webhooks.manual_actions import ping, resend
 from shop.webhooks.queries.deliveries import DeliveryFilter, find_delivery, read_stats
 from shop.webhooks.recovery import resend_undelivered
@@ -39,7 +35,7 @@ NOBODY = "http://127.0.0.1:1025/nobody"
 
 
 class World:
-    """The database under test, with actions in the words of the tests."""
+    """The database under test, with actions for the tests."""
 
     def __init__(self, database: Database, clock: Clock, encryption: Encryption) -> None:
         self.database, self._clock, self._encryption = database, clock, encryption
@@ -56,7 +52,7 @@ class World:
         return registered.endpoint.id
 
     async def buy(self) -> list[str]:
-        """Place an order; the ids of its deliveries, one for each endpoint."""
+        """Place an order. Return the ids of its deliveries, one for each endpoint."""
         async with self.database.writing() as session:
             placed = await place_order(session, [Item("mug", 1)], "Ada", now=self._clock.now)
         return list(placed.delivery_ids)
@@ -92,10 +88,10 @@ class World:
             await registry.change(session, endpoint_id, EndpointChange(status=status))
 
     async def until(self, state: DeliveryState, count: int) -> None:
-        async def arrived() -> bool:
+        async def is_reached() -> bool:
             return await self.count(state) == count
 
-        await eventually(arrived, f"{count} deliveries are {state}")
+        await eventually(is_reached, f"{count} deliveries are {state}")
 
     async def ids(self) -> list[str]:
         async with self.database.reading() as session:
@@ -113,7 +109,7 @@ class World:
 
 @asynccontextmanager
 async def running(engine: Engine) -> AsyncIterator[None]:
-    """The worker's loop, as in its process."""
+    """Run the worker's loop until the block ends."""
     loop = asyncio.create_task(engine.dispatcher.run())
     try:
         yield
@@ -128,7 +124,7 @@ def world(database: Database, clock: Clock, encryption: Encryption) -> World:
 
 
 async def fail(engine: Engine, world: World, clock: Clock, times: int) -> None:
-    """Have that many attempts fail, each of a delivery of its own."""
+    """Let this many attempts fail, each of another delivery."""
     for _ in range(times):
         await world.buy()
         await engine.deliver()
@@ -145,7 +141,7 @@ async def test_an_endpoint_has_only_its_share_in_flight(engine: Engine, world: W
     assert await engine.claim(limit=100) == ()
 
 
-async def test_one_endpoints_backlog_leaves_room_for_the_others(
+async def test_a_backlog_of_one_endpoint_leaves_slots_for_others(
     engine: Engine, world: World
 ) -> None:
     hanging = await world.register(NOBODY)
@@ -162,7 +158,7 @@ async def test_one_endpoints_backlog_leaves_room_for_the_others(
     ) == (5, 1)
 
 
-async def test_a_worker_goes_on_with_what_waits_until_nothing_is_left(
+async def test_a_worker_continues_until_nothing_is_due(
     engine: Engine, world: World, receiver: Receiver
 ) -> None:
     await world.register(receiver.url)
@@ -174,7 +170,7 @@ async def test_a_worker_goes_on_with_what_waits_until_nothing_is_left(
     assert len(receiver.requests) == 60
 
 
-async def test_a_failing_endpoint_is_left_alone_and_then_probed_once_at_a_time(
+async def test_a_failing_endpoint_gets_no_requests_and_then_one_probe_at_a_time(
     engine: Engine, world: World, clock: Clock
 ) -> None:
     endpoint_id = await world.register(NOBODY)
@@ -189,7 +185,7 @@ async def test_a_failing_endpoint_is_left_alone_and_then_probed_once_at_a_time(
     assert (await world.endpoint(endpoint_id)).failed_attempts == FAILURES_TO_OPEN
 
 
-async def test_abandoned_claims_of_a_failing_endpoint_do_not_keep_each_other_waiting(
+async def test_abandoned_claims_of_a_failing_endpoint_do_not_block_each_other(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -205,7 +201,7 @@ async def test_abandoned_claims_of_a_failing_endpoint_do_not_keep_each_other_wai
         await world.until(DeliveryState.SUCCEEDED, FAILURES_TO_OPEN + 2)
 
 
-async def test_a_probe_that_succeeds_lets_everything_go_out_at_once(
+async def test_after_a_probe_that_succeeds_all_deliveries_are_sent(
     engine: Engine,
     world: World,
     clock: Clock,
@@ -226,7 +222,7 @@ async def test_a_probe_that_succeeds_lets_everything_go_out_at_once(
     assert (await world.endpoint(endpoint_id)).probe_at is None
 
 
-async def test_a_look_that_fails_in_whatever_way_is_followed_by_another(
+async def test_after_a_look_that_fails_another_follows(
     engine: Engine, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look, looks = engine.dispatcher.look, []
@@ -234,7 +230,7 @@ async def test_a_look_that_fails_in_whatever_way_is_followed_by_another(
     async def fail_once() -> None:
         looks.append(1)
         if len(looks) == 1:
-            raise RuntimeError("not the database's")
+            raise RuntimeError("not a database error")
         await look()
 
     monkeypatch.setattr(engine.dispatcher, "look", fail_once)
@@ -245,7 +241,7 @@ async def test_a_look_that_fails_in_whatever_way_is_followed_by_another(
         await world.until(DeliveryState.SUCCEEDED, 1)
 
 
-async def test_an_endpoint_that_was_paused_while_a_dead_worker_had_its_delivery_gets_nothing(
+async def test_a_claim_of_a_dead_worker_is_not_sent_to_an_endpoint_paused_since(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await world.register(receiver.url)
@@ -263,7 +259,7 @@ async def test_an_endpoint_that_was_paused_while_a_dead_worker_had_its_delivery_
     assert await world.state(delivery_id) is DeliveryState.SUCCEEDED
 
 
-async def test_an_endpoint_that_was_disabled_while_a_dead_worker_had_its_delivery_gets_nothing(
+async def test_a_claim_of_a_dead_worker_is_not_sent_to_an_endpoint_disabled_since(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     endpoint_id = await world.register(receiver.url)
@@ -278,7 +274,7 @@ async def test_an_endpoint_that_was_disabled_while_a_dead_worker_had_its_deliver
     assert receiver.requests == []
 
 
-async def test_a_paused_endpoint_gets_not_even_what_a_person_sends_again(
+async def test_a_paused_endpoint_gets_no_resent_deliveries_either(
     engine: Engine, world: World, receiver: Receiver
 ) -> None:
     endpoint_id = await world.register(receiver.url)
@@ -289,13 +285,13 @@ async def test_a_paused_endpoint_gets_not_even_what_a_person_sends_again(
     await world.resend(other)
 
     await engine.responses()
-    await engine.deliver(limit=10)  # the same look records what was in flight
+    await engine.deliver(limit=10)  # this look also records the request in flight
 
     assert len(receiver.requests) == 1
     assert await world.state(other) is DeliveryState.PENDING
 
 
-async def test_making_an_endpoint_active_ends_the_pause_that_it_asked_for(
+async def test_making_an_endpoint_active_ends_its_hold(
     engine: Engine, world: World, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": "3600"}
@@ -310,7 +306,7 @@ async def test_making_an_endpoint_active_ends_the_pause_that_it_asked_for(
     assert len(receiver.requests) == 2
 
 
-def test_no_setting_gives_a_longer_lease_than_workers_reckon_with(clock: Clock) -> None:
+def test_no_setting_gives_a_longer_lease_than_the_maximum(clock: Clock) -> None:
     longest = Settings(request_timeout_seconds=60).request_timeout_seconds
     settings = replace(delivery_settings(clock), request_timeout=timedelta(seconds=longest))
 
@@ -326,7 +322,7 @@ async def test_a_lease_of_a_worker_with_a_longer_timeout_is_respected(
     await world.buy()
 
     def claim_for_long(connection: Connection) -> None:  # SHOP_REQUEST_TIMEOUT_SECONDS=60
-        found = lock_endpoints_in_play(connection, also=(), now=clock.now)
+        found = lock_endpoints(connection, also=(), now=clock.now)
         claim_due(connection, found.values(), limit=1, lease=MAX_LEASE, now=clock.now)
 
     await world.database.write(claim_for_long)
@@ -339,7 +335,7 @@ async def test_a_lease_of_a_worker_with_a_longer_timeout_is_respected(
     assert len(receiver.requests) == 1
 
 
-async def test_retry_after_holds_up_the_endpoints_other_deliveries_too(
+async def test_retry_after_also_delays_the_endpoints_other_deliveries(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": "30"}
@@ -357,19 +353,20 @@ async def test_retry_after_holds_up_the_endpoints_other_deliveries_too(
     assert len(receiver.requests) == 3
 
 
-async def test_a_probe_waits_as_long_as_the_endpoint_asked(
+async def test_a_probe_waits_for_retry_after(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 503, {"Retry-After": "45"}
     endpoint_id = await world.register(receiver.url)
     await world.buy_many(FAILURES_TO_OPEN)
     asked_at = clock.now
-    await engine.deliver(limit=FAILURES_TO_OPEN)  # all at once, or the first would hold up others
+    # All in one look: after the first response, the endpoint would be on hold.
+    await engine.deliver(limit=FAILURES_TO_OPEN)
 
     assert (await world.endpoint(endpoint_id)).probe_at == asked_at + timedelta(seconds=45)
 
 
-async def test_what_a_person_sends_again_does_not_wait_for_retry_after(
+async def test_a_resent_delivery_does_not_wait_for_retry_after(
     engine: Engine, world: World, receiver: Receiver
 ) -> None:
     receiver.status, receiver.headers = 503, {"Retry-After": "3600"}
@@ -384,7 +381,7 @@ async def test_what_a_person_sends_again_does_not_wait_for_retry_after(
     assert await world.state(delivery_id) is DeliveryState.SUCCEEDED
 
 
-async def test_a_delivery_that_is_sent_again_and_again_disables_no_endpoint(
+async def test_a_delivery_resent_many_times_does_not_disable_its_endpoint(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -404,7 +401,7 @@ async def test_a_delivery_that_is_sent_again_and_again_disables_no_endpoint(
     assert endpoint.status is EndpointStatus.ACTIVE
 
 
-async def test_sending_again_by_hand_does_not_wait_for_the_breaker(
+async def test_a_resent_delivery_does_not_wait_for_the_breaker(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -419,7 +416,7 @@ async def test_sending_again_by_hand_does_not_wait_for_the_breaker(
     assert await world.state(delivery_id) == DeliveryState.SUCCEEDED
 
 
-async def test_a_test_event_does_not_wait_for_the_breaker_either(
+async def test_a_test_event_does_not_wait_for_the_breaker(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -447,7 +444,7 @@ async def test_a_bulk_resend_waits_for_an_open_breaker(
     assert len(receiver.requests) == FAILURES_TO_OPEN
 
 
-async def test_a_delivery_sent_again_singly_passes_the_breaker_only_once(
+async def test_a_resent_delivery_passes_the_breaker_only_once(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -464,7 +461,7 @@ async def test_a_delivery_sent_again_singly_passes_the_breaker_only_once(
     assert len(receiver.requests) == FAILURES_TO_OPEN + 1
 
 
-async def test_making_an_endpoint_active_again_closes_its_breaker(
+async def test_making_an_endpoint_active_closes_its_breaker(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -478,7 +475,7 @@ async def test_making_an_endpoint_active_again_closes_its_breaker(
     assert len(receiver.requests) == FAILURES_TO_OPEN + 1
 
 
-async def test_an_endpoint_that_lets_deliveries_fail_one_after_the_other_is_disabled(
+async def test_an_endpoint_with_several_failed_deliveries_in_a_row_is_disabled(
     engine: Engine, world: World, clock: Clock
 ) -> None:
     endpoint_id = await world.register(NOBODY)
@@ -493,7 +490,7 @@ async def test_an_endpoint_that_lets_deliveries_fail_one_after_the_other_is_disa
     assert (endpoint.status, endpoint.disabled_reason) == (EndpointStatus.DISABLED, "failing")
 
 
-async def test_a_success_forgets_the_run_of_failures(
+async def test_a_success_resets_the_counted_failures(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -511,7 +508,7 @@ async def test_a_success_forgets_the_run_of_failures(
     assert (endpoint.failed_attempts, endpoint.failed_deliveries) == (0, 0)
 
 
-async def test_a_clock_that_is_set_back_stalls_no_retry(
+async def test_a_retry_is_sent_after_the_clock_is_set_back(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -521,13 +518,13 @@ async def test_a_clock_that_is_set_back_stalls_no_retry(
     receiver.status = 200
 
     clock.now -= timedelta(days=1)
-    await mend_misdated(world.database, now=clock.now)
+    await correct_future_times(world.database, now=clock.now)
     await engine.deliver()
 
     assert await world.state(delivery_id) == DeliveryState.SUCCEEDED
 
 
-async def test_a_clock_that_is_set_back_stalls_no_abandoned_claim(
+async def test_an_abandoned_claim_is_sent_after_the_clock_is_set_back(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     await world.register(receiver.url)
@@ -535,15 +532,15 @@ async def test_a_clock_that_is_set_back_stalls_no_abandoned_claim(
     await engine.claim()
 
     clock.now -= timedelta(days=1)
-    await mend_misdated(world.database, now=clock.now)
-    await engine.deliver()  # gives it back
-    await mend_misdated(world.database, now=clock.now)
+    await correct_future_times(world.database, now=clock.now)
+    await engine.deliver()  # releases it
+    await correct_future_times(world.database, now=clock.now)
     await engine.deliver()
 
     assert await world.state(delivery_id) == DeliveryState.SUCCEEDED
 
 
-async def test_a_clock_that_jumps_ahead_makes_one_attempt_of_each_and_no_storm(
+async def test_a_clock_that_is_set_forward_causes_one_attempt_per_delivery(
     engine: Engine, world: World, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.status = 500

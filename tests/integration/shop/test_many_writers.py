@@ -1,6 +1,6 @@
-"""Several processes write at once: what is right one after the other is right side by side.
+"""Concurrent writers have the same results as writers one after another.
 
-On SQLite they take turns by themselves; on PostgreSQL they do so only where they must.
+SQLite has one writer at a time. On PostgreSQL, writers wait for each other only at locks.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ from shop.webhooks.endpoints.deletion import delete_endpoint
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.endpoints.secrets import MAX_LIVE_SECRETS, list_live, rotate
-from shop.webhooks.engine.claiming import claim_due, lock_endpoints_in_play
+from shop.webhooks.engine.claiming import claim_due
+from shop.webhooks.engine.due import lock_endpoints
 from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, read_stats
 from shop.webhooks.recovery import Recovery, RecoveryRange, recover, resend_undelivered
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
@@ -37,7 +38,7 @@ LEASE = timedelta(seconds=30)
 
 @pytest.fixture
 async def machines(database: Database, settings: Settings) -> AsyncIterator[list[Database]]:
-    """Connections as from three machines; ``database`` is the first."""
+    """Database objects as on three machines. The first one is ``database``."""
     others = [Database(settings.resolved_database_url) for _ in range(2)]
     yield [database, *others]
     for other in others:
@@ -45,7 +46,7 @@ async def machines(database: Database, settings: Settings) -> AsyncIterator[list
 
 
 class Shops:
-    """What people and workers do, each time on the next machine."""
+    """Actions of people and workers, each on the next machine."""
 
     def __init__(self, machines: Sequence[Database], encryption: Encryption) -> None:
         self._machines = machines
@@ -71,7 +72,7 @@ class Shops:
 
     async def claim(self, endpoint_id: str, count: int) -> int:
         def claim(connection: Connection) -> int:
-            found = lock_endpoints_in_play(connection, also=(), now=now())
+            found = lock_endpoints(connection, also=(), now=now())
             wanted = [each for id_, each in found.items() if id_ == endpoint_id]
             claimed = claim_due(connection, wanted, limit=count, lease=LEASE, now=now())
             return len(claimed.claims)
@@ -125,7 +126,7 @@ async def all_of(*work: Awaitable[Any]) -> list[Any]:
     return await asyncio.gather(*work)
 
 
-async def test_workers_that_claim_at_once_keep_to_the_endpoints_share(shops: Shops) -> None:
+async def test_concurrent_claims_respect_the_endpoints_limit(shops: Shops) -> None:
     endpoint_id = await shops.register("one")
     for _ in range(3 * MIN_CONCURRENCY):
         await shops.order()
@@ -156,7 +157,7 @@ async def test_an_order_shipped_and_refunded_concurrently_changes_once(shops: Sh
     assert len(messages) == 1 + done["refund"] + done["ship"]
 
 
-async def test_nothing_waits_for_an_endpoint_that_was_deleted_while_orders_came(
+async def test_no_delivery_waits_for_an_endpoint_deleted_during_orders(
     shops: Shops,
 ) -> None:
     ids = [await shops.register(str(number)) for number in range(4)]
@@ -171,7 +172,9 @@ async def test_nothing_waits_for_an_endpoint_that_was_deleted_while_orders_came(
         assert (await count_by_state(session))[DeliveryState.PENDING] == 0
 
 
-async def test_a_secret_rotated_twice_at_once_leaves_one_without_an_end(shops: Shops) -> None:
+async def test_after_concurrent_rotations_only_the_newest_secret_never_expires(
+    shops: Shops,
+) -> None:
     endpoint_id = await shops.register("one")
 
     await all_of(*(shops.rotate(endpoint_id) for _ in range(6)))
@@ -220,7 +223,7 @@ async def test_concurrent_actions_do_not_deadlock_and_the_counters_are_right(
     assert [row[0] for row in writers] == [0]
 
 
-async def test_any_text_may_be_asked_for_and_stored(shops: Shops) -> None:
+async def test_any_text_can_be_searched_for_and_stored(shops: Shops) -> None:
     hostile = "\x00'; DROP TABLE delivery --"
 
     async with shops.machine().writing() as session:

@@ -16,11 +16,12 @@ from shop.database.transactions import Database
 from shop.ids import new_id
 from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState
+from shop.webhooks.batches import MAX_BATCH_ROWS
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.engine import retention
-from shop.webhooks.engine.retention import STEP, prune
+from shop.webhooks.engine.retention import prune
 from shop.webhooks.manual_actions import cancel, resend
 from shop.webhooks.queries.deliveries import count_by_state, read_stats
 from shop.webhooks.rules.url_policy import UrlPolicy
@@ -165,7 +166,7 @@ async def test_totals_of_all_time_stay_and_current_counts_follow(
     assert await world.count(DeliveryTally) == await world.count(AttemptTally) == 0
 
 
-async def test_ten_thousand_are_deleted_in_small_steps_while_others_write(
+async def test_ten_thousand_are_deleted_in_small_batches_while_others_write(
     world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.register(receiver.url)
@@ -207,34 +208,35 @@ async def copy_many(database: Database, delivery_id: str, count: int) -> None:
             await connection.execute(insert(table), rows)
 
 
-async def test_no_transaction_deletes_more_than_a_step(world: World, receiver: Receiver) -> None:
+async def test_no_transaction_deletes_more_than_a_batch(world: World, receiver: Receiver) -> None:
     await world.register(receiver.url)
     _order, [template] = await world.buy()
     await world.deliver(template)
-    await copy_many(world.database, template, 2 * STEP)
-    steps: list[int] = []
+    await copy_many(world.database, template, 2 * MAX_BATCH_ROWS)
+    counts: list[int] = []
 
     async def watch() -> None:
         while not pruning.done():
-            steps.append(await world.count(Delivery))
+            counts.append(await world.count(Delivery))
             await asyncio.sleep(0)
 
     pruning = asyncio.create_task(world.prune())
     await watch()
 
-    assert await pruning == 2 * STEP + 1
-    assert {STEP + 1, 1} <= set(steps) <= {2 * STEP + 1, STEP + 1, 1, 0}
+    totals = [2 * MAX_BATCH_ROWS + 1, MAX_BATCH_ROWS + 1, 1, 0]
+    assert await pruning == totals[0]
+    assert set(totals[1:3]) <= set(counts) <= set(totals)
 
 
-async def test_two_workers_at_once_do_no_harm(world: World, receiver: Receiver) -> None:
+async def test_two_workers_may_prune_at_the_same_time(world: World, receiver: Receiver) -> None:
     await world.register(receiver.url)
     _order, [template] = await world.buy()
     await world.deliver(template)
-    await copy_many(world.database, template, 3 * STEP)
+    await copy_many(world.database, template, 3 * MAX_BATCH_ROWS)
 
     counts = await asyncio.gather(world.prune(), world.prune())
 
-    assert sum(counts) == 3 * STEP + 1
+    assert sum(counts) == 3 * MAX_BATCH_ROWS + 1
     assert await world.count(Delivery) == await world.count(Attempt) == 0
     assert await world.count(Message) == 0
 
