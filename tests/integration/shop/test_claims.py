@@ -1,4 +1,4 @@
-"""What is claimed and what is recorded, in one transaction and at its edges."""
+"""Claiming and recording: leases, fencing numbers, reconnects, attempts that cannot be stored."""
 
 import asyncio
 from datetime import timedelta
@@ -29,7 +29,7 @@ REFUSED = Response({}, error="connection_refused")
 async def endpoint_id(
     database: Database, encryption: Encryption, clock: Clock, receiver: Receiver
 ) -> str:
-    """An endpoint with six deliveries that are due."""
+    """An endpoint with six due deliveries."""
     async with database.writing() as session:
         registered = await registry.register(
             session,
@@ -61,9 +61,7 @@ async def triggers(database: Database, delivery_id: str) -> list[Trigger]:
 
 
 @pytest.mark.usefixtures("endpoint_id")
-async def test_workers_that_claim_one_after_the_other_get_different_deliveries(
-    engine: Engine, database: Database
-) -> None:
+async def test_two_workers_claim_different_deliveries(engine: Engine, database: Database) -> None:
     first, second = await engine.claim(limit=3), await engine.claim(limit=3)
 
     claimed = {claim.delivery_id for claim in (*first, *second)}
@@ -74,7 +72,7 @@ async def test_workers_that_claim_one_after_the_other_get_different_deliveries(
 
 
 @pytest.mark.usefixtures("endpoint_id")
-async def test_a_worker_that_outlived_its_lease_is_refused_once_another_has_taken_over(
+async def test_an_attempt_is_not_recorded_if_another_worker_has_claimed_the_delivery_since(
     engine: Engine, database: Database, clock: Clock
 ) -> None:
     [stale] = await engine.claim()
@@ -88,7 +86,7 @@ async def test_a_worker_that_outlived_its_lease_is_refused_once_another_has_take
     assert (delivery.state, delivery.attempt_count) == (DeliveryState.SENDING, 0)
 
 
-async def test_a_breaker_that_opens_with_a_record_lets_nothing_be_claimed_in_the_same_look(
+async def test_a_look_that_opens_the_breaker_claims_nothing(
     engine: Engine, database: Database, endpoint_id: str, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -103,7 +101,7 @@ async def test_a_breaker_that_opens_with_a_record_lets_nothing_be_claimed_in_the
     assert len(receiver.requests) == 1
 
 
-async def test_a_request_that_met_a_closed_connection_is_made_again_at_once_at_no_cost(
+async def test_a_request_on_a_closed_connection_is_sent_again_immediately_and_does_not_count(
     engine: Engine, database: Database, endpoint_id: str
 ) -> None:
     async with database.writing() as session:
@@ -126,10 +124,10 @@ async def test_a_request_that_met_a_closed_connection_is_made_again_at_once_at_n
     assert (endpoint.failed_attempts, endpoint.places) == (0, 56)
 
 
-async def test_reconnecting_uses_up_no_step_of_the_schedule_and_happens_once_for_each(
+async def test_each_step_of_the_schedule_allows_one_reconnect(
     engine: Engine, database: Database, clock: Clock, endpoint_id: str
 ) -> None:
-    async with database.writing() as session:  # one delivery alone
+    async with database.writing() as session:  # keep only one delivery
         waiting = (await session.exec(select(Delivery).offset(1))).all()
         for delivery in waiting:
             delivery.state = DeliveryState.CANCELLED
@@ -146,12 +144,12 @@ async def test_reconnecting_uses_up_no_step_of_the_schedule_and_happens_once_for
     assert seen == [Trigger.AUTOMATIC, Trigger.RECONNECT] * 3
     assert (delivery.state, delivery.attempt_count) == (DeliveryState.FAILED, 6)
     endpoint = await read_endpoint(database, endpoint_id)
-    assert endpoint.failed_attempts == 0  # neither of the two counts against it
-    assert endpoint.failed_deliveries == 1  # but the delivery has used up its schedule
+    assert endpoint.failed_attempts == 0  # neither of the two attempts counts
+    assert endpoint.failed_deliveries == 1  # but the schedule is used up
     assert endpoint.status is EndpointStatus.ACTIVE
 
 
-async def test_a_wake_up_from_before_the_order_existed_is_not_what_led_to_its_delivery(
+async def test_an_attempt_with_a_wake_up_older_than_its_message_has_the_time_of_the_message(
     engine: Engine, database: Database, clock: Clock, endpoint_id: str
 ) -> None:
     assert endpoint_id
@@ -169,7 +167,7 @@ async def test_a_wake_up_from_before_the_order_existed_is_not_what_led_to_its_de
 
 
 @pytest.mark.usefixtures("endpoint_id")
-async def test_an_attempt_that_cannot_be_stored_harms_none_but_itself(
+async def test_if_an_attempt_cannot_be_stored_the_others_are(
     engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = engine.client.send
@@ -192,7 +190,7 @@ async def test_an_attempt_that_cannot_be_stored_harms_none_but_itself(
     async def five_succeeded() -> bool:
         return (await states()).count(DeliveryState.SUCCEEDED) == 5
 
-    await eventually(five_succeeded, "the five others succeed")
+    await eventually(five_succeeded, "the other five succeed")
     engine.dispatcher.stop()
     await loop
 

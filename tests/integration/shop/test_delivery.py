@@ -1,4 +1,4 @@
-"""The engine on a real database and a real receiver, with a clock and dice of the test's own."""
+"""The delivery engine with a real database and a real receiver, and a clock set by the test."""
 
 import asyncio
 from datetime import timedelta
@@ -24,7 +24,7 @@ from tests.receiver import Receiver
 
 
 async def buy(database: Database, clock: Clock, encryption: Encryption, url: str) -> str:
-    """Register the URL, order a mug, and answer the id of the delivery that is due."""
+    """Register the URL and order a mug. Return the id of the due delivery."""
     async with database.writing() as session:
         await registry.register(
             session, NewEndpoint(url), policy=UrlPolicy(), encryption=encryption, now=clock.now
@@ -40,7 +40,7 @@ async def read(database: Database, delivery_id: str) -> DeliveryDetail:
     return found
 
 
-async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
+async def test_a_delivery_is_signed_and_has_the_stored_bytes(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
@@ -58,7 +58,7 @@ async def test_a_delivery_arrives_signed_and_with_the_stored_bytes(
     standardwebhooks.Webhook(encryption.decrypt(secret)).verify(request.body, request.headers)
 
 
-async def test_a_2xx_completes_the_delivery_and_keeps_the_exchange(
+async def test_a_2xx_completes_the_delivery_and_records_request_and_response(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status, receiver.body = 202, b"thanks"
@@ -118,7 +118,7 @@ async def test_each_attempt_is_signed_for_its_own_time(
     assert int(second.headers["webhook-timestamp"]) == int(first.headers["webhook-timestamp"]) + 10
 
 
-async def test_a_used_up_schedule_ends_in_failed(
+async def test_a_delivery_fails_when_its_schedule_is_used_up(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 503
@@ -135,7 +135,7 @@ async def test_a_used_up_schedule_ends_in_failed(
     assert len(found.attempts) == 3
 
 
-async def test_a_failed_delivery_can_be_sent_again_by_hand(
+async def test_a_failed_delivery_can_be_resent(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -155,7 +155,7 @@ async def test_a_failed_delivery_can_be_sent_again_by_hand(
     assert found.attempts[-1].trigger == Trigger.MANUAL
 
 
-async def test_an_endpoint_that_answers_410_is_disabled_and_sent_nothing_more(
+async def test_an_endpoint_that_responds_with_410_is_disabled_and_gets_no_more_requests(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
@@ -176,7 +176,7 @@ async def test_an_endpoint_that_answers_410_is_disabled_and_sent_nothing_more(
 
 
 @pytest.mark.parametrize(("asked", "waited"), [("30", 30), ("1", 10), ("99999", 3600)])
-async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
+async def test_retry_after_can_lengthen_a_delay_but_not_shorten_it(
     asked: str,
     waited: int,
     engine: Engine,
@@ -194,7 +194,7 @@ async def test_retry_after_stretches_the_schedule_and_never_shortens_it(
     assert delivery.next_attempt_at == clock.now + timedelta(seconds=waited)
 
 
-async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
+async def test_a_refused_connection_is_recorded(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption
 ) -> None:
     delivery_id = await buy(database, clock, encryption, "http://127.0.0.1:1025/nobody")
@@ -210,7 +210,7 @@ async def test_an_endpoint_that_is_not_there_is_a_recorded_fact(
     assert attempt.error_detail
 
 
-async def test_of_many_looks_at_once_one_sends(
+async def test_concurrent_looks_send_a_delivery_once(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     await buy(database, clock, encryption, receiver.url)
@@ -251,7 +251,7 @@ async def test_deliveries_to_a_deleted_endpoint_are_cancelled(
         assert not await resend(session, delivery_id, now=clock.now)
 
 
-async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue(
+async def test_a_secret_that_cannot_be_decrypted_is_recorded_as_an_internal_error(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
@@ -268,7 +268,7 @@ async def test_a_secret_that_cannot_sign_is_recorded_and_does_not_stop_the_queue
     assert "broken" not in (found.attempts[0].error_detail or "")
 
 
-async def test_what_was_out_when_its_endpoint_was_deleted_is_not_tried_again(
+async def test_a_request_in_flight_to_a_deleted_endpoint_is_not_retried(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
@@ -283,7 +283,7 @@ async def test_what_was_out_when_its_endpoint_was_deleted_is_not_tried_again(
     assert [attempt.response_status for attempt in after.attempts] == [500]
 
 
-async def test_what_a_dead_worker_left_of_a_deleted_endpoint_is_given_up(
+async def test_a_claim_of_a_dead_worker_is_cancelled_if_the_endpoint_was_deleted(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
@@ -291,7 +291,7 @@ async def test_what_a_dead_worker_left_of_a_deleted_endpoint_is_given_up(
     await delete_endpoint_of(database, clock, delivery_id)
     clock.pass_seconds(60)
 
-    await engine.deliver()  # takes the claim back
+    await engine.deliver()  # releases the claim
     await finish_deletions(database, clock=lambda: clock.now)
 
     assert receiver.requests == []

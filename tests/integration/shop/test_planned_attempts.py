@@ -1,4 +1,4 @@
-"""What is recorded with each attempt: when it was due, why then, and where its time went."""
+"""The data of an attempt about its timing: when it was scheduled and due, its delay, its phases."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ async def attempts_of(database: Database, delivery_id: str) -> list[Attempt]:
     return list(found.attempts)
 
 
-async def test_the_first_attempt_is_due_at_once_and_need_not_say_why(
+async def test_the_first_attempt_is_due_immediately_and_has_no_delay(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
@@ -36,7 +36,7 @@ async def test_the_first_attempt_is_due_at_once_and_need_not_say_why(
     assert first.started_at == created_at + timedelta(seconds=3)
 
 
-async def test_a_retry_records_what_the_schedule_said_and_when_it_was_decided(
+async def test_a_retry_records_its_delay_and_when_it_was_scheduled(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -56,7 +56,7 @@ async def test_a_retry_records_what_the_schedule_said_and_when_it_was_decided(
 
 
 @pytest.mark.parametrize(("asked", "kept"), [("30", 30), ("1", 1), ("99999", 3600), ("soon", 0)])
-async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_or_not(
+async def test_retry_after_is_recorded_up_to_its_maximum_even_if_the_schedule_is_longer(
     asked: str,
     kept: float,
     engine: Engine,
@@ -78,7 +78,7 @@ async def test_what_a_429_asks_for_is_recorded_after_the_cap_whether_it_counts_o
     assert second.due_at == decided_at + timedelta(seconds=max(10, kept))
 
 
-async def test_what_a_person_sends_again_is_due_at_that_moment_and_waits_for_nothing(
+async def test_a_resent_delivery_is_due_immediately_and_has_no_delay(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -96,7 +96,7 @@ async def test_what_a_person_sends_again_is_due_at_that_moment_and_waits_for_not
     assert (second.decided_at, second.due_at, second.delay) == (clicked_at, clicked_at, None)
 
 
-async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
+async def test_an_attempt_is_still_due_at_its_planned_time_after_its_worker_died(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
@@ -111,7 +111,7 @@ async def test_a_claim_that_was_lost_with_its_worker_keeps_its_plan(
     assert first.started_at == due_at + timedelta(seconds=6)
 
 
-async def test_where_the_time_went_is_kept(
+async def test_the_phases_of_an_attempt_are_recorded(
     engine: Engine, database: Database, clock: Clock, encryption: Encryption, receiver: Receiver
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)

@@ -1,4 +1,4 @@
-"""Recovering an endpoint creates what it missed; bulk changes go in small transactions."""
+"""Recovering what an endpoint missed, and other large changes made in small transactions."""
 
 import asyncio
 from collections.abc import Callable
@@ -43,12 +43,12 @@ BATCH_ROWS = 5
 KEPT = timedelta(days=30)
 
 
-class BrokenOff(Exception):  # noqa: N818 – the name says what happened
-    """The process ended here, as far as the work under test can tell."""
+class Interrupted(Exception):  # noqa: N818 – the name says what happened
+    """Interrupts the work under test, as if the process had ended."""
 
 
 class World:
-    """The database under test, with actions in the words of the tests."""
+    """The database under test, with actions for the tests."""
 
     def __init__(self, database: Database, clock: Clock, encryption: Encryption) -> None:
         self.database, self.clock, self.encryption = database, clock, encryption
@@ -79,7 +79,7 @@ class World:
         await self.change(endpoint_id, status=EndpointStatus.ACTIVE)
 
     async def registered_and_missed(self, orders: int) -> str:
-        """An endpoint, enabled again, that was disabled while that many orders came."""
+        """Return an endpoint that was disabled during this many orders, and is active again."""
         endpoint_id = await self.register()
         await self.disable(endpoint_id)
         await self.buy(orders)
@@ -133,13 +133,13 @@ class World:
     def now(self) -> datetime:
         return self.clock.now
 
-    def breaking_off_after(self, good_steps: int) -> Callable[[], datetime]:
-        """A clock that is asked once in each step, and ends the work in the step after these."""
+    def interrupting_after(self, batches_done: int) -> Callable[[], datetime]:
+        """Return a clock that is read once in each batch, and raises in the batch after these."""
         asked = count()
 
         def read() -> datetime:
-            if next(asked) >= good_steps:
-                raise BrokenOff
+            if next(asked) >= batches_done:
+                raise Interrupted
             return self.clock.now
 
         return read
@@ -167,7 +167,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "MAX_PAGE_ROWS", 3 * BATCH_ROWS)
 
 
-async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was_disabled(
+async def test_recovering_sends_the_messages_that_an_endpoint_missed_while_it_was_disabled(
     shop: Shop, database: Database, engine: Engine, clock: Clock, receiver: Receiver
 ) -> None:
     path = f"/v1/webhooks/{await register(shop, receiver.url)}"
@@ -181,12 +181,12 @@ async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was
 
     dry = await shop.post(f"{path}/recover", json={**LONG_AGO, "dry_run": True})
     assert await state(shop, cancelled) == "cancelled"
-    answer = await shop.post(f"{path}/recover", json=LONG_AGO)
+    response = await shop.post(f"{path}/recover", json=LONG_AGO)
     clock.now = datetime.now(UTC) + timedelta(seconds=1)
     await engine.deliver(limit=10)
 
-    assert answer.status_code == 202
-    assert answer.json() == dry.json() == {"count": 3, "resent": 1, "created": 2}
+    assert response.status_code == 202
+    assert response.json() == dry.json() == {"count": 3, "resent": 1, "created": 2}
     found = (await shop.get("/v1/deliveries")).json()["data"]
     assert {each["order_id"] for each in found} > {each["id"] for each in missed}
     assert {each["state"] for each in found} == {"succeeded"}
@@ -194,15 +194,15 @@ async def test_recovering_creates_and_sends_what_an_endpoint_missed_while_it_was
 
 
 @pytest.mark.parametrize("dry_run", ["yes", 1, None])
-async def test_a_dry_run_that_makes_no_sense_recovers_nothing(dry_run: Any, shop: Shop) -> None:
+async def test_an_invalid_dry_run_is_refused(dry_run: Any, shop: Shop) -> None:
     path = f"/v1/webhooks/{await register(shop)}"
 
-    answer = await shop.post(f"{path}/recover", json={**LONG_AGO, "dry_run": dry_run})
+    response = await shop.post(f"{path}/recover", json={**LONG_AGO, "dry_run": dry_run})
 
-    assert answer.status_code == 400
+    assert response.status_code == 400
 
 
-async def test_a_created_delivery_is_a_new_one_with_its_whole_schedule(world: World) -> None:
+async def test_a_created_delivery_starts_with_the_whole_schedule(world: World) -> None:
     endpoint_id = await world.registered_and_missed(1)
 
     await world.recover(endpoint_id)
@@ -215,7 +215,7 @@ async def test_a_created_delivery_is_a_new_one_with_its_whole_schedule(world: Wo
     assert not delivery.passes_breaker
 
 
-async def test_only_messages_that_the_endpoint_wants_now_are_created(world: World) -> None:
+async def test_only_messages_of_subscribed_event_types_are_recovered(world: World) -> None:
     endpoint_id = await world.register(EventType.PURCHASE_SHIPPED)
     await world.buy(2)
 
@@ -226,7 +226,7 @@ async def test_only_messages_that_the_endpoint_wants_now_are_created(world: Worl
     assert (nothing.created, all_.created) == (0, 2)
 
 
-async def test_what_happened_before_an_endpoint_was_registered_is_not_recovered(
+async def test_messages_from_before_the_registration_are_not_recovered(
     world: World,
 ) -> None:
     await world.buy()
@@ -235,7 +235,7 @@ async def test_what_happened_before_an_endpoint_was_registered_is_not_recovered(
     assert await world.recover(endpoint_id) == Recovery(resent=0, created=1)
 
 
-async def test_what_was_missed_before_the_time_asked_for_is_not_recovered(world: World) -> None:
+async def test_messages_from_before_the_given_time_are_not_recovered(world: World) -> None:
     endpoint_id = await world.registered_and_missed(3)
 
     recovery = await world.recover(endpoint_id, since=world.clock.now - timedelta(seconds=2))
@@ -251,15 +251,15 @@ async def test_what_was_missed_before_the_time_asked_for_is_not_recovered(world:
     ],
     ids=str,
 )
-async def test_a_time_still_to_come_recovers_nothing(since: datetime, world: World) -> None:
+async def test_a_time_in_the_future_recovers_nothing(since: datetime, world: World) -> None:
     endpoint_id = await world.registered_and_missed(1)
 
     assert await world.recover(endpoint_id, since=since) == Recovery(resent=0, created=0)
 
 
-async def test_what_is_older_than_messages_are_kept_is_not_created(world: World) -> None:
+async def test_messages_older_than_the_retention_time_are_not_recovered(world: World) -> None:
     endpoint_id = await world.registered_and_missed(2)
-    world.clock.pass_seconds(KEPT.total_seconds() - 2)  # the first is older than that, soon or now
+    world.clock.pass_seconds(KEPT.total_seconds() - 2)  # both reach that age within CLOCK_TOLERANCE
 
     counted = await world.count(endpoint_id, retention=KEPT)
     recovery = await world.recover(endpoint_id, retention=KEPT)
@@ -268,7 +268,7 @@ async def test_what_is_older_than_messages_are_kept_is_not_created(world: World)
     assert (await world.recover(endpoint_id)).created == 2
 
 
-async def test_counting_says_what_recovering_does(world: World) -> None:
+async def test_counting_returns_the_same_numbers_as_recovering(world: World) -> None:
     endpoint_id = await world.registered_with_cancelled(2)
     await world.disable(endpoint_id)
     await world.buy(3)
@@ -283,7 +283,7 @@ async def test_counting_says_what_recovering_does(world: World) -> None:
 @pytest.mark.parametrize(
     ("status", "waiting"), [(EndpointStatus.PAUSED, 1), (EndpointStatus.DISABLED, 0)]
 )
-async def test_a_paused_endpoint_gets_deliveries_that_wait_and_a_disabled_one_gets_none(
+async def test_an_order_creates_a_delivery_for_a_paused_endpoint_but_not_for_a_disabled_one(
     status: EndpointStatus, waiting: int, world: World, engine: Engine
 ) -> None:
     endpoint_id = await world.register()
@@ -298,9 +298,7 @@ async def test_a_paused_endpoint_gets_deliveries_that_wait_and_a_disabled_one_ge
     assert not await engine.is_anything_due()
 
 
-async def test_what_a_paused_endpoint_missed_is_created_and_waits(
-    world: World, engine: Engine
-) -> None:
+async def test_recovered_deliveries_of_a_paused_endpoint_wait(world: World, engine: Engine) -> None:
     endpoint_id = await world.registered_and_missed(1)
     await world.change(endpoint_id, status=EndpointStatus.PAUSED)
 
@@ -312,13 +310,13 @@ async def test_what_a_paused_endpoint_missed_is_created_and_waits(
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_a_recovery_that_broke_off_while_creating_is_finished_by_the_next_one(
+async def test_a_recovery_interrupted_while_creating_is_finished_by_the_next_one(
     world: World,
 ) -> None:
     endpoint_id = await world.registered_and_missed(4 * BATCH_ROWS)
 
-    with pytest.raises(BrokenOff):
-        await world.recover(endpoint_id, clock=world.breaking_off_after(1))
+    with pytest.raises(Interrupted):
+        await world.recover(endpoint_id, clock=world.interrupting_after(1))
     assert await world.pending() == BATCH_ROWS
     again = await world.recover(endpoint_id)
 
@@ -328,13 +326,13 @@ async def test_a_recovery_that_broke_off_while_creating_is_finished_by_the_next_
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_a_recovery_that_broke_off_while_resending_is_finished_by_the_next_one(
+async def test_a_recovery_interrupted_while_resending_is_finished_by_the_next_one(
     world: World,
 ) -> None:
     endpoint_id = await world.registered_with_cancelled(4 * BATCH_ROWS)
 
-    with pytest.raises(BrokenOff):
-        await world.recover(endpoint_id, clock=world.breaking_off_after(2))
+    with pytest.raises(Interrupted):
+        await world.recover(endpoint_id, clock=world.interrupting_after(2))
     assert await world.pending() == 2 * BATCH_ROWS
     await world.recover(endpoint_id)
 
@@ -342,7 +340,7 @@ async def test_a_recovery_that_broke_off_while_resending_is_finished_by_the_next
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_a_recovery_ends_when_its_endpoint_is_disabled_meanwhile(world: World) -> None:
+async def test_a_recovery_ends_when_its_endpoint_is_disabled(world: World) -> None:
     endpoint_id = await world.registered_and_missed(4 * BATCH_ROWS)
     async with world.database.reading() as session:
         before = await session.get_one(Endpoint, endpoint_id)
@@ -354,7 +352,7 @@ async def test_a_recovery_ends_when_its_endpoint_is_disabled_meanwhile(world: Wo
     assert recovery.count == await world.pending() == 0
 
 
-async def test_recoveries_at_the_same_time_create_each_delivery_once(
+async def test_concurrent_recoveries_create_each_delivery_once(
     world: World, settings: Settings
 ) -> None:
     endpoint_id = await world.registered_and_missed(30)
@@ -396,7 +394,7 @@ LARGE_CHANGES = pytest.mark.parametrize(
 
 @pytest.mark.usefixtures("small_batches")
 @LARGE_CHANGES
-async def test_orders_are_placed_between_the_steps_of_a_large_change(
+async def test_orders_are_placed_between_the_batches_of_a_large_change(
     change: Any, prepare: Any, world: World
 ) -> None:
     endpoint_id = await prepare(world, 40 * BATCH_ROWS)
@@ -413,7 +411,7 @@ async def test_orders_are_placed_between_the_steps_of_a_large_change(
 
 @pytest.mark.usefixtures("small_batches")
 @LARGE_CHANGES
-async def test_no_transaction_of_a_large_change_is_larger_than_a_step(
+async def test_no_transaction_of_a_large_change_is_larger_than_a_batch(
     change: Any, prepare: Any, world: World
 ) -> None:
     endpoint_id = await prepare(world, 7 * BATCH_ROWS - 1)
@@ -431,7 +429,7 @@ async def test_no_transaction_of_a_large_change_is_larger_than_a_step(
 
 
 @pytest.mark.parametrize("call", ["recover", "retry", "delete"])
-async def test_a_large_change_is_announced_once_and_not_row_by_row(
+async def test_a_large_change_is_announced_once(
     call: str, world: World, settings: Settings
 ) -> None:
     endpoint_id = await world.registered_with_cancelled(3)
@@ -451,7 +449,7 @@ async def test_a_large_change_is_announced_once_and_not_row_by_row(
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_nothing_is_sent_to_a_deleted_endpoint_whose_deliveries_are_not_all_cancelled_yet(
+async def test_nothing_is_sent_to_an_endpoint_during_its_deletion(
     world: World, engine: Engine, receiver: Receiver
 ) -> None:
     endpoint_id = await half_deleted(world, receiver.url)
@@ -465,7 +463,7 @@ async def test_nothing_is_sent_to_a_deleted_endpoint_whose_deliveries_are_not_al
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_a_deletion_that_broke_off_is_finished(world: World) -> None:
+async def test_an_interrupted_deletion_can_be_finished(world: World) -> None:
     await half_deleted(world, URL)
     await world.register(url="http://127.0.0.1:9002/other")
     await world.buy()
@@ -478,10 +476,11 @@ async def test_a_deletion_that_broke_off_is_finished(world: World) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_a_worker_finishes_a_deletion_that_broke_off(
+async def test_a_worker_finishes_an_interrupted_deletion(
     world: World, start_worker: StartWorker
 ) -> None:
-    await half_deleted(world, URL, status=EndpointStatus.PAUSED)  # no delivery of it is ever due
+    # Paused, so that its deliveries are never due.
+    await half_deleted(world, URL, status=EndpointStatus.PAUSED)
 
     start_worker()
 
@@ -494,15 +493,16 @@ async def test_a_worker_finishes_a_deletion_that_broke_off(
 async def half_deleted(
     world: World, url: str, *, status: EndpointStatus = EndpointStatus.ACTIVE
 ) -> str:
-    """An endpoint whose deletion broke off after two of four steps."""
+    """Return an endpoint whose deletion was interrupted after two of four batches."""
     endpoint_id = await world.registered_with_pending(4 * BATCH_ROWS, url=url)
     await world.change(endpoint_id, status=status)
-    with pytest.raises(BrokenOff):
-        await delete(world, endpoint_id, world.breaking_off_after(3))  # the first one marks it
+    with pytest.raises(Interrupted):
+        # The first transaction only marks it as deleted.
+        await delete(world, endpoint_id, world.interrupting_after(3))
     return endpoint_id
 
 
-async def test_the_page_shows_both_numbers_before_it_recovers(
+async def test_the_page_shows_the_number_before_and_after_recovering(
     shop: Shop, database: Database
 ) -> None:
     endpoint_id = await register(shop, URL)

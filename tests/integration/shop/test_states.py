@@ -56,21 +56,21 @@ def after(delivery_id: str, state: DeliveryState) -> AfterAttempt:
 Transition = Callable[[AsyncSession, str], Awaitable[object]]
 
 
-def in_a_look(move: Callable[[Connection, str], None]) -> Transition:
+def with_connection(move: Callable[[Connection, str], None]) -> Transition:
     async def transition(session: AsyncSession, delivery_id: str) -> None:
         await (await session.connection()).run_sync(move, delivery_id)
 
     return transition
 
 
-# Those that look at the state themselves; ``after_attempt`` is guarded by the fencing number.
+# Those that check the state. ``after_attempt`` does not: the fencing number is checked before it.
 TRANSITIONS: dict[str, Transition] = {
-    "claim": in_a_look(
+    "claim": with_connection(
         lambda connection, id_: states.claim(
             connection, [id_], lease_expires_at=NOW + timedelta(seconds=5)
         )
     ),
-    "release": in_a_look(
+    "release": with_connection(
         lambda connection, id_: states.release(connection, col(Delivery.id) == id_)
     ),
     "make_due": lambda session, id_: states.make_due(
@@ -81,14 +81,14 @@ TRANSITIONS: dict[str, Transition] = {
 
 
 def table() -> dict[tuple[str, str], set[str]]:
-    """For each transition and the state it leads to: the states that it starts from."""
+    """Return, for each transition and the state it leads to, the states it starts from."""
     rows = ROW.findall(states.__doc__ or "")
     return {(name, to): set(filter(None, starts.split(", "))) for name, starts, to in rows}
 
 
 @pytest.mark.parametrize("start", DeliveryState)
 @pytest.mark.parametrize("name", TRANSITIONS)
-async def test_a_transition_starts_from_the_states_of_the_table_and_from_no_other(
+async def test_a_transition_starts_only_from_the_states_in_the_table(
     name: str, start: DeliveryState, database: Database, delivery_id: str
 ) -> None:
     [(to, starts)] = [(to, starts) for (each, to), starts in table().items() if each == name]
@@ -101,7 +101,7 @@ async def test_a_transition_starts_from_the_states_of_the_table_and_from_no_othe
 
 
 @pytest.mark.parametrize("to", sorted(to for name, to in table() if name == "after_attempt"))
-async def test_an_attempt_leads_to_each_state_of_the_table(
+async def test_an_attempt_leads_to_each_state_in_the_table(
     to: str, database: Database, delivery_id: str
 ) -> None:
     await put_into(database, delivery_id, DeliveryState.SENDING)
@@ -119,7 +119,7 @@ async def test_a_new_delivery_is_pending_and_due(database: Database, delivery_id
     assert (delivery.state, delivery.next_attempt_at) == (DeliveryState.PENDING, NOW)
 
 
-def test_the_table_names_every_state_and_every_transition() -> None:
+def test_the_table_has_every_state_and_every_transition() -> None:
     names = {name for name, _to in table()}
 
     assert {to for _name, to in table()} == set(DeliveryState)

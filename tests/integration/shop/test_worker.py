@@ -1,4 +1,4 @@
-"""The worker as a process of its own, with a real Redis."""
+"""The worker as a process, with a real Redis."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ async def count(database: Database, state: DeliveryState) -> int:
         return (await read_stats(session)).deliveries[state]
 
 
-async def test_a_wake_up_makes_the_worker_deliver(
+async def test_a_worker_delivers_after_a_wake_up(
     database: Database,
     settings: Settings,
     wake_ups: WakeUps,
@@ -110,7 +110,7 @@ async def test_a_wake_up_whose_notification_is_lost_arrives(
     await end_tasks(listening)
 
 
-async def test_commits_of_the_same_moment_share_a_wake_up(wake_ups: WakeUps) -> None:
+async def test_concurrent_commits_share_a_wake_up(wake_ups: WakeUps) -> None:
     for _order in range(100):
         wake_ups.send()
 
@@ -121,16 +121,16 @@ async def test_commits_of_the_same_moment_share_a_wake_up(wake_ups: WakeUps) -> 
     assert await wake_ups.length() <= 2
 
 
-async def test_a_wake_up_is_sent_after_the_commit_that_came_last(wake_ups: WakeUps) -> None:
+async def test_a_commit_during_a_wake_up_sends_another_one(wake_ups: WakeUps) -> None:
     wake_ups.send()
-    await asyncio.sleep(0)  # the first is on its way: a worker may look before the next commit
+    await asyncio.sleep(0)  # the first is being sent: a worker may look before the next commit
     wake_ups.send()
     await wake_ups.close()
 
     assert await wake_ups.length() == 2
 
 
-async def test_an_attempt_tells_when_its_worker_was_woken(
+async def test_an_attempt_records_the_time_of_its_wake_up(
     database: Database,
     settings: Settings,
     wake_ups: WakeUps,
@@ -154,7 +154,7 @@ async def test_an_attempt_tells_when_its_worker_was_woken(
     assert earliest <= attempt.enqueued_at <= attempt.started_at
 
 
-async def test_deliveries_that_no_wake_up_told_of_are_found(
+async def test_deliveries_without_a_wake_up_are_found(
     database: Database, settings: Settings, receiver: Receiver, start_worker: StartWorker
 ) -> None:
     for _ in range(30):
@@ -169,13 +169,13 @@ async def test_deliveries_that_no_wake_up_told_of_are_found(
     assert len(receiver.requests) == 30
 
 
-async def test_retries_come_back_by_themselves(
+async def test_retries_need_no_wake_up(
     database: Database, settings: Settings, receiver: Receiver, start_worker: StartWorker
 ) -> None:
     receiver.status = 500
     await buy(database, settings, receiver.url)
     start_worker()
-    wait_for(lambda: len(receiver.requests) >= 2, "a retry comes")
+    wait_for(lambda: len(receiver.requests) >= 2, "a retry is sent")
 
     receiver.status = 200
 
@@ -201,12 +201,12 @@ async def test_two_workers_send_each_delivery_once(
     assert len(receiver.requests) == 50
 
 
-async def test_a_worker_told_to_stop_exits_cleanly(
+async def test_a_stopped_worker_exits_cleanly(
     database: Database, settings: Settings, receiver: Receiver, start_worker: StartWorker
 ) -> None:
     worker = start_worker()
     await buy(database, settings, receiver.url)
-    wait_for(lambda: receiver.requests, "the worker is at work")
+    wait_for(lambda: receiver.requests, "the worker delivers")
 
     worker.send_signal(signal.SIGTERM)
 
@@ -214,38 +214,38 @@ async def test_a_worker_told_to_stop_exits_cleanly(
 
 
 @pytest.mark.usefixtures("database")
-async def test_workers_told_to_stop_among_many_wake_ups_end_in_peace(
+async def test_workers_stopped_during_many_wake_ups_exit_cleanly(
     redis: Redis, wake_ups: WakeUps, start_worker: StartWorker
 ) -> None:
     for number in range(1000):
         await put_job(redis, str(number), LOOK)
-    workers = [start_worker() for _ in range(3)]  # each is likely to be caught in an awkward moment
+    workers = [start_worker() for _ in range(3)]  # several, as only some moments are critical
 
-    async def have_begun() -> bool:
+    async def has_run_some() -> bool:
         return await wake_ups.length() < 700
 
-    await eventually(have_begun, "some wake-ups are done")
+    await eventually(has_run_some, "some wake-ups have run")
     for worker in workers:
         worker.terminate()
 
     ends = {await asyncio.to_thread(worker.wait, 20) for worker in workers}
-    assert ends <= {0, -signal.SIGTERM}  # the latter if it had not even begun
+    assert ends <= {0, -signal.SIGTERM}  # the latter: it had no signal handler yet
 
 
 LOOK = json.dumps({"f": "look", "a": [], "k": {}, "t": None, "et": 1_800_000_000_000})
 MALFORMED = {
-    "no JSON": "\x80 pickle",
+    "not JSON": "\x80 pickle",
     "a list": "[]",
     "too deep": "[" * 100_000,
-    "nothing in it": "{}",
+    "empty": "{}",
     "another job": LOOK.replace("look", "deliver"),
     "a job with arguments": LOOK.replace('"a": []', '"a": ["dlv_1"]'),
-    "arguments that are none": LOOK.replace('"a": []', '"a": 5'),
-    "a name that is none": LOOK.replace('"look"', "[1]"),
-    "tries that are no number": LOOK.replace("null", '"many"'),
-    "a time that is no number": LOOK.replace("1800000000000", '"now"'),
-    "a time beyond all years": LOOK.replace("1800000000000", "9" * 30),
-    "a time that never was": LOOK.replace("1800000000000", "NaN"),
+    "arguments of the wrong type": LOOK.replace('"a": []', '"a": 5'),
+    "a name of the wrong type": LOOK.replace('"look"', "[1]"),
+    "tries of the wrong type": LOOK.replace("null", '"many"'),
+    "a time of the wrong type": LOOK.replace("1800000000000", '"now"'),
+    "a time after the year 9999": LOOK.replace("1800000000000", "9" * 30),
+    "a time that is not a number": LOOK.replace("1800000000000", "NaN"),
 }
 
 
@@ -255,7 +255,7 @@ async def put_job(redis: Redis, job_id: str | bytes, raw: str) -> None:
     await redis.zadd("arq:queue", {name: 1})
 
 
-async def test_malformed_jobs_are_dropped_and_the_worker_goes_on(
+async def test_malformed_jobs_are_dropped_and_the_worker_continues(
     database: Database,
     settings: Settings,
     redis: Redis,
@@ -281,7 +281,7 @@ async def test_malformed_jobs_are_dropped_and_the_worker_goes_on(
     assert worker.poll() is None
 
 
-async def test_a_queue_that_is_no_queue_is_emptied(
+async def test_a_queue_of_the_wrong_type_is_deleted(
     database: Database,
     settings: Settings,
     redis: Redis,
@@ -305,7 +305,7 @@ async def test_a_queue_that_is_no_queue_is_emptied(
 
 
 @pytest.mark.parametrize("fault", ["out of memory", "a replica"])
-async def test_a_redis_that_answers_reads_and_refuses_writes_stops_no_delivery(
+async def test_deliveries_continue_while_redis_refuses_writes(
     fault: str,
     database: Database,
     settings: Settings,
@@ -331,7 +331,7 @@ async def test_a_redis_that_answers_reads_and_refuses_writes_stops_no_delivery(
     assert worker.poll() is None
 
 
-async def test_a_worker_outlives_its_redis(
+async def test_a_worker_delivers_after_redis_has_stopped(
     database: Database,
     settings: Settings,
     receiver: Receiver,
@@ -340,7 +340,7 @@ async def test_a_worker_outlives_its_redis(
 ) -> None:
     worker = start_worker()
     await buy(database, settings, receiver.url)
-    wait_for(lambda: receiver.requests, "the worker is at work")
+    wait_for(lambda: receiver.requests, "the worker delivers")
 
     await redis.shutdown(nosave=True)
     await buy(database, settings, receiver.url)

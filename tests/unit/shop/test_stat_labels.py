@@ -17,7 +17,7 @@ from shop.web.stat_labels import age, counted, meaning, milliseconds, percent, t
         (1, "100 %"),
     ],
 )
-def test_only_all_is_a_hundred_per_cent_and_only_nothing_is_none(
+def test_a_share_is_rounded_to_0_or_100_percent_only_if_exact(
     share: float | None, said: str
 ) -> None:
     assert percent(share) == said
@@ -26,14 +26,14 @@ def test_only_all_is_a_hundred_per_cent_and_only_nothing_is_none(
 @pytest.mark.parametrize(
     ("share", "tone"), [(None, ""), (1, "good"), (0.99, "good"), (0.95, "waiting"), (0.5, "bad")]
 )
-def test_a_rate_is_good_or_bad_or_between(share: float | None, tone: str) -> None:
+def test_a_rate_has_a_tone(share: float | None, tone: str) -> None:
     assert tone_of_rate(share) == tone
 
 
 @pytest.mark.parametrize(
     ("value", "said"), [(None, "–"), (0, "0 ms"), (31.6, "32 ms"), (1240, "1.2 s")]
 )
-def test_durations_are_short_words(value: float | None, said: str) -> None:
+def test_durations_are_in_milliseconds_or_seconds(value: float | None, said: str) -> None:
     assert milliseconds(value) == said
 
 
@@ -45,12 +45,12 @@ def test_an_age_has_one_unit(seconds: float, said: str) -> None:
     assert age(timedelta(seconds=seconds)) == said
 
 
-def test_reasons_are_explained_as_far_as_they_are_known() -> None:
+def test_known_reasons_are_explained() -> None:
     assert meaning("503") == "Service Unavailable"
     assert meaning("connection_refused") == "nobody listens at its address"
     assert meaning("599") == ""
 
 
-def test_one_is_not_many() -> None:
+def test_one_is_followed_by_the_singular() -> None:
     assert counted(1, "order", "orders") == "1 order"
     assert counted(1200, "order", "orders") == "1,200 orders"

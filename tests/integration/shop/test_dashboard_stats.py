@@ -115,7 +115,7 @@ async def counted(session: AsyncSession, endpoint_id: str | None) -> dict[Delive
     return {state: found.get(state, 0) for state in DeliveryState}
 
 
-async def test_what_is_rolled_back_is_not_counted(world: World) -> None:
+async def test_rolled_back_rows_are_not_counted(world: World) -> None:
     await world.register(NOBODY)
 
     async def change_of_mind() -> None:
@@ -147,7 +147,7 @@ async def test_orders_are_found_in_their_minute_for_an_hour(world: World) -> Non
     assert later.count == 0
 
 
-async def test_a_delivery_stays_in_the_minute_it_was_made_in_and_changes_its_state(
+async def test_a_delivery_stays_in_the_minute_it_was_created_in_and_changes_its_state(
     world: World, receiver: Receiver
 ) -> None:
     receiver.status = 500

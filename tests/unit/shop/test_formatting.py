@@ -21,11 +21,11 @@ from shop.web.formatting import milliseconds, signed_span, span
         (90061, "1 d 1 h"),
     ],
 )
-def test_a_span_is_as_exact_as_one_can_grasp(seconds: float, text: str) -> None:
+def test_a_duration_has_at_most_two_units(seconds: float, text: str) -> None:
     assert span(seconds) == text
 
 
-def test_a_sign_is_always_there_and_a_real_minus() -> None:
+def test_a_signed_duration_has_a_plus_or_a_real_minus_sign() -> None:
     assert signed_span(0.6) == "+0.6 s"
     assert signed_span(-0.6) == "−0.6 s"
 
@@ -33,5 +33,5 @@ def test_a_sign_is_always_there_and_a_real_minus() -> None:
 @pytest.mark.parametrize(
     ("number", "text"), [(0.0, "0"), (0.44, "0.4"), (9.96, "10"), (151.3, "151")]
 )
-def test_milliseconds_have_a_decimal_only_where_it_says_something(number: float, text: str) -> None:
+def test_milliseconds_have_a_decimal_only_below_ten(number: float, text: str) -> None:
     assert milliseconds(number) == text

@@ -50,7 +50,7 @@ def test_a_percentile_is_a_value_that_occurred(
     assert percentile(values, share) == expected
 
 
-def test_latency_is_the_same_in_whatever_order_answers_came() -> None:
+def test_latency_does_not_depend_on_the_order_of_responses() -> None:
     latency = latency_of([30, 10, 20])
 
     assert latency
@@ -58,18 +58,18 @@ def test_latency_is_the_same_in_whatever_order_answers_came() -> None:
     assert not latency.is_partial
 
 
-def test_nothing_answered_has_no_latency() -> None:
+def test_without_responses_there_is_no_latency() -> None:
     assert latency_of([]) is None
 
 
-def test_a_full_sample_may_not_be_all() -> None:
+def test_a_full_sample_is_marked_as_possibly_incomplete() -> None:
     latency = latency_of([1] * SAMPLE)
 
     assert latency
     assert latency.is_partial
 
 
-def test_what_was_never_answered_counts_as_failed_and_not_into_the_latency() -> None:
+def test_an_attempt_without_a_response_counts_as_failed_and_not_for_latency() -> None:
     attempts = sum_up(
         [tally(SUCCEEDED, 6, 60), tally("500", 2, 200), tally("connection_refused", 2, 9000)]
     )
@@ -86,7 +86,7 @@ def test_without_attempts_there_is_no_rate_and_no_mean() -> None:
     assert nothing.mean_ms is None
 
 
-def test_attempts_are_summed_up_by_slot() -> None:
+def test_attempts_are_summed_up_by_bucket() -> None:
     tallies = [
         tally(SUCCEEDED, 1, minutes_ago=3),
         tally("500", 2, minutes_ago=3),
