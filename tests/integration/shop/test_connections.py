@@ -34,7 +34,7 @@ def port_of(receiver: Receiver) -> str:
 
 @pytest.fixture
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
-    """Make a name resolve to these addresses. The system's resolver is the edge that we fake."""
+    """Make a name resolve to these addresses, by replacing the system's resolver."""
     names: dict[str, list[str]] = {}
     ask = socket.getaddrinfo
 
@@ -55,20 +55,20 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
     [["127.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["169.254.169.254"], ["0.0.0.0"]],
     ids=["this machine", "public and private", "cloud metadata", "unspecified"],
 )
-async def test_a_name_of_a_private_address_is_blocked(
+async def test_a_name_with_a_forbidden_address_is_blocked(
     addresses: list[str], resolve: Resolve, receiver: Receiver
 ) -> None:
     resolve("shop.example.com", addresses)
 
     async with sending(UrlPolicy("public")) as client:
-        answer = await client.send(request(f"http://shop.example.com:{port_of(receiver)}/hook"))
+        response = await client.send(request(f"http://shop.example.com:{port_of(receiver)}/hook"))
 
-    assert answer.error == "blocked_address"
-    assert addresses[-1] in str(answer.error_detail)
+    assert response.error == "blocked_address"
+    assert addresses[-1] in str(response.error_detail)
     assert receiver.requests == []
 
 
-async def test_a_name_that_turns_from_allowed_to_forbidden_is_blocked(
+async def test_a_name_whose_address_becomes_forbidden_is_blocked(
     resolve: Resolve, receiver: Receiver
 ) -> None:
     url = f"http://shop.example.com:{port_of(receiver)}/hook"
@@ -88,17 +88,17 @@ async def test_an_address_that_was_registered_under_another_policy_is_blocked(
     receiver: Receiver,
 ) -> None:
     async with sending(UrlPolicy("public")) as client:
-        answer = await client.send(request(receiver.url))
+        response = await client.send(request(receiver.url))
 
-    assert answer.error == "blocked_address"
+    assert response.error == "blocked_address"
     assert receiver.requests == []
 
 
-async def test_the_shop_does_not_call_itself(receiver: Receiver) -> None:
+async def test_the_shop_sends_no_request_to_itself(receiver: Receiver) -> None:
     async with sending(UrlPolicy(own_ports=(int(port_of(receiver)),))) as client:
-        answer = await client.send(request(receiver.url))
+        response = await client.send(request(receiver.url))
 
-    assert answer.error == "blocked_address"
+    assert response.error == "blocked_address"
     assert receiver.requests == []
 
 
@@ -106,6 +106,6 @@ async def test_a_redirect_to_a_private_address_is_not_followed(receiver: Receive
     receiver.status, receiver.headers = 307, {"Location": "http://169.254.169.254/latest"}
 
     async with sending(UrlPolicy()) as client:
-        answer = await client.send(request(receiver.url))
+        response = await client.send(request(receiver.url))
 
-    assert answer.status == 307
+    assert response.status == 307

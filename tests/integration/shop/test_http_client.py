@@ -1,3 +1,5 @@
+"""Responses of every kind, and the errors of receivers that violate HTTP."""
+
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,7 +44,7 @@ async def raw_server(behave: Streams, reads: bytes = b"\r\n\r\n") -> AsyncIterat
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
-def answering(raw: bytes) -> Streams:
+def responding(raw: bytes) -> Streams:
     async def behave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(raw)
         await writer.drain()
@@ -73,42 +75,40 @@ async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await asyncio.sleep(0.05)
 
 
-async def test_a_redirect_is_an_answer_and_is_not_followed(
-    client: HttpClient, receiver: Receiver
-) -> None:
+async def test_a_redirect_is_not_followed(client: HttpClient, receiver: Receiver) -> None:
     receiver.status, receiver.headers = 302, {"Location": receiver.url}
 
-    answer = await client.send(request(receiver.url))
+    response = await client.send(request(receiver.url))
 
-    assert answer.status == 302
+    assert response.status == 302
     assert len(receiver.requests) == 1
 
 
-async def test_a_long_answer_is_cut_off_and_marked(client: HttpClient, receiver: Receiver) -> None:
+async def test_a_long_body_is_truncated(client: HttpClient, receiver: Receiver) -> None:
     receiver.body = b"x" * (MAX_RESPONSE_BODY_BYTES + 1)
 
-    answer = await client.send(request(receiver.url))
+    response = await client.send(request(receiver.url))
 
-    assert answer.status == 200
-    assert answer.body == b"x" * MAX_RESPONSE_BODY_BYTES
-    assert answer.truncated
+    assert response.status == 200
+    assert response.body == b"x" * MAX_RESPONSE_BODY_BYTES
+    assert response.truncated
 
 
-async def test_an_answer_of_just_the_limit_is_whole(client: HttpClient, receiver: Receiver) -> None:
+async def test_a_body_of_the_maximum_size_is_kept(client: HttpClient, receiver: Receiver) -> None:
     receiver.body = b"x" * MAX_RESPONSE_BODY_BYTES
 
-    answer = await client.send(request(receiver.url))
+    response = await client.send(request(receiver.url))
 
-    assert answer.body == receiver.body
-    assert not answer.truncated
+    assert response.body == receiver.body
+    assert not response.truncated
 
 
-async def test_an_answer_that_trickles_does_not_escape_the_deadline(client: HttpClient) -> None:
+async def test_the_deadline_also_ends_a_response_that_trickles(client: HttpClient) -> None:
     async with raw_server(trickle) as url:
-        answer = await client.send(request(url))
+        response = await client.send(request(url))
 
-    assert answer.status is None
-    assert answer.error == "response_timeout"
+    assert response.status is None
+    assert response.error == "response_timeout"
 
 
 @pytest.mark.parametrize(
@@ -119,26 +119,26 @@ async def test_an_answer_that_trickles_does_not_escape_the_deadline(client: Http
         (b"HTTP/1.1 999999 No\r\n\r\n", "protocol_error"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2_000_000 + b"\r\n\r\n", "protocol_error"),
     ],
-    ids=["closes without an answer", "not HTTP", "impossible status", "endless header"],
+    ids=["closes without a response", "not HTTP", "impossible status", "endless header"],
 )
-async def test_what_is_not_an_http_answer_has_a_name(
+async def test_a_malformed_response_is_a_named_error(
     raw: bytes, error: str, client: HttpClient
 ) -> None:
-    async with raw_server(answering(raw)) as url:
-        answer = await client.send(request(url))
+    async with raw_server(responding(raw)) as url:
+        response = await client.send(request(url))
 
-    assert (answer.status, answer.error) == (None, error)
+    assert (response.status, response.error) == (None, error)
 
 
-async def test_a_status_that_arrived_counts_even_if_the_body_breaks_off(client: HttpClient) -> None:
-    broken_off = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"
+async def test_a_status_counts_even_if_the_body_is_incomplete(client: HttpClient) -> None:
+    incomplete = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"
 
-    async with raw_server(answering(broken_off)) as url:
-        answer = await client.send(request(url))
+    async with raw_server(responding(incomplete)) as url:
+        response = await client.send(request(url))
 
-    assert answer.status == 200
-    assert answer.error is None
-    assert answer.truncated
+    assert response.status == 200
+    assert response.error is None
+    assert response.truncated
 
 
 @pytest.mark.parametrize(
@@ -149,18 +149,18 @@ async def test_a_status_that_arrived_counts_even_if_the_body_breaks_off(client: 
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n", 200),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n?", 202),
     ],
-    ids=["too long", "without a body, but with one", "not chunked", "after an interim answer"],
+    ids=["too long", "a body after 204", "not chunked", "after an interim response"],
 )
-async def test_a_status_that_arrived_counts_even_in_one_piece_with_what_is_not_http(
+async def test_a_status_counts_even_if_malformed_data_arrives_with_it(
     raw: bytes, status: int, client: HttpClient
 ) -> None:
-    async with raw_server(answering(raw)) as url:
-        answer = await client.send(request(url))
+    async with raw_server(responding(raw)) as url:
+        response = await client.send(request(url))
 
-    assert (answer.status, answer.error) == (status, None)
+    assert (response.status, response.error) == (status, None)
 
 
-async def test_a_body_that_cannot_be_read_is_not_waited_for() -> None:
+async def test_the_client_does_not_wait_for_a_malformed_body() -> None:
     patient = HttpClient(UrlPolicy(), timeout_seconds=60)
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -168,77 +168,77 @@ async def test_a_body_that_cannot_be_read_is_not_waited_for() -> None:
         await reader.read()  # until the client disconnects
 
     async with raw_server(behave, reads=b"{}") as url:
-        answer = await asyncio.wait_for(patient.send(request(url)), 5)
+        response = await asyncio.wait_for(patient.send(request(url)), 5)
     await patient.close()
 
-    assert answer.status == 200
-    assert answer.truncated
+    assert response.status == 200
+    assert response.truncated
 
 
-async def test_a_header_that_is_there_twice_is_kept_whole(client: HttpClient) -> None:
+async def test_all_values_of_a_repeated_header_are_kept(client: HttpClient) -> None:
     raw = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: caf\xc3\xa9\r\nX-B: \xff\r\nContent-Length: 0\r\n\r\n"
 
-    async with raw_server(answering(raw)) as url:
-        answer = await client.send(request(url))
+    async with raw_server(responding(raw)) as url:
+        response = await client.send(request(url))
 
-    assert answer.headers == {"x-a": "1, café", "x-b": "ÿ", "content-length": "0"}
-
-
-async def test_a_refused_connection_has_a_name(client: HttpClient) -> None:
-    async with raw_server(answering(b"")) as url:
-        pass  # the port was just free, and is free again
-
-    answer = await client.send(request(url))
-
-    assert answer.error == "connection_refused"
+    assert response.headers == {"x-a": "1, café", "x-b": "ÿ", "content-length": "0"}
 
 
-async def test_a_name_that_does_not_resolve_has_a_name(client: HttpClient) -> None:
-    answer = await client.send(request("http://nowhere.invalid/"))
+async def test_a_refused_connection_is_a_named_error(client: HttpClient) -> None:
+    async with raw_server(responding(b"")) as url:
+        pass  # now nothing listens on the port
 
-    assert answer.error == "dns_error"
+    response = await client.send(request(url))
+
+    assert response.error == "connection_refused"
+
+
+async def test_a_name_that_does_not_resolve_is_a_dns_error(client: HttpClient) -> None:
+    response = await client.send(request("http://nowhere.invalid/"))
+
+    assert response.error == "dns_error"
 
 
 async def test_https_to_a_plain_server_is_a_tls_error(client: HttpClient) -> None:
-    async with raw_server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), reads=b"") as url:
-        answer = await client.send(request(url.replace("http:", "https:")))
+    async with raw_server(responding(b"HTTP/1.1 400 Bad Request\r\n\r\n"), reads=b"") as url:
+        response = await client.send(request(url.replace("http:", "https:")))
 
-    assert answer.error == "tls_error"
+    assert response.error == "tls_error"
 
 
-async def test_endless_interim_answers_do_not_escape_the_deadline(client: HttpClient) -> None:
+async def test_the_deadline_also_ends_endless_interim_responses(client: HttpClient) -> None:
     async with raw_server(repeating(b"HTTP/1.1 100 Continue\r\n\r\n")) as url:
-        answer = await client.send(request(url))
+        response = await client.send(request(url))
 
-    assert answer.error == "response_timeout"
-    assert answer.duration_ms < 2000
+    assert response.error == "response_timeout"
+    assert response.duration_ms < 2000
 
 
-async def test_an_endless_answer_is_cut_off_and_its_connection_closed(client: HttpClient) -> None:
+async def test_an_endless_body_is_truncated_and_its_connection_closed(client: HttpClient) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
     closed = asyncio.Event()
 
     async with raw_server(repeating(b"x" * 65536, head=head, closed=closed)) as url:
-        answer = await client.send(request(url))
+        response = await client.send(request(url))
         await asyncio.wait_for(closed.wait(), 5)
 
-    assert answer.status == 200
-    assert len(answer.body or b"") == MAX_RESPONSE_BODY_BYTES
-    assert answer.truncated
+    assert response.status == 200
+    assert len(response.body or b"") == MAX_RESPONSE_BODY_BYTES
+    assert response.truncated
 
 
-async def test_a_compressed_answer_is_kept_as_it_came(
+async def test_a_compressed_body_is_not_decompressed(
     client: HttpClient, receiver: Receiver
 ) -> None:
     receiver.headers = {"Content-Encoding": "gzip"}
     receiver.body = gzip.compress(b"0" * 10_000_000)
 
-    answer = await client.send(request(receiver.url))
+    response = await client.send(request(receiver.url))
 
-    assert answer.body == receiver.body
+    assert response.body == receiver.body
 
 
-async def test_a_new_connection_and_a_reused_one_are_told_apart(client: HttpClient) -> None:
+async def test_timings_say_whether_the_connection_was_reused(client: HttpClient) -> None:
     async with keeping_open() as url:
         first = await client.send(request(url))
         second = await client.send(request(url))
@@ -251,7 +251,7 @@ async def test_a_new_connection_and_a_reused_one_are_told_apart(client: HttpClie
     assert "connecting_ms" not in second.timings
 
 
-async def test_looking_up_a_name_is_measured_and_an_address_needs_none(
+async def test_timings_have_a_lookup_for_a_name_and_none_for_an_address(
     client: HttpClient, receiver: Receiver
 ) -> None:
     by_address = await client.send(request(receiver.url))
@@ -263,28 +263,28 @@ async def test_looking_up_a_name_is_measured_and_an_address_needs_none(
     assert by_name.timings["lookup_ms"] >= 0
 
 
-async def test_the_phases_add_up_to_no_more_than_the_whole(
+async def test_the_phases_are_not_longer_than_the_whole_duration(
     client: HttpClient, receiver: Receiver
 ) -> None:
-    answer = await client.send(request(receiver.url))
+    response = await client.send(request(receiver.url))
 
-    assert answer.timings
-    phases = [value for name, value in answer.timings.items() if name.endswith("_ms")]
-    assert 0 < sum(phases) <= answer.duration_ms + 1  # which is rounded
+    assert response.timings
+    phases = [value for name, value in response.timings.items() if name.endswith("_ms")]
+    assert 0 < sum(phases) <= response.duration_ms + 1  # the duration is rounded
 
 
-async def test_an_answer_that_never_comes_was_waited_for_until_the_deadline(
+async def test_timings_of_a_response_timeout_end_with_waiting(
     client: HttpClient,
 ) -> None:
     async with raw_server(trickle) as url:
-        answer = await client.send(request(url))
+        response = await client.send(request(url))
 
-    assert answer.timings
-    assert answer.timings["waiting_ms"] >= 400
-    assert "reading_ms" not in answer.timings
+    assert response.timings
+    assert response.timings["waiting_ms"] >= 400
+    assert "reading_ms" not in response.timings
 
 
-async def test_a_connection_that_did_not_come_about_is_all_that_is_known(
+async def test_timings_of_a_failed_connection_end_with_connecting(
     client: HttpClient,
 ) -> None:
     refused = await client.send(request("http://127.0.0.1:1025/nobody"))

@@ -52,8 +52,8 @@ class Line:
     def send_to(self, target: str) -> str:
         """Send a request and return its request line."""
         url = f"{self._raw.url}{target}"
-        answer = self._runner.run(self._client.send(OutgoingRequest(url, {}, b"{}")))
-        assert answer.status == 200, answer.error_detail
+        response = self._runner.run(self._client.send(OutgoingRequest(url, {}, b"{}")))
+        assert response.status == 200, response.error_detail
         return self._raw.request_lines()[-1]
 
 

@@ -1,4 +1,4 @@
-"""An answer counts for the request that it answers, and a dead connection costs no endpoint."""
+"""Stale data on a reused connection is ignored; its loss does not count against the endpoint."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -44,7 +44,7 @@ def request(url: str, *, fresh_connection: bool = False) -> OutgoingRequest:
 
 
 def once(first: bytes, later: Respond) -> Respond:
-    """Answer the first request with these bytes; leave all others to ``later``."""
+    """Respond to the first request with these bytes, and to all others with ``later``."""
 
     def respond(number: int, peer: Peer) -> None:
         if number == 1:
@@ -72,13 +72,13 @@ def stay_silent(_number: int, _peer: Peer) -> None:
 
 
 async def let_the_event_loop_read(client: HttpClient, other: Receiver) -> None:
-    """A whole exchange with somebody else: what lay in the sockets before has been read by then."""
+    """Send a request to another receiver. Meanwhile, the event loop reads from all sockets."""
     await client.send(request(other.url))
 
 
-@pytest.mark.parametrize("stale", [OK, OK[:12], b"\r\n"], ids=["answer", "part of one", "a line"])
+@pytest.mark.parametrize("stale", [OK, OK[:12], b"\r\n"], ids=["response", "part of one", "a line"])
 @pytest.mark.parametrize("is_read", [True, False], ids=["read by the loop", "not read yet"])
-async def test_what_arrived_on_an_idle_connection_is_not_the_answer_to_the_next_request(
+async def test_data_that_arrived_on_an_idle_connection_is_not_the_next_response(
     *, is_read: bool, stale: bytes, client: HttpClient, receiver: Receiver
 ) -> None:
     with running_raw_receiver(once(OK, fail)) as raw:
@@ -92,19 +92,19 @@ async def test_what_arrived_on_an_idle_connection_is_not_the_answer_to_the_next_
     assert [connection for connection, _ in raw.requests] == [1, 2]
 
 
-async def test_one_endpoint_cannot_answer_for_another_on_the_same_host_and_port(
+async def test_one_endpoint_cannot_respond_for_another_on_the_same_host_and_port(
     client: HttpClient,
 ) -> None:
     with running_raw_receiver(once(OK, fail)) as raw:
         await client.send(request(f"{raw.url}/mine"))
         raw.peers.get().write(OK)
-        answer = await client.send(request(f"{raw.url}/theirs"))
+        response = await client.send(request(f"{raw.url}/theirs"))
 
-    assert answer.status == 500
+    assert response.status == 500
     assert raw.request_lines() == ["POST /mine HTTP/1.1", "POST /theirs HTTP/1.1"]
 
 
-async def test_a_second_answer_in_one_piece_with_the_first_counts_for_nothing(
+async def test_a_second_response_that_arrives_with_the_first_is_ignored(
     client: HttpClient,
 ) -> None:
     with running_raw_receiver(once(OK + OK, fail)) as raw:
@@ -114,17 +114,17 @@ async def test_a_second_answer_in_one_piece_with_the_first_counts_for_nothing(
     assert (first.status, second.status) == (200, 500)
 
 
-async def test_over_tls_a_stale_answer_is_not_taken_either(
+async def test_a_stale_response_over_tls_is_ignored(
     tls: ssl.SSLContext, receiver: Receiver
 ) -> None:
-    has_answer, has_stale_answer = Event(), Event()
+    has_response, has_stale_response = Event(), Event()
 
     def respond(number: int, peer: Peer) -> None:
         peer.write(OK if number == 1 else FAILED)
         if number == 2:
-            has_answer.wait(5)
+            has_response.wait(5)
             peer.write(OK)
-            has_stale_answer.set()
+            has_stale_response.set()
 
     client = HttpClient(UrlPolicy(), timeout_seconds=5)
     with running_raw_receiver(
@@ -133,42 +133,42 @@ async def test_over_tls_a_stale_answer_is_not_taken_either(
         url = raw.url.replace("http:", "https:")
         await client.send(request(url))
         reused = await client.send(request(url))
-        has_answer.set()
-        has_stale_answer.wait(5)
+        has_response.set()
+        has_stale_response.wait(5)
         await let_the_event_loop_read(client, receiver)
-        answer = await client.send(request(url))
+        response = await client.send(request(url))
     await client.close()
 
     assert [connection for connection, _ in raw.requests] == [1, 1, 2]
-    assert (reused.status, answer.status) == (500, 500)
+    assert (reused.status, response.status) == (500, 500)
 
 
 @pytest.mark.parametrize("end", [Peer.close, Peer.reset], ids=["closed", "reset"])
-async def test_a_connection_that_ended_while_it_was_idle_is_not_used(
+async def test_a_connection_closed_while_idle_is_not_reused(
     end: Callable[[Peer], None], client: HttpClient
 ) -> None:
-    has_answer, has_ended = Event(), Event()
+    has_response, has_ended = Event(), Event()
 
-    def answer_then_end(number: int, peer: Peer) -> None:
+    def respond_then_end(number: int, peer: Peer) -> None:
         peer.write(OK)
         if number == 1:
-            has_answer.wait(5)
+            has_response.wait(5)
             end(peer)
             has_ended.set()
 
-    with running_raw_receiver(answer_then_end) as raw:
+    with running_raw_receiver(respond_then_end) as raw:
         await client.send(request(raw.url))
-        has_answer.set()
-        has_ended.wait(5)  # the event loop stands still: it has not noticed
-        answer = await client.send(request(raw.url))
+        has_response.set()
+        has_ended.wait(5)  # blocks the event loop, which does not notice the end
+        response = await client.send(request(raw.url))
 
-    assert answer.status == 200
-    assert answer.timings
-    assert answer.timings["reused_connection"] is False
+    assert response.status == 200
+    assert response.timings
+    assert response.timings["reused_connection"] is False
 
 
 @pytest.mark.parametrize("lose", [close, reset])
-async def test_a_reused_connection_lost_before_a_byte_of_the_answer_is_told_apart(
+async def test_a_reused_connection_lost_before_the_response_is_marked(
     lose: Respond, client: HttpClient
 ) -> None:
     with running_raw_receiver(once(OK, lose)) as raw:
@@ -181,18 +181,18 @@ async def test_a_reused_connection_lost_before_a_byte_of_the_answer_is_told_apar
 
 
 @pytest.mark.parametrize("lose", [close, reset])
-async def test_a_fresh_connection_that_is_lost_is_the_receivers_fault(
+async def test_a_lost_fresh_connection_is_the_receivers_fault(
     lose: Respond, client: HttpClient
 ) -> None:
     with running_raw_receiver(lose) as raw:
-        answer = await client.send(request(raw.url))
+        response = await client.send(request(raw.url))
 
-    assert answer.error == "connection_reset"
-    assert not answer.connection_lost_on_reuse
+    assert response.error == "connection_reset"
+    assert not response.connection_lost_on_reuse
 
 
 @pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
-async def test_a_reused_connection_lost_after_a_byte_of_the_answer_is_the_receivers_fault(
+async def test_a_reused_connection_lost_during_the_response_is_the_receivers_fault(
     begun: bytes, client: HttpClient
 ) -> None:
     def begin_and_close(_number: int, peer: Peer) -> None:
@@ -201,37 +201,37 @@ async def test_a_reused_connection_lost_after_a_byte_of_the_answer_is_the_receiv
 
     with running_raw_receiver(once(OK, begin_and_close)) as raw:
         await client.send(request(raw.url))
-        answer = await client.send(request(raw.url))
+        response = await client.send(request(raw.url))
 
-    assert answer.error in {"connection_reset", "protocol_error"}
-    assert not answer.connection_lost_on_reuse
+    assert response.error in {"connection_reset", "protocol_error"}
+    assert not response.connection_lost_on_reuse
 
 
-async def test_a_time_out_on_a_reused_connection_is_the_receivers_fault(
+async def test_a_timeout_on_a_reused_connection_is_the_receivers_fault(
     impatient_client: HttpClient,
 ) -> None:
     with running_raw_receiver(once(OK, stay_silent)) as raw:
         await impatient_client.send(request(raw.url))
-        answer = await impatient_client.send(request(raw.url))
+        response = await impatient_client.send(request(raw.url))
 
-    assert answer.error == "response_timeout"
-    assert not answer.connection_lost_on_reuse
+    assert response.error == "response_timeout"
+    assert not response.connection_lost_on_reuse
 
 
 async def test_a_request_that_needs_a_fresh_connection_gets_one(client: HttpClient) -> None:
     with running_raw_receiver() as raw:
         await client.send(request(raw.url))
         await client.send(request(raw.url))
-        answer = await client.send(request(raw.url, fresh_connection=True))
+        response = await client.send(request(raw.url, fresh_connection=True))
 
     assert [connection for connection, _ in raw.requests] == [1, 1, 2]
-    assert answer.timings
-    assert answer.timings["reused_connection"] is False
+    assert response.timings
+    assert response.timings["reused_connection"] is False
 
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A server's context with a certificate that the client trusts as it does public ones."""
+    """A server's TLS context with a certificate that the client trusts."""
     file = tmp_path / "server.pem"
     file.write_bytes(_certificate())
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
