@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
+from hookshop.webkit.plain_text import escape_unprintable
+
 LABEL_WIDTH = 10  # len("subscriber")
 COLORS = {"redis": 35, "shop": 32, "worker": 33, "subscriber": 36, "demo": 1}  # SGR codes
 
@@ -31,7 +33,8 @@ class Console:
         head = f"{label:<{LABEL_WIDTH}} |"
         if self._has_color:
             head = f"\x1b[{COLORS[label]}m{head}\x1b[0m"
-        self._write(f"{head} {text}\n")
+        # A process that writes past its log may quote untrusted input.
+        self._write(f"{head} {escape_unprintable(text)}\n")
 
     def banner(self, addresses: Mapping[str, str]) -> None:
         """Write the URLs of the applications, as text with an empty line before and after."""

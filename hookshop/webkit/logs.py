@@ -10,7 +10,9 @@ import logging
 from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
+
+from hookshop.webkit.plain_text import escape_unprintable
 
 LogFormat = Literal["text", "json"]
 
@@ -18,10 +20,6 @@ REQUEST_FIELDS = ("request_id", "method", "path", "status", "duration_ms")
 
 # The id of the current request. Each request has its own task, and so its own context.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-
-# Escape control characters: a message may quote untrusted input, which must not start a new line
-# or change a terminal's colors.
-_VISIBLE = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
 
 
 def configure_logging(style: LogFormat, fields: Sequence[str] = ()) -> None:
@@ -52,13 +50,19 @@ class TextLines(logging.Formatter):
         self._ids = [name for name in (*REQUEST_FIELDS, *fields) if name.endswith("_id")]
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 – the base class's name
-        """Return the line without the traceback, which follows on separate lines."""
-        if not record.message.isprintable():
-            record.message = record.message.translate(_VISIBLE)
+        """Return the first line. A message or an id may quote untrusted input: escape both."""
         ids = map(str, _present(record, self._ids).values())
         unnamed = [id_ for id_ in ids if id_ not in record.message]
         line = super().formatMessage(record)
-        return f"{line} [{' '.join(unnamed)}]" if unnamed else line
+        return escape_unprintable(f"{line} [{' '.join(unnamed)}]" if unnamed else line)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 – the base class's name
+        """Return the lines of the traceback, which follow the first line."""
+        return _indent(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802 – the base class's name
+        """Return the lines of the stack, which follow the first line."""
+        return _indent(super().formatStack(stack_info))
 
 
 class JsonLines(logging.Formatter):
@@ -80,7 +84,12 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return json.dumps(line, default=str)  # it escapes all that is not printable ASCII
+
+
+def _indent(text: str) -> str:
+    """Return lines that cannot be taken for log lines: the text of an exception may be forged."""
+    return "\n".join(f"  {escape_unprintable(line)}" for line in text.split("\n"))
 
 
 def _present(record: logging.LogRecord, names: Sequence[str]) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""The rule for a line of text such as a name; forms and the API share it.
+"""Lines of text: the rule for a name, which forms and the API share, and escaping for logs.
 
-It uses Unicode categories. ``str.isprintable`` would be too strict: it refuses no-break spaces and
-the joiners in Persian names and family emoji.
+The rule uses Unicode categories. ``str.isprintable`` would be too strict: it refuses no-break
+spaces and the joiners in Persian names and family emoji.
 """
 
 import unicodedata
@@ -35,6 +35,19 @@ def require_text_line(name: str, text: str, *, max_length: int) -> None:
                 f"{name} must be one line of printable characters; "
                 f"character {position + 1} is U+{ord(character):04X}"
             )
+
+
+def escape_unprintable(text: str) -> str:
+    """Return the text with each unprintable character escaped, so that it stays one line.
+
+    Use it wherever text goes to a terminal or a log: control characters erase lines there or change
+    colors, and format characters change the direction of writing.
+    """
+    if text.isprintable():  # stricter than needed, but a hundred times faster
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def _is_allowed(character: str) -> bool:

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hookshop.webkit.hosts import MAX_PORT
 from hookshop.webkit.logs import LogFormat
+from hookshop.webkit.plain_text import escape_unprintable
 
 MIN_ADMIN_TOKEN_LENGTH = 16  # characters; anyone who can reach the login page can guess
 MIN_KEY_LENGTH = 32  # characters
@@ -183,13 +184,6 @@ def _one_line(error: ValidationError, settings_class: type[ServerSettings]) -> s
         field = str(problem["loc"][0])
         variable = field if field.isupper() else settings_class.variable(field)
         is_hidden = field in settings_class.HIDDEN_FIELDS
-        shown = "…" if is_hidden else _printable(str(problem["input"]))
+        shown = "…" if is_hidden else escape_unprintable(str(problem["input"]))
         problems.append(f"{variable}={shown}: {reason}")
     return "; ".join(problems)
-
-
-def _printable(text: str) -> str:
-    """Return the text with all unprintable characters escaped, so that it stays one line."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )

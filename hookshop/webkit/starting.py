@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from hookshop.webkit.hosts import try_bind
 from hookshop.webkit.migrations import WrongSchema
+from hookshop.webkit.plain_text import escape_unprintable
 from hookshop.webkit.settings import ConfigurationError, ServerSettings
 
 # Errors that mean that a setting names a wrong file or folder. ENOSPC is not one of them: a restart
@@ -41,7 +42,7 @@ def exit_on_setup_error(program: str, *, advice: str = "") -> Iterator[None]:
     try:
         yield
     except (ConfigurationError, WrongSchema) as error:
-        sys.stderr.write(f"{program}: {error}\n")
+        sys.stderr.write(f"{program}: {escape_unprintable(str(error))}\n")
         sys.exit(2)
     except OperationalError as error:
         reason = f"the database cannot be reached ({_one_line(error)})"
@@ -86,7 +87,7 @@ def check_listening(settings: ServerSettings) -> None:
 
 
 def _one_line(error: DBAPIError) -> str:
-    return " ".join(str(error.orig).split())
+    return escape_unprintable(" ".join(str(error.orig).split()))
 
 
 def _describe_wrong_path(error: OSError, settings: ServerSettings) -> str:

@@ -40,6 +40,16 @@ def test_bytes_that_are_not_text_do_no_harm() -> None:
     assert out.getvalue() == "worker     | \N{REPLACEMENT CHARACTER}\n"
 
 
+def test_a_process_cannot_control_the_terminal_of_the_demo() -> None:
+    out, json_out = io.StringIO(), io.StringIO()
+
+    Console(out).say("\x1b[2Kmsg\r", "worker")
+    Console(json_out, json_lines=True).say("\x1b[2Kmsg\x7f", "worker")
+
+    assert out.getvalue() == "worker     | \\x1b[2Kmsg\\r\n"
+    assert json_out.getvalue().rstrip("\n").isprintable()
+
+
 def test_a_console_that_nobody_reads_says_so_and_goes_on() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as out:

@@ -26,10 +26,14 @@ def record(message: str, *args: object, **facts: object) -> logging.LogRecord:
     return made
 
 
-def failed(message: str) -> logging.LogRecord:
+def fail(error: str) -> None:
+    raise ValueError(error)
+
+
+def failed(message: str, error: str = "nothing there") -> logging.LogRecord:
     made = record(message)
     try:
-        int("nothing there")
+        fail(error)
     except ValueError:
         made.exc_info = sys.exc_info()
     return made
@@ -51,7 +55,7 @@ def test_untrusted_text_cannot_start_a_line_or_change_colors() -> None:
     line = TextLines(FIELDS).format(record("GET %s", hostile))
 
     assert len(line.splitlines()) == 1
-    assert r"a\x0d\x0a2026" in line
+    assert r"a\r\n2026" in line
     assert r"\x1b[31m\x85" in line
 
 
@@ -59,7 +63,24 @@ def test_a_traceback_follows_its_line() -> None:
     first, *rest = TextLines(FIELDS).format(failed("It broke")).splitlines()
 
     assert first.endswith("It broke")
-    assert rest[-1].startswith("ValueError")
+    assert rest[-1] == "  ValueError: nothing there"
+
+
+def test_an_untrusted_id_cannot_change_its_line() -> None:
+    hostile = "msg_\x1b[2K\r\u202e\x7f"
+
+    line = TextLines(FIELDS).format(record("It failed", message_id=hostile))
+
+    assert line.endswith(r"It failed [msg_\x1b[2K\r\u202e\x7f]")
+
+
+def test_the_text_of_an_error_cannot_forge_a_line() -> None:
+    forged = "2026-11-24 10:00:00,000 ERROR   all is lost"
+    hostile = f"bad \x1b[2K\n{forged}"
+
+    lines = TextLines(FIELDS).format(failed("It broke", hostile)).split("\n")
+
+    assert lines[-2:] == [r"  ValueError: bad \x1b[2K", f"  {forged}"]
 
 
 def test_json_is_one_object_a_line_with_its_facts_in_fields() -> None:
@@ -75,6 +96,16 @@ def test_json_is_one_object_a_line_with_its_facts_in_fields() -> None:
         "message_id": ID,
         "duration_ms": 7,
     }
+
+
+def test_a_line_of_json_is_printable() -> None:
+    hostile = "\x1b[2K\r\x7f\x85\u202e"
+
+    line = JsonLines(FIELDS).format(record("GET %s", hostile, message_id=hostile))
+
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["message_id"] == hostile
 
 
 def test_json_holds_the_traceback_too() -> None:
