@@ -16,7 +16,7 @@ from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.errors import exception_handlers
 from hookshop.webkit.times import utc_now
 from subscriber_app import __version__
-from subscriber_app.config import Settings
+from subscriber_app.config import RECEIVER_PATH, Settings
 from subscriber_app.database.transactions import Database
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
@@ -97,6 +97,8 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             database_unavailable="the database is busy; nothing was written, try again",
         ),
         environment=page_environment(faults, defences),
+        # It takes what comes: its checks decide, and leave a receipt.
+        open_paths=[RECEIVER_PATH],
     )
 
 

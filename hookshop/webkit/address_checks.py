@@ -6,11 +6,11 @@ the header is invalid.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from litestar.datastructures import ResponseHeader
 from litestar.enums import ScopeType
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
@@ -22,6 +22,7 @@ from hookshop.webkit.logs import request_id
 MAX_SEGMENT_BYTES = 255  # between two slashes: file systems have no longer names
 MAX_PATH_BYTES = 2000
 
+_INVALID_HOST = "the header Host is not a host name or address with a port from 0 to 65535"
 # RFC 9110, section 7.2: a host and an optional port.
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::([0-9]{0,5}))?")
 
@@ -32,14 +33,14 @@ class HostCheck:
     ``headers``: the headers that every response of the application has.
     """
 
-    def __init__(self, app: ASGIApp, headers: Iterable[ResponseHeader]) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
-        self._headers = {header.name: str(header.value) for header in headers}
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it to the application."""
         if scope["type"] == ScopeType.HTTP and not all(map(_is_host, _hosts(scope))):
-            await _refuse(send, self._headers)
+            await send_problem(send, 400, _INVALID_HOST, self._headers)
         else:
             await self._app(scope, receive, send)
 
@@ -53,17 +54,18 @@ def _is_host(value: bytes) -> bool:
     return found is not None and int(found[1] or 0) <= MAX_PORT
 
 
-async def _refuse(send: Send, headers: dict[str, str]) -> None:
+async def send_problem(send: Send, status: int, detail: str, headers: Mapping[str, str]) -> None:
+    """Send a problem document from a middleware. ``headers``: those of every response."""
     document = {
         "type": "about:blank",
-        "title": "Bad Request",
-        "status": 400,
-        "detail": "the header Host is not a host name or address with a port from 0 to 65535",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
         "request_id": request_id.get(),
     }
     sent = {"Content-Type": "application/problem+json", **headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
-    await send({"type": "http.response.start", "status": 400, "headers": raw})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     body = json.dumps(document).encode()
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

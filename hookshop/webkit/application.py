@@ -1,6 +1,6 @@
 """Builds the Litestar application, with everything that both applications have in common."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from hookshop.webkit.access import OPEN_TO_ALL, guards, sessions
 from hookshop.webkit.address_checks import HostCheck, require_valid_file_path
+from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
 from hookshop.webkit.request_log import RequestLog
 from hookshop.webkit.security import SECURITY_HEADERS, add_security_headers, csrf_protection
 from hookshop.webkit.settings import ServerSettings
@@ -36,11 +37,13 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
     exception_handlers: ExceptionHandlersMap,
     environment: Environment,
+    open_paths: Collection[str] = (),
 ) -> Litestar:
     """Return an application with login, CSRF, static files, health check and request log.
 
     ``dependencies``: handler parameters with these names get these values; ``settings`` is added.
     ``state``: the values of ``app.state``; ``feed``, the change feed, is required.
+    ``open_paths``: paths that accept requests from pages of other sites: see ``foreign_pages``.
     """
     app = Litestar(
         route_handlers=[healthz, *route_handlers, _static_files()],
@@ -64,7 +67,9 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
         logging_config=None,  # the entry point has configured logging
     )
     # Wrap Litestar from outside: it runs no middleware for an unknown path.
-    app.asgi_handler = RequestLog(HostCheck(app.asgi_handler, SECURITY_HEADERS))
+    headers = {header.name: str(header.value) for header in SECURITY_HEADERS}
+    checked = ForeignPageCheck(app.asgi_handler, settings, headers, open_paths=open_paths)
+    app.asgi_handler = RequestLog(HostCheck(checked, headers))
     return app
 
 
@@ -82,7 +87,7 @@ def _provide(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-@get("/healthz", include_in_schema=False, opt=OPEN_TO_ALL)
+@get(HEALTH_CHECK, include_in_schema=False, opt=OPEN_TO_ALL)
 async def healthz() -> dict[str, str]:
     """Answer 200: the application can serve."""
     return {"status": "ok"}

@@ -1,6 +1,7 @@
-"""Checks the host in a setting: whether the name is valid, and whether a server can listen."""
+"""Checks hosts: whether a name is valid, what it means, and whether a server can listen there."""
 
 import socket
+from ipaddress import ip_address
 
 MAX_PORT = 65_535
 
@@ -11,6 +12,20 @@ def check_host_name(host: str) -> None:
         host.encode("idna")
     except UnicodeError:
         raise ValueError("must have a host name whose parts have 1 to 63 characters") from None
+
+
+def is_address(host: str) -> bool:
+    """Return whether ``host`` is an IP address. IPv6 addresses have no brackets here."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback_name(host: str) -> bool:
+    """Return whether every resolver takes the name, in lower case, for this machine (RFC 6761)."""
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def try_bind(host: str, port: int) -> None:

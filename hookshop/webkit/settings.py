@@ -5,14 +5,16 @@ the variable and never quotes a password.
 """
 
 import json
+import re
 import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     HttpUrl,
     SecretStr,
@@ -21,9 +23,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from hookshop.webkit.hosts import MAX_PORT
+from hookshop.webkit.hosts import MAX_PORT, check_host_name
 from hookshop.webkit.logs import LogFormat
 from hookshop.webkit.plain_text import escape_unprintable
 
@@ -52,6 +54,25 @@ def _header_value(token: SecretStr) -> SecretStr:
     return token
 
 
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _host_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError(
+            "list host names without scheme, port and path, for example shop.internal,shop.example"
+        )
+    check_host_name(text)
+    return text.encode("idna").decode().lower().rstrip(".")
+
+
+# Letters of any language; a Host header has the name in ASCII, as the validator returns it.
+_HOST_NAME = re.compile(r"[\w.-]+")
+
+HostName = Annotated[str, AfterValidator(_host_name)]
 Url = Annotated[str, AfterValidator(_absolute_url)]
 Port = Annotated[int, Field(ge=1, le=MAX_PORT)]
 BearerToken = Annotated[SecretStr, AfterValidator(_header_value)]
@@ -76,6 +97,8 @@ class ServerSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port
     public_url: Url | None = None
+    # NoDecode: pydantic would read a list from the environment as JSON.
+    allowed_hosts: Annotated[tuple[HostName, ...], NoDecode, BeforeValidator(_split)] = ()
     database_url: str | None = None
     admin_token: AdminToken | None = None
     log_format: LogFormat = "text"
@@ -116,6 +139,12 @@ class ServerSettings(BaseSettings):
     def base_url(self) -> str:
         """The application's URL for browsers and other programs, without a trailing slash."""
         return self.public_url or self.local_url
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """The hosts, in lower case, by which browsers and programs may call the application."""
+        own = (self.host.lower(), urlsplit(self.base_url).hostname or "")
+        return frozenset((*self.allowed_hosts, *own))
 
     @property
     def resolved_database_url(self) -> str:

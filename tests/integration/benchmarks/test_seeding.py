@@ -30,6 +30,7 @@ from subscriber_app.receiving.receipts import (
 from subscriber_app.vocabulary import Reason, Verdict
 
 DAY = timedelta(days=1)
+LOCAL = "http://127.0.0.1"
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ async def test_the_shops_pages_show_it(shop: ShopSettings) -> None:
     [(order,)] = rows(shop.var / "shop.db", "SELECT max(id) FROM shop_order")
     [(endpoint,)] = rows(shop.var / "shop.db", "SELECT max(id) FROM endpoint")
 
-    async with AsyncTestClient(create_shop(shop)) as client:
+    async with AsyncTestClient(create_shop(shop), LOCAL) as client:
         for page in (
             "/deliveries",
             f"/deliveries/{delivery}",
@@ -140,7 +141,7 @@ async def test_accepted_receipts_are_genuine_on_their_pages(
         subscriber.var / "subscriber.db", "SELECT max(id) FROM receipt WHERE verdict = 'accepted'"
     )
 
-    async with AsyncTestClient(create_subscriber(subscriber)) as client:
+    async with AsyncTestClient(create_subscriber(subscriber), LOCAL) as client:
         inbox, page = await client.get("/"), await client.get(f"/receipts/{receipt}")
         purchases = await client.get("/purchases")
 

@@ -36,6 +36,7 @@ from tests.receiver import Receiver, running_receiver
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
+TEST_HOST = "testserver.local"  # of Litestar's test client
 
 
 class SharedShop:
@@ -57,7 +58,11 @@ class SharedShop:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         if database_url is None:
             shutil.copyfile(self._migrated_file, self._folder / "shop.db")
-        return Settings(HOOKSHOP_VAR=self._folder, database_url=database_url)  # type: ignore[call-arg]
+        return Settings(
+            HOOKSHOP_VAR=self._folder,  # type: ignore[call-arg]
+            database_url=database_url,
+            allowed_hosts=(TEST_HOST,),
+        )
 
     def app(self, settings: Settings) -> Litestar:
         """Return the application with these settings. Build it for the first test that needs it."""

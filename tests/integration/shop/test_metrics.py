@@ -15,7 +15,7 @@ from shop.database.counters import BUCKETS_MS
 from shop.database.transactions import Database
 from shop.redis.heartbeats import Heartbeats, WorkerStatus
 from tests.integration.shop.browsing import Shop, order, register
-from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.conftest import TEST_HOST, Clock, Engine
 from tests.metrics import Scrape
 from tests.receiver import Receiver
 from tests.waiting import eventually
@@ -213,7 +213,11 @@ async def test_two_web_processes_report_the_same(
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Shop]:
-    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg]
+    settings = Settings(
+        HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]
+        admin_token=TOKEN,
+        allowed_hosts=(TEST_HOST,),
+    )
     async with AsyncTestClient(create_app(settings)) as client:
         client.follow_redirects = False
         yield client

@@ -7,6 +7,7 @@ from shop.app import create_app
 from shop.config import Settings
 from shop.orders.catalog import CATALOG
 from tests.integration.shop.browsing import HOSTILE_NAME, Shop, order_count
+from tests.integration.shop.conftest import TEST_HOST
 from tests.pages import Visitor, read_page
 
 pytestmark = pytest.mark.one_database("its statements run in the tests of the API")
@@ -140,7 +141,10 @@ async def test_the_cookies_of_another_shop_on_this_host_do_not_get_in_the_way(
     shop: Shop, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """All ports of a host share their cookies, and a browser keeps them after `make reset`."""
-    elsewhere = Settings(HOOKSHOP_VAR=tmp_path_factory.mktemp("other"))  # type: ignore[call-arg]
+    elsewhere = Settings(
+        HOOKSHOP_VAR=tmp_path_factory.mktemp("other"),  # type: ignore[call-arg]
+        allowed_hosts=(TEST_HOST,),
+    )
     async with AsyncTestClient(create_app(elsewhere)) as other:
         for name, value in (await other.get("/")).cookies.items():
             shop.cookies.set(name, value, domain="testserver.local")

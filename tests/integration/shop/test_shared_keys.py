@@ -15,7 +15,7 @@ from shop.app import create_app
 from shop.config import Settings, load_settings
 from shop.webhooks.endpoints.encryption import Encryption
 from tests.integration.shop.browsing import Shop, register
-from tests.integration.shop.conftest import ROOT
+from tests.integration.shop.conftest import ROOT, TEST_HOST
 from tests.pages import Visitor
 
 TOKEN = "correct horse battery"
@@ -35,6 +35,7 @@ async def machines(tmp_path: Path) -> AsyncIterator[tuple[Shop, Shop]]:
                 admin_token=TOKEN,
                 secrets_key=SECRETS_KEY,
                 session_key=SESSION_KEY,
+                allowed_hosts=(TEST_HOST,),
             )
             client = await running.enter_async_context(AsyncTestClient(create_app(settings)))
             clients.append(client)

@@ -6,12 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 from litestar.handlers import HTTPRouteHandler
+from pydantic import SecretStr
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.web.pages import page_handlers
-from tests.integration.subscriber.conftest import running
+from tests.integration.subscriber.conftest import running, settings_below
 from tests.integration.subscriber.fake_shop import FakeShop
 
 TOKEN = "correct horse battery"
@@ -20,7 +21,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg]
+    settings = settings_below(tmp_path).model_copy(update={"admin_token": SecretStr(TOKEN)})
     async with running(create_app(settings)) as client:
         yield client
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from subscriber_app.app import create_app
-from subscriber_app.config import Settings
-from tests.integration.subscriber.conftest import Client, running
+from tests.integration.subscriber.conftest import Client, running, settings_below
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.metrics import Scrape
@@ -60,7 +60,7 @@ async def test_deleted_receipts_are_not_reported(subscribed: Client) -> None:
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Client]:
-    settings = Settings(HOOKSHOP_VAR=tmp_path, admin_token=TOKEN)  # type: ignore[call-arg]
+    settings = settings_below(tmp_path).model_copy(update={"admin_token": SecretStr(TOKEN)})
     async with running(create_app(settings)) as client:
         yield client
 

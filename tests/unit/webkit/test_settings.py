@@ -62,6 +62,10 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("PARCELS_PUBLIC_URL", "https://parcels.example/#top"),
         ("PARCELS_PEER_URL", "ftp://peer.example"),
         ("PARCELS_LOG_FORMAT", "xml"),
+        ("PARCELS_ALLOWED_HOSTS", "https://parcels.example"),
+        ("PARCELS_ALLOWED_HOSTS", "parcels.example:8000"),
+        ("PARCELS_ALLOWED_HOSTS", "*"),
+        ("PARCELS_ALLOWED_HOSTS", "parcels..example"),
     ],
 )
 def test_a_wrong_setting_is_reported_in_one_line_that_names_it(
@@ -74,6 +78,18 @@ def test_a_wrong_setting_is_reported_in_one_line_that_names_it(
 
     assert str(caught.value).startswith(f"{variable}={value}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_allowed_hosts_are_names_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARCELS_PUBLIC_URL", "https://parcels.example")
+    monkeypatch.setenv("PARCELS_ALLOWED_HOSTS", "Parcels.internal, bücher.example.,")
+
+    assert read().own_hosts == {
+        "127.0.0.1",
+        "parcels.example",
+        "parcels.internal",
+        "xn--bcher-kva.example",
+    }
 
 
 def test_a_value_of_two_lines_is_shown_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
