@@ -21,7 +21,7 @@ from benchmarks.webhooks import signed_webhook
 
 WARM_UP = 20
 # Between two measurements, so that the system is idle again. A random part of the same length is
-# added, so that orders do not synchronize with the worker, which polls Redis every 20 ms.
+# added, so that orders do not synchronize with the worker, whose looks are 20 ms apart.
 COOLDOWN_SECONDS = 0.02
 POLL_SECONDS = 0.0005  # between two queries of the database: the resolution of the result
 ORDER = {"items": [{"product_id": "mug", "quantity": 1}]}

@@ -25,9 +25,10 @@ AnyResponse = Response[Any]
 
 @post("/endpoints/{endpoint_id:str}/status", include_in_schema=False)
 async def change_status(
-    request: AnyRequest, actions: TheActions, endpoint_id: FromPath[str]
+    request: AnyRequest, database: TheDatabase, actions: TheActions, endpoint_id: FromPath[str]
 ) -> Redirect:
     """Pause the endpoint, or make it ``active``, which resumes or enables it."""
+    await existing_endpoint(database, endpoint_id)
     wanted = (await read_form(request)).text("status")
     if wanted not in {EndpointStatus.ACTIVE, EndpointStatus.PAUSED}:
         raise Problem(400, f"an endpoint can be made active or paused, not {wanted!r}")

@@ -29,7 +29,7 @@ def test_a_taken_port_is_refused_naming_the_variable_and_a_free_port(variable: s
 def test_both_applications_on_one_port_are_refused() -> None:
     (port,) = free_ports(1)
     with started_demo(SHOP_PORT=str(port), SUBSCRIBER_PORT=str(port)) as demo:
-        assert demo.refusal() == f"SHOP_PORT and SUBSCRIBER_PORT must differ, and both are {port}"
+        assert demo.refusal() == f"SHOP_PORT and SUBSCRIBER_PORT must differ; both are {port}"
 
 
 @pytest.mark.parametrize(
