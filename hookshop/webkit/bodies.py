@@ -38,10 +38,17 @@ class StrictJson(MsgspecDTO[Body]):
         return document
 
 
-async def require_json(request: Request[Any, Any, Any]) -> None:
-    """Raise ``Problem`` (415) for other content types, which a cross-site form could send."""
+def has_body(request: Request[Any, Any, Any]) -> bool:
+    """Return whether the request has a body that handlers may read."""
     if request.method not in METHODS_WITH_BODY:
-        return
+        return False
+    # The server has checked both headers: without either of them, there is no body (RFC 9112, 6.3).
+    lengths = request.headers.getall("content-length", [])
+    return "transfer-encoding" in request.headers or any(each.strip("0") for each in lengths)
+
+
+def require_json(request: Request[Any, Any, Any]) -> None:
+    """Raise ``Problem`` (415) for a body of another content type, or for a compressed one."""
     # Check all values: with a repeated header, one could be checked and another one used.
     types = request.headers.getall("content-type", [])
     if [each.partition(";")[0].strip().lower() for each in types] != ["application/json"]:

@@ -8,8 +8,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
-from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson, require_json
+from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.json_api import check_api_call
 from hookshop.webkit.list_query import check_search
 from hookshop.webkit.times import rfc3339, rfc3339_ms
 from subscriber_app.database.models import Receipt
@@ -228,7 +229,7 @@ api_router = Router(
         get_defences,
         put_defences,
     ],
-    before_request=require_json,
+    before_request=check_api_call,
     request_max_body_size=MAX_READ_BYTES,
 )
 

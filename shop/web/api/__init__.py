@@ -7,7 +7,8 @@ errors are problem documents. It needs no CSRF token, because no cross-site form
 
 from litestar import Router
 
-from hookshop.webkit.bodies import MAX_READ_BYTES, require_json
+from hookshop.webkit.bodies import MAX_READ_BYTES
+from hookshop.webkit.json_api import check_api_call
 from shop.web.api.deliveries import (
     cancel_delivery,
     get_delivery,
@@ -47,6 +48,6 @@ api_router = Router(
         cancel_delivery,
         get_stats,
     ],
-    before_request=require_json,
+    before_request=check_api_call,
     request_max_body_size=MAX_READ_BYTES,
 )

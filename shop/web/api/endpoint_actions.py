@@ -22,7 +22,7 @@ ONE_DAY_SECONDS = 24 * 3600
 MAX_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
 
 
-class RotateSecret(Struct, forbid_unknown_fields=True):
+class RotateSecret(Struct, forbid_unknown_fields=True, frozen=True):
     """Body of ``POST …/rotate-secret``. ``grace_seconds``: how long old secrets continue to sign.
 
     ``replace_oldest``: if five secrets are live, let the oldest expire now.
@@ -30,6 +30,9 @@ class RotateSecret(Struct, forbid_unknown_fields=True):
 
     grace_seconds: Annotated[int, Meta(ge=0, le=MAX_GRACE_SECONDS)] = ONE_DAY_SECONDS
     replace_oldest: bool = False
+
+
+WITH_DEFAULTS = RotateSecret()
 
 
 class RotatedSecret(Struct):
@@ -86,14 +89,15 @@ async def ping_endpoint(
     return_dto=None,
 )
 async def rotate_secret(
+    *,
     endpoint_id: FromPath[str],
-    data: JSONBody[RotateSecret],
+    data: JSONBody[RotateSecret] = WITH_DEFAULTS,
     database: TheDatabase,
     actions: TheActions,
 ) -> RotatedSecret:
     """Add a new secret. During the grace period all live secrets sign; the oldest signs the token.
 
-    409: five secrets are live, and ``replace_oldest`` is not set.
+    The body may be left out. 409: five secrets are live, and ``replace_oldest`` is not set.
     """
     await existing_endpoint(database, endpoint_id)
     rotated = await actions.rotate_secret(

@@ -46,6 +46,23 @@ async def test_an_invalid_query_is_refused(query: str, subscriber: Client) -> No
     assert problem["detail"]
 
 
+@pytest.mark.parametrize("path", ["receipts", "receipts/rcp_1", "stats", "faults", "defences"])
+async def test_an_unknown_query_parameter_is_refused(path: str, subscriber: Client) -> None:
+    answer = await subscriber.get(f"/v1/{path}?sort=id")
+
+    assert answer.status_code == 400
+    assert "there is no query parameter 'sort'" in answer.json()["detail"]
+
+
+async def test_receipts_are_not_deleted_by_a_call_with_an_unknown_filter(
+    subscriber: Client,
+) -> None:
+    answer = await subscriber.delete("/v1/receipts?verdict=rejected")
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].endswith("this call has none")
+
+
 @pytest.mark.parametrize("query", ["event_type=%FF", "message_id=%ED%A0%80", "event_type=%F0%9F"])
 async def test_a_query_that_is_not_utf_8_finds_nothing(query: str, subscriber: Client) -> None:
     answer = await subscriber.get(f"/v1/receipts?{query}")
