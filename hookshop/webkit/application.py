@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment
 from litestar import Litestar, get
@@ -13,18 +11,17 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.htmx import HTMXPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
-from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from hookshop.webkit.access import OPEN_TO_ALL, guards, sessions
-from hookshop.webkit.address_checks import HostCheck, require_valid_file_path
+from hookshop.webkit.address_checks import HostCheck
 from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
+from hookshop.webkit.head_requests import HeadAsGet
 from hookshop.webkit.request_log import RequestLog
-from hookshop.webkit.security import SECURITY_HEADERS, add_security_headers, csrf_protection
+from hookshop.webkit.security import SECURITY_HEADERS, csrf_protection
 from hookshop.webkit.settings import ServerSettings
-
-STATIC = Path(__file__).parents[2] / "static"
+from hookshop.webkit.static_files import static_files
 
 
 def build_litestar(  # noqa: PLR0913 – one argument for each difference between the applications
@@ -46,7 +43,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     ``open_paths``: paths that accept requests from pages of other sites: see ``foreign_pages``.
     """
     app = Litestar(
-        route_handlers=[healthz, *route_handlers, _static_files()],
+        route_handlers=[healthz, *route_handlers, static_files()],
         dependencies={name: _provide(value) for name, value in dependencies.items()}
         | {"settings": _provide(settings)},
         lifespan=[lifespan],
@@ -69,18 +66,8 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     # Wrap Litestar from outside: it runs no middleware for an unknown path.
     headers = {header.name: str(header.value) for header in SECURITY_HEADERS}
     checked = ForeignPageCheck(app.asgi_handler, settings, headers, open_paths=open_paths)
-    app.asgi_handler = RequestLog(HostCheck(checked, headers))
+    app.asgi_handler = RequestLog(HeadAsGet(HostCheck(checked, headers)))
     return app
-
-
-def _static_files() -> Any:
-    return create_static_files_router(
-        path="/static",
-        directories=[STATIC],
-        opt=OPEN_TO_ALL,
-        guards=[require_valid_file_path],
-        after_request=add_security_headers,
-    )
 
 
 def _provide(value: object) -> Provide:
