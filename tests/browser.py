@@ -13,9 +13,18 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# The shell first: it has no windows, and the tests take a fifth less time.
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 # Chromium needs these to run as root and in containers with little shared memory.
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage")
+INSTALL = "apt-get install -qy"
 START_SECONDS = 30
 DOWNLOAD_SECONDS = 300
 INSTALL_SECONDS = 600
@@ -82,7 +91,11 @@ def _install_with_apt() -> None:
     if os.geteuid() == 0 and shutil.which("apt-get"):
         attempt(
             "Installing Debian's Chromium",
-            ["sh", "-c", "apt-get update -q && apt-get install -qy chromium"],
+            [
+                "sh",
+                "-c",
+                f"apt-get update -q && ({INSTALL} chromium-headless-shell || {INSTALL} chromium)",
+            ],
             INSTALL_SECONDS,
         )
 

@@ -47,7 +47,7 @@ def test_a_database_locked_when_the_worker_has_received_a_2xx(world: World, repo
     with world.books.shop.write_lock() as lock:
         world.proxy.on_answer = lock.take
         world.order()
-        wait_for(lambda: "not be recorded in time" in world.log("worker"), "the worker gives up")
+        wait_for(lambda: "before its lease expired" in world.log("worker"), "the worker gives up")
         world.proxy.on_answer = no_op
 
     world.books.wait_until_delivered()

@@ -111,7 +111,9 @@ class Dispatcher:
                 lambda connection: self._record_and_claim(connection, completed, limit)
             )
         except OperationalError:
-            self._completed.extendleft(reversed(self._with_lease_left(completed)))
+            # Taken out of the queue, or not even that: the transaction may not have begun.
+            unrecorded = [*completed, *self._completed]
+            self._completed = deque(self._with_lease_left(unrecorded))
             raise
         except Exception:
             # If one attempt cannot be stored, store the others.
