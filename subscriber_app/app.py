@@ -96,7 +96,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             {BadCursor: 400},
             database_unavailable="the database is busy; nothing was written, try again",
         ),
-        environment=page_environment(faults, defences),
+        environment=page_environment(faults, defences, settings),
         # It takes what comes: its checks decide, and leave a receipt.
         open_paths=[RECEIVER_PATH],
     )

@@ -45,8 +45,7 @@ def guards(settings: ServerSettings) -> list[Guard]:
         if handler.opt.get("open_to_all"):
             return
         if connection.url.path.startswith(PROGRAM_PATHS):
-            scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
-            if scheme.lower() == "bearer" and is_admin_token(token, settings):
+            if _sends_token(connection, settings):
                 return
             raise NotAuthorizedException(wanted)
         if not is_logged_in(connection):
@@ -69,8 +68,21 @@ def is_logged_in(connection: Connection) -> bool:
 
 
 def may_manage(connection: Connection, settings: ServerSettings) -> bool:
-    """Return whether to show an admin's actions on a page that is open to all."""
-    return settings.admin_token is None or is_logged_in(connection)
+    """Return whether the admin sent this request: with the token, or from a login.
+
+    What is open to all shows everybody else only what concerns them. Without a token in the
+    settings, everybody is the admin.
+    """
+    if settings.admin_token is None:
+        return True
+    if connection.url.path.startswith(PROGRAM_PATHS):
+        return _sends_token(connection, settings)
+    return is_logged_in(connection)
+
+
+def _sends_token(connection: Connection, settings: ServerSettings) -> bool:
+    scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and is_admin_token(token, settings)
 
 
 def sessions(settings: ServerSettings) -> CookieBackendConfig:

@@ -1,7 +1,11 @@
 """The dependencies that handlers can declare. ``app`` provides them."""
 
+from typing import Any
+
+from litestar import Request
 from litestar.di import NamedDependency
 
+from hookshop.webkit.access import may_manage
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
@@ -17,3 +21,10 @@ TheWakeUps = NamedDependency[WakeUps]
 TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[ChangeFeed]
 TheHeartbeats = NamedDependency[Heartbeats]
+# Whether the admin sent the request. The JSON API has it: see ``provide_manages``.
+Manages = NamedDependency[bool]
+
+
+def provide_manages(request: Request[Any, Any, Any], settings: TheSettings) -> bool:
+    """Return whether the request may see and do everything."""
+    return may_manage(request, settings)

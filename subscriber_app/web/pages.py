@@ -3,9 +3,10 @@
 from jinja2 import Environment
 from litestar.handlers import HTTPRouteHandler
 
-from hookshop.webkit.access import login_pages
+from hookshop.webkit.access import login_pages, may_manage
 from hookshop.webkit.appearance import choose_appearance
 from hookshop.webkit.pages import jinja_environment
+from subscriber_app.config import Settings
 from subscriber_app.faults import Faults
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.defences import Defence
@@ -53,12 +54,14 @@ page_handlers: list[HTTPRouteHandler] = [
 ]
 
 
-def page_environment(faults: Faults, switches: DefenceSwitches) -> Environment:
+def page_environment(faults: Faults, switches: DefenceSwitches, settings: Settings) -> Environment:
     """Return the Jinja environment of the subscriber's pages."""
     return jinja_environment(
         "subscriber",
         error_page_links=[("/", "To the inbox"), ("/subscription", "To the subscription")],
         state_label=state_label,
+        # The login page and error pages are open to all.
+        may_manage=lambda request: may_manage(request, settings),
         current_fault=lambda: faults.current,
         fault_sentence=fault_sentence,
         fault_chip=fault_chip,

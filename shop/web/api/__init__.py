@@ -6,6 +6,7 @@ errors are problem documents. It needs no CSRF token, because no cross-site form
 """
 
 from litestar import Router
+from litestar.di import Provide
 
 from hookshop.webkit.bodies import MAX_READ_BYTES
 from hookshop.webkit.json_api import check_api_call
@@ -25,6 +26,7 @@ from shop.web.api.endpoints import (
     register_endpoint,
 )
 from shop.web.api.orders import get_order, list_products, post_order, refund_order, ship_order
+from shop.web.dependencies import provide_manages
 
 api_router = Router(
     path="/v1",
@@ -48,6 +50,7 @@ api_router = Router(
         cancel_delivery,
         get_stats,
     ],
+    dependencies={"manages": Provide(provide_manages, sync_to_thread=False)},
     before_request=check_api_call,
     request_max_body_size=MAX_READ_BYTES,
 )

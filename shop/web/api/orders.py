@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.bodies import StrictJson
@@ -17,9 +17,9 @@ from shop.database.models import Order, OrderLine
 from shop.database.transactions import Database
 from shop.orders.catalog import CATALOG
 from shop.orders.idempotency import IdempotencyKey
-from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, find_order
+from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, PlacedOrder, find_order
 from shop.web.actions import EarlierOrder
-from shop.web.dependencies import TheActions, TheDatabase
+from shop.web.dependencies import Manages, TheActions, TheDatabase
 from shop.web.lookups import no_such_order
 
 MAX_ORDER_LINES = 50  # lines
@@ -77,7 +77,10 @@ class OrderLineDocument(Struct):
 
 
 class OrderDocument(Struct):
-    """An order with the ids of its deliveries."""
+    """An order. ``subscribers``: the number of endpoints that are notified about it.
+
+    ``delivery_ids``: only in responses to calls with the admin token, if there is one.
+    """
 
     id: str
     customer_name: str
@@ -86,7 +89,8 @@ class OrderDocument(Struct):
     shipped_at: str | None
     refunded_at: str | None
     items: list[OrderLineDocument]
-    delivery_ids: list[str]
+    subscribers: int
+    delivery_ids: list[str] | UnsetType = UNSET
 
 
 @get("/products", opt=OPEN_TO_ALL)
@@ -102,6 +106,7 @@ async def post_order(
     data: JSONBody[NewOrder],
     database: TheDatabase,
     actions: TheActions,
+    manages: Manages,
     idempotency_key: ClientsKey = None,
 ) -> OrderDocument:
     """Place an order. 404: a product is unknown, and nothing was ordered.
@@ -111,19 +116,20 @@ async def post_order(
     """
     items = [Item(item.product_id, item.quantity) for item in data.items]
     if idempotency_key is None:
-        placed = await actions.place_order(items, data.customer_name)
-        return _document(placed.order, placed.lines, placed.delivery_ids)
+        return _placed(await actions.place_order(items, data.customer_name), manages=manages)
     key = IdempotencyKey(idempotency_key, _fingerprint(data))
     once = await actions.place_order_once(key, items, data.customer_name)
     if isinstance(once, EarlierOrder):
-        return await _read_order(database, once.id)
-    return _document(once.order, once.lines, once.delivery_ids)
+        return await _read_order(database, once.id, manages=manages)
+    return _placed(once, manages=manages)
 
 
 @get("/orders/{order_id:str}", opt=OPEN_TO_ALL)
-async def get_order(order_id: FromPath[str], database: TheDatabase) -> OrderDocument:
-    """Return an order with its lines and the ids of its deliveries."""
-    return await _read_order(database, order_id)
+async def get_order(
+    order_id: FromPath[str], database: TheDatabase, manages: Manages
+) -> OrderDocument:
+    """Return an order with its lines, and with the admin token the ids of its deliveries."""
+    return await _read_order(database, order_id, manages=manages)
 
 
 @post("/orders/{order_id:str}/ship", status_code=200)
@@ -133,7 +139,7 @@ async def ship_order(
     """Ship an order and notify subscribers. 409: it was already shipped or refunded."""
     if await actions.ship(order_id) is None:
         raise no_such_order(order_id)
-    return await _read_order(database, order_id)
+    return await _read_order(database, order_id, manages=True)
 
 
 @post("/orders/{order_id:str}/refund", status_code=200)
@@ -143,7 +149,7 @@ async def refund_order(
     """Refund an order and notify subscribers. 409: it was already refunded."""
     if await actions.refund(order_id) is None:
         raise no_such_order(order_id)
-    return await _read_order(database, order_id)
+    return await _read_order(database, order_id, manages=True)
 
 
 def _fingerprint(order: NewOrder) -> str:
@@ -151,16 +157,26 @@ def _fingerprint(order: NewOrder) -> str:
     return hashlib.sha256(msgspec.json.encode(order)).hexdigest()
 
 
-async def _read_order(database: Database, order_id: str) -> OrderDocument:
+async def _read_order(database: Database, order_id: str, *, manages: bool) -> OrderDocument:
     async with database.reading() as session:
         found = await find_order(session, order_id)
     if found is None:
         raise no_such_order(order_id)
-    return _document(found.order, found.lines, [delivery.id for delivery in found.deliveries])
+    subscribers = len({delivery.endpoint_id for delivery in found.deliveries})
+    delivery_ids = [delivery.id for delivery in found.deliveries] if manages else UNSET
+    return _document(found.order, found.lines, subscribers, delivery_ids)
+
+
+def _placed(placed: PlacedOrder, *, manages: bool) -> OrderDocument:
+    delivery_ids = list(placed.delivery_ids) if manages else UNSET
+    return _document(placed.order, placed.lines, len(placed.delivery_ids), delivery_ids)
 
 
 def _document(
-    order: Order, lines: Sequence[OrderLine], delivery_ids: Sequence[str]
+    order: Order,
+    lines: Sequence[OrderLine],
+    subscribers: int,
+    delivery_ids: list[str] | UnsetType,
 ) -> OrderDocument:
     return OrderDocument(
         id=order.id,
@@ -175,5 +191,6 @@ def _document(
             )
             for line in lines
         ],
-        delivery_ids=list(delivery_ids),
+        subscribers=subscribers,
+        delivery_ids=delivery_ids,
     )

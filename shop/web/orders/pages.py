@@ -10,19 +10,20 @@ from urllib.parse import urlencode
 from litestar import Request, get
 from litestar.params import FromPath, FromQuery
 from litestar.response import ServerSentEvent, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.access import OPEN_TO_ALL, may_manage
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.live import Region, live_stream
 from shop.config import Settings
-from shop.database.models import Order
+from shop.database.models import Delivery, Order
 from shop.database.transactions import Database
 from shop.orders.placing import find_order, list_orders
 from shop.redis.change_feed import Change
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_order
-from shop.webhooks.queries.deliveries import MAX_PAGE_SIZE, DeliveryFilter, LogRow, list_deliveries
+from shop.webhooks.queries.deliveries import MAX_PAGE_SIZE, DeliveryFilter, list_deliveries
 
 PAGE_SIZE = 50
 _ORDER_ID = re.compile(r"ord_[0-9a-f]{32}", re.ASCII)
@@ -92,19 +93,17 @@ def _order_region(
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
             found = await find_order(session, order_id)
-            page = await list_deliveries(
-                session, DeliveryFilter(order_id=order_id), limit=MAX_PAGE_SIZE
-            )
-            rows = await read_rows(session, page.rows, settings.retry_schedule)
-        if found is None:
-            raise no_such_order(order_id)
+            if found is None:
+                raise no_such_order(order_id)
+            # A customer's page gets no deliveries: the URLs of endpoints often are credentials.
+            log = await _deliveries(session, order_id, settings) if manages else {}
         return {
             "order": found.order,
             "lines": found.lines,
-            "messages": _messages(page.rows),
-            "rows": rows,
+            "messages": _messages(found.deliveries),
             "were_pruned": found.messages == 0,
-            "more_rows": page.next_cursor is not None,
+            "manages": manages,
+            **log,
             "may_ship": manages and not found.order.shipped_at and not found.order.refunded_at,
             "may_refund": manages and not found.order.refunded_at,
         }
@@ -116,6 +115,15 @@ def _order_region(
     return Region("order", "shop/orders/_order.html", read, concerns)
 
 
+async def _deliveries(session: AsyncSession, order_id: str, settings: Settings) -> dict[str, Any]:
+    wanted = DeliveryFilter(order_id=order_id)
+    page = await list_deliveries(session, wanted, limit=MAX_PAGE_SIZE)
+    return {
+        "rows": await read_rows(session, page.rows, settings.retry_schedule),
+        "more_rows": page.next_cursor is not None,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class OrderMessage:
     """A message about the order. ``endpoints``: number of endpoints it is sent to."""
@@ -125,10 +133,11 @@ class OrderMessage:
     endpoints: int
 
 
-def _messages(rows: Sequence[LogRow]) -> list[OrderMessage]:
-    """Return the messages, newest first."""
-    ids = Counter(row.delivery.message_id for row in rows)
-    types = {row.delivery.message_id: row.delivery.event_type.value for row in rows}
+def _messages(deliveries: Sequence[Delivery]) -> list[OrderMessage]:
+    """Return the messages, newest first. ``deliveries``: oldest first."""
+    newest_first = deliveries[::-1]
+    ids = Counter(delivery.message_id for delivery in newest_first)
+    types = {delivery.message_id: delivery.event_type.value for delivery in newest_first}
     return [OrderMessage(id_, types[id_], count) for id_, count in ids.items()]
 
 

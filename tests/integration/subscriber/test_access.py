@@ -82,6 +82,24 @@ async def test_the_api_requires_the_token(
     assert right.status_code in {200, 204, 404}
 
 
+async def test_what_is_switched_off_or_failing_is_shown_after_the_login_only(
+    guarded: httpx.AsyncClient,
+) -> None:
+    await guarded.put("/v1/faults", json={"mode": "never"}, headers=BEARER)
+    off = dict.fromkeys(("timestamp", "signature", "token", "raw_body", "deduplication"), False)
+    await guarded.put("/v1/defences", json=off, headers=BEARER)
+
+    before = [(await guarded.get(path)).text for path in ("/login", "/nowhere")]
+    await log_in(guarded)
+    inside = (await guarded.get("/subscription")).text
+
+    for text in before:
+        assert "Failing on purpose" not in text
+        assert "Undefended" not in text
+    assert "Failing on purpose" in inside
+    assert "Undefended" in inside
+
+
 async def test_webhooks_need_no_admin_token_and_leave_their_receipt(
     guarded: httpx.AsyncClient,
 ) -> None:
