@@ -1,8 +1,9 @@
-"""An SQLite driver for SQLAlchemy that switches threads only once for each statement.
+"""SQLite for SQLAlchemy with fewer switches between threads.
 
-aiosqlite has a thread for each connection. SQLAlchemy would call it four times for a statement:
-open a cursor, execute, fetch the rows, close the cursor. That took a sixth of the time that a busy
-worker spends on the database. Here all four are one call.
+aiosqlite runs each connection in its own thread. For one statement, SQLAlchemy calls that thread
+four times: to open a cursor, execute, fetch the rows and close the cursor. Here it is one call.
+With 16 customers this saves the shop 1.5 of 9.6 ms of processor time per order, and the subscriber
+2 of 11 ms.
 """
 
 import sqlite3
