@@ -18,8 +18,9 @@ from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.response import Redirect, Template
 from litestar.types import Guard
 
+from hookshop.webkit.cookies import IS_HTTP_ONLY, SAME_SITE, Cookies
 from hookshop.webkit.forms import read_form
-from hookshop.webkit.security import cookie_name, safe_redirect_path, session_key
+from hookshop.webkit.security import safe_redirect_path
 from hookshop.webkit.settings import ServerSettings
 
 OPEN_TO_ALL = {"open_to_all": True}
@@ -85,20 +86,20 @@ def _sends_token(connection: Connection, settings: ServerSettings) -> bool:
     return scheme.lower() == "bearer" and is_admin_token(token, settings)
 
 
-def sessions(settings: ServerSettings) -> CookieBackendConfig:
+def sessions(settings: ServerSettings, cookies: Cookies) -> CookieBackendConfig:
     """Return the configuration of sessions, which are kept in an encrypted, authenticated cookie.
 
     The key depends on the admin token: a new token ends all sessions.
     """
     token = settings.admin_token.get_secret_value() if settings.admin_token else ""
-    key = session_key(settings) + token
+    key = cookies.app_key + token
     return CookieBackendConfig(
         secret=hashlib.sha256(key.encode()).digest(),
-        key=cookie_name(settings, "session", key),
+        key=cookies.name("session"),
         max_age=SESSION_HOURS * 3600,
-        httponly=True,
-        samesite="lax",
-        secure=settings.base_url.startswith("https:"),
+        httponly=IS_HTTP_ONLY,
+        samesite=SAME_SITE,
+        secure=cookies.is_secure,
     )
 
 

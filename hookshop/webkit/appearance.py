@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, post
-from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
 from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.cookies import cookies_of
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.security import safe_redirect_path
 
-# All ports of a host share their cookies. So both applications use this cookie, and a presenter
-# chooses only once.
-COOKIE_NAME = "hookshop_appearance"
+# The shop and the subscriber of one demo share this cookie, so that a presenter chooses only once.
+PURPOSE = "appearance"
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 THEMES = ("system", "light", "dark")
 SCALES = ("normal", "presenter")
@@ -41,8 +40,12 @@ class Appearance:
 
 def read_appearance(request: AnyRequest) -> Appearance:
     """Return the choice in the cookie, whose value is, for example, ``dark.presenter``."""
-    theme, _dot, scale = request.cookies.get(COOKIE_NAME, "").partition(".")
+    theme, _dot, scale = request.cookies.get(_cookie_name(request), "").partition(".")
     return Appearance().changed(theme, scale)
+
+
+def _cookie_name(request: AnyRequest) -> str:
+    return cookies_of(request).shared_name(PURPOSE)
 
 
 def current_address(request: AnyRequest) -> str | None:
@@ -58,12 +61,7 @@ async def choose_appearance(request: AnyRequest) -> Redirect:
     """Store ``theme`` or ``scale`` and redirect to the page with the form."""
     form = await read_form(request)
     chosen = read_appearance(request).changed(form.text("theme"), form.text("scale"))
-    cookie = Cookie(
-        key=COOKIE_NAME,
-        value=f"{chosen.theme}.{chosen.scale}",
-        max_age=ONE_YEAR_SECONDS,
-        httponly=True,
-        samesite="lax",
-    )
+    value = f"{chosen.theme}.{chosen.scale}"
+    cookie = cookies_of(request).make(_cookie_name(request), value, max_age=ONE_YEAR_SECONDS)
     back = safe_redirect_path(form.text("back"), default="/")
     return Redirect(back, status_code=303, cookies=[cookie])

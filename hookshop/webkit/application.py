@@ -16,6 +16,7 @@ from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from hookshop.webkit.access import OPEN_TO_ALL, guards, sessions
 from hookshop.webkit.address_checks import HostCheck
+from hookshop.webkit.cookies import open_cookies
 from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
 from hookshop.webkit.head_requests import HeadAsGet
 from hookshop.webkit.request_log import RequestLog
@@ -42,18 +43,19 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     ``state``: the values of ``app.state``; ``feed``, the change feed, is required.
     ``open_paths``: paths that accept requests from pages of other sites: see ``foreign_pages``.
     """
+    cookies = open_cookies(settings)
     app = Litestar(
         route_handlers=[healthz, *route_handlers, static_files()],
         dependencies={name: _provide(value) for name, value in dependencies.items()}
         | {"settings": _provide(settings)},
         lifespan=[lifespan],
         guards=guards(settings),
-        middleware=[sessions(settings).middleware],
-        state=State(dict(state)),
+        middleware=[sessions(settings, cookies).middleware],
+        state=State({**state, "cookies": cookies}),
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers,
         response_headers=SECURITY_HEADERS,
-        csrf_config=csrf_protection(settings),
+        csrf_config=csrf_protection(cookies),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
         # Only JSON: Litestar's pages for the schema load scripts from another host.
         openapi_config=OpenAPIConfig(

@@ -11,10 +11,11 @@ from typing import Any
 from litestar import Request
 from litestar.datastructures import Cookie
 
+from hookshop.webkit.cookies import cookies_of
 from shop.orders.catalog import Product, find_product
 from shop.orders.placing import MAX_QUANTITY, Item
 
-COOKIE_NAME = "cart"
+PURPOSE = "cart"
 ONE_MONTH_SECONDS = 30 * 24 * 3600
 # At most 50 lines, as in an order through the API, with quantities from 1 to 99.
 _COOKIE = re.compile(r"[a-z-]{1,40}:[1-9][0-9]?(\.[a-z-]{1,40}:[1-9][0-9]?){0,49}", re.ASCII)
@@ -73,7 +74,7 @@ class Cart:
 
 def read_cart(request: Request[Any, Any, Any]) -> Cart:
     """Return the cart in the request's cookie, or an empty one if the cookie is invalid."""
-    text = request.cookies.get(COOKIE_NAME, "")
+    text = request.cookies.get(cookies_of(request).name(PURPOSE), "")
     if not _COOKIE.fullmatch(text):
         return Cart()
     pairs = [line.split(":") for line in text.split(".")]
@@ -81,13 +82,8 @@ def read_cart(request: Request[Any, Any, Any]) -> Cart:
     return Cart(quantities) if len(quantities) == len(pairs) else Cart()
 
 
-def cart_cookie(cart: Cart) -> Cookie:
+def cart_cookie(request: Request[Any, Any, Any], cart: Cart) -> Cookie:
     """Return the cookie that stores this cart. For an empty cart, it deletes the cookie."""
     text = ".".join(f"{line.product.id}:{line.quantity}" for line in cart.lines)
-    return Cookie(
-        key=COOKIE_NAME,
-        value=text,
-        max_age=ONE_MONTH_SECONDS if text else 0,
-        httponly=True,
-        samesite="lax",
-    )
+    cookies = cookies_of(request)
+    return cookies.make(cookies.name(PURPOSE), text, max_age=ONE_MONTH_SECONDS if text else 0)

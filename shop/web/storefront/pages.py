@@ -42,7 +42,7 @@ async def add_to_cart(request: AnyRequest) -> AnyResponse:
     quantity = cart.quantities.get(product_id, 0) + 1
     if quantity > MAX_QUANTITY:
         return _products_page(cart, {product_id: TOO_MANY})
-    return _redirect_with_cart(cart.with_quantity(product_id, quantity), f"/#{product_id}")
+    return _redirect_with_cart(request, cart.with_quantity(product_id, quantity), f"/#{product_id}")
 
 
 @post("/cart/items/{product_id:str}", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -57,7 +57,7 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
         # Another window may have removed the product from the cart.
         name = f"quantity-{product_id}" if product_id in cart.quantities else "cart"
         return _cart_page(cart, {name: problem}, typed={name: typed})
-    return _redirect_with_cart(cart.with_quantity(product_id, quantity), "/cart")
+    return _redirect_with_cart(request, cart.with_quantity(product_id, quantity), "/cart")
 
 
 @post("/orders", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -69,7 +69,7 @@ async def check_out(request: AnyRequest, actions: TheActions) -> AnyResponse:
     if errors:
         return _cart_page(cart, errors, typed={"customer_name": name})
     placed = await actions.place_order(cart.items, name)
-    return _redirect_with_cart(Cart(), f"/orders/{placed.order.id}")
+    return _redirect_with_cart(request, Cart(), f"/orders/{placed.order.id}")
 
 
 def _products_page(cart: Cart, errors: dict[str, str] | None = None) -> Template:
@@ -104,8 +104,8 @@ def _whole_number(text: str) -> int | None:
     return int(text)
 
 
-def _redirect_with_cart(cart: Cart, address: str) -> Redirect:
-    return Redirect(address, status_code=303, cookies=[cart_cookie(cart)])
+def _redirect_with_cart(request: AnyRequest, cart: Cart, address: str) -> Redirect:
+    return Redirect(address, status_code=303, cookies=[cart_cookie(request, cart)])
 
 
 def _checkout_errors(cart: Cart, name: str) -> dict[str, str]:

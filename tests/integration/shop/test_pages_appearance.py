@@ -2,6 +2,8 @@
 
 import pytest
 
+from hookshop.webkit.cookies import open_cookies
+from shop.config import Settings
 from tests.integration.shop.browsing import Shop, register
 from tests.pages import Page, Visitor
 
@@ -52,9 +54,9 @@ async def test_the_form_does_not_redirect_to_other_sites(back: str, shop: Shop) 
 
 @pytest.mark.parametrize("cookie", ["", "dark", "dark.", '"><script>', "dark.huge", "x.y.z"])
 async def test_a_cookie_that_is_not_ours_changes_nothing_it_should_not(
-    cookie: str, shop: Shop
+    cookie: str, shop: Shop, settings: Settings
 ) -> None:
-    shop.cookies.set("hookshop_appearance", cookie)
+    shop.cookies.set(open_cookies(settings).shared_name("appearance"), cookie)
 
     page = await Visitor(shop).get("/")
 

@@ -3,6 +3,7 @@ from itertools import product
 import pytest
 from litestar.testing import AsyncTestClient
 
+from hookshop.webkit.cookies import open_cookies
 from shop.app import create_app
 from shop.config import Settings
 from shop.orders.catalog import CATALOG
@@ -169,9 +170,13 @@ async def test_checking_out_places_one_order_and_leads_to_its_page(shop: Shop) -
     assert page.links["/cart"] == "Cart 0"
 
 
-async def test_a_forged_cart_cookie_buys_at_the_shops_prices(shop: Shop) -> None:
+async def test_a_forged_cart_cookie_buys_at_the_shops_prices(
+    shop: Shop, settings: Settings
+) -> None:
     visitor = Visitor(shop)
-    shop.cookies.set("cart", "pigeon:2.unicorn:1", domain="testserver.local")
+    shop.cookies.set(
+        open_cookies(settings).name("cart"), "pigeon:2.unicorn:1", domain="testserver.local"
+    )
 
     placed = await visitor.submit("/orders", customer_name="Mallory", total_cents="1")
 
@@ -180,9 +185,10 @@ async def test_a_forged_cart_cookie_buys_at_the_shops_prices(shop: Shop) -> None
     assert stats["revenue_cents"] == 2 * 8900
 
 
-async def test_an_invalid_cart_cookie_is_an_empty_cart(shop: Shop) -> None:
+async def test_an_invalid_cart_cookie_is_an_empty_cart(shop: Shop, settings: Settings) -> None:
+    name = open_cookies(settings).name("cart")
     for cookie, path in product(NO_CARTS, ("/", "/cart")):
-        page = read_page(await shop.get(path, headers={b"Cookie": f"cart={cookie}".encode()}))
+        page = read_page(await shop.get(path, headers={b"Cookie": f"{name}={cookie}".encode()}))
 
         assert page.status == 200
         assert page.links["/cart"] == "Cart 0"

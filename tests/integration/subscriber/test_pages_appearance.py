@@ -2,6 +2,8 @@
 
 import pytest
 
+from hookshop.webkit.cookies import open_cookies
+from subscriber_app.config import Settings
 from tests.integration.subscriber.conftest import Client
 from tests.pages import Page, Visitor
 
@@ -50,9 +52,9 @@ async def test_the_form_does_not_redirect_to_other_sites(back: str, subscriber: 
 
 @pytest.mark.parametrize("cookie", ["", "dark", "dark.", '"><script>', "dark.huge", "x.y.z"])
 async def test_a_cookie_that_is_not_ours_changes_nothing_it_should_not(
-    cookie: str, subscriber: Client
+    cookie: str, subscriber: Client, settings: Settings
 ) -> None:
-    subscriber.cookies.set("hookshop_appearance", cookie)
+    subscriber.cookies.set(open_cookies(settings).shared_name("appearance"), cookie)
 
     page = await Visitor(subscriber).get("/")
 
