@@ -12,7 +12,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.response import Redirect, Template
@@ -20,6 +20,7 @@ from litestar.types import Guard
 
 from hookshop.webkit.cookies import IS_HTTP_ONLY, SAME_SITE, Cookies
 from hookshop.webkit.forms import read_form
+from hookshop.webkit.login_brake import client_address
 from hookshop.webkit.security import safe_redirect_path
 from hookshop.webkit.settings import ServerSettings
 
@@ -82,8 +83,24 @@ def may_manage(connection: Connection, settings: ServerSettings) -> bool:
 
 
 def _sends_token(connection: Connection, settings: ServerSettings) -> bool:
+    """Return whether a program sent the admin token.
+
+    Raise ``TooManyRequestsException`` if its address must wait after wrong tokens.
+    """
     scheme, _space, token = connection.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and is_admin_token(token, settings)
+    if scheme.lower() != "bearer" or not token:
+        return False
+    brake, address = connection.app.state.token_brake, client_address(connection)
+    # Before the comparison: otherwise guessing would go on at full speed.
+    if wait := brake.wait_seconds(address):
+        raise TooManyRequestsException(
+            f"too many wrong tokens from this address; try again in {wait} s",
+            headers={"Retry-After": str(wait)},
+        )
+    if is_admin_token(token, settings):
+        return True
+    brake.record_failure(address, token, is_person=False)
+    return False
 
 
 def sessions(settings: ServerSettings, cookies: Cookies) -> CookieBackendConfig:
@@ -120,10 +137,15 @@ def login_pages(home: str) -> list[HTTPRouteHandler]:
     @post("/login", include_in_schema=False, opt=OPEN_TO_ALL)
     async def log_in(request: AnyRequest, settings: NamedDependency[ServerSettings]) -> AnyResponse:
         form = await read_form(request)
-        wanted = form.text("next")
-        if not is_admin_token(form.text("admin_token"), settings):
+        wanted, token = form.text("next"), form.text("admin_token")
+        brake, address = request.app.state.login_brake, client_address(request)
+        if wait := brake.wait_seconds(address):
+            return _too_early_page(settings, wanted, wait)
+        if not is_admin_token(token, settings):
+            brake.record_failure(address, token, is_person=True)
             problem = f"This is not the token that the {settings.APP} was started with."
-            return _login_page(settings, wanted, problem)
+            return _login_page(settings, wanted, problem, status=422)
+        brake.record_success(address)
         request.set_session({LOGGED_IN: True})
         return Redirect(safe_redirect_path(wanted, default=home), status_code=303)
 
@@ -135,7 +157,16 @@ def login_pages(home: str) -> list[HTTPRouteHandler]:
     return [show_login, log_in, log_out]
 
 
-def _login_page(settings: ServerSettings, wanted: str, problem: str = "") -> AnyResponse:
+def _too_early_page(settings: ServerSettings, wanted: str, wait: int) -> AnyResponse:
+    problem = f"Too many wrong tokens from this address. Try again in {wait} s."
+    page = _login_page(settings, wanted, problem, status=429)
+    page.headers["Retry-After"] = str(wait)
+    return page
+
+
+def _login_page(
+    settings: ServerSettings, wanted: str, problem: str = "", *, status: int = 200
+) -> AnyResponse:
     return Template(
         f"{settings.APP}/login.html",
         context={
@@ -143,5 +174,5 @@ def _login_page(settings: ServerSettings, wanted: str, problem: str = "") -> Any
             "problem": problem,
             "token_variable": settings.variable("admin_token"),
         },
-        status_code=422 if problem else 200,
+        status_code=status,
     )

@@ -19,6 +19,7 @@ from hookshop.webkit.address_checks import HostCheck
 from hookshop.webkit.cookies import open_cookies
 from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
 from hookshop.webkit.head_requests import HeadAsGet
+from hookshop.webkit.login_brake import LoginBrake
 from hookshop.webkit.request_log import RequestLog
 from hookshop.webkit.security import SECURITY_HEADERS, csrf_protection
 from hookshop.webkit.settings import ServerSettings
@@ -51,7 +52,14 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=[sessions(settings, cookies).middleware],
-        state=State({**state, "cookies": cookies}),
+        state=State(
+            {
+                **state,
+                "cookies": cookies,
+                "login_brake": LoginBrake(),
+                "token_brake": LoginBrake(),
+            }
+        ),
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers,
         response_headers=SECURITY_HEADERS,
