@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from hookshop.webkit.access import PROGRAM_PATHS
 from hookshop.webkit.logs import request_id
+from hookshop.webkit.refused_forms import refused_form
 from hookshop.webkit.security import SECURITY_HEADERS
 
 RETRY_AFTER_SECONDS = 5
@@ -89,7 +90,8 @@ def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResp
 
 def _answer_bad_csrf_token(request: AnyRequest, _error: Exception) -> AnyResponse:
     # Only CSRF protection raises this: the form's token does not match the cookie.
-    return answer(request, Problem(403, "this form is out of date; reload the page and try again"))
+    problem = Problem(403, "this form is out of date; reload the page and try again")
+    return refused_form(request, _headers(problem)) or answer(request, problem)
 
 
 def _answer_unauthenticated(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:

@@ -12,6 +12,8 @@ from litestar.datastructures import ResponseHeader
 
 from hookshop.webkit.cookies import IS_HTTP_ONLY, SAME_SITE, Cookies
 
+CSRF_PURPOSE = "csrf"  # in the name of the cookie
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -37,7 +39,7 @@ def csrf_protection(cookies: Cookies) -> CSRFConfig:
         # Litestar never replaces a cookie that was made with another key. The name depends on the
         # key, so there is none.
         secret=cookies.app_key,
-        cookie_name=cookies.name("csrf"),
+        cookie_name=cookies.name(CSRF_PURPOSE),
         cookie_samesite=SAME_SITE,
         cookie_httponly=IS_HTTP_ONLY,
         cookie_secure=cookies.is_secure,

@@ -133,7 +133,7 @@ async def test_a_form_without_the_pages_token_is_forbidden(
     answer = await shop.post(path, data=fields | ({} if token is None else {"_csrf_token": token}))
 
     assert answer.status_code == 403
-    assert "reload the page" in read_page(answer).text
+    assert "This form is out of date" in read_page(answer).text
     assert await order_count(shop) == 0
     assert (await Visitor(shop).get("/cart")).values["quantity"][0] == "1"
 
