@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> Litestar:
     return build_litestar(
         settings,
         version=__version__,
+        database=database,
         route_handlers=[show_metrics, api_router, *page_handlers],
         dependencies={
             "actions": Actions(database, wake_ups, feed, encryption),

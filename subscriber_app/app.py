@@ -75,6 +75,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     return build_litestar(
         settings,
         version=__version__,
+        database=database,
         route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
         dependencies={
             "database": database,

@@ -1,36 +1,42 @@
 """Authentication: if an admin token is set, every request needs it or a session.
 
-Programs send the token with every call to ``/v1``; people log in once and get a session cookie.
+Programs send the token with every call to ``/v1``; people log in once and get a session, which is
+stored in the database.
 There is one account. Every handler requires it unless it has ``opt=OPEN_TO_ALL``, so that a new
 page cannot be left open by accident.
 """
 
-import hashlib
 import hmac
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
-from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.response import Redirect, Template
-from litestar.types import Guard
+from litestar.types import ASGIApp, Guard, Message, Middleware, Receive, Scope, Send
 
-from hookshop.webkit.cookies import IS_HTTP_ONLY, SAME_SITE, Cookies
+from hookshop.webkit.cookies import Cookies, cookies_of
+from hookshop.webkit.database import Transactions
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.login_brake import client_address
 from hookshop.webkit.security import safe_redirect_path
+from hookshop.webkit.sessions import SESSION_LIFETIME, Sessions
 from hookshop.webkit.settings import ServerSettings
 
 OPEN_TO_ALL = {"open_to_all": True}
-SESSION_HOURS = 12
-LOGGED_IN = "logged_in"
+SESSION = "session"  # in the name of the cookie and in the state of a request
+CACHE_CONTROL = b"cache-control"
 
 # Paths for programs, which send the token and get problem documents.
 METRICS = "/metrics"
 PROGRAM_PATHS = ("/v1/", METRICS)
+STATIC_PATHS = ("/static/",)
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -65,8 +71,13 @@ def is_admin_token(given: str, settings: ServerSettings) -> bool:
 
 def is_logged_in(connection: Connection) -> bool:
     """Return whether the visitor is logged in. Error pages of unknown paths have no session."""
-    session = connection.scope.get("session")
-    return isinstance(session, dict) and bool(session.get(LOGGED_IN))
+    return _session_token(connection) is not None
+
+
+def _session_token(connection: Connection) -> str | None:
+    """Return the token of the valid session that the middleware has found."""
+    token = connection.scope["state"].get(SESSION)
+    return token if isinstance(token, str) else None
 
 
 def may_manage(connection: Connection, settings: ServerSettings) -> bool:
@@ -103,21 +114,65 @@ def _sends_token(connection: Connection, settings: ServerSettings) -> bool:
     return False
 
 
-def sessions(settings: ServerSettings, cookies: Cookies) -> CookieBackendConfig:
-    """Return the configuration of sessions, which are kept in an encrypted, authenticated cookie.
+class SessionLookup:
+    """ASGI middleware: looks up the session of each request, and keeps closed pages private.
 
-    The key depends on the admin token: a new token ends all sessions.
+    ``Cache-Control: no-store`` also keeps a browser from showing them by "Back" after a logout.
     """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look up the session, if there may be one, and pass the request on."""
+        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(STATIC_PATHS):
+            return await self._app(scope, receive, send)
+        connection: Connection = ASGIConnection(scope, receive, send)
+        sessions: Sessions = connection.app.state.sessions
+        token = connection.cookies.get(cookies_of(connection).name(SESSION))
+        if token and await sessions.is_valid(token):
+            scope["state"][SESSION] = token
+        is_closed = not scope["route_handler"].opt.get("open_to_all")
+        is_private = is_closed or is_logged_in(connection)
+        return await self._app(scope, receive, _without_storing(send) if is_private else send)
+
+
+def _without_storing(send: Send) -> Send:
+    async def send_private(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [(name, value) for name, value in message["headers"] if name != CACHE_CONTROL]
+            message["headers"] = [*kept, (CACHE_CONTROL, b"no-store")]
+        await send(message)
+
+    return send_private
+
+
+def middleware(settings: ServerSettings) -> list[Middleware]:
+    """Return the middleware for ``Litestar(middleware=…)``: none if no token is set."""
+    return [] if settings.admin_token is None else [SessionLookup]
+
+
+def open_sessions(settings: ServerSettings, cookies: Cookies, database: Transactions) -> Sessions:
+    """Return the sessions of the application. A new admin token ends all of them."""
     token = settings.admin_token.get_secret_value() if settings.admin_token else ""
-    key = cookies.app_key + token
-    return CookieBackendConfig(
-        secret=hashlib.sha256(key.encode()).digest(),
-        key=cookies.name("session"),
-        max_age=SESSION_HOURS * 3600,
-        httponly=IS_HTTP_ONLY,
-        samesite=SAME_SITE,
-        secure=cookies.is_secure,
-    )
+    return Sessions(database, cookies.app_key + token)
+
+
+async def has_session_ended(connection: Connection) -> bool:
+    """Return whether the session of this request, if it had one, has ended since."""
+    token = _session_token(connection)
+    return token is not None and not await connection.app.state.sessions.is_valid(token)
+
+
+@contextmanager
+def watched_session(connection: Connection, end: Callable[[], None]) -> Iterator[None]:
+    """Call ``end`` if the visitor of this request logs out during the block."""
+    token = _session_token(connection)
+    if token is None:
+        yield
+        return
+    with connection.app.state.sessions.watched(token, end):
+        yield
 
 
 def login_pages(home: str) -> list[HTTPRouteHandler]:
@@ -146,15 +201,29 @@ def login_pages(home: str) -> list[HTTPRouteHandler]:
             problem = f"This is not the token that the {settings.APP} was started with."
             return _login_page(settings, wanted, problem, status=422)
         brake.record_success(address)
-        request.set_session({LOGGED_IN: True})
-        return Redirect(safe_redirect_path(wanted, default=home), status_code=303)
+        await _end_session(request)
+        cookie = _session_cookie(request, await request.app.state.sessions.begin())
+        to = safe_redirect_path(wanted, default=home)
+        return Redirect(to, status_code=303, cookies=[cookie])
 
     @post("/logout", include_in_schema=False)
     async def log_out(request: AnyRequest) -> Redirect:
-        request.clear_session()
-        return Redirect("/", status_code=303)
+        await _end_session(request)
+        return Redirect("/", status_code=303, cookies=[_session_cookie(request, "")])
 
     return [show_login, log_in, log_out]
+
+
+async def _end_session(request: AnyRequest) -> None:
+    if token := _session_token(request):
+        await request.app.state.sessions.end(token)
+
+
+def _session_cookie(request: AnyRequest, token: str) -> Cookie:
+    """Return the cookie with the token. Without a token, it deletes the cookie."""
+    cookies = cookies_of(request)
+    max_age = int(SESSION_LIFETIME.total_seconds()) if token else 0
+    return cookies.make(cookies.name(SESSION), token, max_age=max_age)
 
 
 def _too_early_page(settings: ServerSettings, wanted: str, wait: int) -> AnyResponse:

@@ -14,9 +14,10 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
-from hookshop.webkit.access import OPEN_TO_ALL, guards, sessions
+from hookshop.webkit.access import OPEN_TO_ALL, guards, middleware, open_sessions
 from hookshop.webkit.address_checks import HostCheck
 from hookshop.webkit.cookies import open_cookies
+from hookshop.webkit.database import Transactions
 from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
 from hookshop.webkit.head_requests import HeadAsGet
 from hookshop.webkit.login_brake import LoginBrake
@@ -30,6 +31,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     settings: ServerSettings,
     *,
     version: str,
+    database: Transactions,
     route_handlers: Sequence[ControllerRouterHandler],
     dependencies: Mapping[str, object],
     state: Mapping[str, object],
@@ -40,6 +42,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
 ) -> Litestar:
     """Return an application with login, CSRF, static files, health check and request log.
 
+    ``database``: where login sessions are stored; the application opens and closes it.
     ``dependencies``: handler parameters with these names get these values; ``settings`` is added.
     ``state``: the values of ``app.state``; ``feed``, the change feed, is required.
     ``open_paths``: paths that accept requests from pages of other sites: see ``foreign_pages``.
@@ -51,11 +54,12 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
         | {"settings": _provide(settings)},
         lifespan=[lifespan],
         guards=guards(settings),
-        middleware=[sessions(settings, cookies).middleware],
+        middleware=middleware(settings),
         state=State(
             {
                 **state,
                 "cookies": cookies,
+                "sessions": open_sessions(settings, cookies, database),
                 "login_brake": LoginBrake(),
                 "token_brake": LoginBrake(),
             }

@@ -17,6 +17,7 @@ from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 from sqlalchemy.exc import SQLAlchemyError
 
+from hookshop.webkit.access import has_session_ended, watched_session
 from hookshop.webkit.change_feed import ChangeFeed
 
 MIN_INTERVAL_SECONDS = 0.1  # at most ten updates a second, even under load
@@ -64,9 +65,14 @@ async def _messages(
     shown: dict[Region, str] = {}  # the HTML that the page has for each region
     stale: Sequence[Region] = regions
     # Subscribe before the first read, so that no change is lost between the two.
-    with feed.subscribe() as subscription:
+    with feed.subscribe() as subscription, watched_session(request, subscription.end):
         read_at = sent_at = clock()
+        session_checked_at = -math.inf
         while not subscription.is_over:
+            if clock() >= session_checked_at + KEEP_ALIVE_SECONDS:
+                if await _must_end(request):
+                    return
+                session_checked_at = clock()
             if stale:
                 current = await _read(request, stale)
                 if current is None:
@@ -88,6 +94,15 @@ async def _messages(
 
 def _concerns(region: Region, changes: frozenset[Any]) -> bool:
     return any(change.is_everything or region.concerns(change) for change in changes)
+
+
+async def _must_end(request: AnyRequest) -> bool:
+    """Return whether the reader's session has ended. The browser then asks anew, and gets 401."""
+    try:
+        return await has_session_ended(request)
+    except SQLAlchemyError as error:
+        logger.warning("%s: stream ends, database unavailable: %s", request.url.path, error)
+        return True
 
 
 async def _read(request: AnyRequest, regions: Sequence[Region]) -> dict[Region, str] | None:

@@ -18,7 +18,7 @@ from litestar.types import Empty
 from litestar.utils.scope.state import ScopeState
 
 from hookshop.webkit.cookies import Cookies, cookies_of
-from hookshop.webkit.security import CSRF_PURPOSE
+from hookshop.webkit.security import CSRF_PURPOSE, NO_STORE
 
 TOKEN_FIELD = "_csrf_token"  # noqa: S105 – the name of a field
 SECRET_FIELDS = ("admin_token",)
@@ -47,7 +47,7 @@ def refused_form(request: AnyRequest, headers: dict[str, str]) -> Response[Any] 
         context={"address": _address(request), "fields": fields, "secret_fields": SECRET_FIELDS},
         status_code=403,
         media_type=MediaType.HTML,
-        headers=headers | {"Cache-Control": "no-store"} | _htmx_headers(request),
+        headers=headers | NO_STORE | _htmx_headers(request),
         cookies=[] if is_valid else [cookies.make(name, token)],
     )
 

@@ -12,6 +12,8 @@ from litestar.datastructures import ResponseHeader
 
 from hookshop.webkit.cookies import IS_HTTP_ONLY, SAME_SITE, Cookies
 
+# For every response with a secret: keep it out of all caches.
+NO_STORE = {"Cache-Control": "no-store"}
 CSRF_PURPOSE = "csrf"  # in the name of the cookie
 
 CONTENT_SECURITY_POLICY = (

@@ -226,6 +226,16 @@ class Attempt(ShopTable, table=True):
     error_detail: str | None  # the message of the network library
 
 
+class LoginSession(ShopTable, table=True):
+    """A person who is logged in: see ``hookshop.webkit.sessions``."""
+
+    __tablename__ = "login_session"
+
+    token_hash: str = Field(primary_key=True)
+    created_at: datetime
+    expires_at: datetime
+
+
 def id_suffix(id_column: Any) -> ColumnElement[str]:
     """Return SQL for the last eight digits of an id, which pages show.
 

@@ -189,3 +189,13 @@ class AttackResult(SubscriberTable, table=True):
     attack: str | None
     predicted_verdict: Verdict = Field(sa_type=by_value(Verdict))
     predicted_reason: Reason | None = Field(sa_type=by_value(Reason))
+
+
+class LoginSession(SubscriberTable, table=True):
+    """A person who is logged in: see ``hookshop.webkit.sessions``."""
+
+    __tablename__ = "login_session"
+
+    token_hash: str = Field(primary_key=True)
+    created_at: datetime
+    expires_at: datetime

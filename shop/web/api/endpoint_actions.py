@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.security import NO_STORE
 from hookshop.webkit.times import rfc3339_ms, utc_now
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
@@ -87,6 +88,7 @@ async def ping_endpoint(
     status_code=200,
     dto=StrictJson[RotateSecret],
     return_dto=None,
+    response_headers=NO_STORE,
 )
 async def rotate_secret(
     *,

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, require_text_line
+from hookshop.webkit.security import NO_STORE
 from hookshop.webkit.times import rfc3339, rfc3339_ms
 from shop.database.models import Endpoint
 from shop.vocabulary import EndpointStatus, EventType
@@ -97,7 +98,12 @@ class EndpointList(Struct):
     next_cursor: None = None
 
 
-@post("/webhooks/register", dto=StrictJson[RegisterEndpoint], return_dto=None)
+@post(
+    "/webhooks/register",
+    dto=StrictJson[RegisterEndpoint],
+    return_dto=None,
+    response_headers=NO_STORE,
+)
 async def register_endpoint(
     data: JSONBody[RegisterEndpoint],
     settings: TheSettings,

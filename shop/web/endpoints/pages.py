@@ -12,6 +12,7 @@ from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.security import NO_STORE
 from shop.database.transactions import Database
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheActions, TheDatabase, TheFeed, TheSettings
@@ -80,7 +81,7 @@ async def register(
             "secret_id": registered.secret_id,
         },
         status_code=201,
-        headers={"Cache-Control": "no-store"},  # keep the secret out of the browser's cache
+        headers=NO_STORE,
     )
 
 

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Template
 
 from hookshop.webkit.forms import read_form
+from hookshop.webkit.security import NO_STORE
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
 from shop.web.dependencies import TheActions, TheDatabase
@@ -88,7 +89,7 @@ async def rotate_secret(
             "until": rotated.grace_ends_at if grace else None,
         },
         status_code=201,
-        headers={"Cache-Control": "no-store"},  # keep the secret out of the browser's cache
+        headers=NO_STORE,
     )
 
 

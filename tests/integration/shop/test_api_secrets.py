@@ -179,3 +179,15 @@ async def test_a_replacement_that_is_not_true_or_false_rotates_nothing(
 
     assert answer.status_code == 400
     assert await live_names(shop, endpoint["id"]) == [endpoint["secret_id"]]
+
+
+async def test_no_cache_stores_an_answer_with_a_secret(shop: Shop) -> None:
+    registered = await shop.post(
+        "/v1/webhooks/register", json={"webhook_url": "http://127.0.0.1:9001/"}
+    )
+    path = f"/v1/webhooks/{registered.json()['id']}/rotate-secret"
+    rotated = await shop.post(path, json={})
+
+    for answer in (registered, rotated):
+        assert "whsec_" in answer.text
+        assert answer.headers["cache-control"] == "no-store"
