@@ -36,6 +36,7 @@ CACHE_CONTROL = b"cache-control"
 # Paths for programs, which send the token and get problem documents.
 METRICS = "/metrics"
 PROGRAM_PATHS = ("/v1/", METRICS)
+LIVE_SUFFIX = "/live"  # of the event stream of a page
 STATIC_PATHS = ("/static/",)
 
 AnyRequest = Request[Any, Any, Any]

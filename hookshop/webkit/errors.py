@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
-from hookshop.webkit.access import PROGRAM_PATHS
+from hookshop.webkit.access import LIVE_SUFFIX, PROGRAM_PATHS
 from hookshop.webkit.logs import request_id
 from hookshop.webkit.refused_forms import refused_form
 from hookshop.webkit.security import SECURITY_HEADERS
@@ -96,6 +96,9 @@ def _answer_bad_csrf_token(request: AnyRequest, _error: Exception) -> AnyRespons
 
 def _answer_unauthenticated(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
     """Answer 401 to a program. Redirect a person to the login, which leads back to the page."""
+    if request.url.path.endswith(LIVE_SUFFIX):
+        # Not a redirect: the page would take the login for a stream that ended, and ask for ever.
+        return _problem_document(Problem(401, "the session has ended; log in again"))
     if request.url.path.startswith(PROGRAM_PATHS):
         return answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
     wanted = _path_and_query(request) if request.method == "GET" else ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request
+from litestar.exceptions import HTTPException
 from litestar.response import ServerSentEvent, Template
 from litestar.response.sse import ServerSentEventMessage
 from sqlalchemy.exc import SQLAlchemyError
@@ -106,12 +107,15 @@ async def _must_end(request: AnyRequest) -> bool:
 
 
 async def _read(request: AnyRequest, regions: Sequence[Region]) -> dict[Region, str] | None:
-    """Return the HTML of each region, or None if the database is unavailable.
+    """Return the HTML of each region, or None if that is not possible now.
 
-    The stream then ends and the browser reconnects.
+    The stream then ends, and the browser reconnects. If the record was deleted, it gets 404 then.
     """
     try:
         return {region: await _render(request, region) for region in regions}
+    except HTTPException as error:
+        logger.info("%s: stream ends: %s", request.url.path, error.detail)
+        return None
     except SQLAlchemyError as error:
         logger.warning("%s: stream ends, database unavailable: %s", request.url.path, error)
         return None

@@ -7,6 +7,12 @@ const STATES = {
   reconnecting: ["Reconnecting…", "pause updates"],
   paused: ["Paused", "resume updates"],
 };
+// By the status of a stream that is over for good: what replaces the button, and what screen readers
+// hear.
+const ENDINGS = {
+  401: [logInAgain, "Your session has ended. Log in again."],
+  404: [deleted, "This was deleted. The page is no longer updated."],
+};
 const MIN_LOSS_MS = 3000; // a shorter loss of connection is not announced
 
 const connections = new WeakMap(); // of the extension, by sign
@@ -15,6 +21,8 @@ const hasAnnouncedLoss = new WeakSet();
 
 // Stored in the page, so that a replacement of this sign keeps it.
 const isPausedByReader = (sign) => "pausedByReader" in sign.dataset;
+
+const isOver = (sign) => "isOver" in sign.dataset;
 
 function show(sign, state) {
   const [word, action] = STATES[state];
@@ -48,6 +56,33 @@ function isReconnecting(sign) {
   alarms.set(sign, alarm);
 }
 
+function logInAgain() {
+  const link = document.createElement("a");
+  link.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.textContent = "Log in again";
+  return link;
+}
+
+function deleted() {
+  const word = document.createElement("span");
+  word.textContent = "Deleted";
+  return word;
+}
+
+// Stops for good if the status says that asking again is useless. Returns whether it does.
+function stopAt(sign, status) {
+  if (!(status in ENDINGS)) return false;
+  const [replacement, announcement] = ENDINGS[status];
+  clearTimeout(alarms.get(sign));
+  alarms.delete(sign);
+  sign.dataset.isOver = "";
+  sign.dataset.live = "over";
+  for (const part of [".live__button", ".live__reload"]) sign.querySelector(part).hidden = true;
+  sign.append(replacement());
+  announce(sign, announcement);
+  return true;
+}
+
 function pause(sign) {
   clearTimeout(alarms.get(sign));
   alarms.delete(sign);
@@ -73,7 +108,7 @@ function onSignEvent(eventName, react) {
 
 // While the reader pauses, keep the extension from connecting and drop messages that still arrive.
 onSignEvent("htmx:sse:before:connection", (sign, event) => {
-  if (isPausedByReader(sign)) event.preventDefault();
+  if (isOver(sign) || isPausedByReader(sign)) event.preventDefault();
   else isReconnecting(sign);
 });
 onSignEvent("htmx:sse:after:connection", (sign, event) => {
@@ -85,13 +120,15 @@ onSignEvent("htmx:sse:after:connection", (sign, event) => {
 onSignEvent("htmx:sse:before:message", (sign, event) => {
   if (isPausedByReader(sign)) event.preventDefault();
 });
-onSignEvent("htmx:sse:error", (sign) => {
+onSignEvent("htmx:sse:error", (sign, event) => {
+  if (stopAt(sign, event.detail.status)) return;
   if (!isPausedByReader(sign)) isReconnecting(sign);
 });
 
 // The extension reconnects a broken stream. If a stream could not be opened, do it here.
 for (const eventName of ["htmx:error", "htmx:response:error"]) {
-  onSignEvent(eventName, (sign) => {
+  onSignEvent(eventName, (sign, event) => {
+    if (isOver(sign) || stopAt(sign, event.detail.ctx?.response?.status)) return;
     if (isPausedByReader(sign)) return;
     isReconnecting(sign);
     sign.dispatchEvent(new Event("connect-again"));
@@ -108,6 +145,7 @@ onSignEvent("click", (sign, event) => {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) return;
   for (const sign of document.querySelectorAll("[data-live]")) {
+    if (isOver(sign)) continue;
     clearTimeout(alarms.get(sign));
     alarms.delete(sign);
     show(sign, "paused");

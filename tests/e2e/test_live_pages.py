@@ -189,3 +189,22 @@ def test_the_live_sign_is_silent_while_the_stream_works(
 
     expect(shop.row(new)).to_contain_text("succeeded")
     expect(shop.page.locator(".live__news")).to_be_empty()
+
+
+def test_a_page_whose_record_was_deleted_says_so_and_stops_asking(
+    shop: ShopTab, shop_api: httpx.Client, demo: Demo, watch: Watch
+) -> None:
+    watch.expect(rf"{SERVER_AWAY}|status of 404|SSE reconnect failed")
+    registration = {"webhook_url": "http://127.0.0.1:9999/deleted"}
+    endpoint_id = shop_api.post("/v1/webhooks/register", json=registration).json()["id"]
+    shop.open_live(f"/endpoints/{endpoint_id}")
+    asked: list[int] = []
+    shop.page.on("response", lambda it: asked.append(it.status) if "/live" in it.url else None)
+    shop_api.delete(f"/v1/webhooks/{endpoint_id}")
+
+    demo.kill("shop")
+
+    expect(shop.page.get_by_text("Deleted", exact=True)).to_be_visible(timeout=30_000)
+    other = ShopTab(shop.page.context.new_page(), demo.shop_url)
+    other.open_live("/endpoints")  # meanwhile, the page could have asked several times
+    assert asked == [404]

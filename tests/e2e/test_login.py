@@ -47,6 +47,36 @@ def test_a_customer_buys_and_an_admin_logs_in_to_see_more(
     expect(subscriber.page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
+def test_a_live_page_whose_session_has_ended_says_so_and_stops_asking(
+    subscriber: SubscriberTab, watch: Watch
+) -> None:
+    watch.expect("status of 401|htmx:sse:error|SSE reconnect failed")
+    subscriber.open("/purchases")
+    log_in(subscriber, SUBSCRIBER_TOKEN)
+    subscriber.expect_live()
+    asked: list[int] = []
+    subscriber.page.on(
+        "response", lambda it: asked.append(it.status) if "/live" in it.url else None
+    )
+    other = SubscriberTab(subscriber.page.context.new_page(), subscriber.url)
+    other.open("/subscription")
+
+    other.press("Log out")
+
+    again = subscriber.page.get_by_role("link", name="Log in again")
+    expect(again).to_be_visible()
+    expect(subscriber.page.get_by_text("Live", exact=True)).to_be_hidden()
+    log_in_through_link(other)  # meanwhile, the page could have asked several times
+    assert asked == [401]
+    again.click()
+    expect(subscriber.page).to_have_url(f"{subscriber.url}/login?next=%2Fpurchases")
+
+
+def log_in_through_link(tab: SubscriberTab) -> None:
+    log_in(tab, SUBSCRIBER_TOKEN)
+    tab.open_live("/purchases")
+
+
 def log_in(tab: ShopTab | SubscriberTab, token: str) -> None:
     tab.page.get_by_label("Admin token").fill(token)
     tab.press("Log in")

@@ -158,7 +158,7 @@ async def test_a_logout_ends_the_streams_of_its_session(world: World) -> None:
             await read_to_the_end(lines)
         asked_again = await reader.get(f"{world.closed}/live")
 
-    assert asked_again.status_code in {303, 401}
+    assert asked_again.status_code == 401
 
 
 async def test_a_logout_at_another_process_ends_streams_at_the_next_keep_alive(
@@ -177,3 +177,12 @@ async def read_to_the_end(lines: AsyncIterator[str]) -> None:
     async with asyncio.timeout(MAX_WAIT_SECONDS):
         async for _line in lines:
             pass
+
+
+async def test_the_stream_of_a_closed_page_answers_401_instead_of_the_login(world: World) -> None:
+    async with world.visitor() as visitor:
+        answer = await visitor.get(f"{world.closed}/live")
+
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "log in again" in answer.json()["detail"]

@@ -1,6 +1,7 @@
 """A live page's stream: which updates are sent, and how the connection is kept open."""
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 from litestar import Litestar, Request, get
+from litestar.exceptions import NotFoundException
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import ServerSentEvent
 from litestar.template import TemplateConfig
@@ -41,6 +43,8 @@ class Board:
     def region(self, name: str) -> Region:
         async def read() -> dict[str, Any]:
             self.readings[name] += 1
+            if name not in self.values:
+                raise NotFoundException(f"there is no {name}")
             return {"name": name, "value": self.values[name]}
 
         return Region(
@@ -158,3 +162,19 @@ async def test_irrelevant_changes_do_not_prevent_keep_alives(
 
         await until(lines, "keep-alive")
         noise.cancel()
+
+
+async def test_a_stream_whose_record_is_deleted_ends_without_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    board = Board()
+    async with lines_of(board, tmp_path) as lines:
+        await until(lines, "data:")
+        del board.values["left"]
+        board.feed.pass_on([Change("left")])
+
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
+            rest = [line async for line in lines if line.startswith("data:")]
+
+    assert rest == []
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
