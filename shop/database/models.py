@@ -1,4 +1,4 @@
-"""The shop's tables. The README's glossary explains the terms.
+"""The shop's tables. The README's section "Words" explains the terms.
 
 Rows are plain data: the rules are in ``webhooks`` and ``orders``, and no request is decoded into a
 table class. Times are UTC, money is integer cents, ids are text with a prefix for their kind.

@@ -92,7 +92,7 @@ def release(connection: Connection, *where: ColumnElement[bool]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AfterAttempt:
+class NextState:
     """A delivery's columns after an attempt. See ``models.Delivery``."""
 
     delivery_id: str
@@ -115,7 +115,7 @@ _AFTER_ATTEMPT = (
     .values(
         {
             name: bindparam(f"new_{name}")
-            for name in AfterAttempt.__dataclass_fields__
+            for name in NextState.__dataclass_fields__
             if name != "delivery_id"
         }
         | {"lease_expires_at": None, "passes_breaker": False}
@@ -123,11 +123,10 @@ _AFTER_ATTEMPT = (
 )
 
 
-def after_attempt(connection: Connection, deliveries: Sequence[AfterAttempt]) -> None:
+def after_attempt(connection: Connection, deliveries: Sequence[NextState]) -> None:
     """Update deliveries after attempts. The caller has checked their fencing numbers."""
     values = [
-        {f"new_{name}": getattr(each, name) for name in AfterAttempt.__slots__}
-        for each in deliveries
+        {f"new_{name}": getattr(each, name) for name in NextState.__slots__} for each in deliveries
     ]
     connection.execute(_AFTER_ATTEMPT, values)
 

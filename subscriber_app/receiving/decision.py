@@ -1,4 +1,4 @@
-"""Decides the verdict on a request. Pure.
+"""Decides the verdict on a request. No database, network or clock.
 
 ``evaluate`` needs only the request. ``finalize`` also needs the processed messages, so it runs
 inside the transaction that adds to them.

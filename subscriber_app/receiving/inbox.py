@@ -1,4 +1,4 @@
-"""Processes an incoming request: verify, de-duplicate and book, in one transaction.
+"""Processes an incoming request: verify it; then de-duplicate and book in one transaction.
 
 Every request leaves a receipt. The transaction is committed before the response, because a 2xx
 promises the sender that the message is stored.

@@ -58,9 +58,7 @@ def test_a_result_after_the_lease_has_expired_is_discarded(world: World, report:
     world.proxy.release()
     world.thaw("worker")
 
-    wait_for(
-        lambda: "another worker has claimed" in world.log("worker"), "the first one is refused"
-    )
+    wait_for(lambda: "claim is no longer valid" in world.log("worker"), "the first one is refused")
     wait_for(lambda: sum(world.books.verdicts().values()) == 2, "both requests arrive")
     attempts = world.books.of_shop("SELECT number, response_status FROM attempt")
     assert attempts == [(1, 200)]

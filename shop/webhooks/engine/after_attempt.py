@@ -14,7 +14,7 @@ from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.circuit_breaker import CircuitBreaker
 from shop.webhooks.rules.concurrency import next_limit
 from shop.webhooks.rules.responses import Outcome, outcome_of, retry_after_seconds
-from shop.webhooks.states import AfterAttempt
+from shop.webhooks.states import NextState
 
 INTERNAL_ERROR = "internal_error"  # of this program; not the endpoint's fault
 
@@ -52,10 +52,10 @@ class CompletedAttempt:
 
 def next_state(
     completed: CompletedAttempt, endpoint: LockedEndpoint, settings: DeliverySettings, now: datetime
-) -> AfterAttempt:
+) -> NextState:
     """Return the delivery's columns after an attempt: succeeded, waiting for a retry, or ended."""
     claim, response = completed.claim, completed.response
-    final = AfterAttempt(
+    final = NextState(
         delivery_id=claim.delivery_id,
         state=DeliveryState.SUCCEEDED,
         attempt_count=claim.attempt_number,
@@ -80,8 +80,8 @@ def next_state(
 
 
 def _retry(
-    completed: CompletedAttempt, final: AfterAttempt, settings: DeliverySettings, now: datetime
-) -> AfterAttempt | None:
+    completed: CompletedAttempt, final: NextState, settings: DeliverySettings, now: datetime
+) -> NextState | None:
     """Return the delivery's columns while it waits for a retry, or None if no retry is left."""
     waiting = replace(final, state=DeliveryState.PENDING, waits_since=now, completed_at=None)
     if completed.needs_reconnect:
@@ -106,7 +106,7 @@ def _retry_after(completed: CompletedAttempt, now: datetime) -> float:
 def update_endpoint(
     endpoint: LockedEndpoint,
     completed: CompletedAttempt,
-    after: AfterAttempt,
+    after: NextState,
     settings: DeliverySettings,
     now: datetime,
 ) -> None:
@@ -127,9 +127,10 @@ def _is_fault_of_endpoint(completed: CompletedAttempt) -> bool:
 def _count_success(endpoint: LockedEndpoint, completed: CompletedAttempt) -> None:
     duration_ms = completed.response.duration_ms
     endpoint.places = next_limit(endpoint.places, succeeded=True, duration_ms=duration_ms)
-    endpoint.failed_attempts = 0
+    breaker = CircuitBreaker(endpoint.failed_attempts, endpoint.probe_at).after_success()
+    endpoint.failed_attempts = breaker.failures
+    endpoint.probe_at = breaker.probe_at
     endpoint.failed_deliveries = 0
-    endpoint.probe_at = None
 
 
 def _count_failure(endpoint: LockedEndpoint, completed: CompletedAttempt, now: datetime) -> None:

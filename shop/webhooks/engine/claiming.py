@@ -100,6 +100,7 @@ def claim_due(
             has_more |= len(found) == share
     if not rows:
         return ClaimBatch(has_more=has_more)
+    # All rows are locked, or this is SQLite's only writer, so each of them is still pending.
     states.claim(connection, [row.id for row in rows], lease_expires_at=now + lease)
     return ClaimBatch(_claims(connection, rows, endpoints, now), has_more)
 

@@ -24,7 +24,7 @@ from shop.vocabulary import Trigger
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.after_attempt import INTERNAL_ERROR, CompletedAttempt
 from shop.webhooks.engine.claiming import Claim, ClaimBatch, claim_due
-from shop.webhooks.engine.due import is_anything_due, lock_endpoints, release_abandoned
+from shop.webhooks.engine.due import is_anything_due, lock_due_endpoints, release_abandoned
 from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest, Response
 from shop.webhooks.engine.recording import record_attempts
 from shop.webhooks.engine.settings import DeliverySettings
@@ -111,7 +111,7 @@ class Dispatcher:
                 lambda connection: self._record_and_claim(connection, completed, limit)
             )
         except OperationalError:
-            # Taken out of the queue, or not even that: the transaction may not have begun.
+            # ``completed`` is empty if the transaction could not begin; then all are in the queue.
             unrecorded = [*completed, *self._completed]
             self._completed = deque(self._with_lease_left(unrecorded))
             raise
@@ -150,7 +150,7 @@ class Dispatcher:
         attempted = {each.claim.endpoint_id for each in completed}
         if self._should_release(now):
             release_abandoned(connection, now=now)
-        endpoints = lock_endpoints(connection, also=attempted, now=now)
+        endpoints = lock_due_endpoints(connection, also=attempted, now=now)
         changed = record_attempts(connection, completed, endpoints, self._settings, now=now)
         batch = claim_due(
             connection,
@@ -259,7 +259,7 @@ class Dispatcher:
     async def _record(self, completed: CompletedAttempt) -> None:
         def record(connection: Connection) -> None:
             now, endpoint_id = self._settings.now(), completed.claim.endpoint_id
-            endpoints = lock_endpoints(connection, also=[endpoint_id], now=now)
+            endpoints = lock_due_endpoints(connection, also=[endpoint_id], now=now)
             record_attempts(connection, [completed], endpoints, self._settings, now=now)
 
         await self._database.write(record)

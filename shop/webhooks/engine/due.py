@@ -57,7 +57,7 @@ class LockedEndpoint:
     may_have_due: bool
 
 
-def lock_endpoints(
+def lock_due_endpoints(
     connection: Connection, *, also: Collection[str], now: datetime
 ) -> dict[str, LockedEndpoint]:
     """Lock the endpoints that have due deliveries, and those with the ids in ``also``.

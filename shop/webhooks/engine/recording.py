@@ -1,7 +1,7 @@
 """Records completed attempts: the attempt, the delivery's next state, and the endpoint's health.
 
 One transaction records all attempts that have completed since the last one. An attempt with an old
-fencing number is not recorded: its lease has expired, and another worker has claimed the delivery.
+fencing number is not recorded: its lease has expired, and the delivery is due or claimed again.
 """
 
 import logging
@@ -19,7 +19,7 @@ from shop.webhooks.engine.after_attempt import CompletedAttempt, next_state, upd
 from shop.webhooks.engine.due import LockedEndpoint
 from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.responses import Outcome
-from shop.webhooks.states import AfterAttempt
+from shop.webhooks.states import NextState
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def _lock_current(
             current.append(each)
         else:
             logger.warning(
-                "%s: attempt %d not recorded, another worker has claimed the delivery",
+                "%s: attempt %d not recorded, its claim is no longer valid",
                 each.claim.delivery_id,
                 each.claim.attempt_number,
                 extra=each.claim.log_fields,
@@ -127,7 +127,7 @@ def _attempt_row(completed: CompletedAttempt) -> dict[str, Any]:
     }
 
 
-def _log(completed: CompletedAttempt, after: AfterAttempt) -> None:
+def _log(completed: CompletedAttempt, after: NextState) -> None:
     claim, response = completed.claim, completed.response
     result = response.status or response.error
     log_fields = {"outcome": result, "duration_ms": response.duration_ms}
@@ -143,7 +143,7 @@ def _log(completed: CompletedAttempt, after: AfterAttempt) -> None:
     )
 
 
-def _next_step_text(after: AfterAttempt) -> str:
+def _next_step_text(after: NextState) -> str:
     if after.next_attempt_at:
         wait = after.next_attempt_at - after.waits_since
         return f", retrying in {wait.total_seconds():.1f} s"

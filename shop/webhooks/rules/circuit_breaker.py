@@ -1,6 +1,6 @@
 """A circuit breaker: holds back the deliveries of an endpoint that keeps failing.
 
-While it is open, only a test request goes out now and then (``MIN_PAUSE`` to ``MAX_PAUSE``), until
+While it is open, only a probe goes out now and then (``MIN_PAUSE`` to ``MAX_PAUSE``), until
 one succeeds. That spares a server that is down, and leaves the worker's slots to other endpoints.
 """
 

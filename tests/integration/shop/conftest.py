@@ -26,7 +26,7 @@ from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.after_attempt import CompletedAttempt
 from shop.webhooks.engine.claiming import Claim, claim_due
 from shop.webhooks.engine.dispatcher import Dispatcher
-from shop.webhooks.engine.due import is_anything_due, lock_endpoints, release_abandoned
+from shop.webhooks.engine.due import is_anything_due, lock_due_endpoints, release_abandoned
 from shop.webhooks.engine.http_client import HttpClient, Response
 from shop.webhooks.engine.recording import record_attempts
 from shop.webhooks.engine.settings import DeliverySettings
@@ -163,7 +163,7 @@ class Engine:
         def claim(connection: Connection) -> Sequence[Claim]:
             now = self._clock.now
             release_abandoned(connection, now=now)
-            endpoints = lock_endpoints(connection, also=(), now=now)
+            endpoints = lock_due_endpoints(connection, also=(), now=now)
             return claim_due(
                 connection, endpoints.values(), limit=limit, lease=LEASE, now=now
             ).claims
@@ -176,7 +176,7 @@ class Engine:
 
         def record(connection: Connection) -> None:
             now = self._clock.now
-            endpoints = lock_endpoints(connection, also=[claim.endpoint_id], now=now)
+            endpoints = lock_due_endpoints(connection, also=[claim.endpoint_id], now=now)
             record_attempts(
                 connection, [completed], endpoints, delivery_settings(self._clock), now=now
             )

@@ -20,7 +20,7 @@ from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
 from shop.webhooks.engine.claiming import claim_due
-from shop.webhooks.engine.due import MAX_LEASE, correct_future_times, lock_endpoints
+from shop.webhooks.engine.due import MAX_LEASE, correct_future_times, lock_due_endpoints
 from shop.webhooks.manual_actions import ping, resend
 from shop.webhooks.queries.deliveries import DeliveryFilter, find_delivery, read_stats
 from shop.webhooks.recovery import resend_undelivered
@@ -322,7 +322,7 @@ async def test_a_lease_of_a_worker_with_a_longer_timeout_is_respected(
     await world.buy()
 
     def claim_for_long(connection: Connection) -> None:  # SHOP_REQUEST_TIMEOUT_SECONDS=60
-        found = lock_endpoints(connection, also=(), now=clock.now)
+        found = lock_due_endpoints(connection, also=(), now=clock.now)
         claim_due(connection, found.values(), limit=1, lease=MAX_LEASE, now=clock.now)
 
     await world.database.write(claim_for_long)

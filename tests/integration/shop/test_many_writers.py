@@ -27,7 +27,7 @@ from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.endpoints.secrets import MAX_LIVE_SECRETS, list_live, rotate
 from shop.webhooks.engine.claiming import claim_due
-from shop.webhooks.engine.due import lock_endpoints
+from shop.webhooks.engine.due import lock_due_endpoints
 from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, read_stats
 from shop.webhooks.recovery import Recovery, RecoveryRange, recover, resend_undelivered
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
@@ -72,7 +72,7 @@ class Shops:
 
     async def claim(self, endpoint_id: str, count: int) -> int:
         def claim(connection: Connection) -> int:
-            found = lock_endpoints(connection, also=(), now=now())
+            found = lock_due_endpoints(connection, also=(), now=now())
             wanted = [each for id_, each in found.items() if id_ == endpoint_id]
             claimed = claim_due(connection, wanted, limit=count, lease=LEASE, now=now())
             return len(claimed.claims)

@@ -20,7 +20,7 @@ from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.rules.url_policy import UrlPolicy
-from shop.webhooks.states import AfterAttempt
+from shop.webhooks.states import NextState
 
 NOW = datetime.now(UTC)
 STATE = r"[a-z]+"
@@ -36,8 +36,8 @@ async def delivery_id(database: Database, encryption: Encryption) -> str:
     return placed.delivery_ids[0]
 
 
-def after(delivery_id: str, state: DeliveryState) -> AfterAttempt:
-    return AfterAttempt(
+def after(delivery_id: str, state: DeliveryState) -> NextState:
+    return NextState(
         delivery_id=delivery_id,
         state=state,
         attempt_count=1,
