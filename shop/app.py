@@ -48,7 +48,6 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[show_metrics, api_router, *page_handlers],
         dependencies={
             "actions": Actions(database, wake_ups, feed, encryption),
-            "database": database,
             "wake_ups": wake_ups,
             "encryption": encryption,
             "feed": feed,

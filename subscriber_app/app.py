@@ -78,7 +78,6 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         database=database,
         route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
         dependencies={
-            "database": database,
             "feed": feed,
             "inbox": inbox,
             "faults": faults,

@@ -18,6 +18,7 @@ from hookshop.webkit.access import OPEN_TO_ALL, guards, middleware, open_session
 from hookshop.webkit.address_checks import HostCheck
 from hookshop.webkit.cookies import open_cookies
 from hookshop.webkit.database import Transactions
+from hookshop.webkit.double_submit import FormAnswers
 from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
 from hookshop.webkit.head_requests import HeadAsGet
 from hookshop.webkit.login_brake import LoginBrake
@@ -42,8 +43,10 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
 ) -> Litestar:
     """Return an application with login, CSRF, static files, health check and request log.
 
-    ``database``: where login sessions are stored; the application opens and closes it.
-    ``dependencies``: handler parameters with these names get these values; ``settings`` is added.
+    ``database``: where login sessions and responses to forms are stored; the application opens and
+    closes it.
+    ``dependencies``: handler parameters with these names get these values; ``settings`` and
+    ``database`` are added.
     ``state``: the values of ``app.state``; ``feed``, the change feed, is required.
     ``open_paths``: paths that accept requests from pages of other sites: see ``foreign_pages``.
     """
@@ -51,7 +54,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     app = Litestar(
         route_handlers=[healthz, *route_handlers, static_files()],
         dependencies={name: _provide(value) for name, value in dependencies.items()}
-        | {"settings": _provide(settings)},
+        | {"database": _provide(database), "settings": _provide(settings)},
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=middleware(settings),
@@ -60,6 +63,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
                 **state,
                 "cookies": cookies,
                 "sessions": open_sessions(settings, cookies, database),
+                "form_answers": FormAnswers(database, cookies.app_key),
                 "login_brake": LoginBrake(),
                 "token_brake": LoginBrake(),
             }

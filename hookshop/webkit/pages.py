@@ -6,6 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hookshop.webkit.access import is_logged_in
 from hookshop.webkit.appearance import current_address, read_appearance
+from hookshop.webkit.double_submit import new_nonce
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -29,6 +30,7 @@ def jinja_environment(
         "app_layout": f"{app}/layout.html",
         "error_page_links": error_page_links,
         "is_logged_in": is_logged_in,
+        "new_nonce": new_nonce,
         "read_appearance": read_appearance,
         "current_address": current_address,
         **page_globals,

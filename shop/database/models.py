@@ -8,7 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Enum, Index, String, func, literal_column, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Enum,
+    Index,
+    String,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
@@ -234,6 +244,19 @@ class LoginSession(ShopTable, table=True):
     token_hash: str = Field(primary_key=True)
     created_at: datetime
     expires_at: datetime
+
+
+class FormAnswer(ShopTable, table=True):
+    """The encrypted response to a form, for when a browser sends it twice.
+
+    See ``hookshop.webkit.double_submit``. ``expires_at``: Unix seconds.
+    """
+
+    __tablename__ = "form_answer"
+
+    key: str = Field(primary_key=True)
+    expires_at: int = Field(sa_type=BigInteger)
+    answer: str
 
 
 def id_suffix(id_column: Any) -> ColumnElement[str]:

@@ -1,12 +1,14 @@
 """The attack desk on a receipt's page, and the page with the result of an attack."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from litestar import get, post
+from litestar import Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from subscriber_app.database.models import AttackResult, Receipt
 from subscriber_app.database.transactions import Database
@@ -21,6 +23,8 @@ from subscriber_app.web.dependencies import TheAttackDesk, TheDatabase, TheDefen
 from subscriber_app.web.labels import REASON_MEANINGS
 
 EDITED_BY_HAND = "Edited by hand"
+
+AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,14 @@ def attack_options(predictor: AttackPredictor) -> list[AttackOption]:
 
 
 @post("/receipts/{receipt_id:str}/attacks/{attack:str}", include_in_schema=False)
+@once_per_form
 async def launch_attack(
+    request: AnyRequest,  # noqa: ARG001 – for @once_per_form
     database: TheDatabase,
     attack_desk: TheAttackDesk,
     receipt_id: FromPath[str],
     attack: FromPath[str],
-) -> Redirect:
+) -> Response[Any]:
     """Send one attack to our own receiver, and redirect to its result."""
     receipt = await existing_receipt(database, receipt_id)
     if attack not in list(Attack):

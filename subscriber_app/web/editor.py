@@ -9,6 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from subscriber_app.database.models import Receipt
 from subscriber_app.lab.attack_desk import (
@@ -85,6 +86,7 @@ async def show_editor(
 
 
 @post("/receipts/{receipt_id:str}/editor", include_in_schema=False)
+@once_per_form
 async def edit(
     request: AnyRequest,
     database: TheDatabase,

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
 from subscriber_app.database.models import FormerSecret, Subscription
@@ -71,6 +72,7 @@ async def unsubscribe(subscriptions: TheSubscriptions) -> AnyResponse:
 
 
 @post("/subscription/rotation", include_in_schema=False)
+@once_per_form
 async def rotate(request: AnyRequest, subscriptions: TheSubscriptions) -> AnyResponse:
     """Rotate the secret. ``replace_oldest``: expire the oldest if there would be too many."""
     replace_oldest = (await read_form(request)).text("replace_oldest") == "yes"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0008"
+NEWEST = "r0009"
 
 MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",

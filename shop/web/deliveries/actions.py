@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from litestar import Request, post
+from litestar import Request, Response, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
 from shop.vocabulary import DeliveryState
@@ -16,12 +17,13 @@ from shop.webhooks.queries.deliveries import DeliveryDetail
 
 
 @post("/deliveries/{delivery_id:str}/attempts", include_in_schema=False)
+@once_per_form
 async def send_again(
     request: Request[Any, Any, Any],
     settings: TheSettings,
     actions: TheActions,
     delivery_id: FromPath[str],
-) -> Redirect:
+) -> Response[Any]:
     """Resend the delivery now, in any state but ``sending``.
 
     The form field ``log``, if sent, is the query of the log to which to redirect.

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from litestar import Request, get, post
+from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.datetime_input import read_moment
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.times import utc_now
 from shop.database.transactions import Database
@@ -17,6 +18,7 @@ from shop.webhooks.queries.search import searchable
 from shop.webhooks.recovery import count_undelivered, count_unreachable
 
 AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
 
 
 @get("/deliveries/retry", include_in_schema=False)
@@ -37,7 +39,8 @@ async def confirm_retry(request: AnyRequest, database: TheDatabase) -> Template:
 
 
 @post("/deliveries/retry", include_in_schema=False)
-async def retry(request: AnyRequest, actions: TheActions) -> Redirect:
+@once_per_form
+async def retry(request: AnyRequest, actions: TheActions) -> AnyResponse:
     """Make all matching undelivered deliveries due, and redirect to the log."""
     form = await read_form(request)
     query = LogQuery.read(

@@ -9,6 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
 from shop.database.models import Endpoint
@@ -68,9 +69,13 @@ async def edit(
 
 
 @post("/endpoints/{endpoint_id:str}/ping", include_in_schema=False)
+@once_per_form
 async def send_test_event(
-    database: TheDatabase, actions: TheActions, endpoint_id: FromPath[str]
-) -> Redirect:
+    request: AnyRequest,  # noqa: ARG001 – for @once_per_form
+    database: TheDatabase,
+    actions: TheActions,
+    endpoint_id: FromPath[str],
+) -> AnyResponse:
     """Send ``webhook.ping``, and redirect to its delivery."""
     await existing_endpoint(database, endpoint_id)
     delivery_id = await actions.ping(endpoint_id)

@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
 from hookshop.webkit.security import NO_STORE
@@ -54,6 +55,7 @@ async def stream_endpoints(
 
 
 @post("/endpoints", include_in_schema=False)
+@once_per_form
 async def register(
     request: AnyRequest,
     settings: TheSettings,

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.datetime_input import EXAMPLE, read_moment
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.times import utc_now
 from shop.config import Settings
@@ -85,6 +86,7 @@ async def confirm_recovery(
 
 
 @post("/endpoints/{endpoint_id:str}/recover", include_in_schema=False)
+@once_per_form
 async def recover_endpoint(
     request: AnyRequest,
     settings: TheSettings,

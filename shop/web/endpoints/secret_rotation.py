@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.security import NO_STORE
 from shop.database.models import Endpoint
@@ -60,6 +61,7 @@ async def confirm_rotation(database: TheDatabase, endpoint_id: FromPath[str]) ->
 
 
 @post("/endpoints/{endpoint_id:str}/rotate-secret", include_in_schema=False)
+@once_per_form
 async def rotate_secret(
     request: AnyRequest,
     database: TheDatabase,

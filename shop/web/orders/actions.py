@@ -1,9 +1,12 @@
 """Actions on one order: ship and refund."""
 
-from litestar import get, post
+from typing import Any
+
+from litestar import Request, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from shop.database.models import Order
 from shop.orders.fulfilment import InvalidOrderState, OrderUpdate
@@ -12,9 +15,17 @@ from shop.web.dependencies import TheActions, TheDatabase
 from shop.web.lookups import no_such_order
 from shop.webhooks.endpoints import registry
 
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
 
 @post("/orders/{order_id:str}/ship", include_in_schema=False)
-async def ship_order(actions: TheActions, order_id: FromPath[str]) -> Redirect:
+@once_per_form
+async def ship_order(
+    request: AnyRequest,  # noqa: ARG001 – for @once_per_form
+    actions: TheActions,
+    order_id: FromPath[str],
+) -> AnyResponse:
     """Ship the order and notify subscribers."""
     try:
         update = await actions.ship(order_id)
@@ -44,7 +55,12 @@ async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Temp
 
 
 @post("/orders/{order_id:str}/refund", include_in_schema=False)
-async def refund_order(actions: TheActions, order_id: FromPath[str]) -> Redirect:
+@once_per_form
+async def refund_order(
+    request: AnyRequest,  # noqa: ARG001 – for @once_per_form
+    actions: TheActions,
+    order_id: FromPath[str],
+) -> AnyResponse:
     """Refund the order and notify subscribers."""
     try:
         update = await actions.refund(order_id)

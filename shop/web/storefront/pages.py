@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.plain_text import MAX_NAME_LENGTH, text_problem
 from shop.orders.catalog import CATALOG, find_product
@@ -61,6 +62,7 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
 
 
 @post("/orders", include_in_schema=False, opt=OPEN_TO_ALL)
+@once_per_form
 async def check_out(request: AnyRequest, actions: TheActions) -> AnyResponse:
     """Place an order of everything in the cart, for ``customer_name``."""
     name = (await read_form(request)).line("customer_name")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0004"
+NEWEST = "r0005"
 
 MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",

@@ -18,6 +18,18 @@ SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT} {{{{7*7}}}} \"'&amp;"
 FAILING = "Failing on purpose: every webhook is answered 503."
 
+# Sent twice, these do what they do once.
+HARMLESS = {
+    "/receipts/delete",
+    "/defences",
+    "/faults",
+    "/subscription",
+    "/subscription/delete",
+    "/subscription/secret",
+    "/login",
+    "/logout",
+    "/appearance",
+}
 # The page of a result needs an attack: see test_pages_attacks.
 ATTACK = "/attacks/{attack_id:str}"
 # This client would wait for the end of a stream: see test_pages_live. The login exists only with an
@@ -188,3 +200,14 @@ async def test_a_cookie_of_another_subscriber_on_this_host_does_no_harm(
     page = await Visitor(subscriber).submit("/faults", mode="status", status="503")
 
     assert page.status == 303
+
+
+def test_every_form_that_creates_something_acts_once_when_sent_twice() -> None:
+    unprotected = {
+        path
+        for handler in page_handlers
+        if "POST" in handler.http_methods and not hasattr(handler.fn, "__wrapped__")
+        for path in handler.paths
+    }
+
+    assert unprotected == HARMLESS

@@ -1,5 +1,6 @@
 """The attack desk, the result of an attack, and the editor."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -338,3 +339,17 @@ async def test_an_unreachable_receiver_is_an_error_page(settings: Settings, cloc
 
     assert answer.status_code == 502
     assert "The receiver gave no answer" in answer.text
+
+
+async def test_an_attack_sent_twice_by_a_double_click_is_one_attack(subscriber: Client) -> None:
+    receipt_id = await booked(subscriber)
+    page = await Visitor(subscriber).get(f"/receipts/{receipt_id}")
+    fields = {name: page.values[name][-1] for name in ("_csrf_token", "_nonce")}
+    address = f"/receipts/{receipt_id}/attacks/{Attack.REPLAY.value}"
+
+    answers = await asyncio.gather(
+        *[subscriber.post(address, data=fields, follow_redirects=False) for _click in range(2)]
+    )
+
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert sum((await stats(subscriber))["receipts"].values()) == 2

@@ -1,5 +1,6 @@
 """Subscribing and unsubscribing on the page, with a fake shop on a real socket."""
 
+import asyncio
 import logging
 
 import pytest
@@ -223,3 +224,18 @@ async def test_nothing_changes_without_the_forms_token(
 
     assert page.status == 403
     assert shop.calls == before
+
+
+async def test_a_rotation_sent_twice_asks_the_shop_for_one_secret(
+    visitor: Visitor, shop: FakeShop
+) -> None:
+    await subscribe(visitor)
+    page = await visitor.get("/subscription")
+    fields = {name: page.values[name][-1] for name in ("_csrf_token", "_nonce")}
+
+    answers = await asyncio.gather(
+        *[visitor.client.post("/subscription/rotation", data=fields) for _click in range(2)]
+    )
+
+    assert {answer.headers["location"] for answer in answers} == {"/subscription"}
+    assert len([path for _method, path in shop.calls if path.endswith("/rotate-secret")]) == 1
