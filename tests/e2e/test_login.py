@@ -30,7 +30,8 @@ def test_a_customer_buys_and_an_admin_logs_in_to_see_more(
 ) -> None:
     watch.expect("status of 422")  # the browser's message for a refused form
     shop.buy("Teapot", "Ada")
-    expect(shop.page.get_by_role("cell", name="succeeded")).to_be_visible()
+    expect(shop.page.get_by_text("1 subscriber notified")).to_be_visible()
+    expect(shop.page.get_by_role("cell", name="succeeded")).to_have_count(0)
     expect(shop.page.get_by_role("button", name="Ship")).to_have_count(0)
 
     shop.follow("Deliveries")
@@ -45,6 +46,9 @@ def test_a_customer_buys_and_an_admin_logs_in_to_see_more(
     expect(subscriber.receipts("accepted")).to_have_count(1)
     subscriber.press("Log out")
     expect(subscriber.page.get_by_role("heading", name="Log in")).to_be_visible()
+    subscriber.page.go_back()
+    expect(subscriber.page.get_by_role("heading", name="Log in")).to_be_visible()
+    expect(subscriber.receipts("accepted")).to_have_count(0)
 
 
 def test_a_live_page_whose_session_has_ended_says_so_and_stops_asking(
