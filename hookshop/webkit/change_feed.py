@@ -18,20 +18,34 @@ class Change(Protocol):
         """Whether every page must be read again."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnyChange:
+    """Something changed: read everything again."""
+
+    is_everything: bool = True
+
+
 ChangeT = TypeVar("ChangeT", bound=Change)
+
+# More waiting changes than this are replaced by one that says "read everything again": a reader
+# that does not keep up needs them no longer one by one.
+MAX_WAITING_CHANGES = 1000
 
 
 class Subscription(Generic[ChangeT]):
-    """The changes that one event stream has not shown yet."""
+    """The changes that one event stream has not shown yet, at most ``MAX_WAITING_CHANGES``."""
 
     def __init__(self) -> None:
         self.is_over = False
-        self._waiting: set[ChangeT] = set()
+        self._waiting: set[ChangeT | AnyChange] = set()
         self._wake_up = asyncio.Event()
 
     def add(self, changes: Iterable[ChangeT]) -> None:
         """Add changes for the next call of ``next_changes``."""
-        self._waiting.update(changes)
+        if AnyChange() not in self._waiting:
+            self._waiting.update(changes)
+        if len(self._waiting) > MAX_WAITING_CHANGES:
+            self._waiting = {AnyChange()}
         self._wake_up.set()
 
     def end(self) -> None:
@@ -39,10 +53,16 @@ class Subscription(Generic[ChangeT]):
         self.is_over = True
         self._wake_up.set()
 
-    async def next_changes(self, timeout: float) -> frozenset[ChangeT]:  # noqa: ASYNC109 – a bound on waiting for changes, not on work
-        """Return all changes since the last call. Wait at most ``timeout`` seconds for one."""
+    async def next_changes(self, timeout: float) -> frozenset[ChangeT | AnyChange]:  # noqa: ASYNC109 – a bound on waiting for changes, not on work
+        """Return all changes since the last call, or ``AnyChange`` if there were too many.
+
+        Wait at most ``timeout`` seconds for one.
+        """
         try:
-            await asyncio.wait_for(self._wake_up.wait(), timeout)
+            # Not wait_for: before Python 3.12 it has a task of its own, which would outlive a
+            # stream that is closed while it waits.
+            async with asyncio.timeout(timeout):
+                await self._wake_up.wait()
         except TimeoutError:
             return frozenset()
         changes = frozenset(self._waiting)
@@ -84,13 +104,6 @@ class ChangeFeed(Generic[ChangeT]):
         self.is_over.set()
         for subscription in self._subscriptions:
             subscription.end()
-
-
-@dataclass(frozen=True, slots=True)
-class AnyChange:
-    """Something changed: read everything again."""
-
-    is_everything: bool = True
 
 
 class LocalChangeFeed(ChangeFeed[AnyChange]):

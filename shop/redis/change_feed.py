@@ -10,18 +10,26 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from hookshop.webkit import change_feed
+from hookshop.webkit.change_feed import MAX_WAITING_CHANGES
 from shop.redis.guard import RedisGuard
 
 CHANNEL = "hookshop:changes"
 PUBLISH_TIMEOUT_SECONDS = 0.25
 RECONNECT_INTERVAL_SECONDS = 0.5
 CATCH_UP_INTERVAL_SECONDS = 0.5
+# After this long without a message, a PING must be answered within as long again. Otherwise the
+# connection is half-open: a firewall or a lost machine has ended it without telling this end.
+HEALTH_CHECK_SECONDS = 10.0
+MAX_QUOTED_LENGTH = 200  # of a malformed message in the log
+
+Kind = Literal["order", "delivery", "endpoint", "everything"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +38,7 @@ logger = logging.getLogger(__name__)
 class Change:
     """What to read again. ``order_id``: for a delivery, the order whose page shows it."""
 
-    kind: Literal["order", "delivery", "endpoint", "everything"]
+    kind: Kind
     id: str = ""
     order_id: str | None = None
 
@@ -80,6 +88,8 @@ class ChangeFeed(change_feed.ChangeFeed[Change]):
     async def _publish_waiting(self) -> None:
         while self._to_publish:
             changes = tuple(self._to_publish)
+            if len(changes) > MAX_WAITING_CHANGES:
+                changes = (Change.everything(),)
             self._to_publish.clear()
             await self.announce(*changes)
 
@@ -88,7 +98,16 @@ class ChangeFeed(change_feed.ChangeFeed[Change]):
         while True:
             try:
                 await self._relay()
+            except _HalfOpen:
+                logger.warning(
+                    "Redis has not answered for %g s, connecting again for the dashboards",
+                    2 * HEALTH_CHECK_SECONDS,
+                )
             except (RedisError, OSError):
+                await asyncio.sleep(RECONNECT_INTERVAL_SECONDS)
+            except Exception:
+                # Nobody would notice that the dashboards no longer hear of changes.
+                logger.exception("Listening for changes failed, connecting again")
                 await asyncio.sleep(RECONNECT_INTERVAL_SECONDS)
 
     async def close(self) -> None:
@@ -115,9 +134,48 @@ class ChangeFeed(change_feed.ChangeFeed[Change]):
             return
 
     async def _relay(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        async with self._redis.pubsub() as pubsub:
             await pubsub.subscribe(CHANNEL)
-            # Announcements made while there was no connection are lost: read everything again.
-            self.pass_on([Change.everything()])
-            async for message in pubsub.listen():
-                self.pass_on(Change(*fields) for fields in json.loads(message["data"]))
+            while True:
+                message = await _next_message(pubsub)
+                if message["type"] == "subscribe":
+                    # Announcements made before this are lost: read everything again.
+                    self.pass_on([Change.everything()])
+                elif message["type"] == "message":
+                    self.pass_on(_read_changes(message["data"]))
+
+
+class _HalfOpen(Exception):  # noqa: N818 – the name says what happened
+    """Redis does not answer on a connection that looks open."""
+
+
+async def _next_message(pubsub: PubSub) -> dict[str, Any]:
+    """Return what Redis sends next. Raise ``_HalfOpen`` if it does not even answer a PING."""
+    message = await pubsub.get_message(timeout=HEALTH_CHECK_SECONDS)
+    if message is None:
+        await pubsub.ping()
+        message = await pubsub.get_message(timeout=HEALTH_CHECK_SECONDS)
+    if message is None:
+        raise _HalfOpen
+    known: dict[str, Any] = message
+    return known
+
+
+def _read_changes(data: bytes) -> list[Change]:
+    """Return the changes in an announcement. Skip one that this version does not understand.
+
+    A newer version may run beside this one, and others may use the same Redis.
+    """
+    try:
+        return [_read_change(*fields) for fields in json.loads(data)]
+    except (ValueError, TypeError, RecursionError) as error:
+        quoted = repr(data[:MAX_QUOTED_LENGTH])
+        logger.warning("Skipped a malformed announcement of changes: %s (%s)", quoted, error)
+        return []
+
+
+def _read_change(kind: object, id_: object, order_id: object) -> Change:
+    is_known = kind in get_args(Kind) and isinstance(id_, str)
+    if not is_known or not isinstance(order_id, str | None):
+        raise ValueError(f"unknown change {kind!r}")
+    return Change(kind, id_, order_id)  # type: ignore[arg-type]  # checked above

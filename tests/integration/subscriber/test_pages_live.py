@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from hookshop.webkit import live
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from tests.integration.subscriber.conftest import Client, Clock, remember_subscription
@@ -14,6 +15,7 @@ from tests.integration.subscriber.requests import deliver, receipts
 from tests.integration.subscriber.serving import serving
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.pages import Page, Stream, Visitor, opened
+from tests.waiting import MAX_WAIT_SECONDS
 
 BURST = 60  # more updates than the stream's rate limit allows in that time
 HOSTILE = "<script>alert(1)</script> {{7*7}}"
@@ -168,6 +170,34 @@ async def test_a_burst_of_webhooks_is_at_most_ten_updates_a_second(subscribed: C
 async def deliver_one_after_the_other(subscribed: Client, count: int) -> None:
     for number in range(count):
         await deliver(subscribed, Delivery(message_id=f"msg_{number}"))
+
+
+@pytest.mark.parametrize("path", ["/receipts", "/purchases", "/subscription", "/story"])
+async def test_each_stream_is_kept_alive(
+    path: str, subscribed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
+    delivery = Delivery()
+    await deliver(subscribed, delivery)
+    query = {"message_id": delivery.message_id} if path == "/story" else None
+
+    async with (
+        asyncio.timeout(MAX_WAIT_SECONDS),
+        subscribed.stream("GET", f"{path}/live", params=query) as answer,
+    ):
+        lines = answer.aiter_lines()
+        heard = [line async for line in _comments(lines, count=2)]
+
+    assert heard == [": keep-alive", ": keep-alive"]
+
+
+async def _comments(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
+    async for line in lines:
+        if line.startswith(":"):
+            yield line
+            count -= 1
+        if not count:
+            return
 
 
 async def test_many_streams_at_once_each_get_every_change(subscribed: Client) -> None:

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
-from hookshop.webkit.change_feed import AnyChange, ChangeFeed, LocalChangeFeed
+from hookshop.webkit.change_feed import (
+    MAX_WAITING_CHANGES,
+    AnyChange,
+    ChangeFeed,
+    LocalChangeFeed,
+)
 
 PATIENCE = 10.0
 
@@ -24,6 +29,18 @@ async def test_a_change_announced_many_times_is_read_once() -> None:
 
         assert await stream.next_changes(PATIENCE) == {PARCEL}
         assert await stream.next_changes(0.01) == frozenset()
+
+
+async def test_a_reader_that_does_not_keep_up_is_told_to_read_everything() -> None:
+    feed = ChangeFeed[Parcel]()
+    with feed.subscribe() as stream:
+        for number in range(MAX_WAITING_CHANGES + 1):
+            feed.pass_on([Parcel(f"par_{number}")])
+        feed.pass_on([PARCEL])
+
+        assert await stream.next_changes(PATIENCE) == {AnyChange()}
+        feed.pass_on([PARCEL])
+        assert await stream.next_changes(PATIENCE) == {PARCEL}
 
 
 async def test_without_changes_waiting_ends_empty_after_the_timeout() -> None:
