@@ -23,6 +23,7 @@ from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
 from hookshop.webkit.head_requests import HeadAsGet
 from hookshop.webkit.login_brake import LoginBrake
 from hookshop.webkit.request_log import RequestLog
+from hookshop.webkit.request_queue import RequestQueue
 from hookshop.webkit.security import SECURITY_HEADERS, csrf_protection
 from hookshop.webkit.settings import ServerSettings
 from hookshop.webkit.static_files import static_files
@@ -83,7 +84,8 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     )
     # Wrap Litestar from outside: it runs no middleware for an unknown path.
     headers = {header.name: str(header.value) for header in SECURITY_HEADERS}
-    checked = ForeignPageCheck(app.asgi_handler, settings, headers, open_paths=open_paths)
+    queued = RequestQueue(app.asgi_handler)
+    checked = ForeignPageCheck(queued, settings, headers, open_paths=open_paths)
     app.asgi_handler = RequestLog(HeadAsGet(HostCheck(checked, headers)))
     return app
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
+from hookshop.webkit import request_queue
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from tests.integration.subscriber.conftest import Client, Clock, remember_subscription
@@ -15,6 +17,8 @@ from tests.integration.subscriber.requests import deliver, receipts, send, stats
 from tests.integration.subscriber.serving import serving
 from tests.integration.subscriber.signer import Delivery, purchase
 from tests.waiting import eventually
+
+ABORTED = 30
 
 
 @pytest.fixture
@@ -107,3 +111,42 @@ async def test_headers_beyond_the_servers_limit_are_refused_without_a_crash(
 
     assert "Traceback" not in caplog.text
     assert (await deliver(subscriber)).status_code == 200
+
+
+async def test_pages_are_not_computed_for_clients_that_have_gone(
+    settings: Settings,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(request_queue, "MAX_CONCURRENT", 0)  # as if all slots were taken
+
+    async with serving(create_app(settings, now=clock)) as subscriber:
+        for _ in range(ABORTED):
+            await send_raw(subscriber, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+        async def are_dropped() -> bool:
+            return caplog.text.count("GET / → no answer") == ABORTED
+
+        await eventually(are_dropped, "the requests are dropped")
+
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+async def test_aborted_streams_leave_no_error(
+    subscriber: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    request = b"GET /receipts/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for _ in range(ABORTED):
+        await send_raw(subscriber, request)
+        await deliver(subscriber)
+
+    async def have_ended() -> bool:
+        return caplog.text.count("GET /receipts/live → ") == ABORTED
+
+    await eventually(have_ended, "the streams end")
+    gc.collect()  # a lost task reports itself when it is collected
+
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
