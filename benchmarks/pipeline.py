@@ -26,13 +26,13 @@ from benchmarks.processes import (
     wait_until,
 )
 from hookshop.redis_socket import private_redis_socket
+from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
 

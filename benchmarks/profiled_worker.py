@@ -33,7 +33,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "sign": (
         "shop.webhooks.engine.dispatcher:Dispatcher._signed",
         "shop.webhooks.rules.signing",
-        "shop.webhooks.endpoints.encryption",
+        "hookshop.webkit.encryption",
     ),
     "send": (
         "aiohttp",

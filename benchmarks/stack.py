@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.processes import free_port
-from shop.webhooks.endpoints.encryption import Encryption
+from hookshop.webkit.encryption import Encryption
 
 START_SECONDS = 30
 

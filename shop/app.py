@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 
 from hookshop.webkit.application import build_litestar
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.tasks import end_tasks
 from shop import __version__
 from shop.config import Settings
@@ -19,7 +20,6 @@ from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import page_environment, page_handlers
-from shop.webhooks.endpoints.encryption import Encryption
 
 
 def create_app(settings: Settings) -> Litestar:

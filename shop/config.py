@@ -2,12 +2,10 @@
 
 from datetime import timedelta
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
 
-from cryptography.fernet import Fernet
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from hookshop.redis_socket import private_redis_socket
@@ -36,15 +34,6 @@ def _host_and_port(url: str) -> tuple[str, int]:
     return (parsed.host or "").strip("[]").lower(), parsed.port or 0
 
 
-def _fernet_key(key: SecretStr) -> SecretStr:
-    try:
-        Fernet(key.get_secret_value())
-    except ValueError:
-        # Do not use the library's message: it would quote the key.
-        raise ValueError("a key is 32 bytes in URL-safe base64, as in secrets.key") from None
-    return key
-
-
 def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(block.strip()) for block in text.split(",") if block.strip())
 
@@ -55,7 +44,8 @@ class Settings(ServerSettings):
     model_config = SettingsConfigDict(env_prefix="SHOP_")
 
     APP: ClassVar = "shop"
-    HIDDEN_FIELDS: ClassVar = ServerSettings.HIDDEN_FIELDS | {"redis_url", "secrets_key"}
+    SECRETS_KEY_FILE: ClassVar = "secrets.key"
+    HIDDEN_FIELDS: ClassVar = ServerSettings.HIDDEN_FIELDS | {"redis_url"}
 
     port: Port = 8000
     database_url: Annotated[str, AfterValidator(_database_url)] | None = None
@@ -67,14 +57,8 @@ class Settings(ServerSettings):
     request_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     endpoint_policy: Literal["local", "public"] = "local"
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
-    secrets_key: Annotated[SecretStr, AfterValidator(_fernet_key)] | None = None
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
-
-    @property
-    def secrets_key_file(self) -> Path:
-        """The file with the key that encrypts the endpoints' secrets."""
-        return self.var / "secrets.key"
 
     @property
     def retention(self) -> timedelta | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.settings import ConfigurationError
 from hookshop.webkit.starting import exit_on_setup_error, map_setup_errors
@@ -27,7 +28,6 @@ from shop.redis.heartbeats import Heartbeats, WorkerStatus
 from shop.redis.wake_ups import WakeUps, listen
 from shop.vocabulary import LOG_FIELDS
 from shop.webhooks.endpoints.deletion import finish_deletions
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.secrets import delete_expired, is_wrong_key
 from shop.webhooks.engine.dispatcher import MAX_IN_FLIGHT, Dispatcher
 from shop.webhooks.engine.due import correct_future_times

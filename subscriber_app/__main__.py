@@ -2,14 +2,16 @@
 
 import asyncio
 
-from hookshop.webkit.database import prepare
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.serving import serve
+from hookshop.webkit.settings import ConfigurationError
 from hookshop.webkit.starting import check_listening, exit_on_setup_error, map_setup_errors
 from subscriber_app.app import create_app
-from subscriber_app.config import load_settings
+from subscriber_app.config import Settings, load_settings
 from subscriber_app.database.transactions import Database
 from subscriber_app.lab.connection_reset import ConnectionResetProtocol
+from subscriber_app.shop_api.held_secrets import is_wrong_key
 from subscriber_app.vocabulary import LOG_FIELDS
 
 
@@ -22,9 +24,29 @@ def main() -> None:
         configure_logging(settings.log_format, LOG_FIELDS)
         with map_setup_errors(settings):
             check_listening(settings)
-            asyncio.run(prepare(Database(settings.resolved_database_url)))
+            asyncio.run(_prepare(settings))
             app = create_app(settings)
     serve(app, settings, http=ConnectionResetProtocol)
+
+
+async def _prepare(settings: Settings) -> None:
+    """Create or upgrade the tables. Raise ``ConfigurationError`` if the key is the wrong one.
+
+    With it, every webhook would be rejected.
+    """
+    encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
+    database = Database(settings.resolved_database_url, encryption)
+    try:
+        await database.create_tables()
+        async with database.reading() as session:
+            if not await is_wrong_key(session, encryption):
+                return
+    finally:
+        await database.close()
+    raise ConfigurationError(
+        "the key does not decrypt the secret of the subscription: set SUBSCRIBER_SECRETS_KEY to "
+        f"the key that encrypted it, or put {settings.SECRETS_KEY_FILE} back into HOOKSHOP_VAR"
+    )
 
 
 if __name__ == "__main__":

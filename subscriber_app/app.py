@@ -13,6 +13,7 @@ from litestar import Litestar
 
 from hookshop.webkit.application import build_litestar
 from hookshop.webkit.change_feed import LocalChangeFeed
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.errors import exception_handlers
 from hookshop.webkit.times import utc_now
 from subscriber_app import __version__
@@ -38,22 +39,28 @@ logger = logging.getLogger(__name__)
 
 def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
     """Build the application. It opens connections when it starts and closes them when it stops."""
-    database = Database(settings.resolved_database_url)
+    encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
+    database = Database(settings.resolved_database_url, encryption)
     feed = LocalChangeFeed()
     faults = Faults(database, feed)
     defences = DefenceSwitches(database, feed)
-    inbox = Inbox(database, feed, faults, defences, webhook_url=settings.webhook_url, now=now)
+    inbox = Inbox(
+        database, feed, faults, defences, encryption, webhook_url=settings.webhook_url, now=now
+    )
     attack_desk = AttackDesk(
         database,
         defences,
         faults,
+        encryption,
         local_url=settings.local_url,
         webhook_url=settings.webhook_url,
         now=now,
     )
     shop = ShopClient(settings.shop_url, token=settings.shop_token)
     shop_totals = ShopTotalsPoller(shop, database, feed)
-    subscriptions = Subscriptions(database, shop, feed, webhook_url=settings.webhook_url, now=now)
+    subscriptions = Subscriptions(
+        database, shop, feed, encryption, webhook_url=settings.webhook_url, now=now
+    )
     trace_builder = TraceBuilder(database, shop, webhook_url=settings.webhook_url, now=now)
 
     receipt_views = ReceiptViews()
@@ -78,6 +85,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         database=database,
         route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
         dependencies={
+            "encryption": encryption,
             "feed": feed,
             "inbox": inbox,
             "faults": faults,

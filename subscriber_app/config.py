@@ -24,6 +24,7 @@ class Settings(ServerSettings):
     model_config = SettingsConfigDict(env_prefix="SUBSCRIBER_")
 
     APP: ClassVar = "subscriber"
+    SECRETS_KEY_FILE: ClassVar = "subscriber-secrets.key"
     HIDDEN_FIELDS: ClassVar = ServerSettings.HIDDEN_FIELDS | {"shop_token"}
 
     port: Port = 8001

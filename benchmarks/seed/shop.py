@@ -8,12 +8,12 @@ from sqlalchemy.engine import make_url
 
 from benchmarks.seed.bulk_load import AlreadySeeded, bulk_loading, with_progress, write
 from benchmarks.seed.shop_rows import History, Target
+from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.vocabulary import EndpointStatus, EventType
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 from shop.webhooks.queries.deliveries import read_stats
 from shop.webhooks.rules.signing import LiveSecret

@@ -8,6 +8,7 @@ from sqlalchemy.engine import make_url
 
 from benchmarks.seed.bulk_load import AlreadySeeded, bulk_loading, with_progress, write
 from benchmarks.seed.subscriber_rows import InboxHistory
+from hookshop.webkit.encryption import Encryption
 from shop.webhooks.rules.signing import LiveSecret, generate_secret
 from subscriber_app.config import Settings
 from subscriber_app.database.models import FormerSecret
@@ -20,11 +21,13 @@ async def seed_subscriber(
 ) -> None:
     """Fill the subscriber's database. Raise ``AlreadySeeded`` or ``DatabaseInUse``."""
     now, secret = datetime.now(UTC), generate_secret()
-    database = Database(settings.resolved_database_url)
+    encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
+    database = Database(settings.resolved_database_url, encryption)
     try:
         await database.create_tables()
         await _require_empty(database, force=force)
-        await _add_former_secret(database, secret, since=now - span, until=now)
+        encrypted = encryption.encrypt(secret)
+        await _add_former_secret(database, encrypted, since=now - span, until=now)
     finally:
         await database.close()
     history = InboxHistory(
@@ -48,9 +51,9 @@ async def _require_empty(database: Database, *, force: bool) -> None:
 
 
 async def _add_former_secret(
-    database: Database, secret: str, *, since: datetime, until: datetime
+    database: Database, encrypted: str, *, since: datetime, until: datetime
 ) -> None:
     """Store the secret as an expired one: it accepts nothing, but receipt pages can use it."""
-    former = FormerSecret(secret=secret, since=since, replaced_at=until, until=until)
+    former = FormerSecret(encrypted_secret=encrypted, since=since, replaced_at=until, until=until)
     async with database.writing() as session:
         session.add(former)

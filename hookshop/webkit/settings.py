@@ -54,6 +54,18 @@ def _header_value(token: SecretStr) -> SecretStr:
     return token
 
 
+def _fernet_key(key: SecretStr) -> SecretStr:
+    # Import it only here: the demo reads the settings before it starts anything.
+    from cryptography.fernet import Fernet  # noqa: PLC0415 – as above
+
+    try:
+        Fernet(key.get_secret_value())
+    except ValueError:
+        # Do not use the library's message: it would quote the key.
+        raise ValueError("a key is 32 bytes in URL-safe base64, as in secrets.key") from None
+    return key
+
+
 def _split(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -74,6 +86,7 @@ _HOST_NAME = re.compile(r"[\w.-]+")
 
 HostName = Annotated[str, AfterValidator(_host_name)]
 Url = Annotated[str, AfterValidator(_absolute_url)]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_fernet_key)]
 Port = Annotated[int, Field(ge=1, le=MAX_PORT)]
 BearerToken = Annotated[SecretStr, AfterValidator(_header_value)]
 AdminToken = Annotated[
@@ -88,9 +101,10 @@ class ServerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, validate_default=False, frozen=True)
 
     APP: ClassVar[str]  # the name in file names, cookies and sentences, such as "shop"
+    SECRETS_KEY_FILE: ClassVar[str]  # the name of a file in ``var``
     # Fields whose values are never shown. A database URL may contain a password.
     HIDDEN_FIELDS: ClassVar[frozenset[str]] = frozenset(
-        {"admin_token", "database_url", "session_key"}
+        {"admin_token", "database_url", "secrets_key", "session_key"}
     )
 
     var: Annotated[Path, Field(validation_alias="HOOKSHOP_VAR")] = Path("var")
@@ -103,6 +117,7 @@ class ServerSettings(BaseSettings):
     admin_token: AdminToken | None = None
     log_format: LogFormat = "text"
     session_key: Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)] | None = None
+    secrets_key: EncryptionKey | None = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -145,6 +160,11 @@ class ServerSettings(BaseSettings):
         """The hosts, in lower case, by which browsers and programs may call the application."""
         own = (self.host.lower(), urlsplit(self.base_url).hostname or "")
         return frozenset((*self.allowed_hosts, *own))
+
+    @property
+    def secrets_key_file(self) -> Path:
+        """The file with the key that encrypts signing secrets, unless ``secrets_key`` is set."""
+        return self.var / self.SECRETS_KEY_FILE
 
     @property
     def resolved_database_url(self) -> str:

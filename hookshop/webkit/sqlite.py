@@ -2,10 +2,11 @@
 
 import asyncio
 import fcntl
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ from hookshop.webkit import sqlite_driver
 BUSY_TIMEOUT_SECONDS = 5
 WAL_RETRY_SECONDS = 0.02
 LOCK_POLL_INTERVAL_SECONDS = 0.001  # shorter than a transaction takes
+PRIVATE_MODE = 0o600
 
 # A transaction that reads first and writes later fails immediately with "database is locked" if
 # another one wrote in between; the busy timeout does not apply. So writers take the lock first.
 _BEGIN_WRITING = {"begin": "BEGIN IMMEDIATE"}
+
+logger = logging.getLogger(__name__)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -90,6 +94,7 @@ async def create_file(file: Path, engine: AsyncEngine) -> None:
     Raise ``OperationalError`` if the file stays locked.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
+    _keep_private(file)
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
@@ -102,6 +107,33 @@ async def create_file(file: Path, engine: AsyncEngine) -> None:
         else:
             return
         await asyncio.sleep(WAL_RETRY_SECONDS)
+
+
+def _keep_private(file: Path) -> None:
+    """Let only the owner read the database, whatever the umask and the mode of its folder.
+
+    SQLite creates the files beside it, such as the write-ahead log, with the mode of the database.
+    """
+    # If this fails, opening the database reports why, or it belongs to another user.
+    with suppress(OSError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_MODE))
+    # Not by opening an existing file: closing it would release SQLite's locks of this process.
+    for path in (file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm"))):
+        with suppress(OSError):
+            path.chmod(PRIVATE_MODE)
+
+
+async def rewrite(engine: AsyncEngine) -> None:
+    """Write the whole database anew, so that nothing deleted is left in its file or its log.
+
+    If it is in use or the disk is full, log that and leave it as it is.
+    """
+    try:
+        async with engine.execution_options(begin=None).connect() as connection:
+            await connection.exec_driver_sql("VACUUM")
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    except OperationalError as error:
+        logger.warning("The database keeps what was deleted: VACUUM failed: %s", error.orig)
 
 
 class WriteLock:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.times import utc_now
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
@@ -19,7 +20,6 @@ from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks import manual_actions, recovery
 from shop.webhooks.endpoints import deletion, registry, secrets
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint, Registered
 from shop.webhooks.queries.deliveries import DeliveryDetail, DeliveryFilter, find_delivery
 from shop.webhooks.recovery import Recovery, RecoveryRange

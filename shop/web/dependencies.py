@@ -6,13 +6,13 @@ from litestar import Request
 from litestar.di import NamedDependency
 
 from hookshop.webkit.access import may_manage
+from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.actions import Actions
-from shop.webhooks.endpoints.encryption import Encryption
 
 TheActions = NamedDependency[Actions]
 TheSettings = NamedDependency[Settings]

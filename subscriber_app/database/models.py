@@ -134,7 +134,7 @@ class Subscription(SubscriberTable, table=True):
     webhook_url: str
     shop_url: str
     event_types: list[str] = Field(sa_type=JSON)
-    secret: str
+    encrypted_secret: str = Field(sa_column_kwargs={"name": "secret"})
     secret_id: str | None = None  # its public name, if known
     secret_until: datetime | None = None  # set if the shop has a newer secret that we lack
     issuer: str | None = None  # the shop's name for itself in tokens, if known
@@ -150,7 +150,7 @@ class FormerSecret(SubscriberTable, table=True):
     __tablename__ = "former_secret"
 
     id: int | None = Field(default=None, primary_key=True)
-    secret: str
+    encrypted_secret: str = Field(sa_column_kwargs={"name": "secret"})
     secret_id: str | None = None
     endpoint_id: str | None = None
     since: datetime

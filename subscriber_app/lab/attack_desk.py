@@ -13,6 +13,7 @@ import httpx
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
+from hookshop.webkit.encryption import Encryption
 from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.database.models import AttackResult, ProcessedMessageRow, Receipt
 from subscriber_app.database.transactions import Database
@@ -82,6 +83,7 @@ class AttackDesk:
         database: Database,
         defences: DefenceSwitches,
         faults: Faults,
+        encryption: Encryption,
         *,
         local_url: str,
         webhook_url: str,
@@ -90,6 +92,7 @@ class AttackDesk:
         self._database = database
         self._defences = defences
         self._faults = faults
+        self._encryption = encryption
         self._webhook_url = webhook_url
         self._now = now
         self._http = httpx.AsyncClient(
@@ -127,7 +130,8 @@ class AttackDesk:
     async def trust(self) -> Trust:
         """Return secrets, audience and issuer to sign with; no secrets without a subscription."""
         async with self._database.reading() as session:
-            return await read_trust(session, self._now()) or Trust((), self._webhook_url, None)
+            trust = await read_trust(session, self._now(), self._encryption)
+        return trust or Trust((), self._webhook_url, None)
 
     def unix_now(self) -> int:
         """Return the time in whole unix seconds, as in ``webhook-timestamp``."""

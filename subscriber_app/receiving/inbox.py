@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.change_feed import LocalChangeFeed
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.times import utc_now
 from subscriber_app.checklist import Checklist
 from subscriber_app.database.models import ProcessedMessageRow, Purchase, Receipt
@@ -72,6 +73,7 @@ class Inbox:
         feed: LocalChangeFeed,
         faults: Faults,
         defences: DefenceSwitches,
+        encryption: Encryption,
         *,
         webhook_url: str,
         now: Callable[[], datetime] = utc_now,
@@ -80,6 +82,7 @@ class Inbox:
         self._feed = feed
         self._faults = faults
         self._defences = defences
+        self._encryption = encryption
         self._webhook_url = webhook_url
         self._now = now
         self._ids = ReceiptIds()
@@ -115,7 +118,7 @@ class Inbox:
         if action and action.rejection:
             return reject(action.rejection, Checklist())
         async with self._database.reading() as session:
-            trust = await read_trust(session, now)
+            trust = await read_trust(session, now, self._encryption)
         expected = Expectation(
             secrets=trust.secrets if trust else (),
             audience=trust.audience if trust else self._webhook_url,

@@ -3,6 +3,9 @@
 The subscription has the newest. Former secrets are kept as well, because during a rotation the
 oldest live secret signs the token. A few expired ones are also kept, to tell their signatures from
 forgeries. Nothing signed with an expired secret is accepted.
+
+The database has them only encrypted. A secret that the key does not decrypt is left out: its row is
+damaged, because with a wrong key the process does not start.
 """
 
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlmodel import and_, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.encryption import Encryption
 from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.receiving.keyring import KnownSecret
 from subscriber_app.shop_api.endpoint import RotatedSecret, ShopEndpoint
@@ -34,14 +38,14 @@ class Trust:
     issuer: str | None
 
 
-async def read_trust(session: AsyncSession, now: datetime) -> Trust | None:
+async def read_trust(session: AsyncSession, now: datetime, encryption: Encryption) -> Trust | None:
     """Return what a request must match now, or None without a subscription."""
     live = and_(
         col(FormerSecret.endpoint_id) == col(Subscription.endpoint_id),
         col(FormerSecret.until) > now,
     )
     query = (
-        select(Subscription, FormerSecret.secret)
+        select(Subscription, FormerSecret.encrypted_secret)
         .join(FormerSecret, live, isouter=True)
         .order_by(col(FormerSecret.id).desc())
     )
@@ -49,10 +53,17 @@ async def read_trust(session: AsyncSession, now: datetime) -> Trust | None:
     if not rows:
         return None
     subscription = rows[0][0]
-    secrets = [secret for _subscription, secret in rows if secret is not None]
+    encrypted = [secret for _subscription, secret in rows if secret is not None]
     if subscription.secret_until is None or subscription.secret_until > now:
-        secrets.insert(0, subscription.secret)
+        encrypted.insert(0, subscription.encrypted_secret)
+    secrets = [encryption.decrypt(each) for each in encrypted if encryption.can_decrypt(each)]
     return Trust(tuple(secrets), subscription.webhook_url, subscription.issuer)
+
+
+async def is_wrong_key(session: AsyncSession, encryption: Encryption) -> bool:
+    """Return whether the key does not decrypt the newest secret."""
+    newest = (await session.exec(select(Subscription.encrypted_secret))).first()
+    return newest is not None and not encryption.can_decrypt(newest)
 
 
 async def read_live_former(session: AsyncSession, now: datetime) -> Sequence[FormerSecret]:
@@ -65,29 +76,39 @@ async def read_live_former(session: AsyncSession, now: datetime) -> Sequence[For
     return (await session.exec(query.order_by(col(FormerSecret.id).desc()))).all()
 
 
-async def read_keyring(session: AsyncSession) -> list[KnownSecret]:
+async def read_keyring(session: AsyncSession, encryption: Encryption) -> list[KnownSecret]:
     """Return every known secret, newest first, including expired ones."""
     subscription = (await session.exec(select(Subscription))).first()
     former = await _former_secrets(session)
-    known = [KnownSecret(each.secret, each.since, each.until) for each in former]
-    if subscription:
-        since = _since(subscription, former)
-        known.insert(0, KnownSecret(subscription.secret, since, subscription.secret_until))
+    periods = [(each.encrypted_secret, each.since, each.until) for each in former]
+    known = [_known(*period, encryption) for period in periods if encryption.can_decrypt(period[0])]
+    if subscription and encryption.can_decrypt(subscription.encrypted_secret):
+        since, until = _since(subscription, former), subscription.secret_until
+        known.insert(0, _known(subscription.encrypted_secret, since, until, encryption))
     return known
 
 
-async def replace_secret(session: AsyncSession, new: RotatedSecret, now: datetime) -> None:
+def _known(
+    encrypted: str, since: datetime, until: datetime | None, encryption: Encryption
+) -> KnownSecret:
+    return KnownSecret(encryption.decrypt(encrypted), since, until)
+
+
+async def replace_secret(
+    session: AsyncSession, new: RotatedSecret, now: datetime, encryption: Encryption
+) -> None:
     """Make this secret the newest; the previous one stays live until the shop ends it."""
     subscription = (await session.exec(select(Subscription))).first()
-    if subscription is None or subscription.secret == new.secret:
+    if subscription is None or _is(new.secret, subscription.encrypted_secret, encryption):
         return
     until = new.previous_expires_at or subscription.secret_until or now + DEFAULT_GRACE
     await _retire_newest(session, subscription, until=until, now=now)
-    subscription.secret, subscription.secret_id, subscription.secret_until = (
-        new.secret,
-        new.secret_id,
-        None,
-    )
+    subscription.encrypted_secret = encryption.encrypt(new.secret)
+    subscription.secret_id, subscription.secret_until = new.secret_id, None
+
+
+def _is(secret: str, encrypted: str, encryption: Encryption) -> bool:
+    return encryption.can_decrypt(encrypted) and encryption.decrypt(encrypted) == secret
 
 
 async def expire_all(session: AsyncSession, subscription: Subscription, now: datetime) -> None:
@@ -154,7 +175,7 @@ async def _retire_newest(
     former = await _former_secrets(session)
     session.add(
         FormerSecret(
-            secret=subscription.secret,
+            encrypted_secret=subscription.encrypted_secret,
             secret_id=subscription.secret_id,
             endpoint_id=subscription.endpoint_id,
             since=_since(subscription, former),

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlmodel import delete, select
 
 from hookshop.webkit.change_feed import LocalChangeFeed
+from hookshop.webkit.encryption import Encryption
 from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.database.transactions import Database
 from subscriber_app.shop_api.client import AlreadyRegistered, ShopClient
@@ -38,11 +39,12 @@ logger = logging.getLogger(__name__)
 class Subscriptions:
     """The subscription of this subscriber. There is at most one."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 – a subscription needs all of these parts
         self,
         database: Database,
         shop: ShopClient,
         feed: LocalChangeFeed,
+        encryption: Encryption,
         *,
         webhook_url: str,
         now: Callable[[], datetime],
@@ -50,6 +52,7 @@ class Subscriptions:
         self._database = database
         self._shop = shop
         self._feed = feed
+        self._encryption = encryption
         self._now = now
         self._lock = asyncio.Lock()  # one change at a time, so that a double click subscribes once
         self._refreshing: asyncio.Task[None] | None = None
@@ -60,6 +63,10 @@ class Subscriptions:
         """Return the current subscription, or None."""
         async with self._database.reading() as session:
             return (await session.exec(select(Subscription))).first()
+
+    def secret_of(self, held: Subscription | FormerSecret) -> str:
+        """Return the decrypted secret. Raise ``DecryptionFailed`` if it is damaged."""
+        return self._encryption.decrypt(held.encrypted_secret)
 
     async def subscribe(self, event_types: Sequence[str] = SUBSCRIBABLE) -> None:
         """Register with the shop and store the secret, unless subscribed. Raise ``ShopError``."""
@@ -177,7 +184,7 @@ class Subscriptions:
                     webhook_url=self.webhook_url,
                     shop_url=self.shop_url,
                     event_types=[str(each) for each in event_types],
-                    secret=registration.secret,
+                    encrypted_secret=self._encryption.encrypt(registration.secret),
                     secret_id=registration.secret_id,
                     issuer=registration.issuer,
                     created_at=self._now(),
@@ -201,7 +208,7 @@ class Subscriptions:
 
     async def _replace_secret(self, new: RotatedSecret) -> None:
         async with self._database.writing() as session:
-            await replace_secret(session, new, self._now())
+            await replace_secret(session, new, self._now(), self._encryption)
         self._feed.announce()
 
     async def _sync_with_shop(self, endpoint_id: str) -> ShopEndpoint | None:

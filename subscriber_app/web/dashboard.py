@@ -30,6 +30,7 @@ from subscriber_app.web.dependencies import (
     TheAttackDesk,
     TheClock,
     TheDatabase,
+    TheEncryption,
     TheFaults,
     TheFeed,
     TheReceiptViews,
@@ -96,17 +97,19 @@ async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the 
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)
-async def show_receipt(
+async def show_receipt(  # noqa: PLR0913 – one parameter for each part of the page
+    *,
     database: TheDatabase,
     subscriptions: TheSubscriptions,
     attack_desk: TheAttackDesk,
     receipt_views: TheReceiptViews,
+    encryption: TheEncryption,
     receipt_id: FromPath[str],
 ) -> Template:
     """Show one request: the explanation of each check, the diagnosis, and the raw bytes."""
     async with database.reading() as session:
         receipt = await _existing(session, receipt_id)
-        keyring = await read_keyring(session)
+        keyring = await read_keyring(session, encryption)
     subscription = await subscriptions.current()
     context = await receipt_views.context(
         receipt,

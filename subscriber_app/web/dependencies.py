@@ -6,6 +6,7 @@ from datetime import datetime
 from litestar.di import NamedDependency
 
 from hookshop.webkit.change_feed import LocalChangeFeed
+from hookshop.webkit.encryption import Encryption
 from subscriber_app.config import Settings
 from subscriber_app.database.transactions import Database
 from subscriber_app.explaining.trace_builder import TraceBuilder
@@ -19,6 +20,7 @@ from subscriber_app.web.receipt_view import ReceiptViews
 
 TheSettings = NamedDependency[Settings]
 TheDatabase = NamedDependency[Database]
+TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[LocalChangeFeed]
 TheInbox = NamedDependency[Inbox]
 TheAttackDesk = NamedDependency[AttackDesk]

@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
 from hookshop.webkit.double_submit import once_per_form
+from hookshop.webkit.encryption import DecryptionFailed
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
 from subscriber_app.database.models import FormerSecret, Subscription
@@ -129,18 +130,23 @@ class SecretView:
     until: datetime | None = None
 
 
-def _view(held: Subscription | FormerSecret) -> SecretView:
+def _view(subscriptions: Subscriptions, held: Subscription | FormerSecret) -> SecretView:
     until = held.until if isinstance(held, FormerSecret) else held.secret_until
-    return SecretView(fingerprint(held.secret), held.secret_id or "", until)
+    try:
+        shown = fingerprint(subscriptions.secret_of(held))
+    except DecryptionFailed:
+        shown = "unreadable"
+    return SecretView(shown, held.secret_id or "", until)
 
 
 def _region(subscriptions: Subscriptions, selected: list[str] | None = None) -> Region:
     async def read() -> dict[str, Any]:
         subscription = await subscriptions.current()
+        former = await subscriptions.former_secrets()
         return {
             "subscription": subscription,
-            "secret": _view(subscription) if subscription else None,
-            "former_secrets": [_view(each) for each in await subscriptions.former_secrets()],
+            "secret": _view(subscriptions, subscription) if subscription else None,
+            "former_secrets": [_view(subscriptions, each) for each in former],
             "webhook_url": subscriptions.webhook_url,
             "shop_url": subscriptions.shop_url,
             "event_type_choices": [(each.value, each.value) for each in SUBSCRIBABLE],

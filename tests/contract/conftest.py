@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from hookshop.webkit.encryption import Encryption
 from shop.app import create_app as create_shop
 from shop.config import Settings as ShopSettings
 from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.wake_ups import WakeUps
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.dispatcher import Dispatcher
 from shop.webhooks.engine.http_client import HttpClient
 from shop.webhooks.engine.settings import DeliverySettings

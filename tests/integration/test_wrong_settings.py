@@ -55,6 +55,7 @@ def test_wrong_settings_of_the_subscriber_stop_it(tmp_path: Path) -> None:
     wrong = {
         "SUBSCRIBER_DATABASE_URL": f"postgresql://u:{SECRET}@db/subscriber",
         "SUBSCRIBER_SHOP_TOKEN": "ein pässliches Wort",
+        "SUBSCRIBER_SECRETS_KEY": SECRET,
         "SUBSCRIBER_ADMIN_TOKEN": "ein pässliches Wort",
     }
 

@@ -5,6 +5,7 @@ the last one in the table ``alembic_version``.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,9 +48,16 @@ class Migrations:
         self._require_known(version)
         raise WrongSchema("the database is of an older version: run make migrate")
 
-    def upgrade(self, connection: Connection, *, to: str | None = None) -> None:
+    def upgrade(
+        self,
+        connection: Connection,
+        *,
+        to: str | None = None,
+        encrypt: Callable[[str], str] | None = None,
+    ) -> None:
         """Run the missing migrations inside the caller's transaction.
 
+        ``encrypt``: encrypts a text, for migrations that encrypt what was stored as plain text.
         Raise ``WrongSchema`` for a database of a newer version or from before the first migration.
         """
         version = self.read_version(connection)
@@ -60,7 +68,9 @@ class Migrations:
 
         if version is not None:
             self._require_known(version)
-        command.upgrade(self._configuration(connection), to or self.newest)
+        configuration = self._configuration(connection)
+        configuration.attributes["encrypt"] = encrypt
+        command.upgrade(configuration, to or self.newest)
 
     def read_version(self, connection: Connection) -> str | None:
         """Return the name of the last migration that ran, or None for an empty database.

@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.encryption import Encryption
 from shop.database.locks import FOR_NO_KEY_UPDATE, FOR_UPDATE, Lock, advisory_lock
 from shop.database.models import Endpoint
 from shop.ids import new_id
 from shop.vocabulary import EndpointStatus, EventType
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.secrets import add_secret
 from shop.webhooks.rules.url_policy import UrlPolicy
 from shop.webhooks.rules.urls import UrlRefused, parse_url

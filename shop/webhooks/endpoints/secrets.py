@@ -9,10 +9,10 @@ from sqlalchemy import select as core_select
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.encryption import Encryption
 from shop.database.locks import lock_endpoints
 from shop.database.models import EndpointSecret
 from shop.ids import new_id
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.rules.signing import LiveSecret, generate_secret
 
 # Each one adds a signature to every request, and receivers limit how many they try.

@@ -17,11 +17,11 @@ from functools import partial
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from hookshop.webkit.encryption import Encryption
 from shop.database.transactions import Database
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import Trigger
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.after_attempt import INTERNAL_ERROR, CompletedAttempt
 from shop.webhooks.engine.claiming import Claim, ClaimBatch, claim_due
 from shop.webhooks.engine.due import is_anything_due, lock_due_endpoints, release_abandoned

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0005"
+NEWEST = "r0006"
+# Versions that stored secrets as plain text.
+PLAIN_TEXT_VERSIONS = frozenset({"r0001", "r0002", "r0003", "r0004", "r0005"})
 
 MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",

@@ -17,12 +17,12 @@ from litestar.testing import AsyncTestClient
 from sqlalchemy import Connection
 
 from hookshop.redis_socket import private_redis_socket
+from hookshop.webkit.encryption import Encryption
 from shop.app import create_app
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.wake_ups import WakeUps
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.engine.after_attempt import CompletedAttempt
 from shop.webhooks.engine.claiming import Claim, claim_due
 from shop.webhooks.engine.dispatcher import Dispatcher

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 
+from hookshop.webkit.encryption import Encryption
 from shop.app import create_app
 from shop.config import Settings
 from shop.database.models import Attempt, Delivery
@@ -19,7 +20,6 @@ from shop.ids import new_id
 from shop.orders.catalog import CATALOG
 from shop.orders.placing import Item, place_order
 from shop.vocabulary import EventType, Trigger
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint, register
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests import postgres

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from hookshop.webkit.encryption import Encryption
 from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.engine.http_client import Response
 from shop.webhooks.queries.deliveries import find_delivery

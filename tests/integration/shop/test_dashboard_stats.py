@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.encryption import Encryption
 from shop.database.counters import DeliveryTally, StateTally
 from shop.database.models import Delivery, Order
 from shop.database.transactions import Database
@@ -13,7 +14,6 @@ from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
 from shop.webhooks.manual_actions import cancel
 from shop.webhooks.queries.dashboard_stats import (

@@ -7,13 +7,13 @@ import pytest
 import standardwebhooks
 from sqlmodel import select
 
+from hookshop.webkit.encryption import Encryption
 from shop.database.models import EndpointSecret
 from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint, finish_deletions
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.engine.http_client import Response
 from shop.webhooks.manual_actions import resend

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlmodel import select
 
+from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
 from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
 from shop.webhooks.engine.claiming import claim_due
 from shop.webhooks.engine.due import MAX_LEASE, correct_future_times, lock_due_endpoints

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlmodel import col, func, select, text
 
+from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
 from shop.database.counters import merge_tallies
 from shop.database.models import Delivery, Message, Order
@@ -23,7 +24,6 @@ from shop.vocabulary import DeliveryState
 from shop.webhooks import manual_actions
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.endpoints.secrets import MAX_LIVE_SECRETS, list_live, rotate
 from shop.webhooks.engine.claiming import claim_due

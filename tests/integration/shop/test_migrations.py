@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, text
 from sqlmodel import select
 
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.migrations import WrongSchema
 from shop.config import Settings
 from shop.database import counters
@@ -29,7 +30,6 @@ from shop.database.models import Endpoint, ShopTable
 from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState
 from shop.webhooks.endpoints import registry as endpoints_registry
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import AlreadyRegistered, NewEndpoint
 from shop.webhooks.queries.deliveries import read_stats
 from shop.webhooks.queries.sales import Sales, read_sales

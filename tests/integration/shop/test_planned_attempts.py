@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from hookshop.webkit.encryption import Encryption
 from shop.database.models import Attempt
 from shop.database.transactions import Database
 from shop.vocabulary import Trigger
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.manual_actions import resend
 from shop.webhooks.queries.deliveries import find_delivery
 from tests.integration.shop.conftest import Clock, Engine

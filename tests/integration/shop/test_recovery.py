@@ -10,6 +10,7 @@ import pytest
 from litestar.testing import AsyncTestClient
 from sqlmodel import col, select
 
+from hookshop.webkit.encryption import Encryption
 from shop.app import create_app
 from shop.config import Settings
 from shop.database.models import Delivery, Endpoint
@@ -20,7 +21,6 @@ from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks import batches
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint, finish_deletions
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
 from shop.webhooks.queries.deliveries import DeliveryFilter
 from shop.webhooks.recovery import (

@@ -8,6 +8,7 @@ from litestar.testing import AsyncTestClient
 from sqlalchemy import insert, text
 from sqlmodel import func, select
 
+from hookshop.webkit.encryption import Encryption
 from shop.app import create_app
 from shop.config import Settings
 from shop.database.counters import AttemptTally, DeliveryTally, merge_tallies
@@ -18,7 +19,6 @@ from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState
 from shop.webhooks.batches import MAX_BATCH_ROWS
 from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.engine import retention
 from shop.webhooks.engine.retention import prune

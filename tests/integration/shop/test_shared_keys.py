@@ -10,10 +10,10 @@ import pytest
 from cryptography.fernet import Fernet
 from litestar.testing import AsyncTestClient
 
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.settings import ConfigurationError
 from shop.app import create_app
 from shop.config import Settings, load_settings
-from shop.webhooks.endpoints.encryption import Encryption
 from tests.integration.shop.browsing import Shop, register
 from tests.integration.shop.conftest import ROOT, TEST_HOST
 from tests.pages import Visitor

@@ -11,13 +11,13 @@ from sqlmodel import col, true, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import shop
+from hookshop.webkit.encryption import Encryption
 from shop.database.models import Delivery
 from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
 from shop.vocabulary import DeliveryState, Trigger
 from shop.webhooks import states
 from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.rules.url_policy import UrlPolicy
 from shop.webhooks.states import NextState

@@ -11,6 +11,7 @@ from arq.connections import ArqRedis
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.tasks import end_tasks
 from shop.config import Settings
 from shop.database.transactions import Database
@@ -18,7 +19,6 @@ from shop.orders.placing import Item, place_order
 from shop.redis.wake_ups import WakeUps, listen
 from shop.vocabulary import DeliveryState
 from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.encryption import Encryption
 from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery, read_stats
 from tests.integration.shop.conftest import StartWorker

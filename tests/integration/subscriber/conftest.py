@@ -12,6 +12,7 @@ import pytest_asyncio
 from litestar import Litestar
 
 from hookshop.webkit.change_feed import LocalChangeFeed
+from hookshop.webkit.encryption import Encryption
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.database.models import FormerSecret, Subscription
@@ -127,8 +128,12 @@ async def served_subscriber(
             yield client, settings
 
 
+def encryption_of(settings: Settings) -> Encryption:
+    return Encryption.open(settings.secrets_key_file, settings.secrets_key)
+
+
 async def remember_subscription(settings: Settings, created_at: datetime) -> None:
-    database = Database(settings.resolved_database_url)
+    database, encryption = Database(settings.resolved_database_url), encryption_of(settings)
     async with database.writing() as session:
         session.add(
             Subscription(
@@ -136,7 +141,7 @@ async def remember_subscription(settings: Settings, created_at: datetime) -> Non
                 webhook_url=OUR_URL,
                 shop_url=SHOP_URL,
                 event_types=["purchase.created", "purchase.refunded"],
-                secret=SECRET,
+                encrypted_secret=encryption.encrypt(SECRET),
                 issuer=SHOP_URL,
                 created_at=created_at,
             )
@@ -144,7 +149,7 @@ async def remember_subscription(settings: Settings, created_at: datetime) -> Non
         # As after a rotation: the shop also signs with this one for another day.
         session.add(
             FormerSecret(
-                secret=FORMER_SECRET,
+                encrypted_secret=encryption.encrypt(FORMER_SECRET),
                 endpoint_id="ep_1",
                 since=created_at - ONE_DAY,
                 replaced_at=created_at - ONE_DAY / 2,
@@ -177,7 +182,12 @@ class Opening:
         await database.create_tables()
         client = ShopClient(shop_url)
         yield Subscriptions(
-            database, client, LocalChangeFeed(), webhook_url=webhook_url, now=self.clock
+            database,
+            client,
+            LocalChangeFeed(),
+            encryption_of(self.settings),
+            webhook_url=webhook_url,
+            now=self.clock,
         )
         await client.close()
         await database.close()

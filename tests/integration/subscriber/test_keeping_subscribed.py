@@ -16,7 +16,7 @@ OTHER_URL = "http://moved.example/v1/new-purchase"
 
 async def secret_of(subscriptions: Subscriptions) -> str | None:
     standing = await subscriptions.current()
-    return standing.secret if standing else None
+    return subscriptions.secret_of(standing) if standing else None
 
 
 async def said(text: str, caplog: pytest.LogCaptureFixture) -> None:

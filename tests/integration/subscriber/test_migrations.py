@@ -13,6 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 
 from subscriber_app.config import Settings
@@ -21,6 +22,9 @@ from subscriber_app.database.models import SubscriberTable
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.receipts import read_stats
 from subscriber_app.shop_api.counting import read_counted
+from subscriber_app.shop_api.held_secrets import read_keyring
+from tests.integration.subscriber.conftest import encryption_of
+from tests.integration.subscriber.signer import FORMER_SECRET, SECRET
 
 Result = TypeVar("Result")
 ROOT = Path(__file__).parents[3]
@@ -44,11 +48,17 @@ SUBSCRIPTION = """
             '["purchase.created"]', 'whsec_', '2026-11-23 11:00:00.000000')
 """
 
+FORMER = f"""
+    INSERT INTO former_secret (id, secret, endpoint_id, since, replaced_at, until)
+        VALUES (1, '{FORMER_SECRET}', 'ep_1', '2026-11-23 10:00:00.000000',
+            '2026-11-23 11:00:00.000000', '2026-11-24 11:00:00.000000')
+"""
+
 
 @pytest.fixture
 async def empty(settings: Settings) -> AsyncIterator[Database]:
     """A database without tables."""
-    database = Database(settings.resolved_database_url)
+    database = Database(settings.resolved_database_url, encryption_of(settings))
     yield database
     await database.close()
 
@@ -139,6 +149,48 @@ async def test_an_older_database_counts_money_from_its_upgrade_on_if_it_is_subsc
     assert (stats.revenue_cents, stats.counted_cents) == (5075, 0)
     assert (counted is not None) is is_subscribed
     assert counted is None or before < counted.since == stats.counted_since
+
+
+async def test_secrets_of_an_older_database_are_encrypted_and_leave_no_plain_text(
+    settings: Settings,
+) -> None:
+    old = Database(settings.resolved_database_url)
+    await run(old, lambda connection: MIGRATIONS.upgrade(connection, to="r0003"))
+    for statement in (SUBSCRIPTION.replace("'whsec_'", f"'{SECRET}'"), FORMER):
+        await run(old, do(statement))
+    await run(
+        old,
+        do(
+            "INSERT INTO former_secret (id, secret, since, replaced_at, until)"
+            " SELECT 2, secret, since, since, since"
+            " FROM former_secret"
+        ),
+    )
+    await run(old, do("DELETE FROM former_secret WHERE id = 2"))
+    await old.close()
+
+    encryption = encryption_of(settings)
+    upgraded = Database(settings.resolved_database_url, encryption)
+    await upgraded.create_tables()
+
+    async with upgraded.reading() as session:
+        keyring = await read_keyring(session, encryption)
+    assert [known.secret for known in keyring] == [SECRET, FORMER_SECRET]
+    files = [path.read_bytes() for path in settings.var.glob("subscriber.db*")]
+    await upgraded.close()
+    for secret in (SECRET, FORMER_SECRET):
+        assert not any(secret.encode() in content for content in files)
+
+
+@pytest.mark.usefixtures("subscribed")
+async def test_a_subscriber_with_another_key_does_not_start(settings: Settings) -> None:
+    settings.secrets_key_file.write_bytes(Fernet.generate_key())
+
+    line = refusal(settings)
+
+    assert line.startswith("subscriber_app: the key does not decrypt the secret")
+    assert "SUBSCRIBER_SECRETS_KEY" in line
+    assert "subscriber-secrets.key" in line
 
 
 async def test_a_database_of_a_newer_version_is_refused_in_one_line(

@@ -9,7 +9,7 @@ from subscriber_app.config import Settings
 from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.keyring import fingerprint
-from tests.integration.subscriber.conftest import Client, Clock
+from tests.integration.subscriber.conftest import Client, Clock, encryption_of
 from tests.integration.subscriber.requests import deliver, only_receipt, send
 from tests.integration.subscriber.signer import (
     NOW,
@@ -84,7 +84,8 @@ async def test_a_secret_that_has_expired_is_named(
     database = Database(settings.resolved_database_url)
     async with database.writing() as session:
         now = clock()
-        session.add(FormerSecret(secret=OTHER_SECRET, since=now, replaced_at=now, until=now))
+        encrypted = encryption_of(settings).encrypt(OTHER_SECRET)
+        session.add(FormerSecret(encrypted_secret=encrypted, since=now, replaced_at=now, until=now))
     await database.close()
     await deliver(subscribed, Delivery(secret=OTHER_SECRET))
 
@@ -101,7 +102,7 @@ async def test_a_check_that_can_no_longer_be_explained_says_so(
     database = Database(settings.resolved_database_url)
     async with database.writing() as session:
         subscription = (await session.exec(select(Subscription))).one()
-        subscription.secret = OTHER_SECRET
+        subscription.encrypted_secret = encryption_of(settings).encrypt(OTHER_SECRET)
     await database.close()
 
     assert "cannot be worked out again" in (await receipt_page(subscribed)).text

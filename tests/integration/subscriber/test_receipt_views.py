@@ -11,7 +11,7 @@ from subscriber_app.database.models import Receipt, Subscription
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.keyring import KnownSecret
 from subscriber_app.web.receipt_view import MAX_CACHED_RECEIPTS, ReceiptViews
-from tests.integration.subscriber.conftest import Client, Clock
+from tests.integration.subscriber.conftest import Client, Clock, encryption_of
 from tests.integration.subscriber.requests import only_receipt, send
 from tests.integration.subscriber.signer import OTHER_SECRET, OUR_URL, SECRET, Delivery
 from tests.pages import Page, Visitor
@@ -122,7 +122,7 @@ async def test_a_page_uses_the_known_secrets(subscribed: Client, settings: Setti
     database = Database(settings.resolved_database_url)
     async with database.writing() as session:
         standing = (await session.exec(select(Subscription))).one()
-        standing.secret = OTHER_SECRET
+        standing.encrypted_secret = encryption_of(settings).encrypt(OTHER_SECRET)
         session.add(standing)
     await database.close()
 

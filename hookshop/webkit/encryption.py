@@ -1,6 +1,6 @@
 """Encrypts signing secrets, so that a copy of the database does not reveal them.
 
-The key is ``SHOP_SECRETS_KEY``, or else in a file that is created at the first start.
+The key is a setting, ``…_SECRETS_KEY``, or else in a file that is created at the first start.
 """
 
 from functools import lru_cache

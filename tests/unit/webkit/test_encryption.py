@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shop.webhooks.endpoints.encryption import DecryptionFailed, Encryption
+from hookshop.webkit.encryption import DecryptionFailed, Encryption
 
 
 def test_what_is_locked_is_unreadable_and_can_be_unlocked(tmp_path: Path) -> None:
