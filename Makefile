@@ -92,11 +92,12 @@ lock: ready-to-develop ## Pin the versions of all dependencies (UPGRADE=--upgrad
 
 .PHONY: reset
 reset: ## Delete all orders and receipts (removes var)
-	rm -rf var
+	@for python in $(RUN) $(PYTHONS); do $$python -c 'import fcntl' 2>/dev/null && break; done; \
+	$$python -m hookshop.demo.reset
 
 .PHONY: clean
 clean: reset ## Remove everything that was generated, including .venv
-	rm -rf $(VENV) .venv-bench $(NODE_PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	rm -rf $(VENV) $(VENV).lock .venv-bench .venv-bench.lock $(NODE_PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: ready-to-run
@@ -126,11 +127,27 @@ ready-for-node:
 	cp benchmarks/node/package-lock.json $(NODE_PACKAGES)/installed.json || \
 	echo 'npm could not install them: the benchmarks run without Node' >&2
 
-# $(call install,FILE) installs into .venv what FILE lists. Copies of these files in .venv record
-# what is installed. They are written last, so that an interrupted installation starts again.
+# $(call install,FILE) installs into .venv what FILE lists, unless it is there. If another make is
+# installing, wait for it.
 define install
+set -e; \
+if $(is_current) && cmp -s $(1) $(VENV)/$(1); then exit; fi; \
+for python in $(RUN) $(PYTHONS); do $$python -c 'import fcntl' 2>/dev/null && break; done; \
+exec $$python hookshop/demo/with_lock.py $(VENV).lock \
+	$(MAKE) --no-print-directory install FILE=$(1) VENV=$(VENV)
+endef
+
+is_current = [ -f $(VENV)/requirements.txt ] && $(RUN) -c 'import pip' 2>/dev/null
+
+.PHONY: install
+install:
+	@$(call install_now,$(FILE))
+
+# Copies of the files in .venv record what is installed. They are written last, so that an
+# interrupted installation starts again.
+define install_now
 set -e; found=; \
-if [ -f $(VENV)/requirements.txt ] && $(RUN) -c 'import pip' 2>/dev/null; then \
+if $(is_current); then \
 	cmp -s $(1) $(VENV)/$(1) && exit; \
 	echo 'Bringing $(VENV) up to date ...'; \
 else \

@@ -3,6 +3,7 @@
 import asyncio
 
 from hookshop.webkit.database import prepare
+from hookshop.webkit.folder_use import mark_in_use
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.serving import serve
 from hookshop.webkit.starting import check_listening, exit_on_setup_error, map_setup_errors
@@ -19,6 +20,7 @@ def main() -> None:
         configure_logging(settings.log_format, LOG_FIELDS)
         with map_setup_errors(settings):
             check_listening(settings)
+            mark_in_use(settings.var)
             asyncio.run(prepare(Database(settings.resolved_database_url)))
             app = create_app(settings)
     serve(app, settings)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.folder_use import mark_in_use
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.settings import ConfigurationError
+from hookshop.webkit.sqlite import GONE, FileIdentity, sqlite_file
 from hookshop.webkit.starting import exit_on_setup_error, map_setup_errors
 from hookshop.webkit.tasks import end_tasks
 from hookshop.webkit.times import utc_now
@@ -37,6 +40,7 @@ from shop.webhooks.engine.settings import DeliverySettings
 
 CORRECTION_INTERVAL_SECONDS = 5
 CLEANUP_INTERVAL_SECONDS = 60
+DATABASE_CHECK_INTERVAL_SECONDS = 0.5
 STOP_MARGIN = timedelta(seconds=10)  # after the request timeout, to record the last attempts
 
 logger = logging.getLogger(__name__)
@@ -47,16 +51,19 @@ def main() -> None:
     with exit_on_setup_error("shop.worker", advice="start the worker again when it is available"):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
-        asyncio.run(run(settings))
+        has_lost_database = asyncio.run(run(settings))
+    if has_lost_database:
+        sys.exit(1)
 
 
-async def run(settings: Settings) -> None:
-    """Deliver until a signal arrives.
+async def run(settings: Settings) -> bool:
+    """Deliver until a signal arrives or the file of the database is gone; return whether it is.
 
     Raise ``OperationalError`` if the database cannot be reached at the start, ``WrongSchema`` if it
     is of another version, and ``ConfigurationError`` if the encryption key is the wrong one.
     """
     stop = _stop_signal()
+    mark_in_use(settings.var)
     with map_setup_errors(settings):
         database = await _open_database(settings)
         encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
@@ -72,19 +79,38 @@ async def run(settings: Settings) -> None:
     heartbeating = asyncio.create_task(heartbeats.run(status, lambda: dispatcher.in_flight))
     listening = asyncio.create_task(listen(settings.resolved_redis_url, dispatcher.wake))
     housekeeping = [asyncio.create_task(each) for each in _housekeeping(database, feed, settings)]
+    watching = asyncio.create_task(_watch_database(settings, stop))
     try:
         logger.info("Worker started")
         await stop.wait()
     finally:
-        await end_tasks(listening, *housekeeping)
+        has_lost_database = watching.done()
+        await end_tasks(listening, watching, *housekeeping)
         dispatcher.stop()
-        await asyncio.wait(
-            [dispatching], timeout=(delivery.request_timeout + STOP_MARGIN).total_seconds()
-        )
+        if not has_lost_database:
+            await asyncio.wait(
+                [dispatching], timeout=(delivery.request_timeout + STOP_MARGIN).total_seconds()
+            )
         await end_tasks(dispatching, heartbeating)
         logger.info("Worker stopped")
         for part in (client, wake_ups, feed, heartbeats, database):
             await part.close()
+    return has_lost_database
+
+
+async def _watch_database(settings: Settings, stop: asyncio.Event) -> None:
+    """Return and set ``stop`` when the file of the database is gone."""
+    file = sqlite_file(settings.resolved_database_url)
+    if file is None:  # PostgreSQL
+        await asyncio.Event().wait()  # until it is cancelled
+        return
+    opened = FileIdentity(file)
+    while True:
+        await asyncio.sleep(DATABASE_CHECK_INTERVAL_SECONDS)
+        if opened.is_gone():
+            logger.error(GONE, file)
+            stop.set()
+            return
 
 
 def _stop_signal() -> asyncio.Event:

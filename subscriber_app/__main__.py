@@ -3,6 +3,7 @@
 import asyncio
 
 from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.folder_use import mark_in_use
 from hookshop.webkit.logs import configure_logging
 from hookshop.webkit.serving import serve
 from hookshop.webkit.settings import ConfigurationError
@@ -24,6 +25,7 @@ def main() -> None:
         configure_logging(settings.log_format, LOG_FIELDS)
         with map_setup_errors(settings):
             check_listening(settings)
+            mark_in_use(settings.var)
             asyncio.run(_prepare(settings))
             app = create_app(settings)
     serve(app, settings, http=ConnectionResetProtocol)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hookshop.demo.plan import Application, StartError
+from hookshop.webkit.folder_use import mark_in_use
 from hookshop.webkit.hosts import MAX_PORT, try_bind
 
 PORT_STEP = 10  # distance between the ports that are tried to suggest a free one
@@ -23,6 +24,7 @@ def claim_folder(var: Path) -> Iterator[None]:
     The lock belongs to the open file: the kernel releases it however this process ends.
     """
     with _open_lock(var) as lock:
+        mark_in_use(var)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -123,6 +123,32 @@ def _keep_private(file: Path) -> None:
             path.chmod(PRIVATE_MODE)
 
 
+GONE = "The database file %s is gone: exiting, because nothing can be stored any more"
+
+
+class FileIdentity:
+    """Remembers which file is at a path, to notice that it was deleted or replaced.
+
+    A process that has the file open notices nothing: it writes to a file without a name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._remembered = _identity(path)
+
+    def is_gone(self) -> bool:
+        """Return whether the file is no longer at its path."""
+        return _identity(self._path) != self._remembered
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 async def rewrite(engine: AsyncEngine) -> None:
     """Write the whole database anew, so that nothing deleted is left in its file or its log.
 
@@ -149,6 +175,8 @@ class WriteLock:
     """
 
     def __init__(self, file: Path) -> None:
+        self._file = file
+        self._opened: FileIdentity | None = None
         self._among_tasks = asyncio.Lock()
         self._queue = _FileLock(file.with_name(f"{file.name}-next"))
         self._lock = _FileLock(file.with_name(f"{file.name}-turn"))
@@ -158,7 +186,8 @@ class WriteLock:
         """Hold the lock until the block ends.
 
         Raise ``OperationalError``, as SQLite does, if the lock is not free within
-        ``BUSY_TIMEOUT_SECONDS``.
+        ``BUSY_TIMEOUT_SECONDS``, and also if the file has been deleted: what is written to it
+        would be lost.
         """
         try:
             async with asyncio.timeout(BUSY_TIMEOUT_SECONDS):
@@ -167,10 +196,19 @@ class WriteLock:
             reason = str(error) or "too many writers are waiting"
             raise OperationalError("BEGIN IMMEDIATE", None, TimeoutError(reason)) from None
         try:
+            self._require_file()
             yield
         finally:
             self._lock.release()
             self._among_tasks.release()
+
+    def _require_file(self) -> None:
+        if self._opened is None:
+            # Without a file, the connection is about to create it.
+            self._opened = FileIdentity(self._file) if self._file.exists() else None
+        elif self._opened.is_gone():
+            error = FileNotFoundError(f"the database file {self._file} is gone")
+            raise OperationalError("BEGIN IMMEDIATE", None, error)
 
     async def _acquire(self) -> None:
         await self._among_tasks.acquire()
@@ -188,6 +226,7 @@ class WriteLock:
         """Close both lock files. The next use opens them again, possibly in another event loop."""
         self._queue.close()
         self._lock.close()
+        self._opened = None
         self._among_tasks = asyncio.Lock()
 
 

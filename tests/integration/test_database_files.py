@@ -1,4 +1,4 @@
-"""Only their owner can read the databases, whatever the umask and the mode of the folder."""
+"""The files of the databases: only their owner can read them, and a deleted one is noticed."""
 
 import os
 import stat
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hookshop.webkit.database import Transactions
 from shop.database.transactions import Database as ShopDatabase
@@ -49,6 +50,20 @@ async def test_the_files_of_a_new_database_are_private(
 
     assert {"books.db", "books.db-wal", "books.db-shm"} <= modes.keys()
     assert set(modes.values()) == {0o600}
+
+
+async def test_nothing_is_written_to_a_file_that_was_deleted(
+    database_class: type[ShopDatabase | SubscriberDatabase], folder: Path
+) -> None:
+    database = database_class(f"sqlite+aiosqlite:///{folder}/books.db")
+    await database.create_tables()
+    (folder / "books.db").unlink()
+
+    with pytest.raises(OperationalError, match="is gone"):
+        async with database.writing():
+            pass
+
+    await database.close()
 
 
 async def test_the_files_of_an_older_database_become_private(
