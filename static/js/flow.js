@@ -157,7 +157,7 @@ function dress(ghost, state) {
   const { shape, tone } = LABELS[state];
   ghost.dataset.state = state;
   ghost.className = `ghost tone-${tone}`;
-  ghost.innerHTML = ghost.dataset.many ?? `<svg class="shape"><use href="#sign-${shape}"/></svg>`;
+  ghost.innerHTML = ghost.dataset.many ?? `<svg class="shape"><use href="#s-${shape}"/></svg>`;
 }
 
 // Each update of the picture removes data-flying, so set it again.
