@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from sqlalchemy import inspect
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
@@ -38,7 +39,8 @@ async def broken_subscriptions(settings: Settings, database: sqlite3.Connection)
     await before.create_tables()
     await before.close()
     database.execute("DROP TABLE subscription")
-    columns = ", ".join(f"{name} TEXT" for name in Subscription.model_fields)
+    names = inspect(Subscription).local_table.columns.keys()
+    columns = ", ".join(f"{name} TEXT" for name in names)
     database.execute(f"CREATE TABLE subscription ({columns}, more TEXT NOT NULL)")
 
 
