@@ -68,3 +68,9 @@ def test_every_file_that_the_readme_links_to_is_there() -> None:
 
     assert links
     assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_the_makefile_names_only_tests_that_exist() -> None:
+    named = set(re.findall(r"\btests/[\w/]+(?:\.py)?\b", (ROOT / "Makefile").read_text()))
+
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
