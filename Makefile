@@ -19,7 +19,8 @@ E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses
 # skipped. QUICKLY=1 also skips tests that run real processes.
 POSTGRES_TESTS = $(RUN) -m pytest tests/integration/shop tests/contract --numprocesses auto
 POSTGRES_PROCESSES = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e/test_trace.py; e2e=$$?; \
-	$(FAULT_TESTS) -m "not long" --numprocesses 2 --dist loadfile && exit $$((parts + e2e))
+	$(FAULT_TESTS) -m "not long and not restarts_server" --numprocesses 2 --dist loadfile; faults=$$?; \
+	$(FAULT_TESTS) -m restarts_server && exit $$((parts + e2e + faults))
 
 .PHONY: help
 help: ## List the targets

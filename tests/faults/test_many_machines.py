@@ -109,6 +109,7 @@ def test_one_url_registered_at_two_shops_is_one_endpoint(
     report()
 
 
+@pytest.mark.restarts_server
 def test_a_database_that_is_restarted_in_the_middle(two_of_each: World, report: Report) -> None:
     world = two_of_each
     cluster = Cluster.of_this_run()
