@@ -14,6 +14,9 @@ Report = Callable[..., None]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes minutes; runs only in make test-faults")
+    config.addinivalue_line(
+        "markers", "restarts_server: restarts the PostgreSQL server, so no test may run beside it"
+    )
 
 
 @pytest.fixture(scope="module")
