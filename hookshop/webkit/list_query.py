@@ -4,6 +4,7 @@ All choices of the reader are in the URL, so that a view can be bookmarked and s
 declares its own filters in a subclass.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -45,7 +46,7 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListQuery:
+class ListQuery(ABC):
     """The filters that every list has. A filter that is not set is an empty string.
 
     ``period``: a key of ``PERIODS``. ``since`` and ``until``: times in UTC, instead of a period.
@@ -89,9 +90,9 @@ class ListQuery:
         )
 
     @classmethod
+    @abstractmethod
     def read_own(cls, parameters: Mapping[str, str]) -> dict[str, str]:
         """Return the checked values of the list's own filters."""
-        raise NotImplementedError
 
     @classmethod
     def parse(cls, query: str) -> Self:

@@ -193,7 +193,7 @@ def _inbox_region(
             "newer": newer,
             "newer_is_more": newer == MAX_COUNTED,
             "is_subscribed": await subscriptions.current() is not None,
-            "most_searched": MAX_SEARCHED_RECEIPTS,
+            "max_searched": MAX_SEARCHED_RECEIPTS,
             "newest_address": query.address() if query.cursor else None,
             "older_address": older,
             "shop_url": subscriptions.shop_url,

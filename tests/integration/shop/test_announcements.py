@@ -99,7 +99,7 @@ async def test_a_malformed_or_newer_message_is_skipped_and_logged(
             await redis.publish(CHANNEL, json.dumps([["delivery", "dlv_1", "ord_1"]]))
 
             async with asyncio.timeout(MAX_WAIT_SECONDS):
-                # A skipped message wakes the stream, too.
+                # A skipped message also wakes the stream.
                 while not (heard := await stream.next_changes(MAX_WAIT_SECONDS)):
                     pass
             assert heard == {DELIVERY}

@@ -141,8 +141,8 @@ async def test_refunding_asks_for_confirmation_and_names_the_subscribers(shop: S
 
     assert "Refund $14.90" in unsubscribed.text
     assert HOSTILE_NAME in unsubscribed.text
-    assert "nobody is told" in unsubscribed.text
-    assert "1 endpoint is told: purchase.refunded, −$14.90" in one.text
+    assert "so no webhook is sent" in unsubscribed.text
+    assert "1 subscriber gets purchase.refunded, −$14.90" in one.text
     assert "will not be any more" in one.text
     assert too_late.status == 409
 
