@@ -97,7 +97,7 @@ def _answer_bad_csrf_token(request: AnyRequest, _error: Exception) -> AnyRespons
 def _answer_unauthenticated(request: AnyRequest, error: NotAuthorizedException) -> AnyResponse:
     """Answer 401 to a program. Redirect a person to the login, which leads back to the page."""
     if request.url.path.endswith(LIVE_SUFFIX):
-        # Not a redirect: the page would take the login for a broken stream, and reconnect for good.
+        # Not a redirect: a page would take the login for a broken stream and reconnect endlessly.
         return _problem_document(Problem(401, "the session has ended; log in again"))
     if request.url.path.startswith(PROGRAM_PATHS):
         return answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))

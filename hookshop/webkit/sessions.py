@@ -19,7 +19,7 @@ from hookshop.webkit.times import utc_now
 SESSION_LIFETIME = timedelta(hours=12)
 TOKEN_BYTES = 32
 
-# The models of both applications declare this table.
+# Each application has this table: see ``webkit.tables``.
 _SESSIONS = table(
     "login_session",
     column("token_hash", String()),

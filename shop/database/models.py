@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     ColumnElement,
     Enum,
     Index,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
+from hookshop.webkit.tables import FormAnswerColumns, LoginSessionColumns
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 
@@ -236,27 +236,16 @@ class Attempt(ShopTable, table=True):
     error_detail: str | None  # the message of the network library
 
 
-class LoginSession(ShopTable, table=True):
-    """A person who is logged in: see ``hookshop.webkit.sessions``."""
+class LoginSession(LoginSessionColumns, ShopTable, table=True):
+    """A person who is logged in."""
 
     __tablename__ = "login_session"
 
-    token_hash: str = Field(primary_key=True)
-    created_at: datetime
-    expires_at: datetime
 
-
-class FormAnswer(ShopTable, table=True):
-    """The encrypted response to a form, for when a browser sends it twice.
-
-    See ``hookshop.webkit.double_submit``. ``expires_at``: Unix seconds.
-    """
+class FormAnswer(FormAnswerColumns, ShopTable, table=True):
+    """The response to a form, for a browser that sends the form twice."""
 
     __tablename__ = "form_answer"
-
-    key: str = Field(primary_key=True)
-    expires_at: int = Field(sa_type=BigInteger)
-    answer: str
 
 
 def id_suffix(id_column: Any) -> ColumnElement[str]:

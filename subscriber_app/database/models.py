@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, Enum, Index, func, literal_column
+from sqlalchemy import JSON, ColumnElement, Enum, Index, func, literal_column
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
+from hookshop.webkit.tables import FormAnswerColumns, LoginSessionColumns
 from subscriber_app.vocabulary import EventType, Reason, Verdict
 
 
@@ -191,24 +192,13 @@ class AttackResult(SubscriberTable, table=True):
     predicted_reason: Reason | None = Field(sa_type=by_value(Reason))
 
 
-class LoginSession(SubscriberTable, table=True):
-    """A person who is logged in: see ``hookshop.webkit.sessions``."""
+class LoginSession(LoginSessionColumns, SubscriberTable, table=True):
+    """A person who is logged in."""
 
     __tablename__ = "login_session"
 
-    token_hash: str = Field(primary_key=True)
-    created_at: datetime
-    expires_at: datetime
 
-
-class FormAnswer(SubscriberTable, table=True):
-    """The encrypted response to a form, for when a browser sends it twice.
-
-    See ``hookshop.webkit.double_submit``. ``expires_at``: Unix seconds.
-    """
+class FormAnswer(FormAnswerColumns, SubscriberTable, table=True):
+    """The response to a form, for a browser that sends the form twice."""
 
     __tablename__ = "form_answer"
-
-    key: str = Field(primary_key=True)
-    expires_at: int = Field(sa_type=BigInteger)
-    answer: str
