@@ -67,6 +67,8 @@ async def run(settings: Settings) -> bool:
     with map_setup_errors(settings):
         database = await _open_database(settings)
         encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
+    file = sqlite_file(settings.resolved_database_url)
+    opened = FileIdentity(file) if file else None
     await _check_encryption_key(database, encryption)
     wake_ups = WakeUps(settings.resolved_redis_url)
     feed = ChangeFeed(settings.resolved_redis_url)
@@ -79,7 +81,7 @@ async def run(settings: Settings) -> bool:
     heartbeating = asyncio.create_task(heartbeats.run(status, lambda: dispatcher.in_flight))
     listening = asyncio.create_task(listen(settings.resolved_redis_url, dispatcher.wake))
     housekeeping = [asyncio.create_task(each) for each in _housekeeping(database, feed, settings)]
-    watching = asyncio.create_task(_watch_database(settings, stop))
+    watching = asyncio.create_task(_watch_database(opened, stop))
     try:
         logger.info("Worker started")
         await stop.wait()
@@ -98,17 +100,12 @@ async def run(settings: Settings) -> bool:
     return has_lost_database
 
 
-async def _watch_database(settings: Settings, stop: asyncio.Event) -> None:
-    """Return and set ``stop`` when the file of the database is gone."""
-    file = sqlite_file(settings.resolved_database_url)
-    if file is None:  # PostgreSQL
-        await asyncio.Event().wait()  # until it is cancelled
-        return
-    opened = FileIdentity(file)
+async def _watch_database(opened: FileIdentity | None, stop: asyncio.Event) -> None:
+    """Return and set ``stop`` when the file of the database is gone. ``None``: PostgreSQL."""
     while True:
         await asyncio.sleep(DATABASE_CHECK_INTERVAL_SECONDS)
-        if opened.is_gone():
-            logger.error(GONE, file)
+        if opened and opened.is_gone():
+            logger.error(GONE, opened.path)
             stop.set()
             return
 

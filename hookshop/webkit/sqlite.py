@@ -129,16 +129,18 @@ GONE = "The database file %s is gone: exiting, because nothing can be stored any
 class FileIdentity:
     """Remembers which file is at a path, to notice that it was deleted or replaced.
 
-    A process that has the file open notices nothing: it writes to a file without a name.
+    A process that has the file open notices nothing: it writes to a file without a name. If there
+    is no file to remember, it is gone already.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._remembered = _identity(path)
 
     def is_gone(self) -> bool:
         """Return whether the file is no longer at its path."""
-        return _identity(self._path) != self._remembered
+        found = _identity(self.path)
+        return found is None or found != self._remembered
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hookshop.webkit.sqlite import FileIdentity
 from tests.demo import ROOT, clean_environment, free_ports
 from tests.waiting import wait_for
 
@@ -44,3 +45,7 @@ def test_a_process_whose_database_file_is_gone_says_so_and_exits(
             process.kill()
     assert f"{file} is gone" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_a_file_that_is_gone_before_anybody_looks_is_gone(tmp_path: Path) -> None:
+    assert FileIdentity(tmp_path / "shop.db").is_gone()
