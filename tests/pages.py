@@ -15,7 +15,7 @@ from httpx import AsyncClient, Response
 
 from tests.waiting import MAX_WAIT_SECONDS
 
-INLINE = {"a", "b", "code", "em", "small", "span", "strong", "time"}  # do not separate words
+INLINE = {"a", "b", "code", "dfn", "em", "small", "span", "strong", "time"}  # do not separate words
 
 
 @dataclass(slots=True)

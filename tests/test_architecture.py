@@ -16,6 +16,7 @@ MODULES = {
 # Pure modules: they depend only on their arguments.
 PURE = {
     "shop.vocabulary",
+    "hookshop.webkit.glossary",
     "hookshop.webkit.state_labels",
     "hookshop.webkit.plain_text",
     "hookshop.webkit.times",

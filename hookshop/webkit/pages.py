@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from hookshop.webkit.access import is_logged_in
 from hookshop.webkit.appearance import current_address, read_appearance
 from hookshop.webkit.double_submit import new_nonce
+from hookshop.webkit.glossary import GLOSSARY
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -33,6 +34,7 @@ def jinja_environment(
         "new_nonce": new_nonce,
         "read_appearance": read_appearance,
         "current_address": current_address,
+        "glossary": GLOSSARY,
         **page_globals,
     }
     return environment

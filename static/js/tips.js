@@ -1,8 +1,9 @@
-// Shows a tooltip for the element under the pointer or with the focus: <… data-tip="text">, and times,
-// which get data-exact from static/js/times.js. Screen readers do not read it, so its text must also be
-// in the element's own text or label.
+// Shows a tooltip for the element under the pointer or with the focus: <… data-tip="text">, times, which
+// get data-exact from static/js/times.js, and terms of the glossary, also when they are tapped. Screen
+// readers do not read it, so its text must also be in the element's own text, label or description.
 
-const OWNERS = "[data-tip], [data-exact]";
+const TERM = ".term[aria-description]";
+const OWNERS = `[data-tip], [data-exact], ${TERM}`;
 const GAP = 6; // pixels between a tip and its owner, and between a tip and the window's edge
 
 const tip = document.createElement("div");
@@ -11,6 +12,9 @@ tip.hidden = true;
 tip.setAttribute("aria-hidden", "true");
 document.body.append(tip);
 let owner = null;
+
+// The style sheet shows terms by itself where this script does not run.
+document.documentElement.dataset.tips = "";
 
 function place() {
   const { left, top, bottom } = owner.getBoundingClientRect();
@@ -24,7 +28,7 @@ function place() {
 function show(element) {
   owner = element;
   if (!owner?.isConnected) return hide();
-  tip.textContent = owner.dataset.tip ?? owner.dataset.exact;
+  tip.textContent = owner.dataset.tip ?? owner.dataset.exact ?? owner.getAttribute("aria-description");
   tip.hidden = false;
   place();
 }
@@ -46,7 +50,9 @@ function ownerAt(focused) {
 }
 
 document.addEventListener("focusin", ({ target }) => {
-  if (target.matches("a, button, summary, [tabindex]:not(main)") && target.matches(":focus-visible")) {
+  if (target.matches(TERM)) {
+    show(target); // also if a tap gave it the focus
+  } else if (target.matches("a, button, summary, [tabindex]:not(main)") && target.matches(":focus-visible")) {
     show(ownerAt(target));
   }
 });
@@ -56,7 +62,9 @@ document.addEventListener("pointerover", ({ target }) => {
   const pointedAt = target.closest(OWNERS);
   if (pointedAt && pointedAt !== owner) show(pointedAt);
 });
-document.addEventListener("pointerout", ({ relatedTarget }) => {
+document.addEventListener("pointerout", ({ pointerType, relatedTarget }) => {
+  // A finger that is lifted leaves everything; the next tap moves the focus.
+  if (pointerType === "touch" && owner?.matches(TERM)) return;
   // Keep the tip while the pointer is on it, so that its text can be selected.
   if (owner && !owner.contains(relatedTarget) && !tip.contains(relatedTarget)) hide();
 });
