@@ -77,7 +77,7 @@ seed: ready-to-develop ## Fill the shop with N=1000000 deliveries (SUBSCRIBER=1:
 	@$(RUN) -m benchmarks.seed $(or $(N),1000000) $(if $(SUBSCRIBER),--subscriber) $(if $(FORCE),--force)
 
 .PHONY: screenshots
-screenshots: ready-to-develop ## Take the README's screenshots again
+screenshots: ready-to-develop ## Take the screenshots of the README and the docs again
 	@$(RUN) -m tests.browser
 	@$(RUN) -m tests.e2e.screenshots
 

@@ -39,7 +39,7 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 class Settings(ServerSettings):
-    """The shop's settings. The README describes each variable."""
+    """The shop's settings. docs/settings.md describes each variable."""
 
     model_config = SettingsConfigDict(env_prefix="SHOP_")
 

@@ -19,7 +19,7 @@ RECEIVER_PATH = "/v1/new-purchase"
 
 
 class Settings(ServerSettings):
-    """One field for each environment variable; the README lists them."""
+    """One field for each environment variable; docs/settings.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix="SUBSCRIBER_")
 

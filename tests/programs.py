@@ -40,6 +40,6 @@ def set_fault(subscriber: httpx.Client, status: int | None) -> None:
 
 
 def inject_fault(subscriber: httpx.Client, mode: str, **parameters: int | str | None) -> None:
-    """Set any fault. The README lists the modes and their parameters."""
+    """Set any fault. docs/faults.md lists the modes and their parameters."""
     fault = {"mode": mode} | parameters
     subscriber.put("/v1/faults", json=fault).raise_for_status()

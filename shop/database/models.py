@@ -1,4 +1,4 @@
-"""The shop's tables. The README's section "Words" explains the terms.
+"""The shop's tables. docs/glossary.md explains the terms.
 
 Rows are plain data: the rules are in ``webhooks`` and ``orders``, and no request is decoded into a
 table class. Times are UTC, money is integer cents, ids are text with a prefix for their kind.
@@ -232,7 +232,9 @@ class Attempt(ShopTable, table=True):
     response_headers: dict[str, str] | None = Field(sa_type=JSON)
     response_body: bytes | None
     response_truncated: bool
-    error: str | None  # why there was no response, such as connection_refused (see the README)
+    error: (
+        str | None
+    )  # why there was no response, such as connection_refused (see docs/contract.md)
     error_detail: str | None  # the message of the network library
 
 

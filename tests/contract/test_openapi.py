@@ -1,22 +1,21 @@
-"""The README's tables of API calls and the OpenAPI documents of both applications agree."""
+"""The docs' tables of API calls and the OpenAPI documents of both applications agree."""
 
 import re
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.contract.conftest import World, read
+from tests.documents import page
 
 pytestmark = pytest.mark.one_database("is about the documents")
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def calls_in_the_readme(introduction: str) -> set[tuple[str, str]]:
+def calls_in_the_docs(introduction: str) -> set[tuple[str, str]]:
     """Return method and path of every call in the table after this text."""
-    table = README.split(introduction)[1].split("\n\n")[1]
+    table = page("api").split(introduction)[1].split("\n\n")[1]
     found = re.findall(r"`([A-Z]+)(?:`, `([A-Z]+))? (/v1/[^`?]*)", table)
     return {
         (method.lower(), _nameless(path))
@@ -41,13 +40,11 @@ def _nameless(path: str) -> str:
     return re.sub(r"\{.*?\}", "{}", path)
 
 
-async def test_the_readme_lists_every_call_of_the_shop(world: World) -> None:
-    assert calls_in_the_readme("The shop's, described in full") == await calls_in_openapi(
-        world.shop
-    )
+async def test_the_docs_list_every_call_of_the_shop(world: World) -> None:
+    assert calls_in_the_docs("The shop's, described in full") == await calls_in_openapi(world.shop)
 
 
-async def test_the_readme_lists_every_call_of_the_subscriber(world: World) -> None:
-    listed = calls_in_the_readme("The subscriber's, at")
+async def test_the_docs_list_every_call_of_the_subscriber(world: World) -> None:
+    listed = calls_in_the_docs("The subscriber's, at")
 
     assert listed == await calls_in_openapi(world.subscriber)

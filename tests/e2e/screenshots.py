@@ -1,4 +1,4 @@
-"""Takes the README's screenshots, light and dark, in a separate demo: ``make screenshots``."""
+"""Takes the screenshots of the README and docs/, light and dark: ``make screenshots``."""
 
 import json
 import time
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _usual_ports() -> dict[str, str]:
-    """Return the default ports, as in the README, if they are free."""
+    """Return the default ports, as in the docs, if they are free."""
     if not (is_free(8000) and is_free(8001)):
         return {}
     return {"SHOP_PORT": "8000", "SUBSCRIBER_PORT": "8001"}
@@ -111,7 +111,7 @@ def deliver(shop: httpx.Client, product_id: str, quantity: int, name: str) -> st
 
 
 def forge(subscriber: httpx.Client) -> None:
-    """Send the forgery of the README's tour: an order for a million, without the secret."""
+    """Send the forgery of the tour in docs/tour.md: an order for a million, without the secret."""
     event = {"id": "1", "type": "purchase.created", "value": 1_000_000}
     headers = {
         "content-type": "application/json",

@@ -58,7 +58,7 @@ def test_a_recorded_request_that_is_sent_again_is_a_duplicate(
     expect(subscriber.total("Purchases booked")).to_have_text("1")
 
 
-def test_the_readmes_forgery_is_rejected(subscriber: SubscriberTab) -> None:
+def test_the_forgery_of_the_tour_is_rejected(subscriber: SubscriberTab) -> None:
     subscriber.open_live("/")
 
     answer = httpx.post(

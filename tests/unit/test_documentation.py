@@ -1,9 +1,10 @@
-"""The README and .env.example list the settings and terms of the code."""
+"""The README, docs/ and .env.example agree with the code, and every link leads somewhere."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from pydantic_settings import BaseSettings
 
 from shop.config import Settings as ShopSettings
@@ -11,15 +12,9 @@ from shop.vocabulary import DeliveryState
 from shop.webhooks.rules.retries import NAMED_SCHEDULES
 from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.vocabulary import Reason, Verdict
+from tests.documents import DOCUMENTS, FOLDER, PAGES, README, ROOT, anchors, links, page, section
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-
-
-def section(title: str) -> str:
-    """Return the README's text between this heading and the next one of any level."""
-    [_before, after] = README.split(f"\n{title}\n")
-    return re.split(r"\n#+ ", after)[0]
+MAX_README_LINES = 200
 
 
 def variables(settings: type[BaseSettings]) -> Iterator[str]:
@@ -32,8 +27,19 @@ def variables(settings: type[BaseSettings]) -> Iterator[str]:
 SETTINGS = {*variables(ShopSettings), *variables(SubscriberSettings)}
 
 
-def test_the_readme_lists_every_setting_and_no_other() -> None:
-    listed = re.findall(r"`((?:HOOKSHOP|SHOP|SUBSCRIBER)_[A-Z_]+)`", section("## Settings"))
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def broken(link: str, document: Path) -> bool:
+    """Return whether a link of this document leads to no file, or to no heading of a page."""
+    path, _, anchor = link.partition("#")
+    target = (document.parent / path).resolve() if path else document
+    return not target.exists() or bool(anchor and anchor not in anchors(target.read_text()))
+
+
+def test_the_docs_list_every_setting_and_no_other() -> None:
+    listed = re.findall(r"`((?:HOOKSHOP|SHOP|SUBSCRIBER)_[A-Z_]+)`", page("settings"))
 
     assert set(listed) == SETTINGS
 
@@ -44,30 +50,40 @@ def test_the_example_of_an_environment_lists_every_setting_and_no_other() -> Non
     assert sorted(listed) == sorted(SETTINGS)
 
 
-def test_the_readme_names_every_reason_for_a_refusal() -> None:
-    named = section("### How the subscriber decides")
+def test_the_docs_name_every_reason_for_a_rejection() -> None:
+    named = section(page("receipts"), "## How the subscriber decides")
 
     assert not [reason for reason in Reason if f"`{reason}`" not in named]
 
 
-def test_the_readme_explains_every_state_and_verdict() -> None:
-    words = section("## Words")
+def test_the_glossary_explains_every_state_and_verdict() -> None:
+    words = page("glossary")
 
     assert not [word for word in (*DeliveryState, *Verdict) if f"`{word}`" not in words]
 
 
-def test_the_readme_gives_the_schedules_as_they_are() -> None:
-    answers = " ".join(section("### Answer").split())
+def test_the_docs_give_the_schedules_as_they_are() -> None:
+    contract = " ".join(page("contract").split())
 
     for name, delays in NAMED_SCHEDULES.items():
-        assert f"`{name}` {', '.join(map(str, delays))}" in answers
+        assert f"`{name}` {', '.join(map(str, delays))}" in contract
 
 
-def test_every_file_that_the_readme_links_to_is_there() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    inside = [link for link in links(document.read_text()) if not re.match("https?:", link)]
 
-    assert links
-    assert not [link for link in links if not (ROOT / link).exists()]
+    assert [link for link in inside if broken(link, document)] == []
+
+
+def test_the_index_lists_every_page() -> None:
+    listed = links((FOLDER / "README.md").read_text())
+
+    assert [path.name for path in PAGES if path.name not in {*listed, "README.md"}] == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= MAX_README_LINES
 
 
 def test_the_makefile_names_only_tests_that_exist() -> None:

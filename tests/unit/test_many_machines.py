@@ -1,4 +1,4 @@
-"""The README's systemd units and Compose file are checked as far as possible."""
+"""The docs' systemd units and Compose file are checked as far as possible."""
 
 import re
 import shutil
@@ -12,42 +12,39 @@ import yaml
 from sqlalchemy.pool import QueuePool
 
 from shop.database import postgresql
-from tests.unit.test_documentation import README, ROOT, SETTINGS
+from tests.documents import ROOT, code_blocks, page
+from tests.unit.test_documentation import SETTINGS
 
-SECTION = README.split("\n## On many machines\n")[1].split("\n## ")[0]
+OPERATIONS = page("operations")
 VARIABLE = re.compile(r"\b(?:HOOKSHOP|SHOP|SUBSCRIBER)_[A-Z_]+\b")
 PYTHON = "/opt/hookshop/.venv/bin/python"
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(rf"^```{language}\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
-    assert found
-    return found
-
-
 def units() -> dict[str, str]:
     """Return each unit by its file name, which is in its first line."""
-    return {block.splitlines()[0].rpartition("/")[2]: block for block in blocks("ini")}
+    return {
+        block.splitlines()[0].rpartition("/")[2]: block for block in code_blocks(OPERATIONS, "ini")
+    }
 
 
 def services() -> dict[str, Any]:
-    [block] = blocks("yaml")
+    [block] = code_blocks(OPERATIONS, "yaml")
     found: dict[str, Any] = yaml.safe_load(block)["services"]
     return found
 
 
-def test_the_readme_gives_the_right_number_of_connections() -> None:
+def test_the_docs_give_the_right_number_of_connections() -> None:
     pools = {
         engine.sync_engine: cast(QueuePool, engine.sync_engine.pool)
         for engine in postgresql.open_engines("postgresql+asyncpg://db/shop")
     }
     most = sum(pool.size() + pool._max_overflow for pool in pools.values())  # noqa: SLF001
 
-    assert re.findall(r"(\d+)\s+connections\b", README) == [str(most)]
+    assert re.findall(r"(\d+)\s+connections\b", OPERATIONS) == [str(most)]
 
 
 def test_every_variable_is_a_setting() -> None:
-    assert set(VARIABLE.findall(SECTION)) <= SETTINGS
+    assert set(VARIABLE.findall(OPERATIONS)) <= SETTINGS
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
@@ -88,7 +85,7 @@ def test_compose_runs_two_of_each_on_one_database_and_one_redis() -> None:
 
 
 def test_both_examples_share_the_keys_between_machines() -> None:
-    [keys, environment] = blocks("sh")
+    [keys, environment] = code_blocks(OPERATIONS, "sh")
     for variable in ("SHOP_SECRETS_KEY", "SHOP_SESSION_KEY"):
         assert variable in keys
         assert f"{variable}=" in environment
@@ -100,6 +97,6 @@ def test_every_metric_that_is_named_exists() -> None:
     told += (ROOT / "subscriber_app" / "receiving" / "metrics.py").read_text()
 
     for name in re.findall(
-        r"`hookshop_(?:subscriber_)?([a-z_]+?)(?:_total)?(?:\{[a-z,]+\})?`", SECTION
+        r"`hookshop_(?:subscriber_)?([a-z_]+?)(?:_total)?(?:\{[a-z,]+\})?`", OPERATIONS
     ):
         assert name in told

@@ -14,7 +14,7 @@ from shop.database.models import Attempt
 # Unicode categories: control, format (such as right-to-left marks), line and paragraph separator.
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
-# Explanations of the named errors of an attempt. The README's table has the names.
+# Explanations of the named errors of an attempt. docs/contract.md lists the names.
 ERROR_MEANINGS = {
     "dns_error": "The host's name could not be resolved to an address.",
     "connection_refused": "Nothing listens at that address and port.",

@@ -56,7 +56,7 @@ class Response:
     """The result of a request: ``status`` or ``error`` is set, never both.
 
     ``request_headers`` and ``headers``: names in lower case. ``body``: raw bytes, at most 16 KiB.
-    ``truncated``: there was more. ``error``: one of the names in the README's section "Answer".
+    ``truncated``: there was more. ``error``: one of the names in docs/contract.md.
     ``error_detail``: the message of the network library. ``timings``: the phases of
     ``duration_ms``. ``connection_lost_on_reuse``: a reused connection was closed or reset before
     a byte of the response arrived; false for a timeout and on a fresh connection.
@@ -214,7 +214,7 @@ _ERROR_NAMES: tuple[tuple[str, _ErrorTypes], ...] = (
 
 
 def _name_and_detail(causes: list[BaseException]) -> tuple[str, str]:
-    """Return the name of an error, as in the README, and the message of the network library."""
+    """Return an error's name, as in docs/contract.md, and the network library's message."""
     for name, types in _ERROR_NAMES:
         for cause in causes:
             if isinstance(cause, types):

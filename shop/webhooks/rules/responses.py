@@ -1,4 +1,4 @@
-"""The meaning of an endpoint's response for the delivery, as in the README's table."""
+"""The meaning of an endpoint's response for the delivery, as in the table of docs/contract.md."""
 
 import re
 from collections.abc import Mapping

@@ -1,8 +1,7 @@
-"""The README's three snippets that verify a webhook, run on webhooks that the shop signed."""
+"""The snippets of the docs that verify a webhook, run on webhooks that the shop signed."""
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -12,32 +11,26 @@ from pathlib import Path
 import pytest
 
 from shop.webhooks.rules.signing import SignedContent, generate_secret, signature
+from tests.documents import code_block, page
 
-pytestmark = pytest.mark.one_database("is about the README")
+pytestmark = pytest.mark.one_database("is about the docs")
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+VERIFYING = page("verifying")
 BODY = '{"event":{"value":50.75,"note":"Zoë 🪝"}}\n'.encode()
 
 Headers = dict[str, str]
 Verify = Callable[[Headers, bytes, str], bool]
 
 
-def snippet(language: str, containing: str) -> str:
-    """Return the README's code block in this language that contains this text."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-    [block] = [block for block in blocks if containing in block]
-    return str(block)
-
-
 def in_python(headers: Headers, body: bytes, secret: str) -> bool:
     namespace: dict[str, Verify] = {}
-    exec(snippet("python", "is_genuine"), namespace)
+    exec(code_block(VERIFYING, "python", "is_genuine"), namespace)
     return namespace["is_genuine"](headers, body, secret)
 
 
 def in_node(headers: Headers, body: bytes, secret: str) -> bool:
     call = f"isGenuine({json.dumps(headers)}, Buffer.from('{body.hex()}', 'hex'), '{secret}')"
-    program = snippet("js", "isGenuine") + f"\nconsole.log({call});"
+    program = code_block(VERIFYING, "js", "isGenuine") + f"\nconsole.log({call});"
     command = ["node", "--input-type=module", "--eval", program]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "true\n"
 
@@ -49,7 +42,7 @@ def in_shell(headers: Headers, body: bytes, secret: str, folder: Path) -> bool:
         "WEBHOOK_ID": headers["webhook-id"],
         "WEBHOOK_TIMESTAMP": headers["webhook-timestamp"],
     }
-    script = snippet("sh", "openssl")
+    script = code_block(VERIFYING, "sh", "openssl")
     done = subprocess.run(
         ["sh", "-ec", script], cwd=folder, env=environment, capture_output=True, check=True
     )
