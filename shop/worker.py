@@ -79,7 +79,9 @@ async def run(settings: Settings) -> bool:
     status = WorkerStatus.of_this_process(most_in_flight=MAX_IN_FLIGHT, now=datetime.now(UTC))
     dispatching = asyncio.create_task(dispatcher.run())
     heartbeating = asyncio.create_task(heartbeats.run(status, lambda: dispatcher.in_flight))
-    listening = asyncio.create_task(listen(settings.resolved_redis_url, dispatcher.wake))
+    listening = asyncio.create_task(
+        listen(settings.resolved_redis_url, dispatcher.wake, dispatcher.is_idle)
+    )
     housekeeping = [asyncio.create_task(each) for each in _housekeeping(database, feed, settings)]
     watching = asyncio.create_task(_watch_database(opened, stop))
     try:

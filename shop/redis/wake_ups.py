@@ -6,7 +6,8 @@ This is the only module that uses arq.
 
 arq's worker polls Redis for jobs. Polling every 20 ms would use 3 % of a core at rest and delay a
 webhook by 10 ms. So each wake-up also sends a notification (pub/sub), and the worker polls when one
-arrives, and every quarter of a second in case one is lost.
+arrives, and every quarter of a second in case one is lost. A busy worker leaves wake-ups to idle
+ones for a moment; otherwise, the worker that Redis notifies first would take all of them.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ MIN_INTERVAL_SECONDS = 0.02
 MAX_JOBS = 100  # at a time; a job only sets a flag
 JOB_TIMEOUT_SECONDS = 5
 POLL_INTERVAL_SECONDS = 0.25  # when no notification arrives
+MAX_WAIT_WHILE_BUSY_SECONDS = 0.1  # then a busy worker takes a wake-up that no other has taken
 HEALTH_CHECK_SECONDS = 30  # a silent connection is checked with a PING
 COMMAND_TIMEOUT_SECONDS = 5
 RECONNECT_INTERVAL_SECONDS = 1.0
@@ -109,14 +111,15 @@ class WakeUps:
         await self._arq.aclose(close_connection_pool=True)
 
 
-async def listen(redis_url: str, wake: Callable[[datetime], None]) -> Never:
+async def listen(redis_url: str, wake: Callable[[datetime], None], is_idle: asyncio.Event) -> Never:
     """Call ``wake`` with the time of sending for each wake-up. Reconnect after each failure.
 
-    This never ends because of Redis: the worker delivers without it.
+    ``is_idle``: set while the worker would look at once. This never ends because of Redis: the
+    worker delivers without it.
     """
     while True:
         try:
-            await _run_jobs(redis_url, wake)
+            await _run_jobs(redis_url, wake, is_idle)
         except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError) as error:
             logger.warning("Cannot receive wake-ups, the worker only polls: %s", error)
         except Exception:
@@ -127,13 +130,16 @@ async def listen(redis_url: str, wake: Callable[[datetime], None]) -> Never:
         await asyncio.sleep(RECONNECT_INTERVAL_SECONDS)
 
 
-async def _run_jobs(redis_url: str, wake: Callable[[datetime], None]) -> None:
+async def _run_jobs(
+    redis_url: str, wake: Callable[[datetime], None], is_idle: asyncio.Event
+) -> None:
     async def look(context: dict[str, Any]) -> None:
         wake(context["enqueue_time"])
 
     notified = asyncio.Event()
     worker = _Worker(
         notified,
+        is_idle,
         functions=[func(look, name=LOOK_JOB, timeout=JOB_TIMEOUT_SECONDS, keep_result=0)],  # type: ignore[arg-type]  # arq's type asks for *args and **kwargs
         redis_pool=_connect(redis_url, timeout=COMMAND_TIMEOUT_SECONDS),
         max_jobs=MAX_JOBS,
@@ -164,16 +170,22 @@ class _Worker(Worker):
     the tests fail if a new version of arq no longer calls it.
     """
 
-    def __init__(self, notified: asyncio.Event, **options: Any) -> None:
+    def __init__(self, notified: asyncio.Event, is_idle: asyncio.Event, **options: Any) -> None:
         super().__init__(**options)
         self._notified = notified
+        self._is_idle = is_idle
 
     async def _poll_iteration(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL_INTERVAL_SECONDS):
-                await self._notified.wait()
+        await _wait(self._notified, at_most=POLL_INTERVAL_SECONDS)
+        await _wait(self._is_idle, at_most=MAX_WAIT_WHILE_BUSY_SECONDS)
         self._notified.clear()
         await super()._poll_iteration()
+
+
+async def _wait(event: asyncio.Event, *, at_most: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(at_most):
+            await event.wait()
 
 
 async def _subscribe(redis_url: str, notified: asyncio.Event) -> Never:

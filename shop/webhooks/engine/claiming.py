@@ -65,7 +65,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimBatch:
-    """Claims made together. ``has_more``: the limit was reached, so more may be due."""
+    """Claims made together. ``has_more``: slots are free, and more deliveries may be due."""
 
     claims: Sequence[Claim] = ()
     has_more: bool = False
@@ -82,7 +82,9 @@ def claim_due(
     """Claim up to ``limit`` due deliveries of these endpoints, and give each endpoint its share.
 
     Claim nothing for an endpoint that is paused, disabled or deleted. While its circuit breaker is
-    open or it is on hold, claim only deliveries that pass the breaker.
+    open or it is on hold, claim only deliveries that pass the breaker. Claim at most half of an
+    endpoint's slots, so that another worker finds some: recording and claiming are one transaction,
+    so a worker with all slots would fill them again before any other could.
     """
     endpoints = [each for each in endpoints if each.may_have_due and is_active(each)]
     if limit <= 0 or not endpoints:
@@ -93,11 +95,12 @@ def claim_due(
     for position, endpoint in enumerate(endpoints):
         # The endpoints that follow share what this one does not need.
         share = math.ceil((limit - len(rows)) / (len(endpoints) - position))
-        wanted = min(share, slots[endpoint.id])
+        allowed = min(share, math.ceil(endpoint.places / 2))
+        wanted = min(allowed, slots[endpoint.id])
         if wanted > 0:
             found = _due_deliveries(connection, endpoint, wanted, now)
             rows += found
-            has_more |= len(found) == share
+            has_more |= len(found) == allowed
     if not rows:
         return ClaimBatch(has_more=has_more)
     # All rows are locked, or this is SQLite's only writer, so each of them is still pending.

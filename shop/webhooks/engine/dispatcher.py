@@ -7,7 +7,6 @@ does not depend on Redis.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -61,6 +60,7 @@ class Dispatcher:
         self._settings = settings
         self._sending: set[asyncio.Task[None]] = set()
         self._completed: deque[CompletedAttempt] = deque()
+        self.is_idle = asyncio.Event()  # set while a wake-up would lead to a look at once
         self._look_requested = asyncio.Event()
         self._woken_at: datetime | None = None
         self._is_stopping = False
@@ -128,13 +128,17 @@ class Dispatcher:
     async def _wait_for_work(self) -> None:
         """Return when a look is requested or a delivery is due."""
         while not self._look_requested.is_set():
-            with contextlib.suppress(TimeoutError):
+            self.is_idle.set()
+            try:
                 async with asyncio.timeout(SCHEDULER_INTERVAL_SECONDS):
                     await self._look_requested.wait()
                     return
-            # Only read: an idle worker should not block writers.
-            if await self._database.read(partial(is_anything_due, now=self._settings.now())):
-                return
+            except TimeoutError:
+                # Only read: an idle worker should not block writers.
+                if await self._database.read(partial(is_anything_due, now=self._settings.now())):
+                    return
+            finally:
+                self.is_idle.clear()
 
     def _record_and_claim(
         self, connection: Connection, completed: list[CompletedAttempt], limit: int

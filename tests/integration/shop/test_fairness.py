@@ -135,10 +135,19 @@ async def test_an_endpoint_has_only_its_share_in_flight(engine: Engine, world: W
     await world.register(NOBODY)
     await world.buy_many(MIN_CONCURRENCY + 5)
 
-    claims = await engine.claim(limit=100)
+    first, second = await engine.claim(limit=100), await engine.claim(limit=100)
 
-    assert len(claims) == MIN_CONCURRENCY
+    assert len(first) + len(second) == MIN_CONCURRENCY
     assert await engine.claim(limit=100) == ()
+
+
+async def test_a_look_leaves_half_of_the_slots_to_another_worker(
+    engine: Engine, world: World
+) -> None:
+    await world.register(NOBODY)
+    await world.buy_many(MIN_CONCURRENCY)
+
+    assert len(await engine.claim(limit=100)) == MIN_CONCURRENCY / 2
 
 
 async def test_a_backlog_of_one_endpoint_leaves_slots_for_others(
@@ -359,9 +368,10 @@ async def test_a_probe_waits_for_retry_after(
     receiver.status, receiver.headers = 503, {"Retry-After": "45"}
     endpoint_id = await world.register(receiver.url)
     await world.buy_many(FAILURES_TO_OPEN)
+    await engine.deliver(limit=FAILURES_TO_OPEN)  # half of them
+    clock.pass_seconds(45)
     asked_at = clock.now
-    # All in one look: after the first response, the endpoint would be on hold.
-    await engine.deliver(limit=FAILURES_TO_OPEN)
+    await engine.deliver(limit=FAILURES_TO_OPEN)  # the other half, of which each is due
 
     assert (await world.endpoint(endpoint_id)).probe_at == asked_at + timedelta(seconds=45)
 

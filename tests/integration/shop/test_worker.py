@@ -83,7 +83,7 @@ async def test_a_wake_up_arrives_without_polling(
 ) -> None:
     monkeypatch.setattr("shop.redis.wake_ups.POLL_INTERVAL_SECONDS", 3600)
     woken = asyncio.Queue[datetime]()
-    listening = asyncio.create_task(listen(redis_url, woken.put_nowait))
+    listening = asyncio.create_task(listen(redis_url, woken.put_nowait, event(is_set=True)))
 
     for _wake_up in range(3):
         wake_ups.send()
@@ -97,7 +97,7 @@ async def test_a_wake_up_whose_notification_is_lost_arrives(
     redis_url: str, wake_ups: WakeUps, redis: Redis
 ) -> None:
     woken = asyncio.Queue[datetime]()
-    listening = asyncio.create_task(listen(redis_url, woken.put_nowait))
+    listening = asyncio.create_task(listen(redis_url, woken.put_nowait, event(is_set=True)))
     wake_ups.send()
     async with asyncio.timeout(MAX_WAIT_SECONDS):
         await woken.get()
@@ -108,6 +108,45 @@ async def test_a_wake_up_whose_notification_is_lost_arrives(
     async with asyncio.timeout(MAX_WAIT_SECONDS):
         await woken.get()
     await end_tasks(listening)
+
+
+async def test_a_busy_worker_leaves_wake_ups_to_an_idle_one(
+    redis_url: str, wake_ups: WakeUps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shop.redis.wake_ups.MAX_WAIT_WHILE_BUSY_SECONDS", 3600)
+    woken = asyncio.Queue[str]()
+    is_busy, is_idle = event(is_set=False), event(is_set=True)
+    listening = [
+        asyncio.create_task(listen(redis_url, lambda _: woken.put_nowait("busy"), is_busy)),
+        asyncio.create_task(listen(redis_url, lambda _: woken.put_nowait("idle"), is_idle)),
+    ]
+
+    async with asyncio.timeout(MAX_WAIT_SECONDS):
+        for _wake_up in range(5):
+            wake_ups.send()
+            assert await woken.get() == "idle"
+
+    await end_tasks(*listening)
+
+
+async def test_a_wake_up_that_no_idle_worker_takes_reaches_a_busy_one(
+    redis_url: str, wake_ups: WakeUps
+) -> None:
+    woken = asyncio.Queue[datetime]()
+    listening = asyncio.create_task(listen(redis_url, woken.put_nowait, event(is_set=False)))
+
+    wake_ups.send()
+
+    async with asyncio.timeout(MAX_WAIT_SECONDS):
+        await woken.get()
+    await end_tasks(listening)
+
+
+def event(*, is_set: bool) -> asyncio.Event:
+    created = asyncio.Event()
+    if is_set:
+        created.set()
+    return created
 
 
 async def test_concurrent_commits_share_a_wake_up(wake_ups: WakeUps) -> None:
