@@ -31,11 +31,11 @@ demo: ready-to-run ## Run shop, worker, subscriber and a private Redis until Ctr
 	@exec $(RUN) -m hookshop.demo
 
 .PHONY: test
-test: ready-to-develop ## Run all tests, including those in a real browser
+test: ready-to-test ## Run all tests, including those in a real browser
 	@$(RUN) -m tests.stages
 
 .PHONY: test-unit
-test-unit: ready-to-develop ## Run all tests except e2e, fault and benchmark tests
+test-unit: ready-to-test ## Run all tests except e2e, fault and benchmark tests
 	@$(UNIT_TESTS)
 
 .PHONY: test-e2e
@@ -98,7 +98,7 @@ reset: ## Delete all orders and receipts (removes var)
 
 .PHONY: clean
 clean: reset ## Remove everything that was generated, including .venv
-	rm -rf $(VENV) $(VENV).lock .venv-bench .venv-bench.lock $(NODE_PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	rm -rf $(VENV) $(VENV).lock .venv-bench .venv-bench.lock benchmarks/node/node_modules tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: ready-to-run
@@ -112,21 +112,25 @@ ready-to-develop:
 # Celery, as a baseline, in a separate environment because of its many dependencies.
 .PHONY: ready-to-bench
 ready-to-bench: VENV = .venv-bench
-ready-to-bench: ready-for-node
+ready-to-bench:
 	@$(call install,requirements-bench.txt)
+	@$(call install_for_node,benchmarks/node)
 
-# BullMQ, as another baseline, if Node is installed. The lock file has no URLs: npm downloads the
-# packages from its configured registry and compares their checksums.
-NODE_PACKAGES = benchmarks/node/node_modules
+# The libraries for Node that the docs name, for the tests of the docs.
+.PHONY: ready-to-test
+ready-to-test: ready-to-develop
+	@$(call install_for_node,tests/node)
 
-.PHONY: ready-for-node
-ready-for-node:
-	@if ! command -v npm >/dev/null; then exit; fi; \
-	cmp -s benchmarks/node/package-lock.json $(NODE_PACKAGES)/installed.json && exit; \
-	echo 'Setting up $(NODE_PACKAGES) ...'; \
-	npm --prefix benchmarks/node ci --ignore-scripts --no-audit --no-fund --silent && \
-	cp benchmarks/node/package-lock.json $(NODE_PACKAGES)/installed.json || \
-	echo 'npm could not install them: the benchmarks run without Node' >&2
+# $(call install_for_node,FOLDER) installs packages for Node, if Node is installed. The lock file has
+# no URLs: npm downloads the packages from its configured registry and compares their checksums.
+define install_for_node
+if ! command -v npm >/dev/null; then exit; fi; \
+cmp -s $(1)/package-lock.json $(1)/node_modules/installed.json && exit; \
+echo 'Setting up $(1)/node_modules ...'; \
+npm --prefix $(1) ci --ignore-scripts --no-audit --no-fund --fetch-retries=0 --silent && \
+cp $(1)/package-lock.json $(1)/node_modules/installed.json || \
+echo 'npm could not install them. What needs them is skipped.' >&2
+endef
 
 # $(call install,FILE) installs into .venv what FILE lists, unless it is there. If another make is
 # installing, wait for it.

@@ -1,38 +1,56 @@
-"""The snippets of the docs that verify a webhook, run on webhooks that the shop signed."""
+"""The snippets of docs/verifying.md, run on webhooks that the shop signed."""
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shop.webhooks.rules.signing import SignedContent, generate_secret, signature
-from tests.documents import code_block, page
+from shop.webhooks.rules.signing import LiveSecret, SignedContent, generate_secret, signing_headers
+from tests.contract.conftest import World, read
+from tests.documents import ROOT, code_block, page
+from tests.serving import free_port, port_of
 
 pytestmark = pytest.mark.one_database("is about the docs")
 
 VERIFYING = page("verifying")
+NODE_FOLDER = ROOT / "tests" / "node"
 BODY = '{"event":{"value":50.75,"note":"Zoë 🪝"}}\n'.encode()
+URL, ISSUER, SECRET_ID = "http://127.0.0.1:9000/hook", "http://127.0.0.1:8000", "sec_1"
 
 Headers = dict[str, str]
 Verify = Callable[[Headers, bytes, str], bool]
 
 
-def in_python(headers: Headers, body: bytes, secret: str) -> bool:
-    namespace: dict[str, Verify] = {}
-    exec(code_block(VERIFYING, "python", "is_genuine"), namespace)
-    return namespace["is_genuine"](headers, body, secret)
+def in_python(headers: Headers, body: bytes, secret: str, *, using: str) -> bool:
+    namespace: dict[str, Any] = {}
+    exec(code_block(VERIFYING, "python", using), namespace)
+    if using == "import jwt":
+        verified = namespace["is_genuine_token"](headers, body, {SECRET_ID: secret}, URL, ISSUER)
+    else:
+        verified = namespace["is_genuine"](headers, body, secret)
+    assert isinstance(verified, bool)
+    return verified
 
 
-def in_node(headers: Headers, body: bytes, secret: str) -> bool:
-    call = f"isGenuine({json.dumps(headers)}, Buffer.from('{body.hex()}', 'hex'), '{secret}')"
-    program = code_block(VERIFYING, "js", "isGenuine") + f"\nconsole.log({call});"
+def in_node(headers: Headers, body: bytes, secret: str, *, using: str) -> bool:
+    request = f"{json.dumps(headers)}, Buffer.from('{body.hex()}', 'hex')"
+    call = f"isGenuine({request}, '{secret}')"
+    if using == '"jose"':
+        secrets = json.dumps({SECRET_ID: secret})
+        call = f"await isGenuineToken({request}, {secrets}, '{URL}', '{ISSUER}')"
+    program = code_block(VERIFYING, "js", using) + f"\nconsole.log({call});"
     command = ["node", "--input-type=module", "--eval", program]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "true\n"
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=NODE_FOLDER)
+    return {"true\n": True, "false\n": False}[done.stdout]
 
 
 def in_shell(headers: Headers, body: bytes, secret: str, folder: Path) -> bool:
@@ -49,25 +67,39 @@ def in_shell(headers: Headers, body: bytes, secret: str, folder: Path) -> bool:
     return done.stdout.decode().strip() in headers["webhook-signature"].split(" ")
 
 
-@pytest.fixture(params=["python", "node", "shell"])
+SNIPPETS = [
+    ("python", "from standardwebhooks"),
+    ("node", '"standardwebhooks"'),
+    ("python", "import jwt"),
+    ("node", '"jose"'),
+    ("python", "hmac.digest"),
+    ("node", "createHmac"),
+    ("shell", "openssl"),
+]
+PROGRAMS = [snippet for snippet in SNIPPETS if snippet[0] != "shell"]
+
+
+@pytest.fixture(params=SNIPPETS, ids=" ".join)
 def verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
-    if request.param == "python":
-        return in_python
-    tool = {"node": "node", "shell": "openssl"}[request.param]
-    if not shutil.which(tool):
+    language, using = request.param
+    tool = {"node": "node", "shell": "openssl"}.get(language)
+    if tool and not shutil.which(tool):
         pytest.skip(f"{tool} is not installed here")
-    if request.param == "node":
-        return in_node
+    if language == "node":
+        library = using.strip('"')
+        if library != using and not (NODE_FOLDER / "node_modules" / library).exists():
+            pytest.skip(f"{library} is not installed here: make ready-to-test")
+        return lambda headers, body, secret: in_node(headers, body, secret, using=using)
+    if language == "python":
+        return lambda headers, body, secret: in_python(headers, body, secret, using=using)
     return lambda headers, body, secret: in_shell(headers, body, secret, tmp_path)
 
 
 def signed(secret: str, timestamp: int) -> Headers:
-    return {
-        "webhook-id": "msg_1",
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": "v2,other "
-        + signature(SignedContent("msg_1", timestamp, BODY), secret),
-    }
+    content = SignedContent("msg_1", timestamp, BODY)
+    headers = signing_headers(content, [LiveSecret(SECRET_ID, secret)], issuer=ISSUER, audience=URL)
+    headers["webhook-signature"] = "v2,other " + headers["webhook-signature"]
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def test_a_genuine_webhook_is_accepted(verify: Verify) -> None:
@@ -86,8 +118,70 @@ def test_another_secret_is_rejected(verify: Verify) -> None:
     assert not verify(signed(generate_secret(), int(time.time())), BODY, generate_secret())
 
 
-@pytest.mark.parametrize("verify", ["python", "node"], indirect=True)
+@pytest.mark.parametrize("verify", PROGRAMS, indirect=True, ids=" ".join)
 def test_an_old_webhook_is_rejected(verify: Verify) -> None:
     secret = generate_secret()
 
     assert not verify(signed(secret, int(time.time()) - 400), BODY, secret)
+
+
+@pytest.mark.parametrize("verify", PROGRAMS, indirect=True, ids=" ".join)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"webhook-id": "msg_1", "webhook-timestamp": "now", "webhook-signature": "v1,é"},
+        {"webhook-id": "msg_1", "webhook-timestamp": str(2**40), "authorization": "Bearer a.b.c"},
+    ],
+)
+def test_malformed_credentials_are_rejected_without_an_error(
+    verify: Verify, headers: Headers
+) -> None:
+    assert not verify(headers, BODY, generate_secret())
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed here")
+async def test_the_whole_receiver_does_the_work_of_a_webhook_once(
+    world: World, tmp_path: Path
+) -> None:
+    with free_port() as socket:
+        port = port_of(socket)
+    url = f"http://127.0.0.1:{port}/hook"
+    endpoint = (await world.shop.post("/v1/webhooks/register", json={"webhook_url": url})).json()
+
+    async with receiver_in_node(tmp_path, port, endpoint["secret"]) as receiver:
+        order = await world.buy(mug=2)
+        await world.deliver_due()
+        [delivery] = await deliveries_to(world, endpoint)
+        await world.shop.post(f"/v1/deliveries/{delivery['id']}/attempts")
+        await world.deliver_due()
+        forged = await world.shop.post(url, json={}, headers={"webhook-id": "msg_1"})
+
+    [delivery] = await deliveries_to(world, endpoint)
+    assert (delivery["state"], delivery["attempt_count"]) == ("succeeded", 2)
+    assert forged.status_code == 401
+    total = order["total_cents"] / 100
+    assert (await receiver.communicate())[0].decode() == f"purchase.created {total:g}\n"
+
+
+@asynccontextmanager
+async def receiver_in_node(folder: Path, port: int, secret: str) -> AsyncIterator[Process]:
+    """Run the whole receiver of the docs until the block ends."""
+    (folder / "verify.mjs").write_text(code_block(VERIFYING, "js", "createHmac"))
+    (folder / "receiver.mjs").write_text(code_block(VERIFYING, "js", "createServer"))
+    environment = os.environ | {"WEBHOOK_SECRET": secret, "PORT": str(port)}
+    receiver = await asyncio.create_subprocess_exec(
+        "node", "receiver.mjs", cwd=folder, env=environment, stdout=PIPE
+    )
+    assert receiver.stdout
+    try:
+        assert await receiver.stdout.readline() == f"listening on port {port}\n".encode()
+        yield receiver
+    finally:
+        receiver.terminate()
+
+
+async def deliveries_to(world: World, endpoint: dict[str, Any]) -> list[dict[str, Any]]:
+    found = await read(world.shop, f"/v1/deliveries?endpoint_id={endpoint['id']}")
+    deliveries: list[dict[str, Any]] = found["data"]
+    return deliveries

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import jwt
 import pytest
@@ -13,6 +14,7 @@ from standardwebhooks import Webhook
 
 from benchmarks.baselines import NODE_FOLDER
 from shop.webhooks.rules.signing import generate_secret
+from tests.documents import ROOT
 
 SIGN = """
 import { signingHeaders } from "./signing.mjs";
@@ -43,8 +45,9 @@ def test_a_webhook_signed_in_node_has_a_valid_signature_and_token() -> None:
     assert claims["payload_hash"] == hashlib.sha256(body.encode()).hexdigest()
 
 
-def test_the_lock_file_for_node_names_no_registry() -> None:
-    lock = (NODE_FOLDER / "package-lock.json").read_text()
+@pytest.mark.parametrize("folder", [NODE_FOLDER, ROOT / "tests" / "node"], ids=["bench", "docs"])
+def test_the_lock_file_for_node_names_no_registry(folder: Path) -> None:
+    lock = (folder / "package-lock.json").read_text()
 
     assert "integrity" in lock
     assert "http" not in lock.replace('"url": "https://', "")
