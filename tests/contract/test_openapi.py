@@ -15,7 +15,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 def calls_in_the_docs(introduction: str) -> set[tuple[str, str]]:
     """Return method and path of every call in the table after this text."""
-    table = page("api").split(introduction)[1].split("\n\n")[1]
+    table = page("api").split(introduction)[1].split("\n\n")[0]
     found = re.findall(r"`([A-Z]+)(?:`, `([A-Z]+))? (/v1/[^`?]*)", table)
     return {
         (method.lower(), _nameless(path))
@@ -41,10 +41,10 @@ def _nameless(path: str) -> str:
 
 
 async def test_the_docs_list_every_call_of_the_shop(world: World) -> None:
-    assert calls_in_the_docs("The shop's, described in full") == await calls_in_openapi(world.shop)
+    assert calls_in_the_docs("## The shop\n") == await calls_in_openapi(world.shop)
 
 
 async def test_the_docs_list_every_call_of_the_subscriber(world: World) -> None:
-    listed = calls_in_the_docs("The subscriber's, at")
+    listed = calls_in_the_docs("## The subscriber\n")
 
     assert listed == await calls_in_openapi(world.subscriber)
