@@ -13,6 +13,7 @@ from shop.webhooks.rules.retries import NAMED_SCHEDULES
 from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.vocabulary import Reason, Verdict
 from tests.documents import DOCUMENTS, FOLDER, PAGES, README, ROOT, anchors, links, page, section
+from tests.who_may_see_what import table_for_docs
 
 MAX_README_LINES = 200
 
@@ -67,6 +68,10 @@ def test_the_docs_give_the_schedules_as_they_are() -> None:
 
     for name, delays in NAMED_SCHEDULES.items():
         assert f"`{name}` {', '.join(map(str, delays))}" in contract
+
+
+def test_the_docs_say_who_may_see_what() -> None:
+    assert table_for_docs() in section(page("access"), "## Who may see what")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)

@@ -1,6 +1,7 @@
-"""With SHOP_ADMIN_TOKEN set: customers learn how many subscribers were notified, and no more.
+"""With SHOP_ADMIN_TOKEN set: every route, for each kind of visitor.
 
-The URLs of endpoints often are credentials, so the walk is over everything that is open to all.
+Customers learn how many subscribers were notified, and no more: the URL of an endpoint often is a
+credential.
 """
 
 from collections.abc import AsyncIterator
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from litestar import Litestar
-from litestar.routes import HTTPRoute
 from pydantic import SecretStr
 
 from shop.app import create_app
@@ -19,13 +19,12 @@ from tests.integration.shop.conftest import Clock, Engine
 from tests.pages import Visitor, opened
 from tests.receiver import Receiver
 from tests.serving import free_port, serving
+from tests.who_may_see_what import BEARER, TOKEN, Scene, Who, walk
 
 pytestmark = pytest.mark.one_database("what a page shows does not depend on it")
 
-TOKEN = "correct horse battery"
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 MUG = {"items": [{"product_id": "mug", "quantity": 1}]}
-FIELDS = {
+FORMS = {
     "/cart/items": {"product_id": "mug"},
     "/cart/items/{product_id:str}": {"quantity": "2"},
     "/orders": {"customer_name": "Ada"},
@@ -39,7 +38,20 @@ class Sold:
     """An order with a failed attempt, and what only the admin may see of it."""
 
     order_id: str
+    delivery_id: str
+    endpoint_id: str
     private: tuple[str, ...]
+
+    def scene(self) -> Scene:
+        ids = {
+            "order_id": self.order_id,
+            "delivery_id": self.delivery_id,
+            "endpoint_id": self.endpoint_id,
+            "product_id": "mug",
+            "file_path": "css/base.css",
+            "path": "nowhere",
+        }
+        return Scene(ids, self.private, FORMS, {"/v1/orders": MUG})
 
 
 @pytest.fixture
@@ -71,6 +83,7 @@ async def sold(shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: 
         "key-4711",
         receiver.url.partition("://")[2],
         registered.json()["id"],
+        registered.json()["secret"],
         registered.json()["secret_id"],
         delivery["id"],
         delivery["message_id"],
@@ -78,48 +91,26 @@ async def sold(shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: 
         "retrying",
         "pending",
     )
-    return Sold(order["id"], private)
+    return Sold(order["id"], delivery["id"], registered.json()["id"], private)
 
 
-def open_routes(app: Litestar) -> list[tuple[str, str]]:
-    """Return method and path of each route that needs no login."""
-    return [
-        (method, route.path)
-        for route in app.routes
-        if isinstance(route, HTTPRoute)
-        for handler in route.route_handlers
-        if handler.opt.get("open_to_all")
-        for method in sorted({"GET", "POST"} & handler.http_methods)
-        if not route.path.startswith("/static")
-    ]
-
-
-async def answer_of(shop: httpx.AsyncClient, method: str, path: str, order_id: str) -> str:
-    """Return everything that a customer gets from this route."""
-    address = path.replace("{order_id:str}", order_id).replace("{product_id:str}", "mug")
-    if path.endswith("/live"):
-        async with opened(shop, address) as stream:
-            return (await stream.next_message()).answer.text
-    if path.startswith("/v1/"):
-        answer = await shop.request(method, address, json=MUG if method == "POST" else None)
-    elif method == "POST":
-        answer = (await Visitor(shop).submit(address, **FIELDS[path])).answer
-    else:
-        answer = await shop.get(address)
-    assert answer.status_code < 500
-    return f"{answer.headers}\n{answer.text}"
-
-
-async def test_nothing_open_to_all_shows_anything_of_an_endpoint(
+async def test_each_visitor_sees_what_the_table_says(
     app: Litestar, shop: httpx.AsyncClient, sold: Sold
 ) -> None:
-    routes = open_routes(app)
-    assert ("GET", "/orders/{order_id:str}/live") in routes
+    visitors = [who for who in Who if who is not Who.ANYBODY]
 
-    for method, path in routes:
-        shown = await answer_of(shop, method, path, sold.order_id)
+    shown = await walk(app, "shop", str(shop.base_url), sold.scene(), visitors)
 
-        assert not [text for text in sold.private if text in shown], (method, path)
+    of_the_admin = "".join(text for (who, _), text in shown.items() if who == Who.PERSON)
+    not_shown_at_all = [text for text in sold.private[:2] if text not in of_the_admin]
+    assert not_shown_at_all == []  # or else the walk would prove nothing
+
+
+async def test_without_a_token_everybody_sees_everything(settings: Settings, sold: Sold) -> None:
+    app = create_app(settings)  # with the same database
+    with free_port() as listening:
+        async with serving(app, listening) as url:
+            await walk(app, "shop", url, sold.scene(), [Who.ANYBODY])
 
 
 async def test_customers_see_how_many_subscribers_were_notified(
