@@ -20,6 +20,7 @@ from shop.web.api import api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import page_environment, page_handlers
+from shop.web.steady_orders.task import SteadyOrdersTask
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -29,15 +30,17 @@ def create_app(settings: Settings) -> Litestar:
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
     encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
+    actions = Actions(database, wake_ups, feed, encryption)
+    steady_orders = SteadyOrdersTask(actions, database, feed)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         await database.create_tables()
-        listening = asyncio.create_task(feed.listen())
+        tasks = [asyncio.create_task(each) for each in (feed.listen(), steady_orders.run())]
         try:
             yield
         finally:
-            await end_tasks(listening)
+            await end_tasks(*tasks)
             for part in (wake_ups, feed, heartbeats, database):
                 await part.close()
 
@@ -47,13 +50,14 @@ def create_app(settings: Settings) -> Litestar:
         database=database,
         route_handlers=[show_metrics, api_router, *page_handlers],
         dependencies={
-            "actions": Actions(database, wake_ups, feed, encryption),
+            "actions": actions,
             "wake_ups": wake_ups,
             "encryption": encryption,
             "feed": feed,
             "heartbeats": heartbeats,
+            "steady_orders": steady_orders,
         },
-        state={"feed": feed},
+        state={"feed": feed, "settings": settings, "steady_orders": steady_orders},
         lifespan=lifespan,
         exception_handlers=exception_handlers(),
         environment=page_environment(),

@@ -72,6 +72,16 @@ class UsedIdempotencyKey(ShopTable, table=True):
     created_at: datetime
 
 
+class SteadyOrders(ShopTable, table=True):
+    """The switch of the steady orders. There is one row while it is on: see ``orders.steady``."""
+
+    __tablename__ = "steady_orders"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    next_at: datetime  # when to place the next order
+    ends_at: datetime
+
+
 class OrderLine(ShopTable, table=True):
     """One product of an order. Name and price are copied, because the catalog may change."""
 

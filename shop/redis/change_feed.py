@@ -29,7 +29,7 @@ CATCH_UP_INTERVAL_SECONDS = 0.5
 HEALTH_CHECK_SECONDS = 10.0
 MAX_QUOTED_LENGTH = 200  # of a malformed message in the log
 
-Kind = Literal["order", "delivery", "endpoint", "everything"]
+Kind = Literal["order", "delivery", "endpoint", "steady-orders", "everything"]
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.times import utc_now
-from shop.database.models import Endpoint
+from shop.database.models import Endpoint, SteadyOrders
 from shop.database.transactions import Database
-from shop.orders import fulfilment
+from shop.orders import fulfilment, steady
 from shop.orders.fulfilment import OrderUpdate
 from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
 from shop.orders.placing import Item, PlacedOrder, place_order
@@ -72,6 +72,28 @@ class Actions:
             store_key(session, key, placed.order.id, now=placed.order.created_at)
         await self._after_commit(Change("order", placed.order.id), due=placed.delivery_ids)
         return placed
+
+    async def start_steady_orders(self) -> None:
+        """Switch the steady orders on, for ten minutes from now."""
+        async with self.database.writing() as session:
+            await steady.start(session, now=utc_now())
+
+    async def stop_steady_orders(self) -> None:
+        """Switch the steady orders off."""
+        async with self.database.writing() as session:
+            await steady.stop(session)
+
+    async def place_steady_order(self, seen: SteadyOrders, item: Item, customer_name: str) -> bool:
+        """Place the next of the steady orders. Return False if another process has placed it.
+
+        ``seen``: the switch as this process has read it.
+        """
+        async with self.database.writing() as session:
+            if not await steady.claim_next(session, seen, now=utc_now()):
+                return False
+            placed = await place_order(session, [item], customer_name, now=utc_now())
+        await self._after_commit(Change("order", placed.order.id), due=placed.delivery_ids)
+        return True
 
     async def ship(self, order_id: str) -> OrderUpdate | None:
         """Ship an order. Return None if there is none. Raise ``InvalidOrderState``."""

@@ -13,6 +13,7 @@ from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.actions import Actions
+from shop.web.steady_orders.task import SteadyOrdersTask
 
 TheActions = NamedDependency[Actions]
 TheSettings = NamedDependency[Settings]
@@ -21,6 +22,7 @@ TheWakeUps = NamedDependency[WakeUps]
 TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[ChangeFeed]
 TheHeartbeats = NamedDependency[Heartbeats]
+TheSteadyOrders = NamedDependency[SteadyOrdersTask]
 # Whether the admin sent the request. The JSON API has it: see ``provide_manages``.
 Manages = NamedDependency[bool]
 

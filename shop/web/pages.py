@@ -16,6 +16,7 @@ from shop.web import (
 )
 from shop.web.stat_labels import meaning, milliseconds, percent
 from shop.web.state_labels import BAR_ORDER, state_label
+from shop.web.steady_orders.pages import page_address, read_steady_orders, switch_steady_orders
 from shop.web.storefront.cart import read_cart
 
 page_handlers: list[HTTPRouteHandler] = [
@@ -27,6 +28,7 @@ page_handlers: list[HTTPRouteHandler] = [
     *flow.handlers,
     *login_pages(home="/deliveries"),
     choose_appearance,
+    switch_steady_orders,
 ]
 
 
@@ -36,6 +38,8 @@ def page_environment() -> Environment:
         "shop",
         error_page_links=[("/", "To the products"), ("/deliveries", "To the deliveries")],
         read_cart=read_cart,
+        read_steady_orders=read_steady_orders,
+        page_address=page_address,
         state_label=state_label,
         BAR_ORDER=BAR_ORDER,
     )

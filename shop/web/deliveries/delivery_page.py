@@ -11,7 +11,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, Template
 
-from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.live import Region
 from shop.config import Settings
 from shop.database.models import Attempt
 from shop.database.transactions import Database
@@ -22,6 +22,7 @@ from shop.web.deliveries.timeline import build_timeline, summarize
 from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_delivery
+from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.queries.deliveries import (
     DeliveryDetail,
     DeliveryFilter,
@@ -66,7 +67,7 @@ async def stream_delivery(
 ) -> ServerSentEvent:
     """Stream the page of the delivery."""
     view = _View.read(request, settings, delivery_id)
-    return await live_stream(request, feed, _region(database, view))
+    return await shop_stream(request, feed, _region(database, view))
 
 
 @dataclass(frozen=True, slots=True)

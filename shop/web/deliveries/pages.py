@@ -11,13 +11,14 @@ from litestar import Request, get
 from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.list_query import PERIOD_CHOICES
-from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.live import Region
 from shop.database.transactions import Database
 from shop.vocabulary import EventType
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.flash import read_resent_count
+from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.deliveries import count_by_state, count_newer, list_deliveries
 from shop.webhooks.rules.retries import RetrySchedule
@@ -52,7 +53,7 @@ async def stream_deliveries(
     """Stream the log, filtered by the same query string."""
     query = LogQuery.read(request.query_params)
     region = _log_region(database, query, settings.retry_schedule)
-    return await live_stream(request, feed, region)
+    return await shop_stream(request, feed, region)
 
 
 def _log_region(database: Database, query: LogQuery, schedule: RetrySchedule) -> Region:

@@ -12,7 +12,7 @@ from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
-from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.live import Region
 from hookshop.webkit.security import NO_STORE
 from shop.database.transactions import Database
 from shop.web.deliveries.rows import read_rows
@@ -23,6 +23,7 @@ from shop.web.endpoints.recovery import PERIOD_CHOICES
 from shop.web.endpoints.secret_rotation import describe
 from shop.web.flash import read_resent_count
 from shop.web.lookups import existing_endpoint
+from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import AlreadyRegistered
 from shop.webhooks.endpoints.secrets import list_live
@@ -51,7 +52,7 @@ async def stream_endpoints(
     request: AnyRequest, database: TheDatabase, feed: TheFeed
 ) -> ServerSentEvent:
     """Stream the list of endpoints."""
-    return await live_stream(request, feed, _list_region(database))
+    return await shop_stream(request, feed, _list_region(database))
 
 
 @post("/endpoints", include_in_schema=False)
@@ -106,7 +107,7 @@ async def stream_endpoint(
 ) -> ServerSentEvent:
     """Stream the page of the endpoint, which shows if the endpoint is deleted meanwhile."""
     await existing_endpoint(database, endpoint_id)
-    return await live_stream(request, feed, _endpoint_region(database, endpoint_id))
+    return await shop_stream(request, feed, _endpoint_region(database, endpoint_id))
 
 
 async def _list_page(database: Database, form: Registration) -> Template:

@@ -10,7 +10,7 @@ from litestar.response import Redirect, ServerSentEvent, Template
 
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
-from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.live import Region
 from shop.database.transactions import Database
 from shop.orders.catalog import CATALOG
 from shop.orders.placing import Item
@@ -20,6 +20,7 @@ from shop.web.dependencies import TheActions, TheDatabase, TheFeed, TheHeartbeat
 from shop.web.flow.picture import draw
 from shop.web.flow.reader import EngineGauge, read_facts
 from shop.web.state_labels import state_label
+from shop.web.steady_orders.pages import shop_stream
 
 ORDER_COUNTS = (1, 20)  # a button for each
 CUSTOMER_NAME = "Somebody in the audience"
@@ -56,7 +57,9 @@ async def stream_flow(
     feed: TheFeed,
 ) -> ServerSentEvent:
     """Stream the picture whenever it changes."""
-    return await live_stream(request, feed, _region(database, wake_ups, heartbeats))
+    return await shop_stream(
+        request, feed, _region(database, wake_ups, heartbeats), template="switch"
+    )
 
 
 @post("/flow/orders", include_in_schema=False)

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.access import OPEN_TO_ALL, may_manage
 from hookshop.webkit.errors import Problem
-from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.live import Region
 from shop.config import Settings
 from shop.database.models import Delivery, Order
 from shop.database.transactions import Database
@@ -23,6 +23,7 @@ from shop.redis.change_feed import Change
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_order
+from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.queries.deliveries import MAX_PAGE_SIZE, DeliveryFilter, list_deliveries
 
 PAGE_SIZE = 50
@@ -44,7 +45,7 @@ async def stream_orders(
     request: AnyRequest, database: TheDatabase, feed: TheFeed, before: FromQuery[str | None] = None
 ) -> ServerSentEvent:
     """Stream the list of orders."""
-    return await live_stream(request, feed, _list_region(database, before))
+    return await shop_stream(request, feed, _list_region(database, before))
 
 
 @get("/orders/{order_id:str}", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -66,7 +67,7 @@ async def stream_order(
 ) -> ServerSentEvent:
     """Stream the page of the order."""
     region = _order_region(request, settings, database, order_id)
-    return await live_stream(request, feed, region)
+    return await shop_stream(request, feed, region)
 
 
 def _list_region(database: Database, before: str | None) -> Region:

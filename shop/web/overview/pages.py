@@ -9,12 +9,13 @@ from typing import Any
 from litestar import Request, get
 from litestar.response import ServerSentEvent, Template
 
-from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.live import Region
 from shop.database.transactions import Database
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.dependencies import TheDatabase, TheFeed, TheHeartbeats, TheWakeUps
 from shop.web.overview.view import Reading, view
+from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries import dashboard_stats
 from shop.webhooks.queries.deliveries import read_stats
@@ -47,7 +48,7 @@ async def stream_overview(
     feed: TheFeed,
 ) -> ServerSentEvent:
     """Stream the overview."""
-    return await live_stream(request, feed, _region(database, wake_ups, heartbeats))
+    return await shop_stream(request, feed, _region(database, wake_ups, heartbeats))
 
 
 def _region(database: Database, wake_ups: WakeUps, heartbeats: Heartbeats) -> Region:

@@ -1,0 +1,52 @@
+"""Steady orders: one order a second until they are switched off, at most for ten minutes.
+
+The switch is a row in the database. So every web process knows it, and it outlives them. For each
+order, exactly one process wins the conditional UPDATE.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.database.locks import advisory_lock
+from shop.database.models import SteadyOrders
+
+INTERVAL = timedelta(seconds=1)
+MAX_DURATION = timedelta(minutes=10)
+_ONLY_ROW = 1
+
+
+async def find(session: AsyncSession, *, now: datetime) -> SteadyOrders | None:
+    """Return the switch, or None if it is off."""
+    is_on = col(SteadyOrders.ends_at) > now
+    return (await session.exec(select(SteadyOrders).where(is_on))).first()
+
+
+async def start(session: AsyncSession, *, now: datetime) -> None:
+    """Switch them on, for ``MAX_DURATION`` from now."""
+    await advisory_lock(session, "steady orders")
+    await stop(session)
+    session.add(SteadyOrders(id=_ONLY_ROW, next_at=now, ends_at=now + MAX_DURATION))
+
+
+async def stop(session: AsyncSession) -> None:
+    """Switch them off."""
+    await session.exec(delete(SteadyOrders))
+
+
+async def claim_next(session: AsyncSession, seen: SteadyOrders, *, now: datetime) -> bool:
+    """Return whether this transaction may place the next order. No other one can then.
+
+    ``seen``: the switch as it was read before.
+    """
+    if not seen.next_at <= now < seen.ends_at:
+        return False
+    # After a pause, such as a restart, do not place the orders that were missed.
+    next_at = max(seen.next_at + INTERVAL, now)
+    is_unchanged = (
+        col(SteadyOrders.next_at) == seen.next_at,
+        col(SteadyOrders.ends_at) == seen.ends_at,
+    )
+    claimed = await session.exec(update(SteadyOrders).where(*is_unchanged).values(next_at=next_at))
+    return bool(claimed.rowcount)
