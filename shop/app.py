@@ -60,5 +60,5 @@ def create_app(settings: Settings) -> Litestar:
         state={"feed": feed, "settings": settings, "steady_orders": steady_orders},
         lifespan=lifespan,
         exception_handlers=exception_handlers(),
-        environment=page_environment(),
+        environment=page_environment(settings),
     )

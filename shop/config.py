@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from hookshop.redis_socket import private_redis_socket
-from hookshop.webkit.settings import Port, ServerSettings, print_addresses, read_environment
+from hookshop.webkit.settings import Port, ServerSettings, Url, print_addresses, read_environment
 from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
 from shop.webhooks.rules.url_policy import Network, UrlPolicy
 
@@ -58,6 +58,7 @@ class Settings(ServerSettings):
     endpoint_policy: Literal["local", "public"] = "local"
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    subscriber_url: Url | None = None
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 
     @property

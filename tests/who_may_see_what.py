@@ -86,6 +86,7 @@ SCHEMA = ("GET /schema", "GET /schema/openapi.json", "GET /schema/{path:str}")
 
 TABLE = (
     Kind("both: health check, static files, login, appearance", OPEN, OF_BOTH, OF_BOTH),
+    Kind("subscriber: the start page, `/learn`", OPEN, subscriber=("GET /learn",)),
     Kind(
         "shop: storefront, cart, checkout; `GET /v1/products`, `POST /v1/orders`",
         OPEN,

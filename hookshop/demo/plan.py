@@ -59,9 +59,19 @@ class Plan:
     var: Path
     redis: Program | None
     programs: tuple[Program, ...]
-    applications: tuple[Application, ...]
+    applications: tuple[Application, Application]
     environment: Mapping[str, str]
     logs_json: bool
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return the URLs to open, by name: the start page, and each application."""
+        shop, subscriber = self.applications
+        return {
+            "Start here": f"{subscriber.url}/learn",
+            "Shop": shop.url,
+            "Subscriber": subscriber.url,
+        }
 
 
 def make_plan(environ: Mapping[str, str]) -> Plan:
@@ -78,14 +88,19 @@ def make_plan(environ: Mapping[str, str]) -> Plan:
         redis=None if "SHOP_REDIS_URL" in given else PRIVATE_REDIS,
         programs=(SHOP, WORKER, SUBSCRIBER),
         applications=(shop, subscriber),
-        environment=dict(_defaults(given, shop)) | given | {"HOOKSHOP_VAR": str(var.absolute())},
+        environment=dict(_defaults(given, shop, subscriber))
+        | given
+        | {"HOOKSHOP_VAR": str(var.absolute())},
         logs_json=given.get("SHOP_LOG_FORMAT") == "json",
     )
 
 
-def _defaults(given: Mapping[str, str], shop: Application) -> Iterator[tuple[str, str]]:
+def _defaults(
+    given: Mapping[str, str], shop: Application, subscriber: Application
+) -> Iterator[tuple[str, str]]:
     """Yield the settings that connect the programs. Variables in ``given`` override them."""
     yield "PYTHONUNBUFFERED", "1"  # show lines as soon as they are written
+    yield "SHOP_SUBSCRIBER_URL", subscriber.url
     yield "SUBSCRIBER_SHOP_URL", shop.local_url
     yield "SUBSCRIBER_AUTO_REGISTER", "1"
     if "SHOP_ADMIN_TOKEN" in given:

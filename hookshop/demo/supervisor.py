@@ -76,7 +76,7 @@ async def _cancel(tasks: Sequence[Task]) -> None:
 async def _announce(plan: Plan, console: Console, serving: asyncio.Event) -> None:
     await asyncio.gather(*(_wait_until_serving(each, console) for each in plan.applications))
     serving.set()
-    console.banner({each.name.capitalize(): each.url for each in plan.applications})
+    console.banner(plan.addresses)
 
 
 async def _wait_until_serving(application: Application, console: Console) -> None:

@@ -1,24 +1,38 @@
 """The Jinja environment of an application's pages."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request
 
 from hookshop.webkit.access import is_logged_in
 from hookshop.webkit.appearance import current_address, read_appearance
 from hookshop.webkit.double_submit import new_nonce
 from hookshop.webkit.glossary import GLOSSARY
 
+AnyRequest = Request[Any, Any, Any]
+
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
+def _no_links(_request: AnyRequest) -> Sequence[tuple[str, str]]:
+    return ()
+
+
 def jinja_environment(
-    app: str, *, error_page_links: list[tuple[str, str]], **page_globals: object
+    app: str,
+    *,
+    error_page_links: list[tuple[str, str]],
+    header_links: Callable[[AnyRequest], Sequence[tuple[str, str]]] = _no_links,
+    **page_globals: object,
 ) -> Environment:
     """Return an environment that escapes all values and fails on undefined variables.
 
     ``app``: the folder of the application's templates. ``error_page_links``: address and label of
-    the links on error pages. ``page_globals``: further names for all pages, including error pages.
+    the links on error pages. ``header_links``: returns those to the other application, as far as
+    this visitor may see them. ``page_globals``: further names for all pages, including error pages.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -30,6 +44,7 @@ def jinja_environment(
     environment.globals |= {
         "app_layout": f"{app}/layout.html",
         "error_page_links": error_page_links,
+        "header_links": header_links,
         "is_logged_in": is_logged_in,
         "new_nonce": new_nonce,
         "read_appearance": read_appearance,

@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 from hookshop.webkit.access import login_pages
 from hookshop.webkit.appearance import choose_appearance
 from hookshop.webkit.pages import jinja_environment
+from shop.config import Settings
 from shop.web import (
     deliveries,
     endpoints,
@@ -32,11 +33,12 @@ page_handlers: list[HTTPRouteHandler] = [
 ]
 
 
-def page_environment() -> Environment:
+def page_environment(settings: Settings) -> Environment:
     """Return the Jinja environment of the shop's pages."""
     environment = jinja_environment(
         "shop",
         error_page_links=[("/", "To the products"), ("/deliveries", "To the deliveries")],
+        header_links=lambda _request: _links_to(settings.subscriber_url),
         read_cart=read_cart,
         read_steady_orders=read_steady_orders,
         page_address=page_address,
@@ -46,3 +48,9 @@ def page_environment() -> Environment:
     for template_filter in (percent, milliseconds, meaning):
         environment.filters[template_filter.__name__] = template_filter
     return environment
+
+
+def _links_to(subscriber_url: str | None) -> list[tuple[str, str]]:
+    if subscriber_url is None:
+        return []
+    return [(f"{subscriber_url}/learn", "Learn"), (f"{subscriber_url}/", "Subscriber")]

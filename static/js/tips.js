@@ -62,11 +62,13 @@ document.addEventListener("pointerover", ({ target }) => {
   const pointedAt = target.closest(OWNERS);
   if (pointedAt && pointedAt !== owner) show(pointedAt);
 });
-document.addEventListener("pointerout", ({ pointerType, relatedTarget }) => {
+document.addEventListener("pointerout", ({ target, pointerType, relatedTarget }) => {
+  // The page may scroll under a pointer that is elsewhere.
+  if (!owner?.contains(target) && !tip.contains(target)) return;
   // A finger that is lifted leaves everything; the next tap moves the focus.
-  if (pointerType === "touch" && owner?.matches(TERM)) return;
+  if (pointerType === "touch" && owner.matches(TERM)) return;
   // Keep the tip while the pointer is on it, so that its text can be selected.
-  if (owner && !owner.contains(relatedTarget) && !tip.contains(relatedTarget)) hide();
+  if (!owner.contains(relatedTarget) && !tip.contains(relatedTarget)) hide();
 });
 
 document.addEventListener("keydown", ({ key }) => key === "Escape" && hide());

@@ -1,6 +1,9 @@
 """The handlers of all pages, and their Jinja environment."""
 
+from typing import Any
+
 from jinja2 import Environment
+from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 
 from hookshop.webkit.access import login_pages, may_manage
@@ -15,6 +18,7 @@ from subscriber_app.web import (
     dashboard,
     defences,
     editor,
+    learn,
     purchases,
     subscription,
 )
@@ -24,7 +28,10 @@ from subscriber_app.web.labels import fault_chip, fault_sentence
 from subscriber_app.web.state_labels import state_label
 from subscriber_app.web.trace import pages as trace
 
+AnyRequest = Request[Any, Any, Any]
+
 page_handlers: list[HTTPRouteHandler] = [
+    learn.show_learn,
     dashboard.show_inbox,
     dashboard.stream_inbox,
     dashboard.show_receipt,
@@ -59,6 +66,8 @@ def page_environment(faults: Faults, switches: DefenceSwitches, settings: Settin
     return jinja_environment(
         "subscriber",
         error_page_links=[("/", "To the inbox"), ("/subscription", "To the subscription")],
+        header_links=lambda request: _links(request, settings),
+        shop_url=settings.shop_url,
         state_label=state_label,
         # The login page and error pages are open to all.
         may_manage=lambda request: may_manage(request, settings),
@@ -69,3 +78,8 @@ def page_environment(faults: Faults, switches: DefenceSwitches, settings: Settin
             (each.value, DEFENCES[each].name) for each in Defence if each in switches.off
         ],
     )
+
+
+def _links(request: AnyRequest, settings: Settings) -> list[tuple[str, str]]:
+    """Return the link to the shop, whose address is only for those who manage the subscriber."""
+    return [(f"{settings.shop_url}/", "Shop")] if may_manage(request, settings) else []

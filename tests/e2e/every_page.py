@@ -37,6 +37,7 @@ SHOP = {
     "/login": ["/login"],
 }
 SUBSCRIBER = {
+    "/learn": ["/learn"],
     "/": ["/", "/?verdict=rejected", "/?event_type=purchase.created&q=nowhere"],
     "/receipts/{receipt_id:str}": ["/receipts/{receipt}", "/receipts/{rejected_receipt}"],
     "/receipts/{receipt_id:str}/editor": [

@@ -150,6 +150,19 @@ def test_the_subscriber_gets_the_shops_url(tmp_path: Path) -> None:
     assert environment["HOME"] == "/home/ada"
 
 
+def test_the_shop_gets_the_subscribers_url_and_the_banner_begins_with_the_start_page(
+    tmp_path: Path,
+) -> None:
+    made = plan(tmp_path, SUBSCRIBER_PUBLIC_URL="http://192.168.1.5:8001")
+
+    assert made.environment["SHOP_SUBSCRIBER_URL"] == "http://192.168.1.5:8001"
+    assert list(made.addresses.items()) == [
+        ("Start here", "http://192.168.1.5:8001/learn"),
+        ("Shop", "http://127.0.0.1:8000"),
+        ("Subscriber", "http://192.168.1.5:8001"),
+    ]
+
+
 def test_the_subscriber_gets_the_token_and_the_log_format_of_the_shop(tmp_path: Path) -> None:
     token = "correct horse battery"
 

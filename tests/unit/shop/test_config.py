@@ -5,6 +5,7 @@ import pytest
 from hookshop.redis_socket import private_redis_socket
 from hookshop.webkit.settings import ConfigurationError
 from shop.config import load_settings
+from shop.web.pages import page_environment
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,15 @@ def test_the_shop_knows_the_addresses_by_which_it_is_called(
     policy = load_settings().url_policy
 
     assert policy.own_addresses == (("127.0.0.1", 8000), ("shop.example.com", 443))
+
+
+def test_the_header_leads_to_the_subscriber_if_the_shop_knows_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone = page_environment(load_settings())
+    monkeypatch.setenv("SHOP_SUBSCRIBER_URL", "https://subscriber.example/")
+    beside = page_environment(load_settings())
+
+    assert alone.from_string("{{ header_links(none) }}").render() == "[]"
+    links = beside.from_string("{{ header_links(none) | join(' ') }}").render()
+    assert "https://subscriber.example/learn" in links
