@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import httpx
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser import FLAGS, HOW_TO_GET_ONE, find_browser
 from tests.demo import Demo, is_free, running_demo
+from tests.e2e import moving_picture
 from tests.programs import Document, buy, client, set_fault, wait_until
 
 FOLDER = Path(__file__).parents[2] / "static" / "screenshots"
@@ -47,17 +48,19 @@ PICTURES = [
 
 
 def main() -> None:
-    """Write all screenshots to static/screenshots."""
+    """Write all pictures to static/screenshots."""
     FOLDER.mkdir(exist_ok=True)
     with running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE, **_usual_ports()) as demo:
         waiting = set_the_scene(demo)
         urls = {"shop": demo.shop_url, "subscriber": demo.subscriber_url}
         schemes: dict[Scheme, str] = {"light": "", "dark": "-dark"}
         for scheme, ending in schemes.items():
-            with new_page(scheme, _moment_of(waiting)) as page:
+            with still_page(scheme, _moment_of(waiting)) as page:
                 for picture in PICTURES:
                     path = picture.path.format(message=waiting["message_id"])
                     take(page, urls[picture.application] + path, f"{picture.name}{ending}.png")
+    with running_demo(**_usual_ports()) as demo, new_page() as page:
+        moving_picture.record(page, demo, FOLDER / "flow.webp")
 
 
 def _usual_ports() -> dict[str, str]:
@@ -73,17 +76,20 @@ def _moment_of(delivery: Document) -> datetime:
 
 
 @contextmanager
-def new_page(scheme: Scheme, now: datetime) -> Iterator[Page]:
+def still_page(scheme: Scheme, now: datetime) -> Iterator[Page]:
     """Open a page without animations whose clock stands at ``now``."""
+    with new_page(color_scheme=scheme, reduced_motion="reduce") as page:
+        page.clock.set_fixed_time(now)
+        yield page
+
+
+@contextmanager
+def new_page(**options: Any) -> Iterator[Page]:
     browser_path = find_browser()
     assert browser_path, HOW_TO_GET_ONE
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        page.clock.set_fixed_time(now)
-        yield page
+        yield browser.new_page(viewport={"width": WIDTH, "height": 800}, **options)
         browser.close()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pydantic_settings import BaseSettings
 
 from shop.config import Settings as ShopSettings
@@ -13,9 +14,11 @@ from shop.webhooks.rules.retries import NAMED_SCHEDULES
 from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.vocabulary import Reason, Verdict
 from tests.documents import DOCUMENTS, FOLDER, PAGES, README, ROOT, anchors, links, page, section
+from tests.e2e.moving_picture import MAX_BYTES
 from tests.who_may_see_what import table_for_docs
 
 MAX_README_LINES = 200
+MIN_FRAMES = 50
 
 
 def variables(settings: type[BaseSettings]) -> Iterator[str]:
@@ -89,6 +92,14 @@ def test_the_index_lists_every_page() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= MAX_README_LINES
+
+
+def test_the_moving_picture_of_the_readme_moves_and_is_small() -> None:
+    [picture] = [ROOT / link for link in links(README.read_text()) if link.endswith(".webp")]
+
+    with Image.open(picture) as image:
+        assert getattr(image, "n_frames", 1) > MIN_FRAMES
+    assert picture.stat().st_size <= MAX_BYTES
 
 
 def test_the_makefile_names_only_tests_that_exist() -> None:
