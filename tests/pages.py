@@ -4,8 +4,9 @@ It is independent of both applications.
 """
 
 import asyncio
+import re
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -33,6 +34,24 @@ class Page:
     @property
     def status(self) -> int:
         return self.answer.status_code
+
+
+_FORM = re.compile(r'<form[^>]* method="post" action="([^"]+)"[^>]*>(.*?)</form>', re.DOTALL)
+_BUTTON = re.compile(r'<button[^>]* formaction="([^"]+)"([^>]*)>')
+
+
+def forms_without_nonce(page: Page, paths: Iterable[str]) -> list[str]:
+    """Return the actions of a page with one of these paths that would act twice if sent twice.
+
+    ``paths``: such as ``/orders/{order_id:str}/ship``.
+    """
+    pattern = "|".join(re.sub(r"{\w+:str}", "[^/]+", path) for path in paths)
+    found = [*_FORM.findall(page.answer.text), *_BUTTON.findall(page.answer.text)]
+    return [
+        action
+        for action, rest in found
+        if re.fullmatch(pattern, action) and 'name="_nonce"' not in rest
+    ]
 
 
 class Visitor:

@@ -17,6 +17,15 @@ def may_resend(delivery: Delivery, endpoint: Endpoint) -> bool:
     return is_reachable and not waits_anyway and delivery.state is not DeliveryState.SENDING
 
 
+def resend_nonce(delivery: Delivery) -> str:
+    """Return the nonce of the form that resends the delivery: it changes when the delivery does.
+
+    A random one would change each time a live page is rendered. It is short, as a log has many.
+    """
+    at = delivery.completed_at or delivery.next_attempt_at
+    return f"{delivery.attempt_count}.{at.timestamp() if at else ''}"
+
+
 def held_back_by(delivery: Delivery, endpoint: Endpoint, now: datetime) -> str:
     """Return why the endpoint holds back a pending delivery, or an empty string.
 

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.models import Attempt, Delivery
 from shop.vocabulary import DeliveryState, Trigger
-from shop.web.deliveries.hold_reason import held_back_by, may_resend
+from shop.web.deliveries.hold_reason import held_back_by, may_resend, resend_nonce
 from shop.webhooks.queries.deliveries import LogRow, newest_attempts
 from shop.webhooks.rules.responses import Outcome, outcome_of
 from shop.webhooks.rules.retries import RetrySchedule
@@ -49,6 +49,7 @@ class Row:
     last_outcome: str
     held_back_by: str
     may_send: bool
+    nonce: str
 
     @property
     def url_without_scheme(self) -> str:
@@ -89,6 +90,7 @@ def view_row(
         # A delivery that has succeeded can be resent only on its own page, which shows its state.
         may_send=may_resend(delivery, found.endpoint)
         and delivery.state is not DeliveryState.SUCCEEDED,
+        nonce=resend_nonce(delivery),
     )
 
 

@@ -1,6 +1,7 @@
 """A form that a browser sends twice acts once, and is answered twice with the first response."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,18 @@ from sqlmodel import select, update
 from shop.database.models import FormAnswer
 from shop.database.transactions import Database
 from shop.web.pages import page_handlers
-from tests.integration.shop.browsing import Shop, new_delivery, order, order_count, register, state
+from tests.integration.shop.browsing import (
+    Shop,
+    attempt,
+    new_delivery,
+    order,
+    order_count,
+    register,
+    state,
+)
+from tests.integration.shop.conftest import Clock, Engine
 from tests.pages import Page, Visitor, read_page
+from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"
 # Sent twice, these do what they do once. A click on "Buy" of the flow is meant each time.
@@ -147,6 +158,25 @@ async def test_a_delivery_can_be_sent_again_after_it_was_cancelled_again(shop: S
         await send(shop, f"{address}/attempts", await form_on(shop, address))
 
         assert await state(shop, delivery_id) == "pending"
+
+
+async def test_a_row_of_the_log_sent_twice_sends_the_delivery_once(
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 503
+    delivery_id = await new_delivery(shop, receiver.url)
+    await attempt(engine, clock)
+    receiver.status = 200
+    log = await Visitor(shop).get("/deliveries")
+    [nonce] = re.findall(r'name="_nonce" value="([^"]+)">Send now', log.answer.text)
+    fields = {name: log.values[name][-1] for name in ("_csrf_token", "log")} | {"_nonce": nonce}
+
+    first = await send(shop, f"/deliveries/{delivery_id}/attempts", fields)
+    await attempt(engine, clock)
+    second = await send(shop, f"/deliveries/{delivery_id}/attempts", fields)
+
+    assert first.headers["location"] == second.headers["location"]
+    assert await state(shop, delivery_id) == "succeeded"
 
 
 async def test_another_browser_with_the_same_form_places_an_order_of_its_own(shop: Shop) -> None:

@@ -8,7 +8,7 @@ from hookshop.webkit.security import CONTENT_SECURITY_POLICY
 from shop.web.pages import page_handlers
 from tests.integration.shop.browsing import HOSTILE_NAME, Shop, attempt, order, register
 from tests.integration.shop.conftest import Clock, Engine
-from tests.pages import Page, Visitor, read_page
+from tests.pages import Page, Visitor, forms_without_nonce, read_page
 from tests.receiver import Receiver
 
 IDS = ("order_id", "delivery_id", "endpoint_id")
@@ -21,6 +21,12 @@ ALL_PATHS = [
 POSTS = [path for method, path in ALL_PATHS if method == "POST"]
 # The test client would wait for the end of a stream: see test_pages_live.
 # The login exists only with a token: see test_access.
+ONCE = [  # see test_double_submit
+    path
+    for handler in page_handlers
+    for path in handler.paths
+    if hasattr(handler.fn, "__wrapped__")
+]
 PAGES = [
     path
     for method, path in ALL_PATHS
@@ -99,6 +105,11 @@ async def test_a_page_cannot_run_what_it_shows(shop: Shop, ids: dict[str, str]) 
         assert page.answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, path
         assert page.answer.headers["x-content-type-options"] == "nosniff", path
     assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+async def test_every_form_that_acts_once_has_a_nonce(shop: Shop, ids: dict[str, str]) -> None:
+    for path, page in (await pages(shop, ids)).items():
+        assert forms_without_nonce(page, ONCE) == [], path
 
 
 async def test_every_address_on_a_page_leads_somewhere(shop: Shop, ids: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from subscriber_app.web.pages import page_handlers
 from tests.integration.subscriber.conftest import Client, Clock, running
 from tests.integration.subscriber.requests import deliver, receipts
 from tests.integration.subscriber.signer import SECRET, Delivery, base64url, key_of, purchase
-from tests.pages import Page, Visitor, read_page
+from tests.pages import Page, Visitor, forms_without_nonce, read_page
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT} {{{{7*7}}}} \"'&amp;"
@@ -116,6 +116,18 @@ async def test_a_page_cannot_run_what_it_shows(busy: Client) -> None:
         assert page.answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, path
         assert page.answer.headers["x-content-type-options"] == "nosniff", path
     assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+async def test_every_form_that_acts_once_has_a_nonce(busy: Client) -> None:
+    protected = [
+        path
+        for handler in page_handlers
+        for path in handler.paths
+        if hasattr(handler.fn, "__wrapped__")
+    ]
+
+    for path, page in (await pages(busy)).items():
+        assert forms_without_nonce(page, protected) == [], path
 
 
 async def test_every_address_on_a_page_leads_somewhere(busy: Client) -> None:
