@@ -5,6 +5,7 @@ work, such as ``--headed``, ``--slowmo`` and ``--tracing retain-on-failure``.
 """
 
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
@@ -52,6 +53,13 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Wait for the empty inbox only now: meanwhile, the browser has opened its tabs."""
+    if emptying := getattr(item, "funcargs", {}).get("clean_slate"):
+        emptying.result()
+
+
 @pytest.fixture
 def shop_api(demo: Demo) -> Iterator[httpx.Client]:
     with client(demo.shop_url) as shop:
@@ -65,8 +73,13 @@ def subscriber_api(demo: Demo) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(autouse=True)
-def clean_slate(demo: Demo, shop_api: httpx.Client, subscriber_api: httpx.Client) -> None:
-    """Reset: no fault, only the subscriber's endpoint, no open delivery, an empty inbox."""
+def clean_slate(
+    demo: Demo, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> Iterator[Future[object]]:
+    """Reset: no fault, only the subscriber's endpoint, no open delivery, an empty inbox.
+
+    Emptying the inbox takes up to a second, because it starts the counting of money at a whole one.
+    """
     set_fault(subscriber_api, None)
     for endpoint in shop_api.get("/v1/webhooks").json()["data"]:
         if not endpoint["webhook_url"].startswith(demo.subscriber_url):
@@ -74,7 +87,12 @@ def clean_slate(demo: Demo, shop_api: httpx.Client, subscriber_api: httpx.Client
     wait_for(lambda: _is_at_rest(shop_api), "all deliveries come to an end")
     if not shop_api.get("/v1/webhooks").json()["data"]:
         _subscribe_again(demo, shop_api)
-    subscriber_api.delete("/v1/receipts").raise_for_status()
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(_empty_inbox, subscriber_api)
+
+
+def _empty_inbox(subscriber: httpx.Client) -> None:
+    subscriber.delete("/v1/receipts").raise_for_status()
 
 
 def _is_at_rest(shop: httpx.Client) -> bool:

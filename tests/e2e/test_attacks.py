@@ -1,6 +1,7 @@
 """The attack desk, the defence switches and the money card, in a real browser."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import httpx
 import pytest
@@ -15,8 +16,11 @@ DEFENCES = ("timestamp", "signature", "token", "raw_body", "deduplication")
 
 
 @pytest.fixture
-def receipt_id(shop_api: httpx.Client, subscriber_api: httpx.Client) -> str:
+def receipt_id(
+    clean_slate: Future[object], shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> str:
     """Return the receipt id of a purchase that the shop has just delivered."""
+    clean_slate.result()
     wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
     [receipt] = subscriber_api.get("/v1/receipts").json()["data"]
     return str(receipt["id"])
