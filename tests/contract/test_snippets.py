@@ -1,4 +1,4 @@
-"""The snippets of docs/verifying.md, run on webhooks that the shop signed."""
+"""The code in the docs runs: verifiers on webhooks that the shop signed, and all curl commands."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ import pytest
 
 from shop.webhooks.rules.signing import LiveSecret, SignedContent, generate_secret, signing_headers
 from tests.contract.conftest import World, read
-from tests.documents import ROOT, code_block, page
+from tests.documents import DOCUMENTS, ROOT, code_block, code_blocks, page
 from tests.serving import free_port, port_of
 
 pytestmark = pytest.mark.one_database("is about the docs")
@@ -185,3 +185,36 @@ async def deliveries_to(world: World, endpoint: dict[str, Any]) -> list[dict[str
     found = await read(world.shop, f"/v1/deliveries?endpoint_id={endpoint['id']}")
     deliveries: list[dict[str, Any]] = found["data"]
     return deliveries
+
+
+COMMANDS = {
+    command
+    for document in DOCUMENTS
+    for command in code_blocks(document.read_text(), "sh")
+    if "curl " in command and "…" not in command
+}
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed here")
+async def test_every_curl_command_of_the_docs_works(world: World) -> None:
+    assert COMMANDS
+    for command in sorted(COMMANDS):
+        expected = {401} if "msg_forged" in command else {200, 201}
+        assert await statuses(world, command) <= expected, command
+
+
+async def statuses(world: World, command: str) -> set[int]:
+    """Run the command against these applications; return the statuses that curl got."""
+    for default, used in (("8000", world.shop), ("8001", world.subscriber)):
+        command = command.replace(f"http://127.0.0.1:{default}", str(used.base_url).rstrip("/"))
+    command = command.replace("curl -s", "curl -s -o /dev/null -w '%{http_code} '")
+    run = await asyncio.create_subprocess_exec("sh", "-ec", command, stdout=PIPE)
+    printed, _ = await run.communicate()
+    assert run.returncode == 0
+    return {int(status) for status in printed.split()}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_each_json_document_in_the_docs_is_json(document: Path) -> None:
+    for block in code_blocks(document.read_text(), "json"):
+        json.loads(block)
