@@ -64,7 +64,22 @@ async def test_head_names_the_length_of_the_body(client: httpx.AsyncClient) -> N
 
 
 async def test_head_is_not_allowed_where_get_is_not(client: httpx.AsyncClient) -> None:
-    assert (await client.head("/appearance")).status_code == 405
+    answer = await client.head("/appearance")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "OPTIONS, POST"
+
+
+async def test_a_refused_method_is_told_that_head_is_allowed_where_get_is(
+    app: Litestar, client: httpx.AsyncClient
+) -> None:
+    for address in addresses(app):
+        allowed = (await client.options(address)).headers.get("allow", "")
+        refused = await client.request("TRACE", address)
+
+        assert refused.status_code == 405, address
+        assert {"GET", "HEAD"} <= set(refused.headers["allow"].split(", ")), address
+        assert ("GET" in allowed) == ("HEAD" in allowed), address
 
 
 async def test_a_static_file_is_sent_again_only_when_it_has_changed(
