@@ -136,7 +136,7 @@ def answer(request: AnyRequest, problem: Problem) -> AnyResponse:
     """Return the problem as a problem document for a program or as a page for a person."""
     if request.url.path.startswith(PROGRAM_PATHS):
         return _problem_document(problem)
-    return _error_page(problem)
+    return error_page(problem)
 
 
 def _problem_document(problem: Problem) -> AnyResponse:
@@ -155,13 +155,14 @@ def _problem_document(problem: Problem) -> AnyResponse:
     )
 
 
-def _error_page(problem: Problem) -> AnyResponse:
+def error_page(problem: Problem, template: str = "shared/error.html") -> AnyResponse:
+    """Return the page that shows the problem to a person."""
     status = HTTPStatus(problem.status_code)
     detail = problem.detail
     if detail == status.phrase:  # Litestar gives no detail, for example for an unknown path
         detail = _NO_SUCH_PAGE if status == HTTPStatus.NOT_FOUND else status.description
     return Template(
-        "shared/error.html",
+        template,
         context={
             "status": status.value,
             "title": status.phrase,

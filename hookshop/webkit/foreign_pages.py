@@ -7,19 +7,26 @@ use addresses or listed names, and send neither ``Sec-Fetch-Site`` nor ``Origin`
 """
 
 from collections.abc import Collection, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
+from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils.path import normalize_path
 
+from hookshop.webkit.access import PROGRAM_PATHS
 from hookshop.webkit.address_checks import send_problem
+from hookshop.webkit.errors import Problem, error_page
 from hookshop.webkit.hosts import is_address, is_loopback_name
 from hookshop.webkit.settings import ServerSettings
 
 HEALTH_CHECK = "/healthz"
 API = "/v1/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+ERROR_PAGE = "shared/error.html"
+# Without the layout: the owner of an unknown name may be able to read the page.
+BARE_PAGE = "shared/unknown_host.html"
 # Browsers send Sec-Fetch-Site to https and to this machine. "none": the reader typed the address.
 OWN_SITES = (b"same-origin", b"none")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -54,10 +61,21 @@ class ForeignPageCheck:
             if unlisted is not None:
                 detail = f"the host name {unlisted} is not known here; to use it, add it to "
                 detail += self._settings.variable("allowed_hosts")
-                return await send_problem(send, 400, detail, self._headers)
+                return await self._refuse(Problem(400, detail), BARE_PAGE, scope, receive, send)
             if _needs_own_page(scope) and not self._is_from_own_page(scope):
-                return await send_problem(send, 403, _FOREIGN, self._headers)
+                return await self._refuse(Problem(403, _FOREIGN), ERROR_PAGE, scope, receive, send)
         return await self._app(scope, receive, send)
+
+    async def _refuse(
+        self, problem: Problem, page: str, scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        """Send the page, a template, to a person, and a problem document to a program."""
+        if not _is_for_a_person(scope):
+            await send_problem(send, problem.status_code, problem.detail, self._headers)
+            return
+        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        response = error_page(problem, page).to_asgi_response(None, request)
+        await response(scope, receive, send)
 
     def _is_known(self, name: str) -> bool:
         # Rebinding needs a name, so addresses pass.
@@ -72,6 +90,11 @@ class ForeignPageCheck:
         own.add(_authority(self._settings.base_url))
         origins = [_authority(origin.decode("latin-1")) for origin in _values(scope, b"origin")]
         return all(origin in own for origin in origins)
+
+
+def _is_for_a_person(scope: HTTPScope) -> bool:
+    accepts_pages = any(b"text/html" in value for value in _values(scope, b"accept"))
+    return accepts_pages and not f"{_path(scope)}/".startswith(PROGRAM_PATHS)
 
 
 def _needs_own_page(scope: HTTPScope) -> bool:

@@ -13,6 +13,7 @@ import shop.config
 import subscriber_app.app
 import subscriber_app.config
 from tests.integration.subscriber.conftest import running
+from tests.pages import read_page
 
 RECEIVER = "/v1/new-purchase"
 PUBLIC_URL = "https://app.example"
@@ -52,6 +53,7 @@ OWN: list[dict[str, str]] = [
     {"Origin": "http://127.0.0.1:8000"},
     {"Origin": PUBLIC_URL},
 ]
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 CALLS = [
     ("GET", "/v1/stats"),
     ("GET", "/v1/stats/"),
@@ -101,6 +103,44 @@ async def test_a_name_that_is_not_listed_is_refused_and_the_setting_is_named(
             assert application.variable in answer.json()["detail"]
             assert answer.headers["content-type"] == "application/problem+json"
             assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+async def test_a_person_sees_a_page_that_names_the_setting_and_nothing_else(
+    application: Application, client: httpx.AsyncClient
+) -> None:
+    for path in ("/", "/login", "/nowhere", "/static/css/base.css"):
+        page = read_page(await client.get(path, headers={"Host": "evil.example", **BROWSER}))
+
+        assert page.status == 400
+        assert page.answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'self'" in page.answer.headers["content-security-policy"]
+        assert "host name evil.example is not known" in page.text
+        assert application.variable in page.text
+        assert not page.links
+        assert not page.values
+        assert page.forms + page.scripts == []
+
+
+@pytest.mark.parametrize("path", ["/v1/stats", "/v1", "//v1/stats", "/metrics"])
+async def test_what_programs_call_is_refused_with_a_problem_document(
+    path: str, client: httpx.AsyncClient
+) -> None:
+    url = f"http://127.0.0.1:8000{path}"
+    unknown = await client.get(url, headers={"Host": "evil.example", **BROWSER})
+
+    assert unknown.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_person_whose_form_is_refused_sees_a_page(client: httpx.AsyncClient) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site", **BROWSER}
+
+    page = read_page(await client.post("/appearance", headers=foreign))
+    document = await client.post("/v1/orders", headers=foreign)
+
+    assert page.status == document.status_code == 403
+    assert "This request comes from a page of another site" in page.text
+    assert page.links
+    assert document.headers["content-type"] == "application/problem+json"
 
 
 async def test_addresses_and_known_names_are_served(client: httpx.AsyncClient) -> None:
