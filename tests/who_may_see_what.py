@@ -136,6 +136,7 @@ TABLE = (
             "POST /endpoints/{endpoint_id:str}/rotate-secret",
             "GET /flow",
             "POST /flow/orders",
+            "POST /steady-orders",
             "POST /logout",
             *SCHEMA,
         ),
