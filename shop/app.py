@@ -9,14 +9,13 @@ from litestar import Litestar
 from hookshop.webkit.application import build_litestar
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.tasks import end_tasks
-from shop import __version__
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.actions import Actions
-from shop.web.api import api_router
+from shop.web.api import api_info, api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import page_environment, page_handlers
@@ -46,7 +45,6 @@ def create_app(settings: Settings) -> Litestar:
 
     return build_litestar(
         settings,
-        version=__version__,
         database=database,
         route_handlers=[show_metrics, api_router, *page_handlers],
         dependencies={
@@ -61,4 +59,5 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=lifespan,
         exception_handlers=exception_handlers(),
         environment=page_environment(settings),
+        api=api_info,
     )

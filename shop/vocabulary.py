@@ -33,6 +33,27 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class DisabledReason(StrEnum):
+    """Why the shop disabled an endpoint."""
+
+    GONE = "gone"  # it responded 410
+    FAILING = "failing"  # too many deliveries in a row used up the schedule
+
+
+class AttemptError(StrEnum):
+    """Why there was no response to an attempt."""
+
+    DNS_ERROR = "dns_error"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_RESET = "connection_reset"
+    CONNECTION_TIMEOUT = "connection_timeout"
+    RESPONSE_TIMEOUT = "response_timeout"
+    TLS_ERROR = "tls_error"
+    PROTOCOL_ERROR = "protocol_error"
+    BLOCKED_ADDRESS = "blocked_address"
+    INTERNAL_ERROR = "internal_error"  # the worker failed, not the endpoint
+
+
 class Trigger(StrEnum):
     """Why an attempt is made."""
 

@@ -16,7 +16,6 @@ from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.errors import exception_handlers
 from hookshop.webkit.times import utc_now
-from subscriber_app import __version__
 from subscriber_app.config import RECEIVER_PATH, Settings
 from subscriber_app.database.transactions import Database
 from subscriber_app.explaining.trace_builder import TraceBuilder
@@ -28,7 +27,7 @@ from subscriber_app.receiving.receipts import BadCursor
 from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.shop_api.money import ShopTotalsPoller
 from subscriber_app.shop_api.subscription import Subscriptions
-from subscriber_app.web.api import api_router
+from subscriber_app.web.api import api_info, api_router
 from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import page_environment, page_handlers
 from subscriber_app.web.receipt_view import ReceiptViews
@@ -81,7 +80,6 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
 
     return build_litestar(
         settings,
-        version=__version__,
         database=database,
         route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
         dependencies={
@@ -105,6 +103,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             database_unavailable="the database is busy; nothing was written, try again",
         ),
         environment=page_environment(faults, defences, settings),
+        api=api_info,
         # It takes what comes: its checks decide, and leave a receipt.
         open_paths=[RECEIVER_PATH],
     )

@@ -30,6 +30,8 @@ from hookshop.webkit.sessions import SESSION_LIFETIME, Sessions
 from hookshop.webkit.settings import ServerSettings
 
 OPEN_TO_ALL = {"open_to_all": True}
+# Open too, but only the admin gets the whole response: see ``may_manage``.
+SHOWS_MORE_TO_ADMIN = {**OPEN_TO_ALL, "shows_more_to_admin": True}
 SESSION = "session"  # in the name of the cookie and in the state of a request
 CACHE_CONTROL = b"cache-control"
 
@@ -51,7 +53,7 @@ def guards(settings: ServerSettings) -> list[Guard]:
     wanted = f"send {settings.variable('admin_token')} as Authorization: Bearer …"
 
     def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
-        if handler.opt.get("open_to_all"):
+        if is_open_to_all(handler):
             return
         if connection.url.path.startswith(PROGRAM_PATHS):
             if _sends_token(connection, settings):
@@ -61,6 +63,16 @@ def guards(settings: ServerSettings) -> list[Guard]:
             raise NotAuthorizedException("log in first")
 
     return [require_admin]
+
+
+def is_open_to_all(handler: BaseRouteHandler) -> bool:
+    """Return whether the handler needs neither token nor session."""
+    return "open_to_all" in handler.opt
+
+
+def shows_more_to_admin(handler: BaseRouteHandler) -> bool:
+    """Return whether the response of an open handler depends on the token."""
+    return "shows_more_to_admin" in handler.opt
 
 
 def is_admin_token(given: str, settings: ServerSettings) -> bool:
@@ -133,7 +145,7 @@ class SessionLookup:
         token = connection.cookies.get(cookies_of(connection).name(SESSION))
         if token and await sessions.is_valid(token):
             scope["state"][SESSION] = token
-        is_closed = not scope["route_handler"].opt.get("open_to_all")
+        is_closed = not is_open_to_all(scope["route_handler"])
         is_private = is_closed or is_logged_in(connection)
         return await self._app(scope, receive, _without_storing(send) if is_private else send)
 

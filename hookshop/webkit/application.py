@@ -7,8 +7,6 @@ from jinja2 import Environment
 from litestar import Litestar, get
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.htmx import HTMXPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
@@ -22,6 +20,7 @@ from hookshop.webkit.double_submit import FormAnswers
 from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
 from hookshop.webkit.head_requests import HeadAsGet
 from hookshop.webkit.login_brake import LoginBrake
+from hookshop.webkit.openapi import ApiInfo, openapi_handler
 from hookshop.webkit.request_log import RequestLog
 from hookshop.webkit.request_queue import RequestQueue
 from hookshop.webkit.security import SECURITY_HEADERS, csrf_protection
@@ -32,7 +31,6 @@ from hookshop.webkit.static_files import static_files
 def build_litestar(  # noqa: PLR0913 – one argument for each difference between the applications
     settings: ServerSettings,
     *,
-    version: str,
     database: Transactions,
     route_handlers: Sequence[ControllerRouterHandler],
     dependencies: Mapping[str, object],
@@ -40,12 +38,14 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
     exception_handlers: ExceptionHandlersMap,
     environment: Environment,
+    api: ApiInfo,
     open_paths: Collection[str] = (),
 ) -> Litestar:
     """Return an application with login, CSRF, static files, health check and request log.
 
     ``database``: where login sessions and responses to forms are stored; the application opens and
     closes it.
+    ``api``: what the OpenAPI document says about the whole JSON API.
     ``dependencies``: handler parameters with these names get these values; ``settings`` and
     ``database`` are added.
     ``state``: the values of ``app.state``; ``feed``, the change feed, is required.
@@ -53,7 +53,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     """
     cookies = open_cookies(settings)
     app = Litestar(
-        route_handlers=[healthz, *route_handlers, static_files()],
+        route_handlers=[healthz, openapi_handler(api), *route_handlers, static_files()],
         dependencies={name: _provide(value) for name, value in dependencies.items()}
         | {"database": _provide(database), "settings": _provide(settings)},
         lifespan=[lifespan],
@@ -74,12 +74,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
         response_headers=SECURITY_HEADERS,
         csrf_config=csrf_protection(cookies),
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment)),
-        # Only JSON: Litestar's pages for the schema load scripts from another host.
-        openapi_config=OpenAPIConfig(
-            title=f"Hookshop: the {settings.APP}",
-            version=version,
-            render_plugins=[JsonRenderPlugin()],
-        ),
+        openapi_config=None,  # the document is ours: see ``openapi``
         logging_config=None,  # the entry point has configured logging
     )
     # Wrap Litestar from outside: it runs no middleware for an unknown path.

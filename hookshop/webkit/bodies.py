@@ -12,6 +12,7 @@ from litestar import Request
 from litestar.dto import MsgspecDTO
 
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.validation_messages import in_json_words
 
 MAX_BODY_BYTES = 64 * 1024
 # Read more than is accepted, so that a long body with invalid JSON gets 400 instead of 413.
@@ -27,12 +28,18 @@ class StrictJson(MsgspecDTO[Body]):
     def decode_bytes(self, value: bytes) -> Any:
         """Return the decoded document. Raise ``Problem`` with status 400 or 413."""
         try:
-            json.loads(value, object_pairs_hook=_refuse_duplicates)
+            # Numbers stay texts: msgspec reads them, and Python refuses to read very long ones.
+            json.loads(
+                value.decode(), object_pairs_hook=_refuse_duplicates, parse_int=str, parse_float=str
+            )
             document = msgspec.json.decode(value, type=self.model_type, strict=True)
         except RecursionError:
             raise Problem(400, "the body is nested too deeply") from None
-        except ValueError as error:  # broken JSON, broken UTF-8, wrong types, duplicate keys
-            raise Problem(400, f"the body is not as documented: {error}") from None
+        except UnicodeDecodeError as error:
+            raise Problem(400, f"the body is not UTF-8: byte {error.start} is wrong") from None
+        except ValueError as error:  # broken JSON, wrong types, duplicate keys
+            detail = f"the body is not as documented: {in_json_words(str(error))}"
+            raise Problem(400, detail) from None
         if len(value) > MAX_BODY_BYTES:
             raise Problem(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
         return document

@@ -19,8 +19,16 @@ from hookshop.webkit.access import LIVE_SUFFIX, PROGRAM_PATHS
 from hookshop.webkit.logs import request_id
 from hookshop.webkit.refused_forms import refused_form
 from hookshop.webkit.security import SECURITY_HEADERS
+from hookshop.webkit.validation_messages import in_json_words
 
 RETRY_AFTER_SECONDS = 5
+PROBLEM_JSON = "application/problem+json"
+# Where Litestar says only the name of the status.
+_DETAILS = {
+    404: "there is no such path",
+    405: "this path has no such method; the header Allow names those it has",
+    413: "the body is too long",
+}
 _NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
 
 logger = logging.getLogger(__name__)
@@ -82,7 +90,7 @@ def answer_with(status: int) -> Handler:
 
 
 def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResponse:
-    problem = Problem(error.status_code, _detail(error), headers=error.headers)
+    problem = Problem(error.status_code, _detail(request, error), headers=error.headers)
     problem.members = getattr(error, "members", {})
     problem.link = getattr(error, "link", None)
     return answer(request, problem)
@@ -110,11 +118,21 @@ def _path_and_query(request: AnyRequest) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
-def _detail(error: HTTPException) -> str:
+def _detail(request: AnyRequest, error: HTTPException) -> str:
     """Return Litestar's message, or for wrong parameters the reasons, which are in ``extra``."""
     reasons = error.extra if isinstance(error.extra, list) else []
-    texts = [f"{reason.get('key')}: {reason.get('message')}" for reason in reasons]
+    texts = [
+        f"{_public_name(request, reason['key'])}: {in_json_words(reason['message'])}"
+        for reason in reasons
+    ]
     return "; ".join(texts) or error.detail
+
+
+def _public_name(request: AnyRequest, parameter: str) -> str:
+    """Return the name that clients use for a parameter of the handler."""
+    signature = request.route_handler.parsed_fn_signature.parameters
+    definition = signature[parameter].kwarg_definition if parameter in signature else None
+    return getattr(definition, "name", None) or parameter
 
 
 def _answer_database_unavailable(detail: str) -> Handler:
@@ -140,18 +158,20 @@ def answer(request: AnyRequest, problem: Problem) -> AnyResponse:
 
 
 def _problem_document(problem: Problem) -> AnyResponse:
+    title = HTTPStatus(problem.status_code).phrase
+    is_bare = problem.detail == title  # Litestar gives no detail
     return Response(
         {
             "type": "about:blank",
-            "title": HTTPStatus(problem.status_code).phrase,
+            "title": title,
             "status": problem.status_code,
-            "detail": problem.detail,
+            "detail": _DETAILS.get(problem.status_code, title) if is_bare else problem.detail,
             "request_id": request_id.get(),
             **problem.members,
         },
         status_code=problem.status_code,
         headers=_headers(problem),
-        media_type="application/problem+json",
+        media_type=PROBLEM_JSON,
     )
 
 

@@ -5,14 +5,16 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Router, delete, get, put
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Struct
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta, Struct
 
 from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.json_api import check_api_call
-from hookshop.webkit.list_query import check_search
+from hookshop.webkit.list_query import MAX_SEARCH_LENGTH, check_search
+from hookshop.webkit.openapi import ApiInfo
 from hookshop.webkit.times import rfc3339, rfc3339_ms
+from subscriber_app import __version__
 from subscriber_app.database.models import Receipt
 from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
 from subscriber_app.receiving.defences import Defence
@@ -24,7 +26,7 @@ from subscriber_app.receiving.receipts import (
     list_receipts,
     read_stats,
 )
-from subscriber_app.vocabulary import Reason, Verdict
+from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from subscriber_app.web.dependencies import (
     TheClock,
     TheDatabase,
@@ -33,7 +35,33 @@ from subscriber_app.web.dependencies import (
     TheFeed,
 )
 
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE)]
+WithVerdict = Annotated[
+    Verdict | None, QueryParameter(description="Only receipts with this verdict.")
+]
+OfType = Annotated[str | None, QueryParameter(description="Only events of this type.")]
+OfMessage = Annotated[str | None, QueryParameter(description="Only requests with this id.")]
+ForReason = Annotated[
+    Reason | None, QueryParameter(description="Only requests rejected for this reason.")
+]
+Search = Annotated[
+    str | None,
+    QueryParameter(max_length=MAX_SEARCH_LENGTH, description="Part of an id or of the body."),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="The size of the page.")]
+Cursor = Annotated[str | None, QueryParameter(description="The `next_cursor` of the page before.")]
+
+ReceiptId = Annotated[str, Meta(examples=["rcp_01939f0c5e7d7f62a3b4c5d6e7f80910"])]
+MessageId = Annotated[
+    str,
+    Meta(description="The header `webhook-id`.", examples=["msg_01939f0c5e7b7d40a1b2c3d4e5f60718"]),
+]
+Time = Annotated[
+    str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-23T12:00:00.000Z"])
+]
+WholeSecond = Annotated[
+    str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-23T12:00:00Z"])
+]
+Cents = Annotated[int, Meta(examples=[5075])]
 
 
 class ReceiptDocument(Struct):
@@ -42,54 +70,63 @@ class ReceiptDocument(Struct):
     ``fault``: the injected fault as a script word, or null.
     """
 
-    id: str
-    received_at: str
-    duration_ms: float
-    verdict: str
-    reason: str | None
-    status: int | None
-    fault: str | None
-    message_id: str | None
-    event_type: str | None
-    value_cents: int | None
+    id: ReceiptId
+    received_at: Time
+    duration_ms: Annotated[float, Meta(examples=[4.2])]
+    verdict: Verdict
+    reason: Annotated[Reason | None, Meta(examples=[None])]
+    status: Annotated[int | None, Meta(examples=[200])]
+    fault: Annotated[str | None, Meta(examples=[None])]
+    message_id: MessageId | None
+    event_type: Annotated[str | None, Meta(examples=["purchase.created"])]
+    value_cents: Cents | None
 
 
 class StepDocument(Struct):
-    """One step of the verification. ``result``: passed, failed, skipped or not_reached."""
+    """One step of the verification."""
 
-    name: str
-    result: str
-    detail: str
+    name: StepName
+    result: Result
+    detail: Annotated[str, Meta(examples=["The body has 132 bytes"])]
 
 
 class ReceiptWithSteps(ReceiptDocument):
     """A receipt with its request and each step. ``headers``: received ``[name, value]`` pairs."""
 
     steps: list[StepDocument]
-    headers: list[list[str]]
-    body: str
+    headers: Annotated[list[list[str]], Meta(examples=[[["content-type", "application/json"]]])]
+    body: Annotated[str, Meta(examples=['{"event":{…},"date":"2026-11-23T12:00:00Z"}'])]
 
 
 class ReceiptList(Struct):
     """One page of the inbox."""
 
     data: list[ReceiptDocument]
-    next_cursor: str | None
+    next_cursor: Annotated[str | None, Meta(examples=[None])]
+
+
+class ReceiptCounts(Struct):
+    """The number of receipts with each verdict."""
+
+    accepted: int
+    duplicate: int
+    ignored: int
+    rejected: int
 
 
 class StatsDocument(Struct):
-    """Totals; each verdict is present. ``revenue_cents``: all booked money, refunds subtracted.
+    """Totals. ``revenue_cents``: all booked money, refunds subtracted.
 
     ``counted_cents``: the part of it from events whose ``date`` is at or after ``counted_since``.
     It should agree with the shop's ``/v1/stats?since=``. ``counted_since`` is null before the first
     subscription.
     """
 
-    receipts: dict[str, int]
+    receipts: ReceiptCounts
     purchases: int
-    revenue_cents: int
-    counted_since: str | None
-    counted_cents: int
+    revenue_cents: Cents
+    counted_since: WholeSecond | None
+    counted_cents: Cents
 
 
 class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -102,9 +139,9 @@ class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
     two also have a ``position``: how many requests they have applied to.
     """
 
-    mode: FaultMode
-    # ``make_fault`` checks the bounds: on nullable fields they break Litestar's OpenAPI document.
-    status: int | None = None
+    # ``make_fault`` checks the bounds, which depend on the mode.
+    mode: Annotated[FaultMode, Meta(examples=["status"])]
+    status: Annotated[int | None, Meta(examples=[503])] = None
     retry_after: int | None = None
     location: str | None = None
     seconds: int | None = None
@@ -124,21 +161,21 @@ class DefencesDocument(Struct, forbid_unknown_fields=True):
     deduplication: bool
 
 
-@get("/receipts")
+@get("/receipts", operation_id="listReceipts")
 async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
     *,
     database: TheDatabase,
-    verdict: FromQuery[Verdict | None] = None,
-    event_type: FromQuery[str | None] = None,
-    message_id: FromQuery[str | None] = None,
-    reason: FromQuery[Reason | None] = None,
-    q: FromQuery[str | None] = None,
+    verdict: WithVerdict = None,
+    event_type: OfType = None,
+    message_id: OfMessage = None,
+    reason: ForReason = None,
+    q: Search = None,
     limit: Limit = 50,
-    cursor: FromQuery[str | None] = None,
+    cursor: Cursor = None,
 ) -> ReceiptList:
-    """Return one page of receipts, newest first. Pass ``next_cursor`` as ``cursor`` for the next.
+    """Return one page of receipts, newest first.
 
-    ``q``: part of an id or of the body. A page searches at most 2000 receipts and may be empty.
+    With ``q``, a page searches at most 2000 receipts and may be empty.
     """
     wanted = ReceiptFilter(verdict, event_type, message_id, reason, check_search(q))
     async with database.reading() as session:
@@ -149,7 +186,7 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
 
 
 @get("/receipts/{receipt_id:str}")
-async def get_receipt(receipt_id: FromPath[str], database: TheDatabase) -> ReceiptWithSteps:
+async def get_receipt(receipt_id: FromPath[ReceiptId], database: TheDatabase) -> ReceiptWithSteps:
     """Return one receipt with the request as received and every verification step."""
     async with database.reading() as session:
         receipt = await find_receipt(session, receipt_id)
@@ -179,7 +216,7 @@ async def get_stats(database: TheDatabase) -> StatsDocument:
     async with database.reading() as session:
         stats = await read_stats(session)
     return StatsDocument(
-        receipts={verdict.value: count for verdict, count in stats.receipts.items()},
+        receipts=ReceiptCounts(**{verdict.value: stats.receipts[verdict] for verdict in Verdict}),
         purchases=stats.purchases,
         revenue_cents=stats.revenue_cents,
         counted_since=rfc3339(stats.counted_since) if stats.counted_since else None,
@@ -188,13 +225,13 @@ async def get_stats(database: TheDatabase) -> StatsDocument:
 
 
 @get("/faults")
-async def get_faults(faults: TheFaults) -> FaultDocument:
+async def get_fault(faults: TheFaults) -> FaultDocument:
     """Return the current fault; after the end of a script, the mode is ``none``."""
     return _fault_document(faults.current)
 
 
 @put("/faults", dto=StrictJson[FaultDocument], return_dto=None)
-async def put_faults(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultDocument:
+async def set_fault(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultDocument:
     """Set the fault, from the next request on; the mode ``none`` ends it."""
     try:
         fault = make_fault(**msgspec.structs.asdict(data))
@@ -211,26 +248,35 @@ async def get_defences(defences: TheDefences) -> DefencesDocument:
 
 
 @put("/defences", dto=StrictJson[DefencesDocument], return_dto=None)
-async def put_defences(data: JSONBody[DefencesDocument], defences: TheDefences) -> DefencesDocument:
+async def set_defences(data: JSONBody[DefencesDocument], defences: TheDefences) -> DefencesDocument:
     """Switch the defences on and off, from the next request on."""
     await defences.set(each for each in Defence if not getattr(data, each.value))
     return data
 
 
+INBOX = [list_receipts_as_json, get_receipt, delete_receipts, get_stats]
+LAB = [get_fault, set_fault, get_defences, set_defences]
+
 api_router = Router(
     path="/v1",
     route_handlers=[
-        list_receipts_as_json,
-        get_receipt,
-        delete_receipts,
-        get_stats,
-        get_faults,
-        put_faults,
-        get_defences,
-        put_defences,
+        Router(path="/", route_handlers=INBOX, tags=["Inbox"]),
+        Router(path="/", route_handlers=LAB, tags=["Lab"]),
     ],
     before_request=check_api_call,
     request_max_body_size=MAX_READ_BYTES,
+)
+
+api_info = ApiInfo(
+    title="Hookshop: the subscriber",
+    version=__version__,
+    description="Receives webhooks, and tells what became of each request.",
+    tags={
+        "Receiver": "Where the shop sends its webhooks.",
+        "Inbox": "Receipts: every request with its verdict and each step of the verification.",
+        "Lab": "Faults to inject into responses, and defences to switch off.",
+    },
+    token_variable="SUBSCRIBER_ADMIN_TOKEN",  # noqa: S106 – the name of a setting
 )
 
 

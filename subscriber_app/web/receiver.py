@@ -12,6 +12,7 @@ from litestar import Request, Response, post
 from litestar.exceptions import InternalServerException
 
 from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.openapi import RAW_BODY
 from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.faults import FaultAction
 from subscriber_app.faults.actions import DEFAULT_LOCATION
@@ -24,13 +25,21 @@ from subscriber_app.receiving.verification import (
 from subscriber_app.vocabulary import Reason
 from subscriber_app.web.dependencies import TheInbox
 from subscriber_app.web.fault_injection import inject
+from subscriber_app.web.webhook_documents import REQUEST, RESPONSES
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 
 # Not the framework's size limit: ours leaves a receipt.
-@post(RECEIVER_PATH, request_max_body_size=None, opt=OPEN_TO_ALL)
+@post(
+    RECEIVER_PATH,
+    request_max_body_size=None,
+    status_code=200,
+    tags=["Receiver"],
+    responses=RESPONSES,
+    opt={**OPEN_TO_ALL, RAW_BODY: REQUEST},
+)
 async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     """Receive one webhook. A 200 means that it is stored; otherwise ``reason`` says why not."""
     incoming = await _read(request)

@@ -10,12 +10,14 @@ from litestar.di import Provide
 
 from hookshop.webkit.bodies import MAX_READ_BYTES
 from hookshop.webkit.json_api import check_api_call
+from hookshop.webkit.openapi import ApiInfo
+from shop import __version__
 from shop.web.api.deliveries import (
     cancel_delivery,
     get_delivery,
     get_stats,
     list_deliveries_as_json,
-    post_attempt,
+    resend_delivery,
 )
 from shop.web.api.endpoint_actions import ping_endpoint, recover_endpoint, rotate_secret
 from shop.web.api.endpoints import (
@@ -28,29 +30,39 @@ from shop.web.api.endpoints import (
 from shop.web.api.orders import get_order, list_products, post_order, refund_order, ship_order
 from shop.web.dependencies import provide_manages
 
+ENDPOINTS = [
+    register_endpoint,
+    list_endpoints,
+    get_endpoint,
+    change_endpoint,
+    delete_endpoint,
+    ping_endpoint,
+    rotate_secret,
+    recover_endpoint,
+]
+ORDERS = [list_products, post_order, get_order, ship_order, refund_order]
+DELIVERIES = [list_deliveries_as_json, get_delivery, resend_delivery, cancel_delivery, get_stats]
+
 api_router = Router(
     path="/v1",
     route_handlers=[
-        register_endpoint,
-        list_endpoints,
-        get_endpoint,
-        change_endpoint,
-        delete_endpoint,
-        ping_endpoint,
-        rotate_secret,
-        recover_endpoint,
-        list_products,
-        post_order,
-        get_order,
-        ship_order,
-        refund_order,
-        list_deliveries_as_json,
-        get_delivery,
-        post_attempt,
-        cancel_delivery,
-        get_stats,
+        Router(path="/", route_handlers=ENDPOINTS, tags=["Endpoints"]),
+        Router(path="/", route_handlers=ORDERS, tags=["Orders"]),
+        Router(path="/", route_handlers=DELIVERIES, tags=["Deliveries"]),
     ],
     dependencies={"manages": Provide(provide_manages, sync_to_thread=False)},
     before_request=check_api_call,
     request_max_body_size=MAX_READ_BYTES,
+)
+
+api_info = ApiInfo(
+    title="Hookshop: the shop",
+    version=__version__,
+    description="Register endpoints for webhooks, place orders, and follow each delivery.",
+    tags={
+        "Endpoints": "Where webhooks are sent: URL, event types, secrets, status.",
+        "Orders": "Products and orders. An order, its shipping and its refund are events.",
+        "Deliveries": "The log: each webhook with every request and response.",
+    },
+    token_variable="SHOP_ADMIN_TOKEN",  # noqa: S106 – the name of a setting
 )

@@ -1,27 +1,33 @@
 """An attempt as JSON: when and why it was due, its request, and its response."""
 
 from datetime import datetime
+from typing import Annotated, Any
 
-from msgspec import Struct, convert
+from msgspec import Meta, Struct, convert
 
 from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Attempt, Message
+from shop.vocabulary import AttemptError, Trigger
+from shop.web.api.fields import Time, WebhookUrl
+
+Headers = Annotated[dict[str, str], Meta(examples=[{"content-type": "application/json"}])]
+Milliseconds = Annotated[float, Meta(examples=[1.5])]
 
 
-class RequestDocument(Struct):
+class AttemptRequestDocument(Struct):
     """The request of an attempt."""
 
-    url: str
-    headers: dict[str, str]
-    body: str
+    url: WebhookUrl
+    headers: Headers
+    body: Annotated[str, Meta(examples=['{"event":{…},"date":"2026-11-23T12:00:00Z"}'])]
 
 
-class ResponseDocument(Struct):
+class AttemptResponseDocument(Struct):
     """The response to an attempt. ``truncated``: the body was longer than what is stored."""
 
-    status: int
-    headers: dict[str, str]
-    body: str
+    status: Annotated[int, Meta(examples=[200])]
+    headers: Headers
+    body: Annotated[str, Meta(examples=["OK"])]
     truncated: bool
 
 
@@ -45,10 +51,10 @@ class TimingsDocument(Struct):
     """
 
     reused_connection: bool
-    lookup_ms: float | None = None
-    connecting_ms: float | None = None
-    waiting_ms: float | None = None
-    reading_ms: float | None = None
+    lookup_ms: Milliseconds | None
+    connecting_ms: Milliseconds | None
+    waiting_ms: Milliseconds | None
+    reading_ms: Milliseconds | None
 
 
 class AttemptDocument(Struct):
@@ -60,17 +66,17 @@ class AttemptDocument(Struct):
     """
 
     number: int
-    decided_at: str | None
-    due_at: str | None
+    decided_at: Time | None
+    due_at: Time | None
     delay: DelayDocument | None
-    enqueued_at: str | None
-    started_at: str
+    enqueued_at: Time | None
+    started_at: Time
     duration_ms: int
     timings: TimingsDocument | None
-    trigger: str
-    request: RequestDocument
-    response: ResponseDocument | None
-    error: str | None
+    trigger: Trigger
+    request: AttemptRequestDocument
+    response: AttemptResponseDocument | None
+    error: Annotated[AttemptError | None, Meta(examples=[None])]
 
 
 def attempt_document(attempt: Attempt, message: Message) -> AttemptDocument:
@@ -83,11 +89,13 @@ def attempt_document(attempt: Attempt, message: Message) -> AttemptDocument:
         enqueued_at=rfc3339_ms_or_none(attempt.enqueued_at),
         started_at=rfc3339_ms(attempt.started_at),
         duration_ms=attempt.duration_ms,
-        timings=convert(attempt.timings, TimingsDocument | None),
+        timings=_timings(attempt.timings),
         trigger=attempt.trigger,
-        request=RequestDocument(attempt.request_url, attempt.request_headers, _text(message.body)),
+        request=AttemptRequestDocument(
+            attempt.request_url, attempt.request_headers, _text(message.body)
+        ),
         response=_response(attempt),
-        error=attempt.error,
+        error=AttemptError(attempt.error) if attempt.error else None,
     )
 
 
@@ -97,10 +105,17 @@ def _delay(delay: dict[str, float] | None) -> DelayDocument | None:
     return DelayDocument(**{f"{name}_seconds": seconds for name, seconds in delay.items()})
 
 
-def _response(attempt: Attempt) -> ResponseDocument | None:
+def _timings(stored: dict[str, Any] | None) -> TimingsDocument | None:
+    if stored is None:
+        return None
+    phases = {name: stored.get(name) for name in TimingsDocument.__struct_fields__}
+    return convert(phases, TimingsDocument)
+
+
+def _response(attempt: Attempt) -> AttemptResponseDocument | None:
     if attempt.response_status is None:
         return None
-    return ResponseDocument(
+    return AttemptResponseDocument(
         attempt.response_status,
         attempt.response_headers or {},
         _text(attempt.response_body or b""),

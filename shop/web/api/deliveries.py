@@ -4,16 +4,27 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
-from msgspec import Struct
+from litestar.params import FromPath, QueryParameter
+from msgspec import Meta, Struct
 
 from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
-from hookshop.webkit.list_query import check_search
+from hookshop.webkit.json_api import problems
+from hookshop.webkit.list_query import MAX_SEARCH_LENGTH, check_search
 from hookshop.webkit.times import rfc3339
 from shop.database.models import Delivery
-from shop.vocabulary import DeliveryState, EventType
+from shop.vocabulary import AttemptError, DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, rfc3339_ms_or_none
+from shop.web.api.fields import (
+    Cents,
+    DeliveryId,
+    EndpointId,
+    MessageId,
+    NextCursor,
+    OrderId,
+    Time,
+    WholeSecond,
+)
 from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import no_such_delivery
 from shop.webhooks.queries.deliveries import (
@@ -28,25 +39,43 @@ from shop.webhooks.queries.sales import counted_from, read_sales
 NOT_NOW = "it is being sent right now, or its endpoint is disabled or deleted"
 
 # Litestar reserves the parameter name "state".
-InState = Annotated[DeliveryState | None, QueryParameter(name="state")]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE)]
+InState = Annotated[
+    DeliveryState | None, QueryParameter(name="state", description="Only deliveries in this state.")
+]
+OfEndpoint = Annotated[str | None, QueryParameter(description="Only deliveries to this endpoint.")]
+OfType = Annotated[EventType | None, QueryParameter(description="Only events of this type.")]
+OfMessage = Annotated[str | None, QueryParameter(description="Only deliveries of this message.")]
+Search = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=MAX_SEARCH_LENGTH, description="A text in ids, customer name, error or response."
+    ),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="The size of the page.")]
+Cursor = Annotated[str | None, QueryParameter(description="The `next_cursor` of the page before.")]
+Since = Annotated[
+    datetime | None,
+    QueryParameter(
+        description="Count only orders and refunds whose event has a `date` at or after this time."
+    ),
+]
 
 
 class DeliveryDocument(Struct):
     """A delivery in the log."""
 
-    id: str
-    message_id: str
-    order_id: str | None
-    endpoint_id: str
-    event_type: str
-    state: str
+    id: DeliveryId
+    message_id: MessageId
+    order_id: OrderId | None
+    endpoint_id: EndpointId
+    event_type: EventType
+    state: Annotated[DeliveryState, Meta(examples=["succeeded"])]
     attempt_count: int
-    next_attempt_at: str | None
-    last_status: int | None
-    last_error: str | None
-    created_at: str
-    completed_at: str | None
+    next_attempt_at: Annotated[Time | None, Meta(examples=[None])]
+    last_status: Annotated[int | None, Meta(examples=[200])]
+    last_error: Annotated[AttemptError | None, Meta(examples=[None])]
+    created_at: Time
+    completed_at: Time | None
 
 
 class DeliveryWithAttempts(DeliveryDocument):
@@ -59,7 +88,17 @@ class DeliveryList(Struct):
     """One page of the log."""
 
     data: list[DeliveryDocument]
-    next_cursor: str | None
+    next_cursor: NextCursor
+
+
+class DeliveryCounts(Struct):
+    """The number of deliveries in each state."""
+
+    pending: int
+    sending: int
+    succeeded: int
+    failed: int
+    cancelled: int
 
 
 class StatsDocument(Struct):
@@ -71,25 +110,25 @@ class StatsDocument(Struct):
     """
 
     orders: int
-    gross_cents: int
-    refunded_cents: int
-    revenue_cents: int
-    since: str | None
-    earlier_cents: int
-    deliveries: dict[str, int]
+    gross_cents: Cents
+    refunded_cents: Annotated[int, Meta(examples=[0])]
+    revenue_cents: Cents
+    since: WholeSecond | None
+    earlier_cents: Annotated[int, Meta(examples=[0])]
+    deliveries: DeliveryCounts
 
 
-@get("/deliveries")
+@get("/deliveries", operation_id="listDeliveries")
 async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
     *,
     database: TheDatabase,
     in_state: InState = None,
-    endpoint_id: FromQuery[str | None] = None,
-    event_type: FromQuery[EventType | None] = None,
-    message_id: FromQuery[str | None] = None,
-    q: FromQuery[str | None] = None,
+    endpoint_id: OfEndpoint = None,
+    event_type: OfType = None,
+    message_id: OfMessage = None,
+    q: Search = None,
     limit: Limit = 50,
-    cursor: FromQuery[str | None] = None,
+    cursor: Cursor = None,
 ) -> DeliveryList:
     """Return one page of deliveries, newest first. ``next_cursor`` leads to the next page."""
     wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, check_search(q))
@@ -102,7 +141,7 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
 
 @get("/deliveries/{delivery_id:str}")
 async def get_delivery(
-    delivery_id: FromPath[str], database: TheDatabase, settings: TheSettings
+    delivery_id: FromPath[DeliveryId], database: TheDatabase, settings: TheSettings
 ) -> DeliveryWithAttempts:
     """Return a delivery with all its requests and responses."""
     async with database.reading() as session:
@@ -115,11 +154,15 @@ async def get_delivery(
     )
 
 
-@post("/deliveries/{delivery_id:str}/attempts", status_code=202)
-async def post_attempt(
-    delivery_id: FromPath[str], actions: TheActions, settings: TheSettings
+@post(
+    "/deliveries/{delivery_id:str}/attempts",
+    status_code=202,
+    responses=problems({409: "It is being sent, or its endpoint is disabled or deleted."}),
+)
+async def resend_delivery(
+    delivery_id: FromPath[DeliveryId], actions: TheActions, settings: TheSettings
 ) -> DeliveryDocument:
-    """Resend a delivery now. 409: it is being sent, or its endpoint is disabled or deleted."""
+    """Resend a delivery now, whatever its state."""
     found, is_due = await actions.resend(delivery_id)
     if found is None:
         raise no_such_delivery(delivery_id, settings)
@@ -128,11 +171,15 @@ async def post_attempt(
     return _document(found.delivery, found.message.order_id)
 
 
-@post("/deliveries/{delivery_id:str}/cancel", status_code=200)
+@post(
+    "/deliveries/{delivery_id:str}/cancel",
+    status_code=200,
+    responses=problems({409: "It is not pending."}),
+)
 async def cancel_delivery(
-    delivery_id: FromPath[str], actions: TheActions, settings: TheSettings
+    delivery_id: FromPath[DeliveryId], actions: TheActions, settings: TheSettings
 ) -> DeliveryDocument:
-    """Cancel a waiting delivery. 409: it does not wait."""
+    """Cancel a pending delivery."""
     found, is_cancelled = await actions.cancel(delivery_id)
     if found is None:
         raise no_such_delivery(delivery_id, settings)
@@ -142,13 +189,10 @@ async def cancel_delivery(
 
 
 @get("/stats")
-async def get_stats(
-    database: TheDatabase, since: FromQuery[datetime | None] = None
-) -> StatsDocument:
+async def get_stats(database: TheDatabase, since: Since = None) -> StatsDocument:
     """Return totals of orders and money, and the number of deliveries in each state.
 
-    ``since``: count only orders and refunds whose event has a ``date`` at or after this time, such
-    as ``2026-11-23T12:00:00Z``. It is rounded up to the next whole second.
+    ``since`` needs a time zone, as in ``2026-11-23T12:00:00Z``, and is rounded up to a second.
     """
     counted_since = None if since is None else counted_from(in_utc(since))
     async with database.reading() as session:
@@ -161,7 +205,9 @@ async def get_stats(
         revenue_cents=sales.revenue_cents,
         since=rfc3339(counted_since) if counted_since else None,
         earlier_cents=stats.revenue_cents - sales.revenue_cents,
-        deliveries={state.value: count for state, count in stats.deliveries.items()},
+        deliveries=DeliveryCounts(
+            **{state.value: stats.deliveries[state] for state in DeliveryState}
+        ),
     )
 
 

@@ -10,17 +10,20 @@ from msgspec import Meta, Struct
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.json_api import problems
 from hookshop.webkit.security import NO_STORE
 from hookshop.webkit.times import rfc3339_ms, utc_now
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
 from shop.vocabulary import EndpointStatus
+from shop.web.api.fields import DeliveryId, EndpointId, Secret, SecretId, Time
 from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import existing_endpoint, no_such_endpoint
 from shop.webhooks.recovery import Recovery, RecoveryRange, count_recoverable
 
 ONE_DAY_SECONDS = 24 * 3600
 MAX_GRACE_SECONDS = 30 * ONE_DAY_SECONDS
+DISABLED = problems({409: "The endpoint is disabled."})
 
 
 class RotateSecret(Struct, forbid_unknown_fields=True, frozen=True):
@@ -29,7 +32,9 @@ class RotateSecret(Struct, forbid_unknown_fields=True, frozen=True):
     ``replace_oldest``: if five secrets are live, let the oldest expire now.
     """
 
-    grace_seconds: Annotated[int, Meta(ge=0, le=MAX_GRACE_SECONDS)] = ONE_DAY_SECONDS
+    grace_seconds: Annotated[int, Meta(ge=0, le=MAX_GRACE_SECONDS, examples=[ONE_DAY_SECONDS])] = (
+        ONE_DAY_SECONDS
+    )
     replace_oldest: bool = False
 
 
@@ -42,9 +47,9 @@ class RotatedSecret(Struct):
     ``expires_at``: when the previous secret stops signing.
     """
 
-    secret: str
-    secret_id: str
-    expires_at: str
+    secret: Secret
+    secret_id: SecretId
+    expires_at: Time
 
 
 class Recover(Struct, forbid_unknown_fields=True):
@@ -53,7 +58,7 @@ class Recover(Struct, forbid_unknown_fields=True):
     ``dry_run``: only count.
     """
 
-    since: Annotated[datetime, Meta(tz=True)]
+    since: Annotated[datetime, Meta(tz=True, examples=["2026-11-23T12:00:00Z"])]
     dry_run: bool = False
 
 
@@ -68,14 +73,14 @@ class Recovered(Struct):
 class SentPing(Struct):
     """The delivery of the test event."""
 
-    delivery_id: str
+    delivery_id: DeliveryId
 
 
-@post("/webhooks/{endpoint_id:str}/ping", status_code=202)
+@post("/webhooks/{endpoint_id:str}/ping", status_code=202, responses=DISABLED)
 async def ping_endpoint(
-    endpoint_id: FromPath[str], database: TheDatabase, actions: TheActions
+    endpoint_id: FromPath[EndpointId], database: TheDatabase, actions: TheActions
 ) -> SentPing:
-    """Send ``webhook.ping``, regardless of the endpoint's event types. 409: it is disabled."""
+    """Send the test event ``webhook.ping``, regardless of the endpoint's event types."""
     await _enabled_endpoint(database, endpoint_id)
     delivery_id = await actions.ping(endpoint_id)
     if delivery_id is None:
@@ -89,17 +94,18 @@ async def ping_endpoint(
     dto=StrictJson[RotateSecret],
     return_dto=None,
     response_headers=NO_STORE,
+    responses=problems({409: "Five secrets are live, and `replace_oldest` is not set."}),
 )
 async def rotate_secret(
     *,
-    endpoint_id: FromPath[str],
+    endpoint_id: FromPath[EndpointId],
     data: JSONBody[RotateSecret] = WITH_DEFAULTS,
     database: TheDatabase,
     actions: TheActions,
 ) -> RotatedSecret:
     """Add a new secret. During the grace period all live secrets sign; the oldest signs the token.
 
-    The body may be left out. 409: five secrets are live, and ``replace_oldest`` is not set.
+    The body may be left out.
     """
     await existing_endpoint(database, endpoint_id)
     rotated = await actions.rotate_secret(
@@ -115,9 +121,10 @@ async def rotate_secret(
     status_code=202,
     dto=StrictJson[Recover],
     return_dto=None,
+    responses=DISABLED,
 )
 async def recover_endpoint(
-    endpoint_id: FromPath[str],
+    endpoint_id: FromPath[EndpointId],
     data: JSONBody[Recover],
     settings: TheSettings,
     database: TheDatabase,
@@ -126,7 +133,7 @@ async def recover_endpoint(
     """Resend undelivered deliveries since a time, and create those that the endpoint missed.
 
     It missed a message if it is subscribed to the type and there is no delivery. If a long run is
-    interrupted, repeat the call to do the rest. 409: the endpoint is disabled.
+    interrupted, repeat the call to do the rest.
     """
     endpoint = await _enabled_endpoint(database, endpoint_id)
     span = RecoveryRange.of(

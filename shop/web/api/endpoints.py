@@ -1,7 +1,7 @@
 """``/v1/webhooks``: register, list, read, change and delete endpoints."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import delete, get, patch, post
@@ -11,11 +11,23 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.json_api import ProblemDocument, problems
 from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, require_text_line
 from hookshop.webkit.security import NO_STORE
 from hookshop.webkit.times import rfc3339, rfc3339_ms
 from shop.database.models import Endpoint
-from shop.vocabulary import EndpointStatus, EventType
+from shop.vocabulary import DisabledReason, EndpointStatus, EventType
+from shop.web.api.fields import (
+    EndpointId,
+    EventTypeList,
+    Issuer,
+    NextCursor,
+    Secret,
+    SecretId,
+    Time,
+    WebhookUrl,
+    WholeSecond,
+)
 from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import no_such_endpoint
 from shop.webhooks.endpoints import registry
@@ -24,13 +36,15 @@ from shop.webhooks.endpoints.secrets import list_live
 
 Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION_LENGTH)]
 
-EventTypes = Annotated[list[EventType], Meta(min_length=1, max_length=10)]
+EventTypes = Annotated[
+    list[EventType], Meta(min_length=1, max_length=10, examples=[["purchase.created"]])
+]
 
 
 class RegisterEndpoint(Struct, forbid_unknown_fields=True):
     """Body of ``POST /v1/webhooks/register``."""
 
-    webhook_url: str
+    webhook_url: WebhookUrl
     event_types: EventTypes = field(default_factory=lambda: [EventType.PURCHASE_CREATED])
     description: Description = ""
 
@@ -41,23 +55,22 @@ class RegisterEndpoint(Struct, forbid_unknown_fields=True):
 class RegisteredEndpoint(Struct):
     """The only response that contains the secret. ``issuer``: the ``iss`` of the shop's tokens."""
 
-    id: str
-    webhook_url: str
-    event_types: list[str]
-    status: str
-    secret: str
-    secret_id: str
-    issuer: str
-    created_at: str
+    id: EndpointId
+    webhook_url: WebhookUrl
+    event_types: EventTypeList
+    status: EndpointStatus
+    secret: Secret
+    secret_id: SecretId
+    issuer: Issuer
+    created_at: WholeSecond
 
 
 class ChangeEndpoint(Struct, forbid_unknown_fields=True):
     """Body of ``PATCH /v1/webhooks/{id}``. Absent fields stay unchanged."""
 
-    # Bounds are checked in code: on fields that may be absent, they break Litestar's OpenAPI.
-    event_types: list[EventType] | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    status: Literal["active", "paused"] | UnsetType = UNSET
+    event_types: EventTypes | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    status: Annotated[Literal["active", "paused"] | UnsetType, Meta(examples=["paused"])] = UNSET
 
     def __post_init__(self) -> None:
         if self.description is not UNSET:
@@ -67,27 +80,27 @@ class ChangeEndpoint(Struct, forbid_unknown_fields=True):
 class EndpointDocument(Struct):
     """An endpoint. ``disabled_reason``: why the shop disabled it."""
 
-    id: str
-    webhook_url: str
-    event_types: list[str]
-    description: str
-    status: str
-    disabled_reason: str | None
-    created_at: str
+    id: EndpointId
+    webhook_url: WebhookUrl
+    event_types: EventTypeList
+    description: Annotated[str, Meta(examples=["the subscriber"])]
+    status: EndpointStatus
+    disabled_reason: Annotated[DisabledReason | None, Meta(examples=[None])]
+    created_at: WholeSecond
 
 
 class SecretDocument(Struct):
     """A live secret, without the secret itself. ``expires_at``: null for the current one."""
 
-    id: str
-    created_at: str
-    expires_at: str | None
+    id: SecretId
+    created_at: WholeSecond
+    expires_at: Annotated[Time | None, Meta(examples=[None])]
 
 
 class EndpointDetails(EndpointDocument):
     """An endpoint with its live secrets, newest first. ``issuer``: the ``iss`` of the tokens."""
 
-    issuer: str
+    issuer: Issuer
     secrets: list[SecretDocument]
 
 
@@ -95,7 +108,13 @@ class EndpointList(Struct):
     """All endpoints, on one page, because there are only a few."""
 
     data: list[EndpointDocument]
-    next_cursor: None = None
+    next_cursor: NextCursor
+
+
+class ExistingEndpointProblem(ProblemDocument):
+    """The URL is registered already, perhaps in another spelling, as ``endpoint_id``."""
+
+    endpoint_id: EndpointId
 
 
 @post(
@@ -103,20 +122,26 @@ class EndpointList(Struct):
     dto=StrictJson[RegisterEndpoint],
     return_dto=None,
     response_headers=NO_STORE,
+    responses=problems(
+        {409: "The URL is registered already."},
+        ExistingEndpointProblem,
+        endpoint_id="ep_01939f0a1b2c7d3e8f90a1b2c3d4e5f6",
+    )
+    | problems({422: "The shop does not call this URL: `detail` says why."}),
 )
 async def register_endpoint(
     data: JSONBody[RegisterEndpoint],
     settings: TheSettings,
     actions: TheActions,
 ) -> RegisteredEndpoint:
-    """Register a URL. 409: it is already registered. 422: the URL policy refuses it."""
+    """Register a URL for webhooks. The secret is only in this response."""
     wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
     registered = await actions.register(wanted, settings.url_policy)
     endpoint = registered.endpoint
     return RegisteredEndpoint(
         id=endpoint.id,
         webhook_url=endpoint.webhook_url,
-        event_types=endpoint.event_types,
+        event_types=_types(endpoint),
         status=endpoint.status,
         secret=registered.secret,
         secret_id=registered.secret_id,
@@ -130,12 +155,12 @@ async def list_endpoints(database: TheDatabase) -> EndpointList:
     """Return all endpoints, newest first."""
     async with database.reading() as session:
         found = await registry.list_all(session)
-    return EndpointList(data=[_document(endpoint) for endpoint in found])
+    return EndpointList([_document(endpoint) for endpoint in found], next_cursor=None)
 
 
 @get("/webhooks/{endpoint_id:str}")
 async def get_endpoint(
-    endpoint_id: FromPath[str], settings: TheSettings, database: TheDatabase
+    endpoint_id: FromPath[EndpointId], settings: TheSettings, database: TheDatabase
 ) -> EndpointDetails:
     """Return an endpoint, with the ids and expiry times of its live secrets."""
     async with database.reading() as session:
@@ -145,19 +170,23 @@ async def get_endpoint(
         return await _details(session, endpoint, issuer=settings.base_url)
 
 
-@patch("/webhooks/{endpoint_id:str}", dto=StrictJson[ChangeEndpoint], return_dto=None)
+@patch(
+    "/webhooks/{endpoint_id:str}",
+    dto=StrictJson[ChangeEndpoint],
+    return_dto=None,
+    responses=problems({409: "A disabled endpoint cannot be paused."}),
+)
 async def change_endpoint(
-    endpoint_id: FromPath[str],
+    endpoint_id: FromPath[EndpointId],
     data: JSONBody[ChangeEndpoint],
     settings: TheSettings,
     database: TheDatabase,
     actions: TheActions,
 ) -> EndpointDetails:
     """Change description, event types or status. ``active`` also enables a disabled endpoint."""
-    types = _checked(data.event_types, EventTypes)
     wanted = EndpointChange(
         description=None if data.description is UNSET else data.description,
-        event_types=types and _subscribable(types),
+        event_types=None if data.event_types is UNSET else _subscribable(data.event_types),
         status=None if data.status is UNSET else EndpointStatus(data.status),
     )
     endpoint = await actions.change_endpoint(endpoint_id, wanted)
@@ -168,20 +197,10 @@ async def change_endpoint(
 
 
 @delete("/webhooks/{endpoint_id:str}")
-async def delete_endpoint(endpoint_id: FromPath[str], actions: TheActions) -> None:
+async def delete_endpoint(endpoint_id: FromPath[EndpointId], actions: TheActions) -> None:
     """Delete an endpoint and cancel its waiting deliveries. Its history stays."""
     if not await actions.delete_endpoint(endpoint_id):
         raise no_such_endpoint(endpoint_id)
-
-
-def _checked(value: Any, kind: Any) -> Any:
-    """Return the value, or None if it is absent. Raise ``Problem`` (400) if it is no ``kind``."""
-    if value is UNSET:
-        return None
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise Problem(400, f"the body is not as documented: {error}") from None
 
 
 def _subscribable(event_types: list[EventType]) -> list[EventType]:
@@ -191,14 +210,18 @@ def _subscribable(event_types: list[EventType]) -> list[EventType]:
     return event_types
 
 
+def _types(endpoint: Endpoint) -> list[EventType]:
+    return [EventType(each) for each in endpoint.event_types]
+
+
 def _document(endpoint: Endpoint) -> EndpointDocument:
     return EndpointDocument(
         id=endpoint.id,
         webhook_url=endpoint.webhook_url,
-        event_types=endpoint.event_types,
+        event_types=_types(endpoint),
         description=endpoint.description,
         status=endpoint.status,
-        disabled_reason=endpoint.disabled_reason,
+        disabled_reason=DisabledReason(reason) if (reason := endpoint.disabled_reason) else None,
         created_at=rfc3339(endpoint.created_at),
     )
 

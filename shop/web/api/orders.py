@@ -9,8 +9,9 @@ from litestar import get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.access import OPEN_TO_ALL, SHOWS_MORE_TO_ADMIN
 from hookshop.webkit.bodies import StrictJson
+from hookshop.webkit.json_api import problems
 from hookshop.webkit.plain_text import MAX_NAME_LENGTH, require_text_line
 from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Order, OrderLine
@@ -19,18 +20,25 @@ from shop.orders.catalog import CATALOG
 from shop.orders.idempotency import IdempotencyKey
 from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, PlacedOrder, find_order
 from shop.web.actions import EarlierOrder
+from shop.web.api.fields import Cents, DeliveryId, NextCursor, OrderId, Time
 from shop.web.dependencies import Manages, TheActions, TheDatabase
 from shop.web.lookups import no_such_order
 
 MAX_ORDER_LINES = 50  # lines
 Quantity = Annotated[int, Meta(ge=MIN_QUANTITY, le=MAX_QUANTITY)]
-CustomerName = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
+CustomerName = Annotated[str, Meta(max_length=MAX_NAME_LENGTH, examples=["Ada"])]
+ProductId = Annotated[str, Meta(max_length=100, examples=["fishing-rod"])]
+ProductName = Annotated[str, Meta(examples=["Fishing Rod"])]
 
 ClientsKey = Annotated[
     str | None,
     # Not "$", which also matches before a line feed at the end.
     HeaderParameter(
-        name="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[!-~]+(?![\s\S])"
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]+(?![\s\S])",
+        description="A text of your own, such as a UUID, that makes a repeated request safe.",
     ),
 ]
 
@@ -38,7 +46,7 @@ ClientsKey = Annotated[
 class OrderItem(Struct, forbid_unknown_fields=True):
     """One line of an order, without the price, which the shop sets."""
 
-    product_id: Annotated[str, Meta(max_length=100)]
+    product_id: ProductId
     quantity: Quantity
 
 
@@ -55,24 +63,24 @@ class NewOrder(Struct, forbid_unknown_fields=True):
 class ProductDocument(Struct):
     """A product of the catalog."""
 
-    id: str
-    name: str
-    price_cents: int
+    id: ProductId
+    name: ProductName
+    price_cents: Cents
 
 
 class ProductList(Struct):
     """The whole catalog."""
 
     data: list[ProductDocument]
-    next_cursor: None = None
+    next_cursor: NextCursor
 
 
 class OrderLineDocument(Struct):
     """A line of an order, priced by the shop."""
 
-    product_id: str
-    product_name: str
-    unit_price_cents: int
+    product_id: ProductId
+    product_name: ProductName
+    unit_price_cents: Cents
     quantity: int
 
 
@@ -82,26 +90,39 @@ class OrderDocument(Struct):
     ``delivery_ids``: only in responses to calls with the admin token, if there is one.
     """
 
-    id: str
-    customer_name: str
-    total_cents: int
-    created_at: str
-    shipped_at: str | None
-    refunded_at: str | None
+    id: OrderId
+    customer_name: Annotated[str, Meta(examples=["Ada"])]
+    total_cents: Cents
+    created_at: Time
+    shipped_at: Annotated[Time | None, Meta(examples=[None])]
+    refunded_at: Annotated[Time | None, Meta(examples=[None])]
     items: list[OrderLineDocument]
     subscribers: int
-    delivery_ids: list[str] | UnsetType = UNSET
+    delivery_ids: list[DeliveryId] | UnsetType = UNSET
 
 
 @get("/products", opt=OPEN_TO_ALL)
 async def list_products() -> ProductList:
     """Return all products."""
     return ProductList(
-        data=[ProductDocument(product.id, product.name, product.price_cents) for product in CATALOG]
+        [ProductDocument(product.id, product.name, product.price_cents) for product in CATALOG],
+        next_cursor=None,
     )
 
 
-@post("/orders", dto=StrictJson[NewOrder], return_dto=None, opt=OPEN_TO_ALL)
+@post(
+    "/orders",
+    operation_id="placeOrder",
+    dto=StrictJson[NewOrder],
+    return_dto=None,
+    opt=SHOWS_MORE_TO_ADMIN,
+    responses=problems(
+        {
+            404: "A product is unknown. Nothing is ordered.",
+            422: "The `Idempotency-Key` was used for another order.",
+        }
+    ),
+)
 async def post_order(
     data: JSONBody[NewOrder],
     database: TheDatabase,
@@ -109,10 +130,9 @@ async def post_order(
     manages: Manages,
     idempotency_key: ClientsKey = None,
 ) -> OrderDocument:
-    """Place an order. 404: a product is unknown, and nothing was ordered.
+    """Place an order.
 
-    With an ``Idempotency-Key``, a repeated request with the same body returns the first order; with
-    another body the response is 422.
+    With an ``Idempotency-Key``, a repeated request with the same body returns the first order.
     """
     items = [Item(item.product_id, item.quantity) for item in data.items]
     if idempotency_key is None:
@@ -124,29 +144,37 @@ async def post_order(
     return _placed(once, manages=manages)
 
 
-@get("/orders/{order_id:str}", opt=OPEN_TO_ALL)
+@get("/orders/{order_id:str}", opt=SHOWS_MORE_TO_ADMIN)
 async def get_order(
-    order_id: FromPath[str], database: TheDatabase, manages: Manages
+    order_id: FromPath[OrderId], database: TheDatabase, manages: Manages
 ) -> OrderDocument:
     """Return an order with its lines, and with the admin token the ids of its deliveries."""
     return await _read_order(database, order_id, manages=manages)
 
 
-@post("/orders/{order_id:str}/ship", status_code=200)
+@post(
+    "/orders/{order_id:str}/ship",
+    status_code=200,
+    responses=problems({409: "It was already shipped or refunded."}),
+)
 async def ship_order(
-    order_id: FromPath[str], database: TheDatabase, actions: TheActions
+    order_id: FromPath[OrderId], database: TheDatabase, actions: TheActions
 ) -> OrderDocument:
-    """Ship an order and notify subscribers. 409: it was already shipped or refunded."""
+    """Ship an order and notify subscribers."""
     if await actions.ship(order_id) is None:
         raise no_such_order(order_id)
     return await _read_order(database, order_id, manages=True)
 
 
-@post("/orders/{order_id:str}/refund", status_code=200)
+@post(
+    "/orders/{order_id:str}/refund",
+    status_code=200,
+    responses=problems({409: "It was already refunded."}),
+)
 async def refund_order(
-    order_id: FromPath[str], database: TheDatabase, actions: TheActions
+    order_id: FromPath[OrderId], database: TheDatabase, actions: TheActions
 ) -> OrderDocument:
-    """Refund an order and notify subscribers. 409: it was already refunded."""
+    """Refund an order and notify subscribers."""
     if await actions.refund(order_id) is None:
         raise no_such_order(order_id)
     return await _read_order(database, order_id, manages=True)

@@ -1,5 +1,6 @@
 """The rules for every call of the shop's JSON API: what needs no body, and the query string."""
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,3 +83,70 @@ async def test_a_misspelled_filter_is_refused_and_the_right_ones_are_named(shop:
 
     assert answer.status_code == 400
     assert "state, endpoint_id" in answer.json()["detail"]
+
+
+LONG_NUMBER = f'{{"items": {"9" * 5000}}}'
+PYTHON_WORDS = re.compile(
+    r"`(str|int|float|bool|datetime)`|in_state|_key|regex|codec|sys\.|[A-Z]\w+Error"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/deliveries?state=lost", "state: Invalid enum value 'lost'"),
+        ("/v1/deliveries?limit=ten", "limit: Expected `integer`, got `string`"),
+        ("/v1/deliveries?q=" + "x" * 201, "q: Expected `string` of length <= 200"),
+        ("/v1/stats?since=today", "since: Expected a time such as 2026-11-23T12:00:00Z"),
+        ("/v1/nowhere", "there is no such path"),
+    ],
+)
+async def test_a_message_names_the_parameter_as_clients_know_it(
+    path: str, told: str, shop: Shop
+) -> None:
+    answer = await shop.get(path)
+
+    assert answer.json()["detail"] == told
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("", "Idempotency-Key: Expected `string` of length >= 1"),
+        ("a b", "Idempotency-Key: Expected `string` of the documented pattern"),
+    ],
+)
+async def test_a_message_names_the_header(key: str, told: str, shop: Shop) -> None:
+    body = {"items": [{"product_id": "mug", "quantity": 1}]}
+
+    answer = await shop.post("/v1/orders", json=body, headers={"Idempotency-Key": key})
+
+    assert answer.json()["detail"] == told
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"items": [{"product_id": 1, "quantity": 1}]}', "Expected `string`, got `integer`"),
+        (LONG_NUMBER.encode(), "Number out of range"),
+        (b"\xff", "the body is not UTF-8: byte 0 is wrong"),
+        (b'{"a": 1, "a": 2}', "an object has the same key twice"),
+        (b"x" * 200_000, "the body is too long"),
+    ],
+    ids=["type", "number", "encoding", "key", "length"],
+)
+async def test_a_message_about_a_body_speaks_of_json(body: bytes, told: str, shop: Shop) -> None:
+    answer = await shop.post("/v1/orders", content=body, headers=JSON)
+
+    assert told in answer.json()["detail"]
+    assert not PYTHON_WORDS.search(answer.json()["detail"])
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"since": 1}', b'{"since": "2026-11-23T12:00"}'])
+@pytest.mark.parametrize("route", [it for it in api_routes() if it.method != "GET"], ids=str)
+async def test_no_message_names_anything_of_our_code(route: Route, body: bytes, shop: Shop) -> None:
+    path = route.path.replace(":str", "")
+
+    answer = await shop.request(route.method, path, content=body, headers=JSON)
+
+    assert not PYTHON_WORDS.search(answer.json()["detail"])
