@@ -14,7 +14,7 @@ from shop.app import create_app as create_shop
 from shop.config import Settings as ShopSettings
 from shop.vocabulary import AttemptError, DeliveryState
 from shop.web.api import api_info as shop_info
-from shop.webhooks.engine.dispatcher import INTERNAL_ERROR
+from shop.webhooks.engine.after_attempt import INTERNAL_ERROR
 from shop.webhooks.engine.http_client import _ERROR_NAMES
 from subscriber_app.app import create_app as create_subscriber
 from subscriber_app.config import Settings as SubscriberSettings
