@@ -1,5 +1,6 @@
-"""The docs name the metrics, pages and JSON fields that the applications have."""
+"""The docs name the metrics, pages and fields that are there, and their example test passes."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from tests.contract.conftest import World, read
-from tests.documents import DOCUMENTS, page, without_code
+from tests.documents import DOCUMENTS, code_block, page, without_code
 
 pytestmark = pytest.mark.one_database("is about the docs")
 
@@ -79,3 +80,15 @@ def _fields(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list):
         for part in schema:
             yield from _fields(part)
+
+
+async def test_the_test_in_the_docs_passes(world: World) -> None:
+    namespace: dict[str, Any] = {}
+    exec(code_block(page("testing"), "python", "def test_"), namespace)
+    namespace |= {"SHOP": str(world.shop.base_url), "SUBSCRIBER": str(world.subscriber.base_url)}
+
+    running = asyncio.create_task(asyncio.to_thread(namespace["test_a_failed_webhook_is_retried"]))
+    while not running.done():
+        await world.deliver_due()
+
+    await running
