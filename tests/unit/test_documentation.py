@@ -19,6 +19,7 @@ from tests.who_may_see_what import table_for_docs
 
 MAX_README_LINES = 200
 MIN_FRAMES = 50
+SOURCES = {".py", ".html", ".js", ".css"}
 
 
 def variables(settings: type[BaseSettings]) -> Iterator[str]:
@@ -82,6 +83,25 @@ def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
     inside = [link for link in links(document.read_text()) if not re.match("https?:", link)]
 
     assert [link for link in inside if broken(link, document)] == []
+
+
+def test_every_page_of_the_docs_that_the_code_names_is_there() -> None:
+    named = {name for text in sources() for name in re.findall(r"\bdocs/([\w-]+\.md)\b", text)}
+
+    assert named
+    assert [name for name in sorted(named) if not (FOLDER / name).exists()] == []
+
+
+def test_no_code_sends_its_reader_to_the_readme_for_what_is_in_the_docs() -> None:
+    assert [text for text in sources() if re.search(r"(?i)\b(see|in) the readme\b", text)] == []
+
+
+def sources() -> Iterator[str]:
+    """Yield the text of the files of both applications, of the kit, and of the benchmarks."""
+    for folder in ("hookshop", "shop", "subscriber_app", "templates", "benchmarks", "static"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in SOURCES and "node_modules" not in path.parts:
+                yield path.read_text()
 
 
 def test_the_index_lists_every_page() -> None:
