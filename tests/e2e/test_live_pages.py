@@ -208,3 +208,22 @@ def test_a_page_whose_record_was_deleted_says_so_and_stops_asking(
     other = ShopTab(shop.page.context.new_page(), demo.shop_url)
     other.open_live("/endpoints")  # meanwhile, the page could have asked several times
     assert asked == [404]
+
+
+def test_the_page_of_what_was_deleted_says_so_and_stops_asking(
+    shop: ShopTab, shop_api: httpx.Client, watch: Watch
+) -> None:
+    watch.expect("status of 404|htmx:sse:error|SSE reconnect failed")
+    pruned = f"{shop.url}/deliveries/dlv_pruned/live"
+    shop.page.route("**/live", lambda stream: stream.continue_(url=pruned))
+    asked: list[int] = []
+    shop.page.on(
+        "response", lambda it: asked.append(it.status) if it.url.endswith("/live") else None
+    )
+
+    shop.open(f"/deliveries/{buy(shop_api)}")
+
+    expect(shop.page.get_by_text("Deleted", exact=True)).to_be_visible()
+    expect(shop.page.get_by_text("Live", exact=True)).to_be_hidden()
+    Tab(shop.page.context.new_page(), shop.url).open_live("/deliveries")  # time to ask again
+    assert asked == [404]
