@@ -13,6 +13,7 @@ from shop.vocabulary import DeliveryState
 from shop.webhooks.rules.retries import NAMED_SCHEDULES
 from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.vocabulary import Reason, Verdict
+from subscriber_app.web.attack_labels import ATTACKS
 from tests.documents import DOCUMENTS, FOLDER, PAGES, README, ROOT, anchors, links, page, section
 from tests.e2e.moving_picture import MAX_BYTES
 from tests.who_may_see_what import table_for_docs
@@ -112,6 +113,12 @@ def test_the_index_lists_every_page() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= MAX_README_LINES
+
+
+def test_the_button_that_the_readme_names_is_on_the_attack_desk() -> None:
+    [name] = re.findall(r'press "(.+?)"', README.read_text())
+
+    assert name in {attack.name for attack in ATTACKS.values()}
 
 
 def test_the_moving_picture_of_the_readme_moves_and_is_small() -> None:
