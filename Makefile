@@ -126,7 +126,7 @@ ready-to-test: ready-to-develop
 define install_for_node
 if ! command -v npm >/dev/null; then exit; fi; \
 cmp -s $(1)/package-lock.json $(1)/node_modules/installed.json && exit; \
-echo 'Setting up $(1)/node_modules ...'; \
+echo 'Setting up $(1)/node_modules ...' >&2; \
 npm --prefix $(1) ci --ignore-scripts --no-audit --no-fund --fetch-retries=0 --silent && \
 cp $(1)/package-lock.json $(1)/node_modules/installed.json || \
 echo 'npm could not install them. What needs them is skipped.' >&2
@@ -154,10 +154,10 @@ define install_now
 set -e; found=; \
 if $(is_current); then \
 	cmp -s $(1) $(VENV)/$(1) && exit; \
-	echo 'Bringing $(VENV) up to date ...'; \
+	echo 'Bringing $(VENV) up to date ...' >&2; \
 else \
 	$(find_python); \
-	echo 'Setting up $(VENV) (once, about a minute) ...'; \
+	echo 'Setting up $(VENV) (once, about a minute) ...' >&2; \
 	$$found -m venv --clear $(VENV); \
 fi; \
 rm -f $(VENV)/requirements*.txt; \

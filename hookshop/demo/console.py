@@ -88,7 +88,12 @@ class LabeledLines:
             self._console.say(line.decode(errors="replace").rstrip("\r"), self._label)
 
 
-def _json_line(text: str, label: str) -> str:
+def refusal(error: Exception, *, json_lines: bool) -> str:
+    """Return the line that says why the demo cannot start."""
+    return _json_line(str(error), "demo", level="error") if json_lines else str(error)
+
+
+def _json_line(text: str, label: str, *, level: str = "info") -> str:
     """Return the line as a JSON object. A line that is one already only gets ``process``."""
     try:
         facts = json.loads(text)
@@ -96,5 +101,5 @@ def _json_line(text: str, label: str) -> str:
         facts = None
     if not isinstance(facts, dict):
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        facts = {"time": now, "level": "info", "message": text}
+        facts = {"time": now, "level": level, "message": text}
     return json.dumps({"process": label, **facts})

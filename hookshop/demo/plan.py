@@ -91,8 +91,13 @@ def make_plan(environ: Mapping[str, str]) -> Plan:
         environment=dict(_defaults(given, shop, subscriber))
         | given
         | {"HOOKSHOP_VAR": str(var.absolute())},
-        logs_json=given.get("SHOP_LOG_FORMAT") == "json",
+        logs_json=logs_json(given),
     )
+
+
+def logs_json(environ: Mapping[str, str]) -> bool:
+    """Return whether all lines are to be JSON."""
+    return environ.get("SHOP_LOG_FORMAT") == "json"
 
 
 def _defaults(

@@ -7,8 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from hookshop.demo.console import Console
-from hookshop.demo.plan import StartError, make_plan
+from hookshop.demo.console import Console, refusal
+from hookshop.demo.plan import StartError, logs_json, make_plan
 from hookshop.demo.preflight import check_ports, claim_folder
 from hookshop.demo.private_redis import RedisUnavailableError, find_server
 from hookshop.demo.supervisor import supervise
@@ -20,7 +20,7 @@ def run() -> None:
     try:
         _run()
     except (RedisUnavailableError, StartError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{refusal(error, json_lines=logs_json(os.environ))}\n")
         sys.exit(2)
     finally:
         # Everything has stopped: a second Ctrl-C must not cause a traceback.

@@ -1,5 +1,6 @@
 """A demo that cannot start prints one line with the reason and what to do."""
 
+import json
 import socket
 import sys
 from pathlib import Path
@@ -45,6 +46,14 @@ def test_both_applications_on_one_port_are_refused() -> None:
 def test_a_wrong_setting_is_refused(variable: str, value: str) -> None:
     with started_demo(**{variable: value}) as demo:
         assert demo.refusal().startswith(f"{variable}={value}")
+
+
+def test_with_json_logs_a_refusal_is_json_too() -> None:
+    with started_demo(SHOP_LOG_FORMAT="json", SHOP_PORT="eighty") as demo:
+        line = json.loads(demo.refusal())
+
+    assert (line["process"], line["level"]) == ("demo", "error")
+    assert line["message"].startswith("SHOP_PORT=eighty")
 
 
 def test_without_any_redis_the_line_says_how_to_get_one() -> None:
