@@ -7,7 +7,11 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 FOLDER = ROOT / "docs"
 PAGES = sorted(FOLDER.glob("*.md"))
-DOCUMENTS = [README, ROOT / "CHANGELOG.md", *PAGES]
+DOCUMENTS = [
+    README,
+    *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *PAGES,
+]
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 

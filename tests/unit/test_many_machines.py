@@ -1,4 +1,4 @@
-"""The docs' systemd units and Compose file are checked as far as possible."""
+"""What is needed to run on many machines: units, a Compose file, and the docs about them."""
 
 import re
 import shutil
@@ -12,24 +12,22 @@ import yaml
 from sqlalchemy.pool import QueuePool
 
 from shop.database import postgresql
-from tests.documents import ROOT, code_block, code_blocks, page
+from tests.documents import ROOT, code_block, page
 from tests.unit.test_documentation import SETTINGS
 
+DEPLOY = ROOT / "deploy"
 OPERATIONS = page("operations")
 VARIABLE = re.compile(r"\b(?:HOOKSHOP|SHOP|SUBSCRIBER)_[A-Z_]+\b")
 PYTHON = "/opt/hookshop/.venv/bin/python"
 
 
 def units() -> dict[str, str]:
-    """Return each unit by its file name, which is in its first line."""
-    return {
-        block.splitlines()[0].rpartition("/")[2]: block for block in code_blocks(OPERATIONS, "ini")
-    }
+    """Return each unit by its file name."""
+    return {path.name: path.read_text() for path in sorted(DEPLOY.glob("systemd/*.service"))}
 
 
 def services() -> dict[str, Any]:
-    [block] = code_blocks(OPERATIONS, "yaml")
-    found: dict[str, Any] = yaml.safe_load(block)["services"]
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     return found
 
 
@@ -44,7 +42,9 @@ def test_the_docs_give_the_right_number_of_connections() -> None:
 
 
 def test_every_variable_is_a_setting() -> None:
-    assert set(VARIABLE.findall(OPERATIONS)) <= SETTINGS
+    texts = [OPERATIONS, *units().values()]
+
+    assert set(VARIABLE.findall("".join(texts))) <= SETTINGS
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
