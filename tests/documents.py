@@ -53,6 +53,12 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def code_in(text: str) -> str:
+    """Return the text in code blocks and between backticks, one piece on each line."""
+    pieces = [code for _, _, code in _FENCE.findall(text)]
+    return "\n".join([*pieces, *re.findall(r"`([^`\n]+)`", without_code(text))])
+
+
 def without_code(text: str) -> str:
     """Return the text without its code blocks."""
     return _FENCE.sub("", text)

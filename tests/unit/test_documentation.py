@@ -14,7 +14,18 @@ from shop.webhooks.rules.retries import NAMED_SCHEDULES
 from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.attack_labels import ATTACKS
-from tests.documents import DOCUMENTS, FOLDER, PAGES, README, ROOT, anchors, links, page, section
+from tests.documents import (
+    DOCUMENTS,
+    FOLDER,
+    PAGES,
+    README,
+    ROOT,
+    anchors,
+    code_in,
+    links,
+    page,
+    section,
+)
 from tests.e2e.moving_picture import MAX_BYTES
 from tests.who_may_see_what import table_for_docs
 
@@ -127,6 +138,15 @@ def test_the_moving_picture_of_the_readme_moves_and_is_small() -> None:
     with Image.open(picture) as image:
         assert getattr(image, "n_frames", 1) > MIN_FRAMES
     assert picture.stat().st_size <= MAX_BYTES
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
+def test_a_document_names_only_settings_and_make_targets_that_exist(document: Path) -> None:
+    text = document.read_text()
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+    assert set(re.findall(r"\bmake ([a-z0-9-]+)", code_in(text))) <= {*targets}
+    assert set(re.findall(r"\b(?:HOOKSHOP|SHOP|SUBSCRIBER)_[A-Z_]+\b", text)) <= SETTINGS
 
 
 def test_the_makefile_names_only_tests_that_exist() -> None:

@@ -1,6 +1,7 @@
 """What is needed to run on many machines: units, a Compose file, and the docs about them."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from sqlalchemy.pool import QueuePool
 
+from shop.config import Settings as ShopSettings
 from shop.database import postgresql
 from tests.documents import ROOT, code_block, page
 from tests.unit.test_documentation import SETTINGS
@@ -91,6 +93,22 @@ def test_both_examples_share_the_keys_between_machines() -> None:
         assert variable in keys
         assert f"{variable}=" in environment
         assert variable in services()["shop"]["environment"]
+
+
+def test_the_commands_for_keys_make_keys_that_the_settings_accept() -> None:
+    commands = code_block(OPERATIONS, "sh", "generate_key").splitlines()
+    keys = {}
+    for command in commands:
+        call, _, variable = command.partition("  # ")
+        program = [sys.executable, *shlex.split(call)[1:]]
+        done = subprocess.run(program, capture_output=True, text=True, check=True)
+        keys[variable.strip()] = done.stdout.strip()
+
+    settings = ShopSettings(
+        secrets_key=keys["SHOP_SECRETS_KEY"], session_key=keys["SHOP_SESSION_KEY"]
+    )
+
+    assert settings.secrets_key
 
 
 def test_every_metric_that_is_named_exists() -> None:
