@@ -34,6 +34,7 @@ HARMLESS = {
     "/endpoints/{endpoint_id:str}/edit",
     "/endpoints/{endpoint_id:str}/delete",
     "/flow/orders",
+    "/steady-orders",
     "/login",
     "/logout",
     "/appearance",
