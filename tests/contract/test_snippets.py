@@ -126,18 +126,15 @@ def test_an_old_webhook_is_rejected(verify: Verify) -> None:
 
 
 @pytest.mark.parametrize("verify", PROGRAMS, indirect=True, ids=" ".join)
-@pytest.mark.parametrize(
-    "headers",
-    [
+def test_malformed_credentials_are_rejected_without_an_error(verify: Verify) -> None:
+    now, late = str(int(time.time())), str(2**40)
+
+    for headers in (
         {},
-        {"webhook-id": "msg_1", "webhook-timestamp": "now", "webhook-signature": "v1,é"},
-        {"webhook-id": "msg_1", "webhook-timestamp": str(2**40), "authorization": "Bearer a.b.c"},
-    ],
-)
-def test_malformed_credentials_are_rejected_without_an_error(
-    verify: Verify, headers: Headers
-) -> None:
-    assert not verify(headers, BODY, generate_secret())
+        {"webhook-id": "msg_1", "webhook-timestamp": now, "webhook-signature": "v1,é"},
+        {"webhook-id": "msg_1", "webhook-timestamp": late, "authorization": "Bearer a.b.c"},
+    ):
+        assert not verify(headers, BODY, generate_secret())
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed here")
