@@ -44,13 +44,16 @@ async def metrics(client: httpx.AsyncClient) -> set[str]:
     return {re.sub(r"_(bucket|count|sum)$", "", name) for name in samples}
 
 
-async def test_every_page_that_the_docs_name_is_there(world: World) -> None:
-    pages = set(re.findall(r"http://127\.0\.0\.1:(800[01])([^\s)>`]*)", _prose()))
+async def test_every_page_that_the_docs_name_is_there_under_that_name(world: World) -> None:
+    named = re.findall(r"\[([\w ]+)\]\(http://127\.0\.0\.1:(800[01])(/[^\s)]*)\)", _prose())
+    bare = re.findall(r"<()http://127\.0\.0\.1:(800[01])([^\s>]*)>", _prose())
 
-    assert pages
-    for port, path in sorted(pages):
+    assert named
+    for name, port, path in {*named, *bare}:
         client = world.shop if port == "8000" else world.subscriber
-        assert (await client.get(path)).status_code == 200, path
+        answer = await client.get(path)
+        assert answer.status_code == 200, path
+        assert name.lower() in answer.text.lower()
 
 
 def _prose() -> str:
