@@ -54,7 +54,7 @@ Search = Annotated[
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="The size of the page.")]
 Cursor = Annotated[str | None, QueryParameter(description="The `next_cursor` of the page before.")]
 Since = Annotated[
-    datetime | None,
+    Annotated[datetime, Meta(tz=True, examples=["2026-11-23T12:00:00Z"])] | None,
     QueryParameter(
         description="Count only orders and refunds whose event has a `date` at or after this time."
     ),

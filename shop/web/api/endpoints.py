@@ -34,10 +34,22 @@ from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 from shop.webhooks.endpoints.secrets import list_live
 
-Description = Annotated[str, Meta(max_length=MAX_DESCRIPTION_LENGTH)]
-
+Description = Annotated[
+    str,
+    Meta(
+        max_length=MAX_DESCRIPTION_LENGTH,
+        description="One line of printable characters.",
+        examples=["the subscriber"],
+    ),
+]
 EventTypes = Annotated[
-    list[EventType], Meta(min_length=1, max_length=10, examples=[["purchase.created"]])
+    list[EventType],
+    Meta(
+        min_length=1,
+        max_length=10,
+        description="`webhook.ping` is always sent, and cannot be among them.",
+        examples=[["purchase.created"]],
+    ),
 ]
 
 

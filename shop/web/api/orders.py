@@ -26,7 +26,14 @@ from shop.web.lookups import no_such_order
 
 MAX_ORDER_LINES = 50  # lines
 Quantity = Annotated[int, Meta(ge=MIN_QUANTITY, le=MAX_QUANTITY)]
-CustomerName = Annotated[str, Meta(max_length=MAX_NAME_LENGTH, examples=["Ada"])]
+CustomerName = Annotated[
+    str,
+    Meta(
+        max_length=MAX_NAME_LENGTH,
+        description="One line of printable characters.",
+        examples=["Ada"],
+    ),
+]
 ProductId = Annotated[str, Meta(max_length=100, examples=["fishing-rod"])]
 ProductName = Annotated[str, Meta(examples=["Fishing Rod"])]
 
