@@ -75,7 +75,15 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
                     subscriptions.refresh_in_background()
                 yield
         finally:
-            for part in (receipt_views, subscriptions, attack_desk, shop_totals, shop, database):
+            for part in (
+                receipt_views,
+                subscriptions,
+                attack_desk,
+                shop_totals,
+                inbox,
+                shop,
+                database,
+            ):
                 await part.close()
 
     return build_litestar(

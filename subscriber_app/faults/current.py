@@ -29,10 +29,12 @@ class Faults:
         return self._current
 
     async def load(self) -> None:
-        """Load the stored fault."""
+        """Load the stored fault, when the application starts."""
+        self._lock = asyncio.Lock()  # the application may run in another event loop than before
         async with self._database.reading() as session:
             row = await session.get(FaultSetting, _ONLY_ROW)
         if row is None:
+            self._current = NORMAL
             return
         try:
             stored = dict(row.document)

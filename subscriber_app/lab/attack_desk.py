@@ -95,9 +95,8 @@ class AttackDesk:
         self._encryption = encryption
         self._webhook_url = webhook_url
         self._now = now
-        self._http = httpx.AsyncClient(
-            base_url=local_url, timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
-        )
+        self._local_url = local_url
+        self._http = self._connect()
 
     async def predictor(self, receipt: Receipt) -> "AttackPredictor":
         """Return the predictor for attacks on this receipt's request, as of now."""
@@ -138,8 +137,18 @@ class AttackDesk:
         return int(self._now().timestamp())
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. The next attack opens new ones, possibly in another event loop."""
         await self._http.aclose()
+        self._http = self._connect()
+
+    def _connect(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=self._local_url,
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+            follow_redirects=False,
+            verify=False,  # noqa: S501 – plain HTTP to ourselves
+        )
 
     def _target(self, request: IncomingRequest, trust: Trust) -> Target:
         return Target(

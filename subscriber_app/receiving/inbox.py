@@ -87,6 +87,10 @@ class Inbox:
         self._now = now
         self._ids = ReceiptIds()
 
+    async def close(self) -> None:
+        """Forget the last id: the application may start again with another clock."""
+        self._ids = ReceiptIds()
+
     async def receive(self, request: IncomingRequest) -> Received:
         """Process a request and commit its receipt. Raise only for our own failures."""
         received_at, stopwatch = self._now(), Stopwatch()

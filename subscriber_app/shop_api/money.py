@@ -124,11 +124,14 @@ class ShopTotalsPoller:
                 await self._ask(counted)
 
     async def close(self) -> None:
-        """Stop polling."""
+        """Stop polling, and forget the last answer."""
         if self._polling:
             self._polling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._polling
+        self._polling = None
+        self._asked_at = -math.inf
+        self.latest = ShopAnswer()
 
     async def _poll(self) -> None:
         while self._feed.has_subscribers:

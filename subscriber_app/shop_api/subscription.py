@@ -138,6 +138,8 @@ class Subscriptions:
             self._refreshing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._refreshing
+        self._refreshing = None
+        self._lock = asyncio.Lock()  # the next use may be in another event loop
 
     async def ensure_subscribed(self) -> None:
         """Subscribe unless subscribed, and retry until the shop is reachable."""

@@ -46,6 +46,10 @@ class StepView:
         return self.result == Result.FAILED
 
 
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="receipts")
+
+
 class ReceiptViews:
     """Computes and caches what pages show of requests.
 
@@ -53,7 +57,7 @@ class ReceiptViews:
     """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+        self._thread = _one_thread()
         self._cache: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
 
     async def context(
@@ -76,8 +80,10 @@ class ReceiptViews:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def close(self) -> None:
-        """Stop the thread after the current work."""
+        """Stop the thread after the current work, and empty the cache."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread = _one_thread()
+        self._cache.clear()
 
     def _cached(self, key: Hashable, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the cached result, or compute it. Called in the thread, so never twice at once."""

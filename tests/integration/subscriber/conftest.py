@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import httpx
@@ -49,14 +50,49 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(datetime.fromtimestamp(NOW, UTC))
+class SharedSubscriber:
+    """A folder, a clock and an application for all tests of this process: building one is slow.
+
+    For each test, the database is empty, the clock stands at the same time, and the folder has no
+    other files than the application's keys.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = settings_below(folder)
+        self.clock = Clock(datetime.fromtimestamp(NOW, UTC))
+
+    def remove_files(self) -> None:
+        """Remove what the previous test has left."""
+        for path in self.settings.var.iterdir():
+            if path.suffix != ".key":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def app(self, settings: Settings) -> Litestar:
+        """Return the application with these settings."""
+        if settings != self.settings:
+            return create_app(settings, now=self.clock)
+        return self._app
+
+    @cached_property
+    def _app(self) -> Litestar:
+        return create_app(self.settings, now=self.clock)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> SharedSubscriber:
+    return SharedSubscriber(tmp_path_factory.mktemp("subscriber"))
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_below(tmp_path)
+def clock(shared: SharedSubscriber) -> Clock:
+    shared.clock.now = datetime.fromtimestamp(NOW, UTC)
+    return shared.clock
+
+
+@pytest.fixture
+def settings(shared: SharedSubscriber, clock: Clock) -> Settings:  # noqa: ARG001 – it is reset
+    shared.remove_files()
+    return shared.settings
 
 
 def settings_below(folder: Path) -> Settings:
@@ -84,11 +120,11 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def subscriber(
-    settings: Settings, clock: Clock, migrated_file: Path
+    settings: Settings, migrated_file: Path, shared: SharedSubscriber
 ) -> AsyncIterator[Client]:
     """The whole application, without a subscription."""
     shutil.copyfile(migrated_file, settings.var / migrated_file.name)
-    async with running(create_app(settings, now=clock)) as client:
+    async with running(shared.app(settings)) as client:
         yield client
 
 
