@@ -24,7 +24,7 @@ from litestar.types import Empty
 from litestar.typing import FieldDefinition
 
 from hookshop.webkit.access import is_open_to_all, shows_more_to_admin
-from hookshop.webkit.json_api import COMMON_PROBLEMS, common_statuses, problems
+from hookshop.webkit.json_api import COMMON_PROBLEMS, ProblemDocument, common_statuses, problems
 from hookshop.webkit.json_schemas import Json, Schemas, as_markdown, without_none
 
 SCHEMA_PATHS = ["/schema", "/schema/openapi.json"]
@@ -34,6 +34,11 @@ API_PREFIX = "/v1/"
 RAW_BODY = "raw_body"  # key of ``opt``: see ``RawBody``
 _BEARER = "bearer"  # the name of the scheme
 _PLACES = ((PathParameter, "path"), (QueryParameter, "query"), (HeaderParameter, "header"))
+_HEADERS = {
+    401: ("WWW-Authenticate", "`Bearer`."),
+    429: ("Retry-After", "Seconds to wait."),
+    503: ("Retry-After", "Seconds to wait."),
+}
 _SENTENCE = re.compile(r"\.(?:\s|$)")  # its end
 _BOUNDS = {
     "ge": "minimum",
@@ -210,7 +215,7 @@ def _responses(
         statuses = common_statuses(handler, has_path_parameter="{" in path)
         own = problems({each: COMMON_PROBLEMS[each] for each in statuses}) | own
     for status, spec in sorted(own.items()):
-        yield str(status), _response(spec, schemas)
+        yield str(status), _response(status, spec, schemas)
 
 
 def _success(handler: HTTPRouteHandler, schemas: Schemas) -> Json:
@@ -221,12 +226,17 @@ def _success(handler: HTTPRouteHandler, schemas: Schemas) -> Json:
     return {"description": description, "content": schemas.content(result)}
 
 
-def _response(spec: ResponseSpec, schemas: Schemas) -> Json:
+def _response(status: int, spec: ResponseSpec, schemas: Schemas) -> Json:
     example = spec.examples[0].value if spec.examples else None
-    return {
+    response: Json = {
         "description": spec.description,
         "content": schemas.content(spec.data_container, str(spec.media_type), example),
     }
+    if status in _HEADERS and spec.data_container is ProblemDocument:
+        name, description = _HEADERS[status]
+        schema = {"type": "string" if status == HTTPStatus.UNAUTHORIZED else "integer"}
+        response["headers"] = {name: {"description": description, "schema": schema}}
+    return response
 
 
 def _camel_case(name: str) -> str:

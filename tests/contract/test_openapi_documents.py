@@ -176,6 +176,12 @@ def test_a_call_needs_the_token_unless_it_is_open_to_all() -> None:
     assert operations(SUBSCRIBER)["receiveWebhook"]["security"] == []
 
 
+def test_a_client_learns_where_the_time_to_wait_is() -> None:
+    responses = operations(SHOP)["cancelDelivery"]["responses"]
+
+    assert list(responses["429"]["headers"]) == list(responses["503"]["headers"]) == ["Retry-After"]
+
+
 def test_only_the_body_of_a_rotation_may_be_left_out() -> None:
     bodies = {
         name: operation["requestBody"]["required"]

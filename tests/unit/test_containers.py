@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from tests.documents import ROOT
 from tests.unit.test_documentation import SETTINGS
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+START = ROOT / ".devcontainer" / "start.sh"
 PROGRAMS = ("hookshop.demo.run", "shop.__main__", "shop.worker", "subscriber_app.__main__")
 IMPORT = "import importlib, sys; [importlib.import_module(program) for program in sys.argv[1:]]"
 
@@ -60,7 +62,25 @@ def test_the_same_two_ports_lead_everywhere() -> None:
 
     assert f"EXPOSE {ports[0]} {ports[1]}\n" in DOCKERFILE
     assert editor["forwardPorts"] == ports
+    assert editor["postAttachCommand"] == str(START.relative_to(ROOT))
     assert demo()["ports"] == [f"127.0.0.1:{port}:{port}" for port in ports]
+
+
+def test_a_codespace_knows_its_own_names(tmp_path: Path) -> None:
+    make = tmp_path / "make"
+    make.write_text("#!/bin/sh\nenv")
+    make.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    own = {"CODESPACE_NAME": "sunny-hook", "PATH": path}
+
+    told = subprocess.check_output([START], env=own, text=True)
+    elsewhere = subprocess.check_output([START], env={"PATH": path}, text=True)
+
+    assert "SHOP_ALLOWED_HOSTS=sunny-hook-8000.app.github.dev\n" in told
+    assert "SUBSCRIBER_ALLOWED_HOSTS=sunny-hook-8001.app.github.dev\n" in told
+    assert "SHOP_SUBSCRIBER_URL=https://sunny-hook-8001.app.github.dev\n" in told
+    assert set(re.findall(r"^(?:SHOP|SUBSCRIBER)_\w+", told, flags=re.MULTILINE)) <= SETTINGS
+    assert "SHOP_" not in elsewhere
 
 
 def test_compose_opens_the_demo_to_this_machine_only_and_with_tokens() -> None:
