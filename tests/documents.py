@@ -44,7 +44,8 @@ def code_block(text: str, language: str, containing: str) -> str:
 
 def links(text: str) -> list[str]:
     """Return the targets of all links and images outside code."""
-    return re.findall(r"\]\(([^)\s]+)\)", without_code(text))
+    prose = without_code(text)
+    return re.findall(r"\]\(([^)\s]+)\)", prose) + re.findall(r'\bsrc(?:set)?="([^"]+)"', prose)
 
 
 def anchors(text: str) -> set[str]:

@@ -122,6 +122,12 @@ def test_the_index_lists_every_page() -> None:
     assert [path.name for path in PAGES if path.name not in {*listed, "README.md"}] == []
 
 
+def test_every_screenshot_is_shown_somewhere() -> None:
+    shown = {Path(link).name for document in DOCUMENTS for link in links(document.read_text())}
+
+    assert {path.name for path in (ROOT / "static" / "screenshots").iterdir()} <= shown
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= MAX_README_LINES
 
