@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from subscriber_app.database.transactions import Database as SubscriberDatabase
 from tests import postgres
 
 ON_POSTGRES = bool(os.environ.get(postgres.VARIABLE))
@@ -50,6 +51,20 @@ def migrated_shop_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an empty SQLite file with the shop's tables. Copying it is faster than migrating."""
     file = tmp_path_factory.mktemp("template") / "shop.db"
     postgres.run_in_new_loop(postgres.migrate(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_subscriber_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty SQLite file with the subscriber's tables."""
+    file = tmp_path_factory.mktemp("template") / "subscriber.db"
+
+    async def migrate() -> None:
+        database = SubscriberDatabase(f"sqlite+aiosqlite:///{file}")
+        await database.create_tables()
+        await database.close()
+
+    postgres.run_in_new_loop(migrate())
     return file
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -88,8 +89,16 @@ def patience() -> int:
 
 @pytest.fixture
 async def world(
-    tmp_path: Path, sockets: ExitStack, patience: int, shop_database_url: str | None
+    tmp_path: Path,
+    sockets: ExitStack,
+    patience: int,
+    shop_database_url: str | None,
+    migrated_shop_file: Path,
+    migrated_subscriber_file: Path,
 ) -> AsyncIterator[World]:
+    if shop_database_url is None:
+        shutil.copyfile(migrated_shop_file, tmp_path / "shop.db")
+    shutil.copyfile(migrated_subscriber_file, tmp_path / "subscriber.db")
     shop_socket, subscriber_socket = (sockets.enter_context(free_port()) for _ in range(2))
     shop_settings = ShopSettings(
         HOOKSHOP_VAR=tmp_path,  # type: ignore[call-arg]

@@ -29,7 +29,6 @@ from tests.integration.subscriber.signer import (
     SECRET,
     SHOP_URL,
 )
-from tests.postgres import run_in_new_loop
 from tests.serving import free_port, port_of, serving
 
 Client = httpx.AsyncClient
@@ -104,26 +103,12 @@ def settings_below(folder: Path) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty database with all tables. Copying it is faster than migrating."""
-    file = tmp_path_factory.mktemp("template") / "subscriber.db"
-
-    async def migrate() -> None:
-        database = Database(f"sqlite+aiosqlite:///{file}")
-        await database.create_tables()
-        await database.close()
-
-    run_in_new_loop(migrate())
-    return file
-
-
 @pytest.fixture
 async def subscriber(
-    settings: Settings, migrated_file: Path, shared: SharedSubscriber
+    settings: Settings, migrated_subscriber_file: Path, shared: SharedSubscriber
 ) -> AsyncIterator[Client]:
     """The whole application, without a subscription."""
-    shutil.copyfile(migrated_file, settings.var / migrated_file.name)
+    shutil.copyfile(migrated_subscriber_file, settings.var / "subscriber.db")
     async with running(shared.app(settings)) as client:
         yield client
 
