@@ -39,8 +39,8 @@ class Console:
     def banner(self, addresses: Mapping[str, str]) -> None:
         """Write the URLs of the applications, as text with an empty line before and after."""
         if self._json_lines:
-            served = ", ".join(f"{name} {url}" for name, url in addresses.items())
-            self.say(f"Serving {served}. Ctrl-C stops everything.")
+            served = ", ".join(f"{name}: {url}" for name, url in addresses.items())
+            self.say(f"{served}. Ctrl-C stops everything.")
             return
         rows = "".join(f"    {name:<{LABEL_WIDTH}}  {url}\n" for name, url in addresses.items())
         self._write(f"\n{rows}\n    Ctrl-C stops everything.\n\n")

@@ -89,7 +89,7 @@ def test_with_json_lines_every_line_is_a_json_object_that_names_its_process() ->
     assert (ready["process"], ready["level"]) == ("redis", "info")
     assert ready["message"] == "Ready to accept connections"
     assert numbers["message"] == "[1, 2]"
-    assert "Shop http://127.0.0.1:8000" in banner["message"]
+    assert "Shop: http://127.0.0.1:8000" in banner["message"]
 
 
 def test_a_program_that_keeps_ending_is_restarted_with_growing_delays() -> None:
