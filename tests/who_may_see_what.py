@@ -82,7 +82,7 @@ OF_BOTH = (
     "POST /appearance",
     "GET /static/{file_path:path}",
 )
-SCHEMA = ("GET /schema", "GET /schema/openapi.json")
+SCHEMA = ("GET /schema", "GET /schema/openapi.json", "GET /docs/api")
 
 TABLE = (
     Kind("both: health check, static files, login, appearance", OPEN, OF_BOTH, OF_BOTH),
@@ -266,8 +266,7 @@ def kinds_of(app: Litestar, routes: str) -> dict[Route, Kind]:
     known = dict(listed)
     assert len(known) == len(listed), "a route stands in two rows"
     existing = {f"{route.method} {route.path}": route for route in routes_of(app, METHODS)}
-    assert set(existing) - set(known) == set(), "add these new routes to the table"
-    assert set(known) - set(existing) == set(), "remove these routes from the table"
+    assert set(existing) == set(known), "add new routes to the table, and remove old ones"
     last = ("POST /logout",)  # otherwise the person would be a stranger
     in_order = sorted(known, key=lambda text: (text in last, not text.startswith("GET "), text))
     return {existing[text]: known[text] for text in in_order}
@@ -369,7 +368,8 @@ def _outcome(answer: Answer, route: Route) -> Outcome:
     if answer.status == 404 and "order_id" in route.path and route.method == "GET":
         return Outcome.UNKNOWN
     assert answer.status != FORBIDDEN
-    assert answer.status in {200, 303} or route.method != "GET", (route, answer.status)
+    is_shown = answer.status in {200, 303} or "{path" in route.path
+    assert is_shown or route.method != "GET", (route, answer.status)
     return YES
 
 

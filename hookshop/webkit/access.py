@@ -211,7 +211,7 @@ def login_pages(home: str) -> list[HTTPRouteHandler]:
             return _too_early_page(settings, wanted, wait)
         if not is_admin_token(token, settings):
             brake.record_failure(address, token, is_person=True)
-            problem = f"This is not the token that the {settings.APP} was started with."
+            problem = f"Wrong token. Enter the value of {settings.variable('admin_token')}."
             return _login_page(settings, wanted, problem, status=422)
         brake.record_success(address)
         await _end_session(request)

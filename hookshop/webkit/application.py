@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from hookshop.webkit.access import OPEN_TO_ALL, guards, middleware, open_sessions
 from hookshop.webkit.address_checks import HostCheck
+from hookshop.webkit.api_reference import reference_handler
 from hookshop.webkit.cookies import open_cookies
 from hookshop.webkit.database import Transactions
 from hookshop.webkit.double_submit import FormAnswers
@@ -53,7 +54,13 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     """
     cookies = open_cookies(settings)
     app = Litestar(
-        route_handlers=[healthz, openapi_handler(api), *route_handlers, static_files()],
+        route_handlers=[
+            healthz,
+            openapi_handler(api),
+            reference_handler(api),
+            *route_handlers,
+            static_files(),
+        ],
         dependencies={name: _provide(value) for name, value in dependencies.items()}
         | {"database": _provide(database), "settings": _provide(settings)},
         lifespan=[lifespan],

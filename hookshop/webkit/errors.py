@@ -29,7 +29,7 @@ _DETAILS = {
     405: "this path has no such method; the header Allow names those it has",
     413: "the body is too long",
 }
-_NO_SUCH_PAGE = "there is no page at this address; perhaps a part of it is missing"
+_NO_SUCH_PAGE = "this page does not exist; check the address"
 
 logger = logging.getLogger(__name__)
 AnyRequest = Request[Any, Any, Any]
@@ -147,7 +147,7 @@ def _answer_database_unavailable(detail: str) -> Handler:
 
 def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(request, Problem(500, "something broke on our side; the log says what"))
+    return answer(request, Problem(500, "an unexpected error occurred; the log has the details"))
 
 
 def answer(request: AnyRequest, problem: Problem) -> AnyResponse:

@@ -35,9 +35,9 @@ async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> OrderU
     if order is None:
         return None
     if order.shipped_at:
-        raise InvalidOrderState("this order was shipped before")
+        raise InvalidOrderState("this order was already shipped")
     if order.refunded_at:
-        raise InvalidOrderState("this order was refunded, so it is not shipped")
+        raise InvalidOrderState("a refunded order cannot be shipped")
     order.shipped_at = now
     event = order_event(order, EventType.PURCHASE_SHIPPED, now=now)
     return OrderUpdate(order, await write_message(session, event, now=now))
@@ -52,7 +52,7 @@ async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> Orde
     if order is None:
         return None
     if order.refunded_at:
-        raise InvalidOrderState("this order was refunded before")
+        raise InvalidOrderState("this order was already refunded")
     order.refunded_at = now
     event = order_event(order, EventType.PURCHASE_REFUNDED, now=now)
     return OrderUpdate(order, await write_message(session, event, now=now))

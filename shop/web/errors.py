@@ -31,7 +31,7 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[A
         },
         # A server that fails during a commit may have written the data.
         database_unavailable=(
-            "the database is busy or away; try again, with an Idempotency-Key to be safe"
+            "the database is unavailable; try again with an Idempotency-Key, to order only once"
         ),
     )
 

@@ -32,8 +32,8 @@ def no_such_delivery(delivery_id: str, settings: Settings) -> NotFoundException:
     """Return the exception to raise for an unknown delivery, which may have been pruned."""
     if _is_too_old(delivery_id, settings.retention_days):
         return NotFoundException(
-            f"there is no delivery {delivery_id!r} any more: "
-            f"what has succeeded is deleted after {settings.retention_days} days"
+            f"delivery {delivery_id!r} does not exist any more: "
+            f"succeeded deliveries are deleted after {settings.retention_days} days"
         )
     return NotFoundException(f"there is no delivery {delivery_id!r}")
 

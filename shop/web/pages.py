@@ -15,6 +15,8 @@ from shop.web import (
     overview,
     storefront,
 )
+from shop.web.endpoint_names import endpoint_name, endpoint_subtitle
+from shop.web.hold_labels import WAITING_FOR
 from shop.web.stat_labels import meaning, milliseconds, percent
 from shop.web.state_labels import BAR_ORDER, state_label
 from shop.web.steady_orders.pages import page_address, read_steady_orders, switch_steady_orders
@@ -37,12 +39,15 @@ def page_environment(settings: Settings) -> Environment:
     """Return the Jinja environment of the shop's pages."""
     environment = jinja_environment(
         "shop",
-        error_page_links=[("/", "To the products"), ("/deliveries", "To the deliveries")],
+        error_page_links=[("/", "Products"), ("/deliveries", "Deliveries")],
         header_links=lambda _request: _links_to(settings.subscriber_url),
         read_cart=read_cart,
         read_steady_orders=read_steady_orders,
         page_address=page_address,
         state_label=state_label,
+        endpoint_name=endpoint_name,
+        endpoint_subtitle=endpoint_subtitle,
+        WAITING_FOR=WAITING_FOR,
         BAR_ORDER=BAR_ORDER,
     )
     for template_filter in (percent, milliseconds, meaning):

@@ -9,15 +9,15 @@ GOOD_RATE, BAD_RATE = 0.99, 0.9
 MS_PER_SECOND = 1000
 
 _ERRORS = {
-    "dns_error": "its name could not be resolved",
-    "connection_refused": "nobody listens at its address",
-    "connection_reset": "it hung up",
-    "connection_timeout": "it did not take the connection in time",
-    "response_timeout": "it did not answer in time",
-    "tls_error": "no secure connection came about",
-    "protocol_error": "what it answered is not HTTP",
-    "blocked_address": "its name leads to an address that the shop must not call",
-    "internal_error": "a failure of the shop's own; the worker's log tells more",
+    "dns_error": "the host name could not be resolved",
+    "connection_refused": "nothing listens at this address and port",
+    "connection_reset": "the connection was closed before the response",
+    "connection_timeout": "no connection in time",
+    "response_timeout": "connected, but no response in time",
+    "tls_error": "the certificate or the TLS handshake is invalid",
+    "protocol_error": "the response is not HTTP",
+    "blocked_address": "the host name resolves to an address that is not allowed",
+    "internal_error": "the shop itself failed; see the worker's log",
 }
 
 

@@ -23,7 +23,7 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     EndpointStatus.PAUSED: StateLabel("paused", "pause", "waiting"),
     EndpointStatus.DISABLED: StateLabel("disabled", "cross", "bad"),
     "deleted": StateLabel("deleted", "dash", "muted"),
-    "breaker": StateLabel("breaker open", "gap", "bad"),
+    "breaker": StateLabel("circuit breaker open", "gap", "bad"),
     "retry-after": StateLabel("Retry-After", "pause", "waiting"),
     "retrying": StateLabel("retrying", "back", "waiting"),
     # An order
@@ -37,6 +37,7 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     "backlog": StateLabel("backlog", "clock", "waiting"),
     "down": StateLabel("down", "cross", "bad"),
     "stuck": StateLabel("stuck", "cross", "bad"),
+    "delayed": StateLabel("delayed", "clock", "waiting"),
 }
 
 # The order in bars with a part for each state: succeeded first, failed last.

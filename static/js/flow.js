@@ -2,10 +2,12 @@
 //
 // Each update has the current stop of each dot and the route by which it came there. For the new
 // stops, a ghost moves above the picture from stop to stop, while the dot itself is hidden at its
-// last stop. Numbers change immediately, and with reduced motion dots do too.
+// last stop. Ghosts pass behind the signs of the stations, so they move at a constant speed: slower at
+// the stations, they would be hidden most of the time. Numbers change immediately, and with reduced
+// motion dots do too.
 
-const HOP_MS = 340;
-const FAST_HOP_MS = 170; // if there are many new stops
+const HOP_MS = 400;
+const FAST_HOP_MS = 200; // if there are many new stops
 const STAGGER_MS = 110; // between orders that start at the same time
 const MIN_GROUP = 7; // this many dots on the same route share one ghost
 const MAX_FLIGHTS = 40; // further dots appear without an animation
@@ -99,14 +101,19 @@ async function fly(party, delay) {
   land(flight, at);
 }
 
-// Returns the points on the way to a stop. Rejected deliveries go back to waiting on a separate rail.
-// A ghost ends at its dot if the dot is still at this stop, and otherwise on the line.
+// Returns the points on the way to a stop. Deliveries go to the waiting area and leave it on separate
+// rails, so that they do not cross the texts. A ghost ends at its dot if the dot is still at this stop, and otherwise on the line.
 function points(stop, flight, isLast) {
   const before = flight.ghost.dataset.at ?? "";
-  const back = before.endsWith("!") && stop === "waiting" ? docks("back").map(center) : [];
+  const rail = railBetween(before, stop).map(center);
   const dot = isLast && dotOf(flight.ids[0]);
   const own = dot && dot.dataset.stop === stop && center(dot);
-  return [...back, ...(own ? [own] : docks(stop).map(center))];
+  return [...rail, ...(own ? [own] : docks(stop).map(center))];
+}
+
+function railBetween(before, stop) {
+  if (stop === "waiting") return docks(before.endsWith("!") ? "back" : "hold");
+  return before === "waiting" ? docks("hold").reverse() : [];
 }
 
 function hop(flight, way, stops, delay) {
@@ -114,7 +121,7 @@ function hop(flight, way, stops, delay) {
     transform: `translate(${x}px, ${y}px) translate(-50%, -50%)`,
   }));
   const pace = stops + flight.later.length > 8 ? FAST_HOP_MS : HOP_MS;
-  const options = { duration: pace * (1 + (way.length - 2) * 0.5), delay, easing: "ease-in-out", fill: "both" };
+  const options = { duration: pace * (1 + (way.length - 2) * 0.5), delay, easing: "linear", fill: "both" };
   // Removing the ghost cancels the animation; that is not an error.
   return flight.ghost.animate(keyframes, options).finished.catch(() => {});
 }
@@ -145,6 +152,7 @@ function land(flight, at) {
 function ghostOf(party) {
   const ghost = document.createElement("span");
   ghost.className = "ghost";
+  ghost.dataset.at = party[0].from?.stop ?? "";
   ghost.dataset.ghost = party.map((each) => each.id).join(" ");
   if (party.length > 1) ghost.dataset.many = `×${party.length}`;
   dress(ghost, party[0].from?.stop === "waiting" ? "pending" : "sending");

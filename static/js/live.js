@@ -151,3 +151,14 @@ document.addEventListener("visibilitychange", () => {
     show(sign, "paused");
   }
 });
+
+// When the reader leaves the page, Firefox breaks the stream, and the extension would log an error. A
+// stream that is aborted before ends silently. If the page stays after all, as for a download, the
+// extension reconnects.
+for (const eventName of ["beforeunload", "pagehide"]) {
+  addEventListener(eventName, () => {
+    for (const sign of document.querySelectorAll("[data-live]")) {
+      connections.get(sign)?.abortController.abort();
+    }
+  });
+}

@@ -34,6 +34,7 @@ SHOP = {
     "/endpoints/{endpoint_id:str}/delete": ["/endpoints/{paused_endpoint}/delete"],
     "/endpoints/{endpoint_id:str}/recover": ["/endpoints/{endpoint}/recover?period=all"],
     "/endpoints/{endpoint_id:str}/rotate-secret": ["/endpoints/{paused_endpoint}/rotate-secret"],
+    "/docs/api": ["/docs/api"],
     "/login": ["/login"],
 }
 SUBSCRIBER = {
@@ -51,6 +52,7 @@ SUBSCRIBER = {
     "/story": ["/story", "/story?message_id={message}"],
     "/subscription": ["/subscription"],
     "/subscription/delete": ["/subscription/delete"],
+    "/docs/api": ["/docs/api"],
     "/login": ["/login"],
 }
 # Error pages: not found, and invalid requests.

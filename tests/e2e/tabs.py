@@ -57,7 +57,7 @@ class ShopTab(Tab):
         """Open the page of the only endpoint."""
         self.open("/endpoints")
         self.page.get_by_role("row").last.get_by_role("link").click()
-        expect(self.page.get_by_role("heading", name="Endpoint", exact=True)).to_be_visible()
+        expect(self.page.get_by_role("button", name="Send test event")).to_be_visible()
 
     def open_delivery(self, delivery_id: str) -> None:
         self.open_live(f"/deliveries/{delivery_id}")

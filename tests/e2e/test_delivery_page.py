@@ -44,8 +44,8 @@ def test_the_timeline_distinguishes_schedule_and_retry_after_live(
     expect(step(shop, 2)).to_contain_text(re.compile(r"in \d s|due now"))
     expect(step(shop, 2)).to_contain_text("waits 5 s")
     expect(step(shop, 2)).to_contain_text(re.compile(r"schedule 2 s\s+jitter [+−]"))
-    expect(step(shop, 2)).to_contain_text("Retry-After 5 s, so it waits longer")
-    expect(step(shop, 3)).to_contain_text("if need be")
+    expect(step(shop, 2)).to_contain_text("Retry-After 5 s, longer than the schedule")
+    expect(step(shop, 3)).to_contain_text("if needed")
 
     set_fault(subscriber_api, None)
 
@@ -63,9 +63,9 @@ def test_a_manual_attempt_is_on_the_timeline_and_links_to_its_details(
     wait_until(shop_api, delivery_id, "succeeded")
     shop.open_delivery(delivery_id)
 
-    shop.press("Send again now")
+    shop.press("Resend now")
 
-    expect(step(shop, 2)).to_contain_text("sent by hand")
+    expect(step(shop, 2)).to_contain_text("resent by hand")
     timeline(shop).get_by_role("link", name="Attempt 2").click()
     expect(shop.page).to_have_url(re.compile("#attempt-2$"))
     expect(opened(shop, 2)).to_be_in_viewport()
@@ -78,7 +78,7 @@ def test_line_numbers_are_visible_but_not_part_of_the_text(
     attempts = wait_until(shop_api, delivery_id, "succeeded")["attempts"]
     shop.open_delivery(delivery_id)
 
-    body = opened(shop, 1).get_by_label("Body of the request, with line breaks")
+    body = opened(shop, 1).get_by_label("Body of the request, formatted")
 
     lines = (body.text_content() or "").split("\n")
     assert (lines[0], lines[-1], len(lines)) == ("{", "}", 9)
@@ -166,7 +166,7 @@ def test_order_message_deliveries_endpoint_and_record_link_to_each_other(
     shop.page.locator(f"#row-{own['id']}").get_by_role("link", name="purchase.created").click()
 
     expect(shop.page.get_by_text(own["id"]).first).to_be_visible()
-    record = shop.page.get_by_role("link", name="The endpoint’s own record of this request")
+    record = shop.page.get_by_role("link", name="The receiver’s record of this request")
     expect(record).to_have_attribute("href", receiver.url.replace("/hook", "/receipts/1"))
     expect(record).to_have_attribute("rel", "noreferrer noopener")
     shop.page.get_by_role("region", name="The message").get_by_role("link").click()

@@ -48,7 +48,7 @@ def test_two_clicks_on_register_show_the_secret(slow_shop: ShopTab) -> None:
     slow_shop.open("/endpoints")
     slow_shop.page.get_by_label("Webhook URL").fill("http://127.0.0.1:9009/double")
 
-    click_twice(slow_shop.page.get_by_role("button", name="Register", exact=True))
+    click_twice(slow_shop.page.get_by_role("button", name="Register endpoint", exact=True))
 
     expect(slow_shop.page.get_by_text(SECRET)).to_be_visible()
 

@@ -254,3 +254,53 @@ def test_the_picture_fits_a_phone(scheme: str, new_context: NewContext, demo: De
 
     expect(page.locator(".ghost").first).to_be_visible()
     assert not page.evaluate("document.scrollingElement.scrollWidth > window.innerWidth")
+
+
+def test_on_a_projector_every_box_fits_and_dots_do_not_cover_the_stations(
+    new_context: NewContext, demo: Demo, shop_api: httpx.Client
+) -> None:
+    for number in range(6):
+        wanted = {
+            "webhook_url": f"http://127.0.0.1:{9000 + number}/a/path/that/is/rather/long",
+            "description": f"Department {number} with a long name",
+        }
+        shop_api.post("/v1/webhooks/register", json=wanted).raise_for_status()
+    page = new_context(viewport={"width": 1280, "height": 720}).new_page()
+    tab = open_flow(ShopTab(page, demo.shop_url))
+    page.get_by_text("Aa").click()
+    page.get_by_role("button", name="Presenter").click()
+    expect(page.locator("html")).to_have_attribute("data-scale", "presenter")
+    tab.press("Buy 20")
+    expect(verdict(tab)).to_contain_text("Repair its receiver.")
+
+    boxes = page.locator(".flow__station, .flow__waiting, .flow__failed, .flow__legend, .lane")
+
+    assert boxes.count() == 5 + 3 + 7
+    assert max(map(bottom, boxes.all())) <= 720
+    assert layer(page.locator(".flow-sky")) < layer(page.locator(".flow__dock").first)
+
+
+def bottom(locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box
+    return box["y"] + box["height"]
+
+
+def layer(locator: Locator) -> int:
+    return int(locator.evaluate("(element) => getComputedStyle(element).zIndex"))
+
+
+def test_steady_orders_go_on_while_another_page_is_shown(
+    flow: ShopTab, shop_api: httpx.Client
+) -> None:
+    switch = flow.page.get_by_role("switch", name="Steady orders")
+    switch.click()
+    expect(switch).to_be_checked()
+
+    flow.open("/endpoints")
+    before = shop_api.get("/v1/stats").json()["orders"]
+    wait_for(lambda: shop_api.get("/v1/stats").json()["orders"] > before, "another order")
+    flow.press("Stop steady orders")
+
+    expect(flow.page).to_have_url(f"{flow.url}/endpoints")
+    expect(flow.page.get_by_text("Steady orders are on")).to_have_count(0)

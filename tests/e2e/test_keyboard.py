@@ -86,7 +86,7 @@ def test_resending_works_with_the_keyboard(
 
     press(shop.row(delivery_id).get_by_role("link", name="purchase.created"))
     expect(shop.state()).to_contain_text("failed")
-    press(button(page, "Send again now"))
+    press(button(page, "Resend now"))
 
     expect(shop.state()).to_contain_text("succeeded")
     wait_until(shop_api, delivery_id, "succeeded")

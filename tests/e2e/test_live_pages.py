@@ -41,7 +41,7 @@ def test_typed_text_and_the_caret_survive_an_update_of_the_log(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
     shop.open_live("/deliveries")
-    field = shop.page.get_by_label("Id or part of the URL")
+    field = shop.page.get_by_label("ID or part of the URL")
     field.fill("half a thought")
     field.press("Home")
 

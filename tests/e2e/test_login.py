@@ -36,7 +36,7 @@ def test_a_customer_buys_and_an_admin_logs_in_to_see_more(
 
     shop.follow("Deliveries")
     log_in(shop, "not the token")
-    expect(shop.page.get_by_text("not the token that the shop")).to_be_visible()
+    expect(shop.page.get_by_text("Wrong token")).to_be_visible()
     log_in(shop, SHOP_TOKEN)
     expect(shop.page.get_by_role("heading", name="Deliveries", level=1)).to_be_visible()
     expect(shop.page.get_by_role("row")).to_have_count(2)

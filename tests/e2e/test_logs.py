@@ -177,7 +177,7 @@ def test_each_attempt_is_a_mark_whose_tooltip_shows_the_outcome(
     row.locator("[tabindex]").focus()
 
     expect(story).to_be_in_viewport(ratio=0.9)
-    expect(story).to_contain_text("more to come")
+    expect(story).to_contain_text("more planned")
     set_fault(subscriber_api, None)
     expect(row).to_contain_text("succeeded")
     expect(row.locator("i.no")).not_to_have_count(0)
@@ -282,7 +282,7 @@ def test_moments_are_typed_in_the_readers_time_and_shared_in_utc(
     expect(elsewhere.row(delivery_id)).to_be_visible()
     earlier = (minute - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
     elsewhere.open(f"/deliveries?until={earlier}&q={delivery_id}")
-    expect(elsewhere.page.get_by_text("Nothing matches")).to_be_visible()
+    expect(elsewhere.page.get_by_text("No matching deliveries")).to_be_visible()
 
 
 LOCAL = """(text) => {
@@ -357,7 +357,7 @@ def test_an_id_as_pages_show_it_is_found_on_both_sides(
     wanted, _other = buy_and_deliver(shop_api, 2)
     message_id = shop_api.get(f"/v1/deliveries/{wanted}").json()["message_id"]
     tabs: list[tuple[Tab, str]] = [
-        (shop, "Id or part of the URL"),
+        (shop, "ID or part of the URL"),
         (subscriber, "Id or part of the body"),
     ]
     for tab, label in tabs:

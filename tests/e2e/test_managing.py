@@ -14,7 +14,7 @@ def test_a_resumed_endpoint_gets_all_waiting_deliveries(
 ) -> None:
     shop.open_endpoint()
     shop.press("Pause")
-    expect(shop.page.get_by_text("someone has paused it")).to_be_visible()
+    expect(shop.page.get_by_text("This endpoint is paused")).to_be_visible()
     delivery_id = buy(shop_api, "hook")
     shop.open_delivery(delivery_id)
     expect(shop.state()).to_contain_text("pending")
@@ -47,7 +47,7 @@ def test_an_order_is_shipped_and_refunded_and_the_refund_is_booked(
     shop.press("Ship")
     wait_until_told(shop, 2)
 
-    shop.follow("Refund …")
+    shop.follow("Refund…")
     shop.press("Refund")
     wait_until_told(shop, 3)
 
@@ -73,7 +73,7 @@ def test_undelivered_deliveries_of_an_endpoint_are_counted_and_resent(
     delivery_id = buy_and_cancel(shop, shop_api)
     shop.open_endpoint()
 
-    shop.press("Count them …")
+    shop.press("Count deliveries…")
     # Other tests may also have left some for the same endpoint.
     shop.page.get_by_role("button", name=re.compile(r"^Recover \d+ deliver(y|ies)$")).click()
 

@@ -55,7 +55,7 @@ def test_the_numbers_can_be_read_without_the_chart(shop: ShopTab, shop_api: http
     wait_until(shop_api, buy(shop_api), "succeeded")
     shop.open_live("/overview")
 
-    chart(shop, ORDERS).get_by_text("The numbers").click()
+    chart(shop, ORDERS).get_by_text("Show as a table").click()
 
     table = chart(shop, ORDERS).get_by_role("table")
     expect(table.get_by_role("row").nth(1)).to_contain_text(re.compile(r"\d\d:\d\d\s*\d+"))

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.e2e.tabs import LIVE_UPDATE_MS, ShopTab, SubscriberTab
 from tests.programs import buy, set_fault, wait_until
 
-COUNTDOWN = re.compile(r"next try (in \d s|due now)")
+COUNTDOWN = re.compile(r"is planned (in \d s|due now)")
 
 
 def test_a_failing_subscriber_gets_retries_until_it_recovers(
@@ -58,7 +58,7 @@ def test_a_succeeded_delivery_can_be_resent_and_is_booked_once(
     subscriber.open_live("/")
     shop.open(f"/deliveries/{delivery_id}")
 
-    shop.press("Send again now")
+    shop.press("Resend now")
 
     expect(shop.attempts()).to_have_text(["Attempt 2", "Attempt 1"])
     expect(shop.page.get_by_text("manual", exact=True)).to_be_visible()
@@ -78,6 +78,6 @@ def test_a_waiting_retry_can_be_sent_immediately(
     set_fault(subscriber_api, None)
     shop.open(f"/deliveries/{delivery_id}")
 
-    shop.press("Send again now")
+    shop.press("Resend now")
 
     expect(shop.state()).to_contain_text("succeeded")

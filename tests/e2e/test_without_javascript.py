@@ -96,10 +96,10 @@ def test_a_fault_can_be_set_and_a_delivery_resent(
     wait_until(shop_api, delivery_id, "pending", attempts=1)
     shop.open(f"/deliveries/{delivery_id}")
     expect(shop.page.get_by_text("503 Service Unavailable").first).to_be_visible()
-    expect(shop.state()).to_contain_text("next try")
+    expect(shop.state()).to_contain_text("is planned")
     subscriber.back_to_normal()
 
-    shop.press("Send again now")
+    shop.press("Resend now")
 
     wait_until(shop_api, delivery_id, "succeeded")
     shop.page.reload()

@@ -51,22 +51,22 @@ async def cancel_waiting(
     if not is_cancelled:
         raise Problem(
             409,
-            f"only a delivery that waits can be cancelled, and this one is {found.delivery.state}",
-            link=(f"/deliveries/{delivery_id}", "To the delivery"),
+            f"only a pending delivery can be cancelled; this one is {found.delivery.state}",
+            link=(f"/deliveries/{delivery_id}", "Open the delivery"),
         )
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
 
 
 def _not_sent_again(found: DeliveryDetail) -> Problem:
-    to_delivery = (f"/deliveries/{found.delivery.id}", "To the delivery")
+    to_delivery = (f"/deliveries/{found.delivery.id}", "Open the delivery")
     if found.endpoint.deleted_at:
-        return Problem(409, "nothing can be sent, since its endpoint is deleted", link=to_delivery)
-    if found.delivery.state is DeliveryState.SENDING:
         return Problem(
-            409, "the delivery is being sent right now; see what comes of it", link=to_delivery
+            409, "the delivery cannot be resent: its endpoint is deleted", link=to_delivery
         )
+    if found.delivery.state is DeliveryState.SENDING:
+        return Problem(409, "the delivery is in flight; wait for its response", link=to_delivery)
     return Problem(
         409,
-        "its endpoint is disabled; enable it first, then send this again",
-        link=(f"/endpoints/{found.endpoint.id}", "To the endpoint"),
+        "its endpoint is disabled; enable it, then resend the delivery",
+        link=(f"/endpoints/{found.endpoint.id}", "Open the endpoint"),
     )

@@ -23,8 +23,8 @@ from shop.webhooks.rules.responses import Outcome, outcome_of
 PHASE_LABELS = {
     Phase.LOOKUP: "name lookup",
     Phase.CONNECTING: "connecting",
-    Phase.WAITING: "waiting for the answer",
-    Phase.READING: "reading it",
+    Phase.WAITING: "waiting for the response",
+    Phase.READING: "reading the response",
 }
 
 

@@ -58,9 +58,9 @@ async def _in_words(database: Database, query: LogQuery) -> list[tuple[str, str]
         ("State", query.state),
         ("Endpoint", endpoint.webhook_url if endpoint else query.endpoint_id),
         ("Event type", query.event_type),
-        ("Made from", _in_utc(query.since)),
-        ("Made to", _in_utc(query.until)),
-        ("Id or part of the URL", query.q),
+        ("Created from", _in_utc(query.since)),
+        ("Created to", _in_utc(query.until)),
+        ("ID or part of the URL", query.q),
     ]
     return [(name, value) for name, value in words if value]
 

@@ -18,6 +18,7 @@ from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.attempts import view_attempts
 from shop.web.deliveries.hold_reason import held_back_by, may_resend, resend_nonce
+from shop.web.deliveries.sentence import DeliverySummary, describe
 from shop.web.deliveries.timeline import build_timeline, summarize
 from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
@@ -134,14 +135,27 @@ def _region(database: Database, view: _View) -> Region:
 
 
 def _status_context(found: DeliveryDetail, now: datetime) -> dict[str, Any]:
+    delivery, reason = found.delivery, held_back_by(found.delivery, found.endpoint, now)
     return {
+        "sentence": describe(
+            DeliverySummary(
+                delivery.state,
+                delivery.attempt_count,
+                delivery.created_at,
+                delivery.completed_at,
+                delivery.next_attempt_at,
+                delivery.last_status,
+                delivery.last_error,
+                reason,
+            )
+        ),
         "delivery": found.delivery,
         "order": found.order,
         "endpoint": found.endpoint,
         "may_resend": may_resend(found.delivery, found.endpoint),
         "resend_nonce": resend_nonce(found.delivery),
         "may_cancel": found.delivery.state is DeliveryState.PENDING,
-        "held_back_by": held_back_by(found.delivery, found.endpoint, now),
+        "held_back_by": reason,
     }
 
 

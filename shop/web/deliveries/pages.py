@@ -17,13 +17,14 @@ from shop.vocabulary import EventType
 from shop.web.deliveries.log_query import LogQuery
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
+from shop.web.endpoint_names import endpoint_name
 from shop.web.flash import read_resent_count
 from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.deliveries import count_by_state, count_newer, list_deliveries
 from shop.webhooks.rules.retries import RetrySchedule
 
-PAGE_SIZE = 30  # with six attempts each, a page has less than 150 kB
+PAGE_SIZE = 28  # with six attempts each, a page has less than 150 kB
 MAX_COUNTED = 1000  # newer deliveries; beyond this the exact number does not matter
 
 AnyRequest = Request[Any, Any, Any]
@@ -40,8 +41,12 @@ async def show_deliveries(
         registered = await registry.list_all(session)
     context["sent_again"] = read_resent_count(request.query_params)
     context["live_address"] = query.live_address()
-    context["endpoint_choices"] = [("", "any")] + [(one.id, one.webhook_url) for one in registered]
-    context["event_type_choices"] = [("", "any")] + [(one.value, one.value) for one in EventType]
+    context["endpoint_choices"] = [("", "All endpoints")] + [
+        (one.id, endpoint_name(one)) for one in registered
+    ]
+    context["event_type_choices"] = [("", "All events")] + [
+        (one.value, one.value) for one in EventType
+    ]
     context["period_choices"] = PERIOD_CHOICES
     return Template("shop/deliveries/deliveries.html", context=context)
 

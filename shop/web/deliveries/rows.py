@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database.models import Attempt, Delivery
+from shop.database.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, Trigger
 from shop.web.deliveries.hold_reason import held_back_by, may_resend, resend_nonce
 from shop.webhooks.queries.deliveries import LogRow, newest_attempts
@@ -40,7 +40,7 @@ class Row:
     """
 
     delivery: Delivery
-    webhook_url: str
+    endpoint: Endpoint
     order_id: str | None
     value_cents: int | None
     marks: Sequence[Mark]
@@ -50,11 +50,6 @@ class Row:
     held_back_by: str
     may_send: bool
     nonce: str
-
-    @property
-    def url_without_scheme(self) -> str:
-        """The part of the URL in which endpoints differ."""
-        return self.webhook_url.partition("://")[2]
 
 
 async def read_rows(
@@ -79,7 +74,7 @@ def view_row(
     shown = (marks + [Mark.PLANNED] * planned)[:MAX_MARKS] if len(marks) < MAX_MARKS else marks
     return Row(
         delivery,
-        found.webhook_url,
+        found.endpoint,
         found.order_id,
         found.value_cents,
         marks=shown[-MAX_MARKS:],
@@ -122,9 +117,9 @@ def _history(delivery: Delivery, attempts: Sequence[Attempt], planned: int) -> s
     if lines:
         lines[-1] += " UTC"
     if delivery.state is DeliveryState.SENDING:
-        lines.append(f"{delivery.attempt_count + 1}: sending now")
+        lines.append(f"{delivery.attempt_count + 1}: in flight")
     if planned:
-        lines.append(f"{planned} more to come" if lines else f"up to {planned} to come")
+        lines.append(f"{planned} more planned" if lines else f"up to {planned} planned")
     return "\n".join(lines)
 
 

@@ -107,7 +107,7 @@ def summarize(delivery: Delivery, steps: Sequence[TimelineStep]) -> str:
         took = span((delivery.completed_at - delivery.created_at).total_seconds())
         return f"{delivery.state.capitalize()} after {attempts}, {took} after it was created."
     to_come = len(steps) - made
-    return f"{attempts} made so far, at most {to_come} to come on the schedule."
+    return f"{attempts} so far, at most {to_come} more on the schedule."
 
 
 def _after(begin: datetime, at: datetime) -> str:

@@ -86,9 +86,11 @@ class Wait:
         """The parts of the wait as text."""
         parts = list(_reasons(self))
         if self.late is not None and self.late < 0:
-            parts.append(Part("late", f"started {span(self.late)} early: a clock was set back"))
+            parts.append(
+                Part("late", f"started {span(self.late)} before it was due: a clock was set back")
+            )
         elif self.late is not None:
-            parts.append(Part("late", f"started {span(self.late)} late"))
+            parts.append(Part("late", f"started {span(self.late)} after it was due"))
         return parts
 
     def bar(self, longest: float) -> Bar | None:
@@ -117,13 +119,13 @@ class Wait:
 def _reasons(wait: Wait) -> Iterator[Part]:
     delay = wait.delay
     if wait.trigger is Trigger.MANUAL:
-        yield Part("by-hand", "sent by hand, due at once")
+        yield Part("by-hand", "resent by hand, due immediately")
     elif wait.trigger is Trigger.RECONNECT:
-        yield Part("at-once", "on a fresh connection, due at once; no step of the schedule")
+        yield Part("at-once", "on a new connection, due immediately; not a step of the schedule")
     elif delay is None:
-        yield Part("at-once", "due at once")
+        yield Part("at-once", "due immediately")
     elif not wait.is_decided:
-        yield Part("expected", f"schedule {span(delay.schedule)}, jitter up to a fifth of it")
+        yield Part("expected", f"schedule {span(delay.schedule)}, jitter up to ±20 %")
     else:
         yield Part("schedule", f"schedule {span(delay.schedule)}")
         if delay.jitter:
@@ -131,7 +133,7 @@ def _reasons(wait: Wait) -> Iterator[Part]:
             yield Part(kind, f"jitter {signed_span(delay.jitter)}")
         if delay.retry_after:
             counts = delay.retry_after > delay.schedule + delay.jitter
-            effect = "so it waits longer" if counts else "which is less"
+            effect = "longer than the schedule" if counts else "shorter than the schedule"
             yield Part("retry-after", f"Retry-After {span(delay.retry_after)}, {effect}")
 
 

@@ -16,23 +16,23 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 # Explanations of the named errors of an attempt. docs/contract.md lists the names.
 ERROR_MEANINGS = {
-    "dns_error": "The host's name could not be resolved to an address.",
-    "connection_refused": "Nothing listens at that address and port.",
-    "connection_reset": "The connection was closed before an answer came.",
-    "connection_timeout": "No connection came about in time.",
-    "response_timeout": "The connection stood, but the answer did not come in time.",
-    "tls_error": "No secure connection: the certificate or the handshake is wrong.",
-    "protocol_error": "What came back is not HTTP.",
-    "blocked_address": "The name leads to an address that webhooks must not be sent to.",
-    "internal_error": "The shop itself failed; its log says how. The endpoint is not to blame.",
+    "dns_error": "The host name could not be resolved.",
+    "connection_refused": "Nothing listens at this address and port.",
+    "connection_reset": "The connection was closed before the response.",
+    "connection_timeout": "No connection in time.",
+    "response_timeout": "Connected, but no response in time.",
+    "tls_error": "The certificate or the TLS handshake is invalid.",
+    "protocol_error": "The response is not HTTP.",
+    "blocked_address": "The host name resolves to an address that is not allowed.",
+    "internal_error": "The shop itself failed, not the endpoint. See the worker's log.",
 }
 
 
 _STATUS_MEANINGS = (
-    (range(200, 300), "The endpoint has it: the delivery has succeeded."),
-    (range(300, 400), "Redirects are not followed, so this counts as a failure."),
-    (range(400, 500), "The endpoint refused it."),
-    (range(500, 600), "The endpoint itself failed."),
+    (range(200, 300), "Delivered."),
+    (range(300, 400), "The shop does not follow redirects: the attempt failed."),
+    (range(400, 500), "The receiver rejected the request."),
+    (range(500, 600), "The receiver failed."),
 )
 
 
@@ -72,7 +72,7 @@ def outcome_text(attempt: Attempt) -> str:
 def status_meaning(status: int) -> str:
     """Return what the status of a response means for the delivery, or an empty string."""
     if status == HTTPStatus.GONE:
-        return "The endpoint wants nothing more: the shop gives up and disables it."
+        return "The receiver wants no more webhooks: the shop disables the endpoint."
     for range_of_status, meaning in _STATUS_MEANINGS:
         if status in range_of_status:
             return meaning

@@ -32,15 +32,15 @@ async def change_status(
     await existing_endpoint(database, endpoint_id)
     wanted = (await read_form(request)).text("status")
     if wanted not in {EndpointStatus.ACTIVE, EndpointStatus.PAUSED}:
-        raise Problem(400, f"an endpoint can be made active or paused, not {wanted!r}")
+        raise Problem(400, f"the status can be set to active or paused, not {wanted!r}")
     try:
         change = EndpointChange(status=EndpointStatus(wanted))
         changed = await actions.change_endpoint(endpoint_id, change)
     except CannotPauseDisabled:
         raise Problem(
             409,
-            "the shop has disabled the endpoint, so there is nothing to pause; enable it first",
-            link=(f"/endpoints/{endpoint_id}", "To the endpoint"),
+            "a disabled endpoint cannot be paused; enable it first",
+            link=(f"/endpoints/{endpoint_id}", "Open the endpoint"),
         ) from None
     if changed is None:
         raise no_such_endpoint(endpoint_id)
@@ -82,8 +82,8 @@ async def send_test_event(
     if delivery_id is None:
         raise Problem(
             409,
-            "the endpoint is disabled, so no test event was sent; enable it first, on its page",
-            link=(f"/endpoints/{endpoint_id}", "To the endpoint"),
+            "no test event was sent: the endpoint is disabled; enable it first",
+            link=(f"/endpoints/{endpoint_id}", "Open the endpoint"),
         )
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
 

@@ -26,7 +26,7 @@ class Registration:
         """Return the checked input."""
         typed = cls(form.text("webhook_url"), form.line("description"), form.texts("event_types"))
         typed.errors = _problems(
-            webhook_url="" if typed.webhook_url else "Type the address of your receiver.",
+            webhook_url="" if typed.webhook_url else "Enter the URL of your receiver.",
             description=_description_problem(typed.description),
             event_types=_event_types_problem(typed.event_types),
         )
@@ -86,7 +86,7 @@ def _description_problem(text: str) -> str:
 
 def _event_types_problem(values: list[str]) -> str:
     if not values:
-        return "Tick at least one."
+        return "Select at least one event."
     if not set(values) <= set(SUBSCRIBABLE_EVENT_TYPES):
-        return "Choose from the list."
+        return "Select events from the list."
     return ""

@@ -50,7 +50,7 @@ def view_health(key: str, health: Health) -> HealthView:
         attempts_summary=f"{attempts.succeeded:,} succeeded, {attempts.failed:,} failed.",
         latency_chart=bar_chart(
             f"{key}-latency",
-            "Average time until the answer, in ms",
+            "Average response time in ms",
             window,
             Series(
                 "ms", "busy", {bucket: round(one.mean_ms or 0) for bucket, one in buckets.items()}
@@ -63,11 +63,11 @@ def view_health(key: str, health: Health) -> HealthView:
 def _rate_words(health: Health) -> str:
     if not health.attempts.total:
         return "nothing was sent"
-    return f"of {counted(health.attempts.total, 'attempt', 'attempts')} answered with 2xx"
+    return f"of {counted(health.attempts.total, 'attempt', 'attempts')} had a 2xx response"
 
 
 def _sample(health: Health) -> str:
     if health.latency is None:
-        return "nothing was answered"
+        return "no responses"
     newest = "the newest " if health.latency.is_partial else ""
-    return f"of {newest}{counted(health.latency.sample, 'answer', 'answers')}"
+    return f"of {newest}{counted(health.latency.sample, 'response', 'responses')}"

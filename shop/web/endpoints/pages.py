@@ -70,10 +70,10 @@ async def register(
     try:
         registered = await actions.register(form.new_endpoint, settings.url_policy)
     except UrlRefused as refusal:
-        form.errors["webhook_url"] = f"Not accepted: {refusal}."
+        form.errors["webhook_url"] = f"The shop does not send to this URL: {refusal}."
         return await _list_page(database, form)
     except AlreadyRegistered as conflict:
-        form.errors["webhook_url"] = "This address is registered already."
+        form.errors["webhook_url"] = "This URL is registered already."
         form.existing_endpoint_id = conflict.endpoint_id
         return await _list_page(database, form)
     return Template(

@@ -32,7 +32,7 @@ PERIOD_CHOICES = [
     ("hour", "the last hour"),
     ("day", "the last day"),
     ("week", "the last 7 days"),
-    (ALL, "all since it was registered"),
+    (ALL, "everything since it was registered"),
 ]
 
 AnyRequest = Request[Any, Any, Any]
@@ -62,15 +62,15 @@ class Beginning:
         if typed:
             since = read_moment(typed)
             if since is None:
-                return cls(period, typed, problem=f"Type a moment such as {EXAMPLE}.")
+                return cls(period, typed, problem=f"Enter a time such as {EXAMPLE}.")
             if since > now:
-                return cls(period, typed, problem="This moment is still to come; the time is UTC.")
+                return cls(period, typed, problem="This time is in the future. Times are UTC.")
             return cls(period, typed, since)
         if period == ALL:
             return cls(period, since=registered_at)
         if period in PERIODS:
             return cls(period, since=now - PERIODS[period])
-        return cls(problem="Choose since when.")
+        return cls(problem="Choose a start.")
 
 
 @get("/endpoints/{endpoint_id:str}/recover", include_in_schema=False)

@@ -26,7 +26,7 @@ from shop.webhooks.endpoints.secrets import (
 
 # Label and length of each grace period, by the value of the form's field.
 GRACES = {
-    "none": ("none: the old secret stops at once", timedelta()),
+    "none": ("none: the old secret ends immediately", timedelta()),
     "hour": ("1 hour", timedelta(hours=1)),
     "day": ("1 day", timedelta(days=1)),
     "week": ("7 days", timedelta(days=7)),
@@ -73,14 +73,14 @@ async def rotate_secret(
     form = await read_form(request)
     chosen, replace_oldest = form.text("grace"), form.text("replace_oldest") == "yes"
     if chosen not in GRACES:
-        return await _page(database, endpoint, errors={"grace": "Choose one of these."})
+        return await _page(database, endpoint, errors={"grace": "Choose a grace period."})
     _label, grace = GRACES[chosen]
     try:
         rotated = await actions.rotate_secret(
             endpoint_id, grace=grace, replace_oldest=replace_oldest
         )
     except TooManySecrets:
-        errors = {"replace_oldest": "Tick this box, or choose no grace."}
+        errors = {"replace_oldest": "Select this box, or choose no grace period."}
         return await _page(database, endpoint, grace=chosen, errors=errors, status=409)
     return Template(
         "shop/endpoints/rotated.html",

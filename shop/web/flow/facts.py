@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType
+from shop.web.endpoint_names import endpoint_name
 
 MAX_COUNT = 5000
 
@@ -16,17 +17,19 @@ MAX_COUNT = 5000
 class EndpointFacts:
     """An endpoint and the number of its deliveries in each state.
 
-    `due`: pending deliveries whose `next_attempt_at` has passed. `probe_at`: set while the circuit
-    breaker is open. `hold_until`: the end of the pause that Retry-After asked for.
-    `next_attempt_at`: the earliest of all pending deliveries. `concurrency`: how many deliveries
-    may be in flight to the endpoint.
+    `due`: pending deliveries whose `next_attempt_at` has passed. `failed_attempts`: in a row.
+    `probe_at`: set while the circuit breaker is open. `hold_until`: the end of the pause that
+    Retry-After asked for. `next_attempt_at`: the earliest of all pending deliveries. `concurrency`:
+    how many deliveries may be in flight to the endpoint.
     """
 
     id: str
     webhook_url: str
     status: EndpointStatus
     concurrency: int
+    description: str = ""
     disabled_reason: str | None = None
+    failed_attempts: int = 0
     probe_at: datetime | None = None
     hold_until: datetime | None = None
     next_attempt_at: datetime | None = None
@@ -35,6 +38,16 @@ class EndpointFacts:
     sending: int = 0
     succeeded: int = 0
     failed: int = 0
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether one more delivery may be in flight."""
+        return self.sending < self.concurrency
+
+    @property
+    def name(self) -> str:
+        """The label of its lane."""
+        return endpoint_name(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from hookshop.webkit.state_labels import StateLabel
 from shop.vocabulary import EndpointStatus
 from shop.web.flow.facts import EndpointFacts, Facts
-from shop.web.flow.stages import Hold, hold_ends_at, hold_of
+from shop.web.flow.stages import hold_ends_at, hold_of
 from shop.web.flow.stations import number
 from shop.web.state_labels import state_label
+from shop.webhooks.rules.holds import Hold
 
 MAX_LANES = 6
 LAST_LANE = "lane-more"
@@ -20,16 +20,19 @@ LAST_LANE = "lane-more"
 class Lane:
     """The lane of one endpoint, or the shared lane of all others.
 
-    `reason`: the problem, empty if there is none. `until`: when waiting deliveries continue.
+    `url`: of the endpoint; empty for the shared lane. `cause` and `reason`: the problem,
+    empty if there is none. `until`: when waiting deliveries continue.
     """
 
     key: str
     name: str
+    url: str
     address: str
     succeeded: str
     waiting: str
     failed: str
     label: StateLabel
+    cause: str = ""
     reason: str = ""
     until: datetime | None = None
 
@@ -46,12 +49,6 @@ def lane_keys(facts: Facts) -> Mapping[str, str]:
     alone, others = _split(facts.endpoints)
     own = {each.id: _key(index) for index, each in enumerate(alone)}
     return own | dict.fromkeys((each.id for each in others), LAST_LANE)
-
-
-def short_url(url: str) -> str:
-    """Return an endpoint's URL as a label: host, port and path."""
-    parts = urlsplit(url)
-    return f"{parts.netloc}{parts.path}"
 
 
 def _key(index: int) -> str:
@@ -75,29 +72,37 @@ def _lane(endpoint: EndpointFacts, key: str, now: datetime) -> Lane:
         until = hold_ends_at(endpoint, hold)
     return Lane(
         key=key,
-        name=short_url(endpoint.webhook_url),
+        name=endpoint.name,
+        url=endpoint.webhook_url,
         address=f"/endpoints/{endpoint.id}",
         succeeded=number(endpoint.succeeded),
         waiting=number(endpoint.pending),
         failed=number(endpoint.failed),
         label=state_label(state),
+        cause=_cause(endpoint),
         reason=reason,
         until=until,
     )
 
 
+def _cause(endpoint: EndpointFacts) -> str:
+    if endpoint.status is EndpointStatus.ACTIVE and endpoint.probe_at:
+        return f"{endpoint.failed_attempts} failures in a row: deliveries are"
+    return ""
+
+
 def _state(endpoint: EndpointFacts, now: datetime) -> tuple[str, str]:
     """Return the key of the state's label, and the reason."""
     if endpoint.status is EndpointStatus.PAUSED:
-        return endpoint.status, "deliveries wait"
+        return endpoint.status, "deliveries are on hold"
     if endpoint.status is EndpointStatus.DISABLED:
-        why = "it responded 410 Gone" if endpoint.disabled_reason == "gone" else "it kept failing"
-        return endpoint.status, f"{why}; deliveries wait"
+        why = "responded 410 Gone" if endpoint.disabled_reason == "gone" else "kept failing"
+        return endpoint.status, f"{why}; deliveries are on hold"
     if endpoint.probe_at:
         probe = "next probe" if endpoint.probe_at > now else "a probe is in flight"
-        return Hold.BREAKER, f"deliveries are on hold; {probe}"
+        return Hold.BREAKER, f"on hold; {probe}"
     if endpoint.hold_until and endpoint.hold_until > now:
-        return Hold.RETRY_AFTER, "deliveries continue"
+        return Hold.RETRY_AFTER, "asked to wait; deliveries continue"
     if endpoint.pending > endpoint.due:
         return "retrying", "next attempt"
     return endpoint.status, ""
@@ -107,6 +112,7 @@ def _shared_lane(endpoints: Sequence[EndpointFacts]) -> Lane:
     return Lane(
         key=LAST_LANE,
         name=f"and {len(endpoints)} more",
+        url="",
         address="/endpoints",
         succeeded=number(sum(each.succeeded for each in endpoints)),
         waiting=number(sum(each.pending for each in endpoints)),

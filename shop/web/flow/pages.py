@@ -23,7 +23,7 @@ from shop.web.state_labels import state_label
 from shop.web.steady_orders.pages import shop_stream
 
 ORDER_COUNTS = (1, 20)  # a button for each
-CUSTOMER_NAME = "Somebody in the audience"
+CUSTOMER_NAME = "Audience"
 # Polls, because the failure of Redis or of a worker is not announced.
 POLL_INTERVAL_SECONDS = 1.0
 
@@ -67,7 +67,7 @@ async def buy(request: AnyRequest, actions: TheActions) -> Response[Any]:
     """Place `count` orders of one product each, starting at a random product."""
     typed = (await read_form(request)).text("count")
     if typed not in map(str, ORDER_COUNTS):
-        raise Problem(400, f"{typed!r} is not a number of orders that can be placed at once")
+        raise Problem(400, f"you can place 1 or 20 orders at once, not {typed!r}")
     for item in _items(int(typed)):
         await actions.place_order([item], CUSTOMER_NAME)
     # 204: htmx leaves the page unchanged, so that animations continue. A browser loads it again.

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from hookshop.webkit.state_labels import StateLabel
 from shop.web.flow.facts import DeliveryFacts, Facts, OrderFacts
-from shop.web.flow.lanes import Lane, lane_keys, lanes_of, short_url
+from shop.web.flow.lanes import Lane, lane_keys, lanes_of
+from shop.web.flow.problems import Problem, problems_of
 from shop.web.flow.rails import Rails, lay_rails
 from shop.web.flow.routes import Route, route_of, route_of_order, stop_of
-from shop.web.flow.stages import Hold, Position, Stage, position_of
+from shop.web.flow.stages import Position, Stage, position_of
 from shop.web.flow.stations import (
     Station,
     failed_station,
@@ -19,6 +20,7 @@ from shop.web.flow.stations import (
     waiting_station,
 )
 from shop.web.state_labels import state_label
+from shop.webhooks.rules.holds import Hold
 
 # Number of visible dots in a tray, by stage. The others are in the page but hidden, so that
 # static/js/flow.js can follow them.
@@ -81,14 +83,14 @@ class Tray:
 
 @dataclass(slots=True)
 class Picture:
-    """The whole picture. `trays`: by stop. `problems`: a short text for each."""
+    """The whole picture. `trays`: by stop. `problems`: the most severe ones first."""
 
     stations: Mapping[str, Station]
     lanes: Sequence[Lane]
     rails: Rails
     waiting: Station
     failed: Station
-    problems: Sequence[str]
+    problems: Sequence[Problem]
     redis_answers: bool
     waiting_count: int
     trays: Mapping[str, Tray] = field(default_factory=dict)
@@ -100,7 +102,9 @@ class Picture:
     @property
     def label(self) -> StateLabel:
         """The state label of the whole flow."""
-        return state_label("stuck" if self.problems else "well")
+        if not self.problems:
+            return state_label("well")
+        return state_label("stuck" if self.problems[0].is_severe else "delayed")
 
     @property
     def more_waiting(self) -> int:
@@ -117,22 +121,11 @@ def draw(facts: Facts) -> Picture:
         rails=lay_rails(list(stations), len(lanes), redis_answers=facts.redis_answers),
         waiting=waiting_station(facts),
         failed=failed_station(facts),
-        problems=list(_problems(facts, lanes)),
+        problems=problems_of(facts),
         redis_answers=facts.redis_answers,
         waiting_count=waiting_count(facts),
         trays=_trays(facts),
     )
-
-
-def _problems(facts: Facts, lanes: Sequence[Lane]) -> Iterator[str]:
-    """Yield the problems, without numbers, because screen readers announce each change."""
-    if not facts.redis_answers:
-        yield "Redis does not answer"
-    if facts.has_no_worker:
-        yield "no worker is alive"
-    for lane in lanes:
-        if lane.label.tone in {"bad", "waiting"}:
-            yield f"{lane.name}: {lane.label.word}"
 
 
 def _trays(facts: Facts) -> dict[str, Tray]:
@@ -155,19 +148,19 @@ def _dots(facts: Facts) -> Iterator[Dot]:
         endpoint = endpoints.get(delivery.endpoint_id)
         position = position_of(delivery, endpoint, facts)
         if position and endpoint:
-            url = short_url(endpoint.webhook_url)
             bypass = not facts.redis_answers
-            yield _delivery_dot(delivery, position, keys[endpoint.id], url, bypass=bypass)
+            lane = keys[endpoint.id]
+            yield _delivery_dot(delivery, position, lane, endpoint.name, bypass=bypass)
 
 
 def _delivery_dot(
-    delivery: DeliveryFacts, position: Position, lane: str, url: str, *, bypass: bool
+    delivery: DeliveryFacts, position: Position, lane: str, name: str, *, bypass: bool
 ) -> Dot:
     amount = money(delivery.value_cents) if delivery.value_cents is not None else "No order"
     return Dot(
         id=delivery.id,
         address=f"/deliveries/{delivery.id}",
-        words=f"{amount}, {delivery.event_type.value} to {url}: {_status(delivery, position)}",
+        words=f"{amount}, {delivery.event_type.value} to {name}: {_status(delivery, position)}",
         state=_STATES[position.stage],
         stage=position.stage,
         stop=stop_of(position, lane),
@@ -215,10 +208,10 @@ _STAGE_WORDS = {
 }
 _HOLD_WORDS = {
     Hold.RETRY: "waits for its next attempt",
-    Hold.PAUSED: "waits, the endpoint is paused",
-    Hold.DISABLED: "waits, the endpoint is disabled",
-    Hold.BREAKER: "waits, the circuit breaker of the endpoint is open",
-    Hold.RETRY_AFTER: "waits, the endpoint sent Retry-After",
+    Hold.PAUSED: "on hold, the endpoint is paused",
+    Hold.DISABLED: "on hold, the endpoint is disabled",
+    Hold.BREAKER: "on hold, the circuit breaker is open",
+    Hold.RETRY_AFTER: "on hold, the endpoint sent Retry-After",
     Hold.CONCURRENCY: "waits for a free slot",
 }
 

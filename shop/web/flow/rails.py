@@ -94,7 +94,12 @@ def _line(centers: dict[str, float], *, redis_answers: bool) -> Drawing:
     bend = f"Q{x:g} {DEPTH:g} {end:g} {DEPTH:g}"
     back = Rail("rejected", f"M{x:g} 0V{DEPTH - BEND:g}{bend}")
     arrow = Rail("arrow", f"M{end + 7:g} {DEPTH - 6:g}L{end:g} {DEPTH:g}L{end + 7:g} {DEPTH + 6:g}")
-    docks = [Dock("back", x, 0), Dock("back", x, DEPTH - BEND)]
+    docks = [
+        Dock("back", x, 0),
+        Dock("back", x, DEPTH - BEND),
+        Dock("hold", between, 0),
+        Dock("hold", between, DEPTH / 2),
+    ]
     return Drawing("line", end + GUTTER, DEPTH, [down, back, arrow, *line], docks)
 
 

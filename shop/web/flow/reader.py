@@ -26,10 +26,11 @@ from shop.web.flow.facts import (
     Facts,
     OrderFacts,
 )
+from shop.webhooks.queries.dashboard_stats import slots_of
 from shop.webhooks.rules.events import event_value_cents
 
-MAX_NEWEST = 24  # deliveries, as the next two
-MAX_OUTSTANDING = 12  # in each of the states sending and pending
+MAX_NEWEST = 20  # deliveries, as the next two
+MAX_OUTSTANDING = 10  # in each of the states sending and pending
 MAX_FAILED = 10
 MAX_ORDERS = 5
 REDIS_TIMEOUT_SECONDS = 0.25
@@ -145,9 +146,10 @@ def _endpoint_facts(
         id=endpoint.id,
         webhook_url=endpoint.webhook_url,
         status=endpoint.status,
-        # While the circuit breaker is open, one probe at a time, as in ``engine.claiming``.
-        concurrency=1 if endpoint.probe_at else endpoint.places,
+        description=endpoint.description,
+        concurrency=slots_of(endpoint),
         disabled_reason=endpoint.disabled_reason,
+        failed_attempts=endpoint.failed_attempts,
         probe_at=endpoint.probe_at,
         hold_until=endpoint.hold_until,
         next_attempt_at=next_attempt_at,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shop.vocabulary import DeliveryState, EndpointStatus
+from shop.vocabulary import DeliveryState
 from shop.web.flow.facts import DeliveryFacts, EndpointFacts, Facts
+from shop.webhooks.rules.holds import Hold, hold_of_endpoint, hold_of_full
 
 
 class Stage(StrEnum):
@@ -22,17 +23,6 @@ class Stage(StrEnum):
     ENDPOINT = "endpoint"  # the request is in flight
     DELIVERED = "delivered"
     FAILED = "failed"
-
-
-class Hold(StrEnum):
-    """The reason why a delivery waits. Reasons of the endpoint are keys of `state_labels`."""
-
-    RETRY = "retry"  # its next attempt is not due yet
-    PAUSED = "paused"
-    DISABLED = "disabled"
-    BREAKER = "breaker"  # the circuit breaker is open
-    RETRY_AFTER = "retry-after"  # the endpoint asked for a pause
-    CONCURRENCY = "concurrency"  # the endpoint has no free slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +55,8 @@ def position_of(
 
 def hold_of(endpoint: EndpointFacts, now: datetime) -> Hold | None:
     """Return the reason why even due deliveries to this endpoint wait, or None."""
-    if endpoint.status is EndpointStatus.PAUSED:
-        return Hold.PAUSED
-    if endpoint.status is EndpointStatus.DISABLED:
-        return Hold.DISABLED
-    if endpoint.probe_at and endpoint.probe_at > now:
-        return Hold.BREAKER
-    if endpoint.hold_until and endpoint.hold_until > now:
-        return Hold.RETRY_AFTER
-    return Hold.CONCURRENCY if endpoint.sending >= endpoint.concurrency else None
+    held = hold_of_endpoint(endpoint.status, endpoint.probe_at, endpoint.hold_until, now)
+    return held or hold_of_full(endpoint.probe_at, has_free_slot=endpoint.has_free_slot)
 
 
 def hold_ends_at(endpoint: EndpointFacts, hold: Hold | None) -> datetime | None:
@@ -103,5 +86,7 @@ def _position_of_pending(
         return Position(Stage.WAITING, Hold.RETRY, until=due_at)
     if hold:
         ends_at = hold_ends_at(endpoint, hold) if endpoint else None
+        if ends_at and ends_at <= facts.now:  # the probe is in flight
+            ends_at = None
         return Position(Stage.WAITING, hold, until=ends_at)
     return Position(Stage.REDIS if facts.queue_length else Stage.DATABASE)

@@ -1,11 +1,14 @@
 """The stations of the line, each with a number and a text. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hookshop.webkit.state_labels import StateLabel
 from shop.web.flow.facts import MAX_COUNT, Facts
-from shop.web.flow.stages import Hold, hold_of
+from shop.web.flow.stages import hold_of
+from shop.web.hold_labels import waiting_sentence
 from shop.web.state_labels import state_label
+from shop.webhooks.rules.holds import Hold, hold_of_endpoint, hold_of_full, waiting_by_hold
 
 WELL = state_label("well")
 
@@ -39,7 +42,7 @@ def due_count(facts: Facts) -> int:
 
 def waiting_count(facts: Facts) -> int:
     """Return the number of waiting deliveries."""
-    return sum(_waiting_by_endpoint(facts).values())
+    return sum(_waiting(facts).values())
 
 
 def waiting_station(facts: Facts) -> Station:
@@ -50,7 +53,8 @@ def waiting_station(facts: Facts) -> Station:
         name="Waiting",
         count=number(count),
         unit=_deliveries(count),
-        reason=_waiting_reason(facts),
+        reason=waiting_sentence(_waiting(facts), number)
+        or "Deliveries wait here, in the database, for their next attempt.",
         label=state_label("pending") if count else WELL,
         address="/deliveries?state=pending",
     )
@@ -82,7 +86,7 @@ def _deliveries(count: int) -> str:
 
 def _customer(facts: Facts) -> Station:
     count = number(facts.orders_in_last_minute)
-    return Station("customer", "Customer", count, "in the last minute", "places orders")
+    return Station("customer", "Customer", count, "last minute", "places orders")
 
 
 def _shop(facts: Facts) -> Station:
@@ -134,34 +138,13 @@ def _worker(facts: Facts) -> Station:
     return Station("worker", "Worker", number(facts.workers), "alive", reason)
 
 
-_WAITING_FOR: dict[Hold | None, str] = {
-    Hold.PAUSED: "for a paused endpoint",
-    Hold.DISABLED: "for a disabled endpoint",
-    Hold.BREAKER: "for an endpoint with an open circuit breaker",
-    Hold.RETRY_AFTER: "for an endpoint that sent Retry-After",
-    Hold.CONCURRENCY: "for a free slot of a busy endpoint",
-    None: "for the next attempt",
-}
-
-
-def _waiting_reason(facts: Facts) -> str:
-    """Return the numbers by reason, such as `In the database: 2 for the next attempt.`."""
-    waiting = _waiting_by_endpoint(facts)
-    by_hold: dict[Hold | None, int] = dict.fromkeys((None, *Hold), 0)
+def _waiting(facts: Facts) -> Mapping[Hold, int]:
+    """Return the number of waiting deliveries by reason."""
+    total = dict.fromkeys(Hold, 0)
     for each in facts.endpoints:
-        by_hold[hold_of(each, facts.now)] += waiting[each.id]
-    parts = [f"{number(count)} {_WAITING_FOR[hold]}" for hold, count in by_hold.items() if count]
-    if not parts:
-        return "Rejected deliveries wait in the database for the next attempt."
-    return f"In the database: {', '.join(parts)}."
-
-
-def _waiting_by_endpoint(facts: Facts) -> dict[str, int]:
-    """Return the number of waiting deliveries by endpoint id.
-
-    If the endpoint holds them back, these are all pending ones, otherwise those not yet due.
-    """
-    return {
-        each.id: each.pending if hold_of(each, facts.now) else each.pending - each.due
-        for each in facts.endpoints
-    }
+        hold = hold_of_endpoint(each.status, each.probe_at, each.hold_until, facts.now)
+        full = hold_of_full(each.probe_at, has_free_slot=each.has_free_slot)
+        waiting = waiting_by_hold(hold, pending=each.pending, due=each.due, full=full)
+        for reason, count in waiting.items():
+            total[reason] += count
+    return total

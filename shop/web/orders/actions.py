@@ -43,7 +43,7 @@ async def confirm_refund(database: TheDatabase, order_id: FromPath[str]) -> Temp
     if order is None:
         raise no_such_order(order_id)
     if order.refunded_at:
-        raise _refused(order_id, InvalidOrderState("this order was refunded before"))
+        raise _refused(order_id, InvalidOrderState("this order was already refunded"))
     subscribers = [
         endpoint
         for endpoint in registered
@@ -76,4 +76,4 @@ def _back_to_order(update: OrderUpdate | None, order_id: str) -> Redirect:
 
 
 def _refused(order_id: str, refusal: InvalidOrderState) -> Problem:
-    return Problem(409, str(refusal), link=(f"/orders/{order_id}", "To the order"))
+    return Problem(409, str(refusal), link=(f"/orders/{order_id}", "Open the order"))

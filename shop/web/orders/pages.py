@@ -73,7 +73,7 @@ async def stream_order(
 def _list_region(database: Database, before: str | None) -> Region:
     async def read() -> dict[str, Any]:
         if before and not _ORDER_ID.fullmatch(before):
-            raise Problem(400, f"no page of orders begins after {before!r}")
+            raise Problem(400, f"{before!r} is not the ID of an order")
         async with database.reading() as session:
             # Read one more than shown, to see whether there is an older page.
             orders = await list_orders(session, limit=PAGE_SIZE + 1, before_id=before)

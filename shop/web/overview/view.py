@@ -8,6 +8,7 @@ from shop.database.counters import AttemptSummary
 from shop.database.models import Endpoint
 from shop.redis.heartbeats import WorkerStatus
 from shop.web.charts import Chart, Series, bar_chart
+from shop.web.hold_labels import waiting_sentence
 from shop.web.stat_labels import NOTHING, age, counted, percent, tone_of_rate
 from shop.web.state_labels import BAR_ORDER, state_label
 from shop.webhooks.queries.dashboard_stats import Orders, SlowEndpoint, StateCounts, Waiting
@@ -56,10 +57,10 @@ class Overview:
     is_new: bool
     success_rate: Figure
     attempts: int
-    due: Figure
+    undelivered: Figure
+    backlog: str
     oldest: Figure
     workers: Figure
-    in_flight: int
     orders_chart: Chart
     orders_summary: str
     deliveries_chart: Chart
@@ -74,10 +75,10 @@ def view(reading: Reading) -> Overview:
         is_new=reading.stats.orders == 0,
         success_rate=Figure(percent(attempts.success_rate), tone_of_rate(attempts.success_rate)),
         attempts=attempts.total,
-        due=_due(reading.waiting),
+        undelivered=_undelivered(reading.waiting),
+        backlog=_backlog(reading.waiting),
         oldest=_oldest(reading),
         workers=_workers(reading.workers),
-        in_flight=sum(worker.in_flight for worker in reading.workers or ()),
         orders_chart=_orders_chart(reading),
         orders_summary=_orders_summary(reading),
         deliveries_chart=_deliveries_chart(reading),
@@ -85,9 +86,19 @@ def view(reading: Reading) -> Overview:
     )
 
 
-def _due(waiting: Waiting) -> Figure:
-    number = f"{waiting.due:,}{'+' if waiting.due_is_more else ''}"
-    return Figure(number, "waiting" if waiting.due else "")
+def _undelivered(waiting: Waiting) -> Figure:
+    number = f"{waiting.total:,}{'+' if waiting.due_is_more else ''}"
+    return Figure(number, "waiting" if waiting.total else "")
+
+
+def _backlog(waiting: Waiting) -> str:
+    """Return what the undelivered ones wait for, in the words of the flow."""
+    parts = [
+        f"{waiting.sending:,} in flight",
+        f"{waiting.due_with_slot:,} due now",
+        waiting_sentence(waiting.by_hold, "{:,}".format),
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _oldest(reading: Reading) -> Figure:
@@ -134,4 +145,4 @@ def _deliveries_summary(buckets: StateCounts) -> str:
     by_state = {state: sum(amounts[state] for amounts in buckets.values()) for state in BAR_ORDER}
     total = counted(sum(by_state.values()), "delivery", "deliveries")
     states = ", ".join(f"{amount:,} {state.value}" for state, amount in by_state.items() if amount)
-    return f"{total} made in the last hour; now {states}."
+    return f"{total} created in the last hour; now {states}."

@@ -41,7 +41,8 @@ class SteadyOrdersTask:
 
     async def run(self) -> None:
         """Place orders until the task is cancelled. Log a failed iteration and go on."""
-        self._switched = asyncio.Event()  # tests run one application in several event loops
+        # Anew, because tests run one application in several event loops.
+        self._switched, self.ends_at = asyncio.Event(), None
         while True:
             try:
                 wait_seconds = await self._step()

@@ -19,7 +19,7 @@ from shop.web.storefront.cart import Cart, cart_cookie, read_cart
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
-TOO_MANY = f"At most {MAX_QUANTITY} of one product fit into an order."
+TOO_MANY = f"An order can have at most {MAX_QUANTITY} of a product."
 
 
 @get("/", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -54,7 +54,7 @@ async def change_quantity(request: AnyRequest, product_id: FromPath[str]) -> Any
     cart = read_cart(request)
     quantity = _whole_number(typed)
     if quantity is None or quantity > MAX_QUANTITY:
-        problem = f"Type a whole number from 0 to {MAX_QUANTITY}."
+        problem = f"Enter a whole number from 0 to {MAX_QUANTITY}."
         # Another window may have removed the product from the cart.
         name = f"quantity-{product_id}" if product_id in cart.quantities else "cart"
         return _cart_page(cart, {name: problem}, typed={name: typed})
@@ -112,9 +112,9 @@ def _redirect_with_cart(request: AnyRequest, cart: Cart, address: str) -> Redire
 
 def _checkout_errors(cart: Cart, name: str) -> dict[str, str]:
     problems = {
-        "cart": "" if cart.lines else "There is nothing in the cart to order.",
+        "cart": "" if cart.lines else "The cart is empty.",
         "customer_name": (
-            text_problem(name, max_length=MAX_NAME_LENGTH) if name.strip() else "Tell us a name."
+            text_problem(name, max_length=MAX_NAME_LENGTH) if name.strip() else "Enter your name."
         ),
     }
     return {field: problem for field, problem in problems.items() if problem}

@@ -24,9 +24,9 @@ class TooManySecrets(Exception):  # noqa: N818 – the name says what happened
 
     def __init__(self, oldest: str) -> None:
         super().__init__(
-            f"{MAX_LIVE_SECRETS} secrets of this endpoint are live, and there may be no more: wait "
+            f"this endpoint has {MAX_LIVE_SECRETS} live secrets, the maximum: wait "
             'until one expires, or send "replace_oldest": true to end the oldest, '
-            f"{oldest}, at once"
+            f"{oldest}, now"
         )
         self.oldest = oldest
 

@@ -4,8 +4,8 @@ Every query is bounded: statistics come from ``counters``, and single rows throu
 a limit.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,6 @@ from shop.database.counters import (
 )
 from shop.database.models import Delivery, Endpoint
 from shop.vocabulary import DeliveryState
-from shop.webhooks.engine.due import can_send_to
 from shop.webhooks.queries.endpoint_health import (
     Attempts,
     Latency,
@@ -32,6 +31,7 @@ from shop.webhooks.queries.endpoint_health import (
     newest_durations,
     sum_up,
 )
+from shop.webhooks.rules.holds import Hold, hold_of_endpoint, hold_of_full, waiting_by_hold
 from shop.webhooks.rules.time_buckets import Window
 
 MAX_DUE = 1000  # counted for each endpoint; counting more would be slow
@@ -72,8 +72,9 @@ class Waiting:
     ``due``: could be sent now; at most ``MAX_DUE`` are counted for each endpoint, and
     ``due_is_more`` says whether there are more. ``later``: wait for their next attempt.
     ``held_back``: the endpoint is paused or disabled, its circuit breaker is open, or it asked for
-    a pause (Retry-After). ``oldest_at``, ``oldest_endpoint_id``: creation and endpoint of the
-    oldest delivery that is not held back.
+    a pause (Retry-After). ``by_hold``: all that wait, by reason, including those of the due ones
+    whose endpoint has no free slot. ``oldest_at``, ``oldest_endpoint_id``: creation and endpoint of
+    the oldest delivery that is not held back.
     """
 
     due: int = 0
@@ -81,6 +82,7 @@ class Waiting:
     later: int = 0
     held_back: int = 0
     sending: int = 0
+    by_hold: Counter[Hold] = field(default_factory=Counter)
     oldest_at: datetime | None = None
     oldest_endpoint_id: str = ""
 
@@ -88,6 +90,12 @@ class Waiting:
     def total(self) -> int:
         """The number of all of them."""
         return self.due + self.later + self.held_back + self.sending
+
+    @property
+    def due_with_slot(self) -> int:
+        """Those that are sent next: due, and their endpoint has a free slot."""
+        waiting = self.by_hold.total() - self.later - self.held_back
+        return self.due - waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +176,18 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
     waiting = Waiting()
     for endpoint, due, oldest_at in (await session.exec(query)).all():
         pending = amounts[endpoint.id, DeliveryState.PENDING]
-        waiting.sending += amounts[endpoint.id, DeliveryState.SENDING]
-        if not can_send_to(endpoint, now):
+        sending = amounts[endpoint.id, DeliveryState.SENDING]
+        waiting.sending += sending
+        hold = hold_of_endpoint(endpoint.status, endpoint.probe_at, endpoint.hold_until, now)
+        waiting.by_hold += Counter(
+            waiting_by_hold(
+                hold,
+                pending=pending,
+                due=min(due, MAX_DUE),
+                full=hold_of_full(endpoint.probe_at, has_free_slot=sending < slots_of(endpoint)),
+            )
+        )
+        if hold:
             waiting.held_back += pending
             continue
         waiting.due += min(due, MAX_DUE)
@@ -206,6 +224,12 @@ async def read_slowest(
         if latency := latency_of(durations):
             found.append(SlowEndpoint(endpoint, latency, attempts[endpoint.id]))
     return sorted(found, key=lambda slow: slow.latency.median_ms, reverse=True)
+
+
+def slots_of(endpoint: Endpoint) -> int:
+    """Return how many deliveries may be in flight to the endpoint."""
+    # While the circuit breaker is open, one probe at a time, as in ``engine.claiming``.
+    return 1 if endpoint.probe_at else endpoint.places
 
 
 def _due(now: datetime) -> ScalarSelect[int]:

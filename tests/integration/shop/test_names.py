@@ -142,7 +142,7 @@ async def test_a_checkout_without_a_name_is_asked_for_one(name: str, shop: Shop)
     page = await visitor.submit("/orders", customer_name=name)
 
     assert page.status == 422
-    assert "Tell us a name." in page.text
+    assert "Enter your name." in page.text
 
 
 def an_order(name: str) -> dict[str, object]:

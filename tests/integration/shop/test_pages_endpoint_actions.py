@@ -63,7 +63,7 @@ async def test_pausing_makes_deliveries_wait_and_resuming_lets_them_go(
     for answer in (paused, resumed):
         assert answer.status == 303
         assert answer.answer.headers["location"] == address
-    assert "someone has paused it" in while_paused.text
+    assert "This endpoint is paused" in while_paused.text
     assert while_paused.values["status"] == ["active"]
     assert await state(shop, delivery_id) == "succeeded"
     assert (await visitor.get(address)).values["status"] == ["paused"]
@@ -76,7 +76,7 @@ async def test_an_invalid_status_changes_nothing(status: str, shop: Shop) -> Non
     page = await Visitor(shop).submit(f"/endpoints/{endpoint_id}/status", status=status)
 
     assert page.status == 400
-    assert "An endpoint can be made active or paused" in page.text
+    assert "The status can be set to active or paused" in page.text
     assert all(page.scripts)
     assert (await endpoint(shop, endpoint_id))["status"] == "active"
 
@@ -93,9 +93,9 @@ async def test_a_gone_endpoint_says_why_and_is_enabled_by_one_click(
     enabled = await visitor.submit(f"{address}/status", status="active")
     after = await visitor.get(address)
 
-    assert "the shop has disabled it" in before.text
-    assert "it answered 410 Gone" in before.text
-    assert "then enable it" in before.text
+    assert "The shop has disabled this endpoint" in before.text
+    assert "it responded 410 Gone" in before.text
+    assert "then enable the endpoint" in before.text
     assert before.values["status"] == ["active"]
     assert offered(before) == {"status"}
     assert "disabled gone" in listed.text
@@ -116,7 +116,7 @@ async def test_a_failing_endpoint_says_how_many_deliveries_failed_in_a_row(
 
     page = await Visitor(shop).get(f"/endpoints/{endpoint_id}")
 
-    assert "failing – 3 deliveries in a row failed, each after all its tries." in page.text
+    assert "failing – 3 deliveries in a row ran out of retries." in page.text
     assert page.values["status"] == ["active"]
 
 
@@ -129,7 +129,7 @@ async def test_a_disabled_endpoint_is_not_paused_and_keeps_its_reason(
 
     assert page.status == 409
     assert "enable it first" in page.text
-    assert page.links[f"/endpoints/{endpoint_id}"] == "To the endpoint"
+    assert page.links[f"/endpoints/{endpoint_id}"] == "Open the endpoint"
     assert (await endpoint(shop, endpoint_id))["disabled_reason"] == "gone"
 
 
@@ -159,7 +159,7 @@ async def test_a_disabled_endpoint_gets_no_test_event(
 
     assert page.status == 409
     assert "enable it first" in page.text
-    assert page.links[f"/endpoints/{endpoint_id}"] == "To the endpoint"
+    assert page.links[f"/endpoints/{endpoint_id}"] == "Open the endpoint"
     assert (await shop.get("/v1/stats")).json()["deliveries"]["pending"] == 0
 
 
@@ -187,9 +187,9 @@ async def test_the_edit_form_shows_current_values_and_keeps_input(shop: Shop) ->
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"event_types": []}, "Tick at least one."),
-        ({"event_types": ["webhook.ping"]}, "Choose from the list."),
-        ({"event_types": [SCRIPT]}, "Choose from the list."),
+        ({"event_types": []}, "Select at least one event."),
+        ({"event_types": ["webhook.ping"]}, "Select events from the list."),
+        ({"event_types": [SCRIPT]}, "Select events from the list."),
         ({"description": "a" * 201}, "Use at most 200 characters; these are 201."),
         ({"description": "a\x1b[31mb"}, "Use printable characters only."),
     ],
@@ -206,7 +206,7 @@ async def test_a_wrong_edit_is_shown_again_with_the_reason_and_changes_nothing(
 
     assert page.status == 422
     assert problem in page.text
-    assert "Nothing was changed yet." in page.text
+    assert "The endpoint was not changed." in page.text
     assert page.values["description"] == [typed["description"]]
     assert all(page.scripts)
     assert await endpoint(shop, endpoint_id) == before
@@ -223,11 +223,11 @@ async def test_an_open_circuit_breaker_is_explained_and_stands_in_the_list(
     await fail_attempts(shop, engine, clock, 1)
 
     page = await visitor.get(f"/endpoints/{endpoint_id}")
-    assert "breaker" not in closed.text
+    assert "breaker is open." not in closed.text
     assert "The circuit breaker is open." in page.text
-    assert "20 attempts in a row failed" in page.text
+    assert "The last 20 requests to this endpoint failed" in page.text
     assert 'data-moment="countdown"' in page.answer.text
-    assert "active breaker open" in (await visitor.get("/endpoints")).text
+    assert "active circuit breaker open" in (await visitor.get("/endpoints")).text
 
 
 async def test_a_pause_says_more_than_an_open_circuit_breaker(
@@ -240,8 +240,8 @@ async def test_a_pause_says_more_than_an_open_circuit_breaker(
     await visitor.submit(f"/endpoints/{endpoint_id}/status", status="paused")
 
     page = await visitor.get(f"/endpoints/{endpoint_id}")
-    assert "someone has paused it" in page.text
-    assert "breaker" not in page.text
+    assert "This endpoint is paused" in page.text
+    assert "breaker is open." not in page.text
 
 
 async def test_an_endpoint_counts_its_own_deliveries_by_state(

@@ -81,9 +81,13 @@ async def test_all_event_types_and_the_description_are_kept(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("field", "typed", "problem"),
     [
-        ("webhook_url", "", "Type the address of your receiver."),
-        ("webhook_url", SCRIPT, "Not accepted: not an absolute URL"),
-        ("webhook_url", "http://10.0.0.1/hook", "Not accepted: 10.0.0.1 is not a public address"),
+        ("webhook_url", "", "Enter the URL of your receiver."),
+        ("webhook_url", SCRIPT, "The shop does not send to this URL: not an absolute URL"),
+        (
+            "webhook_url",
+            "http://10.0.0.1/hook",
+            "this URL: 10.0.0.1 is not a public address",
+        ),
         ("webhook_url", "http://127.0.0.1:22/", "only ports from 1024 are allowed, not 22"),
         ("webhook_url", "http://127.0.0.1:8000/", "this is the shop's own address"),
         ("webhook_url", f"{URL}/{'a' * 3000}", "longer than 2048 characters"),
@@ -109,9 +113,9 @@ async def test_a_wrong_field_is_shown_again_with_the_reason_and_registers_nothin
 @pytest.mark.parametrize(
     ("event_types", "problem"),
     [
-        ([], "Tick at least one."),
-        (["webhook.ping"], "Choose from the list."),
-        ([CREATED, SCRIPT], "Choose from the list."),
+        ([], "Select at least one event."),
+        (["webhook.ping"], "Select events from the list."),
+        ([CREATED, SCRIPT], "Select events from the list."),
     ],
 )
 async def test_event_types_are_chosen_from_the_list(
@@ -128,7 +132,7 @@ async def test_event_types_are_chosen_from_the_list(
 async def test_all_errors_are_shown_at_once(shop: Shop) -> None:
     page = await Visitor(shop).submit("/endpoints", description="a" * 201)
 
-    for problem in ("Type the address", "Tick at least one.", "Use at most 200 characters"):
+    for problem in ("Enter the URL", "Select at least one event.", "Use at most 200 characters"):
         assert problem in page.text
 
 
@@ -138,7 +142,7 @@ async def test_an_address_registered_already_leads_to_its_endpoint(shop: Shop) -
     page = await Visitor(shop).submit("/endpoints", webhook_url=URL, event_types=CREATED)
 
     assert page.status == 409
-    assert "This address is registered already." in page.text
+    assert "This URL is registered already" in page.text
     assert page.links[f"/endpoints/{endpoint_id}"]
     assert page.values["webhook_url"] == [URL]
     assert await endpoint_count(shop) == 1
@@ -157,10 +161,10 @@ async def test_an_endpoint_shows_its_newest_deliveries(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("waiting", "said"),
     [
-        (0, "No delivery waits for it."),
-        (1, "1 delivery that waits for it is cancelled."),
-        (2, "2 deliveries that wait for it are cancelled."),
-        (101, "101 deliveries that wait for it are cancelled."),
+        (0, "It has no pending deliveries."),
+        (1, "1 pending delivery is cancelled."),
+        (2, "2 pending deliveries are cancelled."),
+        (101, "101 pending deliveries are cancelled."),
     ],
 )
 async def test_deleting_asks_for_confirmation_and_says_what_is_lost(

@@ -107,7 +107,7 @@ async def test_the_log_is_filtered_by_each_of_its_fields(shop: Shop) -> None:
         assert listed(await visitor.get("/deliveries", **{name: hit})) == [delivery_id]
         missed = await visitor.get("/deliveries", **{name: miss})
         assert listed(missed) == []
-        assert "Nothing matches" in missed.text
+        assert "No matching deliveries" in missed.text
 
 
 async def test_the_filter_is_in_the_form_and_in_the_tabs(shop: Shop) -> None:
@@ -446,9 +446,9 @@ async def test_resending_in_bulk_respects_the_time_range(shop: Shop, database: D
     [since] = asked.values["since"]
     done = await visitor.submit("/deliveries/retry", since=since, q=young)
 
-    assert "Send 1 delivery again?" in asked.text
-    assert f"Made from {since.replace('T', ' ')} UTC" in asked.text
-    assert f"Id or part of the URL {young}" in asked.text
+    assert "Resend 1 delivery?" in asked.text
+    assert f"Created from {since.replace('T', ' ')} UTC" in asked.text
+    assert f"ID or part of the URL {young}" in asked.text
     assert done.answer.headers["location"].endswith(f"q={young}&sent_again=1")
     assert [await state(shop, each) for each in (young, old)] == ["pending", "cancelled"]
 
@@ -458,7 +458,7 @@ async def test_an_empty_result_offers_to_remove_each_filter(shop: Shop) -> None:
 
     page = await Visitor(shop).get("/deliveries", state="failed", period="hour")
 
-    assert "Nothing matches" in page.text
+    assert "No matching deliveries" in page.text
     assert page.links["/deliveries?period=hour"].strip() in {"all", "Any state"}
     assert page.links["/deliveries?state=failed"].strip() in {"failed", "Any time"}
     assert page.links["/deliveries"].strip() == "Show all deliveries"

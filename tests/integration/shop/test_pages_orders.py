@@ -15,7 +15,7 @@ async def test_an_order_without_subscribers_says_so(shop: Shop) -> None:
 
     page = await Visitor(shop).get(f"/orders/{placed['id']}")
 
-    assert "Nobody was told" in page.text
+    assert "No subscribers" in page.text
     assert "/endpoints" in page.links
 
 
@@ -108,9 +108,9 @@ async def test_an_order_offers_what_is_possible_now_and_no_more(shop: Shop) -> N
 @pytest.mark.parametrize(
     ("before", "then", "reason"),
     [
-        ("ship", "ship", "This order was shipped before."),
-        ("refund", "ship", "This order was refunded, so it is not shipped."),
-        ("refund", "refund", "This order was refunded before."),
+        ("ship", "ship", "This order was already shipped."),
+        ("refund", "ship", "A refunded order cannot be shipped."),
+        ("refund", "refund", "This order was already refunded."),
     ],
 )
 async def test_an_action_that_is_no_longer_possible_is_refused_with_the_reason(
@@ -125,7 +125,7 @@ async def test_an_action_that_is_no_longer_possible_is_refused_with_the_reason(
 
     assert refused.status == 409
     assert reason in refused.text
-    assert refused.links[address] == "To the order"
+    assert refused.links[address] == "Open the order"
     assert (await shop.get("/v1/stats")).json()["deliveries"]["pending"] == 1
 
 
@@ -143,7 +143,7 @@ async def test_refunding_asks_for_confirmation_and_names_the_subscribers(shop: S
     assert HOSTILE_NAME in unsubscribed.text
     assert "so no webhook is sent" in unsubscribed.text
     assert "1 subscriber gets purchase.refunded, −$14.90" in one.text
-    assert "will not be any more" in one.text
+    assert "cannot be shipped after the refund" in one.text
     assert too_late.status == 409
 
 

@@ -64,7 +64,7 @@ async def test_recovering_counts_first_and_then_resends_undelivered_deliveries(
     assert f"{address}/recover" in asked.forms
     assert done.status == 303
     assert done.answer.headers["location"] == f"{address}?sent_again=2"
-    assert "2 deliveries made due." in page.text
+    assert "2 deliveries resent." in page.text
     assert [await state(shop, one) for one in (arrived, *lost)] == [
         "succeeded",
         "pending",
@@ -78,7 +78,7 @@ async def test_the_endpoints_page_offers_each_period(shop: Shop) -> None:
     page = await Visitor(shop).get(f"/endpoints/{endpoint_id}")
 
     assert f"/endpoints/{endpoint_id}/recover" in page.forms
-    for label in ("the last hour", "the last day", "the last 7 days", "all since"):
+    for label in ("the last hour", "the last day", "the last 7 days", "everything since"):
         assert label in page.text
 
 
@@ -127,19 +127,19 @@ async def test_nothing_to_recover_is_said_and_nothing_is_offered(shop: Shop) -> 
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({}, "Choose since when."),
-        ({"period": "year"}, "Choose since when."),
-        ({"period": SCRIPT}, "Choose since when."),
-        ({"since": "yesterday"}, "Type a moment such as"),
-        ({"since": SCRIPT}, "Type a moment such as"),
-        ({"since": "2026-02-30T12:00"}, "Type a moment such as"),
-        ({"since": "2026-11-23"}, "Type a moment such as"),
-        ({"since": "2026-11-23T12:00+02:00"}, "Type a moment such as"),
-        ({"since": "0000-01-01T00:00"}, "Type a moment such as"),
-        ({"since": "99999-01-01T00:00"}, "Type a moment such as"),
-        ({"since": "\x00"}, "Type a moment such as"),
-        ({"since": "９９９９-01-01T00:00"}, "Type a moment such as"),
-        ({"since": "9999-12-31T23:59"}, "This moment is still to come"),
+        ({}, "Choose a start."),
+        ({"period": "year"}, "Choose a start."),
+        ({"period": SCRIPT}, "Choose a start."),
+        ({"since": "yesterday"}, "Enter a time such as"),
+        ({"since": SCRIPT}, "Enter a time such as"),
+        ({"since": "2026-02-30T12:00"}, "Enter a time such as"),
+        ({"since": "2026-11-23"}, "Enter a time such as"),
+        ({"since": "2026-11-23T12:00+02:00"}, "Enter a time such as"),
+        ({"since": "0000-01-01T00:00"}, "Enter a time such as"),
+        ({"since": "99999-01-01T00:00"}, "Enter a time such as"),
+        ({"since": "\x00"}, "Enter a time such as"),
+        ({"since": "９９９９-01-01T00:00"}, "Enter a time such as"),
+        ({"since": "9999-12-31T23:59"}, "This time is in the future"),
     ],
     ids=str,
 )
@@ -192,7 +192,7 @@ async def test_rubbish_instead_of_a_count_is_not_repeated(text: str, shop: Shop)
         page = await Visitor(shop).get(path, sent_again=text)
 
         assert page.status == 200
-        assert "made due" not in page.text
+        assert "resent." not in page.text
 
 
 async def test_deliveries_that_match_the_filter_are_resent_after_confirmation(shop: Shop) -> None:
@@ -208,9 +208,7 @@ async def test_deliveries_that_match_the_filter_are_resent_after_confirmation(sh
     query = f"state=cancelled&endpoint_id={endpoint_id}&event_type=purchase.created&q=9001"
 
     log = await visitor.get(f"/deliveries?{query}")
-    [address] = [
-        link for link, text in log.links.items() if text == "Send again what is filtered …"
-    ]
+    [address] = [link for link, text in log.links.items() if text == "Resend filtered…"]
     asked = await visitor.get(address)
     fields = ("state", "endpoint_id", "event_type", "q")
     done = await visitor.submit(
@@ -219,12 +217,12 @@ async def test_deliveries_that_match_the_filter_are_resent_after_confirmation(sh
     after = await visitor.get(done.answer.headers["location"])
 
     assert address == f"/deliveries/retry?{query}"
-    assert heading(asked, "Send 4 deliveries again?")
+    assert heading(asked, "Resend 4 deliveries?")
     for words in ("State cancelled", f"Endpoint {URL}", "Event type purchase.created", "URL 9001"):
         assert words in asked.text
     assert done.status == 303
     assert done.answer.headers["location"] == f"/deliveries?{query}&sent_again=4"
-    assert "4 deliveries made due." in after.text
+    assert "4 deliveries resent." in after.text
     assert {await state(shop, one) for one in (*lost, waiting)} == {"pending"}
     assert sorted([await state(shop, one) for one in other]) == ["cancelled", "pending"]
 
@@ -241,8 +239,8 @@ async def test_without_a_filter_all_undelivered_deliveries_are_resent(
     asked = await visitor.get("/deliveries/retry")
     done = await visitor.submit("/deliveries/retry")
 
-    assert heading(asked, "Send 1 delivery again?")
-    assert "these are all deliveries to all endpoints" in asked.text
+    assert heading(asked, "Resend 1 delivery?")
+    assert "all deliveries to all endpoints" in asked.text
     assert done.answer.headers["location"] == "/deliveries?sent_again=1"
     assert [await state(shop, one) for one in (arrived, *lost)] == ["succeeded", "pending"]
 
@@ -258,10 +256,10 @@ async def test_nothing_to_send_again_is_said_with_the_filter(
     done = await visitor.submit("/deliveries/retry", state="succeeded")
     after = await visitor.get(done.answer.headers["location"])
 
-    assert heading(page, "Nothing to send")
+    assert heading(page, "Nothing to resend")
     assert "State succeeded" in page.text
     assert "/deliveries/retry" not in page.forms
-    assert "There was nothing left to send." in after.text
+    assert "Nothing was undelivered." in after.text
     assert "/deliveries/retry?state=succeeded" not in after.links
 
 
@@ -276,8 +274,8 @@ async def test_deliveries_that_cannot_be_resent_are_counted_separately(
 
     page = await Visitor(shop).get("/deliveries/retry")
 
-    assert heading(page, "Send 1 delivery again?")
-    assert "1 delivery stays as it is, since the endpoint is disabled or deleted." in page.text
+    assert heading(page, "Resend 1 delivery?")
+    assert "1 delivery is not resent, because the endpoint is disabled or deleted." in page.text
     assert "/endpoints" in page.links
 
 

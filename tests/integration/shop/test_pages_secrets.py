@@ -35,7 +35,7 @@ async def test_rotating_asks_first_for_the_grace_and_says_what_happens(shop: Sho
 
     assert page.values["grace"] == ["none", "hour", "day", "week"]
     assert page.ticked == ["day"]
-    assert "shown once, on the next page" in page.text
+    assert "The next page shows the new secret once" in page.text
     assert NAME.findall(page.text) == await names(shop, endpoint_id)
     assert len(await names(shop, endpoint_id)) == 1
 
@@ -83,7 +83,7 @@ async def test_each_live_secret_is_listed_with_its_end(shop: Shop) -> None:
     rotated = await visitor.submit(f"/endpoints/{endpoint_id}/rotate-secret", grace="hour")
     page = await visitor.get(f"/endpoints/{endpoint_id}")
 
-    [until] = re.findall(r"too, until ([0-9: -]+ UTC)", rotated.text)
+    [until] = re.findall(r"old secret until ([0-9: -]+ UTC)", rotated.text)
     newest, oldest = NAME.findall(page.text)
     assert oldest == first
     assert page.text.index("it is rotated") < page.text.index(oldest) < page.text.index(until)
@@ -102,7 +102,7 @@ async def test_with_five_live_secrets_the_page_offers_to_end_the_oldest_and_says
 ) -> None:
     endpoint_id, _secret = await register(shop)
     assert (
-        "Five secrets"
+        "five live secrets"
         not in (await Visitor(shop).get(f"/endpoints/{endpoint_id}/rotate-secret")).text
     )
     live = await rotate_to_five(shop, endpoint_id)
@@ -110,9 +110,9 @@ async def test_with_five_live_secrets_the_page_offers_to_end_the_oldest_and_says
     page = await Visitor(shop).get(f"/endpoints/{endpoint_id}/rotate-secret")
 
     assert len(live) == 5
-    assert "Five secrets are live, and there may be no more." in page.text
-    assert "a receiver that knows no other secret rejects every delivery" in page.text
-    assert f"End the oldest secret, {live[-1]}, at once" in page.text
+    assert "This endpoint has five live secrets, the maximum." in page.text
+    assert "A receiver that knows only this secret then rejects every request" in page.text
+    assert f"End the oldest secret now: {live[-1]}" in page.text
     assert page.values["replace_oldest"] == ["yes"]
     assert page.ticked == ["day"]
 
@@ -124,8 +124,8 @@ async def test_a_sixth_live_secret_needs_the_tick_and_keeps_the_chosen_grace(sho
     page = await Visitor(shop).submit(f"/endpoints/{endpoint_id}/rotate-secret", grace="hour")
 
     assert page.status == 409
-    assert "Nothing was rotated yet." in page.text
-    assert "Tick this box, or choose no grace." in page.text
+    assert "The secret was not rotated." in page.text
+    assert "Select this box, or choose no grace period." in page.text
     assert page.ticked == ["hour"]
     assert await names(shop, endpoint_id) == live
 
@@ -151,8 +151,8 @@ async def test_a_grace_that_is_not_offered_rotates_nothing(grace: str, shop: Sho
     page = await Visitor(shop).submit(f"/endpoints/{endpoint_id}/rotate-secret", grace=grace)
 
     assert page.status == 422
-    assert "Choose one of these." in page.text
-    assert "Nothing was rotated yet." in page.text
+    assert "Choose a grace period." in page.text
+    assert "The secret was not rotated." in page.text
     assert not SECRET.search(page.text)
     assert all(page.scripts)
     assert await names(shop, endpoint_id) == before

@@ -66,7 +66,7 @@ async def test_the_switch_on_the_flow_page_shows_its_state(shop: Shop) -> None:
 
 async def test_open_pages_show_the_switch_as_it_changes(serving: httpx.AsyncClient) -> None:
     async with opened(serving, "/endpoints/live") as stream:
-        await stream.until("No endpoint is registered")
+        await stream.until("No endpoints yet")
         await switch(serving, "on")  # type: ignore[arg-type]  # any client will do
         await stream.until(NOTICE)
         await switch(serving, "off")  # type: ignore[arg-type]  # any client will do

@@ -49,6 +49,7 @@ class Sold:
             "endpoint_id": self.endpoint_id,
             "product_id": "mug",
             "file_path": "css/base.css",
+            "path": "nowhere",
         }
         return Scene(ids, self.private, FORMS, {"/v1/orders": MUG})
 

@@ -44,15 +44,11 @@ async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
     result = await Visitor(admin).submit(path, f"/receipts/{receipt_id}")
     receipt = (await admin.get(f"/v1/receipts/{receipt_id}", headers=BEARER)).json()
     attack_id = result.answer.headers["location"].rpartition("/")[2]
-    ids = {
-        "receipt_id": receipt_id,
-        "attack_id": attack_id,
-        "attack": Attack.AMOUNT.value,
-        "file_path": "css/base.css",
-    }
+    ids = {"receipt_id": receipt_id, "attack_id": attack_id, "attack": Attack.AMOUNT.value}
+    paths = {"file_path": "css/base.css", "path": "nowhere"}
     private = (receipt["message_id"], receipt_id, attack_id, SECRET, SHOP_URL, "ep_1")
     queries = {"/story/live": {"message_id": receipt["message_id"]}}
-    return Scene(ids, private, FORMS, BODIES, queries)
+    return Scene(ids | paths, private, FORMS, BODIES, queries)
 
 
 async def test_each_visitor_sees_what_the_table_says(tmp_path: Path, clock: Clock) -> None:

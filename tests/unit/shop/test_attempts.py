@@ -51,7 +51,7 @@ def test_an_answer_is_named_by_its_status() -> None:
     )
     assert shown.response_body == "busy"
     assert shown.response_pretty is None
-    assert shown.explanation == "The endpoint itself failed."
+    assert shown.explanation == "The receiver failed."
     assert shown.response_size == 4
 
 
@@ -68,7 +68,7 @@ def test_an_error_is_named_and_explained_with_what_the_library_said() -> None:
     shown = view(error="dns_error", error_detail="no such\u202ehost")
 
     assert (shown.outcome, shown.answered, shown.succeeded) == ("dns_error", False, False)
-    assert shown.explanation == "The host's name could not be resolved to an address."
+    assert shown.explanation == "The host name could not be resolved."
     assert shown.error_detail == "no such⟨U+202E⟩host"
 
 
@@ -99,7 +99,7 @@ def test_the_time_is_split_where_it_is_known() -> None:
     ] == [
         ("name lookup", "0.5", 0, 5),
         ("connecting", "1", 5, 10),
-        ("waiting for the answer", "8", 15, 80),
+        ("waiting for the response", "8", 15, 80),
     ]
     assert not shown.reused_connection
 

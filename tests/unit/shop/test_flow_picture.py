@@ -6,7 +6,7 @@ import pytest
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType
 from shop.web.flow.facts import MAX_COUNT, OrderFacts
 from shop.web.flow.lanes import LAST_LANE, lanes_of
-from shop.web.flow.picture import draw
+from shop.web.flow.picture import Picture, draw
 from shop.web.flow.stations import due_count, waiting_station
 from tests.unit.shop.flow_facts import NOW, SOON, delivery, endpoint, facts
 
@@ -14,7 +14,7 @@ from tests.unit.shop.flow_facts import NOW, SOON, delivery, endpoint, facts
 def test_nothing_is_stuck_while_all_is_well() -> None:
     picture = draw(facts(delivery(DeliveryState.SUCCEEDED, attempt_count=1)))
 
-    assert picture.problems == []
+    assert not picture.problems
     assert {station.label.tone for station in picture.stations.values()} == {"good"}
 
 
@@ -23,7 +23,8 @@ def test_a_silent_redis_is_named_and_the_backlog_is_in_the_database() -> None:
 
     picture = draw(frozen)
 
-    assert picture.problems == ["Redis does not answer"]
+    assert texts(picture) == ["Redis does not answer"]
+    assert "workers poll the database" in picture.problems[0].advice
     redis, database = picture.stations["redis"], picture.stations["database"]
     assert (redis.label.word, redis.label.tone) == ("down", "bad")
     assert redis.reason == "nothing is lost: workers poll the database"
@@ -36,7 +37,8 @@ def test_without_a_worker_the_backlog_is_before_it() -> None:
 
     picture = draw(idle)
 
-    assert picture.problems == ["no worker is alive"]
+    assert texts(picture) == ["no worker is alive"]
+    assert picture.problems[0].advice == "Start one: python -m shop.worker"
     assert picture.stations["worker"].label.word == "down"
     assert (picture.stations["redis"].label.word, picture.stations["redis"].count) == (
         "backlog",
@@ -60,7 +62,7 @@ def test_without_worker_and_wake_ups_the_backlog_is_in_the_database() -> None:
         ({"pending": 2, "due": 1}, "retrying", True),
         ({"status": EndpointStatus.PAUSED}, "paused", True),
         ({"status": EndpointStatus.DISABLED, "disabled_reason": "gone"}, "disabled", True),
-        ({"probe_at": SOON, "concurrency": 1}, "breaker open", True),
+        ({"probe_at": SOON, "concurrency": 1}, "circuit breaker open", True),
     ],
 )
 def test_a_lane_shows_the_state_of_its_endpoint(
@@ -69,7 +71,31 @@ def test_a_lane_shows_the_state_of_its_endpoint(
     picture = draw(facts(endpoints=[endpoint(**changes)]))
 
     assert [lane.label.word for lane in picture.lanes] == [word]
-    assert picture.problems == ([f"127.0.0.1:8001/hook: {word}"] if stuck else [])
+    assert texts(picture) == ([f"127.0.0.1:8001/hook: {word}"] if stuck else [])
+
+
+def texts(picture: Picture) -> list[str]:
+    return [problem.text for problem in picture.problems]
+
+
+def test_what_does_not_end_by_itself_comes_first_and_is_stuck() -> None:
+    retrying = endpoint(id="ep_1", pending=1, next_attempt_at=SOON)
+    paused = endpoint(id="ep_2", description="Accounting", status=EndpointStatus.PAUSED)
+
+    stuck = draw(facts(endpoints=[retrying, paused]))
+    delayed = draw(facts(endpoints=[retrying]))
+
+    assert texts(stuck) == ["Accounting: paused", "127.0.0.1:8001/hook: retrying"]
+    assert (stuck.label.word, delayed.label.word) == ("stuck", "delayed")
+    assert stuck.problems[0].address == "/endpoints/ep_2"
+    assert stuck.problems[0].advice == "Resume it."
+
+
+def test_a_lane_is_named_by_the_description_of_its_endpoint() -> None:
+    named, unnamed = lanes_of(facts(endpoints=[endpoint(description="Accounting"), endpoint()]))
+
+    assert (named.name, named.url) == ("Accounting", "http://127.0.0.1:8001/hook")
+    assert unnamed.name == "127.0.0.1:8001/hook"
 
 
 def test_a_lane_counts_down_to_the_next_attempt_or_to_the_probe() -> None:
@@ -103,7 +129,7 @@ def test_it_is_said_what_waits_for_what() -> None:
     room = waiting_station(crowd)
 
     assert room.count == "6"
-    assert room.reason == "In the database: 2 for the next attempt, 4 for a paused endpoint."
+    assert room.reason == "2 for the next attempt, 4 on hold (endpoint paused)"
     assert due_count(crowd) == 1
 
 

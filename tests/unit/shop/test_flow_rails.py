@@ -75,5 +75,12 @@ def test_without_endpoints_there_are_no_branches() -> None:
 def test_rejected_deliveries_fly_along_their_own_rail() -> None:
     line, bypass = rails().line, rails().bypass
 
-    assert [(dock.stop, dock.x) for dock in line.docks] == [("back", line.width - GUTTER / 2)] * 2
+    own = [(dock.stop, dock.x) for dock in line.docks if dock.stop == "back"]
+    assert own == [("back", line.width - GUTTER / 2)] * 2
     assert {dock.stop for dock in bypass.docks} == {"bypass"}
+
+
+def test_deliveries_on_hold_leave_the_line_between_two_stations() -> None:
+    down = [dock.x for dock in rails().line.docks if dock.stop == "hold"]
+
+    assert down == [3 * COLUMN] * 2

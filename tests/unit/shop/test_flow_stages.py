@@ -5,7 +5,8 @@ import pytest
 
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.web.flow.facts import DeliveryFacts
-from shop.web.flow.stages import Hold, Position, Stage, position_of
+from shop.web.flow.stages import Position, Stage, position_of
+from shop.webhooks.rules.holds import Hold
 from tests.unit.shop.flow_facts import JUST_NOW, NOW, SOON, delivery, endpoint, facts
 
 RETRY = delivery(attempt_count=1, next_attempt_at=SOON)
@@ -99,7 +100,12 @@ def test_an_attempt_that_is_due_after_the_probe_counts_down_to_the_attempt() -> 
 
 
 @pytest.mark.parametrize(
-    "busy", [endpoint(sending=20), endpoint(sending=1, concurrency=1, probe_at=NOW)]
+    ("busy", "hold"),
+    [
+        (endpoint(sending=20), Hold.CONCURRENCY),
+        # While a probe is in flight, the circuit breaker is still open.
+        (endpoint(sending=1, concurrency=1, probe_at=NOW), Hold.BREAKER),
+    ],
 )
-def test_a_due_delivery_waits_while_its_endpoint_has_no_free_slot(busy: Any) -> None:
-    assert position_of(delivery(), busy, facts()) == Position(Stage.WAITING, Hold.CONCURRENCY)
+def test_a_due_delivery_waits_while_its_endpoint_has_no_free_slot(busy: Any, hold: Hold) -> None:
+    assert position_of(delivery(), busy, facts()) == Position(Stage.WAITING, hold)

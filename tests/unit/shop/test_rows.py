@@ -95,14 +95,14 @@ def test_the_story_says_the_same_in_words() -> None:
     assert waiting.history.splitlines() == [
         "1: 503, 12:00:01",
         "2: connection_refused, 12:00:02 UTC",
-        "4 more to come",
+        "4 more planned",
     ]
     assert sending.history.splitlines() == [
         "1: 503, 12:00:01 UTC",
-        "2: sending now",
-        "4 more to come",
+        "2: in flight",
+        "4 more planned",
     ]
-    assert new.history == "up to 6 to come"
+    assert new.history == "up to 6 planned"
     assert waiting.last_outcome == "connection_refused"
 
 
@@ -121,7 +121,7 @@ def test_what_is_to_come_takes_no_more_room_than_there_is() -> None:
     long = row(DeliveryState.PENDING, [500] * 3, schedule=RetrySchedule((0.0,) * 50))
 
     assert len(long.marks) == 12
-    assert "47 more to come" in long.history
+    assert "47 more planned" in long.history
 
 
 def test_without_a_schedule_nothing_is_said_of_what_is_to_come() -> None:

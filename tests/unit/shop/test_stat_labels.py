@@ -47,7 +47,7 @@ def test_an_age_has_one_unit(seconds: float, said: str) -> None:
 
 def test_known_reasons_are_explained() -> None:
     assert meaning("503") == "Service Unavailable"
-    assert meaning("connection_refused") == "nobody listens at its address"
+    assert meaning("connection_refused") == "nothing listens at this address and port"
     assert meaning("599") == ""
 
 

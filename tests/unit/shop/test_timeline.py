@@ -56,9 +56,7 @@ def test_before_the_first_attempt_the_whole_schedule_is_still_to_come() -> None:
         (3, "later", at(6)),
         (4, "later", at(14)),
     ]
-    assert summarize(delivery(), steps) == (
-        "0 attempts made so far, at most 4 to come on the schedule."
-    )
+    assert summarize(delivery(), steps) == ("0 attempts so far, at most 4 more on the schedule.")
 
 
 def test_after_a_failure_the_next_try_is_decided_and_the_others_follow_it() -> None:

@@ -29,7 +29,7 @@ def test_jitter_that_stretches_stands_after_the_schedule() -> None:
     assert words(wait) == [
         ("schedule", "schedule 8 s"),
         ("jitter", "jitter +1.2 s"),
-        ("late", "started 0.8 s late"),
+        ("late", "started 0.8 s after it was due"),
     ]
     assert widths(drawn(wait)) == {"schedule": 0.8, "jitter": 0.12, "late": 0.08}
 
@@ -51,7 +51,7 @@ def test_a_retry_after_beyond_the_schedule_is_the_rest_of_the_bar() -> None:
 
     bar = drawn(wait)
 
-    assert ("retry-after", "Retry-After 5 s, so it waits longer") in words(wait)
+    assert ("retry-after", "Retry-After 5 s, longer than the schedule") in words(wait)
     assert widths(bar) == {"schedule": 0.4, "jitter": 0.1, "retry-after": 0.5}
     assert bar.asked is None
     assert bar.due == bar.started == pytest.approx(MAX_BAR_PERCENT)
@@ -62,15 +62,15 @@ def test_a_retry_after_that_asks_for_less_is_only_a_mark() -> None:
 
     bar = drawn(wait)
 
-    assert ("retry-after", "Retry-After 1 s, which is less") in words(wait)
+    assert ("retry-after", "Retry-After 1 s, shorter than the schedule") in words(wait)
     assert widths(bar) == {"schedule": 1}
     assert bar.asked == pytest.approx(MAX_BAR_PERCENT / 4, abs=0.01)
 
 
 def test_what_is_due_at_once_needs_no_bar_unless_it_was_late() -> None:
     assert words(Wait(None, late=0.03)) == [
-        ("at-once", "due at once"),
-        ("late", "started 30 ms late"),
+        ("at-once", "due immediately"),
+        ("late", "started 30 ms after it was due"),
     ]
     assert Wait(None, late=0.03).bar(100) is None
     assert widths(drawn(Wait(None, late=13))) == {"late": 1}
@@ -78,18 +78,18 @@ def test_what_is_due_at_once_needs_no_bar_unless_it_was_late() -> None:
 
 def test_what_was_sent_by_hand_says_so() -> None:
     sent_again = Wait(None, trigger=Trigger.MANUAL)
-    assert words(sent_again) == [("by-hand", "sent by hand, due at once")]
+    assert words(sent_again) == [("by-hand", "resent by hand, due immediately")]
 
 
 def test_an_attempt_on_a_fresh_connection_says_that_it_costs_no_step() -> None:
     [(_kind, text)] = words(Wait(None, trigger=Trigger.RECONNECT))
-    assert text == "on a fresh connection, due at once; no step of the schedule"
+    assert text == "on a new connection, due immediately; not a step of the schedule"
 
 
 def test_a_start_before_the_plan_blames_the_clock() -> None:
     wait = Wait(Delay(10), late=-3)
 
-    assert words(wait)[-1] == ("late", "started 3 s early: a clock was set back")
+    assert words(wait)[-1] == ("late", "started 3 s before it was due: a clock was set back")
     assert wait.headline == "waited 7 s"
     assert drawn(wait).started == pytest.approx(0.7 * MAX_BAR_PERCENT)
 
@@ -98,7 +98,7 @@ def test_a_try_that_is_not_decided_is_only_expected() -> None:
     wait = Wait(Delay(15), is_decided=False)
 
     assert wait.headline == "about 15 s"
-    assert words(wait) == [("expected", "schedule 15 s, jitter up to a fifth of it")]
+    assert words(wait) == [("expected", "schedule 15 s, jitter up to ±20 %")]
     assert widths(drawn(wait)) == {"expected": 1}
 
 

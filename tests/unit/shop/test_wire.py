@@ -44,10 +44,10 @@ def test_a_known_status_is_shown_with_its_phrase(status: int, text: str) -> None
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (204, "has succeeded"),
-        (302, "not followed"),
-        (410, "disables it"),
-        (429, "refused"),
+        (204, "Delivered"),
+        (302, "does not follow"),
+        (410, "disables the endpoint"),
+        (429, "rejected"),
         (503, "failed"),
     ],
 )
