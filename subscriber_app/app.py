@@ -18,6 +18,7 @@ from hookshop.webkit.errors import exception_handlers
 from hookshop.webkit.times import utc_now
 from subscriber_app.config import RECEIVER_PATH, Settings
 from subscriber_app.database.transactions import Database
+from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attack_desk import AttackDesk
@@ -100,6 +101,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             "receipt_views": receipt_views,
             "shop_totals": shop_totals,
             "trace_builder": trace_builder,
+            "order_contents": OrderContents(database, shop),
             "subscriptions": subscriptions,
             "clock": now,
         },

@@ -13,11 +13,13 @@ const ENDINGS = {
   401: [logInAgain, "Your session has ended. Log in again."],
   404: [deleted, "This was deleted. The page is no longer updated."],
 };
+const MAX_LEAVING_MS = 3000; // a page that is still there after this time was not left
 const MIN_LOSS_MS = 3000; // a shorter loss of connection is not announced
 
 const connections = new WeakMap(); // of the extension, by sign
 const alarms = new WeakMap(); // timers that announce a loss of connection, by sign
 const hasAnnouncedLoss = new WeakSet();
+let isLeaving = false;
 
 // Stored in the page, so that a replacement of this sign keeps it.
 const isPausedByReader = (sign) => "pausedByReader" in sign.dataset;
@@ -108,7 +110,7 @@ function onSignEvent(eventName, react) {
 
 // While the reader pauses, keep the extension from connecting and drop messages that still arrive.
 onSignEvent("htmx:sse:before:connection", (sign, event) => {
-  if (isOver(sign) || isPausedByReader(sign)) event.preventDefault();
+  if (isLeaving || isOver(sign) || isPausedByReader(sign)) event.preventDefault();
   else isReconnecting(sign);
 });
 onSignEvent("htmx:sse:after:connection", (sign, event) => {
@@ -140,6 +142,26 @@ onSignEvent("click", (sign, event) => {
   if (isPausedByReader(sign)) resume(sign);
   else pause(sign);
 });
+
+// Close the streams before the browser does: Firefox logs an error for each that it interrupts.
+addEventListener("beforeunload", () => {
+  isLeaving = true;
+  for (const sign of document.querySelectorAll("[data-live]")) {
+    connections.get(sign)?.abortController.abort();
+  }
+  setTimeout(stay, MAX_LEAVING_MS);
+});
+
+// The reader stayed, for example because the link was a download, or has come back.
+function stay() {
+  if (!isLeaving) return;
+  isLeaving = false;
+  for (const sign of document.querySelectorAll("[data-live]")) {
+    if (!isOver(sign) && !isPausedByReader(sign)) sign.dispatchEvent(new Event("resume"));
+  }
+}
+
+addEventListener("pageshow", stay);
 
 // In a background tab the extension closes its stream: a browser allows only six per host.
 document.addEventListener("visibilitychange", () => {

@@ -138,29 +138,29 @@ def _unit_of_timestamp(case: Case) -> Diagnosis | None:
     for factor, unit in _UNITS:
         if abs(case.received_at.timestamp() - int(text) / factor) <= TOLERANCE_SECONDS:
             return Diagnosis(
-                f"The timestamp counts {unit}, not seconds.",
-                f"Send {int(text) // factor}: whole seconds since 1970, and sign that very text.",
+                f"The timestamp is in {unit}, not in seconds.",
+                f"Send {int(text) // factor}, in whole seconds since 1970, and sign the same text.",
             )
     return None
 
 
 def _date_as_timestamp(case: Case) -> Diagnosis | None:
     text = case.request.header("webhook-timestamp") or ""
-    advice = "Send whole seconds since 1970 in digits, nothing else."
+    advice = "Send whole seconds since 1970, digits only."
     if re.fullmatch(r"[0-9]{1,15}\.[0-9]+", text, re.ASCII):
         return Diagnosis("The timestamp has a fraction.", advice)
     try:
         datetime.fromisoformat(text)
     except ValueError:
         return None
-    return Diagnosis("The timestamp is a written date, not a number of seconds.", advice)
+    return Diagnosis("The timestamp is a date, not a number of seconds.", advice)
 
 
 def _replay(case: Case) -> Diagnosis | None:
     if case.has_signature(signed_content(case.request)):
         return Diagnosis(
-            "The signature is right: this is a genuine request, sent again or held up on its way.",
-            "If the shop sent it just now, set its clock; a retry needs a timestamp of its own.",
+            "The signature is valid: this is a genuine request, replayed or delayed.",
+            "If the shop sent it just now, correct its clock. Each retry needs a new timestamp.",
         )
     return None
 
@@ -168,8 +168,8 @@ def _replay(case: Case) -> Diagnosis | None:
 def _clock_ahead(case: Case) -> Diagnosis | None:
     if case.has_signature(signed_content(case.request)):
         return Diagnosis(
-            "The signature is right, so the two clocks differ.",
-            "Have both machines set their clocks by NTP.",
+            "The signature is valid, so the two clocks differ.",
+            "Synchronize the clocks of both machines with NTP.",
         )
     return None
 
@@ -180,10 +180,10 @@ def _old_secret(case: Case) -> Diagnosis | None:
         if known.is_live_at(case.received_at):
             continue
         if case.has_signature(content, [known]) or (parts and token_is_signed_by(parts, known)):
-            when = "came to us only afterwards" if known.since > case.received_at else "had expired"
+            when = "we received later" if known.since > case.received_at else "had expired"
             return Diagnosis(
                 f"Signed with the secret {known.fingerprint}, which {when}.",
-                "Have the sender sign with a secret that is live, or rotate with a longer grace.",
+                "Sign with a live secret, or rotate with a longer grace period.",
             )
     return None
 
@@ -196,8 +196,8 @@ def _other_form(case: Case) -> Diagnosis | None:
             for form, decoded in _readings(given):
                 if hmac.compare_digest(decoded, digest):
                     return Diagnosis(
-                        f"The right signature, written wrongly: {form}.",
-                        "Write v1, and the digest in standard base64, with its padding.",
+                        f"The signature is correct, but its format is wrong: {form}.",
+                        "Send v1, followed by the digest in standard base64 with padding.",
                     )
     return None
 
@@ -219,14 +219,14 @@ def _readings(given: str) -> Iterator[tuple[str, bytes]]:
 
 def _what_is_wrong(prefix: str, value: str) -> str:
     if "-" in value or "_" in value:
-        return "in the URL-safe alphabet of base64"
+        return "it uses the URL-safe alphabet of base64"
     if prefix != "v1,":
         return (
             f"its version prefix is {prefix!r}" if prefix else "the version prefix v1, is missing"
         )
     if not value.endswith("="):
         return "the padding of the base64 is missing"
-    return "its base64 is not in the one canonical form"
+    return "its base64 is not in canonical form"
 
 
 def _other_content(case: Case) -> Diagnosis | None:
@@ -243,7 +243,7 @@ def _other_content(case: Case) -> Diagnosis | None:
     for what, content in contents.items():
         if _is_digest_of(case, content, [known.key for known in case.live_secrets]):
             return Diagnosis(
-                f"What was signed is {what}.", "Sign id.timestamp.body, with a dot between each."
+                f"The signed content is {what}.", "Sign id.timestamp.body, joined by dots."
             )
     return None
 
@@ -253,8 +253,8 @@ def _undecoded_key(case: Case) -> Diagnosis | None:
     keys = [text.encode() for text in texts] + [text[6:].encode() for text in texts]
     if _is_digest_of(case, signed_content(case.request), keys):
         return Diagnosis(
-            "Signed with the text of the secret as the key.",
-            "Take away whsec_ and decode the rest from base64: those bytes are the key.",
+            "The key is the text of the secret, not its decoded bytes.",
+            "Remove whsec_ and decode the rest from base64. Those bytes are the key.",
         )
     return None
 
@@ -272,7 +272,7 @@ def _other_body(case: Case) -> Diagnosis | None:
     for guess in guesses(came):
         digested += len(guess.original) * (1 + len(case.keyring))
         if digested > MAX_DIGESTED_BYTES:
-            case.untried.append("some of the re-serialized bodies: they are too large together")
+            case.untried.append("some re-serialized bodies (too large)")
             return None
         if guess.original != came and case.is_for(guess.original):
             return _changed(guess, came)
@@ -302,13 +302,13 @@ def _token_for_other_request(case: Case) -> Diagnosis | None:
     changed = [name for name, (claimed, came) in claimed_and_received.items() if claimed != came]
     if not changed:
         return Diagnosis(
-            "The token is right for this id, time and body, so only the signature is wrong.",
-            "Look at how webhook-signature is made: the content, the key, base64.",
+            "The token is valid for this id, time and body, so only the signature is wrong.",
+            "Check how the sender computes webhook-signature: content, key, base64.",
         )
     return Diagnosis(
-        f"The token is genuine, and made for another {' and '.join(changed)}: "
-        "changed after signing, or taken from another request.",
-        "Trust nothing in it. If a proxy of yours rewrites requests, have it leave these alone.",
+        f"The token is genuine, but for another {' and '.join(changed)}: "
+        "the request was changed, or the token comes from another request.",
+        "Do not trust this request. If a proxy of yours rewrites requests, turn that off.",
     )
 
 
@@ -316,8 +316,8 @@ def _only_token_is_wrong(case: Case) -> Diagnosis | None:
     """Report that the signature is valid, so only the token is wrong."""
     if case.given and case.has_signature(signed_content(case.request), case.live_secrets):
         return Diagnosis(
-            "The signature is right for this id, time and body, so only the token is wrong.",
-            "Make a new token for every attempt, with the same secret.",
+            "The signature is valid for this id, time and body, so only the token is wrong.",
+            "Create a new token for every attempt, with the same secret.",
         )
     return None
 
@@ -327,8 +327,8 @@ def _other_spelling(case: Case) -> Diagnosis | None:
     if meant is None:
         return None
     return Diagnosis(
-        "This copy is for another endpoint of the shop, whose URL is another spelling of ours. "
-        "Each endpoint has a secret of its own, so this one is not signed with ours.",
+        "This request is for another endpoint of the shop, whose URL is another spelling of ours. "
+        "Each endpoint has its own secret, so this request is not signed with ours.",
         f"In the shop, delete the endpoint {cut(meant)}.",
     )
 
@@ -337,9 +337,9 @@ def _unknown_secret(case: Case) -> Diagnosis | None:
     if not case.keyring:
         return None
     return Diagnosis(
-        "Nothing here fits any secret that we know: signed with a secret that is not ours, or "
-        "changed in a way that cannot be guessed. From outside, the two look the same.",
-        "Compare the secret's fingerprint on both sides first, then the signed bytes.",
+        "No known secret matches: the request is signed with another secret, or it was changed "
+        "after signing. The receiver cannot tell which.",
+        "Compare the fingerprint of the secret on both sides, then the signed bytes.",
     )
 
 
@@ -349,10 +349,10 @@ def _other_endpoint(case: Case) -> Diagnosis | None:
         return None
     near = is_other_spelling(meant, case.audience)
     return Diagnosis(
-        "The token names our address, but not letter by letter as it was registered."
+        "The token names our URL, but not exactly as it was registered."
         if near
-        else "The token was made for another endpoint.",
-        f"Only tokens for {case.audience} count here; if the address has changed, subscribe again.",
+        else "The token is for another endpoint.",
+        f"Tokens must name {case.audience}. If the URL has changed, subscribe again.",
     )
 
 
@@ -361,8 +361,8 @@ def _other_issuer(case: Case) -> Diagnosis | None:
     if not isinstance(named, str):
         return None
     return Diagnosis(
-        "The token is signed with a secret of ours, but names another issuer than our shop.",
-        "If the shop's public URL has changed, open the page Subscription: it asks the shop anew.",
+        "The token is signed with one of our secrets, but names another issuer.",
+        "If the shop's public URL has changed, open the page Subscription, which updates it.",
     )
 
 
@@ -370,21 +370,21 @@ def _validity_of_token(case: Case) -> Diagnosis | None:
     if case.claims.get("nbf") != case.claims.get("iat"):
         return None
     return Diagnosis(
-        "The token is valid from the moment when it was made, so the sender's clock is ahead.",
-        "Have both machines set their clocks by NTP.",
+        "The token becomes valid in the future, so the sender's clock is ahead.",
+        "Synchronize the clocks of both machines with NTP.",
     )
 
 
 def _form_of_token(case: Case) -> Diagnosis | None:
     header = case.request.header("authorization") or ""
     scheme, _space, token = header.partition(" ")
-    advice = "Send Authorization: Bearer, a blank, and the token of three parts."
+    advice = "Send Authorization: Bearer, a space, and the token with its three parts."
     if scheme.count(".") == 2:  # noqa: PLR2004 – between three parts
-        return Diagnosis("The token stands there without the word Bearer.", advice)
+        return Diagnosis("The word Bearer is missing before the token.", advice)
     if scheme.lower() != "bearer":
-        return Diagnosis("This is a credential of another kind, not a bearer token.", advice)
+        return Diagnosis("The credential is not a bearer token.", advice)
     if "=" in token:
-        return Diagnosis("The token has padding.", "Take the = away (RFC 7515, section 2).")
+        return Diagnosis("The token has padding.", "Remove the = (RFC 7515, section 2).")
     if "+" in token or "/" in token:
         return Diagnosis("The token is in standard base64.", "Use - and _ (base64url) in tokens.")
     return _encoding_of_token(case)
@@ -395,7 +395,7 @@ def _encoding_of_token(case: Case) -> Diagnosis | None:
         raw = decoded_part(part)
         if raw.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return Diagnosis(
-                "The JSON in the token begins with a byte order mark.",
+                "The JSON in the token starts with a byte order mark.",
                 "Encode header and claims in UTF-8, without a byte order mark.",
             )
         if b"\x00" in raw:
@@ -408,9 +408,9 @@ def _encoding_of_token(case: Case) -> Diagnosis | None:
 
 def _unit_of_claims(case: Case) -> Diagnosis | None:
     times = [case.claims.get(name) for name in ("iat", "exp", "nbf")]
-    advice = "iat, exp and nbf are whole seconds, as numbers, and exp is at most 300 after iat."
+    advice = "Send iat, exp and nbf as whole seconds, with exp at most 300 s after iat."
     if any(isinstance(claim, int | float) and claim > 10**11 for claim in times):
-        return Diagnosis("The token's times count milliseconds, not seconds.", advice)
+        return Diagnosis("The token's times are in milliseconds, not in seconds.", advice)
     if any(isinstance(claim, str | float) for claim in times):
         return Diagnosis("The token's times are not whole numbers.", advice)
     return None
@@ -421,15 +421,15 @@ def _unsigned_token(case: Case) -> Diagnosis | None:
     header = (decoded_json(parts[0]) or {}) if parts else {}
     if str(header.get("alg")).lower() == "none":
         return Diagnosis(
-            "The token says of itself that it needs no signature.",
-            "An old attack: never let a token choose how it is checked.",
+            "The token claims to need no signature.",
+            "This is a known attack: never let a token choose how it is verified.",
         )
     return None
 
 
 _NOTHING_FOUND = Diagnosis(
-    "None of the usual mistakes was found.",
-    "Compare what was signed with what came, byte by byte, on both sides.",
+    "None of the common mistakes was found.",
+    "Compare the signed bytes with the received bytes.",
 )
 
 Diagnostic = Callable[[Case], Diagnosis | None]

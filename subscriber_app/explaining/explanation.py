@@ -189,11 +189,11 @@ def _explain_timestamp(request: IncomingRequest, received_at: datetime) -> list[
     return [
         CheckedValue(
             "Age",
-            f"at most {TOLERANCE_SECONDS} s either way",
+            f"at most {TOLERANCE_SECONDS} s, past or future",
             f"{abs(age):,.1f} s {direction}",
             abs(age) <= TOLERANCE_SECONDS,
         ),
-        CheckedValue("It says", "unix seconds", f"{text} = {_utc(int(text))}", None),
+        CheckedValue("webhook-timestamp", "unix seconds", f"{text} = {_utc(int(text))}", None),
         CheckedValue(
             "Our clock",
             "",
@@ -207,7 +207,7 @@ def _utc(seconds: int) -> str:
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):
-        return "in no year that a calendar has"
+        return "outside of the calendar"
 
 
 def _explain_signature(
@@ -238,10 +238,10 @@ def _explain_signature(
 
 def _secret_status(known: KnownSecret, received_at: datetime) -> str:
     if known.since > received_at:
-        return "came later"
+        return "received later"
     if known.is_live_at(received_at):
-        return "good then" if known.until else "good"
-    return "had expired"
+        return "valid then" if known.until else "valid"
+    return "expired then"
 
 
 def _is_same(one: str, other: str) -> bool:
@@ -259,7 +259,7 @@ def _explain_token(
         parts=[
             ("Header", parts[0], _pretty(header)),
             ("Claims", parts[1], _pretty(claims)),
-            ("Signature", parts[2], "HMAC-SHA256 of the two parts before, in base64url"),
+            ("Signature", parts[2], "HMAC-SHA256 of the first two parts, in base64url"),
         ],
         claims=[
             *_check_header(header or {}),
@@ -275,7 +275,7 @@ def _explain_token(
 
 def _pretty(document: dict[str, Any] | None) -> str:
     if document is None:
-        return "Not a JSON object in base64url, or one too large or too deep to be shown"
+        return "Not a JSON object in base64url, or too large to show"
     return json.dumps(document, indent=2)
 
 
@@ -283,9 +283,9 @@ def _check_header(header: dict[str, Any]) -> list[CheckedValue]:
     return [
         _compare("alg", "HS256", header.get("alg")),
         _compare("typ", "webhook+jwt", header.get("typ")),
-        CheckedValue("kid", "a hint, never trusted", _shown(header.get("kid")), None),
+        CheckedValue("kid", "any (a hint, not trusted)", _shown(header.get("kid")), None),
         *(
-            CheckedValue(member, "not there", _shown(header[member]), False)
+            CheckedValue(member, "absent", _shown(header[member]), False)
             for member in ("crit", "b64")
             if member in header
         ),
@@ -297,12 +297,10 @@ def _check_token_signature(
 ) -> CheckedValue:
     signer = next((known for known in keyring if token_is_signed_by(parts, known)), None)
     if signer is None:
-        return CheckedValue(
-            "signature", "made by one of our secrets", "made by none of them", False
-        )
-    actual = f"made by {signer.fingerprint} ({_secret_status(signer, received_at)})"
+        return CheckedValue("signature", "by one of our secrets", "by none of them", False)
+    actual = f"by {signer.fingerprint} ({_secret_status(signer, received_at)})"
     return CheckedValue(
-        "signature", "made by one of our secrets", actual, signer.is_live_at(received_at)
+        "signature", "by one of our secrets", actual, signer.is_live_at(received_at)
     )
 
 
@@ -316,7 +314,7 @@ def _check_claims(
         _compare("jti", request.header("webhook-id"), claims.get("jti")),
         CheckedValue(
             "iat",
-            f"{cut(timestamp)}, as webhook-timestamp",
+            f"{cut(timestamp)}, the webhook-timestamp",
             _shown(issued),
             type(issued) is int and str(issued) == timestamp.lstrip("0"),
         ),
@@ -335,14 +333,14 @@ def _check_claims(
 def _check_issuer(actual: Any, issuer: str | None) -> CheckedValue:
     if issuer is None:
         return CheckedValue(
-            "iss", "not checked: the shop has not named it yet", _shown(actual), None
+            "iss", "not checked: the shop's issuer is unknown", _shown(actual), None
         )
     return _compare("iss", issuer, actual)
 
 
 def _check_not_before(actual: Any, received_at: datetime) -> CheckedValue:
     is_valid = type(actual) is int and actual <= received_at.timestamp()
-    return CheckedValue("nbf", "not ahead", _shown(actual), is_valid)
+    return CheckedValue("nbf", "not in the future", _shown(actual), is_valid)
 
 
 def _check_expiry(issued: Any, expires: Any, received_at: datetime) -> CheckedValue:
@@ -354,7 +352,7 @@ def _check_expiry(issued: Any, expires: Any, received_at: datetime) -> CheckedVa
     )
     return CheckedValue(
         "exp",
-        f"at most {MAX_LIFETIME_SECONDS} s after iat, and not over",
+        f"at most {MAX_LIFETIME_SECONDS} s after iat, not in the past",
         _shown(expires),
         is_valid,
     )
@@ -366,7 +364,7 @@ def _compare(name: str, expected: str | None, actual: Any) -> CheckedValue:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "not there"
+        return "missing"
     text = value if isinstance(value, str) else json.dumps(value)
     # JSON may hold halves of characters, which no page can.
     return cut(text.encode("utf-8", errors="backslashreplace").decode())

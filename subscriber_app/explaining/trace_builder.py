@@ -73,7 +73,7 @@ class TraceBuilder:
         except ShopError as error:
             problem = str(error)
         except TimeoutError:
-            problem = f"No answer from {self._shop.shop_url} within {SHOP_TIMEOUT_SECONDS:g} s"
+            problem = f"No response from {self._shop.shop_url} within {SHOP_TIMEOUT_SECONDS:g} s"
         trace = build_trace(delivery, received, now=self._now()) if delivery or received else None
         return TraceResult(trace, problem, others, is_cut=len(receipts) > MAX_RECEIPTS)
 

@@ -71,12 +71,12 @@ class FaultAction:
     def rejection(self) -> VerificationError | None:
         """Return the rejection of the unverified request, or None if it is verified as usual."""
         if self.kind is FaultActionKind.STATUS:
-            doing = f"answer {self.status}"
+            doing = f"respond with {self.status}"
         elif self.kind in WITHOUT_RESPONSE:
-            doing = "give no answer"
+            doing = "send no response"
         else:
             return None
-        detail = f"Set to {doing} on purpose; nothing was looked at"
+        detail = f"Set to {doing} on purpose; the request was not verified"
         return VerificationError(Reason.SIMULATED_FAULT, detail, status=self.status)
 
     def response_status(self, status: int) -> int | None:
@@ -101,13 +101,13 @@ def parse_script_word(word: str) -> FaultAction | None:
     if status := _STATUS.fullmatch(word):
         retry_after = int(status[2]) if status[2] else None
         return FaultAction(FaultActionKind.STATUS, status=int(status[1]), retry_after=retry_after)
-    raise BadFault(f"{shown(word)} is no word of a script; there are 200, {SCRIPT_WORDS}")
+    raise BadFault(f"{shown(word)} is not a script word; use 200, {SCRIPT_WORDS}")
 
 
 def check_range(name: str, value: int | None, lowest: int, highest: int) -> None:
     """Raise ``BadFault`` unless ``value`` is a number from ``lowest`` to ``highest``."""
     if value is None or not lowest <= value <= highest:
-        raise BadFault(f"choose {name} from {lowest} to {highest}")
+        raise BadFault(f"{name} must be from {lowest} to {highest}")
 
 
 def shown(text: str) -> str:
@@ -117,16 +117,13 @@ def shown(text: str) -> str:
 
 
 def _check_status(action: FaultAction) -> None:
-    check_range("a status", action.status, MIN_STATUS, MAX_STATUS)
+    check_range("status", action.status, MIN_STATUS, MAX_STATUS)
     if action.retry_after is not None:
         if action.status not in RETRY_AFTER_STATUSES:
-            raise BadFault("retry_after belongs to the statuses 429 and 503, and to no other")
+            raise BadFault("retry_after needs the status 429 or 503")
         check_range("retry_after", action.retry_after, 0, MAX_RETRY_AFTER_SECONDS)
     if action.location is not None:
         if action.status is None or action.status >= 400:  # noqa: PLR2004 – RFC 9110: 3xx redirects
-            raise BadFault("a location belongs to the statuses 300 to 399, and to no other")
+            raise BadFault("location needs a status from 300 to 399")
         if len(action.location) > MAX_LOCATION_LENGTH or not _LOCATION.fullmatch(action.location):
-            raise BadFault(
-                "a location is an address of visible ASCII characters, "
-                f"at most {MAX_LOCATION_LENGTH} of them"
-            )
+            raise BadFault(f"location must be 1 to {MAX_LOCATION_LENGTH} visible ASCII characters")

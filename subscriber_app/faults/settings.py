@@ -130,14 +130,14 @@ def make_fault(mode: FaultMode, **given: Any) -> Fault:
     parameters = {name: value for name, value in given.items() if value is not None}
     for name in parameters:
         if name not in PARAMETERS[mode]:
-            raise BadFault(f"{name} does not belong to the mode “{mode}”")
+            raise BadFault(f"{name} is not a parameter of the mode “{mode}”")
     fault = Fault(mode, **(_DEFAULTS.get(mode, {}) | parameters))
     if mode is FaultMode.SCRIPT:
         fault = _checked_script(fault)
     if mode is FaultMode.RANDOM:
         check_range("percent", fault.percent, 1, 100)
-        check_range("a seed", fault.seed, 0, MAX_NUMBER)
-        check_range("a position", fault.position, 0, MAX_NUMBER)
+        check_range("seed", fault.seed, 0, MAX_NUMBER)
+        check_range("position", fault.position, 0, MAX_NUMBER)
         FaultAction(FaultActionKind.STATUS, fault.status)  # raises for an invalid status
     fault.action  # noqa: B018 – raises for what cannot be done
     return fault
@@ -147,11 +147,11 @@ def _checked_script(fault: Fault) -> Fault:
     script = fault.script or ""
     if len(script) > MAX_SCRIPT_LENGTH or not 0 < len(fault.script_words) <= MAX_SCRIPT_WORDS:
         raise BadFault(
-            f"a script is 1 to {MAX_SCRIPT_WORDS} words, {MAX_SCRIPT_LENGTH} characters at the most"
+            f"script must be 1 to {MAX_SCRIPT_WORDS} words, at most {MAX_SCRIPT_LENGTH} characters"
         )
     for word in fault.script_words:
         parse_script_word(word)
-    check_range("a position", fault.position, 0, len(fault.script_words))
+    check_range("position", fault.position, 0, len(fault.script_words))
     return replace(fault, script=" ".join(fault.script_words))
 
 

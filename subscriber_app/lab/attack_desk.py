@@ -203,10 +203,10 @@ class AttackDesk:
         except httpx.LocalProtocolError as error:
             raise Unsendable(f"HTTP does not allow this request: {error}") from error
         except httpx.HTTPError as error:
-            named, problem = None, f"the receiver gave no answer: {type(error).__name__}"
+            named, problem = None, f"the receiver sent no response: {type(error).__name__}"
         else:
             named = _receipt_id(response)
-            problem = f"the receiver answered {response.status_code}, and names no receipt"
+            problem = f"the receiver answered {response.status_code} and named no receipt"
         # A fault may suppress the response, but the receipt is written anyway.
         receipt_id = named or await self._newest_receipt_id(request, newest_before)
         if receipt_id is None:

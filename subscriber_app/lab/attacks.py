@@ -344,7 +344,7 @@ def _with_another_amount(body: bytes) -> bytes:
     for amount in (_ENLARGED, _ENLARGED_OTHERWISE):
         changed, found = _AMOUNT.subn(rb"\g<1>" + amount, body, count=1)
         if not found:
-            raise ImpossibleAttack("There is no amount in this body that could be changed")
+            raise ImpossibleAttack("The body has no amount to change")
         if changed != body:
             return changed
     raise AssertionError("one of two amounts differs from what is there")
@@ -356,5 +356,5 @@ def _with_spaces(body: bytes) -> bytes:
         document = json.loads(body.decode("utf-8"))
         written = json.dumps(document, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise ImpossibleAttack("This body is not JSON that could be written again") from None
+        raise ImpossibleAttack("The body is not JSON") from None
     return written if written != body else body + b"\n"

@@ -25,9 +25,9 @@ _TOO_DEEP = f"re-serialized bodies: the JSON is nested deeper than {MAX_DEPTH} l
 _CONTRACT_ORDER = ("event", "id", "type", "value", "order_id", "date")
 _FORMATS: dict[str, dict[str, Any]] = {
     "compact": {"separators": (",", ":")},
-    "with a blank after every comma and colon": {},
-    "indented by two blanks": {"indent": 2},
-    "indented by four blanks": {"indent": 4},
+    "with a space after every comma and colon": {},
+    "indented by two spaces": {"indent": 2},
+    "indented by four spaces": {"indent": 4},
     "indented by tabs": {"indent": "\t"},
 }
 
@@ -73,22 +73,20 @@ def _edges(received: bytes) -> Iterator[Guess]:
         yield Guess(received.rstrip(), "white space was added at the end")
     if received.strip() != received:
         yield Guess(received.strip(), "white space was added around it")
-    for added, name in ((b"\n", "the line feed"), (b"\r\n", "the line break"), (b" ", "the blank")):
-        yield Guess(received + added, f"{name} at the end was taken away")
-    yield Guess(b"", "a body was put where none was")
+    for added, name in ((b"\n", "the line feed"), (b"\r\n", "the line break"), (b" ", "the space")):
+        yield Guess(received + added, f"{name} at the end was removed")
+    yield Guess(b"", "an empty body was replaced")
 
 
 def _encodings(received: bytes) -> Iterator[Guess]:
-    yield Guess(received.replace(b"\r\n", b"\n"), "line feeds were turned into CR LF")
-    yield Guess(received.replace(b"\n", b"\r\n"), "CR LF was turned into line feeds")
+    yield Guess(received.replace(b"\r\n", b"\n"), "line feeds became CR LF")
+    yield Guess(received.replace(b"\n", b"\r\n"), "CR LF became line feeds")
     mark = b"\xef\xbb\xbf"
-    yield Guess(received.removeprefix(mark), "a byte order mark was put in front of it")
-    yield Guess(mark + received, "the byte order mark in front of it was taken away")
+    yield Guess(received.removeprefix(mark), "a byte order mark was added at the start")
+    yield Guess(mark + received, "the byte order mark at the start was removed")
     for target, source in (("latin-1", "utf-8"), ("utf-8", "latin-1")):
         try:
-            yield Guess(
-                received.decode(source).encode(target), f"{target} was turned into {source}"
-            )
+            yield Guess(received.decode(source).encode(target), f"{target} became {source}")
         except UnicodeError:
             continue
 
@@ -111,14 +109,14 @@ def _format_of(document: Any, received: bytes) -> str:
     for (name, options), is_ascii in product(_FORMATS.items(), (False, True)):
         text = json.dumps(document, ensure_ascii=is_ascii, **options)
         if text.encode("utf-8", errors="surrogatepass") == received.strip():
-            return f"what came is {name}"
+            return f"the received body is {name}"
     return ""
 
 
 def _written(document: Any, changes: list[str]) -> Iterator[Guess]:
     for (name, options), is_ascii in product(_FORMATS.items(), (False, True)):
         text = json.dumps(document, ensure_ascii=is_ascii, **options)
-        change = "; ".join([f"what was signed was {name}", *changes])
+        change = "; ".join([f"the signed body was {name}", *changes])
         raw = text.encode("utf-8", errors="surrogatepass")
         yield Guess(raw, change, is_rewritten=True)
         yield Guess(raw + b"\n", f"{change}, with a line feed at the end", is_rewritten=True)

@@ -70,7 +70,7 @@ def finalize(
     is_duplicate = processed is not None and Defence.DEDUPLICATION not in off
     with checklist.step(StepName.BOOKING) as step:
         if is_duplicate:
-            step.finding = Finding("Booked already, not again", skipped=True)
+            step.finding = Finding("Booked before; not booked again", skipped=True)
         else:
             step.finding = _booking_finding(decision.event)
     return replace(decision, verdict=Verdict.DUPLICATE) if is_duplicate else decision
@@ -90,15 +90,15 @@ def _deduplicate(
     request: IncomingRequest, processed: ProcessedMessage | None, off: SwitchedOff
 ) -> Finding:
     if Defence.DEDUPLICATION in off:
-        return Finding("Switched off: nobody asks whether it came before", skipped=True)
+        return Finding("Switched off: every request counts as new", skipped=True)
     if processed is None:
-        return Finding("The first with this webhook-id")
+        return Finding("First request with this webhook-id")
     if processed.body_sha256 != body_sha256(request, off):
         raise VerificationError(
             Reason.CONFLICTING_BODY,
-            f"This webhook-id came before with another body, see {processed.receipt_id}",
+            f"This webhook-id was received before with another body: {processed.receipt_id}",
         )
-    return Finding(f"This webhook-id was handled before, see {processed.receipt_id}")
+    return Finding(f"This webhook-id was accepted before: {processed.receipt_id}")
 
 
 def _booking_finding(event: Event) -> Finding:
@@ -109,11 +109,12 @@ def _booking_finding(event: Event) -> Finding:
 
 def _event_detail(event: Event) -> str:
     if event.type is None:
-        return f"{event.type_name} is an event that we do not know: acknowledged, and ignored"
+        return f"Unknown event type {event.type_name}: acknowledged and ignored"
     if event.type in MONEY_EVENTS:
-        return f"{event.type_name} over {_amount(event)}"
+        return f"{event.type_name} for {_amount(event)}"
     return event.type_name
 
 
 def _amount(event: Event) -> str:
-    return f"{Decimal(event.value_cents).scaleb(-2)}"
+    sign = "−" if event.value_cents < 0 else ""
+    return f"{sign}${Decimal(abs(event.value_cents)).scaleb(-2)}"

@@ -67,7 +67,7 @@ def _json(body: bytes) -> dict[str, Any]:
             object_pairs_hook=_reject_duplicates,
         )
     except UnicodeDecodeError as error:
-        raise _malformed(f"The body is not UTF-8: byte {error.start} is wrong") from None
+        raise _malformed(f"The body is not UTF-8: byte {error.start} is invalid") from None
     except RecursionError:
         raise _malformed("The JSON is nested too deeply") from None
     except (ValueError, ArithmeticError) as error:
@@ -115,7 +115,7 @@ def _member(members: dict[str, Any], name: str, kind: type) -> Any:
 
 
 def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -50,13 +50,11 @@ def check_token(token: str, expected: TokenExpectation) -> Finding:
     header_part, claims_part, signature = _split(token)
     _check_header(_json_object(header_part, "header"))
     if not expected.is_signed(f"{header_part}.{claims_part}", signature):
-        raise VerificationError(
-            Reason.TOKEN_SIGNATURE, "The token is not signed with our secret, or was changed"
-        )
+        raise VerificationError(Reason.TOKEN_SIGNATURE, "The signature of the token does not match")
     claims = _json_object(claims_part, "claims")
     _check_lifetime(claims, expected)
     _check_binding(claims, expected)
-    return Finding("HS256 with our secret; made for this body, this message and this endpoint")
+    return Finding("HS256 with our secret, for this body, message and endpoint")
 
 
 def is_signed_by(signed: str, signature: str, keys: Iterable[bytes]) -> bool:
@@ -71,7 +69,7 @@ def is_signed_by(signed: str, signature: str, keys: Iterable[bytes]) -> bool:
 def _split(token: str) -> list[str]:
     if len(token) > MAX_TOKEN_LENGTH:
         raise VerificationError(
-            Reason.MALFORMED_TOKEN, f"{len(token)} characters; at most {MAX_TOKEN_LENGTH} are read"
+            Reason.MALFORMED_TOKEN, f"{len(token)} characters; the maximum is {MAX_TOKEN_LENGTH}"
         )
     parts = token.split(".")
     if len(parts) != PARTS:
@@ -136,7 +134,8 @@ def _check_not_before(not_before: object, now: float) -> None:
         )
     if not_before > now:
         raise VerificationError(
-            Reason.TOKEN_NOT_YET_VALID, f"Not valid before {_shown(not_before)}; it is {now:.0f}"
+            Reason.TOKEN_NOT_YET_VALID,
+            f"Not valid before {_shown(not_before)}; now it is {now:.0f}",
         )
 
 
@@ -168,7 +167,7 @@ def _json_object(part: str, what: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise VerificationError(
             Reason.MALFORMED_TOKEN,
-            f"The {what} of the token: expected a JSON object in UTF-8, in base64url",
+            f"The {what} of the token must be a JSON object in UTF-8, encoded in base64url",
         )
     return document
 
@@ -180,7 +179,7 @@ def _reject_constant(name: str) -> None:
 def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a member is there twice")
+        raise ValueError("an object has the same key twice")
     return members
 
 

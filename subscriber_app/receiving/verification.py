@@ -107,14 +107,14 @@ def _check_size(request: IncomingRequest, _expected: Expectation) -> Finding:
         )
     if request.is_incomplete:
         raise VerificationError(
-            Reason.INCOMPLETE, f"The sender went away after {len(request.body)} bytes of the body"
+            Reason.INCOMPLETE, f"The connection closed after {len(request.body)} bytes of the body"
         )
     if request.is_too_slow:
         raise VerificationError(
             Reason.BODY_TIMEOUT,
-            f"After {BODY_DEADLINE_SECONDS} s only {len(request.body)} bytes of the body were here",
+            f"Only {len(request.body)} bytes of the body arrived within {BODY_DEADLINE_SECONDS} s",
         )
-    return Finding(f"{len(request.body)} bytes, of at most {MAX_BODY_BYTES}")
+    return Finding(f"{len(request.body)} bytes (maximum {MAX_BODY_BYTES})")
 
 
 def _check_content_type(request: IncomingRequest, _expected: Expectation) -> Finding:
@@ -127,7 +127,7 @@ def _check_content_type(request: IncomingRequest, _expected: Expectation) -> Fin
         if name == "content-encoding" and value.lower() not in {"", "identity"}:
             raise VerificationError(
                 Reason.UNSUPPORTED_CONTENT_ENCODING,
-                f"Expected the body as it is, not encoded as {_shown(value)}",
+                f"Expected an unencoded body, got content-encoding {_shown(value)}",
             )
     return Finding(given)
 
@@ -137,7 +137,8 @@ def _check_headers(request: IncomingRequest, expected: Expectation) -> Finding:
     for name in _SINGLE_HEADERS:
         if names.count(name) > 1:
             raise VerificationError(
-                Reason.DUPLICATE_HEADER, f"{name} is there {names.count(name)} times: which counts?"
+                Reason.DUPLICATE_HEADER,
+                f"{name} appears {names.count(name)} times; it must be unique",
             )
     for name in ("webhook-id", "webhook-timestamp"):
         if name not in names:
@@ -145,7 +146,7 @@ def _check_headers(request: IncomingRequest, expected: Expectation) -> Finding:
     credentials = [name for name in ("webhook-signature", "authorization") if name in names]
     if not credentials and not expected.off >= CREDENTIAL_CHECKS:
         raise VerificationError(
-            Reason.NO_CREDENTIAL, "Neither webhook-signature nor authorization is there"
+            Reason.NO_CREDENTIAL, "Both webhook-signature and authorization are missing"
         )
     message_id = request.header("webhook-id") or ""
     # With a dot in the id, the signed text "id.timestamp.body" would be ambiguous.
@@ -165,17 +166,17 @@ def _check_timestamp(request: IncomingRequest, expected: Expectation) -> Finding
         )
     age = expected.now - int(text)
     if Defence.TIMESTAMP in expected.off:
-        return Finding(f"Switched off: made {age:.0f} s ago, and any age will do", skipped=True)
+        return Finding(f"Switched off: {age:.0f} s old, and any age passes", skipped=True)
     if age > TOLERANCE_SECONDS:
         raise VerificationError(
             Reason.TIMESTAMP_TOO_OLD,
-            f"Made {age:.0f} s ago; more than {TOLERANCE_SECONDS} s could be a replay",
+            f"{age:.0f} s old; the maximum is {TOLERANCE_SECONDS} s, to stop replays",
         )
     if -age > TOLERANCE_SECONDS:
         milliseconds = int(text) > _MIN_MILLISECONDS
         raise VerificationError(
             Reason.TIMESTAMP_TOO_NEW,
-            f"{-age:.0f} s in the future; at most {TOLERANCE_SECONDS} s are tolerated"
+            f"{-age:.0f} s in the future; the maximum is {TOLERANCE_SECONDS} s"
             + ("; are these milliseconds?" if milliseconds else ""),
         )
     return Finding(f"{age:.1f} s old, within {TOLERANCE_SECONDS} s")
@@ -184,23 +185,22 @@ def _check_timestamp(request: IncomingRequest, expected: Expectation) -> Finding
 def _check_signature(request: IncomingRequest, expected: Expectation) -> Finding:
     header = request.header("webhook-signature")
     if Defence.SIGNATURE in expected.off:
-        return Finding("Switched off: webhook-signature is not even looked at", skipped=True)
+        return Finding("Switched off: webhook-signature is not checked", skipped=True)
     if header is None:
-        return Finding("There is no webhook-signature; the token must do", skipped=True)
+        return Finding("No webhook-signature; the token alone is enough", skipped=True)
     _require_secret(expected)
     given = header.split(" ")
     if len(given) > MAX_SIGNATURES:
         raise VerificationError(
             Reason.SIGNATURE_MISMATCH,
-            f"{len(given)} signatures; more than {MAX_SIGNATURES} are not even looked at",
+            f"{len(given)} signatures; the maximum is {MAX_SIGNATURES}",
         )
     body = verified_body(request.body, expected.off)
     signatures = [_signature(request, body, secret) for secret in expected.secrets]
     if not any(_equal(one, other) for one in given for other in signatures):
         raise VerificationError(
             Reason.SIGNATURE_MISMATCH,
-            f"Not what our secret makes of these bytes{_reserialized_note(expected)}; "
-            f"signatures given: {len(given)}",
+            f"Signature does not match{_reserialized_note(expected)} ({len(given)} checked)",
         )
     return Finding(
         f"HMAC-SHA256 of id.timestamp.body with our secret{_reserialized_note(expected)}"
@@ -208,7 +208,7 @@ def _check_signature(request: IncomingRequest, expected: Expectation) -> Finding
 
 
 def _reserialized_note(expected: Expectation) -> str:
-    return ", the JSON written anew" if Defence.RAW_BODY in expected.off else ""
+    return ", after re-serializing the JSON" if Defence.RAW_BODY in expected.off else ""
 
 
 def _signature(request: IncomingRequest, body: bytes, secret: str) -> str:
@@ -224,9 +224,9 @@ def _signature(request: IncomingRequest, body: bytes, secret: str) -> str:
 def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
     header = request.header("authorization")
     if Defence.TOKEN in expected.off:
-        return Finding("Switched off: authorization is not even looked at", skipped=True)
+        return Finding("Switched off: authorization is not checked", skipped=True)
     if header is None:
-        return Finding("There is no authorization; the signature must do", skipped=True)
+        return Finding("No authorization; the signature alone is enough", skipped=True)
     _require_secret(expected)
     scheme, _space, token = header.partition(" ")
     if scheme.lower() != "bearer":
@@ -250,7 +250,8 @@ def _check_token(request: IncomingRequest, expected: Expectation) -> Finding:
 def _require_secret(expected: Expectation) -> None:
     if not expected.secrets:
         raise VerificationError(
-            Reason.NOT_SUBSCRIBED, "We have no live secret to check with: see the page Subscription"
+            Reason.NOT_SUBSCRIBED,
+            "There is no live secret to verify with. Subscribe on the page Subscription",
         )
 
 

@@ -12,9 +12,11 @@ from pydantic import SecretStr
 from hookshop.webkit.times import rfc3339
 from subscriber_app.shop_api.delivery_log import (
     ListedDelivery,
+    OrderLine,
     ShopDelivery,
     read_delivery,
     read_list,
+    read_order_lines,
 )
 from subscriber_app.shop_api.endpoint import (
     Registration,
@@ -34,7 +36,7 @@ class AlreadyRegistered(ShopError):  # noqa: N818 – the name says what happene
     """Our URL is registered as the endpoint ``endpoint_id``, whose secret we do not have."""
 
     def __init__(self, endpoint_id: str) -> None:
-        super().__init__(f"our address is registered already, as {endpoint_id}")
+        super().__init__(f"our URL is already registered, as {endpoint_id}")
         self.endpoint_id = endpoint_id
 
 
@@ -81,14 +83,14 @@ class ShopClient:
         if response.status_code == httpx.codes.CONFLICT and is_id(document.get("endpoint_id")):
             raise AlreadyRegistered(document["endpoint_id"])
         if response.status_code != httpx.codes.CREATED:
-            raise ShopError(f"The shop refuses: {document.get('detail', response.status_code)}")
+            raise ShopError(f"The shop refused: {document.get('detail', response.status_code)}")
         return read_registration(document)
 
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint if it exists. Raise ``ShopUnreachable`` or ``ShopError``."""
         response = await self._call("DELETE", f"/v1/webhooks/{endpoint_id}")
         if response.status_code != httpx.codes.NO_CONTENT and not _is_unknown(response):
-            raise ShopError(f"The shop refuses with {response.status_code}")
+            raise ShopError(f"The shop answered {response.status_code}")
 
     async def rotate_secret(
         self, endpoint_id: str, grace: timedelta, *, replace_oldest: bool = False
@@ -103,7 +105,7 @@ class ShopClient:
             body["replace_oldest"] = True
         response = await self._call("POST", f"/v1/webhooks/{endpoint_id}/rotate-secret", json=body)
         document = _document(response)
-        rejection = f"The shop refuses: {document.get('detail', response.status_code)}"
+        rejection = f"The shop refused: {document.get('detail', response.status_code)}"
         if response.status_code == httpx.codes.CONFLICT:
             raise TooManySecrets(rejection)
         if response.status_code != httpx.codes.OK:
@@ -119,7 +121,7 @@ class ShopClient:
         if _is_unknown(response):
             return None
         if response.status_code != httpx.codes.OK:
-            raise ShopUnreachable(f"The shop answers {response.status_code}")
+            raise ShopUnreachable(f"The shop answered {response.status_code}")
         return read_endpoint(_document(response))
 
     async def totals(self, *, since: datetime) -> ShopTotals:
@@ -127,7 +129,7 @@ class ShopClient:
         document = await self._read("/v1/stats", since=rfc3339(since))
         deliveries = document.get("deliveries")
         if not isinstance(deliveries, dict):
-            raise ShopUnreachable("The shop's answer lacks the deliveries")
+            raise ShopUnreachable("The shop's response has no deliveries")
         has_earlier = "earlier_cents" in document
         return ShopTotals(
             gross_cents=_number(document, "gross_cents"),
@@ -147,6 +149,10 @@ class ShopClient:
         """Return one delivery with its attempts. Raise ``ShopUnreachable`` or ``ShopError``."""
         return read_delivery(await self._read(f"/v1/deliveries/{quote(delivery_id, safe='')}"))
 
+    async def order_lines(self, order_id: str) -> list[OrderLine]:
+        """Return what was ordered. Raise ``ShopUnreachable`` or ``ShopError``."""
+        return read_order_lines(await self._read(f"/v1/orders/{quote(order_id, safe='')}"))
+
     async def close(self) -> None:
         """Close all connections. The next call opens new ones, possibly in another event loop."""
         await self._http.aclose()
@@ -165,7 +171,7 @@ class ShopClient:
     async def _read(self, path: str, **query: str | int) -> dict[str, Any]:
         response = await self._call("GET", path, params=query)
         if response.status_code != httpx.codes.OK:
-            raise ShopError(f"The shop refuses with {response.status_code}")
+            raise ShopError(f"The shop answered {response.status_code}")
         return _document(response)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -173,17 +179,17 @@ class ShopClient:
             response = await self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise ShopUnreachable(
-                f"No answer from {self.shop_url}: {str(error) or type(error).__name__}"
+                f"No response from {self.shop_url}: {str(error) or type(error).__name__}"
             ) from error
         if response.is_server_error:
-            raise ShopUnreachable(f"The shop answers {response.status_code}")
+            raise ShopUnreachable(f"The shop answered {response.status_code}")
         return response
 
 
 def _number(document: dict[str, Any], name: str) -> int:
     number = document.get(name)
     if type(number) is not int:
-        raise ShopUnreachable(f"The shop's answer lacks the number {name}")
+        raise ShopUnreachable(f"The shop's response has no number {name}")
     return number
 
 
@@ -193,7 +199,7 @@ def _document(response: httpx.Response) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise ShopUnreachable("What answers there does not speak the shop's language")
+        raise ShopUnreachable("The response is not a JSON object, as the shop's API sends")
     return document
 
 

@@ -1,4 +1,4 @@
-"""The shop's deliveries and attempts, parsed from its JSON API.
+"""The shop's deliveries, attempts and order lines, parsed from its JSON API.
 
 Only the fields that we use are parsed. They come from another company, so they are validated.
 """
@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 
 from subscriber_app.shop_api.errors import ShopUnreachable
 
+MAX_NAME_LENGTH = 200  # characters
 Moment = Annotated[datetime, Meta(tz=True)]  # the time zone is required
 Document = TypeVar("Document", bound=Struct)
 
@@ -84,6 +85,17 @@ class ListedDelivery(Struct, frozen=True):
     endpoint_id: str
 
 
+class OrderLine(Struct, frozen=True):
+    """One line of an order."""
+
+    product_name: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
+    quantity: int
+
+
+class _Order(Struct, frozen=True):
+    items: list[OrderLine]
+
+
 class _List(Struct, frozen=True):
     data: list[ListedDelivery]
 
@@ -98,8 +110,13 @@ def read_delivery(document: dict[str, Any]) -> ShopDelivery:
     return _read(document, ShopDelivery)
 
 
+def read_order_lines(document: dict[str, Any]) -> list[OrderLine]:
+    """Parse the response to ``GET /v1/orders/{id}``. Raise ``ShopUnreachable``."""
+    return _read(document, _Order).items
+
+
 def _read(document: dict[str, Any], kind: type[Document]) -> Document:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise ShopUnreachable(f"The shop's answer is not understood: {error}") from error
+        raise ShopUnreachable(f"The shop's response cannot be read: {error}") from error

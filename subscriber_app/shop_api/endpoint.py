@@ -61,7 +61,7 @@ class ShopEndpoint:
 def read_registration(document: dict[str, Any]) -> Registration:
     """Parse the response to a registration. Raise ``ShopUnreachable`` if it lacks id or secret."""
     if not is_id(document.get("id")) or not is_secret(document.get("secret")):
-        raise ShopUnreachable("The shop's answer lacks an id or a secret that could be used")
+        raise ShopUnreachable("The shop's response has no valid id and secret")
     return Registration(
         document["id"],
         document["secret"],
@@ -74,7 +74,7 @@ def read_registration(document: dict[str, Any]) -> Registration:
 def read_rotation(document: dict[str, Any]) -> RotatedSecret:
     """Parse the response to a rotation. Raise ``ShopUnreachable`` if it lacks the secret."""
     if not is_secret(document.get("secret")):
-        raise ShopUnreachable("The shop's answer lacks a secret that could be used")
+        raise ShopUnreachable("The shop's response has no valid secret")
     return RotatedSecret(
         document["secret"],
         _id_or_none(document.get("secret_id")),
@@ -86,7 +86,7 @@ def read_endpoint(document: dict[str, Any]) -> ShopEndpoint:
     """Parse our endpoint. Raise ``ShopUnreachable`` if it lacks a known status."""
     status = document.get("status")
     if status not in ENDPOINT_STATUSES:
-        raise ShopUnreachable("The shop's answer lacks a status that we know")
+        raise ShopUnreachable("The shop's response has no known status")
     return ShopEndpoint(
         str(status), _issuer(document.get("issuer")), _secret_ends(document.get("secrets"))
     )

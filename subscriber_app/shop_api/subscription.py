@@ -103,7 +103,7 @@ class Subscriptions:
     async def adopt_secret(self, secret: str) -> None:
         """Use a secret that a person created in the shop. Raise ``ShopError`` if it is invalid."""
         if not is_secret(secret):
-            raise ShopError("A secret begins with whsec_ and goes on in base64.")
+            raise ShopError("A secret starts with whsec_, followed by base64.")
         async with self._lock:
             await self._replace_secret(RotatedSecret(secret, None, None))
             subscription = await self.current()

@@ -39,9 +39,9 @@ async def set_defences(request: AnyRequest, defences: TheDefences) -> Redirect:
     form = await read_form(request)
     name, position = form.text("defence"), form.text("position")
     if position not in SWITCH_POSITIONS or (name and name not in list(Defence)):
-        raise Problem(422, "switch a defence on or off, or all of them on")
+        raise Problem(422, "switch one defense on or off, or all of them on")
     if not name and position == "off":
-        raise Problem(422, "switch off one defence at a time")
+        raise Problem(422, "switch off one defense at a time")
     chosen = frozenset({Defence(name)}) if name else frozenset(Defence)
     await defences.set(defences.off | chosen if position == "off" else defences.off - chosen)
     return Redirect("/defences", status_code=303)

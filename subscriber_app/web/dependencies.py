@@ -9,6 +9,7 @@ from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.encryption import Encryption
 from subscriber_app.config import Settings
 from subscriber_app.database.transactions import Database
+from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attack_desk import AttackDesk
@@ -29,5 +30,6 @@ TheFaults = NamedDependency[Faults]
 TheReceiptViews = NamedDependency[ReceiptViews]
 TheShopTotals = NamedDependency[ShopTotalsPoller]
 TheTraceBuilder = NamedDependency[TraceBuilder]
+TheOrderContents = NamedDependency[OrderContents]
 TheSubscriptions = NamedDependency[Subscriptions]
 TheClock = NamedDependency[Callable[[], datetime]]  # returns the current time in UTC

@@ -15,13 +15,13 @@ from subscriber_app.faults.settings import PARAMETERS
 from subscriber_app.web.dependencies import TheFaults
 
 MODE_CHOICES = [
-    (FaultMode.STATUS.value, "a status"),
-    (FaultMode.SLOW.value, "the right answer, late"),
-    (FaultMode.NEVER.value, "no answer, until the sender gives up"),
-    (FaultMode.DROP.value, "a closed connection"),
-    (FaultMode.ACCEPT_THEN_500.value, "500 after booking: makes duplicates"),
-    (FaultMode.RANDOM.value, "a status now and then, by chance"),
-    (FaultMode.SCRIPT.value, "a script, one word an answer"),
+    (FaultMode.STATUS.value, "Status code"),
+    (FaultMode.SLOW.value, "Late response"),
+    (FaultMode.NEVER.value, "No response, until the sender times out"),
+    (FaultMode.DROP.value, "Closed connection"),
+    (FaultMode.ACCEPT_THEN_500.value, "500 after booking, which causes duplicates"),
+    (FaultMode.RANDOM.value, "Status code, for a random share of requests"),
+    (FaultMode.SCRIPT.value, "Script, one word per request"),
 ]
 DEFAULT_VALUES = {
     "mode": FaultMode.STATUS.value,
@@ -71,7 +71,7 @@ async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
 
 def _fault(values: Mapping[str, str]) -> Fault:
     if values["mode"] not in list(FaultMode):
-        raise BadFault("choose what is to go wrong")
+        raise BadFault("choose a fault")
     mode = FaultMode(values["mode"])
     # Browsers send the fields of all modes: use those of the chosen one.
     given = {name: values[name] for name in PARAMETERS[mode] if values.get(name)}
@@ -82,7 +82,7 @@ def _read(name: str, value: str) -> str | int:
     if name in _TEXTS:
         return value
     if not _NUMBER.fullmatch(value):
-        raise BadFault(f"{name} is a whole number of at most nine digits")
+        raise BadFault(f"{name} must be a whole number of at most nine digits")
     return int(value)
 
 

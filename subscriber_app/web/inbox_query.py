@@ -9,7 +9,7 @@ from hookshop.webkit.list_query import MAX_SEARCH_LENGTH, ListQuery, one_of
 from subscriber_app.receiving.receipts import ReceiptFilter
 from subscriber_app.vocabulary import EventType, Reason, Verdict
 
-REASON_CHOICES = [("", "any"), *((each.value, each.value) for each in Reason)]
+REASON_CHOICES = [("", "Any reason"), *((each.value, each.value) for each in Reason)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,4 +58,4 @@ def event_type_choices(chosen: str) -> list[tuple[str, str]]:
     """Return the known event types and the chosen one, which may be unknown."""
     known = ["", *(each.value for each in EventType)]
     types = known if chosen in known else [*known, chosen]
-    return [(each, each or "any") for each in types]
+    return [(each, each or "Any event type") for each in types]

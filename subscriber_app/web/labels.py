@@ -19,39 +19,54 @@ STEP_LABELS = {
 }
 
 REASON_MEANINGS = {
-    Reason.TOO_LARGE: "No webhook of the shop is that large.",
-    Reason.INCOMPLETE: "The connection broke while the body was coming in.",
-    Reason.BODY_TIMEOUT: "Whoever sends that slowly, or without end, is not waited for.",
-    Reason.UNSUPPORTED_CONTENT_TYPE: "Only JSON is read here.",
-    Reason.UNSUPPORTED_CONTENT_ENCODING: "What is signed are the bytes as they are sent.",
-    Reason.DUPLICATE_HEADER: "Two values for one header: one might be checked, and the other used.",
-    Reason.MISSING_HEADER: "Without it nothing can be checked.",
-    Reason.NO_CREDENTIAL: "Anybody could have sent this: nothing in it proves where it is from.",
-    Reason.MALFORMED_ID: "The id is part of what is signed, so its form is strict.",
-    Reason.MALFORMED_TIMESTAMP: "The timestamp is part of what is signed, so its form is strict.",
-    Reason.TIMESTAMP_TOO_OLD: "A genuine request, recorded and sent again later, looks like this.",
-    Reason.TIMESTAMP_TOO_NEW: "Its clock is ahead of ours, or the timestamp was made up.",
-    Reason.NOT_SUBSCRIBED: "There is no secret yet, or no longer, to check with.",
-    Reason.SIGNATURE_MISMATCH: (
-        "Made with another secret, or for other bytes than these: the body, the id or the "
-        "timestamp was changed on the way."
+    Reason.TOO_LARGE: "The shop never sends a body of this size.",
+    Reason.INCOMPLETE: "The connection closed before the whole body had arrived.",
+    Reason.BODY_TIMEOUT: "The sender was too slow. The receiver does not wait without limit.",
+    Reason.UNSUPPORTED_CONTENT_TYPE: "The receiver accepts only JSON.",
+    Reason.UNSUPPORTED_CONTENT_ENCODING: "The signature covers the bytes as sent, unencoded.",
+    Reason.DUPLICATE_HEADER: (
+        "With two values for one header, a receiver might verify one and use the other."
     ),
-    Reason.MALFORMED_TOKEN: "What stands in authorization is not a token of the shop's.",
-    Reason.TOKEN_ALGORITHM: "A token that chooses how it is checked could choose not to be.",
-    Reason.TOKEN_TYPE: "It was made for some other purpose.",
-    Reason.TOKEN_SIGNATURE: "Made with another secret, or changed afterwards.",
-    Reason.TOKEN_LIFETIME: "A token that lives too long is one that can be stolen and used.",
-    Reason.TOKEN_EXPIRED: "It was good once.",
-    Reason.TOKEN_NOT_YET_VALID: "It says itself that it is not valid yet.",
-    Reason.TOKEN_ISSUER: "It names another issuer than our shop.",
-    Reason.TOKEN_AUDIENCE: "It was made for another endpoint, and may have been stolen there.",
-    Reason.TOKEN_PAYLOAD_HASH: "It was made for another body.",
-    Reason.TOKEN_MESSAGE_ID: "It was made for another message.",
-    Reason.TOKEN_TIMESTAMP: "It was made for another attempt.",
-    Reason.MALFORMED_EVENT: "It is from the shop, but not what the contract says an event is.",
-    Reason.CONFLICTING_BODY: "The same message cannot say two things; the first one counts.",
-    Reason.SIMULATED_FAULT: "Set to fail on purpose, so that retries can be watched.",
+    Reason.MISSING_HEADER: "This header is required: nothing can be verified without it.",
+    Reason.NO_CREDENTIAL: "Nothing proves who sent this request. Anybody could have sent it.",
+    Reason.MALFORMED_ID: "The id is part of the signed content, so its format is strict.",
+    Reason.MALFORMED_TIMESTAMP: (
+        "The timestamp is part of the signed content, so its format is strict."
+    ),
+    Reason.TIMESTAMP_TOO_OLD: "This could be a replay: a recorded request, sent again later.",
+    Reason.TIMESTAMP_TOO_NEW: "The sender's clock is ahead of ours, or the timestamp is made up.",
+    Reason.NOT_SUBSCRIBED: "This subscriber has no valid secret, so it cannot verify anything.",
+    Reason.SIGNATURE_MISMATCH: (
+        "The request is signed with another secret, or its body, id or timestamp was changed "
+        "after signing."
+    ),
+    Reason.MALFORMED_TOKEN: "The authorization header does not hold a token as the shop sends it.",
+    Reason.TOKEN_ALGORITHM: (
+        "A token must not choose how it is verified: it could choose no verification at all."
+    ),
+    Reason.TOKEN_TYPE: "The token was made for another purpose.",
+    Reason.TOKEN_SIGNATURE: "The token is signed with another secret, or was changed.",
+    Reason.TOKEN_LIFETIME: "A token that is valid for long is worth stealing.",
+    Reason.TOKEN_EXPIRED: "The token was valid, but its time is over.",
+    Reason.TOKEN_NOT_YET_VALID: "The token becomes valid only later.",
+    Reason.TOKEN_ISSUER: "The token names an issuer other than our shop.",
+    Reason.TOKEN_AUDIENCE: "The token is for another endpoint. It may have been stolen there.",
+    Reason.TOKEN_PAYLOAD_HASH: "The token is for another body.",
+    Reason.TOKEN_MESSAGE_ID: "The token is for another message.",
+    Reason.TOKEN_TIMESTAMP: "The token is for another attempt.",
+    Reason.MALFORMED_EVENT: (
+        "The request is from the shop, but the event does not follow the contract."
+    ),
+    Reason.CONFLICTING_BODY: (
+        "One message cannot have two different bodies. The first one is kept."
+    ),
+    Reason.SIMULATED_FAULT: "A fault is set, so this request failed on purpose.",
 }
+
+
+def event_name(event_type: str | None) -> str:
+    """Return the name of a receipt's event: its type, if the body was read."""
+    return event_type or "Unread request"
 
 
 def step_label(name: str) -> str:
@@ -60,32 +75,32 @@ def step_label(name: str) -> str:
 
 
 FAULT_SENTENCES = {
-    FaultMode.NONE: "every webhook is treated as it should be.",
-    FaultMode.STATUS: "every webhook is answered {status}{header}.",
-    FaultMode.SLOW: "every webhook is booked at once, and answered {seconds} s late.",
-    FaultMode.NEVER: "no webhook is answered; the sender waits until it gives up.",
-    FaultMode.DROP: "every connection is closed without an answer.",
-    FaultMode.ACCEPT_THEN_500: "every webhook is booked, and answered 500 all the same.",
-    FaultMode.RANDOM: "{percent} % of the webhooks, picked by chance, are answered {status}.",
-    FaultMode.SCRIPT: "the next webhook {meets}: place {place} of {places} of a script.",
+    FaultMode.NONE: "responses are normal.",
+    FaultMode.STATUS: "every webhook gets a {status} response{header}.",
+    FaultMode.SLOW: "every webhook is booked at once, and its response is {seconds} s late.",
+    FaultMode.NEVER: "no webhook gets a response; the sender waits until it times out.",
+    FaultMode.DROP: "every connection is closed without a response.",
+    FaultMode.ACCEPT_THEN_500: "every webhook is booked, but gets a 500 response.",
+    FaultMode.RANDOM: "{percent} % of the webhooks, at random, get a {status} response.",
+    FaultMode.SCRIPT: "the next webhook {meets}: word {place} of {places} of the script.",
 }
 
 FAULT_ACTION_LABELS = {
-    FaultActionKind.STATUS: "is answered {status}{header}",
-    FaultActionKind.SLOW: "is answered {seconds} s late",
-    FaultActionKind.TIMEOUT: "is not answered",
+    FaultActionKind.STATUS: "gets a {status} response{header}",
+    FaultActionKind.SLOW: "gets its response {seconds} s late",
+    FaultActionKind.TIMEOUT: "gets no response",
     FaultActionKind.DROP: "has its connection closed",
-    FaultActionKind.ACCEPT_THEN_500: "is booked, and answered 500",
+    FaultActionKind.ACCEPT_THEN_500: "is booked, but gets a 500 response",
 }
 
 FAULT_CHIPS = {
-    FaultMode.NONE: "as they should be",
+    FaultMode.NONE: "normal",
     FaultMode.STATUS: "{status} on purpose",
     FaultMode.SLOW: "{seconds} s late",
-    FaultMode.NEVER: "never",
+    FaultMode.NEVER: "none",
     FaultMode.DROP: "connection closed",
-    FaultMode.ACCEPT_THEN_500: "booked, then 500",
-    FaultMode.RANDOM: "{percent} % with {status}",
+    FaultMode.ACCEPT_THEN_500: "500 after booking",
+    FaultMode.RANDOM: "{status} for {percent} %",
     FaultMode.SCRIPT: "by a script",
 }
 
@@ -96,7 +111,7 @@ def fault_sentence(fault: Fault) -> str:
 
 
 def fault_chip(fault: Fault) -> str:
-    """Return the two or three words that follow "Answers to webhooks"."""
+    """Return the two or three words that follow "Responses:"."""
     mode = fault.mode if fault.is_active else FaultMode.NONE
     return FAULT_CHIPS[mode].format(**_facts(fault))
 
@@ -113,7 +128,7 @@ def _facts(fault: Fault) -> dict[str, object]:
 
 def _action_label(action: FaultAction | None) -> str:
     if action is None:
-        return "is treated as it should be"
+        return "gets a normal response"
     facts = {"status": action.status, "seconds": action.seconds, "header": _header(action)}
     return FAULT_ACTION_LABELS[action.kind].format(**facts)
 

@@ -173,7 +173,10 @@ def _sides(found: Diagnosis) -> list[tuple[str, int, list[tuple[str, bool]]]]:
     if found.sides is None:
         return []
     signed, came = found.sides
-    return [("Signed", _size(signed), _readable(signed)), ("Came", _size(came), _readable(came))]
+    return [
+        ("Signed", _size(signed), _readable(signed)),
+        ("Received", _size(came), _readable(came)),
+    ]
 
 
 def _size(pieces: list[Piece]) -> int:
@@ -228,12 +231,12 @@ def _secrets_notice(receipt: Receipt, found: Explanation, keyring: Keyring) -> s
     signature = {step["name"]: step["result"] for step in receipt.steps}[StepName.SIGNATURE]
     if signature == Result.PASSED and not (found.signature and found.signature.is_valid):
         return (
-            "The secrets have changed since, and those that counted then are no longer known: "
-            "what passed then cannot be worked out again here."
+            "The secrets have changed since then, and the old ones are no longer known. "
+            "The signature cannot be recomputed here."
         )
     if any(known.since > receipt.received_at for known in keyring):
         return (
-            "The secret has changed since. Shown here is what held when the request came: "
-            "see which secret was good then."
+            "The secret has changed since then. This page shows the checks with the secrets "
+            "that were valid when the request was received."
         )
     return ""

@@ -97,7 +97,7 @@ def _respond(received: Received, public_url: str) -> AnyResponse:
             "type": "about:blank",
             "title": _phrase(status),
             "status": status,
-            "detail": received.detail or "Received and booked; and then failed on purpose",
+            "detail": received.detail or "Received and booked, then failed on purpose",
             "reason": receipt.reason or Reason.SIMULATED_FAULT,
             "receipt_id": receipt.id,
         },

@@ -18,10 +18,10 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     Result.NOT_REACHED: StateLabel("not reached", "ring", "muted"),
     # A purchase
     "bought": StateLabel("bought", "check", "good"),
-    "awaited": StateLabel("purchase still to come", "clock", "waiting"),
+    "awaited": StateLabel("purchase pending", "clock", "waiting"),
     "shipped": StateLabel("shipped", "arrow", "good"),
     "refunded": StateLabel("refunded", "back", "muted"),
-    "overtaken": StateLabel("came out of order", "twice", "waiting"),
+    "overtaken": StateLabel("out of order", "twice", "waiting"),
     # A delivery or our endpoint at the shop
     "pending": StateLabel("pending", "clock", "waiting"),
     "sending": StateLabel("sending", "arrow", "busy"),

@@ -24,19 +24,30 @@ async def test_a_trace_shows_both_halves_with_every_attempt(world: World) -> Non
         "Order placed",
         "Message and delivery stored",
         "Attempt 1 sent",
-        "Answer 503",
+        "Response 503",
         "Attempt 2 sent",
         "connection_reset",
         "Attempt 3 sent",
         "Verified: accepted",
         "Booked $",
-        "Answer 200",
+        "Response 200",
     ):
         assert told in page.text, told
     assert page.text.count("Failed on purpose") == 2 * 3  # two pictures and the table
-    assert "not sent by the shop" not in page.text
+    assert "not from the shop" not in page.text
     assert f"{world.shop.base_url}/deliveries/{delivery['id']}" in page.links
     assert f"{world.shop.base_url}/orders/{order['id']}" in page.links
+
+
+async def test_the_list_of_traces_says_what_was_bought_and_for_how_much(world: World) -> None:
+    order = await world.buy(hook=1)
+    await world.deliver(order)
+    [line] = order["items"]
+
+    page = await Visitor(world.subscriber).get("/story")
+
+    value = f"${order['total_cents'] / 100:.2f}"
+    assert f"{line['quantity']} × {line['product_name']} {value} accepted" in page.text
 
 
 async def test_a_trace_updates_live_when_only_the_shop_has_changes(
@@ -47,7 +58,7 @@ async def test_a_trace_updates_live_when_only_the_shop_has_changes(
     message_id = (await read(world.shop, f"/v1/deliveries/{delivery_id}"))["message_id"]
 
     async with opened(world.subscriber, f"/story/live?message_id={message_id}") as stream:
-        waiting = await stream.until("Next try")
+        waiting = await stream.until("Next attempt")
         await world.shop.post(f"/v1/deliveries/{delivery_id}/cancel", json={})
         await stream.until("Cancelled")
     assert "Request received" not in waiting.text
@@ -63,7 +74,7 @@ async def test_a_replay_is_marked_in_the_trace(world: World) -> None:
 
     page = await Visitor(world.subscriber).get(trace_of(receipt["message_id"]))
 
-    assert "not sent by the shop" in page.text
+    assert "not from the shop" in page.text
     assert "Verified: duplicate" in page.text
 
 
@@ -89,5 +100,5 @@ async def test_the_trace_of_an_event_without_money(world: World) -> None:
 
     page = await Visitor(world.subscriber).get(trace_of(delivery["message_id"]))
 
-    assert "Ping asked for" in page.text
+    assert "Test event requested" in page.text
     assert "Booked" not in page.text

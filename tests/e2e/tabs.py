@@ -77,18 +77,25 @@ class SubscriberTab(Tab):
     def fail_with(self, status: str) -> None:
         self.inject_fault("status", Status=status)
 
+    def open_faults(self) -> None:
+        """Open the inbox and unfold the form that sets a fault."""
+        self.open("/")
+        self.page.get_by_text("Set a fault").click()
+
     def inject_fault(self, mode: str, **fields: str) -> None:
         """Choose a mode in the fault form and fill in its fields, by label."""
-        self.open("/")
-        self.page.get_by_label("Fail on purpose with").select_option(mode)
+        self.open_faults()
+        self.page.get_by_label("Fault", exact=True).select_option(mode)
         for label, value in fields.items():
             self.page.get_by_label(label, exact=True).fill(value)
-        self.press("Fail")
+        self.press("Set fault")
         expect(self.page.get_by_role("status")).to_contain_text("Failing on purpose")
 
     def back_to_normal(self) -> None:
-        self.press("Back to normal")
-        expect(self.page.get_by_text("as they should be")).to_be_visible()
+        """End the fault by the button in the banner, which every page has."""
+        banner = self.page.get_by_role("status")
+        banner.get_by_role("button", name="Respond normally").click()
+        expect(self.page.get_by_text("normal", exact=True)).to_be_visible()
 
     def receipts(self, verdict: str) -> Locator:
         """In the inbox: return the rows with this verdict."""
@@ -100,6 +107,6 @@ class SubscriberTab(Tab):
         self.receipts(verdict).first.get_by_role("link").first.click()
 
     def total(self, name: str) -> Locator:
-        """In the inbox: return a total from its top, such as "Purchases booked"."""
+        """In the inbox: return a total from its top, such as "Purchases"."""
         term = self.page.get_by_role("term").filter(has_text=name)
         return term.locator("xpath=following-sibling::dd")

@@ -54,7 +54,7 @@ def test_each_button_of_the_desk_shows_the_verdict_that_was_predicted(
         predicted_words, verdict_words = outcome.get_by_role("definition").all_inner_texts()
         assert predicted_words == verdict_words
 
-    subscriber.follow("See every check of it")
+    subscriber.follow("Show all checks")
     expect(subscriber.page.get_by_text("conflicting_body", exact=True).first).to_be_visible()
     assert subscriber_api.get("/v1/stats").json()["revenue_cents"] == 1250
 
@@ -69,17 +69,17 @@ def test_without_deduplication_a_resent_delivery_is_booked_twice(
     expect(difference(subscriber)).to_have_text("$0.00", timeout=LIVE_UPDATE_MS)
     delivery_id = buy(shop_api, "hook")
     wait_until(shop_api, delivery_id, "succeeded")
-    expect(subscriber.total("Booked here")).to_have_text("$12.50", timeout=LIVE_UPDATE_MS)
+    expect(subscriber.total("Booked")).to_have_text("$12.50", timeout=LIVE_UPDATE_MS)
     expect(difference(subscriber)).to_have_text("$0.00", timeout=LIVE_UPDATE_MS)
 
     shop_api.post(f"/v1/deliveries/{delivery_id}/attempts", json={}).raise_for_status()
 
-    expect(subscriber.total("Booked here")).to_have_text("$25.00", timeout=LIVE_UPDATE_MS)
+    expect(subscriber.total("Booked")).to_have_text("$25.00", timeout=LIVE_UPDATE_MS)
     expect(difference(subscriber)).to_have_text("$12.50", timeout=LIVE_UPDATE_MS)
-    expect(subscriber.page.get_by_text("More is booked than was sold.")).to_be_visible()
+    expect(subscriber.page.get_by_text("More booked than sold")).to_be_visible()
     subscriber.expect_not_reloaded()
     subscriber.press("Switch everything on")
-    expect(subscriber.page.get_by_role("heading", level=1)).to_have_text("Defences")
+    expect(subscriber.page.get_by_role("heading", level=1)).to_have_text("Defenses")
     expect(subscriber.page.get_by_role("status")).to_have_count(0)
     assert all(subscriber_api.get("/v1/defences").json().values())
 
@@ -88,15 +88,15 @@ def test_a_request_is_edited_signed_and_sent_in_the_editor(
     subscriber: SubscriberTab, receipt_id: str
 ) -> None:
     subscriber.open(f"/receipts/{receipt_id}")
-    subscriber.follow("Edit it by hand")
+    subscriber.follow("Edit request")
     body = subscriber.page.get_by_label("Body")
     body.fill(body.input_value().replace("12.5", "13.5"))
 
-    subscriber.press("Compute")
-    right = subscriber.page.get_by_role("region", name="What is right for it")
+    subscriber.press("Compute credentials")
+    right = subscriber.page.get_by_role("region", name="Valid credentials")
     expect(right).to_contain_text("signature_mismatch")
-    subscriber.press("Sign it as of now")
+    subscriber.press("Sign with current time")
     expect(right).to_contain_text("conflicting_body")
-    subscriber.press("Send")
+    subscriber.press("Send request")
 
     expect(subscriber.page.get_by_text("As predicted", exact=True)).to_be_visible()

@@ -83,7 +83,7 @@ def test_an_unsubscribed_endpoint_gets_no_deliveries_until_it_subscribes_again(
     shop: ShopTab, subscriber: SubscriberTab
 ) -> None:
     subscriber.open("/subscription")
-    subscriber.follow("Unsubscribe …")
+    subscriber.follow("Unsubscribe…")
     subscriber.press("Unsubscribe")
     expect(subscriber.page.get_by_role("heading", name="Not subscribed")).to_be_visible()
 

@@ -21,11 +21,11 @@ def test_an_accepted_and_a_reserialized_request_are_explained(
 
     open_receipt(subscriber, "accepted")
     expect(step(subscriber, "Signature")).to_contain_text("passed")
-    step(subscriber, "Signature").get_by_text("each secret tried").click()
-    expect(table(subscriber, "Signatures tried")).to_contain_text("yes")
-    step(subscriber, "Token").get_by_text("decoded and judged").click()
-    expect(table(subscriber, "What the token says")).to_contain_text("payload_hash")
-    expect(table(subscriber, "What the token says").get_by_text("wrong")).to_have_count(0)
+    step(subscriber, "Signature").get_by_text("Signed bytes and secrets").click()
+    expect(table(subscriber, "Signatures checked")).to_contain_text("yes")
+    step(subscriber, "Token").get_by_text("Decoded token").click()
+    expect(table(subscriber, "Claims of the token")).to_contain_text("payload_hash")
+    expect(table(subscriber, "Claims of the token").get_by_text("invalid")).to_have_count(0)
 
     send_reserialized(request)
 
@@ -34,8 +34,10 @@ def test_an_accepted_and_a_reserialized_request_are_explained(
     diagnosis = subscriber.page.get_by_role("region", name="What went wrong")
     expect(diagnosis).to_contain_text("the body was re-serialized")
     expect(diagnosis.get_by_role("region", name="Signed;")).to_have_text(request["body"])
-    expect(diagnosis.get_by_role("region", name="Came;").locator("mark").first).to_have_text("·")
-    expect(table(subscriber, "Signatures tried")).to_be_visible()  # what failed is open
+    expect(diagnosis.get_by_role("region", name="Received;").locator("mark").first).to_have_text(
+        "·"
+    )
+    expect(table(subscriber, "Signatures checked")).to_be_visible()  # what failed is open
     expect(step(subscriber, "Token")).to_contain_text("not reached")
 
 
@@ -47,8 +49,8 @@ def test_a_receipt_can_be_copied_as_a_command_and_downloaded(
     subscriber.open_live("/")
     open_receipt(subscriber, "accepted")
 
-    subscriber.page.get_by_text("As a curl command").click()
-    subscriber.press("Copy")
+    subscriber.page.get_by_text("Request as a curl command").click()
+    subscriber.press("Copy command")
     expect(subscriber.page.get_by_role("button", name="Copied")).to_be_visible()
     with subscriber.page.expect_download() as download:
         subscriber.follow("Download as HAR")
@@ -70,8 +72,8 @@ def test_a_filter_stays_while_receipts_arrive(
 
     wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
 
-    expect(subscriber.total("Purchases booked")).to_have_text("1", timeout=LIVE_UPDATE_MS)
-    expect(subscriber.page.get_by_text("Nothing matches")).to_be_visible()
+    expect(subscriber.total("Purchases")).to_have_text("1", timeout=LIVE_UPDATE_MS)
+    expect(subscriber.page.get_by_text("No matching receipts")).to_be_visible()
     subscriber.follow("Purchases")
     expect(subscriber.row("$12.50")).to_contain_text("bought")
 

@@ -29,7 +29,7 @@ def test_a_script_is_used_up_live(
     assert outcomes == [503, "connection_reset", 500, 200]
     expect(subscriber.receipts("accepted")).to_have_count(1)
     expect(subscriber.receipts("duplicate")).to_have_count(1)
-    expect(subscriber.total("Purchases booked")).to_have_text("1")
+    expect(subscriber.total("Purchases")).to_have_text("1")
     shop.open(f"/deliveries/{delivery_id}")
     expect(shop.page.get_by_text("connection_reset").first).to_be_visible()
 
@@ -37,14 +37,18 @@ def test_a_script_is_used_up_live(
 @pytest.mark.parametrize(
     ("mode", "fields", "banner"),
     [
-        ("status", {"Status": "302", "Location": "/x"}, "answered 302, with Location: /x."),
-        ("status", {"Status": "429", "Retry-After": "9"}, "answered 429, with Retry-After: 9."),
-        ("slow", {"Seconds": "2"}, "answered 2 s late."),
-        ("never", {}, "no webhook is answered"),
-        ("drop", {}, "every connection is closed without an answer."),
-        ("accept_then_500", {}, "booked, and answered 500 all the same."),
-        ("random", {"Per cent": "40", "Status": "503", "Seed": "2"}, "40 % of the webhooks"),
-        ("script", {"Script": "503 drop"}, "the next webhook is answered 503: place 1 of 2"),
+        ("status", {"Status": "302", "Location": "/x"}, "gets a 302 response, with Location: /x."),
+        (
+            "status",
+            {"Status": "429", "Retry-After": "9"},
+            "gets a 429 response, with Retry-After: 9.",
+        ),
+        ("slow", {"Seconds": "2"}, "its response is 2 s late."),
+        ("never", {}, "no webhook gets a response"),
+        ("drop", {}, "every connection is closed without a response."),
+        ("accept_then_500", {}, "booked, but gets a 500 response."),
+        ("random", {"Percent": "40", "Status": "503", "Seed": "2"}, "40 % of the webhooks"),
+        ("script", {"Script": "503 drop"}, "the next webhook gets a 503 response: word 1 of 2"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -60,12 +64,12 @@ def test_every_fault_is_set_by_the_form_and_ended_by_one_click(
 
 
 def test_only_the_fields_of_the_chosen_mode_are_visible(subscriber: SubscriberTab) -> None:
-    subscriber.open("/")
+    subscriber.open_faults()
 
-    subscriber.page.get_by_label("Fail on purpose with").select_option("slow")
+    subscriber.page.get_by_label("Fault", exact=True).select_option("slow")
 
     expect(subscriber.page.get_by_label("Seconds")).to_be_visible()
-    for label in ("Status", "Retry-After", "Location", "Per cent", "Seed", "Script"):
+    for label in ("Status", "Retry-After", "Location", "Percent", "Seed", "Script"):
         expect(subscriber.page.get_by_label(label, exact=True)).to_be_hidden()
 
 
@@ -78,16 +82,16 @@ class TestWithoutJavaScript:
         self, subscriber: SubscriberTab, watch: Watch
     ) -> None:
         watch.expect("status of 422")
-        subscriber.open("/")
-        subscriber.page.get_by_label("Fail on purpose with").select_option("script")
+        subscriber.open_faults()
+        subscriber.page.get_by_label("Fault", exact=True).select_option("script")
         script = subscriber.page.get_by_label("Script", exact=True)
         script.fill("503 dorp")
-        subscriber.press("Fail")
-        expect(subscriber.page.get_by_role("alert")).to_contain_text("‘dorp’ is no word")
+        subscriber.press("Set fault")
+        expect(subscriber.page.get_by_role("alert")).to_contain_text("‘dorp’ is not a script word")
         expect(script).to_have_value("503 dorp")
 
         script.fill("503 drop")
-        subscriber.press("Fail")
+        subscriber.press("Set fault")
 
         expect(subscriber.page.get_by_role("list", name="The script")).to_be_visible()
         subscriber.back_to_normal()

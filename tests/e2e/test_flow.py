@@ -234,7 +234,7 @@ class TestWithoutJavaScript:
         wait_until(shop_api, delivery_id, "succeeded")
         shop.open("/flow")
 
-        expect(shop.page.get_by_text("Reload for news")).to_be_visible()
+        expect(shop.page.get_by_text("Reload to update")).to_be_visible()
         expect(dot(shop, delivery_id)).to_be_visible()
         bought = buy_and_find_delivery(shop, shop_api)
 

@@ -227,3 +227,15 @@ def test_the_page_of_what_was_deleted_says_so_and_stops_asking(
     expect(shop.page.get_by_text("Live", exact=True)).to_be_hidden()
     Tab(shop.page.context.new_page(), shop.url).open_live("/deliveries")  # time to ask again
     assert asked == [404]
+
+
+def test_a_page_closes_its_stream_before_it_is_left_and_opens_it_again_if_it_stays(
+    subscriber: SubscriberTab,
+) -> None:
+    subscriber.open_live("/purchases")
+
+    with subscriber.page.expect_request("**/purchases/live"):
+        subscriber.page.evaluate("dispatchEvent(new Event('beforeunload'))")
+
+    subscriber.expect_live()
+    subscriber.expect_not_reloaded()

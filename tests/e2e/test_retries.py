@@ -29,8 +29,8 @@ def test_a_failing_subscriber_gets_retries_until_it_recovers(
     shop.expect_not_reloaded()
     expect(subscriber.receipts("rejected").first).to_contain_text("simulated_fault")
     expect(subscriber.receipts("accepted")).to_have_count(1)
-    expect(subscriber.total("Purchases booked")).to_have_text("1")
-    expect(subscriber.total("Booked here")).to_have_text("$41.50")
+    expect(subscriber.total("Purchases")).to_have_text("1")
+    expect(subscriber.total("Booked")).to_have_text("$41.50")
 
 
 def test_the_log_counts_down_to_the_next_attempt(
@@ -65,8 +65,8 @@ def test_a_succeeded_delivery_can_be_resent_and_is_booked_once(
     expect(shop.state()).to_contain_text("succeeded")
     expect(subscriber.receipts("duplicate")).to_have_count(1, timeout=LIVE_UPDATE_MS)
     expect(subscriber.receipts("accepted")).to_have_count(1)
-    expect(subscriber.total("Purchases booked")).to_have_text("1")
-    expect(subscriber.total("Booked here")).to_have_text("$14.90")
+    expect(subscriber.total("Purchases")).to_have_text("1")
+    expect(subscriber.total("Booked")).to_have_text("$14.90")
 
 
 def test_a_waiting_retry_can_be_sent_immediately(

@@ -139,10 +139,10 @@ def test_a_time_in_the_year_999_does_not_break_the_others(
     wait_until(shop_api, buy(shop_api), "succeeded")
     subscriber.open("/")
     subscriber.open_receipt("accepted")
-    subscriber.follow("Edit it by hand")
+    subscriber.follow("Edit request")
     fill_in_other(subscriber.page, message_id="msg_999", date="0999-11-23T12:00:00Z")
-    subscriber.press("Sign it as of now")
-    subscriber.press("Send")
+    subscriber.press("Sign with current time")
+    subscriber.press("Send request")
     expect(subscriber.page.get_by_role("heading", name="Edited by hand")).to_be_visible()
 
     subscriber.open("/purchases")

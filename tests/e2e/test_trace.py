@@ -28,20 +28,20 @@ def test_a_trace_is_drawn_live(
     subscriber.open_live(f"/story?message_id={waiting['message_id']}")
     drawn = picture(subscriber)
     expect(drawn).to_contain_text("Order placed")
-    expect(drawn).to_contain_text("Worker woken")
-    expect(drawn).to_contain_text("Answer 500")
+    expect(drawn).to_contain_text("Worker notified")
+    expect(drawn).to_contain_text("Response 500")
     expect(drawn.locator("[data-countdown]")).to_have_text(re.compile(r"in \d+ s|due now"))
 
     set_fault(subscriber_api, None)
 
     expect(drawn).to_contain_text("Verified: accepted")
     expect(drawn).to_contain_text("Booked $41.50")
-    expect(drawn).to_contain_text("Answer 200")
+    expect(drawn).to_contain_text("Response 200")
     expect(drawn.locator("[data-countdown]")).to_have_count(0)
     expect(drawn).to_contain_text("ms")
     subscriber.expect_not_reloaded()
-    subscriber.page.get_by_text("The same as a table").click()
-    subscriber.row("Answer 200").get_by_role("link").click()
+    subscriber.page.get_by_text("Show as table").click()
+    subscriber.row("Response 200").get_by_role("link").click()
     expect(subscriber.page.get_by_role("heading", level=1)).to_contain_text("purchase.created")
     assert subscriber.page.url == f"{shop.url}/deliveries/{delivery_id}"
 
@@ -54,7 +54,7 @@ def test_a_receipt_links_to_the_trace_of_its_message(
     subscriber.open("/")
     subscriber.open_receipt("accepted")
 
-    subscriber.follow("its whole story")
+    subscriber.follow("Show trace")
 
     expect(picture(subscriber)).to_contain_text("connection_reset")
     expect(picture(subscriber)).to_contain_text("Attempt 2 sent")

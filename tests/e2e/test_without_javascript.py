@@ -72,7 +72,7 @@ def test_an_order_its_delivery_and_its_receipt_can_be_seen(
     order_id = shop.buy("Pocket Compass", name="Ada")
     wait_until(shop_api, delivery_of(shop_api, order_id), "succeeded")
 
-    expect(shop.page.get_by_text("Reload for news")).to_be_visible()
+    expect(shop.page.get_by_text("Reload to update")).to_be_visible()
     shop.page.reload()
     expect(shop.row("purchase.created")).to_contain_text("succeeded")
     shop.open("/deliveries")

@@ -14,7 +14,7 @@ ORDER_TITLES: dict[str, str] = {
     EventType.PURCHASE_CREATED: "Order placed",
     EventType.PURCHASE_SHIPPED: "Order shipped",
     EventType.PURCHASE_REFUNDED: "Order refunded",
-    EventType.WEBHOOK_PING: "Ping asked for",
+    EventType.WEBHOOK_PING: "Test event requested",
 }
 
 LabelParts = tuple[str, str, str]  # title, detail, tone
@@ -83,17 +83,17 @@ def _sent(_trace: Trace, event: TraceEvent) -> LabelParts:
     if attempt is None:
         raise AssertionError("what was sent is an attempt")
     if attempt.trigger == "manual":
-        detail = "by hand"
+        detail = "resent by a person"
     elif attempt.trigger == "reconnect":
-        detail = "on a fresh connection"
+        detail = "on a new connection"
     else:
-        detail = "" if attempt.enqueued_at else "found in the database"
+        detail = "" if attempt.enqueued_at else "found by polling the database"
     return (f"Attempt {attempt.number} sent", detail, "busy")
 
 
 def _received(trace: Trace, event: TraceEvent) -> LabelParts:
     if trace.is_foreign(event):
-        return ("Request received", "not sent by the shop", "bad")
+        return ("Request received", "not from the shop", "bad")
     return ("Request received", "", "muted")
 
 
@@ -107,14 +107,14 @@ def _verified(_trace: Trace, event: TraceEvent) -> LabelParts:
     detail = ", ".join(
         f"{counts[result]} {state_label(result).word}" for result in Result if counts[result]
     )
-    title = f"Refused: {request.reason}" if request.reason else f"Verified: {request.verdict}"
+    title = f"Rejected: {request.reason}" if request.reason else f"Verified: {request.verdict}"
     return (title, detail, state_label(request.verdict).tone)
 
 
 def _booked(_trace: Trace, event: TraceEvent) -> LabelParts:
     cents = event.request.value_cents if event.request else None
     if cents is None:
-        return ("Noted", "nothing to book", "good")
+        return ("Recorded", "no money in this event", "good")
     sign = "−" if cents < 0 else ""
     return (f"Booked {sign}${abs(cents) // 100:,}.{abs(cents) % 100:02}", "", "good")
 
@@ -125,24 +125,24 @@ def _answered(_trace: Trace, event: TraceEvent) -> LabelParts:
         raise AssertionError("what was answered is an attempt")
     took = f"after {attempt.duration_ms:,} ms"
     if attempt.response is None:
-        return (attempt.error or "no answer", took, "bad")
+        return (attempt.error or "no response", took, "bad")
     is_success = 200 <= attempt.response.status < 300  # noqa: PLR2004 – 2xx, as the shop reads it
-    known = "" if request else ", no receipt of it here"
-    return (f"Answer {attempt.response.status}", took + known, "good" if is_success else "bad")
+    known = "" if request else ", its receipt was deleted"
+    return (f"Response {attempt.response.status}", took + known, "good" if is_success else "bad")
 
 
 # A function where the texts depend on the trace.
 _LABELS: dict[Kind, LabelParts | Callable[[Trace, TraceEvent], LabelParts]] = {
     Kind.ORDERED: _ordered,
-    Kind.STORED: ("Message and delivery stored", "in the same commit", "muted"),
-    Kind.ENQUEUED: ("Worker woken", "through Redis", "muted"),
+    Kind.STORED: ("Message and delivery stored", "in one transaction", "muted"),
+    Kind.ENQUEUED: ("Worker notified", "through Redis", "muted"),
     Kind.SENT: _sent,
     Kind.RECEIVED: _received,
     Kind.VERIFIED: _verified,
     Kind.BOOKED: _booked,
     Kind.ANSWERED: _answered,
-    Kind.IN_PROGRESS: ("An attempt is on its way", "", "busy"),
-    Kind.NEXT_ATTEMPT: ("Next try", "", "waiting"),
-    Kind.GIVEN_UP: ("Given up", "no try is left", "bad"),
+    Kind.IN_PROGRESS: ("Attempt in progress", "", "busy"),
+    Kind.NEXT_ATTEMPT: ("Next attempt", "", "waiting"),
+    Kind.GIVEN_UP: ("Delivery failed", "no retries left", "bad"),
     Kind.CANCELLED: ("Cancelled", "by a person", "muted"),
 }

@@ -8,8 +8,10 @@ from litestar.exceptions import NotFoundException
 from litestar.response import ServerSentEvent, Template
 
 from hookshop.webkit.live import Region, live_stream
+from subscriber_app.explaining.order_contents import OrderContents
+from subscriber_app.explaining.trace import Trace
 from subscriber_app.explaining.trace_builder import TraceBuilder
-from subscriber_app.web.dependencies import TheFeed, TheSettings, TheTraceBuilder
+from subscriber_app.web.dependencies import TheFeed, TheOrderContents, TheSettings, TheTraceBuilder
 from subscriber_app.web.faults import fault_banner
 from subscriber_app.web.trace.drawing import NARROW, WIDE, draw
 from subscriber_app.web.trace.labels import trace_lines
@@ -29,16 +31,21 @@ class UnknownMessage(NotFoundException):
 
 @get(PATH, include_in_schema=False)
 async def show_trace(
-    request: AnyRequest, trace_builder: TheTraceBuilder, settings: TheSettings
+    request: AnyRequest,
+    trace_builder: TheTraceBuilder,
+    order_contents: TheOrderContents,
+    settings: TheSettings,
 ) -> Template:
     """Show the trace of ``message_id``, or without one the newest messages to choose from."""
     message_id = _message_id(request)
     if not message_id:
-        return await _messages(trace_builder)
+        return await _messages(trace_builder, order_contents)
     try:
         context = await _region(trace_builder, settings.shop_url, message_id).read()
     except UnknownMessage as unknown:
-        return await _messages(trace_builder, message_id, unknown)
+        return await _messages(trace_builder, order_contents, message_id, unknown)
+    bought = await order_contents.of_messages([message_id])
+    context["bought"] = bought.get(message_id, "")
     context["live_address"] = f"{PATH}/live?{urlencode({'message_id': message_id})}"
     return Template("subscriber/trace/trace.html", context=context)
 
@@ -53,13 +60,19 @@ async def stream_trace(
 
 
 async def _messages(
-    trace_builder: TraceBuilder, message_id: str = "", unknown: UnknownMessage | None = None
+    trace_builder: TraceBuilder,
+    order_contents: OrderContents,
+    message_id: str = "",
+    unknown: UnknownMessage | None = None,
 ) -> Template:
     """Return the list of messages, with the error if the requested one is unknown."""
+    messages = await trace_builder.newest_messages(MAX_LISTED_MESSAGES)
+    known = [receipt.message_id for receipt in messages if receipt.message_id]
     return Template(
         "subscriber/trace/messages.html",
         context={
-            "messages": await trace_builder.newest_messages(MAX_LISTED_MESSAGES),
+            "messages": messages,
+            "bought": await order_contents.of_messages(known),
             "message_id": message_id,
             "problem": unknown.detail if unknown else "",
         },
@@ -81,6 +94,7 @@ def _region(trace_builder: TraceBuilder, shop_url: str, message_id: str) -> Regi
             "message_id": message_id,
             "found": found,
             "trace": found.trace,
+            "value_cents": _value_cents(found.trace),
             "lines": lines,
             "drawings": [draw(lines, WIDE), draw(lines, NARROW)],
             "clock_offset_ms": round(found.trace.clock_offset.total_seconds() * 1000),
@@ -90,3 +104,9 @@ def _region(trace_builder: TraceBuilder, shop_url: str, message_id: str) -> Regi
     return Region(
         "story", "subscriber/trace/_trace.html", read, poll_interval_seconds=REFRESH_SECONDS
     )
+
+
+def _value_cents(trace: Trace) -> int | None:
+    """Return the value of the event, if a receipt has one."""
+    values = [event.request.value_cents for event in trace.events if event.request]
+    return next((value for value in values if value), None)

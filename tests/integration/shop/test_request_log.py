@@ -69,7 +69,7 @@ async def test_an_error_page_names_the_id(shop: Shop) -> None:
 
     assert page.status == 404
     id_ = page.answer.headers["x-request-id"]
-    assert f"Mention this when you ask for help: {id_}" in page.text
+    assert f"Request ID, for the log: {id_}" in page.text
 
 
 async def test_an_address_that_is_not_there_has_an_id_and_a_line_too(

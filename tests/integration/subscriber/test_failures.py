@@ -81,7 +81,7 @@ async def test_a_failure_is_logged_without_the_secret_and_the_page_says_little(
 
     [secret] = shop.secrets
     assert page.status == 500
-    assert "Something broke on our side; the log says what." in page.text
+    assert "An unexpected error occurred; the log has the details." in page.text
     assert "POST /subscription failed" in caplog.text
     assert "NOT NULL constraint failed" in caplog.text
     assert secret.removeprefix("whsec_") not in caplog.text + page.answer.text

@@ -1,4 +1,4 @@
-"""Faults that need a real socket: no response, a closed connection, a late response."""
+"""Faults that need a real socket: no response, Closed connection, a late response."""
 
 import asyncio
 import time

@@ -127,5 +127,5 @@ async def test_it_gives_up_with_the_reason_if_the_shop_refuses(
 
     await subscriptions.ensure_subscribed()
 
-    assert "Not subscribed: The shop refuses: the port is not allowed" in caplog.text
+    assert "Not subscribed: The shop refused: the port is not allowed" in caplog.text
     assert await subscriptions.current() is None

@@ -16,7 +16,7 @@ from tests.pages import Page, Visitor, forms_without_nonce, read_page
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT} {{{{7*7}}}} \"'&amp;"
-FAILING = "Failing on purpose: every webhook is answered 503."
+FAILING = "Failing on purpose: every webhook gets a 503 response."
 
 # Sent twice, these do what they do once.
 HARMLESS = {
@@ -176,9 +176,9 @@ async def test_no_error_page_offers_a_button_that_would_be_refused(busy: Client)
     await busy.put("/v1/faults", json={"mode": "status", "status": 503})
 
     for path, page in (await error_pages(busy)).items():
-        assert page.links.get("/#faults") == "To the switch" or all(page.values["_csrf_token"]), (
-            path
-        )
+        assert page.links.get("/#faults") == "Change the fault" or all(
+            page.values["_csrf_token"]
+        ), path
 
 
 async def test_a_form_that_was_open_during_a_restart_can_still_be_sent(

@@ -70,7 +70,7 @@ async def test_an_attack_leaves_a_receipt_and_shows_its_result(subscriber: Clien
 
     result = await attack(subscriber, receipt_id, Attack.AMOUNT)
 
-    assert "Prediction rejected signature_mismatch Verdict rejected signature_mismatch" in (
+    assert "Prediction: rejected signature_mismatch Verdict rejected signature_mismatch" in (
         result.page.text
     )
     assert f"/receipts/{result.receipt_id}" in result.page.links
@@ -84,7 +84,7 @@ async def test_an_attack_that_succeeds_shows_the_money(subscriber: Client) -> No
 
     result = await attack(subscriber, receipt_id, Attack.AMOUNT)
 
-    assert "The money is on the books $9,999.99 was booked" in result.page.text
+    assert "The attack succeeded $9,999.99 was booked" in result.page.text
     assert "Signature check (off)" in result.page.text
     assert (await stats(subscriber))["revenue_cents"] == 5075 + 999_999
 
@@ -205,7 +205,7 @@ async def test_the_editor_shows_the_request_and_valid_credentials_for_changes(
     page = read_page(answer)
     assert page.status == 200
     assert Delivery(body=changed).signature in page.text
-    assert "Prediction rejected signature_mismatch" in page.text
+    assert "Prediction: rejected signature_mismatch" in page.text
 
 
 async def test_a_request_signed_in_the_editor_is_accepted(subscriber: Client, clock: Clock) -> None:
@@ -338,7 +338,7 @@ async def test_an_unreachable_receiver_is_an_error_page(settings: Settings, cloc
         answer = await post(unreachable, f"/receipts/{receipt_id}/attacks/replay")
 
     assert answer.status_code == 502
-    assert "The receiver gave no answer" in answer.text
+    assert "The receiver sent no response" in answer.text
 
 
 async def test_an_attack_sent_twice_by_a_double_click_is_one_attack(subscriber: Client) -> None:

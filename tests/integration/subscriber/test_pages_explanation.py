@@ -35,11 +35,11 @@ async def test_an_accepted_request_is_explained_check_by_check(subscribed: Clien
 
     page = await receipt_page(subscribed)
 
-    assert "0.0 s ago right" in page.text
+    assert "0.0 s ago valid" in page.text
     assert f"msg_1.{NOW}." + purchase().decode() in page.text
-    assert f"{delivery.signature} {fingerprint(SECRET)} good {delivery.signature} yes" in page.text
+    assert f"{delivery.signature} {fingerprint(SECRET)} valid {delivery.signature} yes" in page.text
     assert '"typ": "webhook+jwt"' in page.text
-    assert "wrong" not in page.text.partition("Attack desk")[0]
+    assert "invalid" not in page.text.partition("Attack desk")[0]
     assert "What went wrong" not in page.text
 
 
@@ -64,7 +64,7 @@ async def test_only_the_failed_check_is_open_and_later_ones_were_not_reached(
     page = await receipt_page(subscribed)
 
     assert page.answer.text.count('<details class="evidence" open>') == 1
-    assert "made for another body" in page.text
+    assert "for another body" in page.text
     assert "The token, decoded" not in page.text
     assert "Token not reached" in page.text
 
@@ -74,8 +74,8 @@ async def test_a_wrong_claim_is_pointed_out(subscribed: Client) -> None:
 
     page = await receipt_page(subscribed)
 
-    assert "http://<b>.example/ wrong" in page.text
-    assert "The token was made for another endpoint." in page.text
+    assert "http://<b>.example/ invalid" in page.text
+    assert "The token is for another endpoint." in page.text
 
 
 async def test_a_secret_that_has_expired_is_named(
@@ -92,7 +92,7 @@ async def test_a_secret_that_has_expired_is_named(
     page = await receipt_page(subscribed)
 
     assert f"Signed with the secret {fingerprint(OTHER_SECRET)}, which had expired." in page.text
-    assert "yes, too late" in page.text
+    assert "yes, expired" in page.text
 
 
 async def test_a_check_that_can_no_longer_be_explained_says_so(
@@ -105,7 +105,7 @@ async def test_a_check_that_can_no_longer_be_explained_says_so(
         subscription.encrypted_secret = encryption_of(settings).encrypt(OTHER_SECRET)
     await database.close()
 
-    assert "cannot be worked out again" in (await receipt_page(subscribed)).text
+    assert "cannot be recomputed" in (await receipt_page(subscribed)).text
 
 
 async def test_a_hostile_token_is_shown_as_text(subscribed: Client) -> None:
@@ -126,7 +126,7 @@ async def test_a_copy_for_another_spelling_of_our_address_says_so(subscribed: Cl
     page = await receipt_page(subscribed)
 
     assert "signature_mismatch" in page.text
-    assert f"The token names {spelling}; we are subscribed as {OUR_URL}." in page.text
+    assert f"The token names {spelling}, but we are subscribed as {OUR_URL}." in page.text
     assert f"delete the endpoint {spelling}" in page.text
 
 

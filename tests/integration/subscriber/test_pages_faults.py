@@ -20,7 +20,7 @@ async def current_fault(subscriber: Client) -> dict[str, object]:
 async def test_the_inbox_offers_every_fault(subscriber: Client) -> None:
     page = await Visitor(subscriber).get("/")
 
-    assert "Answers to webhooks as they should be" in page.text
+    assert "Responses: normal" in page.text
     for mode in set(FaultMode) - {FaultMode.NONE}:
         assert f'<option value="{mode}"' in page.answer.text
 
@@ -32,9 +32,9 @@ async def test_it_fails_as_set_and_says_so_on_the_inbox(subscribed: Client) -> N
 
     assert page.status == 303
     assert page.answer.headers["location"] == "/"
-    assert "Answers to webhooks 503 on purpose" in (await visitor.get("/")).text
+    assert "Responses: 503 on purpose" in (await visitor.get("/")).text
     assert (await deliver(subscribed)).status_code == 503
-    assert "rejected simulated_fault" in (await visitor.get("/")).text
+    assert "rejected Unread request simulated_fault" in (await visitor.get("/")).text
 
 
 @pytest.mark.parametrize(
@@ -98,22 +98,24 @@ async def test_the_used_up_part_of_a_script_is_struck_through(subscribed: Client
 
     assert "<s>503</s>" in on_the_way.answer.text
     assert '<strong aria-current="step">429:5</strong>' in on_the_way.answer.text
-    assert "the next webhook is answered 429, with Retry-After: 5: place 2 of 3" in on_the_way.text
+    assert (
+        "the next webhook gets a 429 response, with Retry-After: 5: word 2 of 3" in on_the_way.text
+    )
     assert used_up.answer.text.count("<s>") == 3
     assert "Failing on purpose" not in used_up.text
-    assert "Answers to webhooks as they should be" in used_up.text
+    assert "Responses: normal" in used_up.text
 
 
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"mode": "script", "script": f"503 {SCRIPT}"}, f"‘{SCRIPT}’ is no word of a script"),
-        ({"mode": "script", "script": ""}, "A script is 1 to 100 words"),
-        ({"mode": "status", "status": "500", "retry_after": "5"}, "Retry_after belongs to"),
-        ({"mode": "slow", "seconds": "soon"}, "Seconds is a whole number"),
-        ({"mode": "slow", "seconds": "61"}, "Choose seconds from 1 to 60."),
-        ({"mode": "perhaps"}, "Choose what is to go wrong."),
-        ({}, "Choose what is to go wrong."),
+        ({"mode": "script", "script": f"503 {SCRIPT}"}, f"‘{SCRIPT}’ is not a script word"),
+        ({"mode": "script", "script": ""}, "Script must be 1 to 100 words"),
+        ({"mode": "status", "status": "500", "retry_after": "5"}, "Retry_after needs"),
+        ({"mode": "slow", "seconds": "soon"}, "Seconds must be a whole number"),
+        ({"mode": "slow", "seconds": "61"}, "Seconds must be from 1 to 60."),
+        ({"mode": "perhaps"}, "Choose a fault."),
+        ({}, "Choose a fault."),
     ],
 )
 async def test_an_invalid_form_is_explained_and_keeps_the_input(

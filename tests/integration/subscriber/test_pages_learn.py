@@ -3,6 +3,8 @@
 from hookshop.webkit.glossary import GLOSSARY
 from subscriber_app.config import Settings
 from tests.integration.subscriber.conftest import Client
+from tests.integration.subscriber.requests import deliver
+from tests.integration.subscriber.signer import Delivery
 from tests.pages import Visitor
 
 
@@ -21,4 +23,29 @@ async def test_every_header_leads_to_the_start_page_first_and_to_the_shop(
 
     navigation = [address for address in page.links if address in {"/learn", "/subscription"}]
     assert navigation == ["/learn", "/subscription"]
-    assert page.links[f"{settings.shop_url}/"] == "Shop"
+    assert f'<a href="{settings.shop_url}/">Shop</a>' in page.answer.text
+
+
+async def test_every_address_of_earlier_versions_still_leads_to_its_page(
+    subscribed: Client,
+) -> None:
+    receipt_id = (await deliver(subscribed)).json()["receipt_id"]
+    message_id = Delivery().message_id
+    addresses = [
+        "/",
+        "/?verdict=accepted&event_type=purchase.created&reason=&period=hour&q=msg",
+        f"/receipts/{receipt_id}",
+        f"/receipts/{receipt_id}/editor",
+        f"/receipts/{receipt_id}/har",
+        "/receipts/delete",
+        "/purchases",
+        "/defences",
+        "/story",
+        f"/story?message_id={message_id}",
+        "/subscription",
+        "/subscription/delete",
+    ]
+
+    answers = {each: await subscribed.get(each, follow_redirects=True) for each in addresses}
+
+    assert {each for each, answer in answers.items() if answer.status_code != 200} == set()

@@ -93,7 +93,7 @@ async def test_an_invalid_fault_status_is_refused_and_changes_nothing(
     page = await Visitor(subscriber).submit("/faults", mode="status", status=status)
 
     assert page.status == 422
-    assert "status" in page.text
+    assert "Status must be" in page.text
     assert (await subscriber.get("/v1/faults")).json() == NORMAL
 
 

@@ -62,5 +62,5 @@ async def test_an_error_page_and_a_problem_document_name_the_id(subscriber: Clie
 
     id_ = page.answer.headers["x-request-id"]
     assert MADE.fullmatch(id_)
-    assert f"Mention this when you ask for help: {id_}" in page.text
+    assert f"Request ID, for the log: {id_}" in page.text
     assert document.json()["request_id"] == document.headers["x-request-id"]

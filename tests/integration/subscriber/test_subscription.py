@@ -108,7 +108,7 @@ async def test_unsubscribing_from_an_unreachable_shop_changes_nothing(opening: O
         async with opening(shop.url) as subscriptions:
             await subscriptions.subscribe()
     async with opening(shop.url) as subscriptions:
-        with pytest.raises(ShopUnreachable, match=f"No answer from {shop.url}"):
+        with pytest.raises(ShopUnreachable, match=f"No response from {shop.url}"):
             await subscriptions.unsubscribe()
 
         assert [await secret_of(subscriptions)] == shop.secrets
@@ -117,25 +117,25 @@ async def test_unsubscribing_from_an_unreachable_shop_changes_nothing(opening: O
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ((500, b"{}"), "The shop answers 500"),
-        ((503, b"\xff"), "The shop answers 503"),
+        ((500, b"{}"), "The shop answered 500"),
+        ((503, b"\xff"), "The shop answered 503"),
         ((422, b'{"detail": "not that address"}'), "not that address"),
         ((422, b"{}"), "422"),
         ((302, b"{}"), "302"),
-        ((201, b""), "does not speak"),
-        ((201, b"<html>"), "does not speak"),
-        ((201, b"[]"), "does not speak"),
-        ((201, b"\xff\xfe"), "does not speak"),
-        ((201, b"[" * 100_000), "does not speak"),
-        ((201, b"{}"), "lacks"),
-        ((201, b'{"id": "ep_1"}'), "lacks"),
-        ((201, b'{"id": "ep_1", "secret": null}'), "lacks"),
-        ((201, b'{"id": "ep_1", "secret": ""}'), "lacks"),
-        ((201, b'{"id": "ep_1", "secret": "whsec_"}'), "lacks"),
-        ((201, b'{"id": "ep_1", "secret": "whsec_not*base64"}'), "lacks"),
-        ((201, b'{"id": "ep_1", "secret": "whsec_c2hvcnQ="}'), "lacks"),
-        ((201, b'{"id": 7, "secret": "%s"}' % SECRET.encode()), "lacks"),
-        ((201, b'{"id": "../..\\u0000", "secret": "%s"}' % SECRET.encode()), "lacks"),
+        ((201, b""), "not a JSON object"),
+        ((201, b"<html>"), "not a JSON object"),
+        ((201, b"[]"), "not a JSON object"),
+        ((201, b"\xff\xfe"), "not a JSON object"),
+        ((201, b"[" * 100_000), "not a JSON object"),
+        ((201, b"{}"), "has no valid"),
+        ((201, b'{"id": "ep_1"}'), "has no valid"),
+        ((201, b'{"id": "ep_1", "secret": null}'), "has no valid"),
+        ((201, b'{"id": "ep_1", "secret": ""}'), "has no valid"),
+        ((201, b'{"id": "ep_1", "secret": "whsec_"}'), "has no valid"),
+        ((201, b'{"id": "ep_1", "secret": "whsec_not*base64"}'), "has no valid"),
+        ((201, b'{"id": "ep_1", "secret": "whsec_c2hvcnQ="}'), "has no valid"),
+        ((201, b'{"id": 7, "secret": "%s"}' % SECRET.encode()), "has no valid"),
+        ((201, b'{"id": "../..\\u0000", "secret": "%s"}' % SECRET.encode()), "has no valid"),
         ((409, b"{}"), "409"),
         ((409, b'{"endpoint_id": null}'), "409"),
         ((409, b'{"endpoint_id": "a/../b?c#\\u0000"}'), "409"),

@@ -34,17 +34,18 @@ def test_the_first_request_with_an_id_is_accepted_and_booked() -> None:
 
     assert (decision.verdict, decision.status, decision.reason) == (Verdict.ACCEPTED, 200, None)
     assert set(results(decision).values()) == {Result.PASSED}
-    assert detail_of(decision, StepName.BOOKING) == "50.75 booked"
+    assert detail_of(decision, StepName.BOOKING) == "$50.75 booked"
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(50, "50.00"), (-0.05, "-0.05"), (999_999_999_999.99, "999999999999.99")]
+    ("value", "shown"),
+    [(50, "$50.00"), (-0.05, "−$0.05"), (999_999_999_999.99, "$999999999999.99")],
 )
 def test_money_is_shown_to_the_cent(value: float, shown: str) -> None:
     decision = decide(Delivery(body=purchase(value)))
 
     assert detail_of(decision, StepName.BOOKING) == f"{shown} booked"
-    assert detail_of(decision, StepName.EVENT) == f"purchase.created over {shown}"
+    assert detail_of(decision, StepName.EVENT) == f"purchase.created for {shown}"
 
 
 def test_a_repeated_request_is_a_duplicate_that_names_the_first_receipt() -> None:

@@ -77,7 +77,7 @@ def test_without_deduplication_a_processed_message_is_booked_again() -> None:
     assert decision.verdict is Verdict.ACCEPTED
     *_others, deduplication, booking = decision.checklist.steps
     assert deduplication.result is Result.SKIPPED
-    assert booking.detail == "50.75 booked"
+    assert booking.detail == "$50.75 booked"
 
 
 def test_without_the_raw_body_other_bytes_of_the_same_json_pass() -> None:

@@ -110,7 +110,7 @@ def test_members_that_a_shop_may_add_later_are_allowed() -> None:
         ('{"event":{}}'.encode("utf-16"), "not UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"event":' * 100_000, "nested too deeply"),
-        (b'{"a":NaN}', "NaN is not a number"),
+        (b'{"a":NaN}', "NaN is not a JSON number"),
         (b'{"a":1,"a":1}', "the same key twice"),
         (b'{"event":{"type":"x","type":"y"}}', "the same key twice"),
         (b"[]", "not a JSON object"),

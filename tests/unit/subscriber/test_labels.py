@@ -38,17 +38,17 @@ def test_every_fault_mode_has_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("200", "is treated as it should be"),
-        ("503:5", "is answered 503, with Retry-After: 5"),
-        ("302", "is answered 302, with Location: /"),
-        ("slow:3", "is answered 3 s late"),
-        ("timeout", "is not answered"),
+        ("200", "gets a normal response"),
+        ("503:5", "gets a 503 response, with Retry-After: 5"),
+        ("302", "gets a 302 response, with Location: /"),
+        ("slow:3", "gets its response 3 s late"),
+        ("timeout", "gets no response"),
     ],
 )
 def test_the_next_word_of_a_script_is_described(word: str, sentence: str) -> None:
     fault = make_fault(FaultMode.SCRIPT, script=f"{word} 503")
 
-    assert fault_sentence(fault) == f"the next webhook {sentence}: place 1 of 2 of a script."
+    assert fault_sentence(fault) == f"the next webhook {sentence}: word 1 of 2 of the script."
 
 
 @pytest.mark.parametrize(
@@ -57,27 +57,27 @@ def test_the_next_word_of_a_script_is_described(word: str, sentence: str) -> Non
         (
             make_fault(FaultMode.STATUS, status=429, retry_after=5),
             "429 on purpose",
-            "every webhook is answered 429, with Retry-After: 5.",
+            "every webhook gets a 429 response, with Retry-After: 5.",
         ),
         (
             make_fault(FaultMode.STATUS, status=302),
             "302 on purpose",
-            "every webhook is answered 302, with Location: /.",
+            "every webhook gets a 302 response, with Location: /.",
         ),
         (
             make_fault(FaultMode.SLOW, seconds=3),
             "3 s late",
-            "every webhook is booked at once, and answered 3 s late.",
+            "every webhook is booked at once, and its response is 3 s late.",
         ),
         (
             make_fault(FaultMode.RANDOM, percent=30),
-            "30 % with 500",
-            "30 % of the webhooks, picked by chance, are answered 500.",
+            "500 for 30 %",
+            "30 % of the webhooks, at random, get a 500 response.",
         ),
         (
             make_fault(FaultMode.SCRIPT, script="503 drop 200", position=1),
             "by a script",
-            "the next webhook has its connection closed: place 2 of 3 of a script.",
+            "the next webhook has its connection closed: word 2 of 3 of the script.",
         ),
     ],
 )
@@ -89,4 +89,4 @@ def test_a_fault_is_described(fault: Fault, chip: str, sentence: str) -> None:
 def test_a_script_that_is_used_up_is_no_fault_any_more() -> None:
     used_up = make_fault(FaultMode.SCRIPT, script="503", position=1)
 
-    assert fault_chip(used_up) == "as they should be"
+    assert fault_chip(used_up) == "normal"
