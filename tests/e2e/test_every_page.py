@@ -146,13 +146,13 @@ def test_every_response_to_a_form_is_accessible_and_free_of_errors(
     hook = f"http://127.0.0.1:9010/{page.evaluate('Math.random()')}"
     forms: dict[str, Answered] = {
         "no name": Answered(f"{shop}/cart", "Place order"),
-        "no address": Answered(f"{shop}/endpoints", "Register"),
+        "no address": Answered(f"{shop}/endpoints", "Register endpoint"),
         "a new secret": Answered(f"{shop}/endpoints", "Register endpoint", {"Webhook URL": hook}),
         "another secret": Answered(
             f"{shop}/endpoints/{scene.paused_endpoint}/rotate-secret", "Rotate secret"
         ),
         "a wrong token": Answered(f"{shop}/login", "Log in", {"Admin token": "wrong"}),
-        "an old form": Answered(f"{shop}/endpoints", "Register", stale=True),
+        "an old form": Answered(f"{shop}/endpoints", "Register endpoint", stale=True),
         "a wrong status": Answered(sub, "Set fault", {"Status": "99"}, unfold="Set a fault"),
         "another wrong token": Answered(f"{sub}/login", "Log in", {"Admin token": "wrong"}),
         "another old form": Answered(sub, "Set fault", stale=True, unfold="Set a fault"),

@@ -29,7 +29,7 @@ from shop.web.flow.facts import (
 from shop.webhooks.queries.dashboard_stats import slots_of
 from shop.webhooks.rules.events import event_value_cents
 
-MAX_NEWEST = 20  # deliveries, as the next two
+MAX_NEWEST = 16  # deliveries, as the next two
 MAX_OUTSTANDING = 10  # in each of the states sending and pending
 MAX_FAILED = 10
 MAX_ORDERS = 5
