@@ -29,10 +29,10 @@ class Scene(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A screenshot (PNG) and the time when it was taken, in seconds."""
+    """A screenshot (JPEG) and the time when it was taken, in seconds."""
 
     at: float
-    png: bytes
+    image: bytes
 
 
 def record(page: Page, demo: Demo, file: Path) -> None:
@@ -62,7 +62,7 @@ def _play(page: Page, scenes: list[Scene]) -> list[Frame]:
     # PLW0108: Playwright cannot wrap the method of a list itself.
     session.on("Page.screencastFrame", lambda event: drawn.append(event))  # noqa: PLW0108 – as above
     size = {"maxWidth": WIDTH, "maxHeight": HEIGHT}
-    session.send("Page.startScreencast", {"format": "png", **size})
+    session.send("Page.startScreencast", {"format": "jpeg", "quality": 95, **size})
     started = time.monotonic()
     while (now := time.monotonic() - started) < LENGTH_SECONDS:
         while scenes and scenes[0].at <= now:
@@ -83,7 +83,7 @@ def write(frames: list[Frame], file: Path) -> None:
     """Write an animated WebP that shows each frame until the time of the next one."""
     ends = [*(frame.at for frame in frames[1:]), frames[-1].at + LAST_FRAME_SECONDS]
     durations = [round((end - frame.at) * 1000) for frame, end in zip(frames, ends, strict=True)]
-    first, *others = [Image.open(io.BytesIO(frame.png)).convert("RGB") for frame in frames]
+    first, *others = [Image.open(io.BytesIO(frame.image)).convert("RGB") for frame in frames]
     first.save(
         file,
         save_all=True,
