@@ -70,7 +70,7 @@ async def test_an_attack_leaves_a_receipt_and_shows_its_result(subscriber: Clien
 
     result = await attack(subscriber, receipt_id, Attack.AMOUNT)
 
-    assert "Prediction: rejected signature_mismatch Verdict rejected signature_mismatch" in (
+    assert "Prediction rejected signature_mismatch Verdict rejected signature_mismatch" in (
         result.page.text
     )
     assert f"/receipts/{result.receipt_id}" in result.page.links
