@@ -5,6 +5,7 @@ they hardly slow down the other lane. The browser tests are a separate pytest ru
 loops of Playwright and pytest-asyncio exclude each other.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,13 +13,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
+# One more than cores: the tests wait for other processes for a third of their time.
+WORKERS = str((os.cpu_count() or 1) + 1)
 PYTEST = (sys.executable, "-m", "pytest", "--numprocesses")
 ELSEWHERE = ("--ignore=tests/e2e", "--ignore=tests/faults", "--ignore=tests/benchmarks")
-IN_PROCESS = ((*PYTEST, "auto", *ELSEWHERE),)
+IN_PROCESS = ((*PYTEST, WORKERS, *ELSEWHERE),)
 FAULTS = ((*PYTEST, "2", "--dist", "loadfile", "-m", "not long", "tests/faults"),)
 IN_A_BROWSER = (
     (sys.executable, "-m", "tests.browser"),
-    (*PYTEST, "auto", "--dist", "loadfile", "tests/e2e"),
+    (*PYTEST, WORKERS, "--dist", "loadfile", "tests/e2e"),
 )
 
 
