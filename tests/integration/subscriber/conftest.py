@@ -59,12 +59,15 @@ class SharedSubscriber:
     def __init__(self, folder: Path) -> None:
         self.settings = settings_below(folder)
         self.clock = Clock(datetime.fromtimestamp(NOW, UTC))
+        self._keys: dict[Path, bytes] = {}
 
     def remove_files(self) -> None:
-        """Remove what the previous test has left."""
+        """Remove what the previous test has left, and restore a key that it has replaced."""
         for path in self.settings.var.iterdir():
-            if path.suffix != ".key":
+            if path not in self._keys:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path, key in self._keys.items():
+            path.write_bytes(key)
 
     def app(self, settings: Settings) -> Litestar:
         """Return the application with these settings."""
@@ -74,7 +77,9 @@ class SharedSubscriber:
 
     @cached_property
     def _app(self) -> Litestar:
-        return create_app(self.settings, now=self.clock)
+        app = create_app(self.settings, now=self.clock)
+        self._keys = {path: path.read_bytes() for path in self.settings.var.glob("*.key")}
+        return app
 
 
 @pytest.fixture(scope="session")
