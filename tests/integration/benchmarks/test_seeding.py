@@ -146,7 +146,7 @@ async def test_accepted_receipts_are_genuine_on_their_pages(
         purchases = await client.get("/purchases")
 
     assert inbox.status_code == page.status_code == purchases.status_code == 200
-    assert "good then" in page.text  # the status of the secret that signed it
+    assert "valid then" in page.text  # the status of the secret that signed it
 
 
 async def test_a_long_history_is_deleted_in_batches(

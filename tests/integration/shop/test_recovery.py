@@ -522,7 +522,7 @@ async def test_the_page_shows_the_number_before_and_after_recovering(
 
     assert "Recover 3 deliveries?" in asked.text
     assert "Resent: 1 delivery since" in asked.text
-    assert "Created: 2 deliveries of messages that the endpoint missed." in asked.text
+    assert "Created: 2 deliveries of messages that the endpoint missed:" in asked.text
     assert (before["pending"], before["cancelled"]) == (0, 1)
     assert done.answer.headers["location"] == f"/endpoints/{endpoint_id}?sent_again=3"
     assert (await shop.get("/v1/stats")).json()["deliveries"]["pending"] == 3

@@ -107,7 +107,7 @@ async def test_ten_thousand_signatures_are_rejected_without_computing_any(
         step for step in (await only_receipt(subscribed))["steps"] if step["result"] == "failed"
     ]
     assert refused["name"] == StepName.SIGNATURE
-    assert refused["detail"] == "10000 signatures; more than 20 are not even looked at"
+    assert refused["detail"] == "10000 signatures; the maximum is 20"
 
 
 def assert_steps_end_with_a_failure(receipt: dict[str, Any]) -> None:
