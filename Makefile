@@ -10,13 +10,14 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
 # One worker more than cores, because the tests wait for other processes for a third of their time.
+# Browsers are busy all the time.
 WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 # These run separately: the fault tests measure durations, so they run one after the other, and the
 # event loops of Playwright and pytest-asyncio cannot run in one process.
 SEPARATE_TESTS = --ignore=tests/e2e --ignore=tests/faults --ignore=tests/benchmarks
 UNIT_TESTS = $(RUN) -m pytest $(SEPARATE_TESTS) --numprocesses $(WORKERS)
 FAULT_TESTS = $(RUN) -m pytest tests/faults
-E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses $(WORKERS) --dist loadfile
+E2E_TESTS = $(RUN) -m tests.browser && $(RUN) -m pytest tests/e2e --numprocesses auto --dist loadfile
 # All tests share one server, and each test has its own database. Tests marked one_database are
 # skipped. QUICKLY=1 also skips tests that run real processes.
 POSTGRES_TESTS = $(RUN) -m pytest tests/integration/shop tests/contract --numprocesses $(WORKERS)

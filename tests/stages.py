@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 # One more than cores: the tests wait for other processes for a third of their time.
+# Browsers are busy all the time.
 WORKERS = str((os.cpu_count() or 1) + 1)
 PYTEST = (sys.executable, "-m", "pytest", "--numprocesses")
 ELSEWHERE = ("--ignore=tests/e2e", "--ignore=tests/faults", "--ignore=tests/benchmarks")
@@ -21,7 +22,7 @@ IN_PROCESS = ((*PYTEST, WORKERS, *ELSEWHERE),)
 FAULTS = ((*PYTEST, "2", "--dist", "loadfile", "-m", "not long", "tests/faults"),)
 IN_A_BROWSER = (
     (sys.executable, "-m", "tests.browser"),
-    (*PYTEST, WORKERS, "--dist", "loadfile", "tests/e2e"),
+    (*PYTEST, "auto", "--dist", "loadfile", "tests/e2e"),
 )
 
 

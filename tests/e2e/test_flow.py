@@ -83,7 +83,9 @@ def test_a_fast_order_passes_every_station(flow: ShopTab, shop_api: httpx.Client
     delivery_id = buy_and_find_delivery(flow, shop_api)
 
     wait_for(lambda: passed(flow, delivery_id)[-1:] == ON_THE_LINE[-1:], "it lands")
-    assert passed(flow, delivery_id) == ON_THE_LINE
+    # In this order. On a busy machine it may return to the database, where polling finds it.
+    stops = iter(passed(flow, delivery_id))
+    assert all(stop in stops for stop in ON_THE_LINE)
     expect(flow.page.locator(".ghost")).to_have_count(0)
     expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
     expect(dot(flow, delivery_id)).not_to_have_attribute("data-flying", "")
@@ -110,12 +112,11 @@ def test_a_rejected_delivery_comes_back_and_waits_for_its_next_attempt(
     delivery_id = buy_and_find_delivery(flow, shop_api)
 
     wait_for(lambda: "waiting" in passed(flow, delivery_id), "it waits again")
-    *way, lane, end = passed(flow, delivery_id)[:7]
-    assert (way, end) == (list(ON_THE_LINE[:5]), "waiting")
-    assert lane in {
-        "lane-1!",
-        "lane-1",
-    }  # the latter only if it was seen there before the rejection
+    stops = iter(passed(flow, delivery_id))
+    assert all(stop in stops for stop in ON_THE_LINE[:5])
+    # The latter only if it was seen there before the rejection.
+    assert next(stops) in {"lane-1!", "lane-1"}
+    assert next(stops) == "waiting"
     expect(verdict(flow)).to_contain_text("retrying")
     expect(station(flow, "Waiting")).to_contain_text("1 delivery")
     expect(flow.page.locator("#lane-1 .countdown")).to_have_text(re.compile(r"in \d s|due now"))

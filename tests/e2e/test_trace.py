@@ -28,7 +28,8 @@ def test_a_trace_is_drawn_live(
     subscriber.open_live(f"/story?message_id={waiting['message_id']}")
     drawn = picture(subscriber)
     expect(drawn).to_contain_text("Order placed")
-    expect(drawn).to_contain_text("Worker notified")
+    # On a busy machine, polling may be faster than the notification.
+    expect(drawn).to_contain_text(re.compile("Worker notified|found by polling the database"))
     expect(drawn).to_contain_text("Response 500")
     expect(drawn.locator("[data-countdown]")).to_have_text(re.compile(r"in \d+ s|due now"))
 
