@@ -65,7 +65,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimBatch:
-    """Claims made together. ``has_more``: slots are free, and more deliveries may be due."""
+    """Claims made together. ``has_more``: more may be due that can be claimed at once."""
 
     claims: Sequence[Claim] = ()
     has_more: bool = False
@@ -95,14 +95,14 @@ def claim_due(
     for position, endpoint in enumerate(endpoints):
         # The endpoints that follow share what this one does not need.
         share = math.ceil((limit - len(rows)) / (len(endpoints) - position))
-        allowed = min(share, math.ceil(endpoint.places / 2))
-        wanted = min(allowed, slots[endpoint.id])
+        wanted = min(share, slots[endpoint.id], math.ceil(endpoint.places / 2))
         if wanted > 0:
             found = _due_deliveries(connection, endpoint, wanted, now)
             rows += found
-            has_more |= len(found) == allowed
+            has_more |= len(found) == wanted < slots[endpoint.id]
     if not rows:
-        return ClaimBatch(has_more=has_more)
+        return ClaimBatch()
+    has_more |= len(rows) == limit
     # All rows are locked, or this is SQLite's only writer, so each of them is still pending.
     states.claim(connection, [row.id for row in rows], lease_expires_at=now + lease)
     return ClaimBatch(_claims(connection, rows, endpoints, now), has_more)

@@ -30,7 +30,7 @@ from shop.webhooks.engine.settings import DeliverySettings
 from shop.webhooks.rules.signing import SignedContent, signing_headers
 
 MAX_IN_FLIGHT = 600  # per worker; most systems limit a process to 1,024 open files
-MAX_CLAIMS_PER_LOOK = 50  # half of MAX_CONCURRENCY, so that two workers share a backlog
+MAX_CLAIMS_PER_LOOK = 50  # for all endpoints together; bounds the transaction
 SCHEDULER_INTERVAL_SECONDS = 0.25
 RELEASE_INTERVAL = timedelta(seconds=0.25)
 # More frequent looks would find few deliveries each, at the cost of a full look.
