@@ -64,6 +64,8 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     trace_builder = TraceBuilder(database, shop, webhook_url=settings.webhook_url, now=now)
 
     receipt_views = ReceiptViews()
+    # In the order in which they are closed.
+    parts = (receipt_views, subscriptions, attack_desk, shop_totals, inbox, shop, database)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -76,15 +78,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
                     subscriptions.refresh_in_background()
                 yield
         finally:
-            for part in (
-                receipt_views,
-                subscriptions,
-                attack_desk,
-                shop_totals,
-                inbox,
-                shop,
-                database,
-            ):
+            for part in parts:
                 await part.close()
 
     return build_litestar(
