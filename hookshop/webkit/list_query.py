@@ -24,7 +24,7 @@ PERIODS = {
 }
 BETWEEN = "between"  # the choice in the form for two times instead of a period
 PERIOD_CHOICES = [
-    ("", "any"),
+    ("", "Any time"),
     ("15min", "the last 15 minutes"),
     ("hour", "the last hour"),
     ("day", "the last day"),

@@ -68,7 +68,7 @@ async def show_inbox(  # noqa: PLR0913 – one parameter for each part of the pa
     await shop_totals.refresh()
     context |= {
         "live_address": query.live_address(),
-        "period_choices": [("", "Any time"), *PERIOD_CHOICES[1:]],
+        "period_choices": PERIOD_CHOICES,
         "event_type_choices": event_type_choices(query.event_type),
         "reason_choices": REASON_CHOICES,
         **await fault_card(faults).read(),

@@ -39,6 +39,12 @@ MAX_PAGE_SIZE = 150_000  # bytes of a page and everything it loads, uncompressed
 # Browsers report error statuses; on these pages they are expected.
 REFUSALS = r"status of 4\d\d"
 IS_TOO_WIDE = "document.scrollingElement.scrollWidth > window.innerWidth"
+# Links whose text has no room.
+SQUEEZED = """
+[...document.querySelectorAll("main a")].filter(
+  (link) => link.textContent.trim() && link.checkVisibility() && !link.closest("svg")
+    && link.getBoundingClientRect().width < 8).map((link) => link.textContent.trim())
+"""
 COLOR_SCHEME = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 WEIGHT = """
 ["navigation", "resource"]
@@ -219,6 +225,7 @@ def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
         page.set_viewport_size({"width": width, "height": 800})
         if page.evaluate(IS_TOO_WIDE):
             found.append(f"has to be pushed sideways at {width}")
+        found += [f"squeezes at {width}: {each}" for each in page.evaluate(SQUEEZED)]
         if width != SCREEN:  # it has nothing that the laptop width does not have
             found += [f"at {width}: {each}" for each in page.evaluate(RUN_AXE, options)]
     return found
