@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
 
 from jinja2 import Environment
 from litestar import Litestar, get
@@ -24,6 +25,7 @@ from hookshop.webkit.login_brake import LoginBrake
 from hookshop.webkit.openapi import ApiInfo, openapi_handler
 from hookshop.webkit.request_log import RequestLog
 from hookshop.webkit.request_queue import RequestQueue
+from hookshop.webkit.sandbox_paths import SandboxPrefix
 from hookshop.webkit.security import SECURITY_HEADERS, csrf_protection
 from hookshop.webkit.settings import ServerSettings
 from hookshop.webkit.static_files import static_files
@@ -88,7 +90,9 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     headers = {header.name: str(header.value) for header in SECURITY_HEADERS}
     queued = RequestQueue(app.asgi_handler)
     checked = ForeignPageCheck(queued, settings, headers, open_paths=open_paths)
-    app.asgi_handler = RequestLog(HeadAsGet(HostCheck(checked, headers)))
+    any_method = HeadAsGet(HostCheck(checked, headers))
+    public_path = urlsplit(settings.base_url).path
+    app.asgi_handler = RequestLog(SandboxPrefix(any_method, public_path))
     return app
 
 

@@ -13,6 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
 from hookshop.webkit.key_files import read_or_create
+from hookshop.webkit.sandbox_paths import MAIN, current_base
 from hookshop.webkit.settings import ServerSettings
 
 SAME_SITE: Final = "lax"  # "strict" would hide a cookie when a link of another site opens the page
@@ -34,8 +35,14 @@ class Cookies:
     is_secure: bool
 
     def name(self, purpose: str) -> str:
-        """Return the name of a cookie of this application, such as ``shop_cart_0193c0ff``."""
-        return f"{self.app}_{purpose}_{_digest(self.app_key)}"
+        """Return the name of a cookie of this application in the current sandbox.
+
+        For example ``shop_cart_0193c0ff``.
+        """
+        # A browser sends a cookie for ``/`` to all sandboxes, too.
+        sandbox = current_base().sandbox
+        key = self.app_key if sandbox == MAIN else f"{self.app_key}/{sandbox}"
+        return f"{self.app}_{purpose}_{_digest(key)}"
 
     def shared_name(self, purpose: str) -> str:
         """Return the name of a cookie that the shop and the subscriber of one demo share."""

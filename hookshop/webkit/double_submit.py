@@ -28,6 +28,7 @@ from sqlalchemy.exc import OperationalError
 
 from hookshop.webkit.database import Transactions
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.sandbox_paths import link
 
 NONCE = "_nonce"  # the field of a form
 KEPT_SECONDS = 60
@@ -137,7 +138,7 @@ async def _key_of(request: AnyRequest) -> str | None:
     names = {name for name, value in fields if value}
     if not {NONCE, "_csrf_token"} <= names:
         return None
-    form = json.dumps([request.url.path, fields], ensure_ascii=True)
+    form = json.dumps([link(request.url.path), fields], ensure_ascii=True)
     return hashlib.sha256(form.encode()).hexdigest()
 
 

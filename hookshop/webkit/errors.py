@@ -188,7 +188,7 @@ def error_page(problem: Problem, template: str = "shared/error.html") -> AnyResp
             "title": status.phrase,
             "detail": f"{detail[:1].upper()}{detail[1:]}.",  # on a page it is a sentence
             "request_id": request_id.get(),
-            "link": problem.link,
+            "first_link": problem.link,
         },
         status_code=problem.status_code,
         headers=_headers(problem),

@@ -26,6 +26,7 @@ from litestar.typing import FieldDefinition
 from hookshop.webkit.access import is_open_to_all, shows_more_to_admin
 from hookshop.webkit.json_api import COMMON_PROBLEMS, ProblemDocument, common_statuses, problems
 from hookshop.webkit.json_schemas import Json, Schemas, as_markdown, without_none
+from hookshop.webkit.sandbox_paths import current_base
 
 SCHEMA_PATHS = ["/schema", "/schema/openapi.json"]
 MEDIA_TYPE = "application/vnd.oai.openapi+json"
@@ -101,7 +102,7 @@ def openapi_document(app: Litestar, info: ApiInfo) -> Json:
             "description": info.description,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": current_base().prefix or "/"}],
         "tags": [{"name": tag, "description": text} for tag, text in info.tags.items()],
         "paths": paths,
         "components": {

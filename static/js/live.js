@@ -60,7 +60,10 @@ function isReconnecting(sign) {
 
 function logInAgain() {
   const link = document.createElement("a");
-  link.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  // The address of the home page, which ends with "/": the server adds all before it to "next".
+  const { home } = document.documentElement.dataset;
+  const next = location.pathname.slice(home.length - 1) + location.search;
+  link.href = `${home}login?next=${encodeURIComponent(next)}`;
   link.textContent = "Log in again";
   return link;
 }

@@ -13,6 +13,7 @@ from litestar.exceptions import InternalServerException
 
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.openapi import RAW_BODY
+from hookshop.webkit.sandbox_paths import url_here
 from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.faults import FaultAction
 from subscriber_app.faults.actions import DEFAULT_LOCATION
@@ -109,7 +110,7 @@ def _respond(received: Received, public_url: str) -> AnyResponse:
 
 def _link_header(received: Received, public_url: str) -> dict[str, str]:
     """Return the header with the URL of the receipt's page (RFC 8288, "Web Linking")."""
-    return {"Link": f'<{public_url}/receipts/{received.receipt.id}>; rel="describedby"'}
+    return {"Link": f'<{url_here(public_url)}/receipts/{received.receipt.id}>; rel="describedby"'}
 
 
 def _fault_headers(action: FaultAction | None) -> dict[str, str]:

@@ -39,3 +39,16 @@ def test_exactly_the_files_of_macros_are_named_so(name: str) -> None:
 def test_every_script_of_our_own_is_a_module(name: str) -> None:
     for tag in OWN_SCRIPT.findall(read(name)):
         assert 'type="module"' in tag
+
+
+def test_every_address_of_a_template_goes_through_link() -> None:
+    own = re.compile(r'(?<![\w-])(?:href|action|formaction|src|hx-post|hx-get|hx-sse:connect)="/')
+
+    found = [
+        f"{path.relative_to(TEMPLATES)}: {line.strip()}"
+        for path in sorted(TEMPLATES.rglob("*.html"))
+        for line in path.read_text().splitlines()
+        if own.search(line)
+    ]
+
+    assert not found, 'write "{{ link("/…") }}", so that the page works in a sandbox, too'

@@ -13,6 +13,7 @@ from hookshop.webkit.bodies import StrictJson
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.json_api import ProblemDocument, problems
 from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, require_text_line
+from hookshop.webkit.sandbox_paths import url_here
 from hookshop.webkit.security import NO_STORE
 from hookshop.webkit.times import rfc3339, rfc3339_ms
 from shop.database.models import Endpoint
@@ -157,7 +158,7 @@ async def register_endpoint(
         status=endpoint.status,
         secret=registered.secret,
         secret_id=registered.secret_id,
-        issuer=settings.base_url,
+        issuer=url_here(settings.base_url),
         created_at=rfc3339(endpoint.created_at),
     )
 
@@ -179,7 +180,7 @@ async def get_endpoint(
         endpoint = await registry.find(session, endpoint_id)
         if endpoint is None:
             raise no_such_endpoint(endpoint_id)
-        return await _details(session, endpoint, issuer=settings.base_url)
+        return await _details(session, endpoint, issuer=url_here(settings.base_url))
 
 
 @patch(
@@ -205,7 +206,7 @@ async def change_endpoint(
     if endpoint is None:
         raise no_such_endpoint(endpoint_id)
     async with database.reading() as session:
-        return await _details(session, endpoint, issuer=settings.base_url)
+        return await _details(session, endpoint, issuer=url_here(settings.base_url))
 
 
 @delete("/webhooks/{endpoint_id:str}")
