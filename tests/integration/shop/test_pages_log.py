@@ -151,6 +151,17 @@ async def test_the_log_is_read_page_by_page_with_the_filter_kept(shop: Shop) -> 
     assert newest == "/deliveries?state=pending&q=9001"
 
 
+async def test_a_page_after_the_last_one_leads_to_the_first_with_the_filter_kept(
+    shop: Shop,
+) -> None:
+    oldest = await new_delivery(shop, URL)
+
+    page = await Visitor(shop).get("/deliveries", state="pending", cursor=oldest)
+
+    assert "No older matching deliveries" in page.text
+    assert page.links["/deliveries?state=pending"] == "First page"
+
+
 @pytest.mark.parametrize("path", ["/deliveries", "/deliveries/live"])
 @pytest.mark.parametrize(
     ("name", "value"),

@@ -54,6 +54,16 @@ async def test_orders_are_listed_newest_first_and_page_by_page(shop: Shop) -> No
     assert not [text for text in second.links.values() if "Older" in text]
 
 
+async def test_a_page_of_orders_after_the_last_one_leads_to_the_first(shop: Shop) -> None:
+    oldest = (await order(shop))["id"]
+
+    page = await Visitor(shop).get("/orders", before=oldest)
+
+    assert "No older orders" in page.text
+    assert "No orders yet" not in page.text
+    assert page.links["/orders"] == "First page"
+
+
 async def test_an_invalid_cursor_is_refused(shop: Shop) -> None:
     for garbage in ("x", "zzz", "\x00", "ord_1", "99999999999999999999"):
         for path in ("/orders", "/orders/live"):

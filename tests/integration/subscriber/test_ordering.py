@@ -83,6 +83,15 @@ async def test_purchases_are_paginated_and_deleted_with_the_receipts(
     assert "No purchases yet" in (await visitor.get("/purchases")).text
 
 
+async def test_a_page_after_the_last_purchase_leads_to_the_first(subscribed: Client) -> None:
+    receipt = (await deliver(subscribed)).json()["receipt_id"]
+
+    page = await Visitor(subscribed).get("/purchases", cursor=receipt)
+
+    assert "No older purchases" in page.text
+    assert page.links["/purchases"] == "First page"
+
+
 @pytest.mark.parametrize("cursor", ["' OR 1=1 --", "\x00", "rcp_"])
 async def test_an_invalid_cursor_is_harmless(cursor: str, subscribed: Client) -> None:
     assert (await Visitor(subscribed).get("/purchases", cursor=cursor)).status == 200

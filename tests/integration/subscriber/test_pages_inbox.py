@@ -105,6 +105,19 @@ async def test_older_receipts_are_on_the_next_pages(subscribed: Client, clock: C
     assert "/receipts/live?verdict=rejected&amp;cursor=rcp_" in second.answer.text
 
 
+async def test_a_page_after_the_last_one_leads_to_the_first(mixed: Client) -> None:
+    visitor = Visitor(mixed)
+    oldest = rows(await visitor.get("/"))[-1].removeprefix("/receipts/")
+
+    everything = await visitor.get("/", cursor=oldest)
+    filtered = await visitor.get("/", cursor=oldest, verdict="accepted")
+
+    assert "No older receipts" in everything.text
+    assert everything.links["/"] == "First page"
+    assert "No older matching receipts" in filtered.text
+    assert filtered.links["/?verdict=accepted"] == "First page"
+
+
 async def test_deleting_all_receipts_asks_for_confirmation(mixed: Client) -> None:
     page = await Visitor(mixed).get("/receipts/delete")
 

@@ -1,12 +1,28 @@
 """The glossary, and the macros that show it."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from hookshop.webkit.glossary import GLOSSARY
 from hookshop.webkit.pages import jinja_environment
 
+TEMPLATES = Path(__file__).parents[3] / "templates"
+# Frames, errors, and pages whose frame or first paragraph says it.
+SELF_EXPLANATORY = {
+    "shared/api_reference.html",
+    "shared/base.html",
+    "shared/error.html",
+    "shared/refused_form.html",
+    "shared/unknown_host.html",
+    "shop/layout.html",
+    "shop/login.html",
+    "shop/storefront/products.html",
+    "subscriber/layout.html",
+    "subscriber/learn/learn.html",
+    "subscriber/login.html",
+}
 IMPORT = '{% import "shared/glossary_macros.html" as help %}'
 
 
@@ -46,3 +62,15 @@ def test_a_page_says_what_one_is_looking_at() -> None:
 
     assert "<summary>What am I looking at?</summary>" in shown
     assert "These are the receipts." in shown
+
+
+def test_every_page_says_what_one_is_looking_at() -> None:
+    pages = {
+        str(path.relative_to(TEMPLATES)): path.read_text()
+        for path in TEMPLATES.rglob("*.html")
+        if not path.name.startswith("_") and not path.name.endswith("macros.html")
+    }
+
+    silent = {name for name, source in pages.items() if "{% call help.about() %}" not in source}
+
+    assert silent == SELF_EXPLANATORY
