@@ -78,6 +78,7 @@ class Kind:
 OF_BOTH = (
     "GET /healthz",
     "GET /login",
+    "GET /enter",
     "POST /login",
     "POST /appearance",
     "GET /static/{file_path:path}",

@@ -2,11 +2,13 @@
 
 Programs send the token with every call to ``/v1``; people log in once and get a session, which is
 stored in the database.
-There is one account. Every handler requires it unless it has ``opt=OPEN_TO_ALL``, so that a new
+There is one account. A sandbox has a token of its own, which opens that sandbox and nothing else.
+Every handler requires a token unless it has ``opt=OPEN_TO_ALL``, so that a new
 page cannot be left open by accident.
 """
 
 import hmac
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,11 +27,14 @@ from hookshop.webkit.cookies import Cookies, cookies_of
 from hookshop.webkit.database import Transactions
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.login_brake import client_address
+from hookshop.webkit.sandboxes import SandboxLookup, SandboxRecord, current_sandbox
 from hookshop.webkit.security import safe_redirect_path
 from hookshop.webkit.sessions import SESSION_LIFETIME, Sessions
 from hookshop.webkit.settings import ServerSettings
 
 OPEN_TO_ALL = {"open_to_all": True}
+# In sandboxes, too, where the token is needed for everything else.
+OPEN_EVERYWHERE = {**OPEN_TO_ALL, "open_in_sandboxes": True}
 # Open too, but only the admin gets the whole response: see ``may_manage``.
 SHOWS_MORE_TO_ADMIN = {**OPEN_TO_ALL, "shows_more_to_admin": True}
 SESSION = "session"  # in the name of the cookie and in the state of a request
@@ -38,6 +43,7 @@ CACHE_CONTROL = b"cache-control"
 # Paths for programs, which send the token and get problem documents.
 METRICS = "/metrics"
 PROGRAM_PATHS = ("/v1/", METRICS)
+_SANDBOX = re.compile(r"^/s/[^/]*")
 LIVE_SUFFIX = "/live"  # of the event stream of a page
 STATIC_PATHS = ("/static/",)
 
@@ -50,23 +56,36 @@ def guards(settings: ServerSettings) -> list[Guard]:
     """Return the guards for ``Litestar(guards=…)``: none if no token is set."""
     if settings.admin_token is None:
         return []
-    wanted = f"send {settings.variable('admin_token')} as Authorization: Bearer …"
+    wanted = settings.variable("admin_token")
 
-    def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
-        if is_open_to_all(handler):
+    def require_token(connection: Connection, handler: BaseRouteHandler) -> None:
+        if is_open_to(connection, handler):
             return
         if connection.url.path.startswith(PROGRAM_PATHS):
             if _sends_token(connection, settings):
                 return
-            raise NotAuthorizedException(wanted)
+            own = "the sandbox's token or " if current_sandbox(connection) else ""
+            raise NotAuthorizedException(f"send {own}{wanted} as Authorization: Bearer …")
         if not is_logged_in(connection):
             raise NotAuthorizedException("log in first")
 
-    return [require_admin]
+    return [require_token]
+
+
+def is_open_to(connection: Connection, handler: BaseRouteHandler) -> bool:
+    """Return whether everybody may use the handler where the request is: in main or a sandbox."""
+    if current_sandbox(connection):
+        return "open_in_sandboxes" in handler.opt
+    return is_open_to_all(handler)
+
+
+def is_program_path(path: str) -> bool:
+    """Return whether a path is for programs, also with the prefix of a sandbox."""
+    return _SANDBOX.sub("", path).startswith(PROGRAM_PATHS)
 
 
 def is_open_to_all(handler: BaseRouteHandler) -> bool:
-    """Return whether the handler needs neither token nor session."""
+    """Return whether the handler needs neither token nor session in ``main``."""
     return "open_to_all" in handler.opt
 
 
@@ -121,10 +140,17 @@ def _sends_token(connection: Connection, settings: ServerSettings) -> bool:
             f"too many wrong tokens from this address; try again in {wait} s",
             headers={"Retry-After": str(wait)},
         )
-    if is_admin_token(token, settings):
+    if opens(token, connection, settings):
         return True
     brake.record_failure(address, token, is_person=False)
     return False
+
+
+def opens(token: str, connection: Connection, settings: ServerSettings) -> bool:
+    """Return whether the token opens what is requested: the admin's, or the sandbox's own."""
+    sandbox = current_sandbox(connection)
+    is_own = sandbox is not None and sandbox.is_opened_by(token)
+    return is_own or is_admin_token(token, settings)
 
 
 class SessionLookup:
@@ -142,12 +168,30 @@ class SessionLookup:
             return await self._app(scope, receive, send)
         connection: Connection = ASGIConnection(scope, receive, send)
         sessions: Sessions = connection.app.state.sessions
-        token = connection.cookies.get(cookies_of(connection).name(SESSION))
-        if token and await sessions.is_valid(token):
-            scope["state"][SESSION] = token
-        is_closed = not is_open_to_all(scope["route_handler"])
+        for session in _possible_sessions(connection):
+            if await sessions.is_valid(session):
+                scope["state"][SESSION] = session
+                break
+        is_closed = not is_open_to(connection, scope["route_handler"])
         is_private = is_closed or is_logged_in(connection)
         return await self._app(scope, receive, _without_storing(send) if is_private else send)
+
+
+def _possible_sessions(connection: Connection) -> Iterator[str]:
+    """Yield the sessions that the cookies name: in a sandbox its own one, then the admin's."""
+    cookies, sandbox = cookies_of(connection), current_sandbox(connection)
+    if token := connection.cookies.get(cookies.name(SESSION)):
+        yield _session_scope(sandbox) + token
+    if sandbox and (token := connection.cookies.get(cookies.main_name(SESSION))):
+        yield token
+
+
+def _session_scope(sandbox: SandboxRecord | None) -> str:
+    """Return what stands before a session's token, so that it is valid in this sandbox only.
+
+    With the hash of the sandbox's token, it is not valid in a later one with the same id either.
+    """
+    return f"{sandbox.id}/{sandbox.token_hash}/" if sandbox else ""
 
 
 def _without_storing(send: Send) -> Send:
@@ -161,8 +205,8 @@ def _without_storing(send: Send) -> Send:
 
 
 def middleware(settings: ServerSettings) -> list[Middleware]:
-    """Return the middleware for ``Litestar(middleware=…)``: none if no token is set."""
-    return [] if settings.admin_token is None else [SessionLookup]
+    """Return the middleware for ``Litestar(middleware=…)``. Without a token, nobody logs in."""
+    return [SandboxLookup] if settings.admin_token is None else [SandboxLookup, SessionLookup]
 
 
 def open_sessions(settings: ServerSettings, cookies: Cookies, database: Transactions) -> Sessions:
@@ -194,7 +238,7 @@ def login_pages(home: str) -> list[HTTPRouteHandler]:
     ``home``: the page after a login that no other page required.
     """
 
-    @get("/login", include_in_schema=False, opt=OPEN_TO_ALL)
+    @get(["/login", "/enter"], include_in_schema=False, opt=OPEN_EVERYWHERE)
     async def show_login(
         request: AnyRequest, settings: NamedDependency[ServerSettings]
     ) -> AnyResponse:
@@ -202,20 +246,22 @@ def login_pages(home: str) -> list[HTTPRouteHandler]:
             return Redirect("/", status_code=303)
         return _login_page(settings, request.query_params.get("next", ""))
 
-    @post("/login", include_in_schema=False, opt=OPEN_TO_ALL)
+    @post("/login", include_in_schema=False, opt=OPEN_EVERYWHERE)
     async def log_in(request: AnyRequest, settings: NamedDependency[ServerSettings]) -> AnyResponse:
         form = await read_form(request)
         wanted, token = form.text("next"), form.text("admin_token")
         brake, address = request.app.state.login_brake, client_address(request)
         if wait := brake.wait_seconds(address):
             return _too_early_page(settings, wanted, wait)
-        if not is_admin_token(token, settings):
+        if not opens(token, request, settings):
             brake.record_failure(address, token, is_person=True)
-            problem = f"Wrong token. Enter the value of {settings.variable('admin_token')}."
+            own = "the sandbox's token, or " if current_sandbox(request) else ""
+            problem = f"Wrong token. Enter {own}the value of {settings.variable('admin_token')}."
             return _login_page(settings, wanted, problem, status=422)
         brake.record_success(address)
         await _end_session(request)
-        cookie = _session_cookie(request, await request.app.state.sessions.begin())
+        scope = _session_scope(current_sandbox(request))
+        cookie = _session_cookie(request, await request.app.state.sessions.begin(scope))
         to = safe_redirect_path(wanted, default=home)
         return Redirect(to, status_code=303, cookies=[cookie])
 

@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request, post
 from litestar.response import Redirect
 
-from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.access import OPEN_EVERYWHERE
 from hookshop.webkit.cookies import cookies_of
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.security import safe_redirect_path
@@ -56,7 +56,7 @@ def current_address(request: AnyRequest) -> str | None:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
-@post("/appearance", include_in_schema=False, opt=OPEN_TO_ALL)
+@post("/appearance", include_in_schema=False, opt=OPEN_EVERYWHERE)
 async def choose_appearance(request: AnyRequest) -> Redirect:
     """Store ``theme`` or ``scale`` and redirect to the page with the form."""
     form = await read_form(request)

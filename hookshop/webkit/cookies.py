@@ -44,6 +44,10 @@ class Cookies:
         key = self.app_key if sandbox == MAIN else f"{self.app_key}/{sandbox}"
         return f"{self.app}_{purpose}_{_digest(key)}"
 
+    def main_name(self, purpose: str) -> str:
+        """Return the name of a cookie of this application in the sandbox ``main``."""
+        return f"{self.app}_{purpose}_{_digest(self.app_key)}"
+
     def shared_name(self, purpose: str) -> str:
         """Return the name of a cookie that the shop and the subscriber of one demo share."""
         return f"hookshop_{purpose}_{_digest(self.folder_key)}"

@@ -15,9 +15,10 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import OperationalError
 
-from hookshop.webkit.access import LIVE_SUFFIX, PROGRAM_PATHS
+from hookshop.webkit.access import LIVE_SUFFIX, is_program_path
 from hookshop.webkit.logs import request_id
 from hookshop.webkit.refused_forms import refused_form
+from hookshop.webkit.sandboxes import why_no_sandbox_serves
 from hookshop.webkit.security import SECURITY_HEADERS
 from hookshop.webkit.validation_messages import in_json_words
 
@@ -90,7 +91,10 @@ def answer_with(status: int) -> Handler:
 
 
 def _answer_http_exception(request: AnyRequest, error: HTTPException) -> AnyResponse:
-    problem = Problem(error.status_code, _detail(request, error), headers=error.headers)
+    detail = _detail(request, error)
+    if detail == HTTPStatus.NOT_FOUND.phrase:
+        detail = why_no_sandbox_serves(request.url.path) or detail
+    problem = Problem(error.status_code, detail, headers=error.headers)
     problem.members = getattr(error, "members", {})
     problem.link = getattr(error, "link", None)
     return answer(request, problem)
@@ -107,7 +111,7 @@ def _answer_unauthenticated(request: AnyRequest, error: NotAuthorizedException) 
     if request.url.path.endswith(LIVE_SUFFIX):
         # Not a redirect: a page would take the login for a broken stream and reconnect endlessly.
         return _problem_document(Problem(401, "the session has ended; log in again"))
-    if request.url.path.startswith(PROGRAM_PATHS):
+    if is_program_path(request.url.path):
         return answer(request, Problem(401, error.detail, headers={"WWW-Authenticate": "Bearer"}))
     wanted = _path_and_query(request) if request.method == "GET" else ""
     return Redirect(f"/login?{urlencode({'next': wanted})}", status_code=303)
@@ -152,7 +156,7 @@ def _answer_failure(request: AnyRequest, error: Exception) -> AnyResponse:
 
 def answer(request: AnyRequest, problem: Problem) -> AnyResponse:
     """Return the problem as a problem document for a program or as a page for a person."""
-    if request.url.path.startswith(PROGRAM_PATHS):
+    if is_program_path(request.url.path):
         return _problem_document(problem)
     return error_page(problem)
 

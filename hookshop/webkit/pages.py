@@ -11,7 +11,7 @@ from hookshop.webkit.access import is_logged_in
 from hookshop.webkit.appearance import current_address, read_appearance
 from hookshop.webkit.double_submit import new_nonce
 from hookshop.webkit.glossary import GLOSSARY
-from hookshop.webkit.sandbox_paths import link
+from hookshop.webkit.sandbox_paths import current_sandbox_id, link
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -48,6 +48,7 @@ def jinja_environment(
         "header_links": header_links,
         "is_logged_in": is_logged_in,
         "link": link,
+        "current_sandbox_id": current_sandbox_id,
         "new_nonce": new_nonce,
         "read_appearance": read_appearance,
         "current_address": current_address,

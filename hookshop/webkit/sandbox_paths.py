@@ -60,6 +60,12 @@ def current_base() -> Base:
     return _base.get()
 
 
+def current_sandbox_id() -> str | None:
+    """Return the id of the current request's sandbox, or None in ``main``."""
+    sandbox = _base.get().sandbox
+    return None if sandbox == MAIN else sandbox
+
+
 def sandbox_prefix(sandbox: str) -> str:
     """Return ``/s/{sandbox}``, or nothing for ``main``. Also to be added to a public URL."""
     return "" if sandbox == MAIN else f"{PREFIX}{sandbox}"

@@ -43,11 +43,14 @@ class Sessions:
         # What to call when a session ends in this process, by the hash of its token.
         self._watchers: dict[str, set[Callable[[], None]]] = {}
 
-    async def begin(self) -> str:
-        """Store a new session, delete expired ones, and return the token."""
+    async def begin(self, scope: str = "") -> str:
+        """Store a new session, delete expired ones, and return the token.
+
+        ``scope``: the other methods know the session by this text and the token after it.
+        """
         token, now = secrets.token_urlsafe(TOKEN_BYTES), self._now()
         row = {
-            "token_hash": self._hash(token),
+            "token_hash": self._hash(scope + token),
             "created_at": now,
             "expires_at": now + SESSION_LIFETIME,
         }

@@ -11,7 +11,7 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.exceptions import InternalServerException
 
-from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.access import OPEN_EVERYWHERE
 from hookshop.webkit.openapi import RAW_BODY
 from hookshop.webkit.sandbox_paths import url_here
 from subscriber_app.config import RECEIVER_PATH
@@ -39,7 +39,7 @@ AnyResponse = Response[Any]
     status_code=200,
     tags=["Receiver"],
     responses=RESPONSES,
-    opt={**OPEN_TO_ALL, RAW_BODY: REQUEST},
+    opt={**OPEN_EVERYWHERE, RAW_BODY: REQUEST},
 )
 async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
     """Receive one webhook. A 200 means that it is stored; otherwise ``reason`` says why not."""
