@@ -1,9 +1,10 @@
 """The texts that pages show for steps, reasons and faults."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 
 from subscriber_app.faults import Fault, FaultAction, FaultActionKind, FaultMode
-from subscriber_app.faults.actions import DEFAULT_LOCATION
+from subscriber_app.faults.actions import DEFAULT_LOCATION, parse_script_word
 from subscriber_app.vocabulary import Reason, StepName
 
 STEP_LABELS = {
@@ -105,6 +106,15 @@ FAULT_CHIPS = {
 }
 
 
+FAULT_LABELS = {
+    FaultActionKind.STATUS: "Retry-After {retry_after} s",
+    FaultActionKind.SLOW: "{seconds} s late",
+    FaultActionKind.TIMEOUT: "timeout on purpose",
+    FaultActionKind.DROP: "connection closed",
+    FaultActionKind.ACCEPT_THEN_500: "after booking",
+}
+
+
 def fault_sentence(fault: Fault) -> str:
     """Return the text that follows "Failing on purpose:" in the banner."""
     return FAULT_SENTENCES[fault.mode].format(**_facts(fault))
@@ -114,6 +124,15 @@ def fault_chip(fault: Fault) -> str:
     """Return the two or three words that follow "Responses:"."""
     mode = fault.mode if fault.is_active else FaultMode.NONE
     return FAULT_CHIPS[mode].format(**_facts(fault))
+
+
+def fault_label(word: str) -> str:
+    """Return what a fault did to a response, in addition to its status.
+
+    ``word``: the fault as a receipt records it, such as ``slow:3``.
+    """
+    action = parse_script_word(word)
+    return FAULT_LABELS[action.kind].format(**asdict(action)) if action else ""
 
 
 def _facts(fault: Fault) -> dict[str, object]:

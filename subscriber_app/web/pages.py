@@ -24,7 +24,7 @@ from subscriber_app.web import (
 )
 from subscriber_app.web import faults as fault_pages
 from subscriber_app.web.defence_labels import DEFENCES
-from subscriber_app.web.labels import event_name, fault_chip, fault_sentence
+from subscriber_app.web.labels import event_name, fault_chip, fault_label, fault_sentence
 from subscriber_app.web.state_labels import state_label
 from subscriber_app.web.trace import pages as trace
 
@@ -74,6 +74,7 @@ def page_environment(faults: Faults, switches: DefenceSwitches, settings: Settin
         current_fault=lambda: faults.current,
         fault_sentence=fault_sentence,
         fault_chip=fault_chip,
+        fault_label=fault_label,
         event_name=event_name,
         defences_off=lambda: [
             (each.value, DEFENCES[each].name) for each in Defence if each in switches.off

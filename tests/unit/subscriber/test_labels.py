@@ -9,6 +9,7 @@ from subscriber_app.web.labels import (
     REASON_MEANINGS,
     STEP_LABELS,
     fault_chip,
+    fault_label,
     fault_sentence,
     step_label,
 )
@@ -84,6 +85,20 @@ def test_the_next_word_of_a_script_is_described(word: str, sentence: str) -> Non
 def test_a_fault_is_described(fault: Fault, chip: str, sentence: str) -> None:
     assert fault_chip(fault) == chip
     assert fault_sentence(fault) == sentence
+
+
+@pytest.mark.parametrize(
+    ("recorded", "label"),
+    [
+        ("429:5", "Retry-After 5 s"),
+        ("slow:3", "3 s late"),
+        ("timeout", "timeout on purpose"),
+        ("drop", "connection closed"),
+        ("accept_then_500", "after booking"),
+    ],
+)
+def test_a_recorded_fault_is_described(recorded: str, label: str) -> None:
+    assert fault_label(recorded) == label
 
 
 def test_a_script_that_is_used_up_is_no_fault_any_more() -> None:
