@@ -10,7 +10,7 @@ from hookshop.webkit.settings import ConfigurationError
 from hookshop.webkit.starting import check_listening, exit_on_setup_error, map_setup_errors
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings, load_settings
-from subscriber_app.database.transactions import Database
+from subscriber_app.database.transactions import Database, DatabaseFolder
 from subscriber_app.lab.connection_reset import ConnectionResetProtocol
 from subscriber_app.shop_api.held_secrets import is_wrong_key
 from subscriber_app.vocabulary import LOG_FIELDS
@@ -40,6 +40,7 @@ async def _prepare(settings: Settings) -> None:
     database = Database(settings.resolved_database_url, encryption)
     try:
         await database.create_tables()
+        await DatabaseFolder(settings.resolved_database_url).prepare()
         async with database.reading() as session:
             if not await is_wrong_key(session, encryption):
                 return

@@ -10,25 +10,24 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 
 from litestar import Litestar
+from pydantic import SecretStr
 
 from hookshop.webkit.application import build_litestar
-from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.errors import exception_handlers
+from hookshop.webkit.sandbox_paths import sandbox_prefix
 from hookshop.webkit.times import utc_now
 from subscriber_app.config import RECEIVER_PATH, Settings
-from subscriber_app.database.transactions import Database
-from subscriber_app.explaining.order_contents import OrderContents
-from subscriber_app.explaining.trace_builder import TraceBuilder
-from subscriber_app.faults import Faults
-from subscriber_app.lab.attack_desk import AttackDesk
-from subscriber_app.receiving.defence_switches import DefenceSwitches
-from subscriber_app.receiving.inbox import Inbox
+from subscriber_app.connections import SharedConnections
+from subscriber_app.database.models import Sandbox
+from subscriber_app.database.transactions import DatabaseFolder
+from subscriber_app.parts import Shared, Site, SubscriberParts, build_parts
 from subscriber_app.receiving.receipts import BadCursor
-from subscriber_app.shop_api.client import ShopClient
-from subscriber_app.shop_api.money import ShopTotalsPoller
+from subscriber_app.sandboxes import Sandboxes
 from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.api import api_info, api_router
+from subscriber_app.web.current_parts import PartsMiddleware, SandboxFinder, provide_part
+from subscriber_app.web.dependencies import PARTS_OF_HANDLERS
 from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import page_environment, page_handlers
 from subscriber_app.web.receipt_view import ReceiptViews
@@ -40,76 +39,72 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
     """Build the application. It opens connections when it starts and closes them when it stops."""
     encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
-    database = Database(settings.resolved_database_url, encryption)
-    feed = LocalChangeFeed()
-    faults = Faults(database, feed)
-    defences = DefenceSwitches(database, feed)
-    inbox = Inbox(
-        database, feed, faults, defences, encryption, webhook_url=settings.webhook_url, now=now
-    )
-    attack_desk = AttackDesk(
-        database,
-        defences,
-        faults,
-        encryption,
-        local_url=settings.local_url,
-        webhook_url=settings.webhook_url,
+    connections = SharedConnections()
+    shared = Shared(encryption, connections, now)
+    main = build_parts(Site.of_main(settings), shared)
+
+    def build(sandbox: Sandbox) -> SubscriberParts:
+        return build_parts(_site(sandbox, settings, encryption), shared, idle_connections=1)
+
+    sandboxes = Sandboxes(
+        main,
+        DatabaseFolder(settings.resolved_database_url),
+        build,
         now=now,
     )
-    shop = ShopClient(settings.shop_url, token=settings.shop_token)
-    shop_totals = ShopTotalsPoller(shop, database, feed)
-    subscriptions = Subscriptions(
-        database, shop, feed, encryption, webhook_url=settings.webhook_url, now=now
-    )
-    trace_builder = TraceBuilder(database, shop, webhook_url=settings.webhook_url, now=now)
-
     receipt_views = ReceiptViews()
-    # In the order in which they are closed.
-    parts = (receipt_views, subscriptions, attack_desk, shop_totals, inbox, shop, database)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        await database.create_tables()
-        await faults.load()
-        await defences.load()
+        await sandboxes.open()
+        subscriptions = main.subscriptions
         try:
             async with _subscribing(subscriptions) if settings.auto_register else nullcontext():
                 if not settings.auto_register:
                     subscriptions.refresh_in_background()
                 yield
         finally:
-            for part in parts:
-                await part.close()
+            await receipt_views.close()
+            await sandboxes.close()
+            await connections.close()
 
     return build_litestar(
         settings,
-        database=database,
+        database=main.database,
         route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
         dependencies={
+            **{name: provide_part(name) for name in PARTS_OF_HANDLERS},
             "encryption": encryption,
-            "feed": feed,
-            "inbox": inbox,
-            "faults": faults,
-            "attack_desk": attack_desk,
-            "defences": defences,
             "receipt_views": receipt_views,
-            "shop_totals": shop_totals,
-            "trace_builder": trace_builder,
-            "order_contents": OrderContents(database, shop),
-            "subscriptions": subscriptions,
+            "sandboxes": sandboxes,
             "clock": now,
         },
-        # The receiver reads the last two from the state: see ``web.receiver``.
-        state={"feed": feed, "public_url": settings.base_url, "subscriptions": subscriptions},
+        # ``serve`` ends the streams of the feed: here those of all sandboxes.
+        state={"feed": sandboxes, "sandboxes": SandboxFinder(sandboxes)},
         lifespan=lifespan,
         exception_handlers=exception_handlers(
             {BadCursor: 400},
             database_unavailable="the database is busy; nothing was written, try again",
         ),
-        environment=page_environment(faults, defences, settings),
+        environment=page_environment(settings),
         api=api_info,
         # It takes what comes: its checks decide, and leave a receipt.
         open_paths=[RECEIVER_PATH],
+        more_middleware=[PartsMiddleware],
+    )
+
+
+def _site(sandbox: Sandbox, settings: Settings, encryption: Encryption) -> Site:
+    prefix = sandbox_prefix(sandbox.id)
+    encrypted = sandbox.encrypted_shop_token
+    is_readable = encrypted is not None and encryption.can_decrypt(encrypted)
+    return Site(
+        sandbox.id,
+        settings.base_url + prefix,
+        settings.local_url + prefix,
+        DatabaseFolder(settings.resolved_database_url).url(sandbox.id),
+        sandbox.shop_url,
+        SecretStr(encryption.decrypt(encrypted)) if encrypted and is_readable else None,
     )
 
 

@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.plugins.htmx import HTMXPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
-from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
+from litestar.types import ControllerRouterHandler, ExceptionHandlersMap, Middleware
 
 from hookshop.webkit.access import OPEN_TO_ALL, guards, middleware, open_sessions
 from hookshop.webkit.address_checks import HostCheck
@@ -43,14 +43,16 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     environment: Environment,
     api: ApiInfo,
     open_paths: Collection[str] = (),
+    more_middleware: Sequence[Middleware] = (),
 ) -> Litestar:
     """Return an application with login, CSRF, static files, health check and request log.
 
     ``database``: where login sessions and responses to forms are stored; the application opens and
     closes it.
     ``api``: what the OpenAPI document says about the whole JSON API.
-    ``dependencies``: handler parameters with these names get these values; ``settings`` and
-    ``database`` are added.
+    ``dependencies``: handler parameters with these names get these values, or what a ``Provide``
+    returns for the request. Unless they are given, ``settings`` and ``database`` are added.
+    ``more_middleware``: inside of Litestar, after those that find the sandbox and the session.
     ``state``: the values of ``app.state``; ``feed``, the change feed, is required.
     ``open_paths``: paths that accept requests from pages of other sites: see ``foreign_pages``.
     """
@@ -63,11 +65,13 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
             *route_handlers,
             static_files(),
         ],
-        dependencies={name: _provide(value) for name, value in dependencies.items()}
-        | {"database": _provide(database), "settings": _provide(settings)},
+        dependencies={
+            name: _provide(value)
+            for name, value in {"database": database, "settings": settings, **dependencies}.items()
+        },
         lifespan=[lifespan],
         guards=guards(settings),
-        middleware=middleware(settings),
+        middleware=[*middleware(settings), *more_middleware],
         state=State(
             {
                 **state,
@@ -97,7 +101,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
 
 
 def _provide(value: object) -> Provide:
-    return Provide(lambda: value, sync_to_thread=False)
+    return value if isinstance(value, Provide) else Provide(lambda: value, sync_to_thread=False)
 
 
 @get(HEALTH_CHECK, include_in_schema=False, opt=OPEN_TO_ALL)

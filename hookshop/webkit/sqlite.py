@@ -19,8 +19,11 @@ from hookshop.webkit import sqlite_driver
 
 BUSY_TIMEOUT_SECONDS = 5
 WAL_RETRY_SECONDS = 0.02
+LOCKS = ("next", "turn")  # the ends of the names of the lock files
 LOCK_POLL_INTERVAL_SECONDS = 0.001  # shorter than a transaction takes
 PRIVATE_MODE = 0o600
+# Of each engine. Those beyond the idle ones are closed as soon as they are not used.
+MAX_CONNECTIONS, MAX_IDLE_CONNECTIONS = 15, 5
 
 # A transaction that reads first and writes later fails immediately with "database is locked" if
 # another one wrote in between; the busy timeout does not apply. So writers take the lock first.
@@ -44,25 +47,44 @@ def require_sqlite_file(url: str) -> Path:
     return file
 
 
-def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the engine for reading and the one for writing. They share a pool of connections."""
+def open_engines(
+    url: str, *, idle_connections: int = MAX_IDLE_CONNECTIONS
+) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the engine for reading and the one for writing. They share a pool of connections.
+
+    ``idle_connections``: how many of them stay open, each with a thread and three open files.
+    """
     # Errors are logged, and the parameters of a statement may be secrets.
     engine = create_async_engine(
-        url, hide_parameters=True, connect_args={"async_creator_fn": sqlite_driver.connect}
+        url,
+        hide_parameters=True,
+        connect_args={"async_creator_fn": sqlite_driver.connect},
+        **_pool(idle_connections),
     )
     _listen(engine.sync_engine)
     return engine, engine.execution_options(**_BEGIN_WRITING)
 
 
-def open_blocking_engines(file: Path) -> tuple[Engine, Engine]:
+def open_blocking_engines(
+    file: Path, *, idle_connections: int = MAX_IDLE_CONNECTIONS
+) -> tuple[Engine, Engine]:
     """Return the engines for reading and writing in a thread of the caller.
 
     A whole transaction then switches threads only once. The engines of ``open_engines`` switch
     twice for each statement, which costs more processor time than the statement itself.
     """
-    engine = create_engine(URL.create("sqlite", database=str(file)), hide_parameters=True)
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)), hide_parameters=True, **_pool(idle_connections)
+    )
     _listen(engine)
     return engine, engine.execution_options(**_BEGIN_WRITING)
+
+
+def _pool(idle_connections: int) -> dict[str, int]:
+    return {
+        "pool_size": idle_connections,
+        "max_overflow": MAX_CONNECTIONS - idle_connections,
+    }
 
 
 def _listen(engine: Engine) -> None:
@@ -151,6 +173,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def files_of(file: Path) -> tuple[Path, ...]:
+    """Return a database file and all files beside it, whether they exist or not."""
+    return (file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm", *LOCKS)))
+
+
 async def rewrite(engine: AsyncEngine) -> None:
     """Write the whole database anew, so that nothing deleted is left in its file or its log.
 
@@ -180,8 +207,9 @@ class WriteLock:
         self._file = file
         self._opened: FileIdentity | None = None
         self._among_tasks = asyncio.Lock()
-        self._queue = _FileLock(file.with_name(f"{file.name}-next"))
-        self._lock = _FileLock(file.with_name(f"{file.name}-turn"))
+        self._queue, self._lock = (
+            _FileLock(file.with_name(f"{file.name}-{name}")) for name in LOCKS
+        )
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:

@@ -192,6 +192,21 @@ class AttackResult(SubscriberTable, table=True):
     predicted_reason: Reason | None = Field(sa_type=by_value(Reason))
 
 
+class Sandbox(SubscriberTable, table=True):
+    """A sandbox. Only the main database has any; the data of each is in a database of its own.
+
+    ``number``: increases with each new sandbox. ``token_hash``: None if everything is open.
+    """
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(index=True, unique=True)
+    shop_url: str
+    encrypted_shop_token: str | None = Field(sa_column_kwargs={"name": "shop_token"})
+    token_hash: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
 class LoginSession(LoginSessionColumns, SubscriberTable, table=True):
     """A person who is logged in."""
 

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from hookshop.webkit.encryption import Encryption
 from subscriber_app.config import RECEIVER_PATH
+from subscriber_app.connections import SharedConnections
 from subscriber_app.database.models import AttackResult, ProcessedMessageRow, Receipt
 from subscriber_app.database.transactions import Database
 from subscriber_app.faults import Faults
@@ -84,6 +85,7 @@ class AttackDesk:
         defences: DefenceSwitches,
         faults: Faults,
         encryption: Encryption,
+        connections: SharedConnections,
         *,
         local_url: str,
         webhook_url: str,
@@ -95,8 +97,7 @@ class AttackDesk:
         self._encryption = encryption
         self._webhook_url = webhook_url
         self._now = now
-        self._local_url = local_url
-        self._http = self._connect()
+        self._http = connections.client(local_url, timeout_seconds=TIMEOUT_SECONDS)
 
     async def predictor(self, receipt: Receipt) -> "AttackPredictor":
         """Return the predictor for attacks on this receipt's request, as of now."""
@@ -135,20 +136,6 @@ class AttackDesk:
     def unix_now(self) -> int:
         """Return the time in whole unix seconds, as in ``webhook-timestamp``."""
         return int(self._now().timestamp())
-
-    async def close(self) -> None:
-        """Close all connections. The next attack opens new ones, possibly in another event loop."""
-        await self._http.aclose()
-        self._http = self._connect()
-
-    def _connect(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            base_url=self._local_url,
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-            follow_redirects=False,
-            verify=False,  # noqa: S501 – plain HTTP to ourselves
-        )
 
     def _target(self, request: IncomingRequest, trust: Trust) -> Target:
         return Target(

@@ -10,6 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from hookshop.webkit.times import rfc3339
+from subscriber_app.connections import SharedConnections
 from subscriber_app.shop_api.delivery_log import (
     ListedDelivery,
     OrderLine,
@@ -64,12 +65,14 @@ class ShopTotals:
 
 
 class ShopClient:
-    """One connection pool to one shop. ``token``: the shop's admin token, if it requires one."""
+    """The calls to one shop. ``token``: of the shop or of its sandbox, if it requires one."""
 
-    def __init__(self, shop_url: str, *, token: SecretStr | None = None) -> None:
+    def __init__(
+        self, connections: SharedConnections, shop_url: str, *, token: SecretStr | None = None
+    ) -> None:
         self.shop_url = shop_url
-        self._headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-        self._http = self._connect()
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        self._http = connections.client(shop_url, timeout_seconds=TIMEOUT_SECONDS, headers=headers)
 
     async def register(self, webhook_url: str, event_types: Sequence[str]) -> Registration:
         """Register a URL. Raise ``AlreadyRegistered``, ``ShopUnreachable`` or ``ShopError``."""
@@ -152,21 +155,6 @@ class ShopClient:
     async def order_lines(self, order_id: str) -> list[OrderLine]:
         """Return what was ordered. Raise ``ShopUnreachable`` or ``ShopError``."""
         return read_order_lines(await self._read(f"/v1/orders/{quote(order_id, safe='')}"))
-
-    async def close(self) -> None:
-        """Close all connections. The next call opens new ones, possibly in another event loop."""
-        await self._http.aclose()
-        self._http = self._connect()
-
-    def _connect(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            base_url=self.shop_url,
-            headers=self._headers,
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-            # Reading the certificate authorities takes 30 ms, and plain HTTP does not need them.
-            verify=not self.shop_url.startswith("http:"),
-        )
 
     async def _read(self, path: str, **query: str | int) -> dict[str, Any]:
         response = await self._call("GET", path, params=query)

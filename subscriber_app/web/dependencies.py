@@ -13,13 +13,32 @@ from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attack_desk import AttackDesk
+from subscriber_app.parts import Site
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.inbox import Inbox
+from subscriber_app.sandboxes import Sandboxes
 from subscriber_app.shop_api.money import ShopTotalsPoller
 from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.receipt_view import ReceiptViews
 
+# These are parts of the sandbox of the request: see ``parts.SubscriberParts``.
+PARTS_OF_HANDLERS = (
+    "site",
+    "database",
+    "feed",
+    "inbox",
+    "attack_desk",
+    "defences",
+    "faults",
+    "shop_totals",
+    "trace_builder",
+    "order_contents",
+    "subscriptions",
+)
+
 TheSettings = NamedDependency[Settings]
+TheSandboxes = NamedDependency[Sandboxes]
+TheSite = NamedDependency[Site]
 TheDatabase = NamedDependency[Database]
 TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[LocalChangeFeed]

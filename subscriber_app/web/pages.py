@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 
@@ -10,9 +11,8 @@ from hookshop.webkit.access import login_pages, may_manage
 from hookshop.webkit.appearance import choose_appearance
 from hookshop.webkit.pages import jinja_environment
 from subscriber_app.config import Settings
-from subscriber_app.faults import Faults
-from subscriber_app.receiving.defence_switches import DefenceSwitches
-from subscriber_app.receiving.defences import Defence
+from subscriber_app.faults import NORMAL, Fault
+from subscriber_app.receiving.defences import NONE_OFF, Defence
 from subscriber_app.web import (
     attacks,
     dashboard,
@@ -23,6 +23,7 @@ from subscriber_app.web import (
     subscription,
 )
 from subscriber_app.web import faults as fault_pages
+from subscriber_app.web.current_parts import parts_if_known
 from subscriber_app.web.defence_labels import DEFENCES
 from subscriber_app.web.labels import event_name, fault_chip, fault_label, fault_sentence
 from subscriber_app.web.state_labels import state_label
@@ -61,27 +62,48 @@ page_handlers: list[HTTPRouteHandler] = [
 ]
 
 
-def page_environment(faults: Faults, switches: DefenceSwitches, settings: Settings) -> Environment:
+def page_environment(settings: Settings) -> Environment:
     """Return the Jinja environment of the subscriber's pages."""
     return jinja_environment(
         "subscriber",
         error_page_links=[("/", "Back to inbox"), ("/subscription", "Subscription")],
         header_links=lambda request: _links(request, settings),
-        shop_url=settings.shop_url,
+        current_shop_url=_current_shop_url,
         state_label=state_label,
         # The login page and error pages are open to all.
         may_manage=lambda request: may_manage(request, settings),
-        current_fault=lambda: faults.current,
+        current_fault=_current_fault,
         fault_sentence=fault_sentence,
         fault_chip=fault_chip,
         fault_label=fault_label,
         event_name=event_name,
-        defences_off=lambda: [
-            (each.value, DEFENCES[each].name) for each in Defence if each in switches.off
-        ],
+        defences_off=_defences_off,
     )
 
 
 def _links(request: AnyRequest, settings: Settings) -> list[tuple[str, str]]:
     """Return the link to the shop, whose address is only for those who manage the subscriber."""
-    return [(f"{settings.shop_url}/", "Shop")] if may_manage(request, settings) else []
+    parts = parts_if_known(request)
+    if parts is None or not may_manage(request, settings):
+        return []
+    return [(f"{parts.site.shop_url}/", "Shop")]
+
+
+@pass_context
+def _current_shop_url(context: Context) -> str:
+    parts = parts_if_known(context["request"])
+    return parts.site.shop_url if parts else ""
+
+
+@pass_context
+def _current_fault(context: Context) -> Fault:
+    parts = parts_if_known(context["request"])
+    return parts.faults.current if parts else NORMAL
+
+
+@pass_context
+def _defences_off(context: Context) -> list[tuple[str, str]]:
+    """Return value and name of each defense that is off."""
+    parts = parts_if_known(context["request"])
+    off = parts.defences.off if parts else NONE_OFF
+    return [(each.value, DEFENCES[each].name) for each in Defence if each in off]

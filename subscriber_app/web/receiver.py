@@ -13,7 +13,6 @@ from litestar.exceptions import InternalServerException
 
 from hookshop.webkit.access import OPEN_EVERYWHERE
 from hookshop.webkit.openapi import RAW_BODY
-from hookshop.webkit.sandbox_paths import url_here
 from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.faults import FaultAction
 from subscriber_app.faults.actions import DEFAULT_LOCATION
@@ -24,7 +23,7 @@ from subscriber_app.receiving.verification import (
     IncomingRequest,
 )
 from subscriber_app.vocabulary import Reason
-from subscriber_app.web.dependencies import TheInbox
+from subscriber_app.web.current_parts import parts_of
 from subscriber_app.web.fault_injection import inject
 from subscriber_app.web.webhook_documents import REQUEST, RESPONSES
 
@@ -41,18 +40,19 @@ AnyResponse = Response[Any]
     responses=RESPONSES,
     opt={**OPEN_EVERYWHERE, RAW_BODY: REQUEST},
 )
-async def receive_webhook(request: AnyRequest, inbox: TheInbox) -> AnyResponse:
+async def receive_webhook(request: AnyRequest) -> AnyResponse:
     """Receive one webhook. A 200 means that it is stored; otherwise ``reason`` says why not."""
     incoming = await _read(request)
-    received = await inbox.receive(incoming)
-    # From the state, not as a second dependency: Litestar would resolve two in separate tasks, and
-    # meanwhile the server drops the bytes that it has read from a sender who disconnects.
+    # Not as dependencies: Litestar would resolve several in separate tasks, and meanwhile the
+    # server drops the bytes that it has read from a sender who disconnects.
+    parts = parts_of(request)
+    received = await parts.inbox.receive(incoming)
     if received.receipt.reason is Reason.TOKEN_ISSUER:
         # Signed with our secret, so the shop's URL may have changed.
-        request.app.state.subscriptions.refresh_in_background()
+        parts.subscriptions.refresh_in_background()
     if received.action:
-        await inject(received.action, request, request.app.state.feed)
-    response = _respond(received, request.app.state.public_url)
+        await inject(received.action, request, parts.feed)
+    response = _respond(received, parts.site.base_url)
     if incoming.is_too_slow:
         response.headers["Connection"] = "close"  # do not wait for the rest of the body
     return response
@@ -81,7 +81,7 @@ def _raw(request: AnyRequest) -> list[tuple[bytes, bytes]]:
     return list(request.scope["headers"])
 
 
-def _respond(received: Received, public_url: str) -> AnyResponse:
+def _respond(received: Received, base_url: str) -> AnyResponse:
     receipt = received.receipt
     # A receipt without a status: a fault has closed the connection, so any status will do.
     status = receipt.status or HTTPStatus.INTERNAL_SERVER_ERROR
@@ -91,7 +91,7 @@ def _respond(received: Received, public_url: str) -> AnyResponse:
         return Response(
             {"receipt_id": receipt.id, "verdict": receipt.verdict.value},
             status_code=status,
-            headers=_link_header(received, public_url),
+            headers=_link_header(received, base_url),
         )
     return Response(
         {
@@ -103,14 +103,14 @@ def _respond(received: Received, public_url: str) -> AnyResponse:
             "receipt_id": receipt.id,
         },
         status_code=status,
-        headers=_link_header(received, public_url) | _fault_headers(received.action),
+        headers=_link_header(received, base_url) | _fault_headers(received.action),
         media_type="application/problem+json",
     )
 
 
-def _link_header(received: Received, public_url: str) -> dict[str, str]:
+def _link_header(received: Received, base_url: str) -> dict[str, str]:
     """Return the header with the URL of the receipt's page (RFC 8288, "Web Linking")."""
-    return {"Link": f'<{url_here(public_url)}/receipts/{received.receipt.id}>; rel="describedby"'}
+    return {"Link": f'<{base_url}/receipts/{received.receipt.id}>; rel="describedby"'}
 
 
 def _fault_headers(action: FaultAction | None) -> dict[str, str]:

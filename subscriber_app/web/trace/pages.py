@@ -11,7 +11,7 @@ from hookshop.webkit.live import Region, live_stream
 from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace import Trace
 from subscriber_app.explaining.trace_builder import TraceBuilder
-from subscriber_app.web.dependencies import TheFeed, TheOrderContents, TheSettings, TheTraceBuilder
+from subscriber_app.web.dependencies import TheFeed, TheOrderContents, TheSite, TheTraceBuilder
 from subscriber_app.web.faults import fault_banner
 from subscriber_app.web.trace.drawing import NARROW, WIDE, draw
 from subscriber_app.web.trace.labels import trace_lines
@@ -34,14 +34,14 @@ async def show_trace(
     request: AnyRequest,
     trace_builder: TheTraceBuilder,
     order_contents: TheOrderContents,
-    settings: TheSettings,
+    site: TheSite,
 ) -> Template:
     """Show the trace of ``message_id``, or without one the newest messages to choose from."""
     message_id = _message_id(request)
     if not message_id:
         return await _messages(trace_builder, order_contents)
     try:
-        context = await _region(trace_builder, settings.shop_url, message_id).read()
+        context = await _region(trace_builder, site.shop_url, message_id).read()
     except UnknownMessage as unknown:
         return await _messages(trace_builder, order_contents, message_id, unknown)
     bought = await order_contents.of_messages([message_id])
@@ -52,10 +52,10 @@ async def show_trace(
 
 @get(f"{PATH}/live", include_in_schema=False)
 async def stream_trace(
-    request: AnyRequest, trace_builder: TheTraceBuilder, settings: TheSettings, feed: TheFeed
+    request: AnyRequest, trace_builder: TheTraceBuilder, site: TheSite, feed: TheFeed
 ) -> ServerSentEvent:
     """Stream the same page's region."""
-    region = _region(trace_builder, settings.shop_url, _message_id(request))
+    region = _region(trace_builder, site.shop_url, _message_id(request))
     return await live_stream(request, feed, region, fault_banner())
 
 

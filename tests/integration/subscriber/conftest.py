@@ -16,6 +16,7 @@ from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.encryption import Encryption
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
+from subscriber_app.connections import SharedConnections
 from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.database.transactions import Database
 from subscriber_app.shop_api.client import ShopClient
@@ -206,7 +207,8 @@ class Opening:
     ) -> AsyncIterator[Subscriptions]:
         database = Database(self.settings.resolved_database_url)
         await database.create_tables()
-        client = ShopClient(shop_url)
+        connections = SharedConnections()
+        client = ShopClient(connections, shop_url)
         yield Subscriptions(
             database,
             client,
@@ -215,7 +217,7 @@ class Opening:
             webhook_url=webhook_url,
             now=self.clock,
         )
-        await client.close()
+        await connections.close()
         await database.close()
 
 

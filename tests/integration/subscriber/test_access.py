@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
+from subscriber_app.connections import SharedConnections
 from subscriber_app.shop_api.client import ShopClient
 from tests.integration.subscriber.conftest import running, settings_below
 from tests.integration.subscriber.fake_shop import FakeShop
@@ -81,9 +82,10 @@ async def test_a_wrong_token_opens_nothing(guarded: httpx.AsyncClient) -> None:
 
 async def test_the_shops_token_is_sent_to_a_shop_that_requires_it(shop: FakeShop) -> None:
     settings = Settings(shop_url=shop.url, shop_token=TOKEN)
-    client = ShopClient(settings.shop_url, token=settings.shop_token)
+    connections = SharedConnections()
+    client = ShopClient(connections, settings.shop_url, token=settings.shop_token)
 
     await client.register("http://127.0.0.1:8001/v1/new-purchase", ["purchase.created"])
-    await client.close()
+    await connections.close()
 
     assert shop.authorizations == [f"Bearer {TOKEN}"]

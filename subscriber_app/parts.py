@@ -1,0 +1,143 @@
+"""The parts of one subscriber: of ``main``, or of a sandbox.
+
+All that a subscriber stores is in one database, and ``build_parts`` is the only place that opens
+it. So no part can read or change another sandbox, whatever its queries are.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from hookshop.webkit.change_feed import LocalChangeFeed
+from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.sqlite import MAX_IDLE_CONNECTIONS
+from subscriber_app.config import RECEIVER_PATH, Settings
+from subscriber_app.connections import SharedConnections
+from subscriber_app.database.transactions import Database
+from subscriber_app.explaining.order_contents import OrderContents
+from subscriber_app.explaining.trace_builder import TraceBuilder
+from subscriber_app.faults import Faults
+from subscriber_app.lab.attack_desk import AttackDesk
+from subscriber_app.receiving.defence_switches import DefenceSwitches
+from subscriber_app.receiving.inbox import Inbox
+from subscriber_app.shop_api.client import ShopClient
+from subscriber_app.shop_api.money import ShopTotalsPoller
+from subscriber_app.shop_api.subscription import Subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where one subscriber is, and which shop it belongs to.
+
+    ``sandbox``: its id; None for ``main``. ``base_url``: for others. ``local_url``: on this
+    machine. All URLs are without a slash at the end. ``shop_token``: of the shop or of its sandbox,
+    if it requires one.
+    """
+
+    sandbox: str | None
+    base_url: str
+    local_url: str
+    database_url: str
+    shop_url: str
+    shop_token: SecretStr | None
+
+    @classmethod
+    def of_main(cls, settings: Settings) -> "Site":
+        """Return where ``main`` is."""
+        return cls(
+            None,
+            settings.base_url,
+            settings.local_url,
+            settings.resolved_database_url,
+            settings.shop_url,
+            settings.shop_token,
+        )
+
+    @property
+    def webhook_url(self) -> str:
+        """The URL to register with the shop, which tokens must name as their audience."""
+        return self.base_url + RECEIVER_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all sandboxes share. ``now``: returns the current time in UTC."""
+
+    encryption: Encryption
+    connections: SharedConnections
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberParts:
+    """The parts of one subscriber. They are opened and closed together."""
+
+    site: Site
+    database: Database
+    feed: LocalChangeFeed
+    faults: Faults
+    defences: DefenceSwitches
+    inbox: Inbox
+    attack_desk: AttackDesk
+    shop: ShopClient
+    shop_totals: ShopTotalsPoller
+    subscriptions: Subscriptions
+    trace_builder: TraceBuilder
+    order_contents: OrderContents
+
+    async def open(self) -> None:
+        """Create or upgrade the tables, and load what is stored. Raise ``WrongSchema``."""
+        await self.database.create_tables()
+        await self.faults.load()
+        await self.defences.load()
+
+    async def close(self) -> None:
+        """End the tasks, and close the database."""
+        await self.subscriptions.close()
+        await self.shop_totals.close()
+        await self.inbox.close()
+        await self.database.close()
+
+    async def close_for_good(self) -> None:
+        """End all streams and tasks. Whatever is under way writes nothing any more."""
+        self.feed.end_streams()
+        await self.database.shut()
+        await self.close()
+
+
+def build_parts(
+    site: Site, shared: Shared, *, idle_connections: int = MAX_IDLE_CONNECTIONS
+) -> SubscriberParts:
+    """Return the parts of the subscriber at ``site``, not opened yet."""
+    encryption, now = shared.encryption, shared.now
+    database = Database(site.database_url, encryption, idle_connections=idle_connections)
+    feed = LocalChangeFeed()
+    faults = Faults(database, feed)
+    defences = DefenceSwitches(database, feed)
+    shop = ShopClient(shared.connections, site.shop_url, token=site.shop_token)
+    webhook_url = site.webhook_url
+    return SubscriberParts(
+        site,
+        database,
+        feed,
+        faults,
+        defences,
+        Inbox(database, feed, faults, defences, encryption, webhook_url=webhook_url, now=now),
+        AttackDesk(
+            database,
+            defences,
+            faults,
+            encryption,
+            shared.connections,
+            local_url=site.local_url,
+            webhook_url=webhook_url,
+            now=now,
+        ),
+        shop,
+        ShopTotalsPoller(shop, database, feed),
+        Subscriptions(database, shop, feed, encryption, webhook_url=webhook_url, now=now),
+        TraceBuilder(database, shop, webhook_url=webhook_url, now=now),
+        OrderContents(database, shop),
+    )
