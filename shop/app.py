@@ -14,6 +14,7 @@ from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
+from shop.sandboxes.registry import Sandboxes
 from shop.web.actions import Actions
 from shop.web.api import api_info, api_router
 from shop.web.errors import exception_handlers
@@ -55,7 +56,12 @@ def create_app(settings: Settings) -> Litestar:
             "heartbeats": heartbeats,
             "steady_orders": steady_orders,
         },
-        state={"feed": feed, "settings": settings, "steady_orders": steady_orders},
+        state={
+            "feed": feed,
+            "settings": settings,
+            "steady_orders": steady_orders,
+            "sandboxes": Sandboxes(database),
+        },
         lifespan=lifespan,
         exception_handlers=exception_handlers(),
         environment=page_environment(settings),

@@ -24,6 +24,7 @@ from hookshop.webkit.starting import exit_on_setup_error, map_setup_errors
 from hookshop.webkit.tasks import end_tasks
 from hookshop.webkit.times import utc_now
 from shop.config import Settings, load_settings
+from shop.database.bound_sandbox import ALL, bound_to
 from shop.database.counters import merge_tallies
 from shop.database.transactions import Database
 from shop.redis.change_feed import Change, ChangeFeed
@@ -51,7 +52,8 @@ def main() -> None:
     with exit_on_setup_error("shop.worker", advice="start the worker again when it is available"):
         settings = load_settings()
         configure_logging(settings.log_format, LOG_FIELDS)
-        has_lost_database = asyncio.run(run(settings))
+        with bound_to(ALL):  # a worker serves all sandboxes
+            has_lost_database = asyncio.run(run(settings))
     if has_lost_database:
         sys.exit(1)
 

@@ -59,7 +59,7 @@ PURE |= {module for module in MODULES if module.startswith("shop.webhooks.rules"
 
 # From top to bottom: a folder may import those after it, and pure modules of any folder.
 LAYERS = {
-    "shop": ("web", "orders", "webhooks", "redis", "database"),
+    "shop": ("web", "sandboxes", "orders", "webhooks", "redis", "database"),
     "subscriber_app": ("web", "explaining", "lab", "receiving", "faults", "shop_api", "database"),
 }
 INPUT_OUTPUT = {

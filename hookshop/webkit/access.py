@@ -27,7 +27,8 @@ from hookshop.webkit.cookies import Cookies, cookies_of
 from hookshop.webkit.database import Transactions
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.login_brake import client_address
-from hookshop.webkit.sandboxes import SandboxLookup, SandboxRecord, current_sandbox
+from hookshop.webkit.sandbox_rules import SandboxRecord
+from hookshop.webkit.sandboxes import SandboxLookup, current_sandbox
 from hookshop.webkit.security import safe_redirect_path
 from hookshop.webkit.sessions import SESSION_LIFETIME, Sessions
 from hookshop.webkit.settings import ServerSettings

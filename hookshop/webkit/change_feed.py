@@ -17,12 +17,17 @@ class Change(Protocol):
     def is_everything(self) -> bool:
         """Whether every page must be read again."""
 
+    @property
+    def sandbox(self) -> int | None:
+        """The number of the sandbox that it concerns, or None for all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnyChange:
     """Something changed: read everything again."""
 
     is_everything: bool = True
+    sandbox: None = None
 
 
 ChangeT = TypeVar("ChangeT", bound=Change)
@@ -33,20 +38,30 @@ MAX_WAITING_CHANGES = 1000
 
 
 class Subscription(Generic[ChangeT]):
-    """The changes that one event stream has not shown yet, at most ``MAX_WAITING_CHANGES``."""
+    """The changes that one event stream has not shown yet, at most ``MAX_WAITING_CHANGES``.
 
-    def __init__(self) -> None:
+    ``sandbox``: the number of the sandbox whose changes it gets, or None for those of all.
+    """
+
+    def __init__(self, sandbox: int | None = None) -> None:
         self.is_over = False
+        self.sandbox = sandbox
         self._waiting: set[ChangeT | AnyChange] = set()
         self._wake_up = asyncio.Event()
 
     def add(self, changes: Iterable[ChangeT]) -> None:
-        """Add changes for the next call of ``next_changes``."""
+        """Add changes for the next call of ``next_changes``, except those of other sandboxes."""
+        changes = [each for each in changes if self._concerns(each)]
+        if not changes:
+            return
         if AnyChange() not in self._waiting:
             self._waiting.update(changes)
         if len(self._waiting) > MAX_WAITING_CHANGES:
             self._waiting = {AnyChange()}
         self._wake_up.set()
+
+    def _concerns(self, change: ChangeT) -> bool:
+        return self.sandbox is None or change.sandbox in {None, self.sandbox}
 
     def end(self) -> None:
         """End the stream, even while it waits."""
@@ -86,12 +101,22 @@ class ChangeFeed(Generic[ChangeT]):
     @contextmanager
     def subscribe(self) -> Iterator[Subscription[ChangeT]]:
         """Yield a subscription that receives changes until the block ends."""
-        subscription = Subscription[ChangeT]()
+        subscription = Subscription[ChangeT](self.current_sandbox())
         self._subscriptions.add(subscription)
         try:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+
+    def current_sandbox(self) -> int | None:
+        """Return the number of the sandbox whose changes a new subscription gets. None: all."""
+        return None
+
+    def end_streams_of(self, sandbox: int) -> None:
+        """End the open event streams of a sandbox, because it was dropped."""
+        for subscription in self._subscriptions:
+            if subscription.sandbox == sandbox:
+                subscription.end()
 
     def pass_on(self, changes: Iterable[ChangeT]) -> None:
         """Add the changes to every subscription and wake it."""

@@ -13,7 +13,8 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
 from hookshop.webkit.key_files import read_or_create
-from hookshop.webkit.sandbox_paths import MAIN, current_base
+from hookshop.webkit.sandbox_paths import current_base
+from hookshop.webkit.sandbox_rules import MAIN
 from hookshop.webkit.settings import ServerSettings
 
 SAME_SITE: Final = "lax"  # "strict" would hide a cookie when a link of another site opens the page

@@ -7,10 +7,11 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 Result = TypeVar("Result")
@@ -25,10 +26,10 @@ class Transactions(ABC):
     ``reader`` and ``writer``: engines, which may share one pool. ``write_lock``: held during each
     writing transaction. ``map_unavailable``: turns the driver's errors that mean "unavailable now"
     into ``OperationalError``. ``blocking``: a reader and a writer with which ``read`` and ``write``
-    run in a thread; without them, they use the first two.
+    run in a thread; without them, they use the first two. ``session_class``: of the sessions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 – the differences between the two kinds of database
         self,
         reader: AsyncEngine,
         writer: AsyncEngine,
@@ -36,12 +37,17 @@ class Transactions(ABC):
         write_lock: Callable[[], AbstractAsyncContextManager[None]],
         map_unavailable: Callable[[], AbstractContextManager[None]],
         blocking: tuple[Engine, Engine] | None = None,
+        session_class: type[Session] = Session,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._write_lock = write_lock
         self._map_unavailable = map_unavailable
         self._blocking = blocking
+        self._session_options: dict[str, Any] = {
+            "expire_on_commit": False,
+            "sync_session_class": session_class,
+        }
 
     @abstractmethod
     async def create_tables(self) -> None:
@@ -54,7 +60,7 @@ class Transactions(ABC):
         Raise ``OperationalError`` when the database cannot be read now.
         """
         with self._map_unavailable():
-            async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            async with AsyncSession(self._reader, **self._session_options) as session:
                 yield session
 
     @asynccontextmanager
@@ -66,7 +72,7 @@ class Transactions(ABC):
         with self._map_unavailable():
             async with (
                 self._write_lock(),
-                AsyncSession(self._writer, expire_on_commit=False) as session,
+                AsyncSession(self._writer, **self._session_options) as session,
                 session.begin(),
             ):
                 yield session

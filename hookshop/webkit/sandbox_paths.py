@@ -16,7 +16,8 @@ from urllib.parse import quote
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-MAIN = "main"
+from hookshop.webkit.sandbox_rules import MAIN
+
 PREFIX = "/s/"
 STATIC = "/static/"
 # One for all sandboxes, so these exist without the prefix only.

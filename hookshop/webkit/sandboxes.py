@@ -1,20 +1,13 @@
 """Sandboxes: what both applications know about them. The addresses are in ``sandbox_paths``.
 
 A sandbox is one demo of many in the same processes. Each application keeps a list of its own,
-``app.state.sandboxes``. This module finds the sandbox of each request in it, and has the rules for
-ids and tokens.
+``app.state.sandboxes``. This module finds the sandbox of each request in it.
 """
 
-import hashlib
-import hmac
-import re
-import secrets
-import string
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, Protocol
 
 from litestar.connection import ASGIConnection
@@ -24,40 +17,16 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from pydantic import StringConstraints
 
 from hookshop.webkit.sandbox_paths import MAIN, PREFIX, current_base
+from hookshop.webkit.sandbox_rules import ID_PATTERN, ID_RULE, SandboxRecord, is_sandbox_id
 
 SANDBOX = "sandbox"  # in the state of a request; absent in ``main``
-MAX_LIFETIME_SECONDS = 30 * 24 * 3600
-DEFAULT_LIFETIME_SECONDS = 24 * 3600
-TOKEN_BYTES = 32
-RANDOM_ID_LENGTH = 10
 CREATIONS_PER_MINUTE = 300  # from one address; eight test workers make fewer
 
 MAX_ADDRESSES = 1000  # that the limit remembers
 
-ID_PATTERN = r"^[a-z0-9-]{3,40}$"
-ID_RULE = "use 3 to 40 lower-case letters, digits and hyphens"
 SandboxId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxRecord:
-    """A sandbox that exists. ``number``: the key of its rows in a database that all share.
-
-    ``token_hash``: of the token that opens it; None if the application has no admin token.
-    """
-
-    id: str
-    token_hash: str | None
-    expires_at: datetime
-    number: int = 0
-
-    def is_opened_by(self, token: str) -> bool:
-        """Return whether this is the sandbox's own token. Compare in constant time."""
-        return self.token_hash is not None and hmac.compare_digest(
-            self.token_hash, token_hash(token)
-        )
 
 
 class SandboxList(Protocol):
@@ -66,26 +35,8 @@ class SandboxList(Protocol):
     async def find(self, sandbox_id: str) -> SandboxRecord | None:
         """Return the sandbox; None if there is none, or it has expired or was dropped."""
 
-
-def new_sandbox_id() -> str:
-    """Return an id that nobody can guess, such as ``t-7f3k29qxw4``."""
-    characters = string.ascii_lowercase + string.digits
-    return "t-" + "".join(secrets.choice(characters) for _ in range(RANDOM_ID_LENGTH))
-
-
-def is_sandbox_id(text: str) -> bool:
-    """Return whether a sandbox may have this id. ``main`` always exists."""
-    return re.fullmatch(ID_PATTERN[1:-1], text, re.ASCII) is not None and text != MAIN
-
-
-def new_token() -> str:
-    """Return a token for a new sandbox."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
-
-
-def token_hash(token: str) -> str:
-    """Return what is stored instead of a token: hex SHA-256. Tokens are random, so no salt."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    def serving(self, record: SandboxRecord) -> AbstractContextManager[object]:
+        """Enter this while a request of the sandbox is answered, its stream included."""
 
 
 def no_such_sandbox(sandbox_id: str) -> NotFoundException:
@@ -117,10 +68,13 @@ class SandboxLookup:
         if scope["type"] == ScopeType.HTTP and sandbox_id != MAIN:
             sandboxes: SandboxList | None = scope["litestar_app"].state.get("sandboxes")
             record = await sandboxes.find(sandbox_id) if sandboxes else None
-            if record is None:
+            if sandboxes is None or record is None:
                 raise no_such_sandbox(sandbox_id)
             scope["state"][SANDBOX] = record
-        await self._app(scope, receive, send)
+            with sandboxes.serving(record):
+                await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def why_no_sandbox_serves(path: str) -> str | None:

@@ -17,7 +17,7 @@ from sqlmodel import Field, col, delete, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.locks import has_concurrent_writers
-from shop.database.models import Id, ShopTable, by_value
+from shop.database.models import Id, SandboxTable, by_value, sandbox_column
 from shop.vocabulary import DeliveryState
 
 SUCCEEDED = ""  # the reason of attempts that did not fail
@@ -26,12 +26,14 @@ SUCCEEDED = ""  # the reason of attempts that did not fail
 _BY_KEY_ALONE = {"sqlite_with_rowid": False}
 
 
-class OrderTally(ShopTable, table=True):
+class OrderTally(SandboxTable, table=True):
     """Orders of one minute. The row of minute ``ALL_TIME`` counts all orders."""
 
     __tablename__ = "order_tally"
     __table_args__ = _BY_KEY_ALONE
+    SANDBOX_LEADS = True
 
+    sandbox: int = sandbox_column(primary_key=True)
     minute: int = Field(primary_key=True)
     writer: int = Field(primary_key=True, default=0)
     amount: int = Field(sa_type=BigInteger)
@@ -41,36 +43,42 @@ class OrderTally(ShopTable, table=True):
 ALL_TIME = -1
 
 
-class RefundTally(ShopTable, table=True):
+class RefundTally(SandboxTable, table=True):
     """Refunds of one minute. The row of minute ``ALL_TIME`` counts all. Cents are positive."""
 
     __tablename__ = "refund_tally"
     __table_args__ = _BY_KEY_ALONE
+    SANDBOX_LEADS = True
 
+    sandbox: int = sandbox_column(primary_key=True)
     minute: int = Field(primary_key=True)
     writer: int = Field(primary_key=True, default=0)
     amount: int = Field(sa_type=BigInteger)
     total_cents: int = Field(sa_type=BigInteger)
 
 
-class StateTally(ShopTable, table=True):
+class StateTally(SandboxTable, table=True):
     """Deliveries of one endpoint that are currently in a state."""
 
     __tablename__ = "state_tally"
     __table_args__ = _BY_KEY_ALONE
+    SANDBOX_LEADS = True
 
+    sandbox: int = sandbox_column(primary_key=True)
     endpoint_id: str = Field(primary_key=True, sa_type=Id)
     state: DeliveryState = Field(primary_key=True, sa_type=by_value(DeliveryState))
     writer: int = Field(primary_key=True, default=0)
     amount: int = Field(sa_type=BigInteger)
 
 
-class DeliveryTally(ShopTable, table=True):
+class DeliveryTally(SandboxTable, table=True):
     """Deliveries of one endpoint that were created in a minute and are currently in a state."""
 
     __tablename__ = "delivery_tally"
     __table_args__ = _BY_KEY_ALONE
+    SANDBOX_LEADS = True
 
+    sandbox: int = sandbox_column(primary_key=True)
     minute: int = Field(primary_key=True)
     endpoint_id: str = Field(primary_key=True, sa_type=Id)
     state: DeliveryState = Field(primary_key=True, sa_type=by_value(DeliveryState))
@@ -78,7 +86,7 @@ class DeliveryTally(ShopTable, table=True):
     amount: int = Field(sa_type=BigInteger)
 
 
-class AttemptTally(ShopTable, table=True):
+class AttemptTally(SandboxTable, table=True):
     """Attempts of one endpoint that started in a minute and had the same result.
 
     ``reason``: a status such as ``500``, the name of an error, or ``SUCCEEDED``. ``total_ms``: sum
@@ -86,8 +94,10 @@ class AttemptTally(ShopTable, table=True):
     """
 
     __tablename__ = "attempt_tally"
-    __table_args__ = (Index("attempts_by_minute", "minute"), _BY_KEY_ALONE)
+    __table_args__ = (Index("attempts_by_minute", "sandbox", "minute"), _BY_KEY_ALONE)
+    SANDBOX_LEADS = True
 
+    sandbox: int = sandbox_column(primary_key=True)
     endpoint_id: str = Field(primary_key=True, sa_type=Id)
     minute: int = Field(primary_key=True)
     reason: str = Field(primary_key=True)
@@ -116,7 +126,7 @@ BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000)
 NO_BOUND_MS = 1_000_000_000
 
 
-class AttemptTotal(ShopTable, table=True):
+class AttemptTotal(SandboxTable, table=True):
     """All attempts of one endpoint with the same outcome and a similar duration.
 
     Pruning attempts does not decrease it, because metrics need counters that only increase.
@@ -126,7 +136,9 @@ class AttemptTotal(ShopTable, table=True):
 
     __tablename__ = "attempt_total"
     __table_args__ = _BY_KEY_ALONE
+    SANDBOX_LEADS = True
 
+    sandbox: int = sandbox_column(primary_key=True)
     endpoint_id: str = Field(primary_key=True, sa_type=Id)
     outcome: str = Field(primary_key=True)
     up_to_ms: int = Field(primary_key=True)
@@ -158,12 +170,12 @@ async def merge_tallies(session: AsyncSession) -> None:
 
 # Table, key without the writer, columns to sum, columns of which to keep the maximum.
 _MERGED = (
-    ("order_tally", "minute", ("amount", "total_cents"), ()),
-    ("refund_tally", "minute", ("amount", "total_cents"), ()),
-    ("state_tally", "endpoint_id, state", ("amount",), ()),
-    ("delivery_tally", "minute, endpoint_id, state", ("amount",), ()),
-    ("attempt_tally", "endpoint_id, minute, reason", ("amount", "total_ms"), ("last_at",)),
-    ("attempt_total", "endpoint_id, outcome, up_to_ms", ("amount", "total_ms"), ()),
+    ("order_tally", "sandbox, minute", ("amount", "total_cents"), ()),
+    ("refund_tally", "sandbox, minute", ("amount", "total_cents"), ()),
+    ("state_tally", "sandbox, endpoint_id, state", ("amount",), ()),
+    ("delivery_tally", "sandbox, minute, endpoint_id, state", ("amount",), ()),
+    ("attempt_tally", "sandbox, endpoint_id, minute, reason", ("amount", "total_ms"), ("last_at",)),
+    ("attempt_total", "sandbox, endpoint_id, outcome, up_to_ms", ("amount", "total_ms"), ()),
 )
 MAX_MERGED_ROWS = 10_000
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlmodel import col, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from shop.database.bound_sandbox import bound_number
 from shop.database.models import Delivery, Endpoint
 
 # Values for SQLAlchemy's ``with_for_update``. FOR NO KEY UPDATE: nobody else can change the row.
@@ -29,12 +30,12 @@ async def has_concurrent_writers(session: AsyncSession) -> bool:
 
 
 async def advisory_lock(session: AsyncSession, name: str) -> None:
-    """Take a transaction-scoped advisory lock, for things that have no row to lock yet.
+    """Take a transaction-scoped advisory lock in this sandbox, for things without a row yet.
 
     ``name``: any text, such as ``"url http://…"``.
     """
     if await has_concurrent_writers(session):
-        number = func.hashtextextended(f"{_LOCK_PREFIX} {name}", 0)
+        number = func.hashtextextended(f"{_LOCK_PREFIX} {bound_number()} {name}", 0)
         await session.exec(select(func.pg_advisory_xact_lock(number)))
 
 

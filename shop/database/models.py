@@ -6,7 +6,7 @@ table class. Times are UTC, money is integer cents, ids are text with a prefix f
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -22,12 +22,39 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col
 
 from hookshop.webkit.tables import FormAnswerColumns, LoginSessionColumns
+from shop.database.bound_sandbox import require_number
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 
 
 class ShopTable(SQLModel, registry=registry()):
     """Base of all tables. Its own registry keeps it apart from the tables of other applications."""
+
+
+class SandboxTable(ShopTable):
+    """Base of all tables whose rows belong to a sandbox: see ``bound_session``.
+
+    ``SANDBOX_LEADS``: whether all indexes that queries use begin with the sandbox.
+    """
+
+    SANDBOX_LEADS: ClassVar[bool] = False
+
+
+def sandbox_column(*, primary_key: bool = False) -> Any:
+    """Return the column with the number of a row's sandbox; a new row gets the bound one.
+
+    The default of the database is ``main``.
+    """
+    return Field(
+        default=None,
+        primary_key=primary_key,
+        nullable=False,
+        sa_column_kwargs={
+            "default": require_number,
+            "server_default": "0",
+            "autoincrement": False,
+        },
+    )
 
 
 def by_value(values: type[StrEnum]) -> Enum:
@@ -40,13 +67,48 @@ def by_value(values: type[StrEnum]) -> Enum:
 Id = String().with_variant(String(collation="C"), "postgresql")
 
 
-class Order(ShopTable, table=True):
+class Sandbox(ShopTable, table=True):
+    """One demo of many in the same processes. ``main`` has the number 0 and never ends.
+
+    Settings that are None are those of the process. Rows of a dropped sandbox are deleted in small
+    steps, and this one last.
+    """
+
+    __table_args__ = (
+        # A dropped sandbox gives its id free.
+        Index(
+            "one_live_sandbox_per_id",
+            "id",
+            unique=True,
+            sqlite_where=text("dropped_at IS NULL"),
+            postgresql_where=text("dropped_at IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},  # a number is never used again
+    )
+
+    number: int | None = Field(default=None, primary_key=True)
+    id: str
+    token_hash: str | None = None  # None: the shop has no admin token
+    created_at: datetime
+    expires_at: datetime | None = None  # None: never
+    dropped_at: datetime | None = None
+    retry_schedule: str | None = None  # as in SHOP_RETRY_SCHEDULE
+    jitter: float | None = None
+    request_timeout_seconds: float | None = None
+    breaker_failures: int | None = None  # 0: the circuit breaker never opens
+    disable_after_failures: int | None = None  # 0: endpoints are never disabled
+
+
+class Order(SandboxTable, table=True):
     """A purchase. ``total_cents`` is the sum of its lines, at the prices when it was placed."""
 
     __tablename__ = "shop_order"  # ORDER is an SQL keyword
     __table_args__ = (
+        Index("orders_of_sandbox", "sandbox", "id"),
+        Index("orders_by_time", "sandbox", "created_at"),
         Index(
             "refunds_by_time",
+            "sandbox",
             "refunded_at",
             sqlite_where=text("refunded_at IS NOT NULL"),
             postgresql_where=text("refunded_at IS NOT NULL"),
@@ -54,62 +116,74 @@ class Order(ShopTable, table=True):
     )
 
     id: str = Field(primary_key=True, sa_type=Id)
+    sandbox: int = sandbox_column()
     customer_name: str
     total_cents: int
-    created_at: datetime = Field(index=True)
+    created_at: datetime
     shipped_at: datetime | None = None
     refunded_at: datetime | None = None
 
 
-class UsedIdempotencyKey(ShopTable, table=True):
+class UsedIdempotencyKey(SandboxTable, table=True):
     """A client's key for one order, so that repeating the request does not order again."""
 
     __tablename__ = "used_idempotency_key"
+    SANDBOX_LEADS = True
 
+    sandbox: int = sandbox_column(primary_key=True)
     key: str = Field(primary_key=True)
     fingerprint: str  # hash of the order: the same key with another order is an error
     order_id: str = Field(sa_type=Id, foreign_key="shop_order.id")
     created_at: datetime
 
 
-class SteadyOrders(ShopTable, table=True):
-    """The switch of the steady orders. There is one row while it is on: see ``orders.steady``."""
+class SteadyOrders(SandboxTable, table=True):
+    """The switch of the steady orders: a row for each sandbox while it is on there.
+
+    See ``orders.steady``.
+    """
 
     __tablename__ = "steady_orders"
+    SANDBOX_LEADS = True
 
-    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    sandbox: int = sandbox_column(primary_key=True)
     next_at: datetime  # when to place the next order
     ends_at: datetime
 
 
-class OrderLine(ShopTable, table=True):
+class OrderLine(SandboxTable, table=True):
     """One product of an order. Name and price are copied, because the catalog may change."""
 
     __tablename__ = "order_line"
 
     order_id: str = Field(primary_key=True, sa_type=Id, foreign_key="shop_order.id")
     position: int = Field(primary_key=True)
+    sandbox: int = sandbox_column()
     product_id: str
     product_name: str
     unit_price_cents: int
     quantity: int
 
 
-class Endpoint(ShopTable, table=True):
+class Endpoint(SandboxTable, table=True):
     """A registered receiver. A deleted one keeps its row, for the history."""
 
     __table_args__ = (
-        # A URL can be registered once, and again after its endpoint was deleted.
+        # A URL can be registered once in a sandbox, and again after its endpoint was deleted.
         Index(
             "one_live_endpoint_per_url",
+            "sandbox",
             "url_key",
             unique=True,
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("endpoints_of_sandbox", "sandbox", "id"),
     )
+    SANDBOX_LEADS = True
 
     id: str = Field(primary_key=True, sa_type=Id)
+    sandbox: int = sandbox_column()
     webhook_url: str
     # The same for all spellings of a URL, see ``rules.urls``. None if an older version registered
     # several spellings: then only the first one has the key.
@@ -129,34 +203,37 @@ class Endpoint(ShopTable, table=True):
     deleted_at: datetime | None = None
 
 
-class EndpointSecret(ShopTable, table=True):
+class EndpointSecret(SandboxTable, table=True):
     """A signing secret. An endpoint has several live secrets during a rotation."""
 
     __tablename__ = "endpoint_secret"
 
     id: str = Field(primary_key=True, sa_type=Id)  # its public name, sent as ``kid``
+    sandbox: int = sandbox_column()
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id", index=True)
     locked_secret: str  # encrypted, see ``endpoints.encryption``
     created_at: datetime
     expires_at: datetime | None = None  # set when a newer secret replaces it
 
 
-class Message(ShopTable, table=True):
+class Message(SandboxTable, table=True):
     """An event with the exact bytes of its body; the id is sent as ``webhook-id``."""
 
     id: str = Field(primary_key=True, sa_type=Id)
+    sandbox: int = sandbox_column()
     event_type: EventType = Field(sa_type=by_value(EventType))
     order_id: str | None = Field(sa_type=Id, foreign_key="shop_order.id", index=True)
     body: bytes
     created_at: datetime
 
 
-class Delivery(ShopTable, table=True):
+class Delivery(SandboxTable, table=True):
     """One message for one endpoint, and the state of sending it."""
 
     __table_args__ = (
-        Index("due_deliveries", "state", "next_attempt_at"),
-        Index("deliveries_of_endpoint", "endpoint_id", "state", "next_attempt_at"),
+        Index("due_deliveries", "sandbox", "state", "next_attempt_at"),
+        # For workers, which look for the due deliveries of all sandboxes.
+        Index("deliveries_of_endpoint", "state", "endpoint_id", "next_attempt_at", "sandbox"),
         # To find the oldest waiting delivery. Finished deliveries are not in this index.
         Index(
             "unfinished_deliveries",
@@ -167,11 +244,18 @@ class Delivery(ShopTable, table=True):
         ),
         # One for each filter of the log, so that its newest rows are found quickly. Indexes with
         # the state include the event type: filtering by both needs no access to the table.
-        Index("deliveries_by_state", "state", "id", "event_type"),
-        Index("deliveries_by_endpoint", "endpoint_id", "id"),
-        Index("deliveries_by_endpoint_and_state", "endpoint_id", "state", "id", "event_type"),
-        Index("deliveries_by_event_type", "event_type", "id"),
-        Index("deliveries_by_endpoint_and_event_type", "endpoint_id", "event_type", "id"),
+        Index("deliveries_of_sandbox", "sandbox", "id"),
+        Index("deliveries_by_state", "sandbox", "state", "id", "event_type"),
+        Index("deliveries_by_event_type", "sandbox", "event_type", "id"),
+        Index("deliveries_by_endpoint", "endpoint_id", "id", "sandbox"),
+        Index(
+            "deliveries_by_endpoint_and_state",
+            *("endpoint_id", "state", "id", "event_type", "sandbox"),
+        ),
+        Index(
+            "deliveries_by_endpoint_and_event_type",
+            *("endpoint_id", "event_type", "id", "sandbox"),
+        ),
         # Always small, even if an open circuit breaker holds back a large backlog.
         Index(
             "deliveries_that_pass_breakers",
@@ -183,6 +267,7 @@ class Delivery(ShopTable, table=True):
     )
 
     id: str = Field(primary_key=True, sa_type=Id)
+    sandbox: int = sandbox_column()
     message_id: str = Field(sa_type=Id, foreign_key="message.id", index=True)
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
     # Copied from the message, so that the log can filter without a join.
@@ -208,7 +293,7 @@ class Delivery(ShopTable, table=True):
     completed_at: datetime | None = None
 
 
-class Attempt(ShopTable, table=True):
+class Attempt(SandboxTable, table=True):
     """One HTTP request of a delivery and its response. Rows are never changed.
 
     The body of the request is the message's: the bytes sent are the bytes stored.
@@ -217,12 +302,14 @@ class Attempt(ShopTable, table=True):
     __table_args__ = (
         # All columns needed for an endpoint's newest responses, so that no row must be fetched.
         Index(
-            "attempts_of_endpoint", "endpoint_id", "started_at", "response_status", "duration_ms"
+            "attempts_of_endpoint",
+            *("endpoint_id", "started_at", "response_status", "duration_ms", "sandbox"),
         ),
     )
 
     delivery_id: str = Field(primary_key=True, sa_type=Id, foreign_key="delivery.id")
     number: int = Field(primary_key=True)
+    sandbox: int = sandbox_column()
     # Copied from the delivery, for the endpoint's health.
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
     trigger: Trigger = Field(sa_type=by_value(Trigger))

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from hookshop.webkit import sqlite
 from hookshop.webkit.database import Transactions
 from shop.database import postgresql
+from shop.database.bound_session import BoundSession
 from shop.database.migrations import MIGRATIONS
 
 
@@ -21,6 +22,7 @@ class Database(Transactions):
             write_lock=self._lock.held if self._lock else nullcontext,
             map_unavailable=nullcontext if self._file else postgresql.map_unavailable,
             blocking=sqlite.open_blocking_engines(self._file) if self._file else None,
+            session_class=BoundSession,
         )
 
     async def create_tables(self) -> None:

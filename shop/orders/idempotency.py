@@ -7,6 +7,7 @@ retry.
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.locks import advisory_lock
@@ -32,7 +33,8 @@ async def find_order_id(session: AsyncSession, wanted: IdempotencyKey) -> str | 
     same key waits until this transaction ends.
     """
     await advisory_lock(session, f"key {wanted.key}")
-    used = await session.get(UsedIdempotencyKey, wanted.key)
+    query = select(UsedIdempotencyKey).where(UsedIdempotencyKey.key == wanted.key)
+    used = (await session.exec(query)).first()
     if used and used.fingerprint != wanted.fingerprint:
         raise IdempotencyKeyReused("this Idempotency-Key was used for another order")
     return used.order_id if used else None

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from shop.database.bound_session import in_bound_sandbox
 from shop.database.models import Delivery, Message, Order, OrderLine
 from shop.ids import new_id, new_uuid
 from shop.orders.catalog import Product, find_product
@@ -107,7 +108,8 @@ async def list_orders(
     session: AsyncSession, *, limit: int, before_id: str | None = None
 ) -> Sequence[Order]:
     """Return orders, newest first. ``before_id``: the last order of the previous page."""
-    query = select(Order).order_by(col(Order.id).desc()).limit(limit)
+    here = in_bound_sandbox(Order.sandbox)
+    query = select(Order).where(here).order_by(col(Order.id).desc()).limit(limit)
     if before_id:
         query = query.where(Order.id < before_id)
     return (await session.exec(query)).all()

@@ -1,9 +1,10 @@
 """Steady orders: one order a second until they are switched off, at most for ten minutes.
 
-The switch is a row in the database. So every web process knows it, and it outlives them. For each
-order, exactly one process wins the conditional UPDATE.
+The switch is a row in the database, one for each sandbox. So every web process knows it, and it
+outlives them. For each order, exactly one process wins the conditional UPDATE.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import col, delete, select, update
@@ -14,20 +15,19 @@ from shop.database.models import SteadyOrders
 
 INTERVAL = timedelta(seconds=1)
 MAX_DURATION = timedelta(minutes=10)
-_ONLY_ROW = 1
 
 
-async def find(session: AsyncSession, *, now: datetime) -> SteadyOrders | None:
-    """Return the switch, or None if it is off."""
+async def find_all(session: AsyncSession, *, now: datetime) -> Sequence[SteadyOrders]:
+    """Return the switches that are on, at most one for each sandbox."""
     is_on = col(SteadyOrders.ends_at) > now
-    return (await session.exec(select(SteadyOrders).where(is_on))).first()
+    return (await session.exec(select(SteadyOrders).where(is_on))).all()
 
 
 async def start(session: AsyncSession, *, now: datetime) -> None:
     """Switch them on, for ``MAX_DURATION`` from now."""
     await advisory_lock(session, "steady orders")
     await stop(session)
-    session.add(SteadyOrders(id=_ONLY_ROW, next_at=now, ends_at=now + MAX_DURATION))
+    session.add(SteadyOrders(next_at=now, ends_at=now + MAX_DURATION))
 
 
 async def stop(session: AsyncSession) -> None:

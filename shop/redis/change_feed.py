@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from redis.asyncio import Redis
@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from hookshop.webkit import change_feed
 from hookshop.webkit.change_feed import MAX_WAITING_CHANGES
+from shop.database.bound_sandbox import ALL, bound_number
 from shop.redis.guard import RedisGuard
 
 CHANNEL = "hookshop:changes"
@@ -36,11 +37,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to read again. ``order_id``: for a delivery, the order whose page shows it."""
+    """What to read again. ``order_id``: for a delivery, the order whose page shows it.
+
+    ``sandbox``: the number of the sandbox in which it changed; ``ALL`` concerns each of them.
+    """
 
     kind: Kind
     id: str = ""
     order_id: str | None = None
+    sandbox: int | None = field(default_factory=bound_number)
 
     @property
     def is_everything(self) -> bool:
@@ -50,7 +55,7 @@ class Change:
     @classmethod
     def everything(cls) -> "Change":
         """Return the change to announce after announcements may have been lost."""
-        return cls("everything")
+        return cls("everything", sandbox=ALL)
 
 
 class ChangeFeed(change_feed.ChangeFeed[Change]):
@@ -63,6 +68,10 @@ class ChangeFeed(change_feed.ChangeFeed[Change]):
         self._catching_up: asyncio.Task[None] | None = None
         self._to_publish: dict[Change, None] = {}
         self._publishing: asyncio.Task[None] | None = None
+
+    def current_sandbox(self) -> int | None:
+        """Return the number of the bound sandbox."""
+        return bound_number()
 
     async def announce(self, *changes: Change) -> None:
         """Wake this process's streams immediately and other processes by Redis. Never raise."""
@@ -120,7 +129,7 @@ class ChangeFeed(change_feed.ChangeFeed[Change]):
 
     async def _publish(self, changes: Iterable[Change]) -> None:
         async with self._redis_guard.bounded():
-            fields = [(each.kind, each.id, each.order_id) for each in changes]
+            fields = [(each.kind, each.id, each.order_id, each.sandbox) for each in changes]
             await self._redis.publish(CHANNEL, json.dumps(fields))
 
     async def _catch_up(self) -> None:
@@ -174,8 +183,8 @@ def _read_changes(data: bytes) -> list[Change]:
         return []
 
 
-def _read_change(kind: object, id_: object, order_id: object) -> Change:
+def _read_change(kind: object, id_: object, order_id: object, sandbox: object) -> Change:
     is_known = kind in get_args(Kind) and isinstance(id_, str)
-    if not is_known or not isinstance(order_id, str | None):
+    if not is_known or not isinstance(order_id, str | None) or not isinstance(sandbox, int | None):
         raise ValueError(f"unknown change {kind!r}")
-    return Change(kind, id_, order_id)  # type: ignore[arg-type]  # checked above
+    return Change(kind, id_, order_id, sandbox)  # type: ignore[arg-type]  # checked above

@@ -8,8 +8,9 @@ from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from hookshop.webkit.sandbox_paths import MAIN, current_base
-from hookshop.webkit.sandboxes import SANDBOX, SandboxRecord, no_such_sandbox
+from hookshop.webkit.sandbox_paths import current_base
+from hookshop.webkit.sandbox_rules import MAIN, SandboxRecord
+from hookshop.webkit.sandboxes import SANDBOX, no_such_sandbox
 from subscriber_app.database.models import Sandbox
 from subscriber_app.parts import SubscriberParts
 from subscriber_app.sandboxes import Sandboxes, UnknownSandbox

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0010"
+NEWEST = "r0011"
 
 MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import ScalarSelect, literal, or_
+from sqlalchemy import ColumnElement, ScalarSelect, literal, or_
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from shop.database.bound_session import in_bound_sandbox
 from shop.database.models import Delivery, Endpoint, Message, Order
 from shop.redis.guard import RedisGuard
 from shop.redis.heartbeats import HEARTBEAT_INTERVAL_SECONDS, Heartbeats
@@ -100,9 +101,13 @@ class _Totals:
 async def _totals(session: AsyncSession, now: datetime) -> _Totals:
     a_minute_ago = now - timedelta(minutes=1)
     query = select(
-        _counted(select(literal(1)).select_from(Order)),
-        _counted(select(literal(1)).where(Order.created_at > a_minute_ago)),
-        _counted(select(literal(1)).where(Delivery.state == DeliveryState.FAILED)),
+        _counted(select(literal(1)).where(in_bound_sandbox(Order.sandbox))),
+        _counted(
+            select(literal(1)).where(
+                in_bound_sandbox(Order.sandbox), Order.created_at > a_minute_ago
+            )
+        ),
+        _counted(select(literal(1)).where(*_in_state(DeliveryState.FAILED))),
     )
     return _Totals(*(await session.exec(query)).one())
 
@@ -163,20 +168,23 @@ def _endpoint_facts(
 
 async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
     """Return the newest deliveries, the unfinished ones that are next, and some that failed."""
-    newest = select(Delivery.id).order_by(col(Delivery.id).desc()).limit(MAX_NEWEST)
-    sending = (
-        select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(MAX_OUTSTANDING)
+    newest = (
+        select(Delivery.id)
+        .where(in_bound_sandbox(Delivery.sandbox))
+        .order_by(col(Delivery.id).desc())
+        .limit(MAX_NEWEST)
     )
+    sending = select(Delivery.id).where(*_in_state(DeliveryState.SENDING)).limit(MAX_OUTSTANDING)
     pending = (
         select(Delivery.id)
-        .where(Delivery.state == DeliveryState.PENDING)
+        .where(*_in_state(DeliveryState.PENDING))
         .order_by(col(Delivery.next_attempt_at))
         .limit(MAX_OUTSTANDING)
     )
     failed = (
         # next_attempt_at is null for all of these, so the index returns them in row order.
         select(Delivery.id)
-        .where(Delivery.state == DeliveryState.FAILED)
+        .where(*_in_state(DeliveryState.FAILED))
         .order_by(col(Delivery.next_attempt_at).desc())
         .limit(MAX_FAILED)
     )
@@ -189,6 +197,10 @@ async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
         .order_by(col(Delivery.id).desc())
     )
     return [_delivery_facts(*row) for row in await session.exec(query)]
+
+
+def _in_state(state: DeliveryState) -> tuple[ColumnElement[bool], ...]:
+    return in_bound_sandbox(Delivery.sandbox), col(Delivery.state) == state
 
 
 def _delivery_facts(
@@ -216,6 +228,7 @@ async def _orders_without_subscribers(session: AsyncSession) -> Sequence[OrderFa
     """Return those of the newest orders that have no subscribers."""
     newest = (
         select(Order.id, Order.total_cents)
+        .where(in_bound_sandbox(Order.sandbox))
         .order_by(col(Order.id).desc())
         .limit(MAX_ORDERS)
         .subquery()

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from shop.database.bound_sandbox import ALL, bound_to, require_number
 from shop.database.models import SteadyOrders
 from shop.database.transactions import Database
 from shop.orders import steady
@@ -24,17 +26,22 @@ logger = logging.getLogger(__name__)
 
 
 class SteadyOrdersTask:
-    """Places steady orders while they are on. ``ends_at``: when they end; None if they are off."""
+    """Places steady orders in the sandboxes in which they are on."""
 
     def __init__(self, actions: Actions, database: Database, feed: ChangeFeed) -> None:
-        self.ends_at: datetime | None = None
+        self._ends_at: dict[int, datetime] = {}  # by the number of the sandbox
         self._actions = actions
         self._database = database
         self._feed = feed
         self._switched = asyncio.Event()
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """When they end in the bound sandbox; None if they are off there."""
+        return self._ends_at.get(require_number())
+
     async def switch(self, *, on: bool) -> None:
-        """Start or stop the orders of all processes."""
+        """Start or stop the orders of all processes in the bound sandbox."""
         await (self._actions.start_steady_orders() if on else self._actions.stop_steady_orders())
         await self._read()
         self._switched.set()
@@ -42,7 +49,7 @@ class SteadyOrdersTask:
     async def run(self) -> None:
         """Place orders until the task is cancelled. Log a failed iteration and go on."""
         # Anew, because tests run one application in several event loops.
-        self._switched, self.ends_at = asyncio.Event(), None
+        self._switched, self._ends_at = asyncio.Event(), {}
         while True:
             try:
                 wait_seconds = await self._step()
@@ -58,23 +65,28 @@ class SteadyOrdersTask:
             self._switched.clear()
 
     async def _step(self) -> float:
-        """Place the next order if it is due. Return the seconds to wait."""
-        seen = await self._read()
-        if seen is None:
-            return POLL_INTERVAL_SECONDS
+        """Place the orders that are due. Return the seconds to wait."""
+        return min(
+            [await self._place(seen) for seen in await self._read()], default=POLL_INTERVAL_SECONDS
+        )
+
+    async def _place(self, seen: SteadyOrders) -> float:
+        """Place the next order of a sandbox if it is due. Return the seconds to wait."""
         wait_seconds = (seen.next_at - datetime.now(UTC)).total_seconds()
         if wait_seconds > 0:
             return min(wait_seconds, POLL_INTERVAL_SECONDS)
         item = Item(secrets.choice(CATALOG).id, quantity=1)
-        await self._actions.place_steady_order(seen, item, CUSTOMER_NAME)
+        with bound_to(seen.sandbox):
+            await self._actions.place_steady_order(seen, item, CUSTOMER_NAME)
         return 0
 
-    async def _read(self) -> SteadyOrders | None:
-        """Read the switch, and wake the pages of this process if it has changed."""
-        async with self._database.reading() as session:
-            found = await steady.find(session, now=datetime.now(UTC))
-        ends_at = found.ends_at if found else None
-        if ends_at != self.ends_at:
-            self.ends_at = ends_at
-            self._feed.pass_on([Change("steady-orders")])
+    async def _read(self) -> Sequence[SteadyOrders]:
+        """Read all switches, and wake the pages of this process on which one has changed."""
+        with bound_to(ALL):
+            async with self._database.reading() as session:
+                found = await steady.find_all(session, now=datetime.now(UTC))
+        before, self._ends_at = self._ends_at, {each.sandbox: each.ends_at for each in found}
+        for number in before.keys() | self._ends_at.keys():
+            if before.get(number) != self._ends_at.get(number):
+                self._feed.pass_on([Change("steady-orders", sandbox=number)])
         return found

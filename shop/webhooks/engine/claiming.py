@@ -30,6 +30,7 @@ class Claim:
     """
 
     delivery_id: str
+    sandbox: int
     endpoint_id: str
     message_id: str
     message_created_at: datetime
@@ -140,6 +141,7 @@ def _claims(
     return [
         Claim(
             delivery_id=row.id,
+            sandbox=row.sandbox,
             endpoint_id=row.endpoint_id,
             message_id=row.message_id,
             message_created_at=row.message_created_at,
@@ -171,6 +173,7 @@ _USED_SLOTS = (
 )
 _COLUMNS: tuple[Any, ...] = (
     Delivery.id,
+    Delivery.sandbox,
     Delivery.endpoint_id,
     Delivery.message_id,
     col(Message.created_at).label("message_created_at"),

@@ -218,10 +218,12 @@ class Dispatcher:
         self, recorded: Sequence[Claim], claimed: Sequence[Claim], endpoint_ids: Collection[str]
     ) -> None:
         deliveries = [
-            Change("delivery", claim.delivery_id, order_id=claim.order_id)
+            Change("delivery", claim.delivery_id, claim.order_id, claim.sandbox)
             for claim in (*recorded, *claimed)
         ]
-        self._feed.announce_soon(*deliveries, *(Change("endpoint", id_) for id_ in endpoint_ids))
+        sandboxes = {claim.endpoint_id: claim.sandbox for claim in recorded}
+        endpoints = [Change("endpoint", id_, sandbox=sandboxes[id_]) for id_ in endpoint_ids]
+        self._feed.announce_soon(*deliveries, *endpoints)
 
     def _look_again(self, woken_at: datetime | None) -> None:
         """Continue with a backlog, and wake another worker to share it."""

@@ -107,6 +107,7 @@ def _attempt_row(completed: CompletedAttempt) -> dict[str, Any]:
     return {
         "delivery_id": claim.delivery_id,
         "number": claim.attempt_number,
+        "sandbox": claim.sandbox,
         "endpoint_id": claim.endpoint_id,
         "trigger": claim.trigger,
         "decided_at": claim.waits_since,

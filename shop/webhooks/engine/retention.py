@@ -106,15 +106,16 @@ def _has_deliveries() -> ColumnElement[bool]:
 
 async def _delete_minute_counters(database: Database, *, before: datetime) -> None:
     """Delete counters of single minutes before this time. Pages show those of the last day."""
-    key = tuple_(col(AttemptTally.endpoint_id), col(AttemptTally.minute), col(AttemptTally.reason))
-    oldest = (
-        select(AttemptTally.endpoint_id, AttemptTally.minute, AttemptTally.reason)
-        .where(AttemptTally.minute < minute_of(before))
-        .limit(MAX_BATCH_ROWS)
+    key = (
+        col(AttemptTally.sandbox),
+        col(AttemptTally.endpoint_id),
+        col(AttemptTally.minute),
+        col(AttemptTally.reason),
     )
+    oldest = select(*key).where(AttemptTally.minute < minute_of(before)).limit(MAX_BATCH_ROWS)
     while True:
         async with database.writing() as session:
-            result = await session.exec(delete(AttemptTally).where(key.in_(oldest)))
+            result = await session.exec(delete(AttemptTally).where(tuple_(*key).in_(oldest)))
         if result.rowcount < MAX_BATCH_ROWS:
             return
         await asyncio.sleep(PAUSE_SECONDS)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from shop.database.bound_session import in_bound_sandbox
 from shop.database.counters import StateTally, total
 from shop.database.models import Attempt, Delivery, Endpoint, Message, Order
 from shop.ids import first_id
@@ -228,6 +229,8 @@ def _checked(cursor: str) -> str:
 async def conditions(session: AsyncSession, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return the filter as SQL, for a query that joins deliveries with messages."""
     found: list[ColumnElement[bool]] = [*_time_range(wanted), *_state_and_event_type(wanted)]
+    if not (wanted.endpoint_id or wanted.message_id or wanted.order_id):
+        found.append(in_bound_sandbox(Delivery.sandbox))
     if wanted.endpoint_id:
         found.append(col(Delivery.endpoint_id) == searchable(wanted.endpoint_id))
     if wanted.message_id:

@@ -13,6 +13,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hookshop.webkit.times import round_up_to_second
+from shop.database.bound_session import in_bound_sandbox
 from shop.database.counters import ALL_TIME, OrderTally, RefundTally, total
 from shop.database.models import Order
 from shop.webhooks.rules.time_buckets import minute_of, moment_of
@@ -76,7 +77,9 @@ async def _since(
     if minute_of(since) == first_whole_minute:
         return count, cents
     rows = select(func.count(), total(Order.total_cents)).where(
-        col(happened_at) >= since, col(happened_at) < moment_of(first_whole_minute)
+        in_bound_sandbox(Order.sandbox),
+        col(happened_at) >= since,
+        col(happened_at) < moment_of(first_whole_minute),
     )
     more, more_cents = _zeros_for_none((await session.exec(rows)).one())
     return count + more, cents + more_cents

@@ -81,7 +81,8 @@ async def test_without_redis_a_process_still_updates_its_own_streams() -> None:
         b'{"kind": "delivery"}',
         b'[["delivery"]]',
         b'[["delivery", 1, null]]',
-        b'[["delivery", "dlv_1", ["ord_1"]]]',
+        b'[["delivery", "dlv_1", ["ord_1"], 0]]',
+        b'[["delivery", "dlv_1", "ord_1", "main"]]',
         b'[[["delivery"], "dlv_1", null]]',
         b'[["sandbox", "sbx_1", null]]',
         b'[["delivery", "dlv_1", null, "a newer field"]]',
@@ -96,7 +97,7 @@ async def test_a_malformed_or_newer_message_is_skipped_and_logged(
             assert await stream.next_changes(MAX_WAIT_SECONDS) == {Change.everything()}
             await redis.publish(CHANNEL, message)
 
-            await redis.publish(CHANNEL, json.dumps([["delivery", "dlv_1", "ord_1"]]))
+            await redis.publish(CHANNEL, json.dumps([["delivery", "dlv_1", "ord_1", 0]]))
 
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 # A skipped message also wakes the stream.

@@ -30,7 +30,7 @@ ONCE = [  # see test_double_submit
 PAGES = [
     path
     for method, path in ALL_PATHS
-    if method == "GET" and not path.endswith("/live") and path != "/login"
+    if method == "GET" and not path.endswith("/live") and path not in {"/login", "/enter"}
 ]
 WITH_AN_ID = [(method, path) for method, path in ALL_PATHS if "{" in path and "product" not in path]
 

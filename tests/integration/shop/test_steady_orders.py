@@ -128,7 +128,7 @@ async def started(database: Database) -> SteadyOrders:
 
 async def read(database: Database, now: datetime) -> SteadyOrders | None:
     async with database.reading() as session:
-        return await steady.find(session, now=now)
+        return next(iter(await steady.find_all(session, now=now)), None)
 
 
 async def claim(database: Database, seen: SteadyOrders, now: datetime) -> bool:

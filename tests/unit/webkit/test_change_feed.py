@@ -16,6 +16,7 @@ PATIENCE = 10.0
 class Parcel:
     id: str
     is_everything: bool = False
+    sandbox: int | None = None
 
 
 PARCEL = Parcel("par_1")
@@ -74,3 +75,24 @@ async def test_the_feed_of_one_process_announces_that_anything_may_have_changed(
         feed.announce()
 
         assert await stream.next_changes(PATIENCE) == {AnyChange()}
+
+
+async def test_a_stream_of_a_sandbox_hears_of_its_own_changes_only() -> None:
+    class FeedOfSeven(ChangeFeed[Parcel]):
+        def current_sandbox(self) -> int:
+            return 7
+
+    feed = FeedOfSeven()
+    own, of_all = Parcel("own", sandbox=7), Parcel("of all", sandbox=None)
+    with feed.subscribe() as stream:
+        feed.pass_on([Parcel("another's", sandbox=8), own, of_all])
+
+        assert await stream.next_changes(PATIENCE) == {own, of_all}
+
+
+async def test_a_dropped_sandbox_does_not_end_the_streams_of_others() -> None:
+    feed = ChangeFeed[Parcel]()
+    with feed.subscribe() as of_all:
+        feed.end_streams_of(7)
+
+        assert not of_all.is_over

@@ -29,6 +29,7 @@ MAX_WAIT_SECONDS = 10.0
 class Change:
     name: str
     is_everything: bool = False
+    sandbox: int | None = None
 
 
 @dataclass

@@ -3,15 +3,13 @@ from datetime import UTC, datetime
 import pytest
 from litestar.exceptions import TooManyRequestsException
 
-from hookshop.webkit.sandboxes import (
-    CREATIONS_PER_MINUTE,
-    CreationBrake,
+from hookshop.webkit.sandbox_rules import (
     SandboxRecord,
     is_sandbox_id,
     new_sandbox_id,
     token_hash,
-    why_no_sandbox_serves,
 )
+from hookshop.webkit.sandboxes import CREATIONS_PER_MINUTE, CreationBrake, why_no_sandbox_serves
 
 TOMORROW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -23,9 +21,7 @@ def test_a_new_id_is_allowed_and_cannot_be_guessed() -> None:
     assert all(is_sandbox_id(each) and each.startswith("t-") for each in ids)
 
 
-@pytest.mark.parametrize(
-    "text", ["ab", "main", "Lesson", "a" * 41, "les 7", "les_7", "ärger"]
-)
+@pytest.mark.parametrize("text", ["ab", "main", "Lesson", "a" * 41, "les 7", "les_7", "ärger"])
 def test_an_id_that_no_sandbox_may_have(text: str) -> None:
     assert not is_sandbox_id(text)
 

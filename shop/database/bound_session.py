@@ -1,0 +1,83 @@
+"""Binds every session to one sandbox. This is the only place that does, so no query can forget it.
+
+A session reads and changes the rows of the sandbox that is bound where it is opened, and no others.
+New rows belong to it.
+
+Only sessions are bound. The functions of ``Transactions.read`` and ``write`` see all rows: they are
+for the delivery engine, and for tables that belong to no sandbox.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, event, literal_column, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlmodel import Session
+
+from shop.database.bound_sandbox import ALL, bound_number
+from shop.database.models import SandboxTable
+
+MAX_CACHED_CRITERIA = 1000
+
+
+class BoundSession(Session):
+    """A session of the sandbox that is bound where it is opened."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.number = bound_number()
+
+
+@event.listens_for(BoundSession, "do_orm_execute")
+def _bind(state: ORMExecuteState) -> None:
+    session = state.session
+    assert isinstance(session, BoundSession)  # noqa: S101 – for the type
+    if session.number is not ALL and not state.is_insert:
+        state.statement = state.statement.options(_criteria(session.number))
+
+
+@lru_cache(maxsize=MAX_CACHED_CRITERIA)
+def _criteria(number: int) -> Any:
+    return with_loader_criteria(
+        SandboxTable, lambda table: _is_bound(table, number), include_aliases=True
+    )
+
+
+def _is_bound(table: Any, number: int) -> ColumnElement[bool]:
+    # SQLAlchemy tries the base class once, which has no columns.
+    column: Any = getattr(table, "sandbox", literal_column("sandbox"))
+    condition: ColumnElement[bool] = (column if table.SANDBOX_LEADS else filtered(column)) == number
+    return condition
+
+
+class filtered(FunctionElement[int]):  # noqa: N801 – reads like a function of SQL
+    """A column that SQLite compares row by row, without choosing an index for it.
+
+    SQLite knows nothing of how common a value is. It would take an index that begins with the
+    sandbox for one as good as any other, and read a million rows of ``main`` to find one.
+    """
+
+    inherit_cache = True
+
+
+@compiles(filtered)
+def _compile(element: filtered, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(filtered, "sqlite")
+def _compile_for_sqlite(element: filtered, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+def in_bound_sandbox(column: Any) -> ColumnElement[bool]:
+    """Return the condition once more, for a query whose index begins with the sandbox.
+
+    ``column``: the column ``sandbox``. Every session adds it anyway, but without choosing an index.
+    """
+    number = bound_number()
+    condition: ColumnElement[bool] = true() if number is ALL else column == number
+    return condition

@@ -1,0 +1,1 @@
+"""Sandboxes of the shop: making, finding, emptying and dropping them."""
