@@ -1,5 +1,6 @@
 """Gives each request the parts of its sandbox, and keeps them open until its response has ended."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from litestar import Request
@@ -33,6 +34,10 @@ class SandboxFinder:
             return record_of(self.all.get(sandbox_id))
         except UnknownSandbox:
             return None
+
+    def serving(self, record: SandboxRecord) -> AbstractContextManager[None]:  # noqa: ARG002 – of the protocol
+        """Do nothing: ``PartsMiddleware`` keeps the parts open."""
+        return nullcontext()
 
 
 def record_of(sandbox: Sandbox) -> SandboxRecord:
