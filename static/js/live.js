@@ -146,11 +146,13 @@ onSignEvent("click", (sign, event) => {
   else pause(sign);
 });
 
-// Close the streams before the browser does: Firefox logs an error for each that it interrupts.
+// Close the streams before the browser does, also those that are still opening: Firefox logs an error
+// for each that it interrupts.
 addEventListener("beforeunload", () => {
   isLeaving = true;
   for (const sign of document.querySelectorAll("[data-live]")) {
     connections.get(sign)?.abortController.abort();
+    sign.dispatchEvent(new Event("htmx:abort"));
   }
   setTimeout(stay, MAX_LEAVING_MS);
 });
@@ -176,14 +178,3 @@ document.addEventListener("visibilitychange", () => {
     show(sign, "paused");
   }
 });
-
-// When the reader leaves the page, Firefox breaks the stream, and the extension would log an error. A
-// stream that is aborted before ends silently. If the page stays after all, as for a download, the
-// extension reconnects.
-for (const eventName of ["beforeunload", "pagehide"]) {
-  addEventListener(eventName, () => {
-    for (const sign of document.querySelectorAll("[data-live]")) {
-      connections.get(sign)?.abortController.abort();
-    }
-  });
-}

@@ -111,7 +111,7 @@ FAULT_LABELS = {
     FaultActionKind.SLOW: "{seconds} s late",
     FaultActionKind.TIMEOUT: "timeout on purpose",
     FaultActionKind.DROP: "connection closed",
-    FaultActionKind.ACCEPT_THEN_500: "after booking",
+    FaultActionKind.ACCEPT_THEN_500: "500 after booking",
 }
 
 
@@ -127,7 +127,7 @@ def fault_chip(fault: Fault) -> str:
 
 
 def fault_label(word: str) -> str:
-    """Return what a fault did to a response, in addition to its status.
+    """Return what a fault did to a response.
 
     ``word``: the fault as a receipt records it, such as ``slow:3``.
     """

@@ -141,7 +141,7 @@ async def test_a_receipt_names_its_injected_fault(subscribed: Client) -> None:
 
     assert "accepted answered with 500" in page.text
     assert "Fault on purpose: accept_then_500" in page.text
-    assert "500 after booking" in (await visitor.get("/")).text
+    assert "purchase.created 500 after booking" in (await visitor.get("/")).text
 
 
 async def test_the_form_shows_the_fault_that_is_set(subscribed: Client) -> None:

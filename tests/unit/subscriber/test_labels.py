@@ -94,7 +94,7 @@ def test_a_fault_is_described(fault: Fault, chip: str, sentence: str) -> None:
         ("slow:3", "3 s late"),
         ("timeout", "timeout on purpose"),
         ("drop", "connection closed"),
-        ("accept_then_500", "after booking"),
+        ("accept_then_500", "500 after booking"),
     ],
 )
 def test_a_recorded_fault_is_described(recorded: str, label: str) -> None:
