@@ -11,7 +11,7 @@ from litestar import Request, post
 from litestar.response import Redirect
 
 from hookshop.webkit.access import OPEN_EVERYWHERE
-from hookshop.webkit.cookies import cookies_of
+from hookshop.webkit.cookies import WHOLE_HOST, cookies_of
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.security import safe_redirect_path
 
@@ -62,6 +62,8 @@ async def choose_appearance(request: AnyRequest) -> Redirect:
     form = await read_form(request)
     chosen = read_appearance(request).changed(form.text("theme"), form.text("scale"))
     value = f"{chosen.theme}.{chosen.scale}"
-    cookie = cookies_of(request).make(_cookie_name(request), value, max_age=ONE_YEAR_SECONDS)
+    cookie = cookies_of(request).make(
+        _cookie_name(request), value, max_age=ONE_YEAR_SECONDS, path=WHOLE_HOST
+    )
     back = safe_redirect_path(form.text("back"), default="/")
     return Redirect(back, status_code=303, cookies=[cookie])

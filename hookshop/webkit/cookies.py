@@ -2,12 +2,15 @@
 
 All ports of a host share their cookies. So each name ends with the digest of a key of the instance.
 Two instances on one host do not mix up their cookies, nor does one before and after ``make reset``.
+Behind a proxy, other programs may have the same host. So cookies are sent only below the path of
+the public URL, and those of a sandbox only below its own path.
 """
 
 import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
@@ -20,6 +23,7 @@ from hookshop.webkit.settings import ServerSettings
 SAME_SITE: Final = "lax"  # "strict" would hide a cookie when a link of another site opens the page
 IS_HTTP_ONLY = True  # out of reach of scripts
 DIGEST_LENGTH = 8
+WHOLE_HOST = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,15 @@ class Cookies:
     """The cookies of one instance of an application.
 
     ``app_key``: a key of the application. ``folder_key``: a key of all applications in one folder.
-    ``is_secure``: whether browsers may send the cookies over TLS only.
+    ``is_secure``: whether browsers may send the cookies over TLS only. ``path``: where the
+    application's addresses begin, such as ``/hookshop`` or ``/``.
     """
 
     app: str
     app_key: str
     folder_key: str
     is_secure: bool
+    path: str = WHOLE_HOST
 
     def name(self, purpose: str) -> str:
         """Return the name of a cookie of this application in the current sandbox.
@@ -42,8 +48,9 @@ class Cookies:
         """
         # A browser sends a cookie for ``/`` to all sandboxes, too.
         sandbox = current_base().sandbox
-        key = self.app_key if sandbox == MAIN else f"{self.app_key}/{sandbox}"
-        return f"{self.app}_{purpose}_{_digest(key)}"
+        if sandbox == MAIN:
+            return self.main_name(purpose)
+        return f"{self.app}_{purpose}_{_digest(f'{self.app_key}/{sandbox}')}"
 
     def main_name(self, purpose: str) -> str:
         """Return the name of a cookie of this application in the sandbox ``main``."""
@@ -53,14 +60,18 @@ class Cookies:
         """Return the name of a cookie that the shop and the subscriber of one demo share."""
         return f"hookshop_{purpose}_{_digest(self.folder_key)}"
 
-    def make(self, name: str, value: str, *, max_age: int | None = None) -> Cookie:
+    def make(
+        self, name: str, value: str, *, max_age: int | None = None, path: str | None = None
+    ) -> Cookie:
         """Return a cookie with the flags of all cookies.
 
-        ``max_age``: in seconds; 0 deletes it; None keeps it until the browser is closed.
+        ``max_age``: in seconds; 0 deletes it; None keeps it until the browser is closed. ``path``:
+        browsers send it only to this path and below; None: to the current sandbox.
         """
         return Cookie(
             key=name,
             value=value,
+            path=path or current_base().prefix or WHOLE_HOST,
             max_age=max_age,
             httponly=IS_HTTP_ONLY,
             samesite=SAME_SITE,
@@ -75,6 +86,7 @@ def open_cookies(settings: ServerSettings) -> Cookies:
         app_key=session_key(settings),
         folder_key=_folder_key(settings),
         is_secure=settings.base_url.startswith("https:"),
+        path=urlsplit(settings.base_url).path or WHOLE_HOST,
     )
 
 

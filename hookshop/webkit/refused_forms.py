@@ -35,7 +35,7 @@ def refused_form(request: AnyRequest, headers: dict[str, str]) -> Response[Any] 
     if fields is None:
         return None
     cookies = cookies_of(request)
-    name = cookies.name(CSRF_PURPOSE)
+    name = cookies.main_name(CSRF_PURPOSE)
     token = request.cookies.get(name, "")
     is_valid = _is_token(token, cookies)
     if not is_valid:
@@ -48,7 +48,7 @@ def refused_form(request: AnyRequest, headers: dict[str, str]) -> Response[Any] 
         status_code=403,
         media_type=MediaType.HTML,
         headers=headers | NO_STORE | _htmx_headers(request),
-        cookies=[] if is_valid else [cookies.make(name, token)],
+        cookies=[] if is_valid else [cookies.make(name, token, path=cookies.path)],
     )
 
 

@@ -41,7 +41,8 @@ def csrf_protection(cookies: Cookies) -> CSRFConfig:
         # Litestar never replaces a cookie that was made with another key. The name depends on the
         # key, so there is none.
         secret=cookies.app_key,
-        cookie_name=cookies.name(CSRF_PURPOSE),
+        cookie_name=cookies.main_name(CSRF_PURPOSE),
+        cookie_path=cookies.path,
         cookie_samesite=SAME_SITE,
         cookie_httponly=IS_HTTP_ONLY,
         cookie_secure=cookies.is_secure,

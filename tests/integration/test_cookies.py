@@ -13,6 +13,7 @@ import shop.config
 import subscriber_app.app
 import subscriber_app.config
 from hookshop.webkit.cookies import open_cookies
+from tests.integration.behind_proxy import under_a_path
 from tests.integration.subscriber.conftest import running
 from tests.pages import Visitor
 
@@ -103,6 +104,20 @@ async def test_a_checkout_in_one_demo_leaves_the_cart_of_another(tmp_path: Path)
 
     assert in_the_other.links["/cart"] == "Cart 0"
     assert page.links["/cart"] == "Cart 1"
+
+
+@pytest.mark.parametrize("is_shop", [True, False])
+async def test_under_a_path_other_programs_of_the_host_get_the_appearance_only(
+    is_shop: bool, tmp_path: Path
+) -> None:
+    public_url = "https://example.org/hookshop"
+    app = (shop_in if is_shop else subscriber_in)(tmp_path, public_url)
+    async with under_a_path(app, public_url) as client:
+        cookies = await use_everything(client, is_shop=is_shop)
+
+    paths = {name.split("_")[1]: cookie["path"] for name, cookie in cookies.items()}
+    assert paths.pop("appearance") == "/"
+    assert set(paths.values()) == {"/hookshop"}
 
 
 def test_machines_with_the_same_key_share_all_cookies(tmp_path: Path) -> None:
