@@ -3,7 +3,7 @@
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from hookshop.redis_socket import private_redis_socket
 from hookshop.webkit.settings import Port, ServerSettings, Url, print_addresses, read_environment
 from shop.webhooks.rules.retries import NAMED_SCHEDULES, RetrySchedule
-from shop.webhooks.rules.url_policy import Network, UrlPolicy
+from shop.webhooks.rules.url_policy import Network, PublicPath, UrlPolicy
 
 
 # Import the libraries for these two only if an address is set: the demo reads the settings before
@@ -69,11 +69,14 @@ class Settings(ServerSettings):
     @property
     def url_policy(self) -> UrlPolicy:
         """The policy that decides which URLs may be registered."""
+        listening, public = (self.host.lower(), self.port), _host_and_port(self.base_url)
+        path = urlsplit(self.base_url).path
         return UrlPolicy(
             self.endpoint_policy,
             self.allowed_networks,
             own_ports=(self.port,),
-            own_addresses=((self.host.lower(), self.port), _host_and_port(self.base_url)),
+            own_addresses=(listening,) if path else (listening, public),
+            public_path=PublicPath(*public, path) if path else None,
         )
 
     @property

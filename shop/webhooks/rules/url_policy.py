@@ -5,12 +5,15 @@ forgery). So all URLs are refused except public addresses and, with the policy `
 on this machine.
 """
 
+import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
+from urllib.parse import unquote
 
-from shop.webhooks.rules.urls import UrlRefused, parse_url
+from shop.webhooks.rules.urls import UrlRefused, WebhookUrl, parse_url
 
 MIN_LOOPBACK_PORT = 1024  # lower ports are for system services such as SSH, DNS and mail
 
@@ -54,17 +57,41 @@ _INTERNAL_SUFFIXES = (".internal", ".local", ".localhost", ".localdomain", ".lan
 
 
 @dataclass(frozen=True, slots=True)
+class PublicPath:
+    """Where a proxy serves the shop beside other programs. ``host``: in lower case.
+
+    ``path``: without a slash at its end, such as ``/shop``.
+    """
+
+    host: str
+    port: int
+    path: str
+
+    def leads_to(self, url: WebhookUrl) -> bool:
+        """Return whether a request to this URL may reach the shop through the proxy."""
+        own, host = self.path.casefold(), url.host.removesuffix(".")
+        is_same_host = host == self.host or (_is_this_machine(host) and _is_this_machine(self.host))
+        return (
+            is_same_host
+            and url.port == self.port
+            and any(f"{path}/".casefold().startswith(f"{own}/") for path in _readings(url.target))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UrlPolicy:
     """The policy of ``SHOP_ENDPOINT_POLICY`` and ``SHOP_ALLOWED_NETWORKS``.
 
     ``own_ports``: the shop's ports on this machine, which webhooks must not call.
     ``own_addresses``: host, in lower case, and port of all other addresses of the shop.
+    ``public_path``: set if the public URL has a path.
     """
 
     name: Literal["local", "public"] = "local"
     allowed_networks: tuple[Network, ...] = ()
     own_ports: tuple[int, ...] = ()
     own_addresses: tuple[tuple[str, int], ...] = ()
+    public_path: PublicPath | None = None
 
     def check(self, url: str) -> None:
         """Raise ``UrlRefused`` unless webhooks may be sent to this URL."""
@@ -73,6 +100,8 @@ class UrlPolicy:
             raise UrlRefused("only https is allowed", setting="SHOP_ENDPOINT_POLICY=local")
         name = parts.host.removesuffix(".")
         self._refuse_own(name, parts.port)
+        if self.public_path and self.public_path.leads_to(parts):
+            raise UrlRefused(_OWN_ADDRESS)
         address = _literal_address(parts.host)
         if address:
             self.check_address(address, parts.port)
@@ -117,6 +146,23 @@ def is_public(address: Address) -> bool:
 
 def _inside(address: Address, networks: tuple[Network, ...]) -> bool:
     return any(address in network for network in networks)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return _inside(ip_address(host), _LOOPBACK)
+    except ValueError:
+        return host == "localhost"
+
+
+def _readings(target: str) -> Iterator[str]:
+    """Yield the path as proxies may read it: decoded any number of times, with dots resolved."""
+    path, previous = target.partition("?")[0], None
+    while path != previous:
+        # Exactly two slashes at the beginning would stay.
+        yield re.sub("//+", "/", path)
+        yield posixpath.normpath(f"/{path.lstrip('/')}")
+        path, previous = unquote(path), path
 
 
 def _literal_address(host: str) -> Address | None:

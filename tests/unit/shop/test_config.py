@@ -6,6 +6,7 @@ from hookshop.redis_socket import private_redis_socket
 from hookshop.webkit.settings import ConfigurationError
 from shop.config import load_settings
 from shop.web.pages import page_environment
+from shop.webhooks.rules.url_policy import PublicPath
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,17 @@ def test_the_shop_knows_the_addresses_by_which_it_is_called(
     policy = load_settings().url_policy
 
     assert policy.own_addresses == (("127.0.0.1", 8000), ("shop.example.com", 443))
+
+
+def test_under_a_path_the_shop_has_its_host_for_that_path_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_PUBLIC_URL", "https://Example.org/hookshop/")
+
+    policy = load_settings().url_policy
+
+    assert policy.own_addresses == (("127.0.0.1", 8000),)
+    assert policy.public_path == PublicPath("example.org", 443, "/hookshop")
 
 
 def test_the_header_leads_to_the_subscriber_if_the_shop_knows_one(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shop.webhooks.rules.url_policy import UrlPolicy
+from shop.webhooks.rules.url_policy import PublicPath, UrlPolicy
 from shop.webhooks.rules.urls import UrlRefused
 
 DATA = Path(__file__).parents[2] / "data"
@@ -84,6 +84,53 @@ def test_nor_does_it_by_any_other_name_of_its_own(url: str) -> None:
     with pytest.raises(UrlRefused, match="own address"):
         policy.check_address(IPv4Address("192.168.1.5"), 8000)
     policy.check(url.lower().replace("shop.", "other.").replace("8000", "8001"))
+
+
+behind_a_proxy = UrlPolicy(public_path=PublicPath("shop.example.com", 443, "/shop"))
+on_this_machine = UrlPolicy(own_ports=(8000,), public_path=PublicPath("127.0.0.1", 9000, "/shop"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shop",
+        "/shop?x",
+        "/shop/v1/orders",
+        "/SHOP/v1/orders",
+        "//shop/v1/orders",
+        "/other/../shop/v1/orders",
+        "/other/%2e%2E/shop/v1/orders",
+        "/%73hop/v1/orders",
+        "/%2573hop/v1/orders",
+        "/shop/%2e%2e/other",
+        "/.//shop/",
+    ],
+)
+def test_under_a_path_the_shop_refuses_what_may_lead_to_that_path(path: str) -> None:
+    with pytest.raises(UrlRefused, match="own address"):
+        behind_a_proxy.check(f"https://shop.example.com{path}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "[::1]", "localhost."])
+def test_under_a_path_of_this_machine_any_of_its_names_is_refused(host: str) -> None:
+    with pytest.raises(UrlRefused, match="own address"):
+        on_this_machine.check(f"http://{host}:9000/shop/v1/orders")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://shop.example.com/subscriber/v1/new-purchase",
+        "https://shop.example.com/shops",
+        "https://shop.example.com/",
+        "https://shop.example.com/subscriber?next=/shop/",
+        "https://shop.example.com:8443/shop/",
+        "https://other.example.com/shop/",
+    ],
+)
+def test_other_programs_on_the_host_of_the_shop_can_receive_webhooks(url: str) -> None:
+    behind_a_proxy.check(url)
+    on_this_machine.check("http://127.0.0.1:9000/subscriber/v1/new-purchase")
 
 
 def test_an_address_found_by_dns_is_judged_by_the_same_rule() -> None:
