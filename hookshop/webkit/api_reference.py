@@ -8,10 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Litestar, Request, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Template
 
 from hookshop.webkit.openapi import ApiInfo, openapi_document
+from hookshop.webkit.sandbox_paths import url_here
+from hookshop.webkit.settings import ServerSettings
 
 REFERENCE_PATH = "/docs/api"
 
@@ -69,9 +72,18 @@ def reference_handler(info: ApiInfo) -> HTTPRouteHandler:
         return read_groups(openapi_document(app, info))
 
     @get(REFERENCE_PATH, include_in_schema=False)
-    async def show_reference(request: Request[Any, Any, Any]) -> Template:
-        context = {"title": info.title, "about": info.description, "groups": groups(request.app)}
-        return Template("shared/api_reference.html", context=context)
+    async def show_reference(
+        request: Request[Any, Any, Any], settings: NamedDependency[ServerSettings]
+    ) -> Template:
+        return Template(
+            "shared/api_reference.html",
+            context={
+                "title": info.title,
+                "about": info.description,
+                "base_url": url_here(settings.base_url),
+                "groups": groups(request.app),
+            },
+        )
 
     return show_reference
 

@@ -78,18 +78,20 @@ def openapi_handler(info: ApiInfo) -> HTTPRouteHandler:
     """Return the handler that serves the document."""
 
     @cache
-    def document(app: Litestar) -> bytes:
-        return msgspec.json.encode(openapi_document(app, info))
+    def document(app: Litestar) -> Json:
+        return openapi_document(app, info)
 
     @get(SCHEMA_PATHS, include_in_schema=False, media_type=MEDIA_TYPE)
     async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return Response(document(request.app), media_type=MEDIA_TYPE)
+        servers = [{"url": current_base().prefix or "/"}]
+        body = msgspec.json.encode({**document(request.app), "servers": servers})
+        return Response(body, media_type=MEDIA_TYPE)
 
     return show_openapi
 
 
 def openapi_document(app: Litestar, info: ApiInfo) -> Json:
-    """Return the OpenAPI document of all handlers of ``app`` under ``/v1``."""
+    """Return the document of all handlers of ``app`` under ``/v1``, without ``servers``."""
     schemas = Schemas()
     paths: dict[str, Json] = {}
     for path, method, handler in sorted(_operations(app), key=lambda each: each[:2]):
@@ -102,7 +104,6 @@ def openapi_document(app: Litestar, info: ApiInfo) -> Json:
             "description": info.description,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": current_base().prefix or "/"}],
         "tags": [{"name": tag, "description": text} for tag, text in info.tags.items()],
         "paths": paths,
         "components": {
