@@ -30,6 +30,7 @@ class Settings(ServerSettings):
     port: Port = 8001
     database_url: Annotated[str, AfterValidator(normalize)] | None = None
     shop_url: Url = "http://127.0.0.1:8000"
+    shop_public_url: Url | None = None
     shop_token: BearerToken | None = None
     auto_register: bool = False
 
@@ -37,6 +38,13 @@ class Settings(ServerSettings):
     def webhook_url(self) -> str:
         """Return the URL to register with the shop, which tokens must name as their audience."""
         return self.base_url + RECEIVER_PATH
+
+    def for_browsers(self, shop_url: str) -> str:
+        """Return the URL at which browsers find what the subscriber calls at ``shop_url``."""
+        is_ours = f"{shop_url}/".startswith(f"{self.shop_url}/")
+        if self.shop_public_url is None or not is_ours:
+            return shop_url
+        return self.shop_public_url + shop_url.removeprefix(self.shop_url)
 
 
 def load_settings() -> Settings:

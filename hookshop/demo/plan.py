@@ -107,6 +107,8 @@ def _defaults(
     yield "PYTHONUNBUFFERED", "1"  # show lines as soon as they are written
     yield "SHOP_SUBSCRIBER_URL", subscriber.url
     yield "SUBSCRIBER_SHOP_URL", shop.local_url
+    if "SUBSCRIBER_SHOP_URL" not in given:
+        yield "SUBSCRIBER_SHOP_PUBLIC_URL", shop.url
     yield "SUBSCRIBER_AUTO_REGISTER", "1"
     if "SHOP_ADMIN_TOKEN" in given:
         yield "SUBSCRIBER_SHOP_TOKEN", given["SHOP_ADMIN_TOKEN"]

@@ -64,7 +64,7 @@ page_handlers: list[HTTPRouteHandler] = [
 
 def page_environment(settings: Settings) -> Environment:
     """Return the Jinja environment of the subscriber's pages."""
-    return jinja_environment(
+    environment = jinja_environment(
         "subscriber",
         error_page_links=[("/", "Back to inbox"), ("/subscription", "Subscription")],
         header_links=lambda request: _links(request, settings),
@@ -79,6 +79,8 @@ def page_environment(settings: Settings) -> Environment:
         event_name=event_name,
         defences_off=_defences_off,
     )
+    environment.filters["for_browsers"] = settings.for_browsers
+    return environment
 
 
 def _links(request: AnyRequest, settings: Settings) -> list[tuple[str, str]]:
@@ -86,7 +88,7 @@ def _links(request: AnyRequest, settings: Settings) -> list[tuple[str, str]]:
     parts = parts_if_known(request)
     if parts is None or not may_manage(request, settings):
         return []
-    return [(f"{parts.site.shop_url}/", "Shop")]
+    return [(f"{settings.for_browsers(parts.site.shop_url)}/", "Shop")]
 
 
 @pass_context

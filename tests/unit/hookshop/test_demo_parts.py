@@ -163,6 +163,17 @@ def test_the_shop_gets_the_subscribers_url_and_the_banner_begins_with_the_start_
     ]
 
 
+def test_the_subscriber_calls_the_shop_on_this_machine_and_links_to_its_public_url(
+    tmp_path: Path,
+) -> None:
+    own = plan(tmp_path, SHOP_PUBLIC_URL="https://example.org/shop")
+    lent = plan(tmp_path, SUBSCRIBER_SHOP_URL="https://shop.example")
+
+    assert setting(own.environment, "SHOP_URL") == "http://127.0.0.1:8000"
+    assert setting(own.environment, "SHOP_PUBLIC_URL") == "https://example.org/shop"
+    assert "SUBSCRIBER_SHOP_PUBLIC_URL" not in lent.environment
+
+
 def test_the_subscriber_gets_the_token_and_the_log_format_of_the_shop(tmp_path: Path) -> None:
     token = "correct horse battery"
 

@@ -31,6 +31,18 @@ def test_the_public_url_is_registered_with_the_shop(monkeypatch: pytest.MonkeyPa
     assert load_settings().webhook_url == "https://subscriber.example/v1/new-purchase"
 
 
+def test_browsers_find_the_shop_at_its_public_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = load_settings()
+    monkeypatch.setenv("SUBSCRIBER_SHOP_PUBLIC_URL", "https://example.org/shop/")
+    settings = load_settings()
+
+    assert without.for_browsers("http://127.0.0.1:8000") == "http://127.0.0.1:8000"
+    assert settings.for_browsers("http://127.0.0.1:8000") == "https://example.org/shop"
+    assert settings.for_browsers("http://127.0.0.1:8000/s/one") == "https://example.org/shop/s/one"
+    assert settings.for_browsers("http://127.0.0.1:8000x") == "http://127.0.0.1:8000x"
+    assert settings.for_browsers("https://shop.example") == "https://shop.example"
+
+
 @pytest.mark.parametrize("on", ["1", "true"])
 def test_it_registers_automatically_if_set(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBSCRIBER_AUTO_REGISTER", on)
