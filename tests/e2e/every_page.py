@@ -36,6 +36,7 @@ SHOP = {
     "/endpoints/{endpoint_id:str}/rotate-secret": ["/endpoints/{paused_endpoint}/rotate-secret"],
     "/docs/api": ["/docs/api"],
     "/login": ["/login"],
+    "/enter": ["/enter"],
 }
 SUBSCRIBER = {
     "/learn": ["/learn"],
@@ -54,6 +55,7 @@ SUBSCRIBER = {
     "/subscription/delete": ["/subscription/delete"],
     "/docs/api": ["/docs/api"],
     "/login": ["/login"],
+    "/enter": ["/enter"],
 }
 # Error pages: not found, and invalid requests.
 SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
