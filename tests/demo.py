@@ -47,11 +47,11 @@ class Demo:
 
     @property
     def shop_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports[0]}"
+        return self.settings.get("SHOP_PUBLIC_URL") or f"http://127.0.0.1:{self.ports[0]}"
 
     @property
     def subscriber_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports[1]}"
+        return self.settings.get("SUBSCRIBER_PUBLIC_URL") or f"http://127.0.0.1:{self.ports[1]}"
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
@@ -16,10 +15,13 @@ LEFT = "net::ERR_ABORTED"
 
 
 class Watch:
-    """The errors of all pages of some contexts. ``origins``: the only ones they may request."""
+    """The errors of all pages of some contexts.
 
-    def __init__(self, origins: Collection[str]) -> None:
-        self._origins = origins
+    ``urls``: of the applications; the pages may request only what is below them.
+    """
+
+    def __init__(self, urls: Collection[str]) -> None:
+        self._urls = urls
         self._heard: list[str] = []
         self._expected: list[str] = []
 
@@ -52,8 +54,7 @@ class Watch:
         self._heard.append(f"uncaught: {error.error}")
 
     def _request(self, request: Request) -> None:
-        address = urlsplit(request.url)
-        if f"{address.scheme}://{address.netloc}" not in self._origins:
+        if not any(request.url.startswith(f"{url}/") for url in self._urls):
             self._heard.append(f"request to elsewhere: {request.url}")
 
     def _failure(self, request: Request) -> None:
