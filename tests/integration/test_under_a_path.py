@@ -18,8 +18,9 @@ import subscriber_app.app
 import subscriber_app.config
 import subscriber_app.web.pages
 from hookshop.webkit.api_reference import REFERENCE_PATH
-from hookshop.webkit.sandboxes import SandboxRecord
-from subscriber_app.database.models import Sandbox as SandboxRow
+from shop.database.models import Sandbox as ShopSandbox
+from shop.database.transactions import Database
+from subscriber_app.database.models import Sandbox as SubscriberSandbox
 from tests.integration.behind_proxy import under_a_path
 from tests.links import misplaced, requested_urls
 from tests.pages import read_page
@@ -27,7 +28,6 @@ from tests.pages import read_page
 ROOT = "https://example.org/hookshop"
 OTHER = "https://example.org/other"
 SHOP_URL = "http://127.0.0.1:8000"
-LATER = datetime.now(UTC) + timedelta(hours=1)
 SANDBOXES = {"shop": "lesson-7", "subscriber": "lesson-8"}
 PATHS = {
     "shop": {"order_id": "ord_none", "delivery_id": "dlv_none", "endpoint_id": "ep_none"},
@@ -36,25 +36,25 @@ PATHS = {
 BROWSER = {"Accept": "text/html"}
 
 
-class EverySandbox:
-    """A list of sandboxes that has all of them."""
-
-    async def find(self, sandbox_id: str) -> SandboxRecord:
-        return SandboxRecord(sandbox_id, None, LATER)
-
-
-async def make_sandboxes(app: Litestar, *ids: str) -> None:
-    if app.state.get("sandboxes") is None:
-        app.state.sandboxes = EverySandbox()
+async def make_sandboxes(app: Litestar, folder: Path, *ids: str) -> None:
+    now = datetime.now(UTC)
+    later = now + timedelta(hours=1)
+    if (folder / "shop.db").exists():
+        database = Database(f"sqlite+aiosqlite:///{folder}/shop.db")
+        async with database.writing() as session:
+            session.add_all(
+                [ShopSandbox(id=each, created_at=now, expires_at=later) for each in ids]
+            )
+        await database.close()
         return
     for id_ in ids:
-        row = SandboxRow(
+        row = SubscriberSandbox(
             id=id_,
             shop_url=SHOP_URL,
             encrypted_shop_token=None,
             token_hash=None,
-            created_at=datetime.now(UTC),
-            expires_at=LATER,
+            created_at=now,
+            expires_at=later,
         )
         await app.state.sandboxes.all.add(row)
 
@@ -80,7 +80,7 @@ def name(request: pytest.FixtureRequest) -> str:
 async def sandbox(name: str, tmp_path: Path) -> AsyncIterator[Sandbox]:
     app = application(name, tmp_path)
     async with under_a_path(app, ROOT) as client:
-        await make_sandboxes(app, SANDBOXES[name], "another")
+        await make_sandboxes(app, tmp_path, SANDBOXES[name], "another")
         yield Sandbox(client, f"{ROOT}/s/{SANDBOXES[name]}", paths_of_pages(name))
 
 
@@ -172,7 +172,7 @@ async def test_two_sandboxes_share_the_appearance_and_the_key_of_forms_only(
 async def test_the_cart_of_a_sandbox_is_sent_to_this_sandbox_only(tmp_path: Path) -> None:
     app = application("shop", tmp_path)
     async with under_a_path(app, ROOT) as client:
-        await make_sandboxes(app, "lesson-7")
+        await make_sandboxes(app, tmp_path, "lesson-7")
         url = f"{ROOT}/s/lesson-7"
         token = read_page(await client.get(f"{url}/")).values["_csrf_token"][0]
         fields = {"_csrf_token": token, "product_id": "mug"}
