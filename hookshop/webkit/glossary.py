@@ -10,7 +10,7 @@ GLOSSARY: Mapping[str, str] = {
         "A promise of delivery: every message arrives, and some arrive more than once. "
         "Receivers must recognize duplicates."
     ),
-    "attempt": "One HTTP request of a delivery. A delivery that fails is attempted again.",
+    "attempt": "One HTTP request of a delivery. If it fails, another one follows later.",
     "backlog": "Deliveries that are due and wait for a free worker.",
     "backoff": (
         "Waiting longer after each failed attempt, so that a receiver in trouble can recover."

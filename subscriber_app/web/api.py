@@ -1,4 +1,4 @@
-"""The JSON API under ``/v1``: receipts, totals, faults and defences."""
+"""The JSON API under ``/v1``: receipts, totals, faults and defenses."""
 
 from typing import Annotated, Any
 
@@ -152,7 +152,7 @@ class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class DefencesDocument(Struct, forbid_unknown_fields=True):
-    """The defences. ``true``: on, the normal state. ``false``: switched off, to see the damage."""
+    """The defenses. ``true``: on, the normal state. ``false``: switched off, to see the damage."""
 
     timestamp: bool
     signature: bool
@@ -243,13 +243,13 @@ async def set_fault(data: JSONBody[FaultDocument], faults: TheFaults) -> FaultDo
 
 @get("/defences")
 async def get_defences(defences: TheDefences) -> DefencesDocument:
-    """Return which defences are on."""
+    """Return which defenses are on."""
     return DefencesDocument(**{each.value: each not in defences.off for each in Defence})
 
 
 @put("/defences", dto=StrictJson[DefencesDocument], return_dto=None)
 async def set_defences(data: JSONBody[DefencesDocument], defences: TheDefences) -> DefencesDocument:
-    """Switch the defences on and off, from the next request on."""
+    """Switch the defenses on and off, from the next request on."""
     await defences.set(each for each in Defence if not getattr(data, each.value))
     return data
 
@@ -274,7 +274,7 @@ api_info = ApiInfo(
     tags={
         "Receiver": "Where the shop sends its webhooks.",
         "Inbox": "Receipts: every request with its verdict and each step of the verification.",
-        "Lab": "Faults to inject into responses, and defences to switch off.",
+        "Lab": "Faults to inject into responses, and defenses to switch off.",
     },
     token_variable="SUBSCRIBER_ADMIN_TOKEN",  # noqa: S106 – the name of a setting
 )

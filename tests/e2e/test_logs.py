@@ -358,7 +358,7 @@ def test_an_id_as_pages_show_it_is_found_on_both_sides(
     message_id = shop_api.get(f"/v1/deliveries/{wanted}").json()["message_id"]
     tabs: list[tuple[Tab, str]] = [
         (shop, "ID or part of the URL"),
-        (subscriber, "Id or part of the body"),
+        (subscriber, "ID or part of the body"),
     ]
     for tab, label in tabs:
         tab.open(path(tab))

@@ -30,6 +30,8 @@ PRIVATE_LANGUAGE = (
     "one word an answer",
     "is no word of a script",
     "Judged within",
+    "(}}|[a-z]) over ([$]|{{)",
+    "Bought [^.]{0,80} at {{",
     "Not what our secret makes",
     "signatures given",
     "Without it nothing",
