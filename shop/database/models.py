@@ -41,19 +41,12 @@ class SandboxTable(ShopTable):
 
 
 def sandbox_column(*, primary_key: bool = False) -> Any:
-    """Return the column with the number of a row's sandbox; a new row gets the bound one.
-
-    The default of the database is ``main``.
-    """
+    """Return the column with the number of a row's sandbox. A new row gets the bound one."""
     return Field(
         default=None,
         primary_key=primary_key,
         nullable=False,
-        sa_column_kwargs={
-            "default": require_number,
-            "server_default": "0",
-            "autoincrement": False,
-        },
+        sa_column_kwargs={"default": require_number, "autoincrement": False},
     )
 
 

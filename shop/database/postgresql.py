@@ -78,7 +78,9 @@ def _without_nul(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
 ) -> tuple[str, Any]:
     """Replace NUL in parameters by ``�``: a request may contain NUL, but PostgreSQL refuses it."""
-    return statement, [_clean(each) for each in parameters] if many else _clean(parameters)
+    # SQLAlchemy may send many rows as one statement, whose parameters are not nested.
+    is_nested = many and all(isinstance(each, tuple) for each in parameters)
+    return statement, [_clean(each) for each in parameters] if is_nested else _clean(parameters)
 
 
 def _clean(parameters: Any) -> Any:
