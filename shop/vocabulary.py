@@ -23,6 +23,14 @@ class EndpointStatus(StrEnum):
     DISABLED = "disabled"  # by the shop, with a reason
 
 
+class BreakerState(StrEnum):
+    """Whether the circuit breaker of an endpoint lets deliveries through."""
+
+    CLOSED = "closed"
+    OPEN = "open"  # deliveries wait
+    HALF_OPEN = "half_open"  # one delivery is sent, as a probe
+
+
 class DeliveryState(StrEnum):
     """The state of a delivery. ``pending`` and ``sending`` are the only ones that are not final."""
 

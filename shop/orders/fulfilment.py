@@ -40,7 +40,8 @@ async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> OrderU
         raise InvalidOrderState("a refunded order cannot be shipped")
     order.shipped_at = now
     event = order_event(order, EventType.PURCHASE_SHIPPED, now=now)
-    return OrderUpdate(order, await write_message(session, event, now=now))
+    deliveries = await write_message(session, event, now=now)
+    return OrderUpdate(order, [delivery.id for delivery in deliveries])
 
 
 async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> OrderUpdate | None:
@@ -55,4 +56,5 @@ async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> Orde
         raise InvalidOrderState("this order was already refunded")
     order.refunded_at = now
     event = order_event(order, EventType.PURCHASE_REFUNDED, now=now)
-    return OrderUpdate(order, await write_message(session, event, now=now))
+    deliveries = await write_message(session, event, now=now)
+    return OrderUpdate(order, [delivery.id for delivery in deliveries])

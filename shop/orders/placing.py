@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.bound_session import in_bound_sandbox
@@ -36,24 +36,30 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """A new order, and the ids of its deliveries, to wake a worker after the commit."""
+    """A new order with its lines, and its message with the deliveries."""
 
     order: Order
     lines: Sequence[OrderLine]
-    delivery_ids: Sequence[str]
+    message_id: str
+    deliveries: Sequence[Delivery]
+
+    @property
+    def delivery_ids(self) -> Sequence[str]:
+        """The ids of its deliveries, to wake a worker after the commit."""
+        return [delivery.id for delivery in self.deliveries]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderDetail:
-    """An order with its lines and its deliveries, oldest first.
+    """An order with its lines, its deliveries and the ids of its messages, oldest first.
 
-    ``messages``: number of messages about it; 0 if all were pruned.
+    Retention may have pruned deliveries and messages.
     """
 
     order: Order
     lines: Sequence[OrderLine]
     deliveries: Sequence[Delivery]
-    messages: int
+    message_ids: Sequence[str]
 
 
 async def place_order(
@@ -78,7 +84,8 @@ async def place_order(
     ]
     session.add_all(lines)
     event = order_event(order, EventType.PURCHASE_CREATED, now=now)
-    return PlacedOrder(order, lines, await write_message(session, event, now=now))
+    deliveries = await write_message(session, event, now=now)
+    return PlacedOrder(order, lines, event.message_id, deliveries)
 
 
 async def find_order(session: AsyncSession, order_id: str) -> OrderDetail | None:
@@ -95,12 +102,12 @@ async def find_order(session: AsyncSession, order_id: str) -> OrderDetail | None
         .where(Message.order_id == order_id)
         .order_by(col(Delivery.id))
     )
-    messages = select(func.count()).where(Message.order_id == order_id)
+    messages = select(Message.id).where(Message.order_id == order_id).order_by(col(Message.id))
     return OrderDetail(
         order,
         (await session.exec(lines)).all(),
         (await session.exec(deliveries)).all(),
-        (await session.exec(messages)).one(),
+        (await session.exec(messages)).all(),
     )
 
 

@@ -10,16 +10,16 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database.models import Endpoint, Message
+from shop.database.models import Delivery, Endpoint, Message
 from shop.vocabulary import EndpointStatus, EventType, Trigger
 from shop.webhooks.rules.events import Event, serialize
 from shop.webhooks.states import new_delivery
 
 
-async def write_message(session: AsyncSession, event: Event, *, now: datetime) -> list[str]:
+async def write_message(session: AsyncSession, event: Event, *, now: datetime) -> list[Delivery]:
     """Store the event's exact bytes and one pending delivery for each subscribed endpoint.
 
-    Return the ids of the deliveries, to wake a worker after the commit.
+    Return the deliveries, to wake a worker for them after the commit.
     """
     endpoints = await _subscribed_endpoints(session, event.type)
     return await write_message_for(session, event, endpoints, now=now)
@@ -32,11 +32,11 @@ async def write_message_for(
     *,
     is_manual: bool = False,
     now: datetime,
-) -> list[str]:
+) -> list[Delivery]:
     """Store the event's exact bytes and one pending delivery for each of these endpoints.
 
     ``is_manual``: a person waits for it, so the first attempt ignores an open circuit breaker.
-    Return the ids of the deliveries.
+    Return the deliveries.
     """
     message = Message(
         id=event.message_id,
@@ -55,7 +55,7 @@ async def write_message_for(
         for endpoint in endpoints
     ]
     session.add_all(deliveries)
-    return [delivery.id for delivery in deliveries]
+    return deliveries
 
 
 async def _subscribed_endpoints(session: AsyncSession, event_type: EventType) -> Sequence[Endpoint]:

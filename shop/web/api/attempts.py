@@ -8,7 +8,8 @@ from msgspec import Meta, Struct, convert
 from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Attempt, Message
 from shop.vocabulary import AttemptError, Trigger
-from shop.web.api.fields import Time, WebhookUrl
+from shop.web.api.fields import DescribedbyLink, Time, WebhookUrl
+from shop.web.deliveries.links import link_of_attempt
 
 Headers = Annotated[dict[str, str], Meta(examples=[{"content-type": "application/json"}])]
 Milliseconds = Annotated[float, Meta(examples=[1.5])]
@@ -63,6 +64,7 @@ class AttemptDocument(Struct):
     ``decided_at``: when the attempt was scheduled. ``due_at``: the planned time; ``started_at`` is
     later if no worker was free or the endpoint was paused. ``delay``: null if it was due
     immediately. ``enqueued_at``: the wake-up; null if a worker found it by polling.
+    ``describedby_link``: the receiver's own page about the request, if its response named one.
     """
 
     number: int
@@ -77,6 +79,7 @@ class AttemptDocument(Struct):
     request: AttemptRequestDocument
     response: AttemptResponseDocument | None
     error: Annotated[AttemptError | None, Meta(examples=[None])]
+    describedby_link: DescribedbyLink
 
 
 def attempt_document(attempt: Attempt, message: Message) -> AttemptDocument:
@@ -96,6 +99,7 @@ def attempt_document(attempt: Attempt, message: Message) -> AttemptDocument:
         ),
         response=_response(attempt),
         error=AttemptError(attempt.error) if attempt.error else None,
+        describedby_link=link_of_attempt(attempt),
     )
 
 

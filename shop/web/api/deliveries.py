@@ -1,7 +1,7 @@
 """``/v1/deliveries`` and ``/v1/stats``: read the log, resend and cancel deliveries, read totals."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import get, post
 from litestar.params import FromPath, QueryParameter
@@ -12,19 +12,15 @@ from hookshop.webkit.errors import Problem
 from hookshop.webkit.json_api import problems
 from hookshop.webkit.list_query import MAX_SEARCH_LENGTH, check_search
 from hookshop.webkit.times import rfc3339
-from shop.database.models import Delivery
-from shop.vocabulary import AttemptError, DeliveryState, EventType
-from shop.web.api.attempts import AttemptDocument, attempt_document, rfc3339_ms_or_none
-from shop.web.api.fields import (
-    Cents,
-    DeliveryId,
-    EndpointId,
-    MessageId,
-    NextCursor,
-    OrderId,
-    Time,
-    WholeSecond,
+from shop.vocabulary import DeliveryState, EventType
+from shop.web.api.delivery_documents import (
+    DeliveryDocument,
+    DeliveryWithAttempts,
+    delivery_document,
+    delivery_documents,
+    delivery_with_attempts,
 )
+from shop.web.api.fields import Cents, DeliveryId, NextCursor, WholeSecond
 from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import no_such_delivery
 from shop.webhooks.queries.deliveries import (
@@ -45,6 +41,7 @@ InState = Annotated[
 OfEndpoint = Annotated[str | None, QueryParameter(description="Only deliveries to this endpoint.")]
 OfType = Annotated[EventType | None, QueryParameter(description="Only events of this type.")]
 OfMessage = Annotated[str | None, QueryParameter(description="Only deliveries of this message.")]
+OfOrder = Annotated[str | None, QueryParameter(description="Only deliveries about this order.")]
 Search = Annotated[
     str | None,
     QueryParameter(
@@ -59,29 +56,6 @@ Since = Annotated[
         description="Count only orders and refunds whose event has a `date` at or after this time."
     ),
 ]
-
-
-class DeliveryDocument(Struct):
-    """A delivery in the log."""
-
-    id: DeliveryId
-    message_id: MessageId
-    order_id: OrderId | None
-    endpoint_id: EndpointId
-    event_type: EventType
-    state: Annotated[DeliveryState, Meta(examples=["succeeded"])]
-    attempt_count: int
-    next_attempt_at: Annotated[Time | None, Meta(examples=[None])]
-    last_status: Annotated[int | None, Meta(examples=[200])]
-    last_error: Annotated[AttemptError | None, Meta(examples=[None])]
-    created_at: Time
-    completed_at: Time | None
-
-
-class DeliveryWithAttempts(DeliveryDocument):
-    """A delivery and all its attempts, oldest first."""
-
-    attempts: list[AttemptDocument]
 
 
 class DeliveryList(Struct):
@@ -126,17 +100,18 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
     endpoint_id: OfEndpoint = None,
     event_type: OfType = None,
     message_id: OfMessage = None,
+    order_id: OfOrder = None,
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> DeliveryList:
     """Return one page of deliveries, newest first. ``next_cursor`` leads to the next page."""
-    wanted = DeliveryFilter(in_state, endpoint_id, event_type, message_id, check_search(q))
+    wanted = DeliveryFilter(
+        in_state, endpoint_id, event_type, message_id, check_search(q), order_id=order_id
+    )
     async with database.reading() as session:
         page = await list_deliveries(session, wanted, limit=limit, cursor=cursor)
-    return DeliveryList(
-        [_document(row.delivery, row.order_id) for row in page.rows], page.next_cursor
-    )
+        return DeliveryList(await delivery_documents(session, page.rows), page.next_cursor)
 
 
 @get("/deliveries/{delivery_id:str}")
@@ -148,10 +123,7 @@ async def get_delivery(
         found = await find_delivery(session, delivery_id)
     if found is None:
         raise no_such_delivery(delivery_id, settings)
-    attempts = [attempt_document(attempt, found.message) for attempt in found.attempts]
-    return DeliveryWithAttempts(
-        **_fields(found.delivery, found.message.order_id), attempts=attempts
-    )
+    return delivery_with_attempts(found)
 
 
 @post(
@@ -168,7 +140,7 @@ async def resend_delivery(
         raise no_such_delivery(delivery_id, settings)
     if not is_due:
         raise Problem(409, NOT_NOW)
-    return _document(found.delivery, found.message.order_id)
+    return delivery_document(found)
 
 
 @post(
@@ -185,7 +157,7 @@ async def cancel_delivery(
         raise no_such_delivery(delivery_id, settings)
     if not is_cancelled:
         raise Problem(409, f"only what is pending can be cancelled; it is {found.delivery.state}")
-    return _document(found.delivery, found.message.order_id)
+    return delivery_document(found)
 
 
 @get("/stats")
@@ -209,24 +181,3 @@ async def get_stats(database: TheDatabase, since: Since = None) -> StatsDocument
             **{state.value: stats.deliveries[state] for state in DeliveryState}
         ),
     )
-
-
-def _document(delivery: Delivery, order_id: str | None) -> DeliveryDocument:
-    return DeliveryDocument(**_fields(delivery, order_id))
-
-
-def _fields(delivery: Delivery, order_id: str | None) -> dict[str, Any]:
-    return {
-        "id": delivery.id,
-        "message_id": delivery.message_id,
-        "order_id": order_id,
-        "endpoint_id": delivery.endpoint_id,
-        "event_type": delivery.event_type,
-        "state": delivery.state,
-        "attempt_count": delivery.attempt_count,
-        "next_attempt_at": rfc3339_ms_or_none(delivery.next_attempt_at),
-        "last_status": delivery.last_status,
-        "last_error": delivery.last_error,
-        "created_at": rfc3339_ms_or_none(delivery.created_at),
-        "completed_at": rfc3339_ms_or_none(delivery.completed_at),
-    }

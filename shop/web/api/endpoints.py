@@ -15,9 +15,9 @@ from hookshop.webkit.json_api import ProblemDocument, problems
 from hookshop.webkit.plain_text import MAX_DESCRIPTION_LENGTH, require_text_line
 from hookshop.webkit.sandbox_paths import url_here
 from hookshop.webkit.security import NO_STORE
-from hookshop.webkit.times import rfc3339, rfc3339_ms
+from hookshop.webkit.times import rfc3339, rfc3339_ms, utc_now
 from shop.database.models import Endpoint
-from shop.vocabulary import DisabledReason, EndpointStatus, EventType
+from shop.vocabulary import BreakerState, DisabledReason, EndpointStatus, EventType
 from shop.web.api.fields import (
     EndpointId,
     EventTypeList,
@@ -34,6 +34,7 @@ from shop.web.lookups import no_such_endpoint
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 from shop.webhooks.endpoints.secrets import list_live
+from shop.webhooks.rules.circuit_breaker import CircuitBreaker
 
 Description = Annotated[
     str,
@@ -90,6 +91,18 @@ class ChangeEndpoint(Struct, forbid_unknown_fields=True):
             require_text_line("description", self.description, max_length=MAX_DESCRIPTION_LENGTH)
 
 
+class BreakerDocument(Struct):
+    """The circuit breaker of an endpoint: while it is open, deliveries wait.
+
+    ``consecutive_failures``: failed requests in a row. ``next_probe_at``: null while it is closed.
+    ``half_open``: that time has passed, so one delivery is sent as a probe.
+    """
+
+    state: Annotated[BreakerState, Meta(examples=["closed"])]
+    consecutive_failures: Annotated[int, Meta(examples=[0])]
+    next_probe_at: Annotated[Time | None, Meta(examples=[None])]
+
+
 class EndpointDocument(Struct):
     """An endpoint. ``disabled_reason``: why the shop disabled it."""
 
@@ -99,6 +112,7 @@ class EndpointDocument(Struct):
     description: Annotated[str, Meta(examples=["the subscriber"])]
     status: EndpointStatus
     disabled_reason: Annotated[DisabledReason | None, Meta(examples=[None])]
+    breaker: BreakerDocument
     created_at: WholeSecond
 
 
@@ -235,8 +249,15 @@ def _document(endpoint: Endpoint) -> EndpointDocument:
         description=endpoint.description,
         status=endpoint.status,
         disabled_reason=DisabledReason(reason) if (reason := endpoint.disabled_reason) else None,
+        breaker=_breaker(endpoint),
         created_at=rfc3339(endpoint.created_at),
     )
+
+
+def _breaker(endpoint: Endpoint) -> BreakerDocument:
+    breaker = CircuitBreaker(endpoint.failed_attempts, endpoint.probe_at)
+    probe_at = rfc3339_ms(breaker.probe_at) if breaker.probe_at else None
+    return BreakerDocument(breaker.state(utc_now()), breaker.failures, probe_at)
 
 
 async def _details(session: AsyncSession, endpoint: Endpoint, *, issuer: str) -> EndpointDetails:

@@ -40,6 +40,13 @@ WebhookUrl = Annotated[
         examples=["http://127.0.0.1:8001/v1/new-purchase"],
     ),
 ]
+DescribedbyLink = Annotated[
+    str | None,
+    Meta(
+        description="The header `Link` with `rel=describedby` of a response, if it has one.",
+        examples=["http://127.0.0.1:8001/receipts/rcp_01939f0c5e7d7f62a3b4c5d6e7f80910"],
+    ),
+]
 Issuer = Annotated[
     str, Meta(description="The `iss` of the shop's tokens.", examples=["http://127.0.0.1:8000"])
 ]

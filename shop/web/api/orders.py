@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from litestar import get, post
@@ -20,7 +20,12 @@ from shop.orders.catalog import CATALOG
 from shop.orders.idempotency import IdempotencyKey
 from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, PlacedOrder, find_order
 from shop.web.actions import EarlierOrder
-from shop.web.api.fields import Cents, DeliveryId, NextCursor, OrderId, Time
+from shop.web.api.delivery_documents import (
+    DeliveryDocument,
+    new_deliveries,
+    order_deliveries,
+)
+from shop.web.api.fields import Cents, DeliveryId, MessageId, NextCursor, OrderId, Time
 from shop.web.dependencies import Manages, TheActions, TheDatabase
 from shop.web.lookups import no_such_order
 
@@ -94,7 +99,8 @@ class OrderLineDocument(Struct):
 class OrderDocument(Struct):
     """An order. ``subscribers``: the number of endpoints that are notified about it.
 
-    ``delivery_ids``: only in responses to calls with the admin token, if there is one.
+    ``message_ids``, ``delivery_ids``, ``deliveries``: of all its messages, oldest first. Only in
+    responses to calls with the admin token, if there is one.
     """
 
     id: OrderId
@@ -105,7 +111,9 @@ class OrderDocument(Struct):
     refunded_at: Annotated[Time | None, Meta(examples=[None])]
     items: list[OrderLineDocument]
     subscribers: int
+    message_ids: list[MessageId] | UnsetType = UNSET
     delivery_ids: list[DeliveryId] | UnsetType = UNSET
+    deliveries: list[DeliveryDocument] | UnsetType = UNSET
 
 
 @get("/products", opt=OPEN_TO_ALL)
@@ -155,7 +163,10 @@ async def post_order(
 async def get_order(
     order_id: FromPath[OrderId], database: TheDatabase, manages: Manages
 ) -> OrderDocument:
-    """Return an order with its lines, and with the admin token the ids of its deliveries."""
+    """Return an order with its lines and, with the admin token, its deliveries.
+
+    Each delivery names its message, the ``webhook-id`` that its receiver has recorded.
+    """
     return await _read_order(database, order_id, manages=manages)
 
 
@@ -195,23 +206,28 @@ def _fingerprint(order: NewOrder) -> str:
 async def _read_order(database: Database, order_id: str, *, manages: bool) -> OrderDocument:
     async with database.reading() as session:
         found = await find_order(session, order_id)
-    if found is None:
-        raise no_such_order(order_id)
+        if found is None:
+            raise no_such_order(order_id)
+        deliveries = await order_deliveries(session, found)
     subscribers = len({delivery.endpoint_id for delivery in found.deliveries})
-    delivery_ids = [delivery.id for delivery in found.deliveries] if manages else UNSET
-    return _document(found.order, found.lines, subscribers, delivery_ids)
+    messages = _Messages(found.message_ids, deliveries) if manages else None
+    return _document(found.order, found.lines, subscribers, messages)
 
 
 def _placed(placed: PlacedOrder, *, manages: bool) -> OrderDocument:
-    delivery_ids = list(placed.delivery_ids) if manages else UNSET
-    return _document(placed.order, placed.lines, len(placed.delivery_ids), delivery_ids)
+    messages = _Messages([placed.message_id], new_deliveries(placed)) if manages else None
+    return _document(placed.order, placed.lines, len(placed.deliveries), messages)
+
+
+class _Messages(NamedTuple):
+    """The messages of an order: what only the admin sees."""
+
+    ids: Sequence[str]
+    deliveries: list[DeliveryDocument]
 
 
 def _document(
-    order: Order,
-    lines: Sequence[OrderLine],
-    subscribers: int,
-    delivery_ids: list[str] | UnsetType,
+    order: Order, lines: Sequence[OrderLine], subscribers: int, messages: _Messages | None
 ) -> OrderDocument:
     return OrderDocument(
         id=order.id,
@@ -227,5 +243,7 @@ def _document(
             for line in lines
         ],
         subscribers=subscribers,
-        delivery_ids=delivery_ids,
+        message_ids=list(messages.ids) if messages else UNSET,
+        delivery_ids=[each.id for each in messages.deliveries] if messages else UNSET,
+        deliveries=messages.deliveries if messages else UNSET,
     )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from shop.database.models import Attempt
 from shop.web.deliveries.curl import as_curl
-from shop.web.deliveries.links import describedby_link
+from shop.web.deliveries.links import link_of_attempt
 from shop.web.deliveries.wire import (
     ERROR_MEANINGS,
     body_text,
@@ -110,7 +110,7 @@ def _view(attempt: Attempt, body: bytes) -> AttemptView:
         response_pretty=response_pretty,
         response_size=len(raw),
         truncated=attempt.response_truncated,
-        describedby_link=describedby_link(received.get("link", ""), attempt.request_url),
+        describedby_link=link_of_attempt(attempt),
     )
 
 

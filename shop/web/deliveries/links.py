@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
+from shop.database.models import Attempt
+
 RELATION = "describedby"
 MAX_HEADER_LENGTH = 4000
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -19,6 +21,12 @@ _PARAMETER = re.compile(
 )
 # The characters of RFC 3986: no others, such as a backslash, which browsers read differently.
 _URI_REFERENCE = re.compile(r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]*", re.ASCII)
+
+
+def link_of_attempt(attempt: Attempt) -> str | None:
+    """Return the ``describedby`` link of the response to an attempt, or None."""
+    headers = attempt.response_headers or {}
+    return describedby_link(headers.get("link", ""), attempt.request_url)
 
 
 def describedby_link(link_header: str, request_url: str) -> str | None:

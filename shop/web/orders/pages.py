@@ -102,7 +102,7 @@ def _order_region(
             "order": found.order,
             "lines": found.lines,
             "messages": _messages(found.deliveries),
-            "were_pruned": found.messages == 0,
+            "were_pruned": not found.message_ids,
             "manages": manages,
             **log,
             "may_ship": manages and not found.order.shipped_at and not found.order.refunded_at,

@@ -34,6 +34,12 @@ _SUMMARY_COLUMNS: tuple[Any, ...] = (
     col(Attempt.error),
     col(Attempt.started_at),
 )
+_LINK_COLUMNS: tuple[Any, ...] = (
+    col(Attempt.delivery_id),
+    col(Attempt.number),
+    col(Attempt.request_url),
+    col(Attempt.response_headers),
+)
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 
 
@@ -164,6 +170,22 @@ async def newest_attempts(
     for attempt in await session.exec(query):
         found[attempt.delivery_id].append(attempt)
     return found
+
+
+async def last_attempts(
+    session: AsyncSession, delivery_ids: Iterable[str]
+) -> Mapping[str, Attempt]:
+    """Return the last attempt of each of these deliveries, without the body of its response."""
+    query = (
+        select(Attempt)
+        .join(Delivery, col(Delivery.id) == Attempt.delivery_id)
+        .where(
+            col(Attempt.delivery_id).in_(delivery_ids),
+            col(Attempt.number) == Delivery.attempt_count,
+        )
+        .options(load_only(*_LINK_COLUMNS, raiseload=True))
+    )
+    return {attempt.delivery_id: attempt for attempt in await session.exec(query)}
 
 
 async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDetail | None:

@@ -7,6 +7,8 @@ one succeeds. That spares a server that is down, and leaves the worker's slots t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shop.vocabulary import BreakerState
+
 FAILURES_TO_OPEN = 20  # failed attempts in a row; one delivery with the demo schedule makes six
 MIN_PAUSE = timedelta(seconds=5)
 MAX_PAUSE = timedelta(seconds=60)
@@ -22,6 +24,12 @@ class CircuitBreaker:
 
     failures: int = 0
     probe_at: datetime | None = None
+
+    def state(self, now: datetime) -> BreakerState:
+        """Return whether deliveries are sent."""
+        if self.probe_at is None:
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if self.probe_at > now else BreakerState.HALF_OPEN
 
     def after_success(self) -> "CircuitBreaker":
         """Return a closed breaker."""

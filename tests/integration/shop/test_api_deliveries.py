@@ -4,6 +4,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from tests.integration.shop.browsing import attempt, order, register
 from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
@@ -190,3 +191,45 @@ async def test_the_openapi_document_describes_bodies_and_answers(shop: Shop) -> 
     assert "application/json" in register["requestBody"]["content"]
     assert "/v1/deliveries/{delivery_id}/attempts" in document["paths"]
     assert "/healthz" not in document["paths"]
+
+
+async def test_the_log_of_an_order_has_the_deliveries_of_all_its_messages(shop: Shop) -> None:
+    await buy(shop, "http://127.0.0.1:9001/")
+    wanted = await order(shop)
+    await register(shop, "http://127.0.0.1:9002/", event_types=["purchase.shipped"])
+    await shop.post(f"/v1/orders/{wanted['id']}/ship")
+
+    found = (await page(shop, order_id=wanted["id"]))["data"]
+
+    assert [each["event_type"] for each in found] == ["purchase.shipped", "purchase.created"]
+    assert {each["order_id"] for each in found} == {wanted["id"]}
+    assert (await page(shop, order_id="ord_other"))["data"] == []
+
+
+async def test_one_call_leads_from_an_order_to_the_receivers_record_of_each_delivery(
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.headers = {"Link": '</receipts/rcp_1>; rel="describedby"'}
+    record = receiver.url.replace("/hook", "/receipts/rcp_1")
+    await register(shop, receiver.url)
+    placed = await order(shop)
+    await attempt(engine, clock)
+
+    found = (await shop.get(f"/v1/orders/{placed['id']}")).json()
+    [delivery] = found["deliveries"]
+    alone = (await shop.get(f"/v1/deliveries/{delivery['id']}")).json()
+
+    assert found["delivery_ids"] == placed["delivery_ids"] == [delivery["id"]]
+    assert found["message_ids"] == placed["message_ids"] == [delivery["message_id"]]
+    assert delivery["state"] == "succeeded"
+    assert delivery["describedby_link"] == alone["describedby_link"] == record
+    assert [each["describedby_link"] for each in alone["attempts"]] == [record]
+    assert (await page(shop))["data"] == [delivery]
+
+
+async def test_a_delivery_without_a_response_has_no_link(shop: Shop) -> None:
+    await buy(shop, "http://127.0.0.1:9001/")
+
+    [delivery] = (await page(shop))["data"]
+
+    assert delivery["describedby_link"] is None

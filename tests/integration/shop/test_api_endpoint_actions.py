@@ -8,6 +8,9 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 from standardwebhooks import Webhook
 
+from hookshop.webkit.times import rfc3339_ms
+from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
+from tests.integration.shop.browsing import fail_attempts
 from tests.integration.shop.conftest import Clock, Engine
 from tests.receiver import Receiver
 
@@ -235,3 +238,26 @@ async def test_unknown_ids_are_not_found(call: tuple[str, str, Any], shop: Shop)
 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_endpoint_tells_its_circuit_breaker(
+    shop: Shop, engine: Engine, clock: Clock, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    endpoint_id = (await register(shop, receiver.url))["id"]
+    breaker_before = await breaker(shop, endpoint_id)
+
+    await fail_attempts(shop, engine, clock, FAILURES_TO_OPEN)
+
+    assert breaker_before == {"state": "closed", "consecutive_failures": 0, "next_probe_at": None}
+    opened = await breaker(shop, endpoint_id)
+    assert opened["state"] == "open"
+    assert opened["consecutive_failures"] == FAILURES_TO_OPEN
+    assert opened["next_probe_at"] > rfc3339_ms(clock.now)
+
+
+async def breaker(shop: Shop, endpoint_id: str) -> dict[str, Any]:
+    told: dict[str, Any] = (await shop.get(f"/v1/webhooks/{endpoint_id}")).json()["breaker"]
+    [listed] = (await shop.get("/v1/webhooks")).json()["data"]
+    assert listed["breaker"] == told
+    return told

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+from shop.vocabulary import BreakerState
 from shop.webhooks.rules.circuit_breaker import (
     FAILURES_TO_OPEN,
     MAX_PAUSE,
@@ -24,6 +25,14 @@ def test_a_few_failures_open_nothing() -> None:
 
 def test_one_failure_too_many_opens_it_for_the_first_pause() -> None:
     assert failed(FAILURES_TO_OPEN).probe_at == NOW + MIN_PAUSE
+
+
+def test_it_is_half_open_when_the_time_of_the_probe_has_come() -> None:
+    opened = failed(FAILURES_TO_OPEN)
+
+    assert CircuitBreaker().state(NOW) is BreakerState.CLOSED
+    assert opened.state(NOW) is BreakerState.OPEN
+    assert opened.state(NOW + MIN_PAUSE) is BreakerState.HALF_OPEN
 
 
 def test_what_was_sent_before_it_opened_does_not_prolong_the_pause() -> None:

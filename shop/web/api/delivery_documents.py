@@ -1,0 +1,111 @@
+"""A delivery as JSON."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from shop.database.models import Attempt, Delivery
+from shop.orders.placing import OrderDetail, PlacedOrder
+from shop.vocabulary import AttemptError, DeliveryState, EventType
+from shop.web.api.attempts import AttemptDocument, attempt_document, rfc3339_ms_or_none
+from shop.web.api.fields import (
+    DeliveryId,
+    DescribedbyLink,
+    EndpointId,
+    MessageId,
+    OrderId,
+    Time,
+)
+from shop.web.deliveries.links import link_of_attempt
+from shop.webhooks.queries.deliveries import DeliveryDetail, LogRow, last_attempts
+
+
+class DeliveryDocument(Struct):
+    """A delivery in the log.
+
+    ``describedby_link``: the receiver's own page about the last attempt, if its response named one.
+    """
+
+    id: DeliveryId
+    message_id: MessageId
+    order_id: OrderId | None
+    endpoint_id: EndpointId
+    event_type: EventType
+    state: Annotated[DeliveryState, Meta(examples=["succeeded"])]
+    attempt_count: int
+    next_attempt_at: Annotated[Time | None, Meta(examples=[None])]
+    last_status: Annotated[int | None, Meta(examples=[200])]
+    last_error: Annotated[AttemptError | None, Meta(examples=[None])]
+    created_at: Time
+    completed_at: Time | None
+    describedby_link: DescribedbyLink
+
+
+class DeliveryWithAttempts(DeliveryDocument):
+    """A delivery and all its attempts, oldest first."""
+
+    attempts: list[AttemptDocument]
+
+
+async def delivery_documents(
+    session: AsyncSession, rows: Sequence[LogRow]
+) -> list[DeliveryDocument]:
+    """Return rows of the log as JSON."""
+    last = await last_attempts(session, [row.delivery.id for row in rows])
+    return [
+        DeliveryDocument(**_fields(row.delivery, row.order_id, last.get(row.delivery.id)))
+        for row in rows
+    ]
+
+
+async def order_deliveries(session: AsyncSession, order: OrderDetail) -> list[DeliveryDocument]:
+    """Return the deliveries of an order as JSON."""
+    last = await last_attempts(session, [delivery.id for delivery in order.deliveries])
+    return [
+        DeliveryDocument(**_fields(delivery, order.order.id, last.get(delivery.id)))
+        for delivery in order.deliveries
+    ]
+
+
+def new_deliveries(placed: PlacedOrder) -> list[DeliveryDocument]:
+    """Return the deliveries of a new order as JSON."""
+    return [
+        DeliveryDocument(**_fields(delivery, placed.order.id, None))
+        for delivery in placed.deliveries
+    ]
+
+
+def delivery_document(found: DeliveryDetail) -> DeliveryDocument:
+    """Return a delivery as JSON, without its attempts."""
+    return DeliveryDocument(**_fields_of(found))
+
+
+def delivery_with_attempts(found: DeliveryDetail) -> DeliveryWithAttempts:
+    """Return a delivery as JSON, with its attempts."""
+    attempts = [attempt_document(attempt, found.message) for attempt in found.attempts]
+    return DeliveryWithAttempts(**_fields_of(found), attempts=attempts)
+
+
+def _fields_of(found: DeliveryDetail) -> dict[str, Any]:
+    last = found.attempts[-1] if found.attempts else None
+    return _fields(found.delivery, found.message.order_id, last)
+
+
+def _fields(delivery: Delivery, order_id: str | None, last: Attempt | None) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "message_id": delivery.message_id,
+        "order_id": order_id,
+        "endpoint_id": delivery.endpoint_id,
+        "event_type": delivery.event_type,
+        "state": delivery.state,
+        "attempt_count": delivery.attempt_count,
+        "next_attempt_at": rfc3339_ms_or_none(delivery.next_attempt_at),
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+        "created_at": rfc3339_ms_or_none(delivery.created_at),
+        "completed_at": rfc3339_ms_or_none(delivery.completed_at),
+        "describedby_link": link_of_attempt(last) if last else None,
+    }
