@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 MAIN_NUMBER = 0
+RETIRED_NUMBER = -1  # of counters only: see ``sandboxes.counts``
 ALL = None
 
 _bound: ContextVar[int | None] = ContextVar("bound", default=MAIN_NUMBER)

@@ -121,6 +121,8 @@ class UsedIdempotencyKey(SandboxTable, table=True):
     """A client's key for one order, so that repeating the request does not order again."""
 
     __tablename__ = "used_idempotency_key"
+    # Deleting an order looks for its key.
+    __table_args__ = (Index("keys_of_orders", "order_id"),)
     SANDBOX_LEADS = True
 
     sandbox: int = sandbox_column(primary_key=True)

@@ -38,7 +38,7 @@ async def prune(database: Database, *, before: datetime) -> int:
             found = await _next_succeeded(session, before, after_id=after_id)
             # Keep an old delivery that was resent since then.
             old = {id_: message_id for id_, message_id, at in found if at and at < before}
-            await _delete(session, old.keys(), set(old.values()))
+            await delete_deliveries(session, old.keys(), set(old.values()))
         count += len(old)
         if len(found) < MAX_BATCH_ROWS:
             break
@@ -70,7 +70,7 @@ async def _next_succeeded(
     return list((await session.exec(query)).all())
 
 
-async def _delete(
+async def delete_deliveries(
     session: AsyncSession, delivery_ids: Collection[str], message_ids: Collection[str]
 ) -> None:
     """Delete deliveries and their attempts, and those of the messages that are left without any."""
@@ -79,7 +79,7 @@ async def _delete(
     # In this order because of the foreign keys.
     await session.exec(delete(Attempt).where(col(Attempt.delivery_id).in_(delivery_ids)))
     await session.exec(delete(Delivery).where(col(Delivery.id).in_(delivery_ids)))
-    await _delete_messages(session, message_ids)
+    await delete_messages(session, message_ids)
 
 
 async def _delete_messages_without_deliveries(database: Database, *, before: datetime) -> None:
@@ -88,10 +88,10 @@ async def _delete_messages_without_deliveries(database: Database, *, before: dat
     )
     async for batch in id_batches(database, old):
         async with database.writing() as session:
-            await _delete_messages(session, batch)
+            await delete_messages(session, batch)
 
 
-async def _delete_messages(session: AsyncSession, message_ids: Collection[str]) -> None:
+async def delete_messages(session: AsyncSession, message_ids: Collection[str]) -> None:
     """Delete those of these messages that have no deliveries."""
     of_these = col(Message.id).in_(message_ids)
     # Lock them first. If two workers delete the last two deliveries of a message, the second one

@@ -6,7 +6,9 @@ The setting is ``SHOP_RETRY_SCHEDULE``.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-JITTER = 0.2  # maximum share by which a delay is made longer or shorter
+# Maximum share by which a delay is made longer or shorter, and what a sandbox may set it to.
+JITTER = 0.2
+MAX_JITTER = 0.5
 MAX_DELAY_SECONDS = 7 * 24 * 3600
 
 NAMED_SCHEDULES = {
