@@ -61,14 +61,26 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def shop_api(demo: Demo) -> Iterator[httpx.Client]:
-    with client(demo.shop_url) as shop:
+def shop_url(demo: Demo) -> str:
+    """Where the shop of this test begins."""
+    return demo.shop_url
+
+
+@pytest.fixture
+def subscriber_url(demo: Demo) -> str:
+    """Where the subscriber of this test begins."""
+    return demo.subscriber_url
+
+
+@pytest.fixture
+def shop_api(shop_url: str) -> Iterator[httpx.Client]:
+    with client(shop_url) as shop:
         yield shop
 
 
 @pytest.fixture
-def subscriber_api(demo: Demo) -> Iterator[httpx.Client]:
-    with client(demo.subscriber_url) as subscriber:
+def subscriber_api(subscriber_url: str) -> Iterator[httpx.Client]:
+    with client(subscriber_url) as subscriber:
         yield subscriber
 
 
@@ -114,8 +126,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def watch(demo: Demo) -> Watch:
-    return Watch({demo.shop_url, demo.subscriber_url})
+def watch(shop_url: str, subscriber_url: str) -> Watch:
+    return Watch({shop_url, subscriber_url})
 
 
 @pytest.fixture
@@ -136,11 +148,11 @@ def new_context(new_context: NewContext, watch: Watch) -> Iterator[NewContext]:
 
 
 @pytest.fixture
-def shop(context: BrowserContext, demo: Demo) -> ShopTab:
+def shop(context: BrowserContext, shop_url: str) -> ShopTab:
     """A tab for the shop. Both tabs share their cookies, as for a real reader."""
-    return ShopTab(context.new_page(), demo.shop_url)
+    return ShopTab(context.new_page(), shop_url)
 
 
 @pytest.fixture
-def subscriber(context: BrowserContext, demo: Demo) -> SubscriberTab:
-    return SubscriberTab(context.new_page(), demo.subscriber_url)
+def subscriber(context: BrowserContext, subscriber_url: str) -> SubscriberTab:
+    return SubscriberTab(context.new_page(), subscriber_url)

@@ -4,7 +4,6 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.demo import Demo
 from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import buy, set_fault, wait_until
@@ -61,15 +60,15 @@ def test_a_live_page_changes_without_a_reload(shop: ShopTab) -> None:
 
 
 def test_without_javascript_the_choice_returns_to_the_same_page(
-    new_context: NewContext, demo: Demo
+    new_context: NewContext, shop_url: str
 ) -> None:
-    shop = ShopTab(new_context(java_script_enabled=False).new_page(), demo.shop_url)
+    shop = ShopTab(new_context(java_script_enabled=False).new_page(), shop_url)
     shop.open("/deliveries?state=failed")
 
     choose(shop, "Dark")
 
     expect(shop.page.locator("html[data-theme=dark]")).to_be_visible()
-    assert shop.page.url == f"{demo.shop_url}/deliveries?state=failed"
+    assert shop.page.url == f"{shop_url}/deliveries?state=failed"
 
 
 @pytest.mark.parametrize("width", [390, 1280, 1920])

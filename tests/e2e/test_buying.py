@@ -3,15 +3,14 @@
 import httpx
 from playwright.sync_api import BrowserContext, expect
 
-from tests.demo import Demo
 from tests.e2e.tabs import LIVE_UPDATE_MS, ShopTab, SubscriberTab
 from tests.programs import buy
 
 
 def test_an_order_is_seen_to_be_delivered_without_a_reload(
-    shop: ShopTab, subscriber: SubscriberTab, context: BrowserContext, demo: Demo
+    shop: ShopTab, subscriber: SubscriberTab, context: BrowserContext, shop_url: str
 ) -> None:
-    log = ShopTab(context.new_page(), demo.shop_url)
+    log = ShopTab(context.new_page(), shop_url)
     log.open_live("/deliveries")
     subscriber.open_live("/")
 

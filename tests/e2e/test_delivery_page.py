@@ -7,7 +7,6 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.demo import Demo
 from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import ShopTab
 from tests.programs import Document, buy, inject_fault, set_fault, wait_until
@@ -187,7 +186,7 @@ def test_with_all_details_open_the_page_does_not_scroll_sideways(
     width: int,
     scheme: str,
     new_context: NewContext,
-    demo: Demo,
+    shop_url: str,
     shop_api: httpx.Client,
     subscriber_api: httpx.Client,
 ) -> None:
@@ -196,7 +195,7 @@ def test_with_all_details_open_the_page_does_not_scroll_sideways(
     wait_until(shop_api, delivery_id, "pending", attempts=1)
     page = new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
 
-    page.goto(f"{demo.shop_url}/deliveries/{delivery_id}")
+    page.goto(f"{shop_url}/deliveries/{delivery_id}")
     page.evaluate(OPEN_ALL)
 
     expect(page.get_by_label("Attempt 1 as a curl command")).to_be_visible()
@@ -205,13 +204,13 @@ def test_with_all_details_open_the_page_does_not_scroll_sideways(
 
 
 def test_without_scripts_everything_is_there_except_the_copy_button(
-    new_context: NewContext, demo: Demo, shop_api: httpx.Client
+    new_context: NewContext, shop_url: str, shop_api: httpx.Client
 ) -> None:
     delivery_id = buy(shop_api)
     wait_until(shop_api, delivery_id, "succeeded")
     page: Page = new_context(java_script_enabled=False).new_page()
 
-    page.goto(f"{demo.shop_url}/deliveries/{delivery_id}")
+    page.goto(f"{shop_url}/deliveries/{delivery_id}")
 
     expect(page.get_by_role("region", name="Planned and actual")).to_contain_text("200 OK")
     page.get_by_text("As a curl command", exact=True).click()

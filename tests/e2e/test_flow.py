@@ -247,10 +247,10 @@ class TestWithoutJavaScript:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_picture_fits_a_phone(scheme: str, new_context: NewContext, demo: Demo) -> None:
+def test_the_picture_fits_a_phone(scheme: str, new_context: NewContext, shop_url: str) -> None:
     telephone = {"width": 390, "height": 844}
     page = new_context(viewport=telephone, color_scheme=scheme).new_page()
-    tab = open_flow(ShopTab(page, demo.shop_url))
+    tab = open_flow(ShopTab(page, shop_url))
 
     tab.press("Buy 20")
 
@@ -259,7 +259,7 @@ def test_the_picture_fits_a_phone(scheme: str, new_context: NewContext, demo: De
 
 
 def test_on_a_projector_every_box_fits_and_dots_do_not_cover_the_stations(
-    new_context: NewContext, demo: Demo, shop_api: httpx.Client
+    new_context: NewContext, shop_url: str, shop_api: httpx.Client
 ) -> None:
     for number in range(6):
         wanted = {
@@ -268,7 +268,7 @@ def test_on_a_projector_every_box_fits_and_dots_do_not_cover_the_stations(
         }
         shop_api.post("/v1/webhooks/register", json=wanted).raise_for_status()
     page = new_context(viewport={"width": 1280, "height": 720}).new_page()
-    tab = open_flow(ShopTab(page, demo.shop_url))
+    tab = open_flow(ShopTab(page, shop_url))
     page.get_by_text("Aa").click()
     page.get_by_role("button", name="Presenter").click()
     expect(page.locator("html")).to_have_attribute("data-scale", "presenter")

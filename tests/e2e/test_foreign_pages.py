@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserType, Page, Route
 
 from tests.browser import FLAGS
-from tests.demo import Demo
 
 REBOUND = "rebound.example"
 FOREIGN = "http://evil.example/"
@@ -50,10 +49,10 @@ def rebound(url: str) -> str:
 
 
 def test_a_rebound_name_cannot_register_an_endpoint(
-    tab: Page, demo: Demo, shop_api: httpx.Client
+    tab: Page, shop_url: str, shop_api: httpx.Client
 ) -> None:
     before = shop_api.get("/v1/webhooks").json()["data"]
-    opened = tab.goto(rebound(demo.shop_url))
+    opened = tab.goto(rebound(shop_url))
     registration = {"webhook_url": "http://127.0.0.1:9999/stolen"}
 
     status, text = tab.evaluate(CALL, ["POST", "/v1/webhooks/register", registration])
@@ -66,10 +65,10 @@ def test_a_rebound_name_cannot_register_an_endpoint(
 
 
 def test_a_rebound_name_cannot_switch_off_the_defenses(
-    tab: Page, demo: Demo, subscriber_api: httpx.Client
+    tab: Page, subscriber_url: str, subscriber_api: httpx.Client
 ) -> None:
     before = subscriber_api.get("/v1/defences").json()
-    tab.goto(rebound(demo.subscriber_url))
+    tab.goto(rebound(subscriber_url))
 
     status, text = tab.evaluate(CALL, ["PUT", "/v1/defences", dict.fromkeys(before, False)])
 
@@ -81,19 +80,19 @@ def test_a_rebound_name_cannot_switch_off_the_defenses(
 @pytest.mark.parametrize("path", ["/v1/orders", "/cart/items", "/appearance"])
 @pytest.mark.parametrize("enctype", ["text/plain", "application/x-www-form-urlencoded"])
 def test_a_foreign_page_cannot_submit_a_form(
-    path: str, enctype: str, tab: Page, demo: Demo
+    path: str, enctype: str, tab: Page, shop_url: str
 ) -> None:
-    visit_foreign_page(tab, FORM.format(url=demo.shop_url + path, enctype=enctype))
+    visit_foreign_page(tab, FORM.format(url=shop_url + path, enctype=enctype))
 
-    with tab.expect_response(demo.shop_url + path) as submitted:
+    with tab.expect_response(shop_url + path) as submitted:
         tab.evaluate(SUBMIT)
 
     assert submitted.value.status == 403
     assert "another site" in submitted.value.text()
 
 
-def test_a_foreign_page_cannot_call_the_api(tab: Page, demo: Demo) -> None:
-    url = f"{demo.subscriber_url}/v1/receipts"
+def test_a_foreign_page_cannot_call_the_api(tab: Page, subscriber_url: str) -> None:
+    url = f"{subscriber_url}/v1/receipts"
     visit_foreign_page(tab, f'<a href="{url}">Receipts</a>')
 
     with tab.expect_response(url) as called:
@@ -102,12 +101,12 @@ def test_a_foreign_page_cannot_call_the_api(tab: Page, demo: Demo) -> None:
     assert called.value.status == 403
 
 
-def test_a_link_on_a_foreign_page_opens_ours(tab: Page, demo: Demo) -> None:
-    visit_foreign_page(tab, f'<a href="{demo.shop_url}/">A shop</a>')
+def test_a_link_on_a_foreign_page_opens_ours(tab: Page, shop_url: str) -> None:
+    visit_foreign_page(tab, f'<a href="{shop_url}/">A shop</a>')
 
     tab.get_by_role("link").click()
 
-    tab.wait_for_url(f"{demo.shop_url}/")
+    tab.wait_for_url(f"{shop_url}/")
     assert "Teapot" in tab.inner_text("main")
 
 

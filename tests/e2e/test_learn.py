@@ -3,13 +3,14 @@
 from playwright.sync_api import Page, expect
 
 from hookshop.webkit.glossary import GLOSSARY
-from tests.demo import Demo
 from tests.e2e.conftest import NewContext
 
 
-def test_a_term_explains_itself_on_hover_focus_and_tap(new_context: NewContext, demo: Demo) -> None:
+def test_a_term_explains_itself_on_hover_focus_and_tap(
+    new_context: NewContext, subscriber_url: str
+) -> None:
     page = new_context(has_touch=True).new_page()
-    page.goto(f"{demo.subscriber_url}/learn")
+    page.goto(f"{subscriber_url}/learn")
     term = page.get_by_role("term").filter(has_text="polling").first
     shown = page.locator(".tip", has_text=GLOSSARY["polling"])
 
@@ -28,9 +29,11 @@ def test_a_term_explains_itself_on_hover_focus_and_tap(new_context: NewContext, 
     expect(shown).to_be_visible()
 
 
-def test_a_term_explains_itself_without_javascript(new_context: NewContext, demo: Demo) -> None:
+def test_a_term_explains_itself_without_javascript(
+    new_context: NewContext, subscriber_url: str
+) -> None:
     page = new_context(java_script_enabled=False).new_page()
-    page.goto(f"{demo.subscriber_url}/learn")
+    page.goto(f"{subscriber_url}/learn")
 
     page.get_by_role("term").filter(has_text="polling").first.hover()
 

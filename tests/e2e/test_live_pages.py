@@ -192,7 +192,7 @@ def test_the_live_sign_is_silent_while_the_stream_works(
 
 
 def test_a_page_whose_record_was_deleted_says_so_and_stops_asking(
-    shop: ShopTab, shop_api: httpx.Client, demo: Demo, watch: Watch
+    shop: ShopTab, shop_api: httpx.Client, demo: Demo, shop_url: str, watch: Watch
 ) -> None:
     watch.expect(rf"{SERVER_AWAY}|status of 404|SSE reconnect failed")
     registration = {"webhook_url": "http://127.0.0.1:9999/deleted"}
@@ -205,7 +205,7 @@ def test_a_page_whose_record_was_deleted_says_so_and_stops_asking(
     demo.kill("shop")
 
     expect(shop.page.get_by_text("Deleted", exact=True)).to_be_visible(timeout=30_000)
-    other = ShopTab(shop.page.context.new_page(), demo.shop_url)
+    other = ShopTab(shop.page.context.new_page(), shop_url)
     other.open_live("/endpoints")  # meanwhile, the page could have asked several times
     assert asked == [404]
 

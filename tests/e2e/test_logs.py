@@ -8,7 +8,6 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from tests.demo import Demo
 from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import LIVE_UPDATE_MS, ShopTab, SubscriberTab, Tab
 from tests.e2e.watch import Watch
@@ -150,10 +149,10 @@ def test_a_pointer_that_is_about_to_press_something_holds_the_rows(
 
 
 def test_without_javascript_a_view_that_holds_still_has_a_link_to_what_is_new(
-    new_context: NewContext, demo: Demo, shop_api: httpx.Client
+    new_context: NewContext, shop_url: str, shop_api: httpx.Client
 ) -> None:
     ids = buy_and_deliver(shop_api, 3)
-    tab = ShopTab(new_context(java_script_enabled=False).new_page(), demo.shop_url)
+    tab = ShopTab(new_context(java_script_enabled=False).new_page(), shop_url)
 
     tab.open(f"/deliveries?newest={ids[0]}")
 
@@ -229,9 +228,9 @@ def test_sending_from_a_row_with_the_keyboard_keeps_the_position(
 
 
 def test_without_javascript_sending_from_a_row_leads_back_to_it(
-    new_context: NewContext, demo: Demo, shop_api: httpx.Client, cancelled: str
+    new_context: NewContext, shop_url: str, shop_api: httpx.Client, cancelled: str
 ) -> None:
-    tab = ShopTab(new_context(java_script_enabled=False).new_page(), demo.shop_url)
+    tab = ShopTab(new_context(java_script_enabled=False).new_page(), shop_url)
     tab.open("/deliveries?event_type=purchase.created")
 
     tab.row(cancelled).get_by_role("button", name="Send now").click()
@@ -261,12 +260,12 @@ def abroad(new_context: NewContext) -> BrowserContext:
 
 
 def test_moments_are_typed_in_the_readers_time_and_shared_in_utc(
-    abroad: BrowserContext, demo: Demo, shop_api: httpx.Client, new_context: NewContext
+    abroad: BrowserContext, shop_url: str, shop_api: httpx.Client, new_context: NewContext
 ) -> None:
     [delivery_id] = buy_and_deliver(shop_api, 1)
     made = shop_api.get(f"/v1/deliveries/{delivery_id}").json()["created_at"]
     minute = datetime.fromisoformat(made).replace(second=0, microsecond=0)
-    tab = ShopTab(abroad.new_page(), demo.shop_url)
+    tab = ShopTab(abroad.new_page(), shop_url)
     tab.open("/deliveries")
     tab.page.get_by_label("Time", exact=True).select_option("between")
     local = tab.page.evaluate(LOCAL, minute.isoformat())
@@ -277,7 +276,7 @@ def test_moments_are_typed_in_the_readers_time_and_shared_in_utc(
     expect(tab.row(delivery_id)).to_be_visible()
     assert f"since={minute:%Y-%m-%dT%H}%3A{minute:%M}%3A00" in tab.page.url
     expect(tab.page.get_by_label("From (your time)")).to_have_value(re.compile(re.escape(local)))
-    elsewhere = ShopTab(new_context().new_page(), demo.shop_url)
+    elsewhere = ShopTab(new_context().new_page(), shop_url)
     elsewhere.page.goto(tab.page.url)
     expect(elsewhere.row(delivery_id)).to_be_visible()
     earlier = (minute - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -298,11 +297,13 @@ def berlin(new_context: NewContext) -> BrowserContext:
 
 
 @pytest.fixture(params=["shop", "subscriber"])
-def autumn(request: pytest.FixtureRequest, berlin: BrowserContext, demo: Demo) -> Tab:
+def autumn(
+    request: pytest.FixtureRequest, berlin: BrowserContext, shop_url: str, subscriber_url: str
+) -> Tab:
     """A tab in Berlin, on each of the two lists with a time filter."""
     if request.param == "shop":
-        return ShopTab(berlin.new_page(), demo.shop_url)
-    return SubscriberTab(berlin.new_page(), demo.subscriber_url)
+        return ShopTab(berlin.new_page(), shop_url)
+    return SubscriberTab(berlin.new_page(), subscriber_url)
 
 
 def sent(tab: Tab, name: str) -> str:
