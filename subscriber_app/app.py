@@ -8,30 +8,42 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
+from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request, Response
 from pydantic import SecretStr
 
 from hookshop.webkit.application import build_litestar
 from hookshop.webkit.encryption import Encryption
-from hookshop.webkit.errors import exception_handlers
+from hookshop.webkit.errors import Problem, answer, exception_handlers
 from hookshop.webkit.sandbox_paths import sandbox_prefix
+from hookshop.webkit.sandboxes import CreationBrake
 from hookshop.webkit.times import utc_now
 from subscriber_app.config import RECEIVER_PATH, Settings
 from subscriber_app.connections import SharedConnections
 from subscriber_app.database.models import Sandbox
-from subscriber_app.database.transactions import DatabaseFolder
+from subscriber_app.database.transactions import DatabaseFolder, DatabaseShut
 from subscriber_app.parts import Shared, Site, SubscriberParts, build_parts
+from subscriber_app.receiving.inbox import ResetMeanwhile
 from subscriber_app.receiving.receipts import BadCursor
 from subscriber_app.sandboxes import Sandboxes
 from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.api import api_info, api_router
-from subscriber_app.web.current_parts import PartsMiddleware, SandboxFinder, provide_part
+from subscriber_app.web.current_parts import (
+    PartsMiddleware,
+    SandboxFinder,
+    provide_part,
+    provide_parts,
+)
 from subscriber_app.web.dependencies import PARTS_OF_HANDLERS
 from subscriber_app.web.metrics import show_metrics
 from subscriber_app.web.pages import page_environment, page_handlers
 from subscriber_app.web.receipt_view import ReceiptViews
 from subscriber_app.web.receiver import receive_webhook
+from subscriber_app.web.sandbox_maker import SandboxMaker
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +62,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         main,
         DatabaseFolder(settings.resolved_database_url),
         build,
+        max_sandboxes=settings.max_sandboxes,
         now=now,
     )
     receipt_views = ReceiptViews()
@@ -76,14 +89,17 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
             **{name: provide_part(name) for name in PARTS_OF_HANDLERS},
             "encryption": encryption,
             "receipt_views": receipt_views,
+            "parts": provide_parts(),
             "sandboxes": sandboxes,
+            "sandbox_maker": SandboxMaker(sandboxes, settings, encryption, now),
+            "creation_brake": CreationBrake(),
             "clock": now,
         },
         # ``serve`` ends the streams of the feed: here those of all sandboxes.
         state={"feed": sandboxes, "sandboxes": SandboxFinder(sandboxes)},
         lifespan=lifespan,
         exception_handlers=exception_handlers(
-            {BadCursor: 400},
+            {BadCursor: 400, DatabaseShut: _answer_dropped, ResetMeanwhile: _answer_reset},
             database_unavailable="the database is busy; nothing was written, try again",
         ),
         environment=page_environment(settings),
@@ -92,6 +108,15 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         open_paths=[RECEIVER_PATH],
         more_middleware=[PartsMiddleware],
     )
+
+
+def _answer_dropped(request: AnyRequest, _error: Exception) -> AnyResponse:
+    return answer(request, Problem(404, "this sandbox was dropped; nothing was written"))
+
+
+def _answer_reset(request: AnyRequest, _error: Exception) -> AnyResponse:
+    detail = "the subscriber was reset meanwhile; nothing was written, send it again"
+    return answer(request, Problem(503, detail, headers={"Retry-After": "1"}))
 
 
 def _site(sandbox: Sandbox, settings: Settings, encryption: Encryption) -> Site:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from hookshop.webkit.settings import (
@@ -33,6 +33,7 @@ class Settings(ServerSettings):
     shop_public_url: Url | None = None
     shop_token: BearerToken | None = None
     auto_register: bool = False
+    max_sandboxes: Annotated[int, Field(ge=0)] = 1000
 
     @property
     def webhook_url(self) -> str:

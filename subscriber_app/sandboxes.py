@@ -46,6 +46,7 @@ class Sandboxes:
     """All sandboxes.
 
     ``main``: opened and closed here, too. ``build``: returns the parts of a sandbox, not opened.
+    ``open_parts``: those that are open.
     """
 
     def __init__(  # noqa: PLR0913 – each is a part of its own
@@ -54,7 +55,7 @@ class Sandboxes:
         folder: DatabaseFolder,
         build: Callable[[Sandbox], SubscriberParts],
         *,
-        max_sandboxes: int = 1000,
+        max_sandboxes: int,
         now: Callable[[], datetime],
         open_parts: OpenParts | None = None,
     ) -> None:
@@ -63,7 +64,7 @@ class Sandboxes:
         self._build = build
         self._max_sandboxes = max_sandboxes
         self._now = now
-        self._open = open_parts or OpenParts()
+        self.open_parts = open_parts or OpenParts()
         self._rows: dict[str, Sandbox] = {}
         self._emptied: dict[str, asyncio.Task[None]] = {}  # whose databases are being removed
         self._tasks: set[asyncio.Task[None]] = set()
@@ -88,13 +89,13 @@ class Sandboxes:
         while self._emptied:
             await asyncio.wait(list(self._emptied.values()))
         await end_tasks(*self._tasks)
-        await self._open.close()
+        await self.open_parts.close()
         await self.main.close()
 
     def end_streams(self) -> None:
         """End the event streams of all sandboxes, because the process is about to stop."""
         self.main.feed.end_streams()
-        for parts in self._open.all():
+        for parts in self.open_parts.all():
             parts.feed.end_streams()
 
     def get(self, sandbox_id: str) -> Sandbox:
@@ -121,9 +122,9 @@ class Sandboxes:
         """
         await self._folder.prepare()
         row = self.get(sandbox_id)
-        if sandbox_id not in self._open:
+        if sandbox_id not in self.open_parts:
             self._folder.add(sandbox_id)
-        async with self._open.using(sandbox_id, lambda: self._build(row)) as parts:
+        async with self.open_parts.using(sandbox_id, lambda: self._build(row)) as parts:
             yield parts
 
     async def add(self, new: Sandbox) -> Sandbox:
@@ -147,10 +148,13 @@ class Sandboxes:
             raise
         return new
 
-    async def change(self, changed: Sandbox) -> None:
-        """Store a changed copy of a sandbox."""
+    async def change(self, sandbox: Sandbox, *, expires_at: datetime) -> Sandbox:
+        """Change when a sandbox expires, and return the changed one."""
         async with self.main.database.writing() as session:
-            self._rows[changed.id] = await session.merge(changed)
+            changed = await session.get_one(Sandbox, sandbox.number)
+            changed.expires_at = expires_at
+        self._rows[changed.id] = changed
+        return changed
 
     async def drop(self, sandbox_id: str) -> None:
         """Drop a sandbox: from now on it is unknown. Its database is removed in the background.
@@ -177,7 +181,7 @@ class Sandboxes:
         for sandbox_id in [each.id for each in self._rows.values() if each.expires_at <= now]:
             with suppress(UnknownSandbox):
                 await self.drop(sandbox_id)
-        self._open.close_idle()
+        self.open_parts.close_idle()
 
     async def _sweep_regularly(self) -> None:
         while True:
@@ -192,7 +196,7 @@ class Sandboxes:
 
     async def _empty(self, row: Sandbox) -> None:
         """Close the sandbox for good, remove its database, and unsubscribe from its shop."""
-        parts = await self._open.take_out(row.id)
+        parts = await self.open_parts.take_out(row.id)
         if parts:
             parts.feed.end_streams()
         async with self._cleanups:

@@ -129,6 +129,12 @@ class Stream:
                 if text in message.text:
                     return message
 
+    async def until_it_ends(self) -> None:
+        """Return when the server has ended the stream."""
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
+            async for _line in self._lines:
+                pass
+
     async def next_message(self) -> Page:
         """Return the data of the next message; skip comments."""
         data: list[str] = []

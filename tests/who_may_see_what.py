@@ -220,6 +220,13 @@ TABLE = (
             "PUT /v1/faults",
             "GET /v1/defences",
             "PUT /v1/defences",
+            "PATCH /v1/defences",
+            "GET /v1/sandboxes",
+            "POST /v1/sandboxes",
+            "GET /v1/sandboxes/{sandbox_id:str}",
+            "PATCH /v1/sandboxes/{sandbox_id:str}",
+            "DELETE /v1/sandboxes/{sandbox_id:str}",
+            "POST /v1/sandbox/reset",
         ),
     ),
     Kind(

@@ -25,8 +25,8 @@ class Receipt(SubscriberTable, table=True):
     """One incoming request, accepted or not, and its result. Rows are never changed.
 
     ``headers``: ``[name, value]`` pairs as received. ``steps``: one ``{name, result, detail}`` for
-    each ``StepName``. ``message_id``: from the request, so it may be forged unless the request was
-    accepted.
+    each ``StepName``. ``message_id``, ``order_id``: from the request, so they may be forged unless
+    the request was accepted.
     """
 
     # For each combination of the inbox's filters, one of these finds the newest rows.
@@ -35,6 +35,7 @@ class Receipt(SubscriberTable, table=True):
         # The event type at the end makes filtering by both possible without reading rows.
         Index("receipts_by_reason", "reason", "id", "event_type"),
         Index("receipts_by_event_type", "event_type", "id"),
+        Index("receipts_by_order", "order_id", "id"),
         Index("receipts_by_verdict_and_event_type", "verdict", "event_type", "id"),
     )
 
@@ -52,6 +53,7 @@ class Receipt(SubscriberTable, table=True):
     headers: list[list[str]] = Field(sa_type=JSON)
     body: bytes
     steps: list[dict[str, Any]] = Field(sa_type=JSON)
+    order_id: str | None = None
     fault: str | None = None  # the injected fault, as a script word: "slow:3"
 
 

@@ -58,6 +58,19 @@ def parse_event(body: bytes) -> Event:
     )
 
 
+def claimed_order_id(body: bytes) -> str | None:
+    """Return the order that a body names, whoever sent it; None if it names none."""
+    if b"order_id" not in body:
+        return None
+    try:
+        order_id = json.loads(body.decode())["event"]["order_id"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+    if not isinstance(order_id, str) or not 0 < len(order_id) <= MAX_TEXT_LENGTH:
+        return None
+    return order_id if order_id.isprintable() else None
+
+
 def _json(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(

@@ -29,7 +29,7 @@ from subscriber_app.receiving.decision import (
 )
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.defences import SwitchedOff
-from subscriber_app.receiving.events import MONEY_EVENTS
+from subscriber_app.receiving.events import MONEY_EVENTS, claimed_order_id
 from subscriber_app.receiving.purchases import update_purchase
 from subscriber_app.receiving.receipt_ids import ReceiptIds
 from subscriber_app.receiving.verification import Expectation, IncomingRequest
@@ -51,6 +51,10 @@ class Received:
     receipt: Receipt
     detail: str
     action: FaultAction | None
+
+
+class ResetMeanwhile(Exception):  # noqa: N818 – the name says what happened
+    """The inbox was emptied while the request was verified. It has left no receipt."""
 
 
 class Stopwatch:
@@ -86,18 +90,29 @@ class Inbox:
         self._webhook_url = webhook_url
         self._now = now
         self._ids = ReceiptIds()
+        self._resets = 0
 
     async def close(self) -> None:
         """Forget the last id: the application may start again with another clock."""
         self._ids = ReceiptIds()
 
+    def refuse_what_is_under_way(self) -> None:
+        """Store no receipt of a request that has begun. Call it in a writing transaction."""
+        self._resets += 1
+
     async def receive(self, request: IncomingRequest) -> Received:
-        """Process a request and commit its receipt. Raise only for our own failures."""
+        """Process a request and commit its receipt. Raise only for our own failures.
+
+        Raise ``ResetMeanwhile`` if the inbox is emptied before the receipt is stored.
+        """
+        resets = self._resets
         received_at, stopwatch = self._now(), Stopwatch()
         off = self._defences.off  # read once: a change must not apply to half of a request
         action = await self._faults.next_action()
         decision = await self._evaluate(request, action, received_at, off)
         async with self._database.writing() as session:
+            if resets != self._resets:
+                raise ResetMeanwhile
             # Inside the write transaction: of several simultaneous copies, exactly one is first.
             processed = await _find_processed(session, request, decision)
             decision = finalize(decision, request, processed, off)
@@ -193,6 +208,7 @@ def _receipt(
         message_id=(request.header("webhook-id") or "")[:MAX_STORED_ID_LENGTH] or None,
         event_type=event.type_name if event else None,
         value_cents=event.value_cents if event and event.type in MONEY_EVENTS else None,
+        order_id=claimed_order_id(request.body),
         headers=[list(pair) for pair in request.headers],
         body=request.body,
         steps=[asdict(step) for step in decision.checklist.steps],

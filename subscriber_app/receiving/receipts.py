@@ -60,6 +60,7 @@ class ReceiptFilter:
     text: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ def _conditions(wanted: ReceiptFilter) -> list[ColumnElement[bool]]:
     found = _by_reason(wanted) if wanted.reason else _by_verdict_and_event_type(wanted)
     if wanted.message_id:
         found.append(col(Receipt.message_id) == wanted.message_id)
+    if wanted.order_id:
+        found.append(col(Receipt.order_id) == wanted.order_id)
     if wanted.since:
         found.append(col(Receipt.id) >= first_id(wanted.since))
     if wanted.until:
@@ -239,10 +242,21 @@ async def delete_all(database: Database, *, now: Callable[[], datetime]) -> None
         # In one transaction: everything booked so far is deleted, and none of it counts.
         newest = (await session.exec(select(func.max(Receipt.id)))).one()
         since = await begin_counting(session, now=now())
-    while newest and await _delete_batch(database, newest):
-        pass
+    await _delete_until(database, newest)
     wait_seconds = (since - now()).total_seconds()
     await asyncio.sleep(min(max(wait_seconds, 0), MAX_WAIT_SECONDS))
+
+
+async def delete_received(database: Database) -> None:
+    """Delete the same, without restarting the counting of money."""
+    async with database.reading() as session:
+        newest = (await session.exec(select(func.max(Receipt.id)))).one()
+    await _delete_until(database, newest)
+
+
+async def _delete_until(database: Database, newest: str | None) -> None:
+    while newest and await _delete_batch(database, newest):
+        pass
 
 
 async def _delete_batch(database: Database, newest: str) -> bool:

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, delete, get, put
+from litestar import Router, delete, get, patch, put
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson
 from hookshop.webkit.errors import Problem
@@ -19,7 +19,6 @@ from subscriber_app.database.models import Receipt
 from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.receiving.receipts import (
-    MAX_PAGE_SIZE,
     ReceiptFilter,
     delete_all,
     find_receipt,
@@ -27,6 +26,7 @@ from subscriber_app.receiving.receipts import (
     read_stats,
 )
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
+from subscriber_app.web.api_fields import Cursor, Limit, NextCursor, Time, WholeSecond
 from subscriber_app.web.dependencies import (
     TheClock,
     TheDatabase,
@@ -34,11 +34,13 @@ from subscriber_app.web.dependencies import (
     TheFaults,
     TheFeed,
 )
+from subscriber_app.web.sandbox_api import SANDBOXES
 
 WithVerdict = Annotated[
     Verdict | None, QueryParameter(description="Only receipts with this verdict.")
 ]
 OfType = Annotated[str | None, QueryParameter(description="Only events of this type.")]
+OfOrder = Annotated[str | None, QueryParameter(description="Only requests that name this order.")]
 OfMessage = Annotated[str | None, QueryParameter(description="Only requests with this id.")]
 ForReason = Annotated[
     Reason | None, QueryParameter(description="Only requests rejected for this reason.")
@@ -47,19 +49,11 @@ Search = Annotated[
     str | None,
     QueryParameter(max_length=MAX_SEARCH_LENGTH, description="Part of an id or of the body."),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="The size of the page.")]
-Cursor = Annotated[str | None, QueryParameter(description="The `next_cursor` of the page before.")]
 
 ReceiptId = Annotated[str, Meta(examples=["rcp_01939f0c5e7d7f62a3b4c5d6e7f80910"])]
 MessageId = Annotated[
     str,
     Meta(description="The header `webhook-id`.", examples=["msg_01939f0c5e7b7d40a1b2c3d4e5f60718"]),
-]
-Time = Annotated[
-    str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-23T12:00:00.000Z"])
-]
-WholeSecond = Annotated[
-    str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-23T12:00:00Z"])
 ]
 Cents = Annotated[int, Meta(examples=[5075])]
 
@@ -80,6 +74,7 @@ class ReceiptDocument(Struct):
     message_id: MessageId | None
     event_type: Annotated[str | None, Meta(examples=["purchase.created"])]
     value_cents: Cents | None
+    order_id: Annotated[str | None, Meta(examples=["ord_01939f0c5e7a7c3fb1a2d4e5f60718a9"])]
 
 
 class StepDocument(Struct):
@@ -102,7 +97,7 @@ class ReceiptList(Struct):
     """One page of the inbox."""
 
     data: list[ReceiptDocument]
-    next_cursor: Annotated[str | None, Meta(examples=[None])]
+    next_cursor: NextCursor
 
 
 class ReceiptCounts(Struct):
@@ -151,6 +146,16 @@ class FaultDocument(Struct, forbid_unknown_fields=True, omit_defaults=True):
     position: int | None = None
 
 
+class DefencesChange(Struct, forbid_unknown_fields=True):
+    """Body of ``PATCH /v1/defences``: those to switch. The others stay as they are."""
+
+    timestamp: bool | UnsetType = UNSET
+    signature: bool | UnsetType = UNSET
+    token: bool | UnsetType = UNSET
+    raw_body: bool | UnsetType = UNSET
+    deduplication: bool | UnsetType = UNSET
+
+
 class DefencesDocument(Struct, forbid_unknown_fields=True):
     """The defenses. ``true``: on, the normal state. ``false``: switched off, to see the damage."""
 
@@ -168,6 +173,7 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
     verdict: WithVerdict = None,
     event_type: OfType = None,
     message_id: OfMessage = None,
+    order_id: OfOrder = None,
     reason: ForReason = None,
     q: Search = None,
     limit: Limit = 50,
@@ -177,7 +183,9 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
 
     With ``q``, a page searches at most 2000 receipts and may be empty.
     """
-    wanted = ReceiptFilter(verdict, event_type, message_id, reason, check_search(q))
+    wanted = ReceiptFilter(
+        verdict, event_type, message_id, reason, check_search(q), order_id=order_id
+    )
     async with database.reading() as session:
         page = await list_receipts(session, wanted, limit=limit, cursor=cursor)
     return ReceiptList(
@@ -254,14 +262,27 @@ async def set_defences(data: JSONBody[DefencesDocument], defences: TheDefences) 
     return data
 
 
+@patch("/defences", dto=StrictJson[DefencesChange], return_dto=None)
+async def change_defences(
+    data: JSONBody[DefencesChange], defences: TheDefences
+) -> DefencesDocument:
+    """Switch some of the defenses on or off, from the next request on."""
+    given = {each: getattr(data, each.value) for each in Defence}
+    on = {each for each, is_on in given.items() if is_on is True}
+    off = {each for each, is_on in given.items() if is_on is False}
+    await defences.set((defences.off | off) - on)
+    return DefencesDocument(**{each.value: each not in defences.off for each in Defence})
+
+
 INBOX = [list_receipts_as_json, get_receipt, delete_receipts, get_stats]
-LAB = [get_fault, set_fault, get_defences, set_defences]
+LAB = [get_fault, set_fault, get_defences, set_defences, change_defences]
 
 api_router = Router(
     path="/v1",
     route_handlers=[
         Router(path="/", route_handlers=INBOX, tags=["Inbox"]),
         Router(path="/", route_handlers=LAB, tags=["Lab"]),
+        Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],
     before_request=check_api_call,
     request_max_body_size=MAX_READ_BYTES,
@@ -275,6 +296,7 @@ api_info = ApiInfo(
         "Receiver": "Where the shop sends its webhooks.",
         "Inbox": "Receipts: every request with its verdict and each step of the verification.",
         "Lab": "Faults to inject into responses, and defenses to switch off.",
+        "Sandboxes": "Subscribers of one's own: each is a base URL, and sees nothing of others.",
     },
     token_variable="SUBSCRIBER_ADMIN_TOKEN",  # noqa: S106 – the name of a setting
 )
@@ -296,4 +318,5 @@ def _fields(receipt: Receipt) -> dict[str, Any]:
         "message_id": receipt.message_id,
         "event_type": receipt.event_type,
         "value_cents": receipt.value_cents,
+        "order_id": receipt.order_id,
     }

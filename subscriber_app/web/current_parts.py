@@ -85,6 +85,15 @@ def parts_if_known(connection: Connection) -> SubscriberParts | None:
     return cast("SubscriberParts | None", connection.scope["state"].get(PARTS))
 
 
+def provide_parts() -> Provide:
+    """Return the dependency that is all parts of the request's sandbox."""
+
+    def parts(request: AnyRequest) -> SubscriberParts:
+        return parts_of(request)
+
+    return Provide(parts, sync_to_thread=False)
+
+
 def provide_part(name: str) -> Provide:
     """Return the dependency that is this part of the request's sandbox."""
 

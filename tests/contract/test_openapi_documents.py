@@ -91,6 +91,13 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "setFault",
         "getDefences",
         "setDefences",
+        "changeDefences",
+        "createSandbox",
+        "listSandboxes",
+        "getSandbox",
+        "changeSandbox",
+        "dropSandbox",
+        "resetSandbox",
     }
 
 
@@ -182,7 +189,7 @@ def test_a_client_learns_where_the_time_to_wait_is() -> None:
     assert list(responses["429"]["headers"]) == list(responses["503"]["headers"]) == ["Retry-After"]
 
 
-def test_only_the_body_of_a_rotation_may_be_left_out() -> None:
+def test_only_the_bodies_of_a_rotation_and_a_reset_may_be_left_out() -> None:
     bodies = {
         name: operation["requestBody"]["required"]
         for document in DOCUMENTS.values()
@@ -190,7 +197,8 @@ def test_only_the_body_of_a_rotation_may_be_left_out() -> None:
         if "requestBody" in operation
     }
 
-    assert [name for name, is_required in bodies.items() if not is_required] == ["rotateSecret"]
+    optional = {name for name, is_required in bodies.items() if not is_required}
+    assert optional == {"rotateSecret", "resetSandbox"}
 
 
 def test_states_are_enums_and_times_are_date_times() -> None:

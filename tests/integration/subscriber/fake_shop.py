@@ -94,6 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self._answered_otherwise():
             return
+        if self.path.endswith("/v1/sandbox/reset"):
+            self._answer(200, {"kept": body.get("keep", [])})
+            return
         if self.path.endswith("/rotate-secret"):
             endpoint = self.shop.endpoints[self._id().removesuffix("/rotate-secret")]
             self._rotate(endpoint, **body)
@@ -137,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self._answered_otherwise():
             return
-        if self.path.startswith("/v1/stats"):
+        if "/v1/stats" in self.path:
             self._answer(200, self.shop.stats)
         else:
             endpoint = self.shop.endpoints.get(self._id())

@@ -48,6 +48,7 @@ async def test_receipts_are_listed_newest_first(mixed: Client) -> None:
     assert set(rows[0]) == {
         "id",
         "received_at",
+        "order_id",
         "duration_ms",
         "verdict",
         "reason",

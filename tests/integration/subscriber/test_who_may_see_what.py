@@ -10,7 +10,12 @@ from pydantic import SecretStr
 
 from subscriber_app.app import create_app
 from subscriber_app.lab.attacks import Attack
-from tests.integration.subscriber.conftest import Clock, remember_subscription, settings_below
+from tests.integration.subscriber.conftest import (
+    NOBODY,
+    Clock,
+    remember_subscription,
+    settings_below,
+)
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import SECRET, SHOP_URL
 from tests.pages import Visitor
@@ -44,7 +49,14 @@ async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
     result = await Visitor(admin).submit(path, f"/receipts/{receipt_id}")
     receipt = (await admin.get(f"/v1/receipts/{receipt_id}", headers=BEARER)).json()
     attack_id = result.answer.headers["location"].rpartition("/")[2]
-    ids = {"receipt_id": receipt_id, "attack_id": attack_id, "attack": Attack.AMOUNT.value}
+    body = {"shop_url": NOBODY, "subscribe": False, "id": "lesson-7"}
+    assert (await admin.post("/v1/sandboxes", json=body, headers=BEARER)).status_code == 201
+    ids = {
+        "receipt_id": receipt_id,
+        "attack_id": attack_id,
+        "attack": Attack.AMOUNT.value,
+        "sandbox_id": "lesson-7",
+    }
     paths = {"file_path": "css/base.css", "path": "nowhere"}
     private = (receipt["message_id"], receipt_id, attack_id, SECRET, SHOP_URL, "ep_1")
     queries = {"/story/live": {"message_id": receipt["message_id"]}}
