@@ -6,6 +6,7 @@ one process.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -14,8 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, delete, select
 
 from hookshop.webkit.tasks import end_tasks
+from subscriber_app.database.counters import read_closed_counters, read_counters
 from subscriber_app.database.models import Sandbox
-from subscriber_app.database.transactions import DatabaseFolder
+from subscriber_app.database.transactions import DatabaseFolder, DatabaseShut
 from subscriber_app.open_parts import OpenParts
 from subscriber_app.parts import SubscriberParts
 from subscriber_app.shop_api.errors import ShopError
@@ -66,6 +68,8 @@ class Sandboxes:
         self._now = now
         self.open_parts = open_parts or OpenParts()
         self._rows: dict[str, Sandbox] = {}
+        self._counters: dict[str, dict[str, int]] = {}  # of those that are closed
+        self._reopened: set[str] = set()  # since counters were read last
         self._emptied: dict[str, asyncio.Task[None]] = {}  # whose databases are being removed
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.Task[None] | None = None
@@ -124,6 +128,8 @@ class Sandboxes:
         row = self.get(sandbox_id)
         if sandbox_id not in self.open_parts:
             self._folder.add(sandbox_id)
+            self._reopened.add(sandbox_id)
+            self._counters.pop(sandbox_id, None)
         async with self.open_parts.using(sandbox_id, lambda: self._build(row)) as parts:
             yield parts
 
@@ -164,6 +170,7 @@ class Sandboxes:
         row = self._rows.pop(sandbox_id, None)
         if row is None:
             raise UnknownSandbox(sandbox_id)
+        self._counters.pop(sandbox_id, None)
         try:
             async with self.main.database.writing() as session:
                 await session.exec(delete(Sandbox).where(col(Sandbox.number) == row.number))
@@ -174,6 +181,35 @@ class Sandboxes:
         self._emptied[sandbox_id] = task
         task.add_done_callback(lambda _task: self._emptied.pop(sandbox_id))
         logger.info("Dropped the sandbox %s", sandbox_id)
+
+    async def counters(self) -> Counter[str]:
+        """Return the sum of each counter over all sandboxes.
+
+        Those of a closed sandbox are read from its file once, and kept until it is opened again.
+        """
+        total = Counter(await self.main.database.read(read_counters))
+        for parts in self.open_parts.all():
+            with suppress(DatabaseShut):
+                total.update(await parts.database.read(read_counters))
+        for counters in (await self._closed_counters()).values():
+            total.update(counters)
+        return total
+
+    async def _closed_counters(self) -> dict[str, dict[str, int]]:
+        """Return the counters of each closed sandbox."""
+        closed = [sandbox_id for sandbox_id in self._rows if sandbox_id not in self.open_parts]
+        unread = [sandbox_id for sandbox_id in closed if sandbox_id not in self._counters]
+        self._reopened.clear()
+
+        def read() -> dict[str, dict[str, int]]:
+            return {each: read_closed_counters(self._folder.file(each)) for each in unread}
+
+        found = await asyncio.to_thread(read) if unread else {}
+        # Those that were opened meanwhile may change from now on.
+        kept = {each: found[each] for each in found if each not in self._reopened}
+        self._counters |= {each: kept[each] for each in kept if each in self._rows}
+        known = self._counters | found
+        return {each: known[each] for each in closed if each in known}
 
     async def sweep(self) -> None:
         """Drop what has expired, and close what is idle."""

@@ -1,27 +1,25 @@
-"""The metrics of ``GET /metrics``, read from the database at each scrape.
+"""The metrics of ``GET /metrics``, written from the counters in the databases at each scrape.
 
 Label values come from our own vocabulary, never from a request.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database.counters import PURCHASES, REASON, REVENUE_CENTS
-from subscriber_app.database.models import Counter
 from subscriber_app.vocabulary import Reason, Verdict
 
 
-async def read_metrics(session: AsyncSession) -> bytes:
+def write_metrics(amounts: Mapping[str, int], *, sandboxes: int) -> bytes:
     """Return the metrics in Prometheus' text format.
 
-    They are gauges, not counters, because deleting the receipts lowers them.
+    ``amounts``: the sum of each counter over all sandboxes. ``sandboxes``: how many there are
+    besides ``main``. All are gauges, not counters, because deleting the receipts and dropping
+    sandboxes lower them.
     """
-    amounts = {counter.name: counter.amount for counter in await session.exec(select(Counter))}
     return generate_latest(
         _Collected(
             [
@@ -32,6 +30,7 @@ async def read_metrics(session: AsyncSession) -> bytes:
                     "Booked money in cents, refunds subtracted.",
                     amounts[REVENUE_CENTS],
                 ),
+                _gauge("sandboxes", "Sandboxes, besides main.", sandboxes),
             ]
         )
     )
@@ -47,7 +46,7 @@ class _Collected(Collector):
         return self._metrics
 
 
-def _receipts(amounts: dict[str, int]) -> Metric:
+def _receipts(amounts: Mapping[str, int]) -> Metric:
     """Return the number of receipts by verdict and reason; only rejected ones have a reason."""
     receipts = GaugeMetricFamily(
         "hookshop_subscriber_receipts",

@@ -30,6 +30,7 @@ async def test_an_empty_inbox_is_all_zeros_each_explained(subscriber: Client) ->
         "hookshop_subscriber_receipts",
         "hookshop_subscriber_purchases",
         "hookshop_subscriber_revenue_cents",
+        "hookshop_subscriber_sandboxes",
     }
 
 

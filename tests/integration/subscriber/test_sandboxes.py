@@ -15,6 +15,7 @@ from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.sandbox_steps import BEARER, TOKEN, Lab, Learner, running_lab
 from tests.integration.subscriber.signer import Delivery, purchase
+from tests.metrics import Scrape
 from tests.pages import Visitor, opened, read_page
 from tests.waiting import eventually
 
@@ -475,6 +476,107 @@ async def test_sandboxes_that_nobody_uses_are_closed(
 
         assert len(lab.sandboxes.open_parts) == 0
         await anna.receive()
+
+
+async def test_the_metrics_are_sums_over_all_sandboxes_open_or_not(lab: Lab) -> None:
+    lab.sandboxes.open_parts = OpenParts(max_open=1)
+    for id_ in ("anna", "bert", "carl"):
+        await (await lab.make(id_)).receive(body=purchase(10))
+    first = Scrape(await lab.main.get("/metrics"))
+
+    await (await lab.make("dora")).receive(body=purchase(10))
+    await lab.main.delete("/v1/sandboxes/anna")
+    second = Scrape(await lab.main.get("/metrics"))
+
+    accepted = "hookshop_subscriber_receipts{reason=,verdict=accepted}"
+    revenue, sandboxes = "hookshop_subscriber_revenue_cents", "hookshop_subscriber_sandboxes"
+    assert (first[accepted], first[revenue], first[sandboxes]) == (3, 3000, 3)
+    assert (second[accepted], second[revenue], second[sandboxes]) == (3, 3000, 3)
+
+
+# Resetting
+
+
+@pytest.fixture
+async def used(lab: Lab) -> Learner:
+    """A sandbox in which everything has been changed."""
+    anna = await lab.make("anna")
+    receipt_id = (await anna.receive())["receipt_id"]
+    await Visitor(anna.client).submit(
+        f"receipts/{receipt_id}/attacks/replay", f"receipts/{receipt_id}"
+    )
+    await anna.client.put("v1/faults", json={"mode": "status", "status": 503})
+    await anna.client.patch("v1/defences", json={"signature": False})
+    return anna
+
+
+async def test_a_reset_sandbox_is_empty(used: Learner, lab: Lab) -> None:
+    answer = await used.client.post("v1/sandbox/reset")
+
+    assert (answer.status_code, answer.json()) == (200, {"kept": []})
+    assert await receipts_of(used) == []
+    stats = (await used.client.get("v1/stats")).json()
+    assert stats["purchases"] == stats["revenue_cents"] == 0
+    assert stats["counted_since"] is None
+    assert (await used.client.get("v1/faults")).json() == {"mode": "none"}
+    assert all((await used.client.get("v1/defences")).json().values())
+    assert "No purchases yet" in (await used.client.get("purchases")).text
+    assert "Not subscribed" in (await used.client.get("subscription")).text
+    assert lab.shop.endpoints == {}
+
+
+async def test_a_reset_may_keep_the_subscription(used: Learner) -> None:
+    answer = await used.client.post("v1/sandbox/reset", json={"keep": ["subscription"]})
+
+    assert answer.json() == {"kept": ["subscription"]}
+    assert await receipts_of(used) == []
+    await used.receive()  # the same message is new again
+    assert [each["verdict"] for each in await receipts_of(used)] == ["accepted"]
+
+
+async def test_a_reset_changes_no_other_sandbox(used: Learner, lab: Lab) -> None:
+    bert = await lab.make("bert")
+    await bert.receive()
+
+    await used.client.post("v1/sandbox/reset")
+
+    assert len(await receipts_of(bert)) == 1
+    assert "Unsubscribe" in (await lab.main.get("/subscription")).text
+
+
+async def test_main_can_be_reset_and_keeps_its_sandboxes(lab: Lab) -> None:
+    await lab.make("anna")
+    await deliver(lab.main)
+
+    await lab.main.post("/v1/sandbox/reset")
+
+    assert (await lab.main.get("/v1/receipts")).json()["data"] == []
+    assert await lab.exists("anna")
+
+
+async def test_a_reset_works_while_the_shop_does_not_respond(used: Learner, lab: Lab) -> None:
+    lab.shop.answers["DELETE"] = (503, b"{}")
+
+    answer = await used.client.post("v1/sandbox/reset")
+
+    assert answer.status_code == 200
+    assert "Not subscribed" in (await used.client.get("subscription")).text
+
+
+async def test_open_pages_show_a_reset_at_once(used: Learner) -> None:
+    async with opened(used.client, "receipts/live") as stream:
+        assert "Failing on purpose" in (await stream.next_message()).text
+        await used.client.post("v1/sandbox/reset")
+        shown = await stream.until("Not subscribed yet")
+
+    assert "No webhooks" in shown.text or "Not subscribed" in shown.text
+
+
+async def test_a_word_that_cannot_be_kept_is_refused(used: Learner) -> None:
+    answer = await used.client.post("v1/sandbox/reset", json={"keep": ["receipts"]})
+
+    assert answer.status_code == 400
+    assert len(await receipts_of(used)) == 2
 
 
 # Access
