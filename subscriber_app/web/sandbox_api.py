@@ -182,7 +182,7 @@ async def drop_sandbox(sandbox_id: FromPath[str], sandboxes: TheSandboxes) -> No
 async def reset_sandbox(
     parts: TheParts, clock: TheClock, data: JSONBody[Reset] = KEEP_NOTHING
 ) -> EmptySandbox:
-    """Empty this sandbox, or main: receipts, purchases, attacks, fault, defences, subscription.
+    """Empty this sandbox, or main: receipts, purchases, attacks, fault, defenses, subscription.
 
     ``"keep": ["subscription"]`` keeps the last one. When the response comes, it is empty.
     """
