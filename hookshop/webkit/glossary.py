@@ -75,6 +75,10 @@ GLOSSARY: Mapping[str, str] = {
         "Replacing a secret with a new one. "
         "The sender signs with both for a while, so that no request is rejected."
     ),
+    "sandbox": (
+        "A shop and a subscriber of one's own, at an address of their own. "
+        "Nobody sees or delays what happens in another one."
+    ),
     "secret": (
         "A random key that only the shop and the subscriber know. "
         "The shop signs with it, and the subscriber verifies with it."

@@ -31,6 +31,7 @@ from subscriber_app.shop_api.endpoint import (
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 
 TIMEOUT_SECONDS = 5.0
+CHANGE_TIMEOUT_SECONDS = 30.0  # to empty a large shop
 
 
 class AlreadyRegistered(ShopError):  # noqa: N818 – the name says what happened
@@ -62,6 +63,15 @@ class ShopTotals:
     def revenue_cents(self) -> int:
         """Return the net revenue: gross minus refunds."""
         return self.gross_cents - self.refunded_cents
+
+
+@dataclass(frozen=True, slots=True)
+class ShopSandbox:
+    """A new sandbox of the shop. ``token``: opens it; None if everything is open."""
+
+    id: str
+    base_url: str
+    token: str | None
 
 
 class ShopClient:
@@ -127,6 +137,30 @@ class ShopClient:
             raise ShopUnreachable(f"The shop answered {response.status_code}")
         return read_endpoint(_document(response))
 
+    async def reset(self) -> None:
+        """Empty the shop, or its sandbox, but keep its endpoints. Raise ``ShopError``."""
+        await self._change("POST", "/v1/sandbox/reset", json={"keep": ["endpoints"]})
+
+    async def make_sandbox(self, sandbox_id: str | None, expires_in_seconds: int) -> ShopSandbox:
+        """Make a sandbox of the shop. ``sandbox_id``: None for one that nobody can guess.
+
+        Raise ``ShopError``.
+        """
+        body: dict[str, Any] = {"expires_in_seconds": expires_in_seconds}
+        if sandbox_id:
+            body["id"] = sandbox_id
+        document = await self._change("POST", "/v1/sandboxes", json=body)
+        id_, url, token = (document.get(name) for name in ("id", "base_url", "token"))
+        if not is_id(id_) or not isinstance(url, str) or not isinstance(token, str | None):
+            raise ShopUnreachable("The shop's response has no valid id and base_url")
+        return ShopSandbox(str(id_), url, token)
+
+    async def drop_sandbox(self, sandbox_id: str) -> None:
+        """Drop a sandbox of the shop if it exists. Raise ``ShopError``."""
+        response = await self._call("DELETE", f"/v1/sandboxes/{sandbox_id}")
+        if response.status_code != httpx.codes.NO_CONTENT and not _is_unknown(response):
+            raise ShopError(f"The shop answered {response.status_code}")
+
     async def totals(self, *, since: datetime) -> ShopTotals:
         """Return what the shop has sold. Raise ``ShopUnreachable`` or ``ShopError``."""
         document = await self._read("/v1/stats", since=rfc3339(since))
@@ -161,6 +195,14 @@ class ShopClient:
         if response.status_code != httpx.codes.OK:
             raise ShopError(f"The shop answered {response.status_code}")
         return _document(response)
+
+    async def _change(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """Return the response to a call that may take a while."""
+        response = await self._call(method, path, timeout=CHANGE_TIMEOUT_SECONDS, **options)
+        document = _document(response)
+        if not response.is_success:
+            raise ShopError(f"The shop refused: {document.get('detail', response.status_code)}")
+        return document
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

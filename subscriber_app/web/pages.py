@@ -20,6 +20,8 @@ from subscriber_app.web import (
     editor,
     learn,
     purchases,
+    reset_page,
+    sandbox_pages,
     subscription,
 )
 from subscriber_app.web import faults as fault_pages
@@ -57,6 +59,12 @@ page_handlers: list[HTTPRouteHandler] = [
     subscription.unsubscribe,
     subscription.rotate,
     subscription.adopt_secret,
+    sandbox_pages.show_sandboxes,
+    sandbox_pages.make_sandboxes,
+    sandbox_pages.confirm_dropping,
+    sandbox_pages.drop_sandboxes,
+    reset_page.confirm_reset,
+    reset_page.reset_demo,
     *login_pages(home="/"),
     choose_appearance,
 ]

@@ -53,6 +53,9 @@ SUBSCRIBER = {
     "/story": ["/story", "/story?message_id={message}"],
     "/subscription": ["/subscription"],
     "/subscription/delete": ["/subscription/delete"],
+    "/sandboxes": ["/sandboxes"],
+    "/sandboxes/{sandbox_id:str}/drop": ["/sandboxes/{sandbox}/drop"],
+    "/reset": ["/reset"],
     "/docs/api": ["/docs/api"],
     "/login": ["/login"],
     "/enter": ["/enter"],
@@ -90,6 +93,7 @@ class Scene:
     paused_endpoint: str
     receipt: str
     rejected_receipt: str
+    sandbox: str
     attack: str = ""
 
     def addresses(self, pages: dict[str, list[str]]) -> list[str]:
@@ -133,6 +137,7 @@ def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
         paused_endpoint=paused["id"],
         receipt=_first(subscriber, "/v1/receipts?verdict=accepted"),
         rejected_receipt=_first(subscriber, "/v1/receipts?verdict=rejected"),
+        sandbox=_sandbox(shop, subscriber),
     )
 
 
@@ -149,6 +154,12 @@ def _order(shop: httpx.Client, product_id: str, quantity: int) -> tuple[str, str
     items = [{"product_id": product_id, "quantity": quantity}]
     order = _post(shop, "/v1/orders", {"items": items, "customer_name": LONG_NAME})
     return order["id"], order["delivery_ids"][0]
+
+
+def _sandbox(shop: httpx.Client, subscriber: httpx.Client) -> str:
+    """Return the id of a new sandbox of the subscriber, with a long name."""
+    wanted = {"id": "w" * 40, "shop_url": str(shop.base_url), "subscribe": False}
+    return str(_post(subscriber, "/v1/sandboxes", wanted)["id"])
 
 
 def _post(api: httpx.Client, path: str, body: Document | None = None) -> Document:

@@ -32,6 +32,9 @@ class FakeShop:
     calls: list[tuple[str, str]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
     issuer: str = SHOP_URL
+    sandboxes: list[str] = field(default_factory=list)
+    sandbox_token: str | None = None
+    resets: list[tuple[str, list[str]]] = field(default_factory=list)
     now: Callable[[], datetime] = lambda: datetime.fromtimestamp(NOW, UTC)
 
     @property
@@ -95,7 +98,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self._answered_otherwise():
             return
         if self.path.endswith("/v1/sandbox/reset"):
-            self._answer(200, {"kept": body.get("keep", [])})
+            self.shop.resets.append((self.path, body["keep"]))
+            self._answer(200, {"kept": body["keep"]})
+            return
+        if self.path == "/v1/sandboxes":
+            id_ = body.get("id", "t-0123456789")
+            self.shop.sandboxes.append(id_)
+            made = {"id": id_, "base_url": f"{self.shop.url}/s/{id_}"}
+            self._answer(201, made | {"token": self.shop.sandbox_token})
             return
         if self.path.endswith("/rotate-secret"):
             endpoint = self.shop.endpoints[self._id().removesuffix("/rotate-secret")]
@@ -152,6 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         if not self._answered_otherwise():
+            sandbox_id = self.path.removeprefix("/v1/sandboxes/")
+            if sandbox_id in self.shop.sandboxes:
+                self.shop.sandboxes.remove(sandbox_id)
+                self._answer(204)
+                return
             known = self.shop.endpoints.pop(self._id(), None)
             self._answer(204) if known else self._answer(404, {"status": 404})
 

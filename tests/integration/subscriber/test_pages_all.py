@@ -21,6 +21,8 @@ FAILING = "Failing on purpose: every webhook gets a 503 response."
 # Sent twice, these do what they do once.
 HARMLESS = {
     "/receipts/delete",
+    "/reset",
+    "/sandboxes/{sandbox_id:str}/drop",
     "/defences",
     "/faults",
     "/subscription",
@@ -32,6 +34,8 @@ HARMLESS = {
 }
 # The page of a result needs an attack: see test_pages_attacks.
 ATTACK = "/attacks/{attack_id:str}"
+# It needs a sandbox: see test_pages_sandboxes.
+DROP = "/sandboxes/{sandbox_id:str}/drop"
 # This client would wait for the end of a stream: see test_pages_live. The login exists only with an
 # admin token: see test_access.
 PAGES = [
@@ -40,7 +44,7 @@ PAGES = [
     for path in handler.paths
     if "GET" in handler.http_methods
     and not path.endswith(("/live", "/har"))  # a download: see test_downloads
-    and path not in {"/login", "/enter", ATTACK}
+    and path not in {"/login", "/enter", ATTACK, DROP}
 ]
 
 
@@ -82,7 +86,7 @@ async def error_pages(subscriber: Client) -> dict[str, Page]:
 async def test_every_page_can_be_shown_when_there_is_something_to_show(busy: Client) -> None:
     shown = await pages(busy)
 
-    assert len(shown) == 14
+    assert len(shown) == 16
     for path, page in shown.items():
         assert page.status == 200, path
         assert page.answer.headers["content-type"].startswith("text/html"), path
@@ -95,7 +99,7 @@ async def test_every_page_can_be_shown_when_there_is_nothing_yet(subscriber: Cli
     statuses = {path: page.status for path, page in shown.items()}
     assert statuses.pop("/subscription/delete") == 303  # nothing to unsubscribe from
     assert set(statuses.values()) == {200}
-    assert len(statuses) == 7
+    assert len(statuses) == 9
 
 
 async def test_hostile_text_is_shown_as_text_and_never_runs(busy: Client) -> None:

@@ -221,6 +221,9 @@ async def test_no_route_of_a_sandbox_shows_anything_of_another(lab: Lab) -> None
     for route in routes_of(lab.app, ("GET", "POST", "PUT", "PATCH", "DELETE")):
         if route.path.startswith(("/static", "/v1/sandboxes", "/metrics", "/healthz")):
             continue
+        if route.path.startswith("/sandboxes"):  # only in main, whatever the ids
+            assert (await bert.client.request(route.method, "sandboxes")).status_code in {403, 404}
+            continue
         path = route.path.replace(":str}", "}").format_map(
             {**ids, "attack": "replay", "path": "nowhere"}
         )
