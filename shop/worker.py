@@ -30,16 +30,19 @@ from shop.database.transactions import Database
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.heartbeats import Heartbeats, WorkerStatus
 from shop.redis.wake_ups import WakeUps, listen
+from shop.sandboxes.cleanup import clean_up as clean_up_sandboxes
 from shop.vocabulary import LOG_FIELDS
 from shop.webhooks.endpoints.deletion import finish_deletions
 from shop.webhooks.endpoints.secrets import delete_expired, is_wrong_key
-from shop.webhooks.engine.dispatcher import MAX_IN_FLIGHT, Dispatcher
+from shop.webhooks.engine.dispatcher import Dispatcher
 from shop.webhooks.engine.due import correct_future_times
 from shop.webhooks.engine.http_client import HttpClient
 from shop.webhooks.engine.retention import prune
 from shop.webhooks.engine.settings import DeliverySettings
+from shop.webhooks.rules.slots import MAX_IN_FLIGHT
 
 CORRECTION_INTERVAL_SECONDS = 5
+SANDBOX_INTERVAL_SECONDS = 5
 CLEANUP_INTERVAL_SECONDS = 60
 DATABASE_CHECK_INTERVAL_SECONDS = 0.5
 STOP_MARGIN = timedelta(seconds=10)  # after the request timeout, to record the last attempts
@@ -94,9 +97,8 @@ async def run(settings: Settings) -> bool:
         await end_tasks(listening, watching, *housekeeping)
         dispatcher.stop()
         if not has_lost_database:
-            await asyncio.wait(
-                [dispatching], timeout=(delivery.request_timeout + STOP_MARGIN).total_seconds()
-            )
+            timeout = dispatcher.longest_timeout() + STOP_MARGIN
+            await asyncio.wait([dispatching], timeout=timeout.total_seconds())
         await end_tasks(dispatching, heartbeating)
         logger.info("Worker stopped")
         for part in (client, wake_ups, feed, heartbeats, database):
@@ -174,6 +176,10 @@ def _housekeeping(
         if await finish_deletions(database, clock=utc_now):
             await feed.announce(Change.everything())
 
+    async def drop_sandboxes() -> None:
+        for number in await clean_up_sandboxes(database, now=utc_now()):
+            await feed.announce(Change("everything", sandbox=number))
+
     async def prune_old() -> None:
         if days := settings.retention_days:
             before = datetime.now(UTC) - timedelta(days=days)
@@ -185,6 +191,7 @@ def _housekeeping(
         _repeat("Correcting future times", correct, every=CORRECTION_INTERVAL_SECONDS),
         _repeat("Cleaning up", clean_up, every=CLEANUP_INTERVAL_SECONDS),
         _repeat("Finishing deletions of endpoints", finish, every=CLEANUP_INTERVAL_SECONDS),
+        _repeat("Dropping sandboxes", drop_sandboxes, every=SANDBOX_INTERVAL_SECONDS),
         _repeat("Pruning deliveries", prune_old, every=CLEANUP_INTERVAL_SECONDS),
     ]
 

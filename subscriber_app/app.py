@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from hookshop.webkit.application import build_litestar
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.errors import Problem, answer, exception_handlers
-from hookshop.webkit.sandbox_paths import sandbox_prefix
+from hookshop.webkit.sandbox_rules import sandbox_prefix
 from hookshop.webkit.sandboxes import CreationBrake
 from hookshop.webkit.times import utc_now
 from subscriber_app.config import RECEIVER_PATH, Settings

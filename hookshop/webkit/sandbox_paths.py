@@ -16,9 +16,8 @@ from urllib.parse import quote
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from hookshop.webkit.sandbox_rules import MAIN
+from hookshop.webkit.sandbox_rules import MAIN, PREFIX, sandbox_prefix
 
-PREFIX = "/s/"
 STATIC = "/static/"
 # One for all sandboxes, so these exist without the prefix only.
 SHARED_PATHS = ("/healthz/", "/metrics/", "/v1/sandboxes/", STATIC, PREFIX)
@@ -65,11 +64,6 @@ def current_sandbox_id() -> str | None:
     """Return the id of the current request's sandbox, or None in ``main``."""
     sandbox = _base.get().sandbox
     return None if sandbox == MAIN else sandbox
-
-
-def sandbox_prefix(sandbox: str) -> str:
-    """Return ``/s/{sandbox}``, or nothing for ``main``. Also to be added to a public URL."""
-    return "" if sandbox == MAIN else f"{PREFIX}{sandbox}"
 
 
 def link(address: str) -> str:

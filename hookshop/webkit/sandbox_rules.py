@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 MAIN = "main"
+PREFIX = "/s/"
 MAX_LIFETIME_SECONDS = 30 * 24 * 3600
 DEFAULT_LIFETIME_SECONDS = 24 * 3600
 TOKEN_BYTES = 32
@@ -45,6 +46,11 @@ def new_sandbox_id() -> str:
 def is_sandbox_id(text: str) -> bool:
     """Return whether a sandbox may have this id. ``main`` always exists."""
     return re.fullmatch(ID_PATTERN[1:-1], text, re.ASCII) is not None and text != MAIN
+
+
+def sandbox_prefix(sandbox: str) -> str:
+    """Return ``/s/{sandbox}``, or nothing for ``main``. Also to be added to a public URL."""
+    return "" if sandbox == MAIN else f"{PREFIX}{sandbox}"
 
 
 def new_token() -> str:

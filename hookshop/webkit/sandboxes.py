@@ -16,8 +16,15 @@ from litestar.exceptions import NotFoundException, TooManyRequestsException
 from litestar.types import ASGIApp, Receive, Scope, Send
 from pydantic import StringConstraints
 
-from hookshop.webkit.sandbox_paths import PREFIX, current_base
-from hookshop.webkit.sandbox_rules import ID_PATTERN, ID_RULE, MAIN, SandboxRecord, is_sandbox_id
+from hookshop.webkit.sandbox_paths import current_base
+from hookshop.webkit.sandbox_rules import (
+    ID_PATTERN,
+    ID_RULE,
+    MAIN,
+    PREFIX,
+    SandboxRecord,
+    is_sandbox_id,
+)
 
 SANDBOX = "sandbox"  # in the state of a request; absent in ``main``
 CREATIONS_PER_MINUTE = 300  # from one address; eight test workers make fewer

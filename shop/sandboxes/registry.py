@@ -126,6 +126,12 @@ async def drop(session: AsyncSession, sandbox_id: str, *, now: datetime) -> int 
 
 async def drop_expired(session: AsyncSession, *, now: datetime) -> Sequence[int]:
     """Drop all sandboxes that have expired. Return their numbers."""
+    numbers = await find_expired(session, now=now)
+    return [number for number in numbers if await _drop(session, number, now=now)]
+
+
+async def find_expired(session: AsyncSession, *, now: datetime) -> Sequence[int]:
+    """Return the numbers of the sandboxes that have expired, but are not dropped yet."""
     expired = (
         _numbers()
         .where(
@@ -136,8 +142,7 @@ async def drop_expired(session: AsyncSession, *, now: datetime) -> Sequence[int]
         .order_by(col(Sandbox.number))
     )
     connection = await session.connection()
-    numbers = (await connection.scalars(expired)).all()
-    return [number for number in numbers if await _drop(session, number, now=now)]
+    return (await connection.scalars(expired)).all()
 
 
 async def find_dropped(session: AsyncSession, *, now: datetime) -> Sequence[int]:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.errors import Problem
-from hookshop.webkit.sandbox_paths import sandbox_prefix
 from hookshop.webkit.sandbox_rules import (
     DEFAULT_LIFETIME_SECONDS,
     ID_RULE,
     is_sandbox_id,
     new_sandbox_id,
     new_token,
+    sandbox_prefix,
     token_hash,
 )
 from subscriber_app.config import RECEIVER_PATH, Settings

@@ -88,7 +88,7 @@ def _retry(
         return replace(waiting, next_attempt_at=now, next_trigger=Trigger.RECONNECT)
     # A reconnect has an attempt number, but is not a step of the schedule.
     next_step = final.attempt_count - final.reconnect_count + 1
-    delay = settings.schedule.delay_before(next_step, settings.random)
+    delay = settings.schedule.delay_before(next_step, settings.random, jitter=settings.jitter)
     if delay is None or completed.outcome is Outcome.GONE:
         return None
     delay = replace(delay, retry_after=_retry_after(completed, now))
@@ -114,7 +114,7 @@ def update_endpoint(
     if completed.outcome is Outcome.SUCCEEDED:
         _count_success(endpoint, completed)
     elif _is_fault_of_endpoint(completed):
-        _count_failure(endpoint, completed, now)
+        _count_failure(endpoint, completed, settings, now)
     if after.state is DeliveryState.FAILED:
         _count_failed_delivery(endpoint, completed, settings)
 
@@ -133,9 +133,16 @@ def _count_success(endpoint: LockedEndpoint, completed: CompletedAttempt) -> Non
     endpoint.failed_deliveries = 0
 
 
-def _count_failure(endpoint: LockedEndpoint, completed: CompletedAttempt, now: datetime) -> None:
+def _count_failure(
+    endpoint: LockedEndpoint,
+    completed: CompletedAttempt,
+    settings: DeliverySettings,
+    now: datetime,
+) -> None:
     duration_ms = completed.response.duration_ms
-    breaker = CircuitBreaker(endpoint.failed_attempts, endpoint.probe_at).after_failure(now)
+    breaker = CircuitBreaker(endpoint.failed_attempts, endpoint.probe_at).after_failure(
+        now, failures_to_open=settings.breaker_failures
+    )
     endpoint.places = next_limit(endpoint.places, succeeded=False, duration_ms=duration_ms)
     endpoint.failed_attempts = breaker.failures
     endpoint.probe_at = breaker.probe_at

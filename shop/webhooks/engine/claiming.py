@@ -1,13 +1,14 @@
 """Claims due deliveries, so that exactly one worker sends each.
 
-Each endpoint gets its share: it has a limit of requests in flight. A claim has a lease, in case its
-worker dies, and a fencing number, in case that worker comes back.
+Each sandbox gets its share, and in it each endpoint, which has a limit of requests in flight. A
+claim has a lease, in case its worker dies, and a fencing number, in case that worker comes back.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, func, select
@@ -18,6 +19,8 @@ from shop.vocabulary import DeliveryState, Trigger
 from shop.webhooks import states
 from shop.webhooks.endpoints.secrets import EncryptedSecret, encrypted_secrets
 from shop.webhooks.engine.due import NOW, LockedEndpoint, can_send_to, is_active, is_due
+from shop.webhooks.engine.settings import DeliverySettings, SettingsBySandbox
+from shop.webhooks.rules.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Claim:
 
     Valid as long as ``fence`` is the delivery's newest fencing number. ``body``: the stored bytes.
     ``attempt_count``: attempts before this one. ``secrets``: the live ones, newest first, still
-    encrypted. The other fields are columns of ``models.Delivery`` and its message and endpoint.
+    encrypted. ``settings``: of its sandbox. The other fields are columns of ``models.Delivery`` and
+    its message and endpoint.
     """
 
     delivery_id: str
@@ -46,6 +50,7 @@ class Claim:
     fence: int
     webhook_url: str
     secrets: Sequence[EncryptedSecret]
+    settings: DeliverySettings
 
     @property
     def attempt_number(self) -> int:
@@ -72,41 +77,90 @@ class ClaimBatch:
     has_more: bool = False
 
 
-def claim_due(
+def claim_due(  # noqa: PLR0913 – what a look needs
     connection: Connection,
     endpoints: Collection[LockedEndpoint],
     *,
     limit: int,
-    lease: timedelta,
+    slots: Slots,
+    settings: SettingsBySandbox,
     now: datetime,
 ) -> ClaimBatch:
-    """Claim up to ``limit`` due deliveries of these endpoints, and give each endpoint its share.
+    """Claim up to ``limit`` due deliveries of these endpoints.
 
-    Claim nothing for an endpoint that is paused, disabled or deleted. While its circuit breaker is
-    open or it is on hold, claim only deliveries that pass the breaker. Claim at most half of an
-    endpoint's slots, so that another worker finds some: recording and claiming are one transaction,
-    so a worker with all slots would fill them again before any other could.
+    ``slots``: of this worker. ``settings``: of the sandboxes that exist. Give each sandbox its
+    share, and in it each endpoint. Claim nothing for an endpoint that is paused, disabled or
+    deleted. While its circuit breaker is open or it is on hold, claim only deliveries that pass the
+    breaker. Claim at most half of an endpoint's slots, so that another worker finds some: recording
+    and claiming are one transaction, so a worker with all slots would fill them again before any
+    other could.
     """
-    endpoints = [each for each in endpoints if each.may_have_due and is_active(each)]
+    endpoints = [each for each in endpoints if _may_claim_for(each, settings)]
     if limit <= 0 or not endpoints:
         return ClaimBatch()
-    slots = _free_slots(connection, endpoints)
-    rows: list[Any] = []
-    has_more = False
-    for position, endpoint in enumerate(endpoints):
-        # The endpoints that follow share what this one does not need.
-        share = math.ceil((limit - len(rows)) / (len(endpoints) - position))
-        wanted = min(share, slots[endpoint.id], math.ceil(endpoint.places / 2))
-        if wanted > 0:
-            found = _due_deliveries(connection, endpoint, wanted, now)
-            rows += found
-            has_more |= len(found) == wanted < slots[endpoint.id]
+    looking = _Look(connection, slots, _free_slots(connection, endpoints), now)
+    by_sandbox = _grouped(endpoints, slots)
+    for position, theirs in enumerate(by_sandbox):
+        # The sandboxes that follow share what this one does not need.
+        share = math.ceil((limit - len(looking.rows)) / (len(by_sandbox) - position))
+        looking.find(theirs, share)
+    rows = looking.rows
     if not rows:
         return ClaimBatch()
-    has_more |= len(rows) == limit
     # All rows are locked, or this is SQLite's only writer, so each of them is still pending.
-    states.claim(connection, [row.id for row in rows], lease_expires_at=now + lease)
-    return ClaimBatch(_claims(connection, rows, endpoints, now), has_more)
+    for lease, leased in groupby(sorted(rows, key=_lease(settings)), key=_lease(settings)):
+        states.claim(connection, [row.id for row in leased], lease_expires_at=now + lease)
+    claims = _claims(connection, rows, endpoints, settings, now)
+    return ClaimBatch(claims, looking.has_more or len(rows) == limit)
+
+
+def _may_claim_for(endpoint: LockedEndpoint, settings: SettingsBySandbox) -> bool:
+    return endpoint.may_have_due and is_active(endpoint) and endpoint.sandbox in settings
+
+
+def _grouped(endpoints: Iterable[LockedEndpoint], slots: Slots) -> list[list[LockedEndpoint]]:
+    """Return the endpoints of each sandbox. One with few deliveries in flight comes first."""
+    by_sandbox: dict[int, list[LockedEndpoint]] = {}
+    for endpoint in endpoints:
+        by_sandbox.setdefault(endpoint.sandbox, []).append(endpoint)
+    return [by_sandbox[number] for number in sorted(by_sandbox, key=slots.used)]
+
+
+def _lease(settings: SettingsBySandbox) -> Callable[[Any], timedelta]:
+    return lambda row: settings[row.sandbox].lease
+
+
+@dataclass(slots=True)
+class _Look:
+    """Finds due deliveries. ``rows``: those found. ``has_more``: more could be claimed at once.
+
+    ``slots``: of this worker. ``free``: slots of each endpoint.
+    """
+
+    connection: Connection
+    slots: Slots
+    free: Mapping[str, int]
+    now: datetime
+    rows: list[Any] = field(default_factory=list)
+    has_more: bool = False
+
+    def find(self, endpoints: Sequence[LockedEndpoint], limit: int) -> None:
+        """Find up to ``limit`` due deliveries of the endpoints of one sandbox."""
+        end = len(self.rows) + limit
+        # Of equal ones, an endpoint with few requests in flight comes first.
+        for position, endpoint in enumerate(sorted(endpoints, key=self._in_flight)):
+            # The endpoints that follow share what this one does not need.
+            share = math.ceil((end - len(self.rows)) / (len(endpoints) - position))
+            possible = min(self.free[endpoint.id], self.slots.free(endpoint.sandbox))
+            wanted = min(share, possible, math.ceil(endpoint.places / 2))
+            if wanted > 0:
+                found = _due_deliveries(self.connection, endpoint, wanted, self.now)
+                self.rows += found
+                self.slots.take(endpoint.sandbox, len(found))
+                self.has_more |= len(found) == wanted < possible
+
+    def _in_flight(self, endpoint: LockedEndpoint) -> int:
+        return endpoint.places - self.free[endpoint.id]
 
 
 def _free_slots(connection: Connection, endpoints: Collection[LockedEndpoint]) -> Mapping[str, int]:
@@ -134,6 +188,7 @@ def _claims(
     connection: Connection,
     rows: Sequence[Any],
     endpoints: Collection[LockedEndpoint],
+    settings: SettingsBySandbox,
     now: datetime,
 ) -> list[Claim]:
     urls = {endpoint.id: endpoint.webhook_url for endpoint in endpoints}
@@ -157,6 +212,7 @@ def _claims(
             fence=row.fence + 1,
             webhook_url=urls[row.endpoint_id],
             secrets=secrets[row.endpoint_id],
+            settings=settings[row.sandbox],
         )
         for row in rows
     ]

@@ -9,7 +9,7 @@ does not depend on Redis.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,14 +23,19 @@ from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import Trigger
 from shop.webhooks.engine.after_attempt import INTERNAL_ERROR, CompletedAttempt
 from shop.webhooks.engine.claiming import Claim, ClaimBatch, claim_due
-from shop.webhooks.engine.due import is_anything_due, lock_due_endpoints, release_abandoned
+from shop.webhooks.engine.due import (
+    LockedEndpoint,
+    is_anything_due,
+    lock_due_endpoints,
+    release_abandoned,
+)
 from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest, Response
 from shop.webhooks.engine.recording import record_attempts
-from shop.webhooks.engine.settings import DeliverySettings
+from shop.webhooks.engine.settings import DeliverySettings, SettingsBySandbox, read_settings
 from shop.webhooks.rules.signing import SignedContent, signing_headers
+from shop.webhooks.rules.slots import Slots
 
-MAX_IN_FLIGHT = 600  # per worker; most systems limit a process to 1,024 open files
-MAX_CLAIMS_PER_LOOK = 50  # for all endpoints together; bounds the transaction
+MAX_CLAIMS_PER_LOOK = 50  # for all sandboxes together; bounds the transaction
 SCHEDULER_INTERVAL_SECONDS = 0.25
 RELEASE_INTERVAL = timedelta(seconds=0.25)
 # More frequent looks would find few deliveries each, at the cost of a full look.
@@ -58,7 +63,7 @@ class Dispatcher:
         self._wake_ups = wake_ups
         self._encryption = encryption
         self._settings = settings
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], Claim] = {}
         self._completed: deque[CompletedAttempt] = deque()
         self.is_idle = asyncio.Event()  # set while a wake-up would lead to a look at once
         self._look_requested = asyncio.Event()
@@ -70,6 +75,11 @@ class Dispatcher:
     def in_flight(self) -> int:
         """The number of deliveries that are being sent now."""
         return len(self._sending)
+
+    def longest_timeout(self) -> timedelta:
+        """Return the longest timeout of the requests that are being sent now."""
+        timeouts = (claim.settings.request_timeout for claim in self._sending.values())
+        return max(timeouts, default=timedelta())
 
     def wake(self, enqueued_at: datetime) -> None:
         """Look soon. ``enqueued_at``: when the wake-up was sent. The earliest one counts."""
@@ -155,15 +165,27 @@ class Dispatcher:
         if self._should_release(now):
             release_abandoned(connection, now=now)
         endpoints = lock_due_endpoints(connection, also=attempted, now=now)
-        changed = record_attempts(connection, completed, endpoints, self._settings, now=now)
+        settings = self._read_settings(connection, endpoints.values(), completed)
+        changed = record_attempts(connection, completed, endpoints, settings, now=now)
         batch = claim_due(
             connection,
             endpoints.values(),
-            limit=min(limit, self._free_slots()),
-            lease=self._settings.lease,
+            limit=0 if self._is_stopping else limit,
+            # This may run in another thread: copy what the event loop changes.
+            slots=Slots(claim.sandbox for claim in list(self._sending.values())),
+            settings=settings,
             now=now,
         )
         return changed, batch
+
+    def _read_settings(
+        self,
+        connection: Connection,
+        endpoints: Iterable[LockedEndpoint],
+        completed: Iterable[CompletedAttempt],
+    ) -> SettingsBySandbox:
+        numbers = {each.sandbox for each in endpoints} | {each.claim.sandbox for each in completed}
+        return read_settings(connection, numbers, self._settings)
 
     def _should_release(self, now: datetime) -> bool:
         """Return whether ``RELEASE_INTERVAL`` has passed since this was last true."""
@@ -173,15 +195,12 @@ class Dispatcher:
         self._released_at = now
         return True
 
-    def _free_slots(self) -> int:
-        return 0 if self._is_stopping else MAX_IN_FLIGHT - len(self._sending)
-
     def _start_sending(self, claim: Claim, woken_at: datetime | None) -> None:
         # The wake-up may be older than the message.
         enqueued_at = max(woken_at, claim.message_created_at) if woken_at else None
         task = asyncio.create_task(self._send(claim, enqueued_at))
-        self._sending.add(task)  # the event loop has only weak references to tasks
-        task.add_done_callback(self._sending.discard)
+        self._sending[task] = claim  # the event loop has only weak references to tasks
+        task.add_done_callback(self._sending.pop)
 
     async def _send(self, claim: Claim, enqueued_at: datetime | None) -> None:
         """Sign and send. Record an error of this program as ``internal_error``, and go on."""
@@ -204,7 +223,7 @@ class Dispatcher:
         headers = signing_headers(
             content,
             [secret.decrypt(self._encryption) for secret in claim.secrets],
-            issuer=self._settings.issuer,
+            issuer=claim.settings.issuer,
             audience=claim.webhook_url,
         )
         return OutgoingRequest(
@@ -212,6 +231,7 @@ class Dispatcher:
             {"Content-Type": "application/json", **headers},
             claim.body,
             fresh_connection=claim.trigger is Trigger.RECONNECT,
+            timeout_seconds=claim.settings.request_timeout.total_seconds(),
         )
 
     def _announce(
@@ -236,7 +256,7 @@ class Dispatcher:
         now = self._settings.now()
         kept = []
         for each in completed:
-            if now < each.started_at + self._settings.lease:
+            if now < each.started_at + each.claim.settings.lease:
                 kept.append(each)
             else:
                 logger.warning(
@@ -266,7 +286,8 @@ class Dispatcher:
         def record(connection: Connection) -> None:
             now, endpoint_id = self._settings.now(), completed.claim.endpoint_id
             endpoints = lock_due_endpoints(connection, also=[endpoint_id], now=now)
-            record_attempts(connection, [completed], endpoints, self._settings, now=now)
+            settings = self._read_settings(connection, (), [completed])
+            record_attempts(connection, [completed], endpoints, settings, now=now)
 
         await self._database.write(record)
 

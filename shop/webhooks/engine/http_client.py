@@ -43,12 +43,14 @@ class OutgoingRequest:
 
     ``url``: as registered; the bytes of its path and query are sent unchanged. ``body``: the stored
     bytes, never re-serialized. ``fresh_connection``: use a new connection, not a pooled one.
+    ``timeout_seconds``: for the whole exchange; None: that of the client.
     """
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     fresh_connection: bool = False
+    timeout_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -91,8 +93,6 @@ class HttpClient:
         self._timeout_seconds = timeout_seconds
         self._session = aiohttp.ClientSession(
             connector=GuardedConnector(policy),
-            # ``send`` has a deadline for the whole exchange.
-            timeout=aiohttp.ClientTimeout(sock_connect=timeout_seconds * CONNECT_SHARE),
             trust_env=False,  # no proxies and no .netrc from the environment
             cookie_jar=aiohttp.DummyCookieJar(),  # keep an endpoint's cookies from the others
             auto_decompress=False,
@@ -104,7 +104,7 @@ class HttpClient:
         started, exchange = time.perf_counter(), Exchange(outgoing.fresh_connection)
         current_exchange.set(exchange)  # not shared: each delivery is sent in its own task
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(outgoing.timeout_seconds or self._timeout_seconds):
                 await self._post(outgoing, response, exchange)
         except _REQUEST_ERRORS as error:
             _set_error(response, exchange, error)
@@ -125,7 +125,11 @@ class HttpClient:
         headers = {"Host": host, **_HEADERS, **outgoing.headers, "Content-Length": length}
         response.request_headers = {name.lower(): value for name, value in headers.items()}
         async with self._session.post(
-            url, headers=headers, data=outgoing.body, allow_redirects=False
+            url,
+            headers=headers,
+            data=outgoing.body,
+            allow_redirects=False,
+            timeout=_connect_timeout(outgoing.timeout_seconds or self._timeout_seconds),
         ) as received:
             exchange.stopwatch.start_reading()
             response.status = received.status
@@ -133,6 +137,12 @@ class HttpClient:
             if exchange.connection:
                 exchange.connection.watch_body(received.content)
             await _read_body(received.content, response)
+
+
+@lru_cache
+def _connect_timeout(timeout_seconds: float) -> aiohttp.ClientTimeout:
+    # ``send`` has a deadline for the whole exchange.
+    return aiohttp.ClientTimeout(sock_connect=timeout_seconds * CONNECT_SHARE)
 
 
 @lru_cache(maxsize=1000)  # most requests go to the same few URLs

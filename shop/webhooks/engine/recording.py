@@ -2,6 +2,7 @@
 
 One transaction records all attempts that have completed since the last one. An attempt with an old
 fencing number is not recorded: its lease has expired, and the delivery is due or claimed again.
+Nor is one of a sandbox that was dropped or emptied during the request.
 """
 
 import logging
@@ -17,7 +18,7 @@ from shop.vocabulary import DeliveryState
 from shop.webhooks import states
 from shop.webhooks.engine.after_attempt import CompletedAttempt, next_state, update_endpoint
 from shop.webhooks.engine.due import LockedEndpoint
-from shop.webhooks.engine.settings import DeliverySettings
+from shop.webhooks.engine.settings import SettingsBySandbox
 from shop.webhooks.rules.responses import Outcome
 from shop.webhooks.states import NextState
 
@@ -28,17 +29,18 @@ def record_attempts(
     connection: Connection,
     completed: Sequence[CompletedAttempt],
     endpoints: Mapping[str, LockedEndpoint],
-    settings: DeliverySettings,
+    settings: SettingsBySandbox,
     *,
     now: datetime,
 ) -> set[str]:
     """Record attempts, and update the health of their endpoints.
 
-    ``endpoints``: at least those of the attempts, by id. Skip an attempt if another worker has
-    claimed its delivery since. Return the ids of the endpoints whose status, circuit breaker or
-    hold has changed.
+    ``endpoints``: at least those of the attempts, by id. ``settings``: at least those of their
+    sandboxes that exist. Skip an attempt if another worker has claimed its delivery since, or if
+    its sandbox was dropped. Return the ids of the endpoints whose status, circuit breaker or hold
+    has changed.
     """
-    current = _lock_current(connection, completed)
+    current = _lock_current(connection, completed, settings)
     if not current:
         return set()
     attempted = [endpoints[id_] for id_ in sorted({each.claim.endpoint_id for each in current})]
@@ -46,9 +48,10 @@ def record_attempts(
     next_states = []
     for each in current:
         endpoint = endpoints[each.claim.endpoint_id]
-        after = next_state(each, endpoint, settings, now)
+        its_settings = settings[each.claim.sandbox]
+        after = next_state(each, endpoint, its_settings, now)
         next_states.append(after)
-        update_endpoint(endpoint, each, after, settings, now)
+        update_endpoint(endpoint, each, after, its_settings, now)
         # A retry may be due immediately.
         endpoint.may_have_due |= after.state is DeliveryState.PENDING
         _log(each, after)
@@ -58,15 +61,19 @@ def record_attempts(
 
 
 def _lock_current(
-    connection: Connection, completed: Sequence[CompletedAttempt]
+    connection: Connection, completed: Sequence[CompletedAttempt], settings: SettingsBySandbox
 ) -> list[CompletedAttempt]:
-    """Lock the deliveries. Return the attempts whose claim is still the delivery's newest."""
+    """Lock the deliveries. Return the attempts whose claim is still the delivery's newest.
+
+    Leave out those of dropped sandboxes.
+    """
     ids = [each.claim.delivery_id for each in completed]
     rows = connection.execute(_FENCES, {"ids": ids}) if completed else ()
     fences = {row.id: row.fence for row in rows}
     current = []
     for each in completed:
-        if fences.get(each.claim.delivery_id) == each.claim.fence:
+        is_newest = fences.get(each.claim.delivery_id) == each.claim.fence
+        if is_newest and each.claim.sandbox in settings:
             current.append(each)
         else:
             logger.warning(

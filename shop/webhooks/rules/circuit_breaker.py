@@ -35,17 +35,20 @@ class CircuitBreaker:
         """Return a closed breaker."""
         return CircuitBreaker()
 
-    def after_failure(self, now: datetime) -> "CircuitBreaker":
+    def after_failure(
+        self, now: datetime, *, failures_to_open: int = FAILURES_TO_OPEN
+    ) -> "CircuitBreaker":
         """Return the breaker after a failed attempt.
 
-        The failure number ``FAILURES_TO_OPEN`` opens it. Each failed probe doubles the pause.
+        The failure number ``failures_to_open`` opens it; 0: none does. Each failed probe doubles
+        the pause.
         """
         failures = self.failures + 1
-        if failures < FAILURES_TO_OPEN:
+        if failures < failures_to_open or failures_to_open == 0:
             return CircuitBreaker(failures)
         if self.probe_at and self.probe_at > now:
             # This request was sent before the breaker opened, so its failure does not count.
             return CircuitBreaker(self.failures, self.probe_at)
         # Limit the exponent: after a day of probes the pause would overflow.
-        pause = MIN_PAUSE * 2 ** min(failures - FAILURES_TO_OPEN, 10)
+        pause = MIN_PAUSE * 2 ** min(failures - failures_to_open, 10)
         return CircuitBreaker(failures, now + min(pause, MAX_PAUSE))

@@ -61,16 +61,19 @@ class RetrySchedule:
             raise ValueError(f"each delay must be from 0 to {MAX_DELAY_SECONDS} seconds")
         return cls(delays)
 
-    def delay_before(self, attempt_number: int, random: Callable[[], float]) -> Delay | None:
+    def delay_before(
+        self, attempt_number: int, random: Callable[[], float], *, jitter: float = JITTER
+    ) -> Delay | None:
         """Return the delay before this attempt (the first is 1), or None if none is left.
 
-        ``random``: returns a number from 0 up to 1, as ``random.random`` does. Without jitter,
-        deliveries that failed together would all be retried together.
+        ``random``: returns a number from 0 up to 1, as ``random.random`` does. ``jitter``: the
+        maximum share by which the delay is made longer or shorter. Without jitter, deliveries that
+        failed together would all be retried together.
         """
         if attempt_number > len(self.delays):
             return None
         scheduled = self.delays[attempt_number - 1]
-        return Delay(scheduled, jitter=scheduled * JITTER * (2 * random() - 1))
+        return Delay(scheduled, jitter=scheduled * jitter * (2 * random() - 1))
 
     def delays_after(self, attempt_number: int) -> tuple[float, ...]:
         """Return the delays that are left after this number of attempts."""

@@ -26,11 +26,17 @@ from shop.redis.wake_ups import WakeUps
 from shop.webhooks.engine.after_attempt import CompletedAttempt
 from shop.webhooks.engine.claiming import Claim, claim_due
 from shop.webhooks.engine.dispatcher import Dispatcher
-from shop.webhooks.engine.due import is_anything_due, lock_due_endpoints, release_abandoned
+from shop.webhooks.engine.due import (
+    LockedEndpoint,
+    is_anything_due,
+    lock_due_endpoints,
+    release_abandoned,
+)
 from shop.webhooks.engine.http_client import HttpClient, Response
 from shop.webhooks.engine.recording import record_attempts
-from shop.webhooks.engine.settings import DeliverySettings
+from shop.webhooks.engine.settings import DeliverySettings, SettingsBySandbox, read_settings
 from shop.webhooks.rules.retries import RetrySchedule
+from shop.webhooks.rules.slots import Slots
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.receiver import Receiver, running_receiver
 from tests.waiting import wait_for
@@ -164,8 +170,14 @@ class Engine:
             now = self._clock.now
             release_abandoned(connection, now=now)
             endpoints = lock_due_endpoints(connection, also=(), now=now)
+            settings = self._settings(connection, *endpoints.values())
             return claim_due(
-                connection, endpoints.values(), limit=limit, lease=LEASE, now=now
+                connection,
+                endpoints.values(),
+                limit=limit,
+                slots=Slots(),
+                settings=settings,
+                now=now,
             ).claims
 
         return await self._database.write(claim)
@@ -177,17 +189,19 @@ class Engine:
         def record(connection: Connection) -> None:
             now = self._clock.now
             endpoints = lock_due_endpoints(connection, also=[claim.endpoint_id], now=now)
-            record_attempts(
-                connection, [completed], endpoints, delivery_settings(self._clock), now=now
-            )
+            settings = self._settings(connection, claim)
+            record_attempts(connection, [completed], endpoints, settings, now=now)
 
         await self._database.write(record)
 
+    def _settings(
+        self, connection: Connection, *parts: LockedEndpoint | Claim
+    ) -> SettingsBySandbox:
+        numbers = {part.sandbox for part in parts}
+        return read_settings(connection, numbers, delivery_settings(self._clock))
+
     async def is_anything_due(self) -> bool:
         return await self._database.read(partial(is_anything_due, now=self._clock.now))
-
-
-LEASE = timedelta(seconds=5)
 
 
 def delivery_settings(clock: Clock) -> DeliverySettings:

@@ -21,8 +21,10 @@ from shop.database.transactions import Database
 from shop.orders import steady
 from shop.orders.fulfilment import refund
 from shop.orders.placing import list_orders
+from shop.sandboxes.cleanup import clean_up
 from shop.sandboxes.counts import remove_counts
 from shop.sandboxes.emptying import delete_rows, reset
+from shop.sandboxes.registry import DELETION_DELAY
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
 from shop.webhooks.engine.http_client import Response
@@ -32,7 +34,7 @@ from shop.webhooks.queries.deliveries import read_stats
 from shop.webhooks.queries.metrics import as_text, database_metrics
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from tests.integration.shop.conftest import Clock, Engine
-from tests.integration.shop.sandboxes import SandboxedShop
+from tests.integration.shop.sandboxes import LIFETIME, SandboxedShop
 from tests.receiver import Receiver
 
 TABLES = [table for table in SandboxTable.__subclasses__() if hasattr(table, "__table__")]
@@ -91,6 +93,21 @@ async def test_all_rows_of_a_dropped_sandbox_are_deleted_and_no_others(
     assert await rows(shops, MAIN_NUMBER) == of_main
     async with shops.database.reading() as session:
         assert await session.get(Sandbox, number) is None
+
+
+async def test_a_worker_drops_what_has_expired_and_deletes_its_rows_a_moment_later(
+    shops: SandboxedShop, engine: Engine, receiver: Receiver
+) -> None:
+    number = await shops.create("lesson-7")
+    await fill(shops, engine, receiver.url, number)
+    shops.clock.now += LIFETIME
+
+    assert await clean_up(shops.database, now=shops.clock.now) == [number]
+    assert await shops.count(Endpoint, number=number) == 2
+    assert await clean_up(shops.database, now=shops.clock.now + DELETION_DELAY) == []
+
+    assert not any((await rows(shops, number)).values())
+    assert await clean_up(shops.database, now=shops.clock.now + DELETION_DELAY) == []
 
 
 async def test_metrics_never_count_down(

@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
+from shop.database.bound_sandbox import MAIN_NUMBER
 from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
 from shop.orders.placing import Item, place_order
@@ -21,11 +22,13 @@ from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
 from shop.webhooks.engine.claiming import claim_due
 from shop.webhooks.engine.due import MAX_LEASE, correct_future_times, lock_due_endpoints
+from shop.webhooks.engine.settings import LEASE_MARGIN
 from shop.webhooks.manual_actions import ping, resend
 from shop.webhooks.queries.deliveries import DeliveryFilter, find_delivery, read_stats
 from shop.webhooks.recovery import resend_undelivered
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN, MIN_PAUSE
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
+from shop.webhooks.rules.slots import Slots
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine, delivery_settings
 from tests.receiver import Receiver
@@ -332,7 +335,11 @@ async def test_a_lease_of_a_worker_with_a_longer_timeout_is_respected(
 
     def claim_for_long(connection: Connection) -> None:  # SHOP_REQUEST_TIMEOUT_SECONDS=60
         found = lock_due_endpoints(connection, also=(), now=clock.now)
-        claim_due(connection, found.values(), limit=1, lease=MAX_LEASE, now=clock.now)
+        longest = replace(delivery_settings(clock), request_timeout=MAX_LEASE - LEASE_MARGIN)
+        settings = {MAIN_NUMBER: longest}
+        claim_due(
+            connection, found.values(), limit=1, slots=Slots(), settings=settings, now=clock.now
+        )
 
     await world.database.write(claim_for_long)
     clock.pass_seconds(50)

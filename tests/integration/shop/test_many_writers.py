@@ -15,6 +15,7 @@ from sqlmodel import col, func, select, text
 
 from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
+from shop.database.bound_sandbox import MAIN_NUMBER
 from shop.database.counters import merge_tallies
 from shop.database.models import Delivery, Message, Order
 from shop.database.transactions import Database
@@ -31,9 +32,11 @@ from shop.webhooks.engine.due import lock_due_endpoints
 from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, read_stats
 from shop.webhooks.recovery import Recovery, RecoveryRange, recover, resend_undelivered
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
+from shop.webhooks.rules.slots import Slots
 from shop.webhooks.rules.url_policy import UrlPolicy
+from tests.integration.shop.conftest import Clock, delivery_settings
 
-LEASE = timedelta(seconds=30)
+SETTINGS = {MAIN_NUMBER: delivery_settings(Clock(datetime.now(UTC)))}
 
 
 @pytest.fixture
@@ -74,7 +77,9 @@ class Shops:
         def claim(connection: Connection) -> int:
             found = lock_due_endpoints(connection, also=(), now=now())
             wanted = [each for id_, each in found.items() if id_ == endpoint_id]
-            claimed = claim_due(connection, wanted, limit=count, lease=LEASE, now=now())
+            claimed = claim_due(
+                connection, wanted, limit=count, slots=Slots(), settings=SETTINGS, now=now()
+            )
             return len(claimed.claims)
 
         return await self.machine().write(claim)
