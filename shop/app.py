@@ -8,6 +8,7 @@ from litestar import Litestar
 
 from hookshop.webkit.application import build_litestar
 from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.sandboxes import CreationBrake
 from hookshop.webkit.tasks import end_tasks
 from shop.config import Settings
 from shop.database.transactions import Database
@@ -20,6 +21,7 @@ from shop.web.api import api_info, api_router
 from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import page_environment, page_handlers
+from shop.web.sandboxes.actions import SandboxActions
 from shop.web.steady_orders.task import SteadyOrdersTask
 
 
@@ -55,6 +57,8 @@ def create_app(settings: Settings) -> Litestar:
             "feed": feed,
             "heartbeats": heartbeats,
             "steady_orders": steady_orders,
+            "sandbox_actions": SandboxActions(database, feed, settings),
+            "creation_brake": CreationBrake(),
         },
         state={
             "feed": feed,

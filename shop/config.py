@@ -58,6 +58,7 @@ class Settings(ServerSettings):
     endpoint_policy: Literal["local", "public"] = "local"
     disable_after_failures: Annotated[int, Field(ge=0)] = 10
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    max_sandboxes: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
     subscriber_url: Url | None = None
     allowed_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
 

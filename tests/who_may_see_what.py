@@ -215,6 +215,12 @@ TABLE = (
             "POST /v1/deliveries/{delivery_id:str}/attempts",
             "POST /v1/deliveries/{delivery_id:str}/cancel",
             "GET /v1/stats",
+            "GET /v1/sandboxes",
+            "POST /v1/sandboxes",
+            "GET /v1/sandboxes/{sandbox_id:str}",
+            "PATCH /v1/sandboxes/{sandbox_id:str}",
+            "DELETE /v1/sandboxes/{sandbox_id:str}",
+            "POST /v1/sandbox/reset",
         ),
         (
             "GET /metrics",
@@ -285,7 +291,8 @@ def kinds_of(app: Litestar, routes: str) -> dict[Route, Kind]:
     assert len(known) == len(listed), "a route stands in two rows"
     existing = {f"{route.method} {route.path}": route for route in routes_of(app, METHODS)}
     assert set(existing) == set(known), "add new routes to the table, and remove old ones"
-    last = ("POST /logout",)  # otherwise the person would be a stranger
+    # Otherwise the person would be a stranger, and nothing would be left to see.
+    last = ("POST /logout", "POST /v1/sandbox/reset")
     in_order = sorted(known, key=lambda text: (text in last, not text.startswith("GET "), text))
     return {existing[text]: known[text] for text in in_order}
 

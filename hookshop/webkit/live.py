@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hookshop.webkit.access import has_session_ended, watched_session
 from hookshop.webkit.change_feed import ChangeFeed
+from hookshop.webkit.sandboxes import has_sandbox_ended
 
 MIN_INTERVAL_SECONDS = 0.1  # at most ten updates a second, even under load
 KEEP_ALIVE_SECONDS = 15  # proxies close connections that are silent for longer
@@ -68,12 +69,12 @@ async def _messages(
     # Subscribe before the first read, so that no change is lost between the two.
     with feed.subscribe() as subscription, watched_session(request, subscription.end):
         read_at = sent_at = clock()
-        session_checked_at = -math.inf
+        checked_at = -math.inf
         while not subscription.is_over:
-            if clock() >= session_checked_at + KEEP_ALIVE_SECONDS:
+            if clock() >= checked_at + KEEP_ALIVE_SECONDS:
                 if await _must_end(request):
                     return
-                session_checked_at = clock()
+                checked_at = clock()
             if stale:
                 current = await _read(request, stale)
                 if current is None:
@@ -98,9 +99,12 @@ def _concerns(region: Region, changes: frozenset[Any]) -> bool:
 
 
 async def _must_end(request: AnyRequest) -> bool:
-    """Return whether the reader's session has ended. The browser then asks anew, and gets 401."""
+    """Return whether the reader's session or sandbox has ended.
+
+    The browser then connects again, and gets 401 or 404.
+    """
     try:
-        return await has_session_ended(request)
+        return await has_session_ended(request) or await has_sandbox_ended(request)
     except SQLAlchemyError as error:
         logger.warning("%s: stream ends, database unavailable: %s", request.url.path, error)
         return True

@@ -60,6 +60,15 @@ def current_sandbox(connection: Connection) -> SandboxRecord | None:
     return record if isinstance(record, SandboxRecord) else None
 
 
+async def has_sandbox_ended(connection: Connection) -> bool:
+    """Return whether the sandbox of this request has expired or was dropped since."""
+    record = current_sandbox(connection)
+    if record is None:
+        return False
+    sandboxes: SandboxList = connection.app.state.sandboxes
+    return await sandboxes.find(record.id) != record
+
+
 class SandboxLookup:
     """ASGI middleware inside of Litestar: finds the sandbox that the request's path names.
 

@@ -22,7 +22,6 @@ from shop.database.models import Endpoint, Sandbox, SteadyOrders
 from shop.database.transactions import Database
 from shop.sandboxes.settings import SandboxSettings, check
 
-MAX_SANDBOXES = 1000
 # Requests that found a sandbox just before it was dropped may still write rows of it.
 DELETION_DELAY = timedelta(seconds=5)
 
@@ -32,7 +31,7 @@ class SandboxIdTaken(Exception):  # noqa: N818 – the name says what happened
 
 
 class TooManySandboxes(Exception):  # noqa: N818 – the name says what happened
-    """There are ``MAX_SANDBOXES`` already. The message is for the client."""
+    """There are as many as the settings allow. The message is for the client."""
 
 
 async def create(  # noqa: PLR0913 – columns by name
@@ -42,10 +41,12 @@ async def create(  # noqa: PLR0913 – columns by name
     token_hash: str | None,
     expires_at: datetime,
     settings: SandboxSettings,
+    limit: int,
     now: datetime,
 ) -> Sandbox:
     """Add a sandbox and return it. An id is free again once its sandbox has expired.
 
+    ``limit``: how many there may be, this one included.
     Raise ``SandboxIdTaken``, ``TooManySandboxes`` or ``InvalidSetting``.
     """
     check(settings)
@@ -54,9 +55,10 @@ async def create(  # noqa: PLR0913 – columns by name
         if expired_at is None or expired_at > now:
             raise SandboxIdTaken(f"there is a sandbox {sandbox_id!r} already; choose another id")
         await _drop(session, number, now=now)
-    if await _count_live(session, now) >= MAX_SANDBOXES:
+    if await _count_live(session, now) >= limit:
         raise TooManySandboxes(
-            f"there are {MAX_SANDBOXES} sandboxes already; drop some, or wait until they expire"
+            f"there are {limit} sandboxes already, which is the limit SHOP_MAX_SANDBOXES; "
+            "drop some, or wait until they expire"
         )
     sandbox = Sandbox(
         id=sandbox_id, token_hash=token_hash, created_at=now, expires_at=expires_at, **settings

@@ -204,7 +204,7 @@ class Actions:
 
         Workers find what is due by polling: thousands of ids would only flood the log.
         """
-        await self.feed.announce(Change.everything())
+        await self.feed.announce(Change("everything"))
 
 
 def _changed(found: DeliveryDetail) -> Change:

@@ -7,12 +7,14 @@ from litestar.di import NamedDependency
 
 from hookshop.webkit.access import may_manage
 from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.sandboxes import CreationBrake
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.web.actions import Actions
+from shop.web.sandboxes.actions import SandboxActions
 from shop.web.steady_orders.task import SteadyOrdersTask
 
 TheActions = NamedDependency[Actions]
@@ -22,6 +24,8 @@ TheWakeUps = NamedDependency[WakeUps]
 TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[ChangeFeed]
 TheHeartbeats = NamedDependency[Heartbeats]
+TheSandboxActions = NamedDependency[SandboxActions]
+TheCreationBrake = NamedDependency[CreationBrake]
 TheSteadyOrders = NamedDependency[SteadyOrdersTask]
 # Whether the admin sent the request. The JSON API has it: see ``provide_manages``.
 Manages = NamedDependency[bool]

@@ -10,6 +10,10 @@ from hookshop.webkit.errors import exception_handlers as handlers_with
 from shop.orders.fulfilment import InvalidOrderState
 from shop.orders.idempotency import IdempotencyKeyReused
 from shop.orders.placing import UnknownProduct
+from shop.sandboxes.emptying import StillFilling
+from shop.sandboxes.registry import SandboxIdTaken, TooManySandboxes
+from shop.sandboxes.settings import InvalidSetting
+from shop.web.sandboxes.actions import BadSandboxId
 from shop.webhooks.endpoints.registry import AlreadyRegistered, CannotPauseDisabled
 from shop.webhooks.endpoints.secrets import TooManySecrets
 from shop.webhooks.queries.deliveries import BadCursor
@@ -27,6 +31,11 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[A
             IdempotencyKeyReused: 422,
             CannotPauseDisabled: 409,
             TooManySecrets: 409,
+            SandboxIdTaken: 409,
+            TooManySandboxes: 409,
+            StillFilling: 409,
+            BadSandboxId: 422,
+            InvalidSetting: 422,
             AlreadyRegistered: _answer_already_registered,
         },
         # A server that fails during a commit may have written the data.

@@ -35,7 +35,10 @@ CHECKS = [
 EXAMPLES = 4  # of each operation and mode
 SLOW = {"deleteReceipts": 1}  # it waits for the next second
 # They spoil the data for others.
-LAST = ("refundOrder", "deleteEndpoint", "setFault", "deleteReceipts")
+LAST = (
+    *("refundOrder", "deleteEndpoint", "setFault", "deleteReceipts"),
+    *("dropSandbox", "resetSandbox"),
+)
 
 Operation = APIOperation[Any, Any, Any, Any]
 Calls = Counter[tuple[str, int]]
@@ -49,7 +52,9 @@ async def test_the_shop_responds_as_its_openapi_document_says(world: World) -> N
         "order_id": waiting["id"],
         "delivery_id": newest["id"],
         "endpoint_id": newest["endpoint_id"],
+        "sandbox_id": "lesson-1",
     }
+    await world.shop.post("/v1/sandboxes", json={"id": ids["sandbox_id"]})
 
     calls = await asyncio.to_thread(call_everything, str(world.shop.base_url), ids)
 

@@ -80,6 +80,12 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "resendDelivery",
         "cancelDelivery",
         "getStats",
+        "createSandbox",
+        "listSandboxes",
+        "getSandbox",
+        "changeSandbox",
+        "dropSandbox",
+        "resetSandbox",
     }
     assert set(operations(SUBSCRIBER)) == {
         "receiveWebhook",
@@ -158,6 +164,10 @@ def test_every_error_is_a_problem(document: Json, operation: Json) -> None:
         ("placeOrder", "201 400 403 404 413 415 422 429 503"),
         ("listProducts", "200 400 403 503"),
         ("deleteEndpoint", "204 400 401 403 404 429 503"),
+        ("createSandbox", "201 400 401 403 409 413 415 422 429 503"),
+        ("changeSandbox", "200 400 401 403 404 413 415 422 429 503"),
+        ("dropSandbox", "204 400 401 403 404 429 503"),
+        ("resetSandbox", "200 400 401 403 409 413 415 429 503"),
     ],
 )
 def test_every_status_that_can_come_is_documented(name: str, statuses: str) -> None:
@@ -189,16 +199,20 @@ def test_a_client_learns_where_the_time_to_wait_is() -> None:
     assert list(responses["429"]["headers"]) == list(responses["503"]["headers"]) == ["Retry-After"]
 
 
-def test_only_the_bodies_of_a_rotation_and_a_reset_may_be_left_out() -> None:
-    bodies = {
-        name: operation["requestBody"]["required"]
-        for document in DOCUMENTS.values()
+def test_only_bodies_whose_fields_all_have_defaults_may_be_left_out() -> None:
+    optional = {
+        (app, name)
+        for app, document in DOCUMENTS.items()
         for name, operation in operations(document).items()
-        if "requestBody" in operation
+        if "requestBody" in operation and not operation["requestBody"]["required"]
     }
 
-    optional = {name for name, is_required in bodies.items() if not is_required}
-    assert optional == {"rotateSecret", "resetSandbox"}
+    assert optional == {
+        ("shop", "rotateSecret"),
+        ("shop", "createSandbox"),
+        ("shop", "resetSandbox"),
+        ("subscriber", "resetSandbox"),
+    }
 
 
 def test_states_are_enums_and_times_are_date_times() -> None:

@@ -28,6 +28,7 @@ from shop.web.api.endpoints import (
     register_endpoint,
 )
 from shop.web.api.orders import get_order, list_products, post_order, refund_order, ship_order
+from shop.web.api.sandboxes import SANDBOXES
 from shop.web.dependencies import provide_manages
 
 ENDPOINTS = [
@@ -49,6 +50,7 @@ api_router = Router(
         Router(path="/", route_handlers=ENDPOINTS, tags=["Endpoints"]),
         Router(path="/", route_handlers=ORDERS, tags=["Orders"]),
         Router(path="/", route_handlers=DELIVERIES, tags=["Deliveries"]),
+        Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],
     dependencies={"manages": Provide(provide_manages, sync_to_thread=False)},
     before_request=check_api_call,
@@ -63,6 +65,7 @@ api_info = ApiInfo(
         "Endpoints": "Where webhooks are sent: URL, event types, secrets, status.",
         "Orders": "Products and orders. An order, its shipping and its refund are events.",
         "Deliveries": "The log: each webhook with every request and response.",
+        "Sandboxes": "Shops of one's own in the same processes, for a learner or a test.",
     },
     token_variable="SHOP_ADMIN_TOKEN",  # noqa: S106 – the name of a setting
 )

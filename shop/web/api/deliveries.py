@@ -20,11 +20,10 @@ from shop.web.api.delivery_documents import (
     delivery_documents,
     delivery_with_attempts,
 )
-from shop.web.api.fields import Cents, DeliveryId, NextCursor, WholeSecond
+from shop.web.api.fields import Cents, Cursor, DeliveryId, Limit, NextCursor, WholeSecond
 from shop.web.dependencies import TheActions, TheDatabase, TheSettings
 from shop.web.lookups import no_such_delivery
 from shop.webhooks.queries.deliveries import (
-    MAX_PAGE_SIZE,
     DeliveryFilter,
     find_delivery,
     list_deliveries,
@@ -48,8 +47,6 @@ Search = Annotated[
         max_length=MAX_SEARCH_LENGTH, description="A text in ids, customer name, error or response."
     ),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="The size of the page.")]
-Cursor = Annotated[str | None, QueryParameter(description="The `next_cursor` of the page before.")]
 Since = Annotated[
     Annotated[datetime, Meta(tz=True, examples=["2026-11-23T12:00:00Z"])] | None,
     QueryParameter(

@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
+from litestar.params import QueryParameter
 from msgspec import Meta
 
 from shop.vocabulary import EventType
+from shop.webhooks.queries.deliveries import MAX_PAGE_SIZE
 
 OrderId = Annotated[str, Meta(examples=["ord_01939f0c5e7a7c3fb1a2d4e5f60718a9"])]
 MessageId = Annotated[
@@ -52,6 +54,8 @@ Issuer = Annotated[
 ]
 EventTypeList = Annotated[list[EventType], Meta(examples=[["purchase.created"]])]
 Cents = Annotated[int, Meta(examples=[5075])]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="The size of the page.")]
+Cursor = Annotated[str | None, QueryParameter(description="The `next_cursor` of the page before.")]
 NextCursor = Annotated[
     str | None,
     Meta(description="Pass it as `cursor` to get the next page.", examples=[None]),

@@ -61,6 +61,10 @@ class RetrySchedule:
             raise ValueError(f"each delay must be from 0 to {MAX_DELAY_SECONDS} seconds")
         return cls(delays)
 
+    def __str__(self) -> str:
+        """Return the seconds as ``parse`` reads them, such as ``0,0.2,5``."""
+        return ",".join(f"{delay:.15g}" for delay in self.delays)
+
     def delay_before(
         self, attempt_number: int, random: Callable[[], float], *, jitter: float = JITTER
     ) -> Delay | None:

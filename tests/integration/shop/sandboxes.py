@@ -31,6 +31,7 @@ class SandboxedShop:
 
     def __init__(self, database: Database, clock: Clock, encryption: Encryption) -> None:
         self.database, self.clock, self._encryption = database, clock, encryption
+        self.max_sandboxes = 1000
 
     async def create(self, sandbox_id: str, settings: SandboxSettings | None = None) -> int:
         async with self.database.writing() as session:
@@ -40,6 +41,7 @@ class SandboxedShop:
                 token_hash=None,
                 expires_at=self.clock.now + LIFETIME,
                 settings=settings or {},
+                limit=self.max_sandboxes,
                 now=self.clock.now,
             )
         assert created.number

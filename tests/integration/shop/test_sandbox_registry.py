@@ -149,10 +149,8 @@ async def test_rows_are_not_deleted_before_the_last_requests_have_ended(
     assert (at_once, later) == ([], [number])
 
 
-async def test_there_is_a_limit_on_live_sandboxes(
-    shops: SandboxedShop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry, "MAX_SANDBOXES", 2)
+async def test_there_is_a_limit_on_live_sandboxes(shops: SandboxedShop) -> None:
+    shops.max_sandboxes = 2
     await shops.create("lesson-7")
     shops.clock.now += timedelta(seconds=1)
     await shops.create("lesson-8")

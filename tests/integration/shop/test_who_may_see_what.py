@@ -48,6 +48,7 @@ class Sold:
             "delivery_id": self.delivery_id,
             "endpoint_id": self.endpoint_id,
             "product_id": "mug",
+            "sandbox_id": "lesson-7",
             "file_path": "css/base.css",
             "path": "nowhere",
         }
@@ -78,6 +79,7 @@ async def sold(shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: 
     receiver.status, receiver.body = 500, b"out of disk"
     await attempt(engine, clock)
     [delivery] = (await shop.get("/v1/deliveries", headers=BEARER)).json()["data"]
+    await shop.post("/v1/sandboxes", json={"id": "lesson-7"}, headers=BEARER)
     assert delivery["last_status"] == 500
     private = (
         "key-4711",

@@ -1,0 +1,1 @@
+"""Sandboxes: what the API and the pages do with them."""
