@@ -118,6 +118,7 @@ class Books:
             *((f"DELETE FROM {table}", ()) for table in SHOP_FACTS),
             ("DELETE FROM endpoint_secret WHERE endpoint_id <> ?", standing),
             ("DELETE FROM endpoint WHERE id <> ?", standing),
+            ("DELETE FROM sandbox WHERE number > 0", ()),
             ("UPDATE endpoint SET failed_attempts = 0, probe_at = NULL, places = 20", ()),
         )
         self.subscriber.write(*((f"DELETE FROM {table}", ()) for table in SUBSCRIBER_FACTS))

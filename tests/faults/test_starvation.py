@@ -4,16 +4,23 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import Any
 
 import pytest
 
+from shop.webhooks.rules.slots import MAX_IN_FLIGHT, RESERVED_SLOTS
 from tests.faults.conftest import Report
 from tests.faults.memory import resident_mib, watching_memory
 from tests.faults.world import World
+from tests.receiver import running_receiver
+from tests.waiting import wait_for
 
 ORDERS = 200
 LOOK_SECONDS = 0.002
 GROWTH_MIB = 100
+HANGING_SANDBOXES = 30
+PINGS = 100
 
 
 @pytest.mark.parametrize("hanging", [1, pytest.param(10, marks=pytest.mark.long)])
@@ -33,6 +40,46 @@ def test_endpoints_that_never_answer(hanging: int, world: World, report: Report)
         f" p99 {seconds[ORDERS * 99 // 100 - 1] * 1000:.0f} ms,"
         f" at most {seconds[-1] * 1000:.0f} ms"
     )
+
+
+def test_sandboxes_in_which_everything_hangs(world: World, report: Report) -> None:
+    with ExitStack() as running:
+        for number in range(HANGING_SANDBOXES):
+            name = f"hanging-{number}"
+            world.create_sandbox(name, breaker_failures=0)  # so that they never stop to hang
+            url = running.enter_context(endpoint_that_never_answers())
+            world.ping_many([world.register(url, sandbox=name)] * 20, sandbox=name)
+        receiver = running.enter_context(running_receiver())
+        world.create_sandbox("healthy")
+        endpoint_id = world.register(receiver.url, sandbox="healthy")
+        in_flight = world.books.of_shop("SELECT count(*) FROM delivery WHERE state = 'sending'")
+        for count in range(1, PINGS + 1):
+            world.ping_many([endpoint_id], sandbox="healthy")
+            wait_for(lambda count=count: len(receiver.requests) == count, "it arrives")  # type: ignore[misc]
+        seconds = seconds_until_succeeded(world, endpoint_id)
+    report(
+        f"with {in_flight[0][0]} in flight for {HANGING_SANDBOXES} sandboxes that hang, deliveries"
+        f" of another succeed after p50 {seconds[PINGS // 2] * 1000:.0f} ms,"
+        f" p99 {seconds[PINGS * 99 // 100 - 1] * 1000:.0f} ms, at most {seconds[-1] * 1000:.0f} ms"
+    )
+    assert in_flight[0][0] >= MAX_IN_FLIGHT - RESERVED_SLOTS
+    assert seconds[PINGS * 99 // 100 - 1] < 1
+
+
+def seconds_until_succeeded(world: World, endpoint_id: str) -> list[float]:
+    """Return the seconds from creation to success of each delivery of an endpoint, sorted."""
+
+    def times() -> list[tuple[Any, Any]] | None:
+        query = "SELECT created_at, completed_at FROM delivery WHERE endpoint_id = ?"
+        rows = [(created, done) for created, done in world.books.of_shop(query, endpoint_id)]
+        return rows if all(done for _, done in rows) else None
+
+    found = wait_for(times, "all have succeeded")
+    return sorted((_moment(done) - _moment(created)).total_seconds() for created, done in found)
+
+
+def _moment(value: Any) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,25 @@ class World:
             return "Subscribed as" in self.log(name) and _serves(self.subscriber_url)
         return _serves(self.shop_url if name == "shop" else self.second_shop_url)
 
+    # Sandboxes
+
+    def create_sandbox(self, sandbox_id: str, **settings: Any) -> None:
+        """Add a sandbox of the shop that lives for an hour. ``settings``: its columns."""
+        now = datetime.now(UTC)
+        columns = {
+            "id": sandbox_id,
+            "created_at": now,
+            "expires_at": now + timedelta(hours=1),
+            **settings,
+        }
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        statement = f"INSERT INTO sandbox ({names}) VALUES ({marks})"
+        self.books.change_shop(statement, *columns.values())
+
+    def base_url(self, sandbox: str | None) -> str:
+        """Return the shop's URL in a sandbox. None: in ``main``."""
+        return f"{self.shop_url}/s/{sandbox}" if sandbox else self.shop_url
+
     # Orders
 
     def order(self) -> httpx.Response:
@@ -188,17 +208,17 @@ class World:
 
             return list(threads.map(order, range(count)))
 
-    def ping_many(self, endpoint_ids: Sequence[str]) -> None:
+    def ping_many(self, endpoint_ids: Sequence[str], *, sandbox: str | None = None) -> None:
         """Send a test event to each of these endpoints, as an ordinary delivery."""
-        with client(self.shop_url) as shop, ThreadPoolExecutor(8) as threads:
-            paths = (f"/v1/webhooks/{endpoint_id}/ping" for endpoint_id in endpoint_ids)
+        with client(self.base_url(sandbox)) as shop, ThreadPoolExecutor(8) as threads:
+            paths = (f"v1/webhooks/{endpoint_id}/ping" for endpoint_id in endpoint_ids)
             for answer in threads.map(lambda path: shop.post(path, json={}, timeout=60), paths):
                 assert answer.is_success, answer.text
 
-    def register(self, url: str) -> str:
+    def register(self, url: str, *, sandbox: str | None = None) -> str:
         """Register another endpoint for purchases; return its id."""
-        with client(self.shop_url) as shop:
-            answer = shop.post("/v1/webhooks/register", json={"webhook_url": url})
+        with client(self.base_url(sandbox)) as shop:
+            answer = shop.post("v1/webhooks/register", json={"webhook_url": url})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
