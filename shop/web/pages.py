@@ -3,9 +3,10 @@
 from jinja2 import Environment
 from litestar.handlers import HTTPRouteHandler
 
-from hookshop.webkit.access import login_pages
+from hookshop.webkit.access import login_pages, may_manage
 from hookshop.webkit.appearance import choose_appearance
 from hookshop.webkit.pages import jinja_environment
+from hookshop.webkit.sandbox_paths import url_here
 from shop.config import Settings
 from shop.web import (
     deliveries,
@@ -17,6 +18,7 @@ from shop.web import (
 )
 from shop.web.endpoint_names import endpoint_name, endpoint_subtitle
 from shop.web.hold_labels import WAITING_FOR
+from shop.web.sandboxes import pages as sandbox_pages
 from shop.web.stat_labels import meaning, milliseconds, percent
 from shop.web.state_labels import BAR_ORDER, state_label
 from shop.web.steady_orders.pages import page_address, read_steady_orders, switch_steady_orders
@@ -29,6 +31,7 @@ page_handlers: list[HTTPRouteHandler] = [
     *deliveries.handlers,
     *endpoints.handlers,
     *flow.handlers,
+    *sandbox_pages.handlers,
     *login_pages(home="/deliveries"),
     choose_appearance,
     switch_steady_orders,
@@ -47,6 +50,7 @@ def page_environment(settings: Settings) -> Environment:
         state_label=state_label,
         endpoint_name=endpoint_name,
         endpoint_subtitle=endpoint_subtitle,
+        may_manage=lambda request: may_manage(request, settings),
         WAITING_FOR=WAITING_FOR,
         BAR_ORDER=BAR_ORDER,
     )
@@ -56,6 +60,8 @@ def page_environment(settings: Settings) -> Environment:
 
 
 def _links_to(subscriber_url: str | None) -> list[tuple[str, str]]:
+    """Return links to the subscriber, in a sandbox to its sandbox with the same id."""
     if subscriber_url is None:
         return []
-    return [(f"{subscriber_url}/learn", "Learn"), (f"{subscriber_url}/", "Subscriber")]
+    here = url_here(subscriber_url)
+    return [(f"{here}/learn", "Learn"), (f"{here}/", "Subscriber")]

@@ -34,6 +34,9 @@ SHOP = {
     "/endpoints/{endpoint_id:str}/delete": ["/endpoints/{paused_endpoint}/delete"],
     "/endpoints/{endpoint_id:str}/recover": ["/endpoints/{endpoint}/recover?period=all"],
     "/endpoints/{endpoint_id:str}/rotate-secret": ["/endpoints/{paused_endpoint}/rotate-secret"],
+    "/sandboxes": ["/sandboxes"],
+    "/sandboxes/{sandbox_id:str}/drop": ["/sandboxes/{sandbox}/drop"],
+    "/reset": ["/reset"],
     "/docs/api": ["/docs/api"],
     "/login": ["/login"],
     "/enter": ["/enter"],
@@ -157,8 +160,9 @@ def _order(shop: httpx.Client, product_id: str, quantity: int) -> tuple[str, str
 
 
 def _sandbox(shop: httpx.Client, subscriber: httpx.Client) -> str:
-    """Return the id of a new sandbox of the subscriber, with a long name."""
-    wanted = {"id": "w" * 40, "shop_url": str(shop.base_url), "subscribe": False}
+    """Return the id of a new sandbox of both applications, with a long name."""
+    made = _post(shop, "/v1/sandboxes", {"id": "w" * 40})
+    wanted = {"id": made["id"], "shop_url": made["base_url"], "subscribe": False}
     return str(_post(subscriber, "/v1/sandboxes", wanted)["id"])
 
 

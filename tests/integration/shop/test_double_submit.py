@@ -35,6 +35,8 @@ HARMLESS = {
     "/endpoints/{endpoint_id:str}/delete",
     "/flow/orders",
     "/steady-orders",
+    "/sandboxes/{sandbox_id:str}/drop",
+    "/reset",
     "/login",
     "/logout",
     "/appearance",

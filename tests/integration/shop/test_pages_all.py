@@ -11,7 +11,7 @@ from tests.integration.shop.conftest import Clock, Engine
 from tests.pages import Page, Visitor, forms_without_nonce, read_page
 from tests.receiver import Receiver
 
-IDS = ("order_id", "delivery_id", "endpoint_id")
+IDS = ("order_id", "delivery_id", "endpoint_id", "sandbox_id")
 ALL_PATHS = [
     (method, path)
     for handler in page_handlers
@@ -53,7 +53,13 @@ async def ids(shop: Shop, engine: Engine, clock: Clock, receiver: Receiver) -> d
         receiver.status, receiver.body = status, HOSTILE_NAME.encode()
         await attempt(engine, clock)
     await Visitor(shop).submit("/cart/items", product_id="mug")
-    return {"order_id": placed["id"], "delivery_id": delivery_id, "endpoint_id": endpoint_id}
+    made = await shop.post("/v1/sandboxes")
+    return {
+        "order_id": placed["id"],
+        "delivery_id": delivery_id,
+        "endpoint_id": endpoint_id,
+        "sandbox_id": made.json()["id"],
+    }
 
 
 async def pages(shop: Shop, ids: dict[str, str]) -> dict[str, Page]:
@@ -125,7 +131,9 @@ async def test_no_form_of_another_site_does_anything(path: str, shop: Shop) -> N
     endpoint_id = await register(shop)
     placed = await order(shop)
     before = await everything(shop)
+    made = await shop.post("/v1/sandboxes")
     ids = {"endpoint_id": endpoint_id, "order_id": placed["id"], "product_id": "mug"}
+    ids["sandbox_id"] = made.json()["id"]
     address = filled_in(path, {**ids, "delivery_id": placed["delivery_ids"][0]})
 
     for token in ({}, {"_csrf_token": "guessed"}):
