@@ -53,13 +53,14 @@ class OpenParts:
 
     @asynccontextmanager
     async def using(
-        self, sandbox_id: str, build: Callable[[], SubscriberParts]
+        self, sandbox_id: str, build: Callable[[], SubscriberParts], *, is_new: bool = False
     ) -> AsyncIterator[SubscriberParts]:
         """Keep the parts of a sandbox open during the block. ``build``: makes them if necessary.
 
+        ``is_new``: its database has just been made, so there is nothing to upgrade or to load.
         Raise ``OperationalError`` or ``WrongSchema`` if the database cannot be opened.
         """
-        opened = self._opened.get(sandbox_id) or self._begin(sandbox_id, build())
+        opened = self._opened.get(sandbox_id) or self._begin(sandbox_id, build(), is_new=is_new)
         opened.users += 1
         self._opened.move_to_end(sandbox_id)
         self._close_beyond_the_limit()
@@ -97,8 +98,8 @@ class OpenParts:
         while self._closing:
             await asyncio.wait(list(self._closing))
 
-    def _begin(self, sandbox_id: str, parts: SubscriberParts) -> _Opened:
-        opening = asyncio.create_task(self._open(sandbox_id, parts))
+    def _begin(self, sandbox_id: str, parts: SubscriberParts, *, is_new: bool) -> _Opened:
+        opening = asyncio.create_task(_nothing() if is_new else self._open(sandbox_id, parts))
         # If all who wait for it have left, nobody else reads its error.
         opening.add_done_callback(lambda task: task.cancelled() or task.exception())
         opened = _Opened(parts, opening, used_at=self._clock())
@@ -127,6 +128,10 @@ class OpenParts:
         task = asyncio.create_task(_close_opened(opened))
         self._closing[task] = sandbox_id
         task.add_done_callback(self._closing.pop)
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def _close_opened(opened: _Opened) -> None:

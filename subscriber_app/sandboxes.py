@@ -126,11 +126,13 @@ class Sandboxes:
         """
         await self._folder.prepare()
         row = self.get(sandbox_id)
+        is_new = False
         if sandbox_id not in self.open_parts:
-            self._folder.add(sandbox_id)
+            is_new = self._folder.add(sandbox_id)
             self._reopened.add(sandbox_id)
             self._counters.pop(sandbox_id, None)
-        async with self.open_parts.using(sandbox_id, lambda: self._build(row)) as parts:
+        building = self.open_parts.using(sandbox_id, lambda: self._build(row), is_new=is_new)
+        async with building as parts:
             yield parts
 
     async def add(self, new: Sandbox) -> Sandbox:

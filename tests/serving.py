@@ -14,6 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 def free_port() -> Iterator[socket.socket]:
     """Return a listening socket on a free port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        # As asyncio does for its own sockets. Otherwise each response waits 40 ms for an ACK.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listening
 
 

@@ -144,13 +144,19 @@ class DatabaseFolder:
         draft.rename(self._empty)
         _remove(draft)
 
-    def add(self, sandbox_id: str) -> None:
-        """Make the sandbox's database, unless it exists. ``prepare`` must have been called."""
+    def add(self, sandbox_id: str) -> bool:
+        """Make the sandbox's database, unless it exists. ``prepare`` must have been called.
+
+        Return whether it is new: then it is empty, and has the tables of this version.
+        """
         file = self.file(sandbox_id)
-        if not file.exists():
-            draft = file.with_name(f"{file.name}.draft")
-            shutil.copyfile(self._empty, draft)
-            draft.rename(file)
+        if file.exists():
+            return False
+        draft = file.with_name(f"{file.name}.draft")
+        shutil.copyfile(self._empty, draft)
+        draft.chmod(sqlite.PRIVATE_MODE)
+        draft.rename(file)
+        return True
 
     def remove(self, sandbox_id: str) -> None:
         """Remove the sandbox's database, which must be closed."""

@@ -68,11 +68,14 @@ class Subscriptions:
         """Return the decrypted secret. Raise ``DecryptionFailed`` if it is damaged."""
         return self._encryption.decrypt(held.encrypted_secret)
 
-    async def subscribe(self, event_types: Sequence[str] = SUBSCRIBABLE) -> None:
-        """Register with the shop and store the secret, unless subscribed. Raise ``ShopError``."""
+    async def subscribe(self, event_types: Sequence[str] = SUBSCRIBABLE) -> str:
+        """Register with the shop and store the secret, unless subscribed. Raise ``ShopError``.
+
+        Return the id of our endpoint.
+        """
         async with self._lock:
-            if await self.current() is None:
-                await self._subscribe(event_types)
+            subscription = await self.current()
+            return subscription.endpoint_id if subscription else await self._subscribe(event_types)
 
     async def unsubscribe(self) -> None:
         """Delete the endpoint at the shop, then the subscription here. Raise ``ShopError``.
@@ -177,7 +180,7 @@ class Subscriptions:
             self.shop_url,
         )
 
-    async def _subscribe(self, event_types: Sequence[str]) -> None:
+    async def _subscribe(self, event_types: Sequence[str]) -> str:
         registration = await self._register(event_types)
         async with self._database.writing() as session:
             session.add(
@@ -195,6 +198,7 @@ class Subscriptions:
             await begin_counting(session, now=self._now(), registered_at=registration.registered_at)
         self._feed.announce()
         logger.info("Subscribed as %s", registration.endpoint_id)
+        return registration.endpoint_id
 
     async def _register(self, event_types: Sequence[str]) -> Registration:
         for _ in range(MAX_REPLACED_ENDPOINTS):

@@ -1,6 +1,6 @@
 """Makes sandboxes, for the API and for the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -116,18 +116,24 @@ class SandboxMaker:
 
         The shop's public URL is a setting, or what the shop names as the issuer of its tokens.
         """
-        subscription = await self._sandboxes.main.subscriptions.current()
-        issuer = subscription.issuer if subscription else None
-        public = self._settings.shop_public_url
-        known = [each for each in (self._settings.shop_url, public, issuer) if each]
+        known = [each for each in (self._settings.shop_url, self._settings.shop_public_url) if each]
         try:
             shop_sandbox = sandbox_of_shop_url(given, *known)
+        except OtherShop:
+            shop_sandbox = await self._by_issuer(given, known)
+        return self._settings.shop_url + (sandbox_prefix(shop_sandbox) if shop_sandbox else "")
+
+    async def _by_issuer(self, given: str, known: Sequence[str]) -> str | None:
+        subscription = await self._sandboxes.main.subscriptions.current()
+        if subscription and subscription.issuer and subscription.issuer not in known:
+            known = [*known, subscription.issuer]
+        try:
+            return sandbox_of_shop_url(given, *known)
         except OtherShop as error:
-            accepted = " or ".join(dict.fromkeys(known))
+            accepted = " or ".join(known)
             raise Problem(
                 422, f"shop_url: {error}; use {accepted}, alone or followed by /s/ and a sandbox"
             ) from None
-        return self._settings.shop_url + (sandbox_prefix(shop_sandbox) if shop_sandbox else "")
 
     def _encrypted(self, shop_token: str | None) -> str | None:
         if not shop_token:
@@ -136,16 +142,14 @@ class SandboxMaker:
             raise Problem(422, "shop_token is sent in a header: use printable ASCII characters")
         return self._encryption.encrypt(shop_token)
 
-    async def _subscribe(self, sandbox_id: str) -> str | None:
+    async def _subscribe(self, sandbox_id: str) -> str:
         """Subscribe, and return the endpoint's id. If the shop refuses, drop the sandbox."""
         try:
             async with self._sandboxes.using(sandbox_id) as parts:
-                await parts.subscriptions.subscribe()
-                subscription = await parts.subscriptions.current()
+                return await parts.subscriptions.subscribe()
         except ShopError as error:
             await self._sandboxes.drop(sandbox_id)
             raise Problem(502, f"the sandbox was not made: {error}") from None
-        return subscription.endpoint_id if subscription else None
 
 
 def _taken(sandbox_id: str) -> Problem:

@@ -1,7 +1,6 @@
 """Runs the subscriber on a real socket, for streams, broken connections and server behavior."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,13 +9,14 @@ import uvicorn
 from litestar import Litestar
 
 from subscriber_app.lab.connection_reset import ConnectionResetProtocol
+from tests.serving import free_port
 from tests.waiting import eventually
 
 
 @asynccontextmanager
 async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """Serve on a free port of 127.0.0.1 until the block ends, and yield a client."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with free_port() as listening:
         config = uvicorn.Config(
             app,
             http=ConnectionResetProtocol,

@@ -1,6 +1,7 @@
 """Old databases are migrated; databases that this version cannot use are refused."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -16,6 +17,7 @@ from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 
+from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.database.migrations import MIGRATIONS, NEWEST
 from subscriber_app.database.models import SubscriberTable
@@ -23,7 +25,7 @@ from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.receipts import read_stats
 from subscriber_app.shop_api.counting import read_counted
 from subscriber_app.shop_api.held_secrets import read_keyring
-from tests.integration.subscriber.conftest import encryption_of
+from tests.integration.subscriber.conftest import encryption_of, running
 from tests.integration.subscriber.signer import FORMER_SECRET, SECRET
 
 Result = TypeVar("Result")
@@ -180,6 +182,24 @@ async def test_secrets_of_an_older_database_are_encrypted_and_leave_no_plain_tex
     await upgraded.close()
     for secret in (SECRET, FORMER_SECRET):
         assert not any(secret.encode() in content for content in files)
+
+
+async def test_all_that_the_version_before_had_stored_is_in_main(settings: Settings) -> None:
+    with sqlite3.connect(settings.var / "subscriber.db") as connection:
+        connection.executescript((ROOT / "tests/data/upgrade/subscriber.sql").read_text())
+    connection.close()
+
+    async with running(create_app(settings)) as client:
+        receipts = (await client.get("/v1/receipts")).json()["data"]
+        order_id = receipts[0]["order_id"]
+        of_order = (await client.get("/v1/receipts", params={"order_id": order_id})).json()["data"]
+        stats = (await client.get("/v1/stats")).json()
+        sandboxes = (await client.get("/v1/sandboxes")).json()["data"]
+
+    assert [each["verdict"] for each in receipts] == ["accepted"]
+    assert order_id.startswith("ord_")
+    assert of_order == receipts
+    assert (stats["purchases"], sandboxes) == (1, [])
 
 
 @pytest.mark.usefixtures("subscribed")

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from subscriber_app.database.models import Sandbox
 from subscriber_app.open_parts import OpenParts
 from tests.fuzzing import routes_of
 from tests.integration.subscriber.conftest import Clock
@@ -450,6 +453,54 @@ async def test_only_a_few_of_many_sandboxes_are_open(
         assert len(lab.sandboxes.open_parts) == 3
         for learner in learners:
             assert len(await receipts_of(learner)) == 1
+
+
+async def test_a_thousand_idle_sandboxes_keep_no_file_and_no_task_open(
+    tmp_path: Path, clock: Clock, shop: FakeShop
+) -> None:
+    async with running_lab(tmp_path, clock, shop, max_sandboxes=2000) as lab:
+        lab.sandboxes.open_parts = open_parts = OpenParts(max_open=5, max_idle_seconds=0)
+        await lab.make("anna")
+        await open_parts.close()
+        before = usage(lab)
+        for number in range(1000):
+            await lab.sandboxes.add(sandbox(f"learner-{number}", clock))
+        for number in range(0, 1000, 25):
+            assert (await lab.main.get(f"/s/learner-{number}/v1/stats")).status_code == 200
+        busy = usage(lab)
+        await lab.sandboxes.sweep()
+        await open_parts.close()
+        after = usage(lab)
+
+    assert len(busy.files - before.files) <= 10 * 5
+    assert after.files <= before.files
+    assert after.tasks <= before.tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """``files``: the open files of sandboxes. ``tasks``: of the event loop."""
+
+    files: set[str]
+    tasks: int
+
+
+def usage(lab: Lab) -> Usage:
+    opened = {each.path for each in psutil.Process().open_files()}
+    return Usage(
+        {each for each in opened if each.startswith(str(lab.folder))}, len(asyncio.all_tasks())
+    )
+
+
+def sandbox(id_: str, clock: Clock) -> Sandbox:
+    return Sandbox(
+        id=id_,
+        shop_url="http://127.0.0.1:1",
+        encrypted_shop_token=None,
+        token_hash=None,
+        created_at=clock(),
+        expires_at=clock() + timedelta(days=1),
+    )
 
 
 async def test_a_stream_keeps_its_sandbox_open_however_many_others_there_are(
