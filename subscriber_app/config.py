@@ -33,7 +33,7 @@ class Settings(ServerSettings):
     shop_public_url: Url | None = None
     shop_token: BearerToken | None = None
     auto_register: bool = False
-    max_sandboxes: Annotated[int, Field(ge=0)] = 1000
+    max_sandboxes: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
 
     @property
     def webhook_url(self) -> str:

@@ -18,6 +18,7 @@ from hookshop.webkit.sandbox_rules import (
     MAX_LIFETIME_SECONDS,
 )
 from hookshop.webkit.sandboxes import no_such_sandbox
+from hookshop.webkit.security import NO_STORE
 from hookshop.webkit.times import rfc3339_ms
 from subscriber_app.database.models import Sandbox
 from subscriber_app.resetting import reset
@@ -32,14 +33,15 @@ from subscriber_app.web.dependencies import (
 )
 from subscriber_app.web.sandbox_maker import SandboxMaker, WantedSandbox
 
-SandboxId = Annotated[str, Meta(pattern=ID_PATTERN, examples=["lesson-7"])]
+# The pattern is documented only: a wrong id gets a 422 with the rule in words.
+SandboxId = Annotated[str, Meta(extra_json_schema={"pattern": ID_PATTERN}, examples=["lesson-7"])]
 Seconds = Annotated[int, Meta(ge=1, le=MAX_LIFETIME_SECONDS, examples=[DEFAULT_LIFETIME_SECONDS])]
 Url = Annotated[str, Meta(examples=["http://127.0.0.1:8001/s/lesson-7"])]
 Kept = Annotated[list[Literal["subscription"]], Meta(examples=[["subscription"]])]
 NOT_MADE = problems(
     {
         409: "The id is taken, or there are too many sandboxes.",
-        422: "`shop_url` is not a URL of our shop.",
+        422: "`shop_url` is not a URL of our shop, or the id is not valid.",
         429: "This address has made too many sandboxes. `Retry-After` says how long to wait.",
         502: "The shop did not register the sandbox, so it was not made.",
     }
@@ -110,7 +112,13 @@ class EmptySandbox(Struct):
 KEEP_NOTHING = Reset()
 
 
-@post("/sandboxes", dto=StrictJson[NewSandbox], return_dto=None, responses=NOT_MADE)
+@post(
+    "/sandboxes",
+    dto=StrictJson[NewSandbox],
+    return_dto=None,
+    response_headers=NO_STORE,
+    responses=NOT_MADE,
+)
 async def create_sandbox(
     request: AnyRequest,
     data: JSONBody[NewSandbox],

@@ -80,7 +80,8 @@ async def test_an_id_that_is_taken_is_refused(id_: str, lab: Lab) -> None:
 async def test_a_word_that_is_no_id_is_refused(id_: str, lab: Lab) -> None:
     answer = await lab.post(id=id_)
 
-    assert answer.status_code == 400
+    assert answer.status_code == 422
+    assert "3 to 40 lower-case letters" in answer.json()["detail"]
     assert lab.files() == set()
 
 
