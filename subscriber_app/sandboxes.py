@@ -82,6 +82,7 @@ class Sandboxes:
         async with self.main.database.reading() as session:
             rows = (await session.exec(select(Sandbox).order_by(col(Sandbox.number)))).all()
         self._rows = {row.id: row for row in rows}
+        self._counters.clear()
         for sandbox_id in self._folder.ids() - set(self._rows):
             self._folder.remove(sandbox_id)  # it was being dropped when the process ended
         self._sweeping = asyncio.create_task(self._sweep_regularly())

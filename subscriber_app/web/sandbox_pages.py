@@ -52,14 +52,12 @@ class NewSandboxForm:
 
 
 @get("/sandboxes", include_in_schema=False)
-async def show_sandboxes(
-    request: AnyRequest, sandboxes: TheSandboxes, sandbox_maker: TheSandboxMaker
-) -> Template:
+async def show_sandboxes(request: AnyRequest, sandboxes: TheSandboxes) -> Template:
     """Show all sandboxes, newest first, and the form for a new one."""
     _require_main()
     cursor = request.query_params.get("cursor", "")
     found = sandboxes.list(before=_number(cursor))
-    return _list(found, sandbox_maker, NewSandboxForm(), is_first=not cursor)
+    return _list(found, NewSandboxForm(), is_first=not cursor)
 
 
 @post("/sandboxes", include_in_schema=False)
@@ -87,7 +85,7 @@ async def make_sandboxes(
             (error.detail, error.status_code) if isinstance(error, Problem) else (str(error), 502)
         )
         form_again = NewSandboxForm(sandbox_id, lifetime, _sentence(detail))
-        return _list(sandboxes.list(), sandbox_maker, form_again, status=status)
+        return _list(sandboxes.list(), form_again, status=status)
     return Template(
         "subscriber/sandboxes/made.html",
         context={
@@ -127,10 +125,7 @@ async def confirm_dropping(sandbox_id: FromPath[str], sandboxes: TheSandboxes) -
 
 @post("/sandboxes/{sandbox_id:str}/drop", include_in_schema=False)
 async def drop_sandboxes(
-    sandbox_id: FromPath[str],
-    parts: TheParts,
-    sandboxes: TheSandboxes,
-    sandbox_maker: TheSandboxMaker,
+    sandbox_id: FromPath[str], parts: TheParts, sandboxes: TheSandboxes
 ) -> AnyResponse:
     """Drop our sandbox, and the one of the shop with which it is paired."""
     _require_main()
@@ -143,7 +138,7 @@ async def drop_sandboxes(
     except ShopError as error:
         problem = f"{sandbox_id} is dropped here, but not in the shop: {error}."
         form = NewSandboxForm(problem=problem)
-        return _list(sandboxes.list(), sandbox_maker, form, status=502)
+        return _list(sandboxes.list(), form, status=502)
     return Redirect("/sandboxes", status_code=303)
 
 
@@ -169,7 +164,6 @@ def _number(cursor: str) -> int | None:
 
 def _list(
     found: Sequence[Sandbox],
-    maker: SandboxMaker,
     form: NewSandboxForm,
     *,
     status: int = 200,
@@ -177,7 +171,7 @@ def _list(
 ) -> Template:
     older = f"/sandboxes?cursor={found[PAGE_SIZE - 1].number}" if len(found) > PAGE_SIZE else None
     context = {
-        "sandboxes": [(each, maker.base_url(each)) for each in found[:PAGE_SIZE]],
+        "sandboxes": found[:PAGE_SIZE],
         "newest_address": None if is_first else "/sandboxes",
         "older_address": older,
         "form": form,
