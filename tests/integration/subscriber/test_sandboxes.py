@@ -1,9 +1,9 @@
 """Sandboxes: each has an inbox of its own, and sees nothing of the others."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -625,6 +625,33 @@ async def test_open_pages_show_a_reset_at_once(used: Learner) -> None:
         shown = await stream.until("Not subscribed yet")
 
     assert "No webhooks" in shown.text or "Not subscribed" in shown.text
+
+
+class Interrupting(Clock):
+    """A clock that calls ``then`` when it is read next."""
+
+    then: Callable[[], None] | None = None
+
+    def __call__(self) -> datetime:
+        then, self.then = self.then, None
+        if then:
+            then()
+        return self.now
+
+
+async def test_a_webhook_that_is_being_verified_during_a_reset_leaves_no_receipt(
+    tmp_path: Path, clock: Clock, shop: FakeShop
+) -> None:
+    interrupting = Interrupting(clock.now)
+    async with running_lab(tmp_path, interrupting, shop) as lab:
+        interrupting.then = lab.sandboxes.main.inbox.refuse_what_is_under_way
+        answer = await deliver(lab.main)
+        receipts = (await lab.main.get("/v1/receipts")).json()["data"]
+        again = await deliver(lab.main)
+
+    assert (answer.status_code, receipts) == (503, [])
+    assert answer.headers["retry-after"] == "1"
+    assert again.json()["verdict"] == "accepted"
 
 
 async def test_a_word_that_cannot_be_kept_is_refused(used: Learner) -> None:
