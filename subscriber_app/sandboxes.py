@@ -155,6 +155,7 @@ class Sandboxes:
         except BaseException:
             self._rows.pop(new.id, None)
             raise
+        logger.info("Made the sandbox %s of the shop at %s", new.id, new.shop_url)
         return new
 
     async def change(self, sandbox: Sandbox, *, expires_at: datetime) -> Sandbox:
