@@ -246,3 +246,40 @@ async def test_a_reset_is_not_finished_before_orders_that_come_meanwhile_are_gon
     with bound_to(MAIN_NUMBER):
         async with shops.database.reading() as session:
             assert (await session.exec(select(OrderTally))).all() == []
+
+
+async def test_orders_attempts_and_merges_during_a_reset_neither_fail_nor_spoil_the_counters(
+    shops: SandboxedShop, engine: Engine
+) -> None:
+    number = await shops.create("lesson-7")
+    endpoint_id = await shops.register(number=number)
+
+    async def buy() -> None:
+        for _ in range(20):
+            await shops.buy(number=number)
+
+    async def deliver() -> None:
+        for _ in range(20):
+            for claim in await engine.claim(limit=5):
+                await engine.record(claim, Response({}, status=200))
+            await shops.merge_counters()
+
+    async def empty() -> None:
+        for _ in range(3):
+            await reset(shops.database, number, keep_endpoints=True, clock=lambda: shops.clock.now)
+
+    async with asyncio.TaskGroup() as writers:
+        for work in (buy, buy, deliver, deliver, empty):
+            writers.create_task(work())
+
+    await shops.merge_counters()
+    counted = await rows(shops, number)
+    with bound_to(number):
+        async with shops.database.reading() as session:
+            stats = await read_stats(session)
+    assert sum(stats.deliveries.values()) == counted["Delivery"]
+    assert stats.sales.orders == counted["Order"] == counted["Message"]
+    await empty()
+    left = await rows(shops, number)
+    assert (left["Order"], left["Message"], left["Delivery"], left["Attempt"]) == (0, 0, 0, 0)
+    assert (await shops.endpoint(endpoint_id)).deleted_at is None
