@@ -348,7 +348,7 @@ class Walker:
             content["json"] = self._scene.bodies[route.path]
         request = self._client.build_request(route.method, self._address(route), **content)  # type: ignore[arg-type]
         async with _sent(self._client, request) as answer:
-            shown = f"{answer.headers}\n{await _body(answer)}"
+            shown = f"{answer.headers}\n{await body_of(answer)}"
             return Answer(answer.status_code, answer.headers.get("location", ""), shown)
 
     def _address(self, route: Route) -> str:
@@ -373,7 +373,7 @@ async def _sent(client: httpx.AsyncClient, request: httpx.Request) -> AsyncItera
         await answer.aclose()
 
 
-async def _body(answer: httpx.Response) -> str:
+async def body_of(answer: httpx.Response) -> str:
     if not answer.headers.get("content-type", "").startswith("text/event-stream"):
         await answer.aread()
         return answer.text
