@@ -8,17 +8,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Engine, event
 
 from shop.database.bound_sandbox import bound_number
 from shop.database.models import SandboxTable
 
-PRIMARY_KEYS = {
+SANDBOX_TABLES: list[Any] = [
+    table for table in SandboxTable.__subclasses__() if hasattr(table, "__table__")
+]
+PRIMARY_KEYS: dict[str, set[str]] = {
     table.__table__.name: {column.name for column in table.__table__.primary_key}
-    for table in cast("list[Any]", SandboxTable.__subclasses__())
-    if hasattr(table, "__table__")
+    for table in SANDBOX_TABLES
 }
 TABLES = sorted(PRIMARY_KEYS)
 _NAMES = "|".join(TABLES)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,16 +18,18 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, text
-from sqlmodel import select
+from sqlmodel import func, select
 
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.migrations import WrongSchema
 from shop.config import Settings
 from shop.database import counters
+from shop.database.bound_sandbox import MAIN_NUMBER, bound_to
 from shop.database.migrations import MIGRATIONS, NEWEST
 from shop.database.migrations.versions import r0006_url_keys
 from shop.database.models import Endpoint, ShopTable
 from shop.database.transactions import Database
+from shop.sandboxes import registry as sandboxes
 from shop.vocabulary import DeliveryState
 from shop.webhooks.endpoints import registry as endpoints_registry
 from shop.webhooks.endpoints.registry import AlreadyRegistered, NewEndpoint
@@ -37,6 +39,7 @@ from shop.webhooks.rules.urls import parse_url
 from tests import postgres
 from tests.conftest import ON_POSTGRES
 from tests.integration.shop.conftest import ROOT
+from tests.integration.shop.sandbox_conditions import SANDBOX_TABLES, TABLES
 
 Result = TypeVar("Result")
 MAX_WAIT_SECONDS = 60
@@ -345,3 +348,53 @@ def start(module: str, url: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+@pytest.mark.sqlite("the database of the version before is a file of SQLite")
+async def test_all_rows_of_the_last_version_without_sandboxes_are_in_main(tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    with sqlite3.connect(file) as connection:
+        connection.executescript((OLD_FILES / "shop_r0010.sql").read_text())
+        query = "SELECT count(*) FROM {}"
+        before = {table: connection.execute(query.format(table)).fetchone()[0] for table in TABLES}
+    connection.close()
+    database = Database(f"sqlite+aiosqlite:///{file}")
+
+    await database.migrate()
+
+    in_main = await counts(database, MAIN_NUMBER)
+    in_sandbox = await counts(database, await new_sandbox(database))
+    await database.close()
+    assert min(before.values()) > 0
+    assert in_main == {**before, "steady_orders": 0}  # the switch is off after an upgrade
+    assert in_sandbox == dict.fromkeys(TABLES, 0)
+
+
+OLD_FILES = Path(__file__).parents[2] / "data" / "upgrade"
+
+
+async def counts(database: Database, number: int) -> dict[str, int]:
+    """Return the number of rows in each table that a session of this sandbox sees."""
+    tables = {table.__table__.name: table for table in SANDBOX_TABLES}
+    with bound_to(number):
+        async with database.reading() as session:
+            return {
+                name: (await session.exec(select(func.count()).select_from(tables[name]))).one()
+                for name in TABLES
+            }
+
+
+async def new_sandbox(database: Database) -> int:
+    now = datetime.now(UTC)
+    async with database.writing() as session:
+        made = await sandboxes.create(
+            session,
+            sandbox_id="lesson-7",
+            token_hash=None,
+            expires_at=now + timedelta(hours=1),
+            settings={},
+            limit=1,
+            now=now,
+        )
+    assert made.number
+    return made.number
