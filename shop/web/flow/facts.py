@@ -17,7 +17,8 @@ MAX_COUNT = 5000
 class EndpointFacts:
     """An endpoint and the number of its deliveries in each state.
 
-    `due`: pending deliveries whose `next_attempt_at` has passed. `failed_attempts`: in a row.
+    `due`: pending deliveries whose `next_attempt_at` has passed. `passing`: those that a person has
+    resent, which ignore an open circuit breaker and Retry-After. `failed_attempts`: in a row.
     `probe_at`: set while the circuit breaker is open. `hold_until`: the end of the pause that
     Retry-After asked for. `next_attempt_at`: the earliest of all pending deliveries. `concurrency`:
     how many deliveries may be in flight to the endpoint.
@@ -35,6 +36,7 @@ class EndpointFacts:
     next_attempt_at: datetime | None = None
     pending: int = 0
     due: int = 0
+    passing: int = 0
     sending: int = 0
     succeeded: int = 0
     failed: int = 0

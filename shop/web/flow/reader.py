@@ -116,6 +116,8 @@ async def _endpoints(session: AsyncSession, now: datetime) -> list[EndpointFacts
     """Return the endpoints, oldest first, so that a new endpoint does not move the lanes."""
     theirs = Delivery.endpoint_id == Endpoint.id
     pending = select(literal(1)).where(theirs, Delivery.state == DeliveryState.PENDING)
+    due = pending.where(col(Delivery.next_attempt_at) <= now)
+    passing = pending.where(col(Delivery.passes_breaker))
     first = select(func.min(Delivery.next_attempt_at)).where(
         theirs, Delivery.state == DeliveryState.PENDING
     )
@@ -123,8 +125,7 @@ async def _endpoints(session: AsyncSession, now: datetime) -> list[EndpointFacts
         select(
             Endpoint,
             first.correlate(Endpoint).scalar_subquery(),
-            _counted(pending.correlate(Endpoint)),
-            _counted(pending.where(col(Delivery.next_attempt_at) <= now).correlate(Endpoint)),
+            *(_counted(each.correlate(Endpoint)) for each in (pending, due, passing)),
             *(_counted(_of_state(state)) for state in _COUNTED_STATES),
         )
         .where(col(Endpoint.deleted_at).is_(None))
@@ -146,7 +147,7 @@ def _endpoint_facts(
     next_attempt_at: datetime | None,
     *counts: int,
 ) -> EndpointFacts:
-    pending, due, sending, succeeded, failed = counts
+    pending, due, passing, sending, succeeded, failed = counts
     return EndpointFacts(
         id=endpoint.id,
         webhook_url=endpoint.webhook_url,
@@ -160,6 +161,7 @@ def _endpoint_facts(
         next_attempt_at=next_attempt_at,
         pending=pending,
         due=due,
+        passing=passing,
         sending=sending,
         succeeded=succeeded,
         failed=failed,

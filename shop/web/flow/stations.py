@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hookshop.webkit.state_labels import StateLabel
-from shop.web.flow.facts import MAX_COUNT, Facts
-from shop.web.flow.stages import hold_of
+from shop.web.flow.facts import MAX_COUNT, EndpointFacts, Facts
 from shop.web.hold_labels import waiting_sentence
 from shop.web.state_labels import state_label
-from shop.webhooks.rules.holds import Hold, hold_of_endpoint, hold_of_full, waiting_by_hold
+from shop.webhooks.rules.holds import (
+    Backlog,
+    Hold,
+    backlog_of,
+    hold_of_endpoint,
+    hold_of_full,
+)
 
 WELL = state_label("well")
 
@@ -36,8 +41,8 @@ def stations_of(facts: Facts) -> dict[str, Station]:
 
 
 def due_count(facts: Facts) -> int:
-    """Return the number of deliveries that are due and not held back by their endpoint."""
-    return sum(each.due for each in facts.endpoints if hold_of(each, facts.now) is None)
+    """Return the number of deliveries that could be sent this moment."""
+    return sum(_backlog(each, facts).due for each in facts.endpoints)
 
 
 def waiting_count(facts: Facts) -> int:
@@ -142,9 +147,17 @@ def _waiting(facts: Facts) -> Mapping[Hold, int]:
     """Return the number of waiting deliveries by reason."""
     total = dict.fromkeys(Hold, 0)
     for each in facts.endpoints:
-        hold = hold_of_endpoint(each.status, each.probe_at, each.hold_until, facts.now)
-        full = hold_of_full(each.probe_at, has_free_slot=each.has_free_slot)
-        waiting = waiting_by_hold(hold, pending=each.pending, due=each.due, full=full)
-        for reason, count in waiting.items():
+        for reason, count in _backlog(each, facts).by_hold.items():
             total[reason] += count
     return total
+
+
+def _backlog(endpoint: EndpointFacts, facts: Facts) -> Backlog:
+    return backlog_of(
+        hold_of_endpoint(endpoint.status, endpoint.probe_at, endpoint.hold_until, facts.now),
+        hold_of_full(endpoint.probe_at, has_free_slot=endpoint.has_free_slot),
+        is_probing=endpoint.probe_at is not None,
+        pending=endpoint.pending,
+        due=endpoint.due,
+        passing=endpoint.passing,
+    )

@@ -8,12 +8,13 @@ from shop.database.counters import AttemptSummary
 from shop.database.models import Endpoint
 from shop.redis.heartbeats import WorkerStatus
 from shop.web.charts import Chart, Series, bar_chart
-from shop.web.hold_labels import waiting_sentence
+from shop.web.hold_labels import WAITING_FOR, waiting_sentence
 from shop.web.stat_labels import NOTHING, age, counted, percent, tone_of_rate
 from shop.web.state_labels import BAR_ORDER, state_label
 from shop.webhooks.queries.dashboard_stats import Orders, SlowEndpoint, StateCounts, Waiting
 from shop.webhooks.queries.deliveries import Stats
 from shop.webhooks.queries.endpoint_health import Failures, sum_up
+from shop.webhooks.rules.holds import Hold
 from shop.webhooks.rules.time_buckets import Window
 
 LONG_WAIT_SECONDS = 60
@@ -93,11 +94,13 @@ def _undelivered(waiting: Waiting) -> Figure:
 
 def _backlog(waiting: Waiting) -> str:
     """Return what the undelivered ones wait for, in the words of the flow."""
-    parts = [
-        f"{waiting.sending:,} in flight",
-        f"{waiting.due_with_slot:,} due now",
-        waiting_sentence(waiting.by_hold, "{:,}".format),
-    ]
+    due = f"{waiting.due:,} due"
+    if waiting.by_hold[Hold.CONCURRENCY]:
+        due += f" ({waiting.by_hold[Hold.CONCURRENCY]:,} {WAITING_FOR[Hold.CONCURRENCY]})"
+    others: dict[Hold, int] = {
+        hold: count for hold, count in waiting.by_hold.items() if hold is not Hold.CONCURRENCY
+    }
+    parts = [f"{waiting.sending:,} in flight", due, waiting_sentence(others, "{:,}".format)]
     return ", ".join(part for part in parts if part)
 
 

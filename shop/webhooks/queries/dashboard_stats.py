@@ -5,6 +5,7 @@ a limit.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,7 +32,7 @@ from shop.webhooks.queries.endpoint_health import (
     newest_durations,
     sum_up,
 )
-from shop.webhooks.rules.holds import Hold, hold_of_endpoint, hold_of_full, waiting_by_hold
+from shop.webhooks.rules.holds import Hold, backlog_of, hold_of_endpoint, hold_of_full
 from shop.webhooks.rules.time_buckets import Window
 
 MAX_DUE = 1000  # counted for each endpoint; counting more would be slow
@@ -69,18 +70,20 @@ class Orders:
 class Waiting:
     """Numbers of deliveries that are not finished.
 
-    ``due``: could be sent now; at most ``MAX_DUE`` are counted for each endpoint, and
-    ``due_is_more`` says whether there are more. ``later``: wait for their next attempt.
-    ``held_back``: the endpoint is paused or disabled, its circuit breaker is open, or it asked for
-    a pause (Retry-After). ``by_hold``: all that wait, by reason, including those of the due ones
-    whose endpoint has no free slot. ``oldest_at``, ``oldest_endpoint_id``: creation and endpoint of
-    the oldest delivery that is not held back.
+    ``sending``: in flight. ``pending``: all others. Of these, ``due``: could be sent now, as soon
+    as a worker and a slot of the endpoint are free; at most ``MAX_DUE`` are counted for each
+    endpoint, and ``due_is_more`` says whether there are more. ``later``: wait for their next
+    attempt. ``held_back``: the endpoint is paused or disabled, its circuit breaker is open, or it
+    asked for a pause (Retry-After). ``by_hold``: by reason, including those of the due ones that
+    wait for a slot. ``oldest_at``, ``oldest_endpoint_id``: creation and endpoint of the oldest
+    delivery that is not held back.
     """
 
     due: int = 0
     due_is_more: bool = False
     later: int = 0
     held_back: int = 0
+    pending: int = 0
     sending: int = 0
     by_hold: Counter[Hold] = field(default_factory=Counter)
     oldest_at: datetime | None = None
@@ -92,10 +95,9 @@ class Waiting:
         return self.due + self.later + self.held_back + self.sending
 
     @property
-    def due_with_slot(self) -> int:
-        """Those that are sent next: due, and their endpoint has a free slot."""
-        waiting = self.by_hold.total() - self.later - self.held_back
-        return self.due - waiting
+    def held_by_status(self) -> int:
+        """Those whose endpoint is paused or disabled."""
+        return self.by_hold[Hold.PAUSED] + self.by_hold[Hold.DISABLED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,30 +174,40 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
     amounts: dict[tuple[str, DeliveryState], int] = defaultdict(int)
     for tally in (await session.exec(select(StateTally))).all():
         amounts[tally.endpoint_id, tally.state] += tally.amount
-    query = select(Endpoint, _due(now), _oldest()).where(col(Endpoint.deleted_at).is_(None))
-    waiting = Waiting()
-    for endpoint, due, oldest_at in (await session.exec(query)).all():
+    query = select(Endpoint, _due(now), _passing(), _oldest()).where(
+        col(Endpoint.deleted_at).is_(None)
+    )
+    # Those of deleted endpoints too, which are about to end.
+    waiting = Waiting(
+        pending=_sum_of(amounts, DeliveryState.PENDING),
+        sending=_sum_of(amounts, DeliveryState.SENDING),
+    )
+    for endpoint, due, passing, oldest_at in (await session.exec(query)).all():
         pending = amounts[endpoint.id, DeliveryState.PENDING]
         sending = amounts[endpoint.id, DeliveryState.SENDING]
-        waiting.sending += sending
         hold = hold_of_endpoint(endpoint.status, endpoint.probe_at, endpoint.hold_until, now)
-        waiting.by_hold += Counter(
-            waiting_by_hold(
-                hold,
-                pending=pending,
-                due=min(due, MAX_DUE),
-                full=hold_of_full(endpoint.probe_at, has_free_slot=sending < slots_of(endpoint)),
-            )
+        backlog = backlog_of(
+            hold,
+            hold_of_full(endpoint.probe_at, has_free_slot=sending < slots_of(endpoint)),
+            is_probing=endpoint.probe_at is not None,
+            pending=pending,
+            due=min(due, MAX_DUE),
+            passing=passing,
         )
+        waiting.by_hold += Counter(backlog.by_hold)
+        waiting.held_back += backlog.held
+        waiting.due += backlog.due
+        waiting.later += backlog.later
         if hold:
-            waiting.held_back += pending
             continue
-        waiting.due += min(due, MAX_DUE)
         waiting.due_is_more |= due > MAX_DUE
-        waiting.later += max(pending - due, 0)
         if oldest_at and (waiting.oldest_at is None or oldest_at < waiting.oldest_at):
             waiting.oldest_at, waiting.oldest_endpoint_id = oldest_at, endpoint.id
     return waiting
+
+
+def _sum_of(amounts: Mapping[tuple[str, DeliveryState], int], state: DeliveryState) -> int:
+    return sum(amount for (_endpoint_id, of_state), amount in amounts.items() if of_state is state)
 
 
 async def read_slowest(
@@ -246,6 +258,16 @@ def _due(now: datetime) -> ScalarSelect[int]:
         .subquery()
     )
     return select(func.count()).select_from(due).correlate(Endpoint).scalar_subquery()
+
+
+def _passing() -> ScalarSelect[int]:
+    """Return SQL for the number of an endpoint's deliveries that a person has resent."""
+    passing = select(func.count()).where(
+        Delivery.endpoint_id == Endpoint.id,
+        Delivery.state == DeliveryState.PENDING,
+        col(Delivery.passes_breaker),
+    )
+    return passing.correlate(Endpoint).scalar_subquery()
 
 
 def _oldest() -> ScalarSelect[Any]:

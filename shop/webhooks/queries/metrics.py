@@ -47,11 +47,6 @@ def redis_metrics(queue_depth: int | None, workers: list[WorkerStatus] | None) -
     if workers is not None:
         yield _gauge("workers", "Workers that are alive.", len(workers))
         yield _gauge(
-            "deliveries_in_flight",
-            "Deliveries that the workers are sending.",
-            sum(worker.in_flight for worker in workers),
-        )
-        yield _gauge(
             "deliveries_in_flight_limit",
             "Deliveries that all workers together can send at the same time.",
             sum(worker.most_in_flight for worker in workers),
@@ -92,8 +87,12 @@ def _stats_metrics(stats: Stats) -> Iterator[Metric]:
 
 def _waiting_metrics(waiting: Waiting, now: datetime) -> Iterator[Metric]:
     yield _gauge(
+        "deliveries_in_flight", "Deliveries that the workers are sending.", waiting.sending
+    )
+    yield _gauge(
         "deliveries_due",
-        f"Deliveries that could be sent now; at most {MAX_DUE} are counted for each endpoint.",
+        "Deliveries that could be sent this moment, as soon as a worker and a slot are free; "
+        f"at most {MAX_DUE} are counted for each endpoint.",
         waiting.due,
     )
     yield _gauge(

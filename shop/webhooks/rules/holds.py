@@ -1,6 +1,7 @@
 """The reasons why pending deliveries of an endpoint are not sent."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -38,18 +39,46 @@ def hold_of_endpoint(
     return Hold.RETRY_AFTER if hold_until and hold_until > now else None
 
 
-def waiting_by_hold(
-    hold: Hold | None, *, pending: int, due: int, full: Hold | None
-) -> Mapping[Hold, int]:
-    """Return the number of an endpoint's waiting deliveries by reason.
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """An endpoint's pending deliveries.
 
-    ``hold``: of the endpoint. ``due``: of the ``pending`` ones, those whose next attempt is due.
-    ``full``: the result of ``hold_of_full``. Those that are left out are sent next.
+    ``due``: could be sent this moment; they only wait for a worker or a free slot. ``by_hold``: the
+    reasons why the others wait, and why due ones wait for a slot.
     """
-    if hold:
-        return {hold: pending}
+
+    due: int
+    by_hold: Mapping[Hold, int]
+
+    @property
+    def held(self) -> int:
+        """Those that wait for the endpoint, whenever their next attempts are due."""
+        return sum(self.by_hold.get(hold, 0) for hold in OF_ENDPOINT)
+
+    @property
+    def later(self) -> int:
+        """Those whose next attempt is not due yet."""
+        return self.by_hold.get(Hold.RETRY, 0)
+
+
+def backlog_of(  # noqa: PLR0913 – all facts that decide
+    hold: Hold | None, full: Hold | None, *, is_probing: bool, pending: int, due: int, passing: int
+) -> Backlog:
+    """Return the pending deliveries of an endpoint by reason.
+
+    ``hold``: of ``hold_of_endpoint``. ``full``: of ``hold_of_full``. ``is_probing``: the circuit
+    breaker is open or half-open. ``due``: of the ``pending`` ones, those whose next attempt is due.
+    ``passing``: those that a person has resent, which no breaker and no Retry-After hold back.
+    """
+    if hold in {Hold.PAUSED, Hold.DISABLED}:
+        return Backlog(0, {hold: pending})
+    if hold or is_probing:
+        # Half-open: one of them is sent, as a probe.
+        probe = 1 if not hold and not full and due > passing else 0
+        sent = min(passing + probe, pending)
+        return Backlog(sent, {hold or Hold.BREAKER: pending - sent})
     waiting = {Hold.RETRY: max(pending - due, 0)}
-    return waiting | {full: due} if full else waiting
+    return Backlog(due, waiting | {full: due} if full else waiting)
 
 
 def hold_of_full(probe_at: datetime | None, *, has_free_slot: bool) -> Hold | None:
