@@ -29,6 +29,7 @@ from hookshop.webkit.sandbox_paths import SandboxPrefix
 from hookshop.webkit.security import SECURITY_HEADERS, csrf_protection
 from hookshop.webkit.settings import ServerSettings
 from hookshop.webkit.static_files import static_files
+from hookshop.webkit.waiting import WaitingRoom
 
 
 def build_litestar(  # noqa: PLR0913 – one argument for each difference between the applications
@@ -80,6 +81,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
                 "form_answers": FormAnswers(database, cookies.app_key),
                 "login_brake": LoginBrake(),
                 "token_brake": LoginBrake(),
+                "waiting_room": WaitingRoom(),
             }
         ),
         plugins=[HTMXPlugin()],

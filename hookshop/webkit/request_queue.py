@@ -6,6 +6,8 @@ page: nobody reads their responses, and each one takes as long as if somebody di
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,10 +20,21 @@ QUEUED_METHODS = frozenset({"GET", "HEAD"})  # others change something, and are 
 # Must be answered even while every other response takes long.
 UNQUEUED_PATHS = ("/healthz", "/metrics", "/static/")
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+_RELEASE = "release_slot"  # in the scope of a request that has a slot
+
+
+def release_slot(scope: Scope) -> None:
+    """Give the request's slot to others before its response begins: it is going to wait."""
+    release = cast("dict[str, Any]", scope).get(_RELEASE)
+    if release:
+        release()
 
 
 class RequestQueue:
-    """ASGI middleware. A request holds its slot until its response begins, so streams hold none."""
+    """ASGI middleware. A request holds its slot until its response begins, so streams hold none.
+
+    One that waits for a fact gives it back before: see ``release_slot``.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,20 +54,23 @@ class RequestQueue:
             await self._respond(scope, client.receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_computed = False
+        has_slot = True
+
+        def release() -> None:
+            nonlocal has_slot
+            if has_slot:
+                has_slot = False
+                self._release()
 
         async def send_and_release(message: Message) -> None:
-            nonlocal is_computed
-            if not is_computed:
-                is_computed = True
-                self._release()
+            release()
             await send(message)
 
+        cast("dict[str, Callable[[], None]]", scope)[_RELEASE] = release
         try:
             await self._app(scope, receive, send_and_release)
         finally:
-            if not is_computed:
-                self._release()
+            release()
 
     async def _acquire(self, client: "_Client") -> bool:
         """Wait for a slot, and return whether the request has one. False: the client has gone."""

@@ -70,6 +70,12 @@ class ReceiptPage:
     receipts: Sequence[Receipt]
     next_cursor: str | None
 
+    def shortened_to(self, limit: int) -> "ReceiptPage":
+        """Return the first ``limit`` receipts of this page."""
+        if len(self.receipts) <= limit:
+            return self
+        return ReceiptPage(self.receipts[:limit], self.receipts[limit - 1].id)
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:

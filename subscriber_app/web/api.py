@@ -3,17 +3,27 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, delete, get, patch, put
+from litestar import Request, Router, delete, get, patch, put
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hookshop.webkit.bodies import MAX_READ_BYTES, StrictJson
 from hookshop.webkit.errors import Problem
-from hookshop.webkit.json_api import check_api_call
+from hookshop.webkit.json_api import check_api_call, problems
 from hookshop.webkit.list_query import MAX_SEARCH_LENGTH, check_search
 from hookshop.webkit.openapi import ApiInfo
 from hookshop.webkit.times import rfc3339, rfc3339_ms
+from hookshop.webkit.waiting import (
+    TIMED_OUT,
+    Condition,
+    MinCount,
+    Satisfied,
+    Strict,
+    Wait,
+    WaitSeconds,
+    wait_until_satisfied,
+)
 from subscriber_app import __version__
 from subscriber_app.database.models import Receipt
 from subscriber_app.faults import NORMAL, BadFault, Fault, FaultMode, make_fault
@@ -94,10 +104,11 @@ class ReceiptWithSteps(ReceiptDocument):
 
 
 class ReceiptList(Struct):
-    """One page of the inbox."""
+    """One page of the inbox. ``satisfied``: only in responses to calls that wait."""
 
     data: list[ReceiptDocument]
     next_cursor: NextCursor
+    satisfied: Satisfied | UnsetType = UNSET
 
 
 class ReceiptCounts(Struct):
@@ -166,10 +177,12 @@ class DefencesDocument(Struct, forbid_unknown_fields=True):
     deduplication: bool
 
 
-@get("/receipts", operation_id="listReceipts")
+@get("/receipts", operation_id="listReceipts", responses=problems(TIMED_OUT))
 async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
     *,
+    request: Request[Any, Any, Any],
     database: TheDatabase,
+    feed: TheFeed,
     verdict: WithVerdict = None,
     event_type: OfType = None,
     message_id: OfMessage = None,
@@ -178,19 +191,33 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    min_count: MinCount = None,
+    wait: WaitSeconds = None,
+    strict: Strict = False,
 ) -> ReceiptList:
     """Return one page of receipts, newest first.
 
-    With ``q``, a page searches at most 2000 receipts and may be empty.
+    With ``q``, a page searches at most 2000 receipts and may be empty. With ``wait`` or
+    ``min_count``, wait until so many receipts match, and return ``satisfied``.
     """
     wanted = ReceiptFilter(
         verdict, event_type, message_id, reason, check_search(q), order_id=order_id
     )
-    async with database.reading() as session:
-        page = await list_receipts(session, wanted, limit=limit, cursor=cursor)
-    return ReceiptList(
-        [ReceiptDocument(**_fields(receipt)) for receipt in page.receipts], page.next_cursor
-    )
+    asked = Wait.read(wait, min_count, strict=strict)
+
+    async def read() -> ReceiptList:
+        at_least = asked.min_count if asked else 0
+        async with database.reading() as session:
+            page = await list_receipts(session, wanted, limit=max(limit, at_least), cursor=cursor)
+        shown = page.shortened_to(limit)
+        documents = [ReceiptDocument(**_fields(receipt)) for receipt in shown.receipts]
+        is_satisfied = len(page.receipts) >= at_least if asked else UNSET
+        return ReceiptList(documents, shown.next_cursor, is_satisfied)
+
+    if asked is None:
+        return await read()
+    enough = Condition(read, lambda _: asked.too_few("receipts"))
+    return await wait_until_satisfied(request, feed, asked, enough)
 
 
 @get("/receipts/{receipt_id:str}")

@@ -80,6 +80,7 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "resendDelivery",
         "cancelDelivery",
         "getStats",
+        "getQuiescence",
         "createSandbox",
         "listSandboxes",
         "getSandbox",

@@ -28,6 +28,7 @@ from shop.web.api.endpoints import (
     register_endpoint,
 )
 from shop.web.api.orders import get_order, list_products, post_order, refund_order, ship_order
+from shop.web.api.quiescence import get_quiescence
 from shop.web.api.sandboxes import SANDBOXES
 from shop.web.dependencies import provide_manages
 
@@ -42,7 +43,14 @@ ENDPOINTS = [
     recover_endpoint,
 ]
 ORDERS = [list_products, post_order, get_order, ship_order, refund_order]
-DELIVERIES = [list_deliveries_as_json, get_delivery, resend_delivery, cancel_delivery, get_stats]
+DELIVERIES = [
+    list_deliveries_as_json,
+    get_delivery,
+    resend_delivery,
+    cancel_delivery,
+    get_stats,
+    get_quiescence,
+]
 
 api_router = Router(
     path="/v1",

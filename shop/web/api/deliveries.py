@@ -1,17 +1,28 @@
 """``/v1/deliveries`` and ``/v1/stats``: read the log, resend and cancel deliveries, read totals."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.params import FromPath, QueryParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hookshop.webkit.datetime_input import in_utc
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.json_api import problems
 from hookshop.webkit.list_query import MAX_SEARCH_LENGTH, check_search
 from hookshop.webkit.times import rfc3339
+from hookshop.webkit.waiting import (
+    TIMED_OUT,
+    Condition,
+    MinCount,
+    Satisfied,
+    Strict,
+    Wait,
+    WaitSeconds,
+    wait_until_satisfied,
+)
+from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.delivery_documents import (
     DeliveryDocument,
@@ -21,7 +32,7 @@ from shop.web.api.delivery_documents import (
     delivery_with_attempts,
 )
 from shop.web.api.fields import Cents, Cursor, DeliveryId, Limit, NextCursor, WholeSecond
-from shop.web.dependencies import TheActions, TheDatabase, TheSettings
+from shop.web.dependencies import TheActions, TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_delivery
 from shop.webhooks.queries.deliveries import (
     DeliveryFilter,
@@ -56,10 +67,11 @@ Since = Annotated[
 
 
 class DeliveryList(Struct):
-    """One page of the log."""
+    """One page of the log. ``satisfied``: only in responses to calls that wait."""
 
     data: list[DeliveryDocument]
     next_cursor: NextCursor
+    satisfied: Satisfied | UnsetType = UNSET
 
 
 class DeliveryCounts(Struct):
@@ -89,10 +101,12 @@ class StatsDocument(Struct):
     deliveries: DeliveryCounts
 
 
-@get("/deliveries", operation_id="listDeliveries")
-async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each filter of the query string
+@get("/deliveries", operation_id="listDeliveries", responses=problems(TIMED_OUT))
+async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each part of the query string
     *,
+    request: Request[Any, Any, Any],
     database: TheDatabase,
+    feed: TheFeed,
     in_state: InState = None,
     endpoint_id: OfEndpoint = None,
     event_type: OfType = None,
@@ -101,14 +115,40 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each f
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    min_count: MinCount = None,
+    wait: WaitSeconds = None,
+    strict: Strict = False,
 ) -> DeliveryList:
-    """Return one page of deliveries, newest first. ``next_cursor`` leads to the next page."""
+    """Return one page of deliveries, newest first. ``next_cursor`` leads to the next page.
+
+    With ``wait`` or ``min_count``, wait until so many deliveries match, and return ``satisfied``.
+    """
     wanted = DeliveryFilter(
         in_state, endpoint_id, event_type, message_id, check_search(q), order_id=order_id
     )
-    async with database.reading() as session:
-        page = await list_deliveries(session, wanted, limit=limit, cursor=cursor)
-        return DeliveryList(await delivery_documents(session, page.rows), page.next_cursor)
+    asked = Wait.read(wait, min_count, strict=strict)
+
+    async def read() -> DeliveryList:
+        at_least = asked.min_count if asked else 0
+        async with database.reading() as session:
+            page = await list_deliveries(session, wanted, limit=max(limit, at_least), cursor=cursor)
+            shown = page.shortened_to(limit)
+            documents = await delivery_documents(session, shown.rows)
+        is_satisfied = len(page.rows) >= at_least if asked else UNSET
+        return DeliveryList(documents, shown.next_cursor, is_satisfied)
+
+    def concerns(change: Change) -> bool:
+        # A changed order may have new deliveries, and a changed endpoint cancelled ones.
+        return (
+            order_id is None
+            or change.kind == "endpoint"
+            or order_id in (change.order_id, change.id)
+        )
+
+    if asked is None:
+        return await read()
+    enough = Condition(read, lambda _: asked.too_few("deliveries"), concerns)
+    return await wait_until_satisfied(request, feed, asked, enough)
 
 
 @get("/deliveries/{delivery_id:str}")

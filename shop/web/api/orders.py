@@ -2,23 +2,35 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from litestar import get, post
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar import Request, get, post
+from litestar.exceptions import NotAuthorizedException
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hookshop.webkit.access import OPEN_TO_ALL, SHOWS_MORE_TO_ADMIN
 from hookshop.webkit.bodies import StrictJson
-from hookshop.webkit.json_api import problems
+from hookshop.webkit.json_api import COMMON_PROBLEMS, problems
 from hookshop.webkit.plain_text import MAX_NAME_LENGTH, require_text_line
 from hookshop.webkit.times import rfc3339_ms
+from hookshop.webkit.waiting import (
+    TIMED_OUT,
+    Condition,
+    Satisfied,
+    Strict,
+    Wait,
+    WaitSeconds,
+    wait_until_satisfied,
+)
 from shop.database.models import Order, OrderLine
 from shop.database.transactions import Database
 from shop.orders.catalog import CATALOG
 from shop.orders.idempotency import IdempotencyKey
 from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, PlacedOrder, find_order
+from shop.redis.change_feed import Change
 from shop.web.actions import EarlierOrder
 from shop.web.api.delivery_documents import (
     DeliveryDocument,
@@ -26,8 +38,9 @@ from shop.web.api.delivery_documents import (
     order_deliveries,
 )
 from shop.web.api.fields import Cents, DeliveryId, MessageId, NextCursor, OrderId, Time
-from shop.web.dependencies import Manages, TheActions, TheDatabase
+from shop.web.dependencies import Manages, TheActions, TheDatabase, TheFeed
 from shop.web.lookups import no_such_order
+from shop.webhooks.queries.quiescence import is_order_settled
 
 MAX_ORDER_LINES = 50  # lines
 Quantity = Annotated[int, Meta(ge=MIN_QUANTITY, le=MAX_QUANTITY)]
@@ -51,6 +64,22 @@ ClientsKey = Annotated[
         max_length=255,
         pattern=r"^[!-~]+(?![\s\S])",
         description="A text of your own, such as a UUID, that makes a repeated request safe.",
+    ),
+]
+
+
+class OrderCondition(StrEnum):
+    """What to wait for."""
+
+    # None of its deliveries is pending or sending, except those of paused or disabled endpoints.
+    SETTLED = "settled"
+
+
+WaitFor = Annotated[
+    OrderCondition | None,
+    QueryParameter(
+        description="The condition. `settled`: no delivery of the order is pending or sending, "
+        "except those that wait for a paused or disabled endpoint."
     ),
 ]
 
@@ -100,7 +129,8 @@ class OrderDocument(Struct):
     """An order. ``subscribers``: the number of endpoints that are notified about it.
 
     ``message_ids``, ``delivery_ids``, ``deliveries``: of all its messages, oldest first. Only in
-    responses to calls with the admin token, if there is one.
+    responses to calls with the admin token, if there is one. ``satisfied``: only in responses to
+    calls that wait.
     """
 
     id: OrderId
@@ -114,6 +144,7 @@ class OrderDocument(Struct):
     message_ids: list[MessageId] | UnsetType = UNSET
     delivery_ids: list[DeliveryId] | UnsetType = UNSET
     deliveries: list[DeliveryDocument] | UnsetType = UNSET
+    satisfied: Satisfied | UnsetType = UNSET
 
 
 @get("/products", opt=OPEN_TO_ALL)
@@ -159,15 +190,43 @@ async def post_order(
     return _placed(once, manages=manages)
 
 
-@get("/orders/{order_id:str}", opt=SHOWS_MORE_TO_ADMIN)
-async def get_order(
-    order_id: FromPath[OrderId], database: TheDatabase, manages: Manages
+@get(
+    "/orders/{order_id:str}",
+    opt=SHOWS_MORE_TO_ADMIN,
+    responses=problems({401: COMMON_PROBLEMS[401] + " Waiting needs it.", **TIMED_OUT}),
+)
+async def get_order(  # noqa: PLR0913 – one parameter for each part of the query string
+    *,
+    order_id: FromPath[OrderId],
+    request: Request[Any, Any, Any],
+    database: TheDatabase,
+    feed: TheFeed,
+    manages: Manages,
+    wait_for: WaitFor = None,
+    wait: WaitSeconds = None,
+    strict: Strict = False,
 ) -> OrderDocument:
     """Return an order with its lines and, with the admin token, its deliveries.
 
-    Each delivery names its message, the ``webhook-id`` that its receiver has recorded.
+    Each delivery names its message, the ``webhook-id`` that its receiver has recorded. With
+    ``wait_for`` or ``wait``, wait until the order is settled, and return ``satisfied``.
     """
-    return await _read_order(database, order_id, manages=manages)
+    asked = Wait.read(0 if wait_for and wait is None else wait, strict=strict)
+    if asked is None:
+        return await _read_order(database, order_id, manages=manages)
+    if not manages:
+        raise NotAuthorizedException("waiting needs the token: send it as Authorization: Bearer …")
+
+    def concerns(change: Change) -> bool:
+        # A changed endpoint may be paused or disabled now.
+        return change.kind == "endpoint" or order_id in {change.order_id, change.id}
+
+    settled = Condition(
+        lambda: _read_order(database, order_id, manages=True, tells_whether_settled=True),
+        lambda _: "some of its deliveries are pending or sending",
+        concerns,
+    )
+    return await wait_until_satisfied(request, feed, asked, settled)
 
 
 @post(
@@ -203,15 +262,20 @@ def _fingerprint(order: NewOrder) -> str:
     return hashlib.sha256(msgspec.json.encode(order)).hexdigest()
 
 
-async def _read_order(database: Database, order_id: str, *, manages: bool) -> OrderDocument:
+async def _read_order(
+    database: Database, order_id: str, *, manages: bool, tells_whether_settled: bool = False
+) -> OrderDocument:
     async with database.reading() as session:
         found = await find_order(session, order_id)
         if found is None:
             raise no_such_order(order_id)
         deliveries = await order_deliveries(session, found)
+        is_settled = await is_order_settled(session, order_id) if tells_whether_settled else UNSET
     subscribers = len({delivery.endpoint_id for delivery in found.deliveries})
     messages = _Messages(found.message_ids, deliveries) if manages else None
-    return _document(found.order, found.lines, subscribers, messages)
+    document = _document(found.order, found.lines, subscribers, messages)
+    document.satisfied = is_settled
+    return document
 
 
 def _placed(placed: PlacedOrder, *, manages: bool) -> OrderDocument:

@@ -94,6 +94,12 @@ class LogPage:
     rows: Sequence[LogRow]
     next_cursor: str | None
 
+    def shortened_to(self, limit: int) -> "LogPage":
+        """Return the first ``limit`` rows of this page."""
+        if len(self.rows) <= limit:
+            return self
+        return LogPage(self.rows[:limit], self.rows[limit - 1].delivery.id)
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryDetail:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from httpx import AsyncClient
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
@@ -27,7 +28,7 @@ def first_load(page: Page) -> int:
     return total
 
 
-async def register(shop: Shop, url: str = "http://127.0.0.1:9001/hook", **body: Any) -> str:
+async def register(shop: AsyncClient, url: str = "http://127.0.0.1:9001/hook", **body: Any) -> str:
     """Register an endpoint; return its id."""
     answer = await shop.post("/v1/webhooks/register", json={"webhook_url": url, **body})
     assert answer.status_code == 201, answer.text
