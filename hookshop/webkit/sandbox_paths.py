@@ -60,6 +60,11 @@ def current_base() -> Base:
     return _base.get()
 
 
+def leave_sandbox() -> None:
+    """Let the rest of this request be in ``main``, such as the page that says what is wrong."""
+    _base.set(Base(_base.get().path))
+
+
 def current_sandbox_id() -> str | None:
     """Return the id of the current request's sandbox, or None in ``main``."""
     sandbox = _base.get().sandbox

@@ -16,7 +16,7 @@ from litestar.exceptions import NotFoundException, TooManyRequestsException
 from litestar.types import ASGIApp, Receive, Scope, Send
 from pydantic import StringConstraints
 
-from hookshop.webkit.sandbox_paths import current_base
+from hookshop.webkit.sandbox_paths import current_base, leave_sandbox
 from hookshop.webkit.sandbox_rules import (
     ID_PATTERN,
     ID_RULE,
@@ -85,6 +85,7 @@ class SandboxLookup:
             sandboxes: SandboxList | None = scope["litestar_app"].state.get("sandboxes")
             record = await sandboxes.find(sandbox_id) if sandboxes else None
             if sandboxes is None or record is None:
+                leave_sandbox()  # so that the links of the error page lead somewhere
                 raise no_such_sandbox(sandbox_id)
             scope["state"][SANDBOX] = record
             with sandboxes.serving(record):

@@ -48,7 +48,7 @@ async def test_a_person_makes_a_sandbox_with_settings_and_enters_it(
 
     assert f"{settings.base_url}/s/anna/" in made.links
     assert "/s/anna/" in listed.links
-    assert "sandbox anna" in inside.text
+    assert "Sandbox anna" in inside.text
     stored = (await shop.get("/v1/sandboxes/anna")).json()
     assert (stored["retry_schedule"], stored["breaker_failures"]) == ("0,0.2", 0)
     assert stored["jitter"] == 0.2
@@ -59,9 +59,9 @@ async def test_the_header_names_the_sandbox_unless_it_is_main(shop: Shop) -> Non
 
     inside, outside = await Visitor(shop).get("/s/anna/orders"), await Visitor(shop).get("/orders")
 
-    assert "sandbox anna" in inside.text
+    assert "Sandbox anna" in inside.text
     assert "· anna ·" in inside.text  # in the title
-    assert "sandbox main" not in outside.text
+    assert "Sandbox main" not in outside.text
     assert "/sandboxes" in outside.links
     assert "/s/anna/sandboxes" not in inside.links
 
@@ -169,3 +169,11 @@ async def test_the_token_of_a_new_sandbox_is_shown_once_in_its_address(settings:
     assert "shown only once" in made.text
     assert made.answer.headers["cache-control"] == "no-store"
     assert entrance.partition("#")[2] not in listed.answer.text
+
+
+async def test_the_page_of_a_sandbox_that_is_gone_leads_to_main(shop: Shop) -> None:
+    page = await Visitor(shop).get("/s/nobody-here/orders")
+
+    assert page.status == 404
+    assert "There is no sandbox 'nobody-here'" in page.text
+    assert not [address for address in page.links.values() if "nobody-here" in address]

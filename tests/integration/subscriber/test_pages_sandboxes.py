@@ -143,7 +143,7 @@ async def test_the_header_names_the_sandbox(lab: Lab) -> None:
     in_sandbox = read_page(await anna.client.get("subscription"))
     in_main = read_page(await lab.main.get("/subscription"))
 
-    assert "sandbox anna" in in_sandbox.text
+    assert "Sandbox anna" in in_sandbox.text
     assert "sandbox" not in in_main.text.partition("Subscription")[0]
 
 
