@@ -6,6 +6,7 @@ A sandbox is a row of the table ``sandbox``. Its number is in each of its rows: 
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -202,6 +203,13 @@ def _is_live(now: datetime) -> ColumnElement[bool]:
     return col(Sandbox.dropped_at).is_(None) & unexpired
 
 
+@dataclass(frozen=True, slots=True)
+class ShopSandboxRecord(SandboxRecord):
+    """A sandbox of the shop. ``retry_schedule``: its own, or None for that of the process."""
+
+    retry_schedule: str | None = None
+
+
 class Sandboxes:
     """The list with which the web application finds the sandbox of a request."""
 
@@ -214,7 +222,13 @@ class Sandboxes:
             found = await find(session, sandbox_id, now=utc_now())
         if found is None or found.number in {None, MAIN_NUMBER} or found.expires_at is None:
             return None
-        return SandboxRecord(found.id, found.token_hash, found.expires_at, found.number or 0)
+        return ShopSandboxRecord(
+            found.id,
+            found.token_hash,
+            found.expires_at,
+            found.number or 0,
+            retry_schedule=found.retry_schedule,
+        )
 
     def serving(self, record: SandboxRecord) -> AbstractContextManager[None]:
         """Bind the sessions of one request to its sandbox."""

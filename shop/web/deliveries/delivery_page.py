@@ -23,6 +23,7 @@ from shop.web.deliveries.timeline import build_timeline, summarize
 from shop.web.deliveries.wire import body_text, pretty_json
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_delivery
+from shop.web.sandboxes.effective_settings import schedule_here
 from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.queries.deliveries import (
     DeliveryDetail,
@@ -77,17 +78,15 @@ class _View:
 
     delivery_id: str
     settings: Settings
+    schedule: RetrySchedule
     attempts: str  # "", "all", or the number of the last one to show
 
     @classmethod
     def read(cls, request: AnyRequest, settings: Settings, delivery_id: str) -> "_View":
         wanted = request.query_params.get("attempts", "")
         is_valid = wanted == ALL or _NUMBER.fullmatch(wanted)
-        return cls(delivery_id, settings, wanted if is_valid else "")
-
-    @property
-    def schedule(self) -> RetrySchedule:
-        return self.settings.retry_schedule
+        schedule = schedule_here(request, settings)
+        return cls(delivery_id, settings, schedule, wanted if is_valid else "")
 
     @property
     def address(self) -> str:

@@ -19,12 +19,13 @@ from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.endpoint_names import endpoint_name
 from shop.web.flash import read_resent_count
+from shop.web.sandboxes.effective_settings import schedule_here
 from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.deliveries import count_by_state, count_newer, list_deliveries
 from shop.webhooks.rules.retries import RetrySchedule
 
-PAGE_SIZE = 28  # with six attempts each, a page has less than 150 kB
+PAGE_SIZE = 27  # with six attempts each, a page has less than 150 kB
 MAX_COUNTED = 1000  # newer deliveries; beyond this the exact number does not matter
 
 AnyRequest = Request[Any, Any, Any]
@@ -36,7 +37,7 @@ async def show_deliveries(
 ) -> Template:
     """Show the log, newest first, filtered by the query string."""
     query = LogQuery.read(request.query_params)
-    context = await _log_region(database, query, settings.retry_schedule).read()
+    context = await _log_region(database, query, schedule_here(request, settings)).read()
     async with database.reading() as session:
         registered = await registry.list_all(session)
     context["sent_again"] = read_resent_count(request.query_params)
@@ -57,7 +58,7 @@ async def stream_deliveries(
 ) -> ServerSentEvent:
     """Stream the log, filtered by the same query string."""
     query = LogQuery.read(request.query_params)
-    region = _log_region(database, query, settings.retry_schedule)
+    region = _log_region(database, query, schedule_here(request, settings))
     return await shop_stream(request, feed, region)
 
 

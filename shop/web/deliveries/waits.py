@@ -125,7 +125,7 @@ def _reasons(wait: Wait) -> Iterator[Part]:
     elif delay is None:
         yield Part("at-once", "due immediately")
     elif not wait.is_decided:
-        yield Part("expected", f"schedule {span(delay.schedule)}, jitter up to ±20 %")
+        yield Part("expected", f"schedule {span(delay.schedule)}, plus or minus jitter")
     else:
         yield Part("schedule", f"schedule {span(delay.schedule)}")
         if delay.jitter:

@@ -23,8 +23,10 @@ from shop.redis.change_feed import Change
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_order
+from shop.web.sandboxes.effective_settings import schedule_here
 from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.queries.deliveries import MAX_PAGE_SIZE, DeliveryFilter, list_deliveries
+from shop.webhooks.rules.retries import RetrySchedule
 
 PAGE_SIZE = 50
 _ORDER_ID = re.compile(r"ord_[0-9a-f]{32}", re.ASCII)
@@ -89,7 +91,7 @@ def _list_region(database: Database, before: str | None) -> Region:
 def _order_region(
     request: AnyRequest, settings: Settings, database: Database, order_id: str
 ) -> Region:
-    manages = may_manage(request, settings)
+    manages, schedule = may_manage(request, settings), schedule_here(request, settings)
 
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
@@ -97,7 +99,7 @@ def _order_region(
             if found is None:
                 raise no_such_order(order_id)
             # A customer's page gets no deliveries: the URLs of endpoints often are credentials.
-            log = await _deliveries(session, order_id, settings) if manages else {}
+            log = await _deliveries(session, order_id, schedule) if manages else {}
         return {
             "order": found.order,
             "lines": found.lines,
@@ -116,11 +118,13 @@ def _order_region(
     return Region("order", "shop/orders/_order.html", read, concerns)
 
 
-async def _deliveries(session: AsyncSession, order_id: str, settings: Settings) -> dict[str, Any]:
+async def _deliveries(
+    session: AsyncSession, order_id: str, schedule: RetrySchedule
+) -> dict[str, Any]:
     wanted = DeliveryFilter(order_id=order_id)
     page = await list_deliveries(session, wanted, limit=MAX_PAGE_SIZE)
     return {
-        "rows": await read_rows(session, page.rows, settings.retry_schedule),
+        "rows": await read_rows(session, page.rows, schedule),
         "more_rows": page.next_cursor is not None,
     }
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from hookshop.webkit.sandboxes import Connection, current_sandbox
 from shop.config import Settings
 from shop.database.models import Sandbox
+from shop.sandboxes.registry import ShopSandboxRecord
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN
-from shop.webhooks.rules.retries import JITTER
+from shop.webhooks.rules.retries import JITTER, RetrySchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,13 @@ class EffectiveSettings:
     request_timeout_seconds: float
     breaker_failures: int
     disable_after_failures: int
+
+
+def schedule_here(connection: Connection, settings: Settings) -> RetrySchedule:
+    """Return the retry schedule of the request's sandbox. ``settings``: those of the process."""
+    record = current_sandbox(connection)
+    own = record.retry_schedule if isinstance(record, ShopSandboxRecord) else None
+    return RetrySchedule.parse(own) if own else settings.retry_schedule
 
 
 def effective_settings(sandbox: Sandbox, settings: Settings) -> EffectiveSettings:

@@ -34,7 +34,7 @@ async def test_the_timeline_shows_the_plan_before_the_first_attempt(shop: Shop) 
     assert "0 attempts so far, at most 6 more on the schedule." in page.text
     assert "Attempt 1 is next" in page.text
     assert "Attempt 6, if needed" in page.text
-    assert "schedule 30 s, jitter up to ±20 %" in page.text
+    assert "schedule 30 s, plus or minus jitter" in page.text
 
 
 async def test_the_timeline_distinguishes_schedule_and_retry_after(

@@ -1,5 +1,6 @@
 """The pages that list, make and drop sandboxes, the page that empties one, and the header."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +16,8 @@ from tests.pages import Page, Visitor
 
 Shop = AsyncTestClient[Litestar]
 TOKEN = "correct horse battery"
+MUG = {"items": [{"product_id": "mug", "quantity": 1}]}
+URL = "http://127.0.0.1:9001/hook"
 A_DAY = {"expires_in_seconds": "86400"}
 
 
@@ -143,6 +146,21 @@ async def test_a_sandbox_is_emptied_from_its_own_pages(shop: Shop) -> None:
 
     assert answer.answer.headers["location"] == "/s/anna/overview"
     assert await order_count(shop) == 1
+
+
+async def test_pages_plan_attempts_by_the_schedule_of_their_sandbox(shop: Shop) -> None:
+    visitor = Visitor(shop)
+    await shop.post("/v1/sandboxes", json={"id": "anna", "retry_schedule": "0,7"})
+    for prefix in ("", "/s/anna"):
+        await shop.post(f"{prefix}/v1/webhooks/register", json={"webhook_url": URL})
+
+    planned = {}
+    for prefix in ("", "/s/anna"):
+        placed = (await shop.post(f"{prefix}/v1/orders", json=MUG)).json()
+        page = await visitor.get(f"{prefix}/deliveries/{placed['delivery_ids'][0]}")
+        planned[prefix] = re.findall(r"at most (\d+) more on the schedule", page.text)
+
+    assert planned == {"": ["6"], "/s/anna": ["2"]}
 
 
 async def test_a_sandbox_links_to_the_subscribers_sandbox_with_the_same_id(

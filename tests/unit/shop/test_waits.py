@@ -98,7 +98,7 @@ def test_a_try_that_is_not_decided_is_only_expected() -> None:
     wait = Wait(Delay(15), is_decided=False)
 
     assert wait.headline == "about 15 s"
-    assert words(wait) == [("expected", "schedule 15 s, jitter up to ±20 %")]
+    assert words(wait) == [("expected", "schedule 15 s, plus or minus jitter")]
     assert widths(drawn(wait)) == {"expected": 1}
 
 
