@@ -40,7 +40,7 @@ from shop.web.api.delivery_documents import (
 from shop.web.api.fields import Cents, DeliveryId, MessageId, NextCursor, OrderId, Time
 from shop.web.dependencies import Manages, TheActions, TheDatabase, TheFeed
 from shop.web.lookups import no_such_order
-from shop.webhooks.queries.quiescence import is_order_settled
+from shop.webhooks.queries.quiescence import are_settled
 
 MAX_ORDER_LINES = 50  # lines
 Quantity = Annotated[int, Meta(ge=MIN_QUANTITY, le=MAX_QUANTITY)]
@@ -270,7 +270,9 @@ async def _read_order(
         if found is None:
             raise no_such_order(order_id)
         deliveries = await order_deliveries(session, found)
-        is_settled = await is_order_settled(session, order_id) if tells_whether_settled else UNSET
+        is_settled = (
+            await are_settled(session, found.deliveries) if tells_whether_settled else UNSET
+        )
     subscribers = len({delivery.endpoint_id for delivery in found.deliveries})
     messages = _Messages(found.message_ids, deliveries) if manages else None
     document = _document(found.order, found.lines, subscribers, messages)

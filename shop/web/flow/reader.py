@@ -27,7 +27,7 @@ from shop.web.flow.facts import (
     Facts,
     OrderFacts,
 )
-from shop.webhooks.queries.dashboard_stats import slots_of
+from shop.webhooks.queries.dashboard_stats import is_passing, slots_of
 from shop.webhooks.rules.events import event_value_cents
 
 MAX_NEWEST = 16  # deliveries, as the next two
@@ -117,7 +117,7 @@ async def _endpoints(session: AsyncSession, now: datetime) -> list[EndpointFacts
     theirs = Delivery.endpoint_id == Endpoint.id
     pending = select(literal(1)).where(theirs, Delivery.state == DeliveryState.PENDING)
     due = pending.where(col(Delivery.next_attempt_at) <= now)
-    passing = pending.where(col(Delivery.passes_breaker))
+    passing = select(literal(1)).select_from(Delivery).where(is_passing(now))
     first = select(func.min(Delivery.next_attempt_at)).where(
         theirs, Delivery.state == DeliveryState.PENDING
     )

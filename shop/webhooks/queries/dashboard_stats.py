@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, literal_column, text
+from sqlalchemy import ColumnElement, ScalarSelect, and_, literal_column, text
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from shop.database.bound_session import filtered
 from shop.database.counters import (
     AttemptSummary,
     AttemptTally,
@@ -174,7 +175,7 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
     amounts: dict[tuple[str, DeliveryState], int] = defaultdict(int)
     for tally in (await session.exec(select(StateTally))).all():
         amounts[tally.endpoint_id, tally.state] += tally.amount
-    query = select(Endpoint, _due(now), _passing(), _oldest()).where(
+    query = select(Endpoint, _due(now), _passing(now), _oldest()).where(
         col(Endpoint.deleted_at).is_(None)
     )
     # Those of deleted endpoints too, which are about to end.
@@ -260,14 +261,21 @@ def _due(now: datetime) -> ScalarSelect[int]:
     return select(func.count()).select_from(due).correlate(Endpoint).scalar_subquery()
 
 
-def _passing() -> ScalarSelect[int]:
+def _passing(now: datetime) -> ScalarSelect[int]:
     """Return SQL for the number of an endpoint's deliveries that a person has resent."""
-    passing = select(func.count()).where(
-        Delivery.endpoint_id == Endpoint.id,
-        Delivery.state == DeliveryState.PENDING,
+    passing = select(func.count()).select_from(Delivery).where(is_passing(now))
+    return passing.correlate(Endpoint).scalar_subquery()
+
+
+def is_passing(now: datetime) -> ColumnElement[bool]:
+    """Return SQL for a due delivery of an endpoint that no breaker and no hold delays."""
+    return and_(
+        # Not by endpoint: that index may be large, and the one of these deliveries is small.
+        filtered(Delivery.endpoint_id) == Endpoint.id,
+        col(Delivery.state) == DeliveryState.PENDING,
+        col(Delivery.next_attempt_at) <= now,
         col(Delivery.passes_breaker),
     )
-    return passing.correlate(Endpoint).scalar_subquery()
 
 
 def _oldest() -> ScalarSelect[Any]:

@@ -1,15 +1,16 @@
 """Whether the deliveries of a sandbox, or of one order, are finished."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, or_
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database.models import Delivery, Endpoint, Message
+from shop.database.models import Delivery, Endpoint
 from shop.vocabulary import DeliveryState, EndpointStatus
-from shop.webhooks.queries.dashboard_stats import read_waiting
+from shop.webhooks.queries.dashboard_stats import is_passing, read_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,18 @@ async def read_quiescence(session: AsyncSession, *, now: datetime) -> Quiescence
         pending=waiting.pending,
         held=waiting.held_back,
         held_by_status=waiting.held_by_status,
-        next_attempt_at=await _next_attempt_at(session) if waiting.pending else None,
+        next_attempt_at=await _next_attempt_at(session, now) if waiting.pending else None,
     )
 
 
-async def _next_attempt_at(session: AsyncSession) -> datetime | None:
+async def _next_attempt_at(session: AsyncSession, now: datetime) -> datetime | None:
     """Return when the next pending delivery of an active endpoint is sent, or None."""
     pending = (
         select(func.min(Delivery.next_attempt_at))
         .where(Delivery.endpoint_id == Endpoint.id, Delivery.state == DeliveryState.PENDING)
         .correlate(Endpoint)
     )
-    passing = pending.where(col(Delivery.passes_breaker))
+    passing = select(func.min(Delivery.next_attempt_at)).where(is_passing(now)).correlate(Endpoint)
     query = select(
         Endpoint.probe_at,
         Endpoint.hold_until,
@@ -76,23 +77,18 @@ async def _next_attempt_at(session: AsyncSession) -> datetime | None:
     return min(moments, default=None)
 
 
-async def is_order_settled(session: AsyncSession, order_id: str) -> bool:
-    """Return whether no delivery of the order is pending or sending.
+async def are_settled(session: AsyncSession, deliveries: Iterable[Delivery]) -> bool:
+    """Return whether none of these deliveries is pending or sending.
 
     Those that wait for a paused or disabled endpoint do not count.
     """
-    is_pending = and_(
-        col(Delivery.state) == DeliveryState.PENDING,
-        col(Endpoint.status) == EndpointStatus.ACTIVE,
+    by_state = defaultdict[DeliveryState, set[str]](set)
+    for delivery in deliveries:
+        by_state[delivery.state].add(delivery.endpoint_id)
+    if by_state[DeliveryState.SENDING]:
+        return False
+    waited_for = by_state[DeliveryState.PENDING]
+    active = select(Endpoint.id).where(
+        col(Endpoint.id).in_(waited_for), Endpoint.status == EndpointStatus.ACTIVE
     )
-    unfinished = (
-        select(Delivery.id)
-        .join(Message, col(Message.id) == Delivery.message_id)
-        .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
-        .where(
-            Message.order_id == order_id,
-            or_(is_pending, col(Delivery.state) == DeliveryState.SENDING),
-        )
-        .limit(1)
-    )
-    return (await session.exec(unfinished)).first() is None
+    return not waited_for or (await session.exec(active.limit(1))).first() is None
