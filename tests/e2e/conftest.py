@@ -1,11 +1,11 @@
-"""A running demo, and two browser tabs whose errors fail the test.
+"""A shop and a subscriber for each test, and two browser tabs whose errors fail the test.
 
 The fixtures ``browser``, ``context`` and ``page`` are those of pytest-playwright, so its options
 work, such as ``--headed``, ``--slowmo`` and ``--tracing retain-on-failure``.
 """
 
+import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,11 +14,12 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser import FLAGS, HOW_TO_GET_ONE, find_browser
-from tests.demo import Demo, running_demo
+from tests.e2e.pair import Pair, Running, new_pair
+from tests.e2e.shared_demo import SharedDemo, shared_demo
 from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.e2e.watch import Watch
 from tests.postgres import copy_of
-from tests.programs import client, set_fault
+from tests.programs import client
 from tests.waiting import wait_for
 
 SCHEDULE = "0,2,2,2,2,2"  # short enough to wait for, long enough to see
@@ -30,13 +31,24 @@ expect.set_options(timeout=10_000)  # Playwright's 5 s are too short on a busy m
 
 
 @pytest.fixture(scope="session")
-def demo(shop_template: str | None) -> Iterator[Demo]:
-    """One demo for all tests; ``clean_slate`` resets it before each."""
+def demo(
+    shop_template: str | None, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[SharedDemo]:
+    """One demo for all tests and workers; each test has a pair of sandboxes in it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent  # the same one for all workers
     with (
         copy_of(shop_template) if shop_template else nullcontext("") as url,
-        running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE, SHOP_DATABASE_URL=url) as demo,
+        shared_demo(folder, SHOP_RETRY_SCHEDULE=SCHEDULE, SHOP_DATABASE_URL=url) as demo,
     ):
         yield demo
+
+
+@pytest.fixture
+def pair(demo: Running) -> Iterator[Pair]:
+    """A shop and its subscriber for this test alone, without any data."""
+    with new_pair(demo) as pair:
+        yield pair
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,21 +67,21 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Wait for the empty inbox only now: meanwhile, the browser has opened its tabs."""
-    if emptying := getattr(item, "funcargs", {}).get("clean_slate"):
-        emptying.result()
+    """Wait only now until money is counted: meanwhile, the browser has opened its tabs."""
+    if pair := getattr(item, "funcargs", {}).get("pair"):
+        wait_for(lambda: time.time() >= pair.counts_from, "the subscriber counts money")
 
 
 @pytest.fixture
-def shop_url(demo: Demo) -> str:
+def shop_url(pair: Pair) -> str:
     """Where the shop of this test begins."""
-    return demo.shop_url
+    return pair.shop_url
 
 
 @pytest.fixture
-def subscriber_url(demo: Demo) -> str:
+def subscriber_url(pair: Pair) -> str:
     """Where the subscriber of this test begins."""
-    return demo.subscriber_url
+    return pair.subscriber_url
 
 
 @pytest.fixture
@@ -84,40 +96,6 @@ def subscriber_api(subscriber_url: str) -> Iterator[httpx.Client]:
         yield subscriber
 
 
-@pytest.fixture(autouse=True)
-def clean_slate(
-    demo: Demo, shop_api: httpx.Client, subscriber_api: httpx.Client
-) -> Iterator[Future[object]]:
-    """Reset: no fault, only the subscriber's endpoint, no open delivery, an empty inbox.
-
-    Emptying the inbox takes up to a second, because it starts the counting of money at a whole one.
-    """
-    set_fault(subscriber_api, None)
-    for endpoint in shop_api.get("/v1/webhooks").json()["data"]:
-        if not endpoint["webhook_url"].startswith(demo.subscriber_url):
-            shop_api.delete(f"/v1/webhooks/{endpoint['id']}").raise_for_status()
-    wait_for(lambda: _is_at_rest(shop_api), "all deliveries come to an end")
-    if not shop_api.get("/v1/webhooks").json()["data"]:
-        _subscribe_again(demo, shop_api)
-    with ThreadPoolExecutor(1) as beside:
-        yield beside.submit(_empty_inbox, subscriber_api)
-
-
-def _empty_inbox(subscriber: httpx.Client) -> None:
-    subscriber.delete("/v1/receipts").raise_for_status()
-
-
-def _is_at_rest(shop: httpx.Client) -> bool:
-    deliveries = shop.get("/v1/stats").json()["deliveries"]
-    return bool(deliveries["pending"] == deliveries["sending"] == 0)
-
-
-def _subscribe_again(demo: Demo, shop: httpx.Client) -> None:
-    """Restart the subscriber, which registers itself in the demo."""
-    demo.kill("subscriber")
-    wait_for(lambda: shop.get("/v1/webhooks").json()["data"], "the subscriber registers itself")
-
-
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     browser = find_browser()
@@ -126,8 +104,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def watch(shop_url: str, subscriber_url: str) -> Watch:
-    return Watch({shop_url, subscriber_url})
+def watch(pair: Pair) -> Watch:
+    return Watch({pair.shop_url, pair.subscriber_url, *pair.static})
 
 
 @pytest.fixture

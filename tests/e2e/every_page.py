@@ -63,6 +63,8 @@ SUBSCRIBER = {
     "/login": ["/login"],
     "/enter": ["/enter"],
 }
+# The routes of pages that sandboxes do not have.
+IN_MAIN_ONLY = {"/sandboxes", "/sandboxes/{sandbox_id:str}/drop"}
 # Error pages: not found, and invalid requests.
 SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
 SUBSCRIBER_ERRORS = [
@@ -71,6 +73,11 @@ SUBSCRIBER_ERRORS = [
     "/?verdict=nonsense",
     "/story?message_id=msg_nope",
 ]
+
+
+def pages_of_sandboxes(pages: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the part of ``SHOP`` or ``SUBSCRIBER`` that sandboxes have."""
+    return {route: paths for route, paths in pages.items() if route not in IN_MAIN_ONLY}
 
 
 def routes_of_pages(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
@@ -96,8 +103,8 @@ class Scene:
     paused_endpoint: str
     receipt: str
     rejected_receipt: str
-    sandbox: str
     attack: str = ""
+    sandbox: str = ""
 
     def addresses(self, pages: dict[str, list[str]]) -> list[str]:
         """Return all addresses of ``SHOP`` or ``SUBSCRIBER``, with these ids."""
@@ -140,7 +147,6 @@ def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
         paused_endpoint=paused["id"],
         receipt=_first(subscriber, "/v1/receipts?verdict=accepted"),
         rejected_receipt=_first(subscriber, "/v1/receipts?verdict=rejected"),
-        sandbox=_sandbox(shop, subscriber),
     )
 
 
@@ -159,11 +165,11 @@ def _order(shop: httpx.Client, product_id: str, quantity: int) -> tuple[str, str
     return order["id"], order["delivery_ids"][0]
 
 
-def _sandbox(shop: httpx.Client, subscriber: httpx.Client) -> str:
-    """Return the id of a new sandbox of both applications, with a long name."""
+def with_a_sandbox(scene: Scene, shop: httpx.Client, subscriber: httpx.Client) -> Scene:
+    """Add a sandbox of both applications, with a long name."""
     made = _post(shop, "/v1/sandboxes", {"id": "w" * 40})
     wanted = {"id": made["id"], "shop_url": made["base_url"], "subscribe": False}
-    return str(_post(subscriber, "/v1/sandboxes", wanted)["id"])
+    return replace(scene, sandbox=str(_post(subscriber, "/v1/sandboxes", wanted)["id"]))
 
 
 def _post(api: httpx.Client, path: str, body: Document | None = None) -> Document:

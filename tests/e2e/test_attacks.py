@@ -1,8 +1,5 @@
 """The attack desk, the defence switches and the money card, in a real browser."""
 
-from collections.abc import Iterator
-from concurrent.futures import Future
-
 import httpx
 import pytest
 from playwright.sync_api import Locator, expect
@@ -12,25 +9,13 @@ from subscriber_app.web.attack_labels import ATTACKS
 from tests.e2e.tabs import LIVE_UPDATE_MS, SubscriberTab
 from tests.programs import buy, wait_until
 
-DEFENCES = ("timestamp", "signature", "token", "raw_body", "deduplication")
-
 
 @pytest.fixture
-def receipt_id(
-    clean_slate: Future[object], shop_api: httpx.Client, subscriber_api: httpx.Client
-) -> str:
+def receipt_id(shop_api: httpx.Client, subscriber_api: httpx.Client) -> str:
     """Return the receipt id of a purchase that the shop has just delivered."""
-    clean_slate.result()
     wait_until(shop_api, buy(shop_api, "hook"), "succeeded")
     [receipt] = subscriber_api.get("/v1/receipts").json()["data"]
     return str(receipt["id"])
-
-
-@pytest.fixture(autouse=True)
-def all_on_afterwards(subscriber_api: httpx.Client) -> Iterator[None]:
-    yield
-    all_on = dict.fromkeys(DEFENCES, True)
-    subscriber_api.put("/v1/defences", json=all_on).raise_for_status()
 
 
 def difference(subscriber: SubscriberTab) -> Locator:

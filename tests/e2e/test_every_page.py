@@ -27,8 +27,10 @@ from tests.e2e.every_page import (
     fill_the_logs,
     routes_of_pages,
     set_the_scene,
+    with_a_sandbox,
     with_an_attack,
 )
+from tests.e2e.pair import Pair
 from tests.e2e.watch import Watch
 from tests.programs import client
 
@@ -84,16 +86,17 @@ def demo() -> Iterator[Demo]:
         yield demo
 
 
-@pytest.fixture(autouse=True)
-def clean_slate() -> None:
-    """Keep the data: it is created once for this file."""
+@pytest.fixture
+def pair(demo: Demo) -> Pair:
+    """The main pair of the separate demo."""
+    return Pair.main(demo)
 
 
 @pytest.fixture(scope="module")
 def scene(demo: Demo, browser: Browser) -> Scene:
     with api(demo.shop_url, SHOP_TOKEN) as shop, api(demo.subscriber_url, SUBSCRIBER_TOKEN) as sub:
         fill_the_logs(shop)
-        scene = set_the_scene(shop, sub)
+        scene = with_a_sandbox(set_the_scene(shop, sub), shop, sub)
     page = browser.new_page()
     log_in(page, demo)
     scene = with_an_attack(scene, page, demo.subscriber_url)

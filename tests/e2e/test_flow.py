@@ -1,30 +1,26 @@
-"""The flow page in a browser, while real processes work, stop and restart."""
+"""The flow page in a browser, while real processes work."""
 
 import re
-from collections.abc import Iterator
 
 import httpx
-import psutil
 import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from tests.demo import Demo
 from tests.e2e.conftest import NewContext
+from tests.e2e.flow_page import (
+    buy_and_find_delivery,
+    dot,
+    newest_delivery,
+    open_flow,
+    passed,
+    station,
+    verdict,
+)
+from tests.e2e.shared_demo import SharedDemo
 from tests.e2e.tabs import ShopTab
-from tests.programs import buy, set_fault, wait_until
+from tests.programs import buy, client, set_fault, wait_until
 from tests.waiting import wait_for
 
-# The stops that each moving dot has passed, by the dot's id: static/js/flow.js sets data-at.
-WATCH_GHOSTS = """
-window.passed = {};
-new MutationObserver((changes) => {
-  for (const { target } of changes) {
-    for (const id of target.dataset.ghost?.split(" ") ?? []) {
-      (window.passed[id] ??= []).push(target.dataset.at);
-    }
-  }
-}).observe(document.getElementById("flow-sky"), { subtree: true, attributeFilter: ["data-at"] });
-"""
 ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "delivered-lane-1"]
 
 
@@ -32,49 +28,6 @@ ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "del
 def flow(shop: ShopTab) -> ShopTab:
     """The live page, which records the stops that dots pass."""
     return open_flow(shop)
-
-
-def open_flow(shop: ShopTab) -> ShopTab:
-    shop.open_live("/flow")
-    shop.page.evaluate(WATCH_GHOSTS)
-    return shop
-
-
-def passed(tab: ShopTab, delivery_id: str) -> list[str]:
-    """Return the stops that a dot has passed so far."""
-    steps: list[str] = tab.page.evaluate("(id) => window.passed[id] ?? []", delivery_id)
-    return steps
-
-
-def dot(tab: ShopTab, delivery_id: str) -> Locator:
-    return tab.page.locator(f"#dot-{delivery_id}")
-
-
-def verdict(tab: ShopTab) -> Locator:
-    return tab.page.get_by_role("status")
-
-
-def station(tab: ShopTab, name: str) -> Locator:
-    """Return a station by its heading."""
-    heading = tab.page.get_by_role("heading", name=name, exact=True)
-    return tab.page.get_by_role("listitem").filter(has=heading).last
-
-
-def newest_delivery(shop_api: httpx.Client) -> str:
-    newest = shop_api.get("/v1/deliveries?limit=1").json()["data"]
-    return str(newest[0]["id"]) if newest else ""
-
-
-def buy_and_find_delivery(tab: ShopTab, shop_api: httpx.Client) -> str:
-    """Press "Buy 1"; return the id of the delivery."""
-    before = newest_delivery(shop_api)
-    tab.press("Buy 1")
-
-    def other() -> str | None:
-        newest = newest_delivery(shop_api)
-        return newest if newest != before else None
-
-    return wait_for(other, "the order's delivery")
 
 
 def test_a_fast_order_passes_every_station(flow: ShopTab, shop_api: httpx.Client) -> None:
@@ -141,52 +94,6 @@ def test_deliveries_to_a_paused_endpoint_wait_until_it_is_active(
     expect(verdict(flow)).to_contain_text("paused")
     shop_api.patch(f"/v1/webhooks/{endpoint['id']}", json={"status": "active"})
     expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
-
-
-@pytest.fixture
-def frozen() -> Iterator[list[psutil.Process]]:
-    """Processes that a test has suspended; they are resumed at the end."""
-    stopped: list[psutil.Process] = []
-    yield stopped
-    for process in stopped:
-        process.resume()
-
-
-def test_orders_bypass_a_frozen_redis(
-    flow: ShopTab, shop_api: httpx.Client, demo: Demo, frozen: list[psutil.Process]
-) -> None:
-    redis = demo.wait_for("redis")
-    redis.suspend()
-    frozen.append(redis)
-    expect(verdict(flow)).to_contain_text("Redis does not answer")
-    expect(station(flow, "Redis")).to_contain_text("down")
-
-    delivery_id = buy_and_find_delivery(flow, shop_api)
-
-    wait_for(lambda: passed(flow, delivery_id)[-1:] == ["delivered-lane-1"], "it lands")
-    assert "bypass" in passed(flow, delivery_id)
-    redis.resume()
-    frozen.clear()
-    expect(verdict(flow)).to_have_text("Everything flows.")
-
-
-def test_without_a_worker_there_is_a_backlog_until_it_is_back(
-    flow: ShopTab, shop_api: httpx.Client, demo: Demo, frozen: list[psutil.Process]
-) -> None:
-    worker = demo.wait_for("worker")
-    worker.suspend()
-    frozen.append(worker)
-    expect(verdict(flow)).to_contain_text("no worker is alive")
-    expect(station(flow, "Worker")).to_contain_text("down")
-
-    delivery_id = buy_and_find_delivery(flow, shop_api)
-
-    expect(dot(flow, delivery_id)).to_have_attribute("data-stop", re.compile("redis|database"))
-    expect(flow.page.get_by_role("list", name="Path of an order")).to_contain_text("backlog")
-    worker.resume()
-    frozen.clear()
-    expect(dot(flow, delivery_id)).to_have_attribute("data-stop", "delivered-lane-1")
-    expect(verdict(flow)).to_have_text("Everything flows.")
 
 
 def test_buttons_and_dots_can_be_reached_by_keyboard(flow: ShopTab, shop_api: httpx.Client) -> None:
@@ -259,16 +166,18 @@ def test_the_picture_fits_a_phone(scheme: str, new_context: NewContext, shop_url
 
 
 def test_on_a_projector_every_box_fits_and_dots_do_not_cover_the_stations(
-    new_context: NewContext, shop_url: str, shop_api: httpx.Client
+    browser: Browser, demo: SharedDemo
 ) -> None:
+    """In main: the header of a sandbox has its name, and may need a second line."""
     for number in range(6):
         wanted = {
             "webhook_url": f"http://127.0.0.1:{9000 + number}/a/path/that/is/rather/long",
             "description": f"Department {number} with a long name",
         }
-        shop_api.post("/v1/webhooks/register", json=wanted).raise_for_status()
-    page = new_context(viewport={"width": 1280, "height": 720}).new_page()
-    tab = open_flow(ShopTab(page, shop_url))
+        with client(demo.shop_url) as shop_api:
+            shop_api.post("/v1/webhooks/register", json=wanted).raise_for_status()
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    tab = open_flow(ShopTab(page, demo.shop_url))
     page.get_by_text("Aa").click()
     page.get_by_role("button", name="Presenter").click()
     expect(page.locator("html")).to_have_attribute("data-scale", "presenter")
@@ -280,6 +189,7 @@ def test_on_a_projector_every_box_fits_and_dots_do_not_cover_the_stations(
     assert boxes.count() == 5 + 3 + 7
     assert max(map(bottom, boxes.all())) <= 720
     assert layer(page.locator(".flow-sky")) < layer(page.locator(".flow__dock").first)
+    page.close()
 
 
 def bottom(locator: Locator) -> float:

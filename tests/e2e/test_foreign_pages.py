@@ -45,7 +45,8 @@ def tab(stranger: Browser) -> Page:
 
 def rebound(url: str) -> str:
     """Return the URL with the name that the attacker rebound to this machine."""
-    return f"http://{REBOUND}:{urlsplit(url).port}/"
+    parts = urlsplit(url)
+    return f"http://{REBOUND}:{parts.port}{parts.path}/"
 
 
 def test_a_rebound_name_cannot_register_an_endpoint(
@@ -55,7 +56,7 @@ def test_a_rebound_name_cannot_register_an_endpoint(
     opened = tab.goto(rebound(shop_url))
     registration = {"webhook_url": "http://127.0.0.1:9999/stolen"}
 
-    status, text = tab.evaluate(CALL, ["POST", "/v1/webhooks/register", registration])
+    status, text = tab.evaluate(CALL, ["POST", "v1/webhooks/register", registration])
 
     assert opened
     assert opened.status == status == 400
@@ -70,7 +71,7 @@ def test_a_rebound_name_cannot_switch_off_the_defenses(
     before = subscriber_api.get("/v1/defences").json()
     tab.goto(rebound(subscriber_url))
 
-    status, text = tab.evaluate(CALL, ["PUT", "/v1/defences", dict.fromkeys(before, False)])
+    status, text = tab.evaluate(CALL, ["PUT", "v1/defences", dict.fromkeys(before, False)])
 
     assert status == 400
     assert "SUBSCRIBER_ALLOWED_HOSTS" in text

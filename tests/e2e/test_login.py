@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.demo import Demo, running_demo
+from tests.e2e.pair import Pair
 from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.e2e.watch import Watch
 
@@ -20,9 +21,10 @@ def demo() -> Iterator[Demo]:
         yield demo
 
 
-@pytest.fixture(autouse=True)
-def clean_slate() -> None:
-    """Do nothing: this demo is new."""
+@pytest.fixture
+def pair(demo: Demo) -> Pair:
+    """The main pair of the separate demo."""
+    return Pair.main(demo)
 
 
 def test_a_customer_buys_and_an_admin_logs_in_to_see_more(

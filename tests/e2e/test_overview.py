@@ -1,11 +1,10 @@
-"""The overview updates after an order, works with the keyboard, and shows a dead worker."""
+"""The overview updates after an order and works with the keyboard."""
 
 import re
 
 import httpx
 from playwright.sync_api import Locator, expect
 
-from tests.demo import Demo
 from tests.e2e.tabs import LIVE_UPDATE_MS, ShopTab
 from tests.programs import buy, set_fault, wait_until
 
@@ -75,17 +74,3 @@ def test_failures_are_grouped_by_reason(
     expect(failed.get_by_role("row").filter(has_text="Service Unavailable")).to_be_visible()
     set_fault(subscriber_api, None)
     wait_until(shop_api, delivery_id, "succeeded")
-
-
-def test_a_dead_worker_and_its_successor_are_shown(shop: ShopTab, demo: Demo) -> None:
-    shop.open_live("/overview")
-    workers = shop.page.get_by_role("region", name="Workers")
-    process = workers.get_by_role("row").nth(1).get_by_role("cell").first
-    expect(process).to_contain_text("process")
-    before = process.inner_text()
-
-    demo.kill("worker")
-
-    expect(workers).not_to_contain_text(before.split("\n")[0])
-    expect(process).to_contain_text("process")
-    shop.expect_not_reloaded()

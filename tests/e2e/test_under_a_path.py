@@ -19,7 +19,9 @@ from tests.e2e.every_page import (
     SUBSCRIBER,
     SUBSCRIBER_ERRORS,
     set_the_scene,
+    with_a_sandbox,
 )
+from tests.e2e.pair import Pair
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.e2e.watch import Watch
 from tests.links import misplaced, requested_urls
@@ -53,9 +55,10 @@ def demo(proxy: PathProxy) -> Iterator[Demo]:
         yield demo
 
 
-@pytest.fixture(autouse=True)
-def clean_slate() -> None:
-    """Do nothing: this demo is new."""
+@pytest.fixture
+def pair(demo: Demo) -> Pair:
+    """The main pair of the separate demo."""
+    return Pair.main(demo)
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +165,7 @@ def test_every_address_on_every_page_leads_somewhere_below_the_paths(
     demo: Demo, shop_api: httpx.Client, subscriber_api: httpx.Client
 ) -> None:
     scene = set_the_scene(shop_api, subscriber_api)
+    scene = with_a_sandbox(scene, shop_api, subscriber_api)
     with (
         Reader(demo.shop_url, SHOP_TOKEN) as shop,
         Reader(demo.subscriber_url, SUBSCRIBER_TOKEN) as subscriber,

@@ -2,16 +2,26 @@
 
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from litestar.handlers import HTTPRouteHandler
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from shop.web.pages import page_handlers as shop_handlers
 from subscriber_app.web.pages import page_handlers as subscriber_handlers
 from tests.e2e.conftest import NewContext
-from tests.e2e.every_page import SHOP, SUBSCRIBER, Scene, set_the_scene, with_an_attack
+from tests.e2e.every_page import (
+    IN_MAIN_ONLY,
+    SHOP,
+    SUBSCRIBER,
+    Scene,
+    pages_of_sandboxes,
+    set_the_scene,
+    with_an_attack,
+)
+from tests.e2e.shared_demo import SharedDemo
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import wait_until
 
@@ -45,6 +55,7 @@ SHOP_FORMS = [
     ),
     ("/endpoints/{paused_endpoint}", "/endpoints/{endpoint_id:str}/status", {}),
     ("/endpoints/{paused_endpoint}/delete", "/endpoints/{endpoint_id:str}/delete", {}),
+    ("/reset", "/reset", {}),
 ]
 SUBSCRIBER_FORMS = [
     ("/", "/appearance", {}),
@@ -59,6 +70,7 @@ SUBSCRIBER_FORMS = [
     ("/receipts/delete", "/receipts/delete", {}),
     ("/subscription/delete", "/subscription/delete", {}),
     ("/subscription", "/subscription", {}),
+    ("/reset", "/reset", {}),
 ]
 IN_TEST_LOGIN = {"/login", "/logout"}
 
@@ -117,7 +129,7 @@ def scene(shop_api: httpx.Client, subscriber_api: httpx.Client, subscriber: Subs
 
 def test_every_page_can_be_read(shop: ShopTab, subscriber: SubscriberTab, scene: Scene) -> None:
     for tab, pages in ((shop, SHOP), (subscriber, SUBSCRIBER)):
-        for path in scene.addresses(pages):
+        for path in scene.addresses(pages_of_sandboxes(pages)):
             tab.open(path)
             expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
             for time in tab.page.locator("time:visible").all_inner_texts():
@@ -139,16 +151,27 @@ def test_every_form_of_the_subscriber_can_be_sent(subscriber: SubscriberTab, sce
     assert routes == routes_of_forms(subscriber_handlers)
 
 
+def test_sandboxes_are_made_and_dropped(browser: Browser, demo: SharedDemo) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    for id_, url in (("of-the-shop", demo.shop_url), ("of-both", demo.subscriber_url)):
+        tab = Tab(page, url)
+        send(tab, "/sandboxes", "/sandboxes", {"id": id_})
+        expect(page.get_by_text(id_).first).to_be_visible()
+        send(tab, f"/sandboxes/{id_}/drop", "/sandboxes/{sandbox_id:str}/drop", {})
+    page.context.close()
+
+
 def routes_of_forms(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
-    return {
-        path for each in handlers for path in each.paths if "POST" in each.http_methods
-    } - IN_TEST_LOGIN
+    return {path for each in handlers for path in each.paths if "POST" in each.http_methods} - {
+        *IN_TEST_LOGIN,
+        *IN_MAIN_ONLY,
+    }
 
 
 def send(tab: Tab, where: str, route: str, fields: dict[str, str]) -> None:
     """Open the page, fill in the form for this route, and submit it."""
     tab.open(where)
-    form = tab.page.locator(f"form{that_posts_to(route)}").first
+    form = tab.page.locator(f"form{that_posts_to(urlsplit(tab.url).path + route)}").first
     # Some are collapsed.
     for summary in form.locator("xpath=ancestor::details[not(@open)]/summary").all():
         summary.click()

@@ -1,0 +1,67 @@
+"""A shop and a subscriber of a test's own: a sandbox in each application of one demo."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from tests.programs import Document, client
+
+
+class Running(Protocol):
+    """A running demo."""
+
+    @property
+    def shop_url(self) -> str: ...
+
+    @property
+    def subscriber_url(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Where a shop and its subscriber begin.
+
+    ``static``: where their static files are. ``counts_from``: in Unix seconds, when the subscriber
+    begins to count money: at a whole second, since the dates of events have whole ones.
+    """
+
+    shop_url: str
+    subscriber_url: str
+    static: tuple[str, ...]
+    counts_from: int = 0
+
+    @classmethod
+    def main(cls, demo: Running) -> "Pair":
+        """Return the pair that every demo has."""
+        return cls(demo.shop_url, demo.subscriber_url, _static(demo))
+
+
+@contextmanager
+def new_pair(demo: Running) -> Iterator[Pair]:
+    """Make a sandbox in each application, the one subscribed to the other, and drop both."""
+    shop = _make(demo.shop_url, {})
+    subscriber = _make(demo.subscriber_url, {"shop_url": shop["base_url"]})
+    counts_from = math.floor(time.time()) + 1
+    yield Pair(shop["base_url"], subscriber["base_url"], _static(demo), counts_from)
+    _drop(demo.subscriber_url, subscriber)
+    _drop(demo.shop_url, shop)
+
+
+def _static(demo: Running) -> tuple[str, ...]:
+    return (f"{demo.shop_url}/static", f"{demo.subscriber_url}/static")
+
+
+def _make(url: str, wanted: Document) -> Document:
+    with client(url) as application:
+        answer = application.post("/v1/sandboxes", json=wanted)
+    assert answer.status_code == 201, answer.text
+    made: Document = answer.json()
+    return made
+
+
+def _drop(url: str, made: Document) -> None:
+    with client(url) as application:
+        application.delete(f"/v1/sandboxes/{made['id']}").raise_for_status()
