@@ -28,7 +28,7 @@ POLL_INTERVAL_SECONDS = 1.0
 BURST = 3
 MIN_INTERVAL_SECONDS = 1 / 7
 # Of all waiting calls together. If there are more of them, each one reads less often.
-MAX_READS_PER_SECOND = 200
+MAX_READS_PER_SECOND = 100
 MAX_CONCURRENT_READS = 4  # so that other requests need not wait for hundreds of reads
 
 AnyRequest = Request[Any, Any, Any]

@@ -182,11 +182,14 @@ async def last_attempts(
     session: AsyncSession, delivery_ids: Iterable[str]
 ) -> Mapping[str, Attempt]:
     """Return the last attempt of each of these deliveries, without the body of its response."""
+    ids = list(delivery_ids)
+    if not ids:
+        return {}
     query = (
         select(Attempt)
         .join(Delivery, col(Delivery.id) == Attempt.delivery_id)
         .where(
-            col(Attempt.delivery_id).in_(delivery_ids),
+            col(Attempt.delivery_id).in_(ids),
             col(Attempt.number) == Delivery.attempt_count,
         )
         .options(load_only(*_LINK_COLUMNS, raiseload=True))

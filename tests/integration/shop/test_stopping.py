@@ -16,8 +16,6 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.one_database("is about the web process")
 
 ROOT = Path(__file__).parents[3]
-
-
 WAIT = b"GET /v1/deliveries?wait=60 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
