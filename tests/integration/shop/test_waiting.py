@@ -278,6 +278,26 @@ class TestQuiescence:
         assert await numbers(shop) == (1, 1, 5, 3)
         assert await numbers_elsewhere(shop) == (1, 1, 5, 3)
 
+    @pytest.mark.usefixtures("_no_polls")
+    async def test_a_sandbox_is_quiet_while_others_are_not(self, live: httpx.AsyncClient) -> None:
+        made = (await live.post("/v1/sandboxes", json={})).json()
+        base_url = live.base_url.join(f"/s/{made['id']}/")
+        async with httpx.AsyncClient(
+            base_url=base_url, trust_env=False, timeout=MAX_WAIT_SECONDS
+        ) as sandbox:
+            await register(live)
+            await live.post("/v1/orders", json=MUG)
+            quiet = await read(sandbox, "/v1/quiescence", level="settled", strict=1)
+            await register(sandbox)
+            placed = (await sandbox.post("/v1/orders", json=MUG)).json()
+            query = {"level": "settled", "wait": A_LONG_TIME}
+            call = asyncio.create_task(read(sandbox, "/v1/quiescence", **query))
+            await sandbox.post(f"/v1/deliveries/{placed['delivery_ids'][0]}/cancel")
+            answer = await call
+
+        assert quiet["pending"] == answer["pending"] == 0
+        assert await numbers(live) == (0, 1, 1, 0)
+
     async def test_a_strict_call_says_what_is_still_to_be_sent(self, shop: Shop) -> None:
         await register(shop)
         await order(shop)
