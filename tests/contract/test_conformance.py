@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from hookshop.webkit.waiting import MAX_WAIT_SECONDS
 from tests.contract.conftest import World, read
 
 pytestmark = pytest.mark.one_database("is about the documents")
@@ -32,6 +33,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+GATEWAY_TIMEOUT = 504
 EXAMPLES = 4  # of each operation and mode
 SLOW = {"deleteReceipts": 1}  # it waits for the next second
 # They spoil the data for others.
@@ -65,11 +67,14 @@ async def test_the_subscriber_responds_as_its_openapi_document_says(world: World
     await world.deliver(await world.buy(mug=1))
     [receipt] = await world.receipts()
 
-    calls = await asyncio.to_thread(
-        call_everything, str(world.subscriber.base_url), {"receipt_id": receipt["id"]}
-    )
+    ids = {"receipt_id": receipt["id"], "sandbox_id": "lesson-1"}
+    made = {"id": ids["sandbox_id"], "shop_url": str(world.shop.base_url), "subscribe": False}
+    assert (await world.subscriber.post("/v1/sandboxes", json=made)).status_code == 201
 
-    assert without_success(calls) == {"receiveWebhook"}  # nothing here signs
+    calls = await asyncio.to_thread(call_everything, str(world.subscriber.base_url), ids)
+
+    # Nothing here signs, and the documented example names another shop.
+    assert without_success(calls) == {"receiveWebhook", "createSandbox"}
 
 
 def call_everything(url: str, ids: Mapping[str, str]) -> Calls:
@@ -123,9 +128,19 @@ def call_often(
 
 
 def call_and_check(case: schemathesis.Case[Any], operation: Operation, calls: Calls) -> None:
+    answer_at_once(case)
     response = case.call()
     calls[name_of(operation), response.status_code] += 1
-    case.validate_response(response, checks=CHECKS)
+    # 504 is no failure of the server: with strict=1, a fact has not come in time.
+    is_timeout = response.status_code == GATEWAY_TIMEOUT
+    case.validate_response(response, checks=CHECKS[1:] if is_timeout else CHECKS)
+
+
+def answer_at_once(case: schemathesis.Case[Any]) -> None:
+    """Take the time out of calls that wait for a fact."""
+    seconds = case.query.get("wait") if case.query else None
+    if isinstance(seconds, int | float) and 0 <= seconds <= MAX_WAIT_SECONDS:
+        case.query["wait"] = 0
 
 
 def name_of(operation: Operation) -> str:

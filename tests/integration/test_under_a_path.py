@@ -30,8 +30,13 @@ OTHER = "https://example.org/other"
 SHOP_URL = "http://127.0.0.1:8000"
 SANDBOXES = {"shop": "lesson-7", "subscriber": "lesson-8"}
 PATHS = {
-    "shop": {"order_id": "ord_none", "delivery_id": "dlv_none", "endpoint_id": "ep_none"},
-    "subscriber": {"receipt_id": "rcp_none", "attack_id": "rcp_none"},
+    "shop": {
+        "order_id": "ord_none",
+        "delivery_id": "dlv_none",
+        "endpoint_id": "ep_none",
+        "sandbox_id": "none",
+    },
+    "subscriber": {"receipt_id": "rcp_none", "attack_id": "rcp_none", "sandbox_id": "none"},
 }
 BROWSER = {"Accept": "text/html"}
 
