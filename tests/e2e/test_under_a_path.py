@@ -27,7 +27,7 @@ from tests.e2e.watch import Watch
 from tests.links import misplaced, requested_urls
 from tests.pages import read_page
 from tests.path_proxy import PathProxy, running_path_proxy
-from tests.programs import buy, client, set_fault, wait_until
+from tests.programs import Document, buy, client, set_fault, wait_until
 
 SHOP_TOKEN = "the shop's own token"
 SUBSCRIBER_TOKEN = "the subscriber's token"
@@ -109,6 +109,37 @@ def test_a_reader_buys_retries_and_looks_into_both_applications(
     shop.follow("Delivery")
     expect(shop.state()).to_contain_text("succeeded")
     assert shop.page.url == f"{shop.url}/deliveries/{delivery_id}"
+
+
+def test_a_sandbox_is_entered_by_its_token_and_opens_nothing_else(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client, demo: Demo
+) -> None:
+    own_shop = make(shop_api, {})
+    theirs = {"shop_url": own_shop["base_url"], "shop_token": own_shop["token"]}
+    own_subscriber = make(subscriber_api, theirs)
+    learner = ShopTab(shop.page, own_shop["base_url"])
+
+    learner.open(f"/enter#{own_shop['token']}")
+    expect(learner.page).to_have_url(f"{learner.url}/deliveries")
+    learner.follow("Products")
+    learner.buy("Teapot", "Ada")
+    learner.follow("Deliveries")
+    learner.expect_live()
+    expect(learner.row("succeeded")).to_have_count(1)
+
+    learner.page.goto(f"{own_subscriber['base_url']}/enter#{own_subscriber['token']}")
+    expect(learner.page).to_have_url(f"{own_subscriber['base_url']}/")
+    expect(learner.row("accepted")).to_have_count(1)
+
+    learner.page.goto(f"{demo.shop_url}/deliveries")
+    expect(learner.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def make(application: httpx.Client, wanted: Document) -> Document:
+    answer = application.post("/v1/sandboxes", json=wanted)
+    assert answer.status_code == 201, answer.text
+    made: Document = answer.json()
+    return made
 
 
 def test_live_pages_reconnect_and_a_logout_ends_those_of_one_application(
