@@ -46,7 +46,7 @@ NOT_MADE = problems(
         502: "The shop did not register the sandbox, so it was not made.",
     }
 )
-_CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
+_CURSOR = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -159,7 +159,7 @@ def _check_id(sandbox_id: str) -> None:
 
 
 def _number(cursor: str) -> int | None:
-    return int(cursor) if re.fullmatch("[0-9]{1,18}", cursor, re.ASCII) else None
+    return int(cursor) if re.fullmatch("[0-9]{1,9}", cursor, re.ASCII) else None
 
 
 def _list(

@@ -115,6 +115,7 @@ class Books:
         """Delete orders, receipts and other endpoints, and reset the subscriber's endpoint."""
         standing = (self.subscriber_endpoint(),)
         self.shop.write(
+            *self.shop.keep_workers_out,
             *((f"DELETE FROM {table}", ()) for table in SHOP_FACTS),
             ("DELETE FROM endpoint_secret WHERE endpoint_id <> ?", standing),
             ("DELETE FROM endpoint WHERE id <> ?", standing),

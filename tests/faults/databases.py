@@ -25,7 +25,12 @@ class WriteLock(Protocol):
 
 
 class Book(Protocol):
-    """The database of one application."""
+    """The database of one application.
+
+    ``keep_workers_out``: to begin a transaction during which no worker records or claims.
+    """
+
+    keep_workers_out: Sequence[Statement]
 
     def read(self, query: str, *values: Any) -> Rows: ...
 
@@ -36,6 +41,8 @@ class Book(Protocol):
 
 
 class SqliteBook:
+    keep_workers_out: Sequence[Statement] = ()  # there is only one writer at a time
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -68,6 +75,9 @@ class SqliteWriteLock:
 
 
 class PostgresBook:
+    # Each look of a worker locks endpoints first.
+    keep_workers_out: Sequence[Statement] = (("LOCK TABLE endpoint IN EXCLUSIVE MODE", ()),)
+
     def __init__(self, url: str) -> None:
         self._url = url
 

@@ -208,6 +208,12 @@ class World:
 
             return list(threads.map(order, range(count)))
 
+    def set_status(self, endpoint_id: str, status: str) -> None:
+        """Pause an endpoint, or let its deliveries continue."""
+        with client(self.shop_url) as shop:
+            answer = shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": status})
+            assert answer.status_code == 200, answer.text
+
     def ping_many(self, endpoint_ids: Sequence[str], *, sandbox: str | None = None) -> None:
         """Send a test event to each of these endpoints, as an ordinary delivery."""
         with client(self.base_url(sandbox)) as shop, ThreadPoolExecutor(8) as threads:

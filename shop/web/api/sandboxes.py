@@ -112,7 +112,7 @@ NOT_MADE = problems(
 )
 NOT_CHANGED = problems({422: "The schedule is not valid: `detail` says why."})
 NOT_EMPTIED = problems({409: "Orders come faster than they can be deleted."})
-_CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
+_CURSOR = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -27,7 +27,7 @@ from shop.webhooks.queries.deliveries import read_stats
 
 PAGE_SIZE = 50
 KEEP_ENDPOINTS = "endpoints"  # the value of the field "keep"
-_CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
+_CURSOR = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
