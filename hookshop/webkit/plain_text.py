@@ -52,3 +52,8 @@ def escape_unprintable(text: str) -> str:
 
 def _is_allowed(character: str) -> bool:
     return character in _JOINERS or unicodedata.category(character) not in _REFUSED_CATEGORIES
+
+
+def sentence(text: str) -> str:
+    """Return a message of an exception as a sentence for a page."""
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."

@@ -12,6 +12,8 @@ MAIN = "main"
 PREFIX = "/s/"
 MAX_LIFETIME_SECONDS = 30 * 24 * 3600
 DEFAULT_LIFETIME_SECONDS = 24 * 3600
+# What the form for a new sandbox offers, in seconds.
+LIFETIMES = {"3600": "an hour", "86400": "a day", "604800": "a week", "2592000": "30 days"}
 TOKEN_BYTES = 32
 RANDOM_ID_LENGTH = 10
 ID_PATTERN = r"^[a-z0-9-]{3,40}$"
@@ -35,6 +37,12 @@ class SandboxRecord:
         return self.token_hash is not None and hmac.compare_digest(
             self.token_hash, token_hash(token)
         )
+
+
+def number_in(cursor: str) -> int | None:
+    """Return the number of a sandbox in the cursor of a list; None if it is none of ours."""
+    # Nine digits fit into the column of every database.
+    return int(cursor) if re.fullmatch("[0-9]{1,9}", cursor, re.ASCII) else None
 
 
 def new_sandbox_id() -> str:

@@ -69,6 +69,12 @@ async def has_sandbox_ended(connection: Connection) -> bool:
     return await sandboxes.find(record.id) != record
 
 
+def require_main() -> None:
+    """Raise the 404 for a page about all sandboxes if the request is in one of them."""
+    if current_base().sandbox != MAIN:
+        raise NotFoundException("a sandbox has no sandboxes; their list is in main")
+
+
 class SandboxLookup:
     """ASGI middleware inside of Litestar: finds the sandbox that the request's path names.
 
@@ -82,9 +88,9 @@ class SandboxLookup:
         """Look up the sandbox, and pass the request on."""
         sandbox_id = current_base().sandbox
         if scope["type"] == ScopeType.HTTP and sandbox_id != MAIN:
-            sandboxes: SandboxList | None = scope["litestar_app"].state.get("sandboxes")
-            record = await sandboxes.find(sandbox_id) if sandboxes else None
-            if sandboxes is None or record is None:
+            sandboxes: SandboxList = scope["litestar_app"].state.sandboxes
+            record = await sandboxes.find(sandbox_id)
+            if record is None:
                 leave_sandbox()  # so that the links of the error page lead somewhere
                 raise no_such_sandbox(sandbox_id)
             scope["state"][SANDBOX] = record

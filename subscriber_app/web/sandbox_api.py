@@ -1,6 +1,5 @@
 """``/v1/sandboxes``: make, list, read, change, drop. ``/v1/sandbox/reset``: empty one."""
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -16,6 +15,7 @@ from hookshop.webkit.sandbox_rules import (
     DEFAULT_LIFETIME_SECONDS,
     ID_PATTERN,
     MAX_LIFETIME_SECONDS,
+    number_in,
 )
 from hookshop.webkit.sandboxes import no_such_sandbox
 from hookshop.webkit.security import NO_STORE
@@ -46,7 +46,6 @@ NOT_MADE = problems(
         502: "The shop did not register the sandbox, so it was not made.",
     }
 )
-_CURSOR = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -141,9 +140,10 @@ async def list_sandboxes(
     cursor: Cursor = None,
 ) -> SandboxList:
     """Return one page of sandboxes, newest first."""
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
+    before = number_in(cursor) if cursor is not None else None
+    if cursor is not None and before is None:
         raise Problem(400, "the cursor is not one of ours")
-    found = sandboxes.list(before=int(cursor) if cursor else None)
+    found = sandboxes.list(before=before)
     more = len(found) > limit
     return SandboxList(
         [SandboxDocument(**_fields(each, sandbox_maker)) for each in found[:limit]],

@@ -1,13 +1,11 @@
 """``/sandboxes``: the list, making a pair of sandboxes, and dropping one. Only in ``main``."""
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
@@ -15,8 +13,15 @@ from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.login_brake import client_address
-from hookshop.webkit.sandbox_paths import current_sandbox_id
-from hookshop.webkit.sandbox_rules import ID_RULE, is_sandbox_id
+from hookshop.webkit.plain_text import sentence
+from hookshop.webkit.sandbox_rules import (
+    DEFAULT_LIFETIME_SECONDS,
+    ID_RULE,
+    LIFETIMES,
+    is_sandbox_id,
+    number_in,
+)
+from hookshop.webkit.sandboxes import require_main
 from hookshop.webkit.security import NO_STORE
 from subscriber_app.database.models import Sandbox
 from subscriber_app.parts import SubscriberParts
@@ -34,8 +39,6 @@ from subscriber_app.web.sandbox_api import existing_sandbox
 from subscriber_app.web.sandbox_maker import MadeSandbox, SandboxMaker, WantedSandbox
 
 PAGE_SIZE = 50
-LIFETIMES = {"3600": "an hour", "86400": "a day", "604800": "a week", "2592000": "30 days"}
-DEFAULT_LIFETIME = "86400"
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -46,7 +49,7 @@ class NewSandboxForm:
     """The form. ``id``, ``lifetime``: what was entered. ``problem``: what went wrong, or ""."""
 
     id: str = ""
-    lifetime: str = DEFAULT_LIFETIME
+    lifetime: str = str(DEFAULT_LIFETIME_SECONDS)
     problem: str = ""
     lifetimes = tuple(LIFETIMES.items())
 
@@ -54,9 +57,9 @@ class NewSandboxForm:
 @get("/sandboxes", include_in_schema=False)
 async def show_sandboxes(request: AnyRequest, sandboxes: TheSandboxes) -> Template:
     """Show all sandboxes, newest first, and the form for a new one."""
-    _require_main()
+    require_main()
     cursor = request.query_params.get("cursor", "")
-    found = sandboxes.list(before=_number(cursor))
+    found = sandboxes.list(before=number_in(cursor))
     return _list(found, NewSandboxForm(), is_first=not cursor)
 
 
@@ -70,7 +73,7 @@ async def make_sandboxes(
     creation_brake: TheCreationBrake,
 ) -> AnyResponse:
     """Make a sandbox of the shop and one here, and show their addresses and tokens."""
-    _require_main()
+    require_main()
     form = await read_form(request)
     sandbox_id, lifetime = form.text("id").strip(), form.text("expires_in_seconds")
     if lifetime not in LIFETIMES:
@@ -84,7 +87,7 @@ async def make_sandboxes(
         detail, status = (
             (error.detail, error.status_code) if isinstance(error, Problem) else (str(error), 502)
         )
-        form_again = NewSandboxForm(sandbox_id, lifetime, _sentence(detail))
+        form_again = NewSandboxForm(sandbox_id, lifetime, sentence(detail))
         return _list(sandboxes.list(), form_again, status=status)
     return Template(
         "subscriber/sandboxes/made.html",
@@ -115,7 +118,7 @@ async def _make_ours(
 @get("/sandboxes/{sandbox_id:str}/drop", include_in_schema=False)
 async def confirm_dropping(sandbox_id: FromPath[str], sandboxes: TheSandboxes) -> Template:
     """Show what dropping will do, and ask for confirmation."""
-    _require_main()
+    require_main()
     sandbox = existing_sandbox(sandboxes, sandbox_id)
     return Template(
         "subscriber/sandboxes/drop.html",
@@ -128,7 +131,7 @@ async def drop_sandboxes(
     sandbox_id: FromPath[str], parts: TheParts, sandboxes: TheSandboxes
 ) -> AnyResponse:
     """Drop our sandbox, and the one of the shop with which it is paired."""
-    _require_main()
+    require_main()
     sandbox = existing_sandbox(sandboxes, sandbox_id)
     with suppress(UnknownSandbox):  # another request was faster
         await sandboxes.drop(sandbox_id)
@@ -142,11 +145,6 @@ async def drop_sandboxes(
     return Redirect("/sandboxes", status_code=303)
 
 
-def _require_main() -> None:
-    if current_sandbox_id():
-        raise NotFoundException("a sandbox has no sandboxes; their list is in main")
-
-
 def _id_at_shop(sandbox: Sandbox) -> str | None:
     """Return the id of the shop's sandbox with which ours is paired; None for its ``main``."""
     shop_url, separator, id_ = sandbox.shop_url.rpartition("/s/")
@@ -156,10 +154,6 @@ def _id_at_shop(sandbox: Sandbox) -> str | None:
 def _check_id(sandbox_id: str) -> None:
     if sandbox_id and not is_sandbox_id(sandbox_id):
         raise Problem(422, f"{sandbox_id!r} is no ID of a sandbox: {ID_RULE}")
-
-
-def _number(cursor: str) -> int | None:
-    return int(cursor) if re.fullmatch("[0-9]{1,9}", cursor, re.ASCII) else None
 
 
 def _list(
@@ -177,7 +171,3 @@ def _list(
         "form": form,
     }
     return Template("subscriber/sandboxes/sandboxes.html", context=context, status_code=status)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."

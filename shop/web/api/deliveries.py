@@ -55,7 +55,8 @@ OfOrder = Annotated[str | None, QueryParameter(description="Only deliveries abou
 Search = Annotated[
     str | None,
     QueryParameter(
-        max_length=MAX_SEARCH_LENGTH, description="A text in ids, customer name, error or response."
+        max_length=MAX_SEARCH_LENGTH,
+        description="An id, its first or last digits, or a part of the endpoint's URL.",
     ),
 ]
 Since = Annotated[

@@ -1,6 +1,5 @@
 """``/v1/sandboxes``: make, list, read, change, drop. ``/v1/sandbox/reset``: empty one."""
 
-import re
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, cast, get_type_hints
 
@@ -17,6 +16,7 @@ from hookshop.webkit.sandbox_rules import (
     ID_PATTERN,
     ID_RULE,
     MAX_LIFETIME_SECONDS,
+    number_in,
     sandbox_prefix,
 )
 from hookshop.webkit.security import NO_STORE
@@ -112,7 +112,6 @@ NOT_MADE = problems(
 )
 NOT_CHANGED = problems({422: "The schedule is not valid: `detail` says why."})
 NOT_EMPTIED = problems({409: "Orders come faster than they can be deleted."})
-_CURSOR = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -223,9 +222,10 @@ async def list_sandboxes(
     cursor: Cursor = None,
 ) -> SandboxList:
     """Return one page of sandboxes, newest first. ``next_cursor`` leads to the next page."""
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
+    before = number_in(cursor) if cursor is not None else None
+    if cursor is not None and before is None:
         raise Problem(400, "the cursor is not one of ours")
-    found = await sandbox_actions.page(limit=limit + 1, before=int(cursor) if cursor else None)
+    found = await sandbox_actions.page(limit=limit + 1, before=before)
     shown = [SandboxDocument(**_fields(each, settings)) for each in found[:limit]]
     return SandboxList(shown, str(found[limit - 1].number) if len(found) > limit else None)
 

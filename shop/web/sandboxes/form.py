@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from hookshop.webkit.forms import Form
-from hookshop.webkit.sandbox_rules import DEFAULT_LIFETIME_SECONDS
+from hookshop.webkit.plain_text import sentence
+from hookshop.webkit.sandbox_rules import DEFAULT_LIFETIME_SECONDS, LIFETIMES
 from shop.sandboxes.settings import InvalidSetting, SandboxSettings, check
 
-LIFETIMES = {"3600": "an hour", "86400": "a day", "604800": "a week", "2592000": "30 days"}
 # How the text of each setting is read. An empty field: that of the shop.
 _READ: dict[str, Callable[[str], Any]] = {
     "retry_schedule": str,
@@ -66,8 +66,3 @@ class NewSandboxForm:
         except ValueError:
             return "Enter a whole number." if _READ[name] is int else "Enter a number."
         return ""
-
-
-def sentence(text: str) -> str:
-    """Return a message as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."

@@ -3,31 +3,29 @@
 ``/reset``: empties the sandbox in which it is, or ``main``.
 """
 
-import re
 from typing import Any
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.login_brake import client_address
-from hookshop.webkit.sandbox_paths import current_sandbox_id
-from hookshop.webkit.sandbox_rules import sandbox_prefix
+from hookshop.webkit.plain_text import sentence
+from hookshop.webkit.sandbox_rules import number_in, sandbox_prefix
+from hookshop.webkit.sandboxes import require_main
 from hookshop.webkit.security import NO_STORE
 from shop.config import Settings
 from shop.sandboxes.registry import SandboxIdTaken, TooManySandboxes
 from shop.web.dependencies import TheCreationBrake, TheDatabase, TheSandboxActions, TheSettings
 from shop.web.sandboxes.actions import BadSandboxId, SandboxActions
-from shop.web.sandboxes.form import NewSandboxForm, sentence
+from shop.web.sandboxes.form import NewSandboxForm
 from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.deliveries import read_stats
 
 PAGE_SIZE = 50
 KEEP_ENDPOINTS = "endpoints"  # the value of the field "keep"
-_CURSOR = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -38,9 +36,9 @@ async def show_sandboxes(
     request: AnyRequest, settings: TheSettings, sandbox_actions: TheSandboxActions
 ) -> Template:
     """Show all sandboxes, newest first, and the form for a new one."""
-    _require_main()
+    require_main()
     cursor = request.query_params.get("cursor", "")
-    before = int(cursor) if _CURSOR.fullmatch(cursor) else None
+    before = number_in(cursor)
     return await _list_page(sandbox_actions, settings, NewSandboxForm(), before=before)
 
 
@@ -53,7 +51,7 @@ async def make_sandbox(
     creation_brake: TheCreationBrake,
 ) -> AnyResponse:
     """Make a sandbox, and show its address, with its token if it has one."""
-    _require_main()
+    require_main()
     form = NewSandboxForm.read(await read_form(request))
     if form.errors:
         return await _list_page(sandbox_actions, settings, form, status=422)
@@ -80,7 +78,7 @@ async def confirm_dropping(
     sandbox_id: FromPath[str], sandbox_actions: TheSandboxActions
 ) -> Template:
     """Say what dropping will do, and ask for confirmation."""
-    _require_main()
+    require_main()
     sandbox = await sandbox_actions.existing(sandbox_id)
     return Template("shop/sandboxes/drop.html", context={"sandbox": sandbox})
 
@@ -88,7 +86,7 @@ async def confirm_dropping(
 @post("/sandboxes/{sandbox_id:str}/drop", include_in_schema=False)
 async def drop_sandbox(sandbox_id: FromPath[str], sandbox_actions: TheSandboxActions) -> Redirect:
     """Drop the sandbox."""
-    _require_main()
+    require_main()
     await sandbox_actions.drop(sandbox_id)
     return Redirect("/sandboxes", status_code=303)
 
@@ -113,11 +111,6 @@ async def reset_shop(request: AnyRequest, sandbox_actions: TheSandboxActions) ->
     kept = (await read_form(request)).texts("keep")
     await sandbox_actions.reset(keep_endpoints=KEEP_ENDPOINTS in kept)
     return Redirect("/overview", status_code=303)
-
-
-def _require_main() -> None:
-    if current_sandbox_id():
-        raise NotFoundException("there is no list of sandboxes in a sandbox; it is in main")
 
 
 async def _list_page(

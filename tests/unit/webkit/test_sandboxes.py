@@ -7,6 +7,7 @@ from hookshop.webkit.sandbox_rules import (
     SandboxRecord,
     is_sandbox_id,
     new_sandbox_id,
+    number_in,
     token_hash,
 )
 from hookshop.webkit.sandboxes import CREATIONS_PER_MINUTE, CreationBrake, why_no_sandbox_serves
@@ -59,3 +60,10 @@ def test_one_address_cannot_make_sandboxes_in_a_loop() -> None:
 
     now = 61.0
     brake.check("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("cursor", "number"), [("7", 7), ("999999999", 999_999_999), ("2147483648", None), ("", None)]
+)
+def test_a_cursor_is_a_number_that_every_database_holds(cursor: str, number: int | None) -> None:
+    assert number_in(cursor) == number
