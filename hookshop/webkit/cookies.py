@@ -46,7 +46,7 @@ class Cookies:
 
         For example ``shop_cart_0193c0ff``.
         """
-        # A browser sends a cookie for ``/`` to all sandboxes, too.
+        # A browser also sends a cookie for ``/`` to all sandboxes.
         sandbox = current_base().sandbox
         if sandbox == MAIN:
             return self.main_name(purpose)
