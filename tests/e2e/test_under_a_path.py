@@ -115,7 +115,12 @@ def test_a_sandbox_is_entered_by_its_token_and_opens_nothing_else(
     shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client, demo: Demo
 ) -> None:
     own_shop = make(shop_api, {})
-    theirs = {"shop_url": own_shop["base_url"], "shop_token": own_shop["token"]}
+    # The same id, as the shop's list of sandboxes expects.
+    theirs = {
+        "id": own_shop["id"],
+        "shop_url": own_shop["base_url"],
+        "shop_token": own_shop["token"],
+    }
     own_subscriber = make(subscriber_api, theirs)
     learner = ShopTab(shop.page, own_shop["base_url"])
 

@@ -34,7 +34,12 @@ from shop.webhooks.engine.due import (
 )
 from shop.webhooks.engine.http_client import HttpClient, Response
 from shop.webhooks.engine.recording import record_attempts
-from shop.webhooks.engine.settings import DeliverySettings, SettingsBySandbox, read_settings
+from shop.webhooks.engine.settings import (
+    LEASE_MARGIN,
+    DeliverySettings,
+    SettingsBySandbox,
+    read_settings,
+)
 from shop.webhooks.rules.retries import RetrySchedule
 from shop.webhooks.rules.slots import Slots
 from shop.webhooks.rules.url_policy import UrlPolicy
@@ -204,11 +209,17 @@ class Engine:
         return await self._database.read(partial(is_anything_due, now=self._clock.now))
 
 
+# Long, since a request that fails because the machine is busy would wait for its retry: the test's
+# clock stands still.
+REQUEST_TIMEOUT = timedelta(seconds=30)
+LEASE = REQUEST_TIMEOUT + LEASE_MARGIN
+
+
 def delivery_settings(clock: Clock) -> DeliverySettings:
-    """Return settings with three attempts, a lease of five seconds and no jitter."""
+    """Return settings with three attempts, a lease of ``LEASE`` and no jitter."""
     return DeliverySettings(
         schedule=RetrySchedule((0, 10, 60)),
-        request_timeout=timedelta(seconds=2),
+        request_timeout=REQUEST_TIMEOUT,
         issuer="http://shop.example",
         now=lambda: clock.now,
         random=lambda: 0.5,
@@ -220,7 +231,7 @@ def delivery_settings(clock: Clock) -> DeliverySettings:
 async def engine(
     database: Database, settings: Settings, clock: Clock, encryption: Encryption
 ) -> AsyncIterator[Engine]:
-    client = HttpClient(UrlPolicy(), timeout_seconds=2)
+    client = HttpClient(UrlPolicy(), timeout_seconds=REQUEST_TIMEOUT.total_seconds())
     feed = ChangeFeed(settings.resolved_redis_url)
     wake_ups = WakeUps(settings.resolved_redis_url)
     rules = delivery_settings(clock)

@@ -19,7 +19,7 @@ from shop.webhooks.engine.http_client import Response
 from shop.webhooks.manual_actions import resend
 from shop.webhooks.queries.deliveries import DeliveryDetail, find_delivery
 from shop.webhooks.rules.url_policy import UrlPolicy
-from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.conftest import LEASE, Clock, Engine
 from tests.receiver import Receiver
 
 
@@ -228,7 +228,7 @@ async def test_a_claim_whose_worker_died_is_due_again_after_its_lease(
     await engine.claim()
 
     assert not await engine.is_anything_due()
-    clock.pass_seconds(6)
+    clock.pass_seconds(LEASE.total_seconds())
     assert await engine.is_anything_due()
 
     await engine.deliver()

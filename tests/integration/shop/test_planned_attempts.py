@@ -10,7 +10,7 @@ from shop.database.transactions import Database
 from shop.vocabulary import Trigger
 from shop.webhooks.manual_actions import resend
 from shop.webhooks.queries.deliveries import find_delivery
-from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.conftest import LEASE, Clock, Engine
 from tests.integration.shop.test_delivery import buy
 from tests.receiver import Receiver
 
@@ -102,13 +102,13 @@ async def test_an_attempt_is_still_due_at_its_planned_time_after_its_worker_died
     delivery_id = await buy(database, clock, encryption, receiver.url)
     due_at = clock.now
     await engine.claim()
-    clock.pass_seconds(6)
+    clock.pass_seconds(LEASE.total_seconds())
 
     await engine.deliver()
 
     [first] = await attempts_of(database, delivery_id)
     assert first.due_at == due_at
-    assert first.started_at == due_at + timedelta(seconds=6)
+    assert first.started_at == due_at + LEASE
 
 
 async def test_the_phases_of_an_attempt_are_recorded(

@@ -18,7 +18,7 @@ from hookshop.webkit import waiting
 from shop.app import create_app
 from shop.config import Settings
 from tests.integration.shop.browsing import Shop, fail_attempts, order, register
-from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.conftest import LEASE, Clock, Engine
 from tests.receiver import Receiver
 from tests.serving import free_port, serving
 from tests.waiting import MAX_WAIT_SECONDS, eventually
@@ -131,7 +131,7 @@ class TestOrder:
         clock.catch_up()
         await engine.claim()
         sending = await read(shop, path, wait_for="settled")
-        clock.pass_seconds(10)  # the lease of that worker has expired
+        clock.pass_seconds(LEASE.total_seconds())  # the lease of that worker has expired
         await engine.deliver()
         after = await read(shop, path, wait=A_LONG_TIME)
 
@@ -207,7 +207,7 @@ class TestQuiescence:
         clock.catch_up()
         await engine.claim()
         sending = await numbers(shop), await is_quiet(shop)
-        clock.pass_seconds(10)  # the lease of that worker has expired
+        clock.pass_seconds(LEASE.total_seconds())  # the lease of that worker has expired
         await engine.deliver()
         failed = await numbers(shop), await is_quiet(shop)
 
