@@ -28,16 +28,17 @@ from shop.web.api.delivery_documents import (
     DeliveryDocument,
     DeliveryWithAttempts,
     delivery_document,
-    delivery_documents,
     delivery_with_attempts,
+    listed_delivery,
 )
 from shop.web.api.fields import Cents, Cursor, DeliveryId, Limit, NextCursor, WholeSecond
 from shop.web.dependencies import TheActions, TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_delivery
 from shop.webhooks.queries.deliveries import (
     DeliveryFilter,
+    LogPage,
     find_delivery,
-    list_deliveries,
+    list_with_links,
     read_stats,
 )
 from shop.webhooks.queries.sales import counted_from, read_sales
@@ -132,11 +133,14 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each p
     async def read() -> DeliveryList:
         at_least = asked.min_count if asked else 0
         async with database.reading() as session:
-            page = await list_deliveries(session, wanted, limit=max(limit, at_least), cursor=cursor)
-            shown = page.shortened_to(limit)
-            documents = await delivery_documents(session, shown.rows)
-        is_satisfied = len(page.rows) >= at_least if asked else UNSET
-        return DeliveryList(documents, shown.next_cursor, is_satisfied)
+            found = await list_with_links(
+                session, wanted, limit=max(limit, at_least), cursor=cursor
+            )
+        shown = LogPage.of(found.rows, limit) if len(found.rows) > limit else found
+        is_satisfied = len(found.rows) >= at_least if asked else UNSET
+        return DeliveryList(
+            [listed_delivery(row) for row in shown.rows], shown.next_cursor, is_satisfied
+        )
 
     def concerns(change: Change) -> bool:
         # A changed order may have new deliveries, and a changed endpoint cancelled ones.

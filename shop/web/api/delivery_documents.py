@@ -1,12 +1,11 @@
 """A delivery as JSON."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from shop.database.models import Attempt, Delivery
+from shop.database.models import Delivery
 from shop.orders.placing import OrderDetail, PlacedOrder
 from shop.vocabulary import AttemptError, DeliveryState, EventType
 from shop.web.api.attempts import AttemptDocument, attempt_document, rfc3339_ms_or_none
@@ -18,8 +17,13 @@ from shop.web.api.fields import (
     OrderId,
     Time,
 )
-from shop.web.deliveries.links import link_of_attempt
-from shop.webhooks.queries.deliveries import DeliveryDetail, LogRow, last_attempts
+from shop.web.deliveries.links import describedby_link, link_of_attempt
+from shop.webhooks.queries.deliveries import (
+    DeliveryDetail,
+    DeliveryFilter,
+    LinkedRow,
+    list_with_links,
+)
 
 
 class DeliveryDocument(Struct):
@@ -49,24 +53,19 @@ class DeliveryWithAttempts(DeliveryDocument):
     attempts: list[AttemptDocument]
 
 
-async def delivery_documents(
-    session: AsyncSession, rows: Sequence[LogRow]
-) -> list[DeliveryDocument]:
-    """Return rows of the log as JSON."""
-    last = await last_attempts(session, [row.delivery.id for row in rows])
-    return [
-        DeliveryDocument(**_fields(row.delivery, row.order_id, last.get(row.delivery.id)))
-        for row in rows
-    ]
+def listed_delivery(row: LinkedRow) -> DeliveryDocument:
+    """Return a row of the log as JSON."""
+    link = describedby_link(row.link_header, row.request_url or "") if row.link_header else None
+    return DeliveryDocument(**_fields(row.delivery, row.order_id, link))
 
 
 async def order_deliveries(session: AsyncSession, order: OrderDetail) -> list[DeliveryDocument]:
-    """Return the deliveries of an order as JSON."""
-    last = await last_attempts(session, [delivery.id for delivery in order.deliveries])
-    return [
-        DeliveryDocument(**_fields(delivery, order.order.id, last.get(delivery.id)))
-        for delivery in order.deliveries
-    ]
+    """Return the deliveries of an order as JSON, oldest first."""
+    if not order.deliveries:
+        return []
+    of_order = DeliveryFilter(order_id=order.order.id)
+    page = await list_with_links(session, of_order, limit=len(order.deliveries))
+    return [listed_delivery(row) for row in reversed(page.rows)]
 
 
 def new_deliveries(placed: PlacedOrder) -> list[DeliveryDocument]:
@@ -90,10 +89,11 @@ def delivery_with_attempts(found: DeliveryDetail) -> DeliveryWithAttempts:
 
 def _fields_of(found: DeliveryDetail) -> dict[str, Any]:
     last = found.attempts[-1] if found.attempts else None
-    return _fields(found.delivery, found.message.order_id, last)
+    link = link_of_attempt(last) if last else None
+    return _fields(found.delivery, found.message.order_id, link)
 
 
-def _fields(delivery: Delivery, order_id: str | None, last: Attempt | None) -> dict[str, Any]:
+def _fields(delivery: Delivery, order_id: str | None, link: str | None) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "message_id": delivery.message_id,
@@ -107,5 +107,5 @@ def _fields(delivery: Delivery, order_id: str | None, last: Attempt | None) -> d
         "last_error": delivery.last_error,
         "created_at": rfc3339_ms_or_none(delivery.created_at),
         "completed_at": rfc3339_ms_or_none(delivery.completed_at),
-        "describedby_link": link_of_attempt(last) if last else None,
+        "describedby_link": link,
     }

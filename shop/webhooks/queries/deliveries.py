@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -34,11 +34,9 @@ _SUMMARY_COLUMNS: tuple[Any, ...] = (
     col(Attempt.error),
     col(Attempt.started_at),
 )
-_LINK_COLUMNS: tuple[Any, ...] = (
-    col(Attempt.delivery_id),
-    col(Attempt.number),
-    col(Attempt.request_url),
-    col(Attempt.response_headers),
+_LINK_HEADER = col(Attempt.response_headers)["link"].as_string()
+_IS_LAST_ATTEMPT = and_(
+    col(Attempt.delivery_id) == Delivery.id, col(Attempt.number) == Delivery.attempt_count
 )
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 
@@ -87,18 +85,34 @@ class LogRow:
         return event_value_cents(self.delivery.event_type, self.order_total_cents)
 
 
+class LinkedRow(NamedTuple):
+    """A delivery with its order, for a row of the JSON log.
+
+    ``link_header``: the header ``Link`` of the response to its last attempt, which was sent to
+    ``request_url``; both are None without such a header or attempt.
+    """
+
+    delivery: Delivery
+    order_id: str | None
+    link_header: str | None
+    request_url: str | None
+
+
+Row = TypeVar("Row", LogRow, LinkedRow)
+
+
 @dataclass(frozen=True, slots=True)
-class LogPage:
+class LogPage(Generic[Row]):
     """Rows, newest first. ``next_cursor`` is None on the last page."""
 
-    rows: Sequence[LogRow]
+    rows: Sequence[Row]
     next_cursor: str | None
 
-    def shortened_to(self, limit: int) -> "LogPage":
-        """Return the first ``limit`` rows of this page."""
-        if len(self.rows) <= limit:
-            return self
-        return LogPage(self.rows[:limit], self.rows[limit - 1].delivery.id)
+    @classmethod
+    def of(cls, rows: Sequence[Row], limit: int) -> Self:
+        """Return the first ``limit`` of these rows."""
+        has_more = len(rows) > limit
+        return cls(rows[:limit], rows[limit - 1].delivery.id if has_more else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +133,7 @@ async def list_deliveries(
     limit: int,
     cursor: str | None = None,
     newest: str | None = None,
-) -> LogPage:
+) -> LogPage[LogRow]:
     """Return one page of the log, newest first: rows after ``cursor``, or from ``newest`` on.
 
     Raise ``BadCursor`` if one of these is not the id of a delivery.
@@ -129,17 +143,30 @@ async def list_deliveries(
         .join(Endpoint, col(Endpoint.id) == Delivery.endpoint_id)
         .join(Message, col(Message.id) == Delivery.message_id)
         .outerjoin(Order, col(Order.id) == Message.order_id)
-        .where(*await conditions(session, wanted))
+        .where(*await conditions(session, wanted), *_between(newest, cursor))
         .order_by(col(Delivery.id).desc())
         .limit(limit + 1)  # one more, to see whether there is a next page
     )
-    if cursor is not None:
-        query = query.where(Delivery.id < _checked(cursor))
-    if newest is not None:
-        query = query.where(Delivery.id <= _checked(newest))
-    rows = [LogRow(*row) for row in (await session.exec(query)).all()]
-    more = len(rows) > limit
-    return LogPage(rows[:limit], rows[limit - 1].delivery.id if more else None)
+    return LogPage.of([LogRow(*row) for row in (await session.exec(query)).all()], limit)
+
+
+async def list_with_links(
+    session: AsyncSession, wanted: DeliveryFilter, *, limit: int, cursor: str | None = None
+) -> LogPage[LinkedRow]:
+    """Return one page of the log with the links of the last responses, newest first.
+
+    The database takes the link out of the response's headers. Raise ``BadCursor`` if ``cursor`` is
+    not the id of a delivery.
+    """
+    query = (
+        select(Delivery, Message.order_id, _LINK_HEADER, Attempt.request_url)
+        .join(Message, col(Message.id) == Delivery.message_id)
+        .outerjoin(Attempt, _IS_LAST_ATTEMPT)
+        .where(*await conditions(session, wanted), *_between(None, cursor))
+        .order_by(col(Delivery.id).desc())
+        .limit(limit + 1)
+    )
+    return LogPage.of([LinkedRow(*row) for row in (await session.exec(query)).all()], limit)
 
 
 async def count_newer(
@@ -176,25 +203,6 @@ async def newest_attempts(
     for attempt in await session.exec(query):
         found[attempt.delivery_id].append(attempt)
     return found
-
-
-async def last_attempts(
-    session: AsyncSession, delivery_ids: Iterable[str]
-) -> Mapping[str, Attempt]:
-    """Return the last attempt of each of these deliveries, without the body of its response."""
-    ids = list(delivery_ids)
-    if not ids:
-        return {}
-    query = (
-        select(Attempt)
-        .join(Delivery, col(Delivery.id) == Attempt.delivery_id)
-        .where(
-            col(Attempt.delivery_id).in_(ids),
-            col(Attempt.number) == Delivery.attempt_count,
-        )
-        .options(load_only(*_LINK_COLUMNS, raiseload=True))
-    )
-    return {attempt.delivery_id: attempt for attempt in await session.exec(query)}
 
 
 async def find_delivery(session: AsyncSession, delivery_id: str) -> DeliveryDetail | None:
@@ -249,6 +257,16 @@ async def count_by_state(
     for state, count in await session.exec(query):
         counts[DeliveryState(state)] = count
     return counts
+
+
+def _between(newest: str | None, cursor: str | None) -> list[ColumnElement[bool]]:
+    """Return as SQL: from ``newest`` on, and after ``cursor``, which is older."""
+    found: list[ColumnElement[bool]] = []
+    if newest is not None:
+        found.append(col(Delivery.id) <= _checked(newest))
+    if cursor is not None:
+        found.append(col(Delivery.id) < _checked(cursor))
+    return found
 
 
 def _checked(cursor: str) -> str:
