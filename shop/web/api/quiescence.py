@@ -45,7 +45,7 @@ class QuiescenceDocument(Struct):
     """The unfinished deliveries.
 
     ``in_flight``: are being sent. ``pending``: wait. Of these, ``due``: could be sent this moment;
-    at most 1000 are counted for each endpoint. ``held``: their endpoint is paused or disabled, its
+    at most 5000 are counted for each endpoint. ``held``: their endpoint is paused or disabled, its
     circuit breaker is open, or it sent Retry-After. ``next_attempt_at``: when the next of them is
     sent; null if none is, unless a person acts.
     """

@@ -1,7 +1,4 @@
-"""The facts for the picture of the flow, read at one moment.
-
-Counts stop at `MAX_COUNT`, because counting more would be slow.
-"""
+"""The facts for the picture of the flow, read at one moment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +7,18 @@ from datetime import datetime
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType
 from shop.web.endpoint_names import endpoint_name
 
-MAX_COUNT = 5000
+MAX_COUNT = 5000  # orders of the last minute; counting more would be slow
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointFacts:
     """An endpoint and the number of its deliveries in each state.
 
-    `due`: pending deliveries whose `next_attempt_at` has passed. `passing`: those that a person has
-    resent, which ignore an open circuit breaker and Retry-After. `failed_attempts`: in a row.
-    `probe_at`: set while the circuit breaker is open. `hold_until`: the end of the pause that
-    Retry-After asked for. `next_attempt_at`: the earliest of all pending deliveries. `concurrency`:
-    how many deliveries may be in flight to the endpoint.
+    `due`: pending deliveries whose `next_attempt_at` has passed, at most `MAX_DUE`. `passing`:
+    those that a person has resent, which ignore an open circuit breaker and Retry-After.
+    `failed_attempts`: in a row. `probe_at`: set while the circuit breaker is open. `hold_until`:
+    the end of the pause that Retry-After asked for. `next_attempt_at`: the earliest of all pending
+    deliveries. `concurrency`: how many deliveries may be in flight to the endpoint.
     """
 
     id: str

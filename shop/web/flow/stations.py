@@ -81,8 +81,8 @@ def failed_station(facts: Facts) -> Station:
 
 
 def number(count: int) -> str:
-    """Return a count as text: `1,234`, or `5,000+` where counting stops."""
-    return f"{count:,}" + ("+" if count >= MAX_COUNT else "")
+    """Return a count as text, such as `1,234`."""
+    return f"{count:,}"
 
 
 def _deliveries(count: int) -> str:
@@ -90,8 +90,9 @@ def _deliveries(count: int) -> str:
 
 
 def _customer(facts: Facts) -> Station:
-    count = number(facts.orders_in_last_minute)
-    return Station("customer", "Customer", count, "last minute", "places orders")
+    count = facts.orders_in_last_minute
+    text = number(count) + ("+" if count >= MAX_COUNT else "")
+    return Station("customer", "Customer", text, "last minute", "places orders")
 
 
 def _shop(facts: Facts) -> Station:

@@ -36,7 +36,7 @@ from shop.webhooks.queries.endpoint_health import (
 from shop.webhooks.rules.holds import Hold, backlog_of, hold_of_endpoint, hold_of_full
 from shop.webhooks.rules.time_buckets import Window
 
-MAX_DUE = 1000  # counted for each endpoint; counting more would be slow
+MAX_DUE = 5000  # counted for each endpoint; counting more would be slow
 MAX_SLOWEST = 5
 LATENCY_SAMPLE = 200
 # An upper bound for minutes. With two bounds SQLite expects few rows and uses the index; with only
@@ -172,10 +172,8 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptSu
 
 async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
     """Return the numbers of unfinished deliveries. Indexes bound the work for each endpoint."""
-    amounts: dict[tuple[str, DeliveryState], int] = defaultdict(int)
-    for tally in (await session.exec(select(StateTally))).all():
-        amounts[tally.endpoint_id, tally.state] += tally.amount
-    query = select(Endpoint, _due(now), _passing(now), _oldest()).where(
+    amounts = await count_by_endpoint(session)
+    query = select(Endpoint, due_of_endpoint(now), passing_of_endpoint(now), _oldest()).where(
         col(Endpoint.deleted_at).is_(None)
     )
     # Those of deleted endpoints too, which are about to end.
@@ -205,6 +203,15 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
         if oldest_at and (waiting.oldest_at is None or oldest_at < waiting.oldest_at):
             waiting.oldest_at, waiting.oldest_endpoint_id = oldest_at, endpoint.id
     return waiting
+
+
+async def count_by_endpoint(session: AsyncSession) -> Mapping[tuple[str, DeliveryState], int]:
+    """Return the number of deliveries by endpoint and state, 0 where there are none."""
+    amounts: defaultdict[tuple[str, DeliveryState], int] = defaultdict(int)
+    query = select(StateTally.endpoint_id, StateTally.state, StateTally.amount)
+    for endpoint_id, state, amount in await session.exec(query):
+        amounts[endpoint_id, DeliveryState(state)] += amount
+    return amounts
 
 
 def _sum_of(amounts: Mapping[tuple[str, DeliveryState], int], state: DeliveryState) -> int:
@@ -245,7 +252,7 @@ def slots_of(endpoint: Endpoint) -> int:
     return 1 if endpoint.probe_at else endpoint.places
 
 
-def _due(now: datetime) -> ScalarSelect[int]:
+def due_of_endpoint(now: datetime) -> ScalarSelect[int]:
     """Return SQL for the number of an endpoint's due deliveries, up to ``MAX_DUE`` + 1."""
     due = (
         select(literal_column("1"))  # no column, so that the index is enough
@@ -261,7 +268,7 @@ def _due(now: datetime) -> ScalarSelect[int]:
     return select(func.count()).select_from(due).correlate(Endpoint).scalar_subquery()
 
 
-def _passing(now: datetime) -> ScalarSelect[int]:
+def passing_of_endpoint(now: datetime) -> ScalarSelect[int]:
     """Return SQL for the number of an endpoint's deliveries that a person has resent."""
     passing = select(func.count()).select_from(Delivery).where(is_passing(now))
     return passing.correlate(Endpoint).scalar_subquery()

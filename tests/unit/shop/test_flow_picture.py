@@ -190,7 +190,8 @@ def test_dots_beyond_the_room_of_a_tray_are_hidden_and_the_first_to_leave_are_sh
 
 
 def test_counting_has_an_end() -> None:
-    picture = draw(facts(now=NOW, orders=MAX_COUNT, failed=1234))
+    picture = draw(facts(now=NOW, orders=12_345, orders_in_last_minute=MAX_COUNT, failed=1234))
 
-    assert picture.stations["shop"].count == "5,000+"
+    assert picture.stations["customer"].count == "5,000+"
+    assert picture.stations["shop"].count == "12,345"
     assert picture.failed.count == "1,234"
