@@ -188,8 +188,8 @@ def _program(process: psutil.Process) -> str:
     if any("redis-server" in word or "valkey-server" in word for word in words[:1]):
         return "redis"
     # Before its exec, a process is a setpriv with the same arguments after its own.
-    is_python = words[1:2] == ["-m"]
-    return modules.get(words[2], "") if is_python and len(words) > 2 else ""
+    is_python = words[1:3] == ["-P", "-m"]
+    return modules.get(words[3], "") if is_python and len(words) > 3 else ""
 
 
 def _end(demo: Demo) -> None:

@@ -16,11 +16,15 @@ COLORS = {"redis": 35, "shop": 32, "worker": 33, "subscriber": 36, "demo": 1}  #
 class Console:
     """Writes lines to ``out``, in color if that is a terminal and NO_COLOR is not set.
 
-    ``json_lines``: write every line as a JSON object with the key ``process``.
+    ``json_lines``: write every line as a JSON object with the key ``process``. ``announcements``:
+    where another program reads, as one line of JSON, that both applications serve.
     """
 
-    def __init__(self, out: TextIO, *, json_lines: bool = False) -> None:
+    def __init__(
+        self, out: TextIO, *, json_lines: bool = False, announcements: TextIO | None = None
+    ) -> None:
         self._out = out
+        self._announcements = announcements
         self._json_lines = json_lines
         self._has_color = out.isatty() and not os.environ.get("NO_COLOR")
         self._is_gone = False
@@ -45,23 +49,30 @@ class Console:
         rows = "".join(f"    {name:<{LABEL_WIDTH}}  {url}\n" for name, url in addresses.items())
         self._write(f"\n{rows}\n    Ctrl-C stops everything.\n\n")
 
+    def announce(self, facts: Mapping[str, str]) -> None:
+        """Write one line of JSON for another program, if one reads announcements."""
+        if self._announcements:
+            self._write(f"{json.dumps(facts)}\n", self._announcements)
+
     def is_gone(self) -> bool:
         """Return whether the terminal was closed or the process that read the pipe has ended."""
         if self._is_gone:
             return True
         poller = select.poll()
-        poller.register(self._out.fileno(), 0)  # hang-ups and errors are always reported
+        for stream in filter(None, (self._out, self._announcements)):
+            poller.register(stream.fileno(), 0)  # hang-ups and errors are always reported
         # Ignore POLLNVAL: macOS reports it for every terminal, since it cannot poll one.
         return any(events & (select.POLLHUP | select.POLLERR) for _, events in poller.poll(0))
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, out: TextIO | None = None) -> None:
+        out = out or self._out
         try:
-            self._out.write(text)
-            self._out.flush()
+            out.write(text)
+            out.flush()
         except OSError:
             # The reader is gone, but the demo must still stop its processes: discard all output.
             self._is_gone = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 class LabeledLines:

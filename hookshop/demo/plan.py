@@ -6,12 +6,11 @@ address or an error. So the demo does not repeat their defaults and rules.
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from hookshop.locations import default_var, program_environment, python_command
 
 
 class StartError(Exception):
@@ -73,6 +72,16 @@ class Plan:
             "Subscriber": subscriber.url,
         }
 
+    @property
+    def announcement(self) -> dict[str, str]:
+        """Return what a program that starts a demo needs to use it."""
+        shop, subscriber = self.applications
+        return {
+            "shop_url": shop.url,
+            "subscriber_url": subscriber.url,
+            "var": self.environment["HOOKSHOP_VAR"],
+        }
+
 
 def make_plan(environ: Mapping[str, str]) -> Plan:
     """Return the plan for these environment variables.
@@ -80,9 +89,9 @@ def make_plan(environ: Mapping[str, str]) -> Plan:
     Raise ``StartError`` with one line that names each wrong setting of either application.
     """
     # An empty variable counts as unset, as it does for the applications.
-    given = {name: value for name, value in environ.items() if value}
+    given = program_environment({name: value for name, value in environ.items() if value})
     shop, subscriber = _ask_applications(given)
-    var = Path(given.get("HOOKSHOP_VAR", "var"))
+    var = Path(given.get("HOOKSHOP_VAR") or default_var())
     return Plan(
         var,
         redis=None if "SHOP_REDIS_URL" in given else PRIVATE_REDIS,
@@ -136,8 +145,7 @@ def _ask_applications(environment: Mapping[str, str]) -> list[Application]:
 
 def _start_asking(package: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 – the package's name is ours
-        [sys.executable, "-m", f"{package}.config"],
-        cwd=PROJECT,
+        python_command(f"{package}.config"),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+from hookshop.locations import default_var
 from hookshop.redis_socket import private_redis_socket
 
 SERVER_NAMES = ("redis-server", "valkey-server")
@@ -39,7 +40,7 @@ def main() -> None:
 def _own_folder() -> Path:
     if os.environ.get("SHOP_REDIS_URL"):
         raise RedisUnavailableError("SHOP_REDIS_URL is set, so no private Redis is needed")
-    return Path(os.environ.get("HOOKSHOP_VAR") or "var").absolute()
+    return Path(os.environ.get("HOOKSHOP_VAR") or default_var()).absolute()
 
 
 def run_server(var: Path) -> NoReturn:

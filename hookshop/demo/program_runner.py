@@ -4,13 +4,13 @@ import asyncio
 import os
 import shutil
 import signal
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Mapping
 from contextlib import suppress
 
 from hookshop.demo.console import Console, LabeledLines
-from hookshop.demo.plan import PROJECT, Program, StartError
+from hookshop.demo.plan import Program, StartError
+from hookshop.locations import python_command
 
 MIN_UPTIME_SECONDS = 5.0  # a process that ran for less time exited early
 RESTART_DELAYS_SECONDS = (0.0, 1.0, 2.0, 5.0)  # after the 1st, 2nd, … early exit in a row
@@ -101,8 +101,7 @@ class ProgramRunner:
     async def _start(self) -> Process:
         return await asyncio.create_subprocess_exec(
             *_parent_death_prefix(),
-            *(sys.executable, "-m", self._program.module),
-            cwd=PROJECT,
+            *python_command(self._program.module),
             env=self._environment,
             stdin=DEVNULL,
             stdout=PIPE,

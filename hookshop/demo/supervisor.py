@@ -76,6 +76,7 @@ async def _cancel(tasks: Sequence[Task]) -> None:
 async def _announce(plan: Plan, console: Console, serving: asyncio.Event) -> None:
     await asyncio.gather(*(_wait_until_serving(each, console) for each in plan.applications))
     serving.set()
+    console.announce(plan.announcement)
     console.banner(plan.addresses)
 
 

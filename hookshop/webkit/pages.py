@@ -1,12 +1,12 @@
 """The Jinja environment of an application's pages."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request
 
+from hookshop.locations import asset_folder
 from hookshop.webkit.access import is_logged_in
 from hookshop.webkit.appearance import current_address, read_appearance
 from hookshop.webkit.double_submit import new_nonce
@@ -15,7 +15,7 @@ from hookshop.webkit.sandbox_paths import current_sandbox_id, link
 
 AnyRequest = Request[Any, Any, Any]
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = asset_folder("templates")
 
 
 def _no_links(_request: AnyRequest) -> Sequence[tuple[str, str]]:

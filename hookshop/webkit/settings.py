@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from hookshop.locations import default_var
 from hookshop.webkit.hosts import MAX_PORT, check_host_name
 from hookshop.webkit.logs import LogFormat
 from hookshop.webkit.plain_text import escape_unprintable
@@ -107,7 +108,7 @@ class ServerSettings(BaseSettings):
         {"admin_token", "database_url", "secrets_key", "session_key"}
     )
 
-    var: Annotated[Path, Field(validation_alias="HOOKSHOP_VAR")] = Path("var")
+    var: Annotated[Path, Field(validation_alias="HOOKSHOP_VAR")] = default_var()
     host: str = "127.0.0.1"
     port: Port
     public_url: Url | None = None

@@ -4,18 +4,17 @@ Browsers may store these files, but ask each time whether their copy is current 
 that an upgrade shows at once. The answer is 304 without a body if it is.
 """
 
-from pathlib import Path
-
 from litestar import Router
 from litestar.datastructures import CacheControlHeader
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from hookshop.locations import asset_folder
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.address_checks import require_valid_file_path
 from hookshop.webkit.security import add_security_headers
 
-STATIC = Path(__file__).parents[2] / "static"
+STATIC = asset_folder("static")
 OK, NOT_MODIFIED = 200, 304
 # These describe the body, which 304 does not have (RFC 9110, section 15.4.5).
 _BODY_HEADERS = {b"content-length", b"content-type", b"content-disposition", b"last-modified"}
