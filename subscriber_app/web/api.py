@@ -45,6 +45,7 @@ from subscriber_app.web.dependencies import (
     TheFeed,
 )
 from subscriber_app.web.sandbox_api import SANDBOXES
+from subscriber_app.web.subscription_api import SUBSCRIPTION
 
 WithVerdict = Annotated[
     Verdict | None, QueryParameter(description="Only receipts with this verdict.")
@@ -309,6 +310,7 @@ api_router = Router(
     route_handlers=[
         Router(path="/", route_handlers=INBOX, tags=["Inbox"]),
         Router(path="/", route_handlers=LAB, tags=["Lab"]),
+        Router(path="/", route_handlers=SUBSCRIPTION, tags=["Subscription"]),
         Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],
     before_request=check_api_call,
@@ -323,6 +325,7 @@ api_info = ApiInfo(
         "Receiver": "Where the shop sends its webhooks.",
         "Inbox": "Receipts: every request with its verdict and each step of the verification.",
         "Lab": "Faults to inject into responses, and defenses to switch off.",
+        "Subscription": "Our registration with the shop.",
         "Sandboxes": "Subscribers of one's own: each is a base URL, and sees nothing of others.",
     },
     token_variable="SUBSCRIBER_ADMIN_TOKEN",  # noqa: S106 – the name of a setting
