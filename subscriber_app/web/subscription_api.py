@@ -57,6 +57,7 @@ async def get_subscription(subscriptions: TheSubscriptions) -> SubscriptionDocum
 
 @put(
     "/subscription",
+    operation_id="subscribe",
     dto=StrictJson[WantedSubscription],
     return_dto=None,
     responses=problems(AT_THE_SHOP),
@@ -72,6 +73,7 @@ async def subscribe_by_api(
 
 @post(
     "/subscription/rotation",
+    operation_id="rotateSecret",
     status_code=200,
     responses=problems(
         {
@@ -89,7 +91,7 @@ async def rotate_by_api(subscriptions: TheSubscriptions) -> SubscriptionDocument
     return await _document(subscriptions)
 
 
-@delete("/subscription", responses=problems(AT_THE_SHOP))
+@delete("/subscription", operation_id="unsubscribe", responses=problems(AT_THE_SHOP))
 async def unsubscribe_by_api(subscriptions: TheSubscriptions) -> None:
     """Delete our endpoint at the shop. Without a subscription, nothing happens."""
     with _problem_of_the_shop():

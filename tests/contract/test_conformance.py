@@ -38,6 +38,7 @@ EXAMPLES = 4  # of each operation and mode
 SLOW = {"deleteReceipts": 1}  # it waits for the next second
 # They spoil the data for others.
 LAST = (
+    *("getSubscription", "rotateSecret", "unsubscribe"),  # subscribing comes before
     *("refundOrder", "deleteEndpoint", "setFault", "deleteReceipts"),
     *("dropSandbox", "resetSandbox"),
 )

@@ -99,6 +99,10 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "getDefences",
         "setDefences",
         "changeDefences",
+        "getSubscription",
+        "subscribe",
+        "rotateSecret",
+        "unsubscribe",
         "createSandbox",
         "listSandboxes",
         "getSandbox",
@@ -213,6 +217,7 @@ def test_only_bodies_whose_fields_all_have_defaults_may_be_left_out() -> None:
         ("shop", "createSandbox"),
         ("shop", "resetSandbox"),
         ("subscriber", "resetSandbox"),
+        ("subscriber", "subscribe"),
     }
 
 
