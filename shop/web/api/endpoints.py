@@ -35,6 +35,7 @@ from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import SUBSCRIBABLE_EVENT_TYPES, EndpointChange, NewEndpoint
 from shop.webhooks.endpoints.secrets import list_live
 from shop.webhooks.rules.circuit_breaker import CircuitBreaker
+from shop.webhooks.rules.signing import check_secret
 
 Description = Annotated[
     str,
@@ -54,6 +55,16 @@ EventTypes = Annotated[
     ),
 ]
 
+OwnSecret = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        description="A secret that the receiver has already: `whsec_`, then 24 to 64 bytes in "
+        "base64. Without it, the shop makes one.",
+        examples=["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="],
+    ),
+]
+
 
 class RegisterEndpoint(Struct, forbid_unknown_fields=True):
     """Body of ``POST /v1/webhooks/register``."""
@@ -61,9 +72,12 @@ class RegisterEndpoint(Struct, forbid_unknown_fields=True):
     webhook_url: WebhookUrl
     event_types: EventTypes = field(default_factory=lambda: [EventType.PURCHASE_CREATED])
     description: Description = ""
+    secret: OwnSecret | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         require_text_line("description", self.description, max_length=MAX_DESCRIPTION_LENGTH)
+        if self.secret is not UNSET:
+            check_secret(self.secret)
 
 
 class RegisteredEndpoint(Struct):
@@ -162,7 +176,12 @@ async def register_endpoint(
     actions: TheActions,
 ) -> RegisteredEndpoint:
     """Register a URL for webhooks. The secret is only in this response."""
-    wanted = NewEndpoint(data.webhook_url, _subscribable(data.event_types), data.description)
+    wanted = NewEndpoint(
+        data.webhook_url,
+        _subscribable(data.event_types),
+        data.description,
+        None if data.secret is UNSET else data.secret,
+    )
     registered = await actions.register(wanted, settings.url_policy)
     endpoint = registered.endpoint
     return RegisteredEndpoint(

@@ -37,11 +37,15 @@ class CannotPauseDisabled(Exception):  # noqa: N818 – the name says what happe
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """The endpoint to register. ``event_types``: some of ``SUBSCRIBABLE_EVENT_TYPES``."""
+    """The endpoint to register. ``event_types``: some of ``SUBSCRIBABLE_EVENT_TYPES``.
+
+    ``secret``: one that the receiver has already; None: a new one.
+    """
 
     webhook_url: str
     event_types: Sequence[EventType] = (EventType.PURCHASE_CREATED,)
     description: str = ""
+    secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ async def register(
     encryption: Encryption,
     now: datetime,
 ) -> Registered:
-    """Add an endpoint with a new secret.
+    """Add an endpoint with its secret.
 
     Raise ``UrlRefused``, or ``AlreadyRegistered`` if the URL is registered in any spelling, before
     anything is written.
@@ -92,7 +96,7 @@ async def register(
     )
     session.add(endpoint)
     await session.flush()  # the secret's foreign key needs the endpoint's row
-    new = add_secret(session, endpoint.id, encryption=encryption, now=now)
+    new = add_secret(session, endpoint.id, encryption=encryption, now=now, secret=wanted.secret)
     return Registered(endpoint, new.secret, new.id)
 
 

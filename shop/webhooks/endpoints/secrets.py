@@ -32,10 +32,15 @@ class TooManySecrets(Exception):  # noqa: N818 – the name says what happened
 
 
 def add_secret(
-    session: AsyncSession, endpoint_id: str, *, encryption: Encryption, now: datetime
+    session: AsyncSession,
+    endpoint_id: str,
+    *,
+    encryption: Encryption,
+    now: datetime,
+    secret: str | None = None,
 ) -> LiveSecret:
-    """Add a new secret to an endpoint and return it, to be shown once."""
-    new = LiveSecret(new_id("sec", now), generate_secret())
+    """Add a secret to an endpoint and return it, to be shown once. None: a new one."""
+    new = LiveSecret(new_id("sec", now), secret or generate_secret())
     session.add(
         EndpointSecret(
             id=new.id,

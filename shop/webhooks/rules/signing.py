@@ -13,10 +13,15 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 – the public prefix of every secret, not a secret
 SECRET_BYTES = 32
+# The length of a key, as Standard Webhooks recommends it.
+MIN_SECRET_BYTES = 24
+MAX_SECRET_BYTES = 64
 TOKEN_LIFETIME_SECONDS = 300
+TOKEN_TYPE = "webhook+jwt"  # noqa: S105 – a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,17 @@ class LiveSecret:
 def generate_secret() -> str:
     """Return a new secret: ``whsec_`` and 32 random bytes in base64."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def check_secret(secret: str) -> None:
+    """Raise ``ValueError`` unless this is ``whsec_`` and 24 to 64 bytes in base64."""
+    rule = f"a secret is whsec_ and {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes in base64"
+    try:
+        length = len(decode_secret(secret))
+    except ValueError:  # also for characters that are not ASCII
+        raise ValueError(rule) from None
+    if not secret.startswith(SECRET_PREFIX) or not MIN_SECRET_BYTES <= length <= MAX_SECRET_BYTES:
+        raise ValueError(rule)
 
 
 def signing_headers(
@@ -66,8 +82,12 @@ def signature(content: SignedContent, secret: str) -> str:
 
     Raise ``ValueError`` if the secret is not base64.
     """
-    signed = f"{content.message_id}.{content.timestamp}.".encode() + content.body
-    return "v1," + base64.b64encode(_hmac_sha256(secret, signed)).decode()
+    return sign(f"{content.message_id}.{content.timestamp}.".encode() + content.body, secret)
+
+
+def sign(signed: bytes, secret: str) -> str:
+    """Return ``v1,<base64>`` for these bytes. Raise ``ValueError`` if the secret is not base64."""
+    return "v1," + base64.b64encode(_hmac(secret, signed)).decode()
 
 
 def bearer_token(
@@ -79,8 +99,13 @@ def bearer_token(
     to the attempt, so a stolen token is useless for another request. ``key_id``: the secret's
     public id, sent as ``kid``, a hint for the receiver.
     """
-    header = {"alg": "HS256", "typ": "webhook+jwt", **({"kid": key_id} if key_id else {})}
-    claims = {
+    header = {"alg": "HS256", "typ": TOKEN_TYPE, **({"kid": key_id} if key_id else {})}
+    return encode_token(header, token_claims(content, issuer=issuer, audience=audience), secret)
+
+
+def token_claims(content: SignedContent, *, issuer: str, audience: str) -> dict[str, Any]:
+    """Return the claims of the token for this request."""
+    return {
         "iss": issuer,
         "aud": audience,
         "jti": content.message_id,
@@ -88,15 +113,29 @@ def bearer_token(
         "exp": content.timestamp + TOKEN_LIFETIME_SECONDS,
         "payload_hash": hashlib.sha256(content.body).hexdigest(),
     }
+
+
+def encode_token(
+    header: Mapping[str, object],
+    claims: Mapping[str, object],
+    secret: str,
+    *,
+    digest: str = "sha256",
+) -> str:
+    """Return a JSON Web Token with this header and these claims, signed with HMAC.
+
+    ``digest``: the hash function that the header's ``alg`` names.
+    """
     signed = f"{_base64url_json(header)}.{_base64url_json(claims)}"
-    return f"{signed}.{_base64url(_hmac_sha256(secret, signed.encode()))}"
+    return f"{signed}.{_base64url(_hmac(secret, signed.encode(), digest))}"
 
 
-def _hmac_sha256(secret: str, content: bytes) -> bytes:
-    return hmac.digest(_key(secret), content, "sha256")
+def _hmac(secret: str, content: bytes, digest: str = "sha256") -> bytes:
+    return hmac.digest(decode_secret(secret), content, digest)
 
 
-def _key(secret: str) -> bytes:
+def decode_secret(secret: str) -> bytes:
+    """Return the key in a secret. Raise ``ValueError`` if it is not base64."""
     try:
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:

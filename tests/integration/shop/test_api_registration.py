@@ -291,3 +291,20 @@ async def test_json_with_a_charset_is_still_json(shop: Shop) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
 
     assert (await shop.post(REGISTER, content=body, headers=headers)).status_code == 201
+
+
+async def test_a_receiver_can_register_with_the_secret_that_it_has(shop: Shop) -> None:
+    own = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+    assert (await registered(shop, secret=own))["secret"] == own
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_AAAA", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+async def test_a_secret_that_is_no_secret_is_rejected_with_the_rule(
+    shop: Shop, secret: str
+) -> None:
+    answer = await shop.post(REGISTER, json={"webhook_url": URL, "secret": secret})
+
+    assert_problem(answer, 400)
+    assert "whsec_ and 24 to 64 bytes in base64" in answer.json()["detail"]
+    assert await endpoint_count(shop) == 0
