@@ -4,3 +4,5 @@
 SQLite. Two real companies would take it from the same open-source library. ``demo`` runs both
 applications, the worker and a private Redis together.
 """
+
+__version__ = "0.1.0"

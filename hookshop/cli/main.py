@@ -4,6 +4,7 @@ import os
 
 import click
 
+from hookshop import __version__
 from hookshop.cli.programs import demo
 
 EXIT_CODES = """
@@ -15,7 +16,7 @@ Exit codes: 0 success, 1 the command failed, 2 wrong usage or wrong settings.
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="hookshop", message="%(version)s")
+@click.version_option(__version__, message="%(version)s")
 @click.pass_context
 def hookshop(context: click.Context) -> None:
     """Hookshop is a webhook lab that runs on your machine.
