@@ -35,6 +35,7 @@ Output = TypeVar("Output")
 class StepView:
     """One check. ``evidence``: the name of the explanation to show for it, or ""."""
 
+    name: str
     label: str
     result: str
     detail: str
@@ -207,6 +208,7 @@ def _step(step: dict[str, Any], found: Explanation) -> StepView:
     }
     has_evidence = is_reached and evidence.get(step["name"], False)
     return StepView(
+        name=step["name"],
         label=step_label(step["name"]),
         result=step["result"],
         detail=step["detail"],

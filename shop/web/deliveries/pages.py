@@ -25,7 +25,7 @@ from shop.webhooks.endpoints import registry
 from shop.webhooks.queries.deliveries import count_by_state, count_newer, list_deliveries
 from shop.webhooks.rules.retries import RetrySchedule
 
-PAGE_SIZE = 27  # with six attempts each, a page has less than 150 kB
+PAGE_SIZE = 25  # with six attempts each, a page has less than 150 kB
 MAX_COUNTED = 1000  # newer deliveries; beyond this the exact number does not matter
 
 AnyRequest = Request[Any, Any, Any]

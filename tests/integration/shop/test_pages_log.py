@@ -229,7 +229,7 @@ async def test_two_times_are_an_inclusive_range(shop: Shop, database: Database) 
 async def test_a_range_is_kept_from_page_to_page(shop: Shop, database: Database) -> None:
     now = datetime.now(UTC)
     made = await deliveries_made(
-        database, shop, *(now - timedelta(seconds=100 - place) for place in range(51))
+        database, shop, *(now - timedelta(seconds=100 - place) for place in range(2 * PAGE_SIZE))
     )
     query = {
         "since": typed(now - timedelta(minutes=5)),
