@@ -31,6 +31,13 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"  # one delivery is sent, as a probe
 
 
+class ClockState(StrEnum):
+    """Whether time is skipped in a sandbox."""
+
+    READY = "ready"
+    ADVANCING = "advancing"
+
+
 class DeliveryState(StrEnum):
     """The state of a delivery. ``pending`` and ``sending`` are the only ones that are not final."""
 

@@ -218,6 +218,8 @@ TABLE = (
             "POST /v1/orders/{order_id:str}/refund",
             "GET /v1/deliveries",
             "GET /v1/quiescence",
+            "GET /v1/clock",
+            "POST /v1/clock/advance",
             "GET /v1/deliveries/{delivery_id:str}",
             "POST /v1/deliveries/{delivery_id:str}/attempts",
             "POST /v1/deliveries/{delivery_id:str}/cancel",

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     ColumnElement,
     Enum,
     Index,
@@ -146,6 +147,35 @@ class SteadyOrders(SandboxTable, table=True):
     ends_at: datetime
 
 
+class SandboxClock(SandboxTable, table=True):
+    """How far the plan of a sandbox has been moved: a row for each one in which time was skipped.
+
+    See ``webhooks.clock``. An advance is under way while ``is_advancing``; the other fields say how
+    far it still goes at most, and whether it ends earlier: with a delivery, or with the attempt of
+    it that has this number.
+    """
+
+    __tablename__ = "clock"
+    __table_args__ = (
+        # For workers, which look for the advances of all sandboxes.
+        Index(
+            "advancing_clocks",
+            "sandbox",
+            sqlite_where=text("is_advancing = 1"),
+            postgresql_where=text("is_advancing"),
+        ),
+    )
+    SANDBOX_LEADS = True
+
+    sandbox: int = sandbox_column(primary_key=True)
+    skipped_ms: int = Field(default=0, sa_type=BigInteger)  # by all advances
+    is_advancing: bool = False
+    # None: as far as the next attempt, which may not be planned yet.
+    remaining_ms: int | None = Field(default=None, sa_type=BigInteger)
+    until_delivery_id: str | None = Field(default=None, sa_type=Id)
+    until_attempt: int | None = None
+
+
 class OrderLine(SandboxTable, table=True):
     """One product of an order. Name and price are copied, because the catalog may change."""
 
@@ -274,6 +304,8 @@ class Delivery(SandboxTable, table=True):
     counted_as_failed: bool = False
     next_attempt_at: datetime | None
     waits_since: datetime  # when next_attempt_at was set
+    # How much nearer skipped time has brought next_attempt_at since then: see ``SandboxClock``.
+    skipped_ms: int = Field(default=0, sa_type=BigInteger)
     next_trigger: Trigger = Field(default=Trigger.AUTOMATIC, sa_type=by_value(Trigger))
     # A person resent this delivery, so its next attempt ignores an open circuit breaker.
     passes_breaker: bool = False
@@ -309,9 +341,10 @@ class Attempt(SandboxTable, table=True):
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
     trigger: Trigger = Field(sa_type=by_value(Trigger))
     # Copied from the delivery: when the attempt was scheduled, when it was due, and the delay
-    # between (the fields of ``retries.Delay``).
+    # between (the fields of ``retries.Delay``). ``skipped_ms`` of that delay was skipped.
     decided_at: datetime | None = None
     due_at: datetime | None = None
+    skipped_ms: int = Field(default=0, sa_type=BigInteger)
     delay: dict[str, float] | None = Field(default=None, sa_type=JSON)
     enqueued_at: datetime | None = None  # time of the wake-up; None: found by polling
     started_at: datetime

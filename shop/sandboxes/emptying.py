@@ -25,6 +25,7 @@ from shop.database.models import (
     Order,
     OrderLine,
     Sandbox,
+    SandboxClock,
     SteadyOrders,
     UsedIdempotencyKey,
 )
@@ -93,6 +94,8 @@ async def _delete_all(database: Database) -> None:
 
     Endpoints that are not deleted stay, and get the state of new ones.
     """
+    async with database.writing() as session:
+        await session.exec(delete(SandboxClock))  # an advance ends
     is_pending = col(Delivery.state) == DeliveryState.PENDING
     for where in ((is_pending,), ()):  # first those that would still be sent
         await _delete_deliveries(database, *where)
@@ -173,7 +176,7 @@ async def _renew_endpoints(database: Database) -> None:
 
 async def _is_empty(database: Database, keep_endpoints: bool) -> bool:
     counters = OrderTally, RefundTally, AttemptTally, AttemptTotal
-    tables: list[Any] = [Delivery, Order, UsedIdempotencyKey, SteadyOrders, *counters]
+    tables: list[Any] = [Delivery, Order, UsedIdempotencyKey, SteadyOrders, SandboxClock, *counters]
     queries = [select(table.sandbox).where(in_bound_sandbox(table.sandbox)) for table in tables]
     endpoints = select(Endpoint.sandbox).where(in_bound_sandbox(Endpoint.sandbox))
     if keep_endpoints:

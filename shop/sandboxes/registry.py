@@ -19,7 +19,7 @@ from hookshop.webkit.sandbox_rules import SandboxRecord
 from hookshop.webkit.times import utc_now
 from shop.database.bound_sandbox import MAIN_NUMBER, bound_to
 from shop.database.locks import FOR_NO_KEY_UPDATE, Lock, advisory_lock
-from shop.database.models import Endpoint, Sandbox, SteadyOrders
+from shop.database.models import Endpoint, Sandbox, SandboxClock, SteadyOrders
 from shop.database.transactions import Database
 from shop.sandboxes.settings import SandboxSettings, check
 
@@ -182,7 +182,9 @@ async def _drop(session: AsyncSession, number: int, *, now: datetime) -> bool:
     """Return whether this transaction has dropped it, and not another one."""
     # Statements of the connection see all sandboxes; those of the session only the bound one.
     connection = await session.connection()
-    # Lock the endpoints first, as a worker does that records or claims for them.
+    # In the order of a worker: it locks the clock before it moves the plan of all endpoints, and
+    # endpoints before it records or claims for them.
+    await connection.execute(delete(SandboxClock).where(col(SandboxClock.sandbox) == number))
     theirs = col(Endpoint.sandbox) == number
     await connection.execute(
         select(col(Endpoint.id)).where(theirs).order_by(col(Endpoint.id)).with_for_update()

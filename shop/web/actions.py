@@ -18,7 +18,7 @@ from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
 from shop.orders.placing import Item, PlacedOrder, place_order
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
-from shop.webhooks import manual_actions, recovery
+from shop.webhooks import clock, manual_actions, recovery
 from shop.webhooks.endpoints import deletion, registry, secrets
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint, Registered
 from shop.webhooks.queries.deliveries import DeliveryDetail, DeliveryFilter, find_delivery
@@ -149,6 +149,40 @@ class Actions:
             await self._after_commit(Change("endpoint", endpoint_id))
         return endpoint
 
+    async def advance_clock(self, distance: timedelta | None) -> None:
+        """Skip this much time; None: as far as the next attempt.
+
+        This and the three methods below start an advance, which workers carry out. They raise
+        ``AlreadyAdvancing``, ``TooManyPending`` or ``NothingToSkip``.
+        """
+        async with self.database.writing() as session:
+            if distance is None:
+                await clock.advance_to_next_attempt(session, now=utc_now())
+            else:
+                await clock.advance(session, distance)
+        await self._after_advance()
+
+    async def skip_to_attempt_of(self, delivery_id: str) -> bool:
+        """Skip time up to the next attempt of this delivery. Return False if there is none."""
+        async with self.database.writing() as session:
+            has_started = await clock.advance_to_attempt_of(session, delivery_id)
+        return await self._after_advance(has_started)
+
+    async def skip_to_end_of(self, delivery_id: str) -> bool:
+        """Skip time until this delivery has succeeded or failed. Return False if there is none."""
+        async with self.database.writing() as session:
+            has_started = await clock.advance_to_end_of(session, delivery_id)
+        return await self._after_advance(has_started)
+
+    async def skip_to_probe_of(self, endpoint_id: str) -> bool:
+        """Skip time up to the next probe of this endpoint, or the end of its Retry-After.
+
+        Return False if there is none.
+        """
+        async with self.database.writing() as session:
+            has_started = await clock.advance_to_probe_of(session, endpoint_id, now=utc_now())
+        return await self._after_advance(has_started)
+
     async def rotate_secret(
         self, endpoint_id: str, *, grace: timedelta, replace_oldest: bool
     ) -> RotatedSecret:
@@ -192,6 +226,13 @@ class Actions:
         if update:
             await self._after_commit(Change("order", update.order.id), due=update.delivery_ids)
         return update
+
+    async def _after_advance(self, has_started: bool = True) -> bool:
+        """Wake a worker, which takes the first step of the advance."""
+        if has_started:
+            self.wake_ups.send()
+            await self.feed.announce(Change("clock"))
+        return has_started
 
     async def _after_commit(self, change: Change, *, due: Sequence[str] = ()) -> None:
         """Wake a worker for deliveries that are due, and announce what changed."""

@@ -14,6 +14,7 @@ from shop.sandboxes.emptying import StillFilling
 from shop.sandboxes.registry import SandboxIdTaken, TooManySandboxes
 from shop.sandboxes.settings import InvalidSetting
 from shop.web.sandboxes.actions import BadSandboxId
+from shop.webhooks.clock import AlreadyAdvancing, NothingToSkip, TooManyPending
 from shop.webhooks.endpoints.registry import AlreadyRegistered, CannotPauseDisabled
 from shop.webhooks.endpoints.secrets import TooManySecrets
 from shop.webhooks.queries.deliveries import BadCursor
@@ -36,6 +37,9 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[A
             StillFilling: 409,
             BadSandboxId: 422,
             InvalidSetting: 422,
+            AlreadyAdvancing: 409,
+            NothingToSkip: 409,
+            TooManyPending: 422,
             AlreadyRegistered: _answer_already_registered,
         },
         # A server that fails during a commit may have written the data.

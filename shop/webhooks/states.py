@@ -118,7 +118,7 @@ _AFTER_ATTEMPT = (
             for name in NextState.__dataclass_fields__
             if name != "delivery_id"
         }
-        | {"lease_expires_at": None, "passes_breaker": False}
+        | {"lease_expires_at": None, "passes_breaker": False, "skipped_ms": 0}
     )
 )
 
@@ -152,6 +152,7 @@ async def make_due(
             next_attempt_at=now,
             next_delay=None,
             waits_since=now,
+            skipped_ms=0,
             next_trigger=Trigger.MANUAL,
             passes_breaker=passes_breaker,
             completed_at=None,
@@ -170,6 +171,7 @@ async def cancel(session: AsyncSession, delivery_ids: Collection[str], *, now: d
             state=DeliveryState.CANCELLED,
             next_attempt_at=None,
             next_delay=None,
+            skipped_ms=0,
             passes_breaker=False,
             completed_at=now,
         )

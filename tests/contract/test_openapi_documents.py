@@ -81,6 +81,8 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "cancelDelivery",
         "getStats",
         "getQuiescence",
+        "advanceClock",
+        "getClock",
         "createSandbox",
         "listSandboxes",
         "getSandbox",

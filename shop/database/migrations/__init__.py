@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0012"
+NEWEST = "r0013"
 
 MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",

@@ -12,6 +12,7 @@ from hookshop.webkit.bodies import MAX_READ_BYTES
 from hookshop.webkit.json_api import check_api_call
 from hookshop.webkit.openapi import ApiInfo
 from shop import __version__
+from shop.web.api.clock import advance_clock, get_clock
 from shop.web.api.deliveries import (
     cancel_delivery,
     get_delivery,
@@ -51,6 +52,7 @@ DELIVERIES = [
     get_stats,
     get_quiescence,
 ]
+CLOCK = [advance_clock, get_clock]
 
 api_router = Router(
     path="/v1",
@@ -58,6 +60,7 @@ api_router = Router(
         Router(path="/", route_handlers=ENDPOINTS, tags=["Endpoints"]),
         Router(path="/", route_handlers=ORDERS, tags=["Orders"]),
         Router(path="/", route_handlers=DELIVERIES, tags=["Deliveries"]),
+        Router(path="/", route_handlers=CLOCK, tags=["Clock"]),
         Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],
     dependencies={"manages": Provide(provide_manages, sync_to_thread=False)},
@@ -73,6 +76,7 @@ api_info = ApiInfo(
         "Endpoints": "Where webhooks are sent: URL, event types, secrets, status.",
         "Orders": "Products and orders. An order, its shipping and its refund are events.",
         "Deliveries": "The log: each webhook with every request and response.",
+        "Clock": "Skip time: make retries and probes of the next days now, each one for real.",
         "Sandboxes": "Shops of one's own in the same processes, for a learner or a test.",
     },
     token_variable="SHOP_ADMIN_TOKEN",  # noqa: S106 – the name of a setting

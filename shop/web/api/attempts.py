@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, convert
 from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Attempt, Message
 from shop.vocabulary import AttemptError, Trigger
-from shop.web.api.fields import DescribedbyLink, Time, WebhookUrl
+from shop.web.api.fields import DescribedbyLink, SkippedSeconds, Time, WebhookUrl
 from shop.web.deliveries.links import link_of_attempt
 
 Headers = Annotated[dict[str, str], Meta(examples=[{"content-type": "application/json"}])]
@@ -63,7 +63,8 @@ class AttemptDocument(Struct):
 
     ``decided_at``: when the attempt was scheduled. ``due_at``: the planned time; ``started_at`` is
     later if no worker was free or the endpoint was paused. ``delay``: null if it was due
-    immediately. ``enqueued_at``: the wake-up; null if a worker found it by polling.
+    immediately. ``skipped_seconds``: how much of the delay was skipped, so that it was due earlier.
+    ``enqueued_at``: the wake-up; null if a worker found it by polling.
     ``describedby_link``: the receiver's own page about the request, if its response named one.
     """
 
@@ -71,6 +72,7 @@ class AttemptDocument(Struct):
     decided_at: Time | None
     due_at: Time | None
     delay: DelayDocument | None
+    skipped_seconds: SkippedSeconds
     enqueued_at: Time | None
     started_at: Time
     duration_ms: int
@@ -89,6 +91,7 @@ def attempt_document(attempt: Attempt, message: Message) -> AttemptDocument:
         decided_at=rfc3339_ms_or_none(attempt.decided_at),
         due_at=rfc3339_ms_or_none(attempt.due_at),
         delay=_delay(attempt.delay),
+        skipped_seconds=attempt.skipped_ms / 1000,
         enqueued_at=rfc3339_ms_or_none(attempt.enqueued_at),
         started_at=rfc3339_ms(attempt.started_at),
         duration_ms=attempt.duration_ms,

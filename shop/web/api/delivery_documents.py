@@ -15,6 +15,7 @@ from shop.web.api.fields import (
     EndpointId,
     MessageId,
     OrderId,
+    SkippedSeconds,
     Time,
 )
 from shop.web.deliveries.links import describedby_link, link_of_attempt
@@ -29,6 +30,7 @@ from shop.webhooks.queries.deliveries import (
 class DeliveryDocument(Struct):
     """A delivery in the log.
 
+    ``skipped_seconds``: since the last attempt; ``next_attempt_at`` is so much earlier.
     ``describedby_link``: the receiver's own page about the last attempt, if its response named one.
     """
 
@@ -40,6 +42,7 @@ class DeliveryDocument(Struct):
     state: Annotated[DeliveryState, Meta(examples=["succeeded"])]
     attempt_count: int
     next_attempt_at: Annotated[Time | None, Meta(examples=[None])]
+    skipped_seconds: SkippedSeconds
     last_status: Annotated[int | None, Meta(examples=[200])]
     last_error: Annotated[AttemptError | None, Meta(examples=[None])]
     created_at: Time
@@ -103,6 +106,7 @@ def _fields(delivery: Delivery, order_id: str | None, link: str | None) -> dict[
         "state": delivery.state,
         "attempt_count": delivery.attempt_count,
         "next_attempt_at": rfc3339_ms_or_none(delivery.next_attempt_at),
+        "skipped_seconds": delivery.skipped_ms / 1000,
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
         "created_at": rfc3339_ms_or_none(delivery.created_at),

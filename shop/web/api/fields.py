@@ -53,6 +53,9 @@ Issuer = Annotated[
     str, Meta(description="The `iss` of the shop's tokens.", examples=["http://127.0.0.1:8000"])
 ]
 EventTypeList = Annotated[list[EventType], Meta(examples=[["purchase.created"]])]
+SkippedSeconds = Annotated[
+    float, Meta(description="Time skipped with `POST /v1/clock/advance`.", examples=[0.0])
+]
 Cents = Annotated[int, Meta(examples=[5075])]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE_SIZE, description="The size of the page.")]
 Cursor = Annotated[str | None, QueryParameter(description="The `next_cursor` of the page before.")]

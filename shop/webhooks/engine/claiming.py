@@ -45,6 +45,7 @@ class Claim:
     counted_as_failed: bool
     trigger: Trigger
     waits_since: datetime
+    skipped_ms: int
     due_at: datetime
     delay: dict[str, float] | None
     fence: int
@@ -207,6 +208,7 @@ def _claims(
             counted_as_failed=row.counted_as_failed,
             trigger=row.next_trigger,
             waits_since=row.waits_since,
+            skipped_ms=row.skipped_ms,
             due_at=row.next_attempt_at,
             delay=row.next_delay,
             fence=row.fence + 1,
@@ -240,6 +242,7 @@ _COLUMNS: tuple[Any, ...] = (
     Delivery.counted_as_failed,
     Delivery.next_trigger,
     Delivery.waits_since,
+    Delivery.skipped_ms,
     Delivery.next_attempt_at,
     Delivery.next_delay,
     Delivery.fence,

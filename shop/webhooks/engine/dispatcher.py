@@ -3,7 +3,8 @@
 A look is one transaction. It records completed attempts and claims due deliveries. Requests are
 sent after the commit, so no transaction is open during a network call. The dispatcher looks after
 each wake-up and each completed attempt. Without either, it polls every quarter of a second, so it
-does not depend on Redis.
+does not depend on Redis. A look that leaves nothing to do in a sandbox where time is skipped is
+followed by a step of its clock, which makes the next attempts due.
 """
 
 import asyncio
@@ -18,11 +19,12 @@ from sqlalchemy.exc import OperationalError
 
 from hookshop.webkit.encryption import Encryption
 from shop.database.transactions import Database
-from shop.redis.change_feed import Change, ChangeFeed
+from shop.redis.change_feed import Change, ChangeFeed, Kind
 from shop.redis.wake_ups import WakeUps
 from shop.vocabulary import Trigger
 from shop.webhooks.engine.after_attempt import INTERNAL_ERROR, CompletedAttempt
 from shop.webhooks.engine.claiming import Claim, ClaimBatch, claim_due
+from shop.webhooks.engine.clock_steps import find_advancing, take_step
 from shop.webhooks.engine.due import (
     LockedEndpoint,
     is_anything_due,
@@ -110,14 +112,32 @@ class Dispatcher:
     async def look(self, *, limit: int = MAX_CLAIMS_PER_LOOK) -> None:
         """Record completed attempts, claim up to ``limit`` due deliveries, and start sending them.
 
-        Raise ``OperationalError`` if the database is unavailable. The next look then records the
+        Where an advance waits for nothing, take its next step and claim what is due then. Raise
+        ``OperationalError`` if the database is unavailable. The next look then records the
         attempts.
         """
+        advancing = await self._look_once(limit)
+        if advancing and not self._is_stopping and await self._take_steps(advancing):
+            await self._look_once(limit)
+
+    async def _take_steps(self, sandboxes: Sequence[int]) -> bool:
+        """Take a step of each of these advances. Return whether any was taken."""
+        has_moved = False
+        for number in sandboxes:
+            step = await take_step(self._database, number, clock=self._settings.now)
+            if step:
+                has_moved = True
+                kind: Kind = "everything" if step.is_last else "clock"
+                self._feed.announce_soon(Change(kind, sandbox=number))
+        return has_moved
+
+    async def _look_once(self, limit: int) -> Sequence[int]:
+        """Look. Return the sandboxes whose advances may take a step."""
         self._look_requested.clear()
         woken_at, self._woken_at = self._woken_at, None
         completed: list[CompletedAttempt] = []
         try:
-            changed_endpoint_ids, batch = await self._database.write(
+            changed_endpoint_ids, batch, advancing = await self._database.write(
                 lambda connection: self._record_and_claim(connection, completed, limit)
             )
         except OperationalError:
@@ -134,6 +154,7 @@ class Dispatcher:
         self._announce([each.claim for each in completed], batch.claims, changed_endpoint_ids)
         if batch.has_more:
             self._look_again(woken_at)
+        return advancing
 
     async def _wait_for_work(self) -> None:
         """Return when a look is requested or a delivery is due."""
@@ -152,10 +173,11 @@ class Dispatcher:
 
     def _record_and_claim(
         self, connection: Connection, completed: list[CompletedAttempt], limit: int
-    ) -> tuple[Collection[str], ClaimBatch]:
+    ) -> tuple[Collection[str], ClaimBatch, Sequence[int]]:
         """Record the completed attempts and claim due deliveries.
 
-        Move the attempts to ``completed``. Return the ids of changed endpoints, and the claims.
+        Move the attempts to ``completed``. Return the ids of changed endpoints, the claims, and the
+        sandboxes of ``find_advancing``.
         """
         # Read the queue as late as possible, so that late attempts join the transaction.
         while self._completed:
@@ -176,7 +198,7 @@ class Dispatcher:
             settings=settings,
             now=now,
         )
-        return changed, batch
+        return changed, batch, find_advancing(connection)
 
     def _read_settings(
         self,

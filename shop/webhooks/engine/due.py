@@ -31,6 +31,7 @@ from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import states
+from shop.webhooks.engine.clock_steps import can_take_step
 
 # The longest lease of any worker, with any settings: a request timeout of 60 s and LEASE_MARGIN.
 MAX_LEASE = timedelta(seconds=63)
@@ -75,7 +76,10 @@ def lock_due_endpoints(
 
 
 def is_anything_due(connection: Connection, *, now: datetime) -> bool:
-    """Return whether any delivery is due, or left behind by a worker that died."""
+    """Return whether anything is to be done.
+
+    That is: a delivery is due or was left behind by a worker that died, or a clock can take a step.
+    """
     # One statement, because an idle worker does little else.
     values = {"now": now, "end_of_longest_lease": _end_of_longest_lease(now)}
     return bool(connection.scalar(_IS_ANYTHING_DUE, values))
@@ -203,5 +207,6 @@ _IS_ANYTHING_DUE = select(
             col(Delivery.state) == DeliveryState.SENDING,
             _is_abandoned(NOW, bindparam("end_of_longest_lease")),
         ),
+        exists().where(can_take_step()),
     )
 )

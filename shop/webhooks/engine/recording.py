@@ -119,6 +119,7 @@ def _attempt_row(completed: CompletedAttempt) -> dict[str, Any]:
         "trigger": claim.trigger,
         "decided_at": claim.waits_since,
         "due_at": claim.due_at,
+        "skipped_ms": claim.skipped_ms,
         "delay": claim.delay,
         "enqueued_at": completed.enqueued_at,
         "started_at": completed.started_at,

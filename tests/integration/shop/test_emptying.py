@@ -1,7 +1,7 @@
 """A sandbox is emptied, by a reset or after it was dropped, and nothing of another one changes."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -26,6 +26,7 @@ from shop.sandboxes.counts import remove_counts
 from shop.sandboxes.emptying import delete_rows, reset
 from shop.sandboxes.registry import DELETION_DELAY
 from shop.vocabulary import DeliveryState, EndpointStatus
+from shop.webhooks import clock
 from shop.webhooks.endpoints import registry
 from shop.webhooks.engine.http_client import Response
 from shop.webhooks.manual_actions import ping
@@ -59,6 +60,7 @@ async def fill(shops: SandboxedShop, engine: Engine, url: str, number: int) -> s
         await refund(session, order.id, now=shops.clock.now)
         await ping(session, endpoint_id, now=shops.clock.now)
         await steady.start(session, now=shops.clock.now)
+        await clock.advance(session, timedelta(days=1))
         await registry.mark_deleted(session, deleted, now=shops.clock.now)
     await shops.merge_counters()
     return endpoint_id
