@@ -10,6 +10,7 @@ import click
 from hookshop.demo.plan import StartError
 from hookshop.demo.preflight import any_free_port
 from hookshop.demo.run import run
+from hookshop.locations import program_environment, python_command
 from hookshop.webkit.hosts import MAX_PORT
 
 DEFAULT_HOST = "127.0.0.1"
@@ -58,6 +59,25 @@ def demo(
         raise click.UsageError(str(error)) from error
     folder = {"HOOKSHOP_VAR": str(var)} if var else {}
     run({**os.environ, **ports, **folder}, command_with=_demo_command, announces=announces)
+
+
+def _process_command(name: str, module: str, text: str) -> click.Command:
+    """Return the command that runs one process alone, as ``python -m`` does in a clone."""
+
+    @click.command(name, help=text)
+    def run_process() -> None:
+        command = python_command(module)
+        os.execve(command[0], command, program_environment(os.environ))  # noqa: S606 – no shell
+
+    return run_process
+
+
+AS_SET = "Environment variables set it up: see docs/settings.md."
+shop = _process_command("shop", "shop", f"Run only the shop.\n\n{AS_SET}")
+worker = _process_command("worker", "shop.worker", f"Run only the shop's worker.\n\n{AS_SET}")
+subscriber = _process_command(
+    "subscriber", "subscriber_app", f"Run only the subscriber.\n\n{AS_SET}"
+)
 
 
 def _port_settings(

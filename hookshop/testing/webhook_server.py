@@ -10,8 +10,8 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,6 +23,7 @@ MAX_BODY_BYTES = 256 * 1024
 IDLE_SECONDS = 30.0  # after which a connection without a request is closed
 MAX_HOLD_SECONDS = 60.0  # how long a connection stays open without a response
 HOLD_CHECK_SECONDS = 0.1
+STOP_SECONDS = 2.0  # for answers in progress
 # SO_LINGER with a timeout of 0: the kernel sends a reset (RST) instead of closing (FIN).
 _RESET = struct.pack("ii", 1, 0)
 
@@ -92,6 +93,8 @@ class WebhookServer:
         self.stopping = threading.Event()
         self._faults = deque(faults)
         self._lock = threading.Lock()
+        self._in_progress = 0
+        self._has_answered = threading.Condition()
         self._http = _HTTPServer((host, port), _Handler)
         self._http.webhooks = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
@@ -106,17 +109,31 @@ class WebhookServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, and end requests that are being held."""
+        """Stop listening, end requests that are being held, and answer those in progress."""
         self.stopping.set()
         if self._thread.is_alive():
             self._http.shutdown()
             self._thread.join()
         self._http.server_close()
+        with self._has_answered:
+            self._has_answered.wait_for(lambda: not self._in_progress, STOP_SECONDS)
 
     def fail_next(self, faults: Iterable[Fault | None]) -> None:
         """Add faults: each of the next requests gets one. None stands for a normal response."""
         with self._lock:
             self._faults.extend(faults)
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Have ``stop`` wait for this request."""
+        with self._has_answered:
+            self._in_progress += 1
+        try:
+            yield
+        finally:
+            with self._has_answered:
+                self._in_progress -= 1
+                self._has_answered.notify_all()
 
     def next_fault(self) -> Fault | None:
         """Take the fault of the request that has just come."""
@@ -156,9 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = self.recorded
 
     def do_POST(self) -> None:
-        body = self._read_body()
-        if body is None:
-            return
+        with self.server.webhooks.answering():
+            body = self._read_body()
+            if body is not None:
+                self._receive(body)
+
+    def _receive(self, body: bytes) -> None:
         webhooks, now = self.server.webhooks, time.time()
         fault = webhooks.next_fault()
         headers = [(name.lower(), value) for name, value in self.headers.raw_items()]

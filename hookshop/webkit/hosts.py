@@ -28,6 +28,16 @@ def is_loopback_name(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
+def host_in_urls(host: str) -> str:
+    """Return the host part of URLs of a server that listens on ``host``.
+
+    ``0.0.0.0`` and ``::`` become ``127.0.0.1``. IPv6 addresses get brackets.
+    """
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 – compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
 def try_bind(host: str, port: int) -> None:
     """Raise ``OSError`` with the reason if no server can listen there now.
 

@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hookshop.locations import default_var
-from hookshop.webkit.hosts import MAX_PORT, check_host_name
+from hookshop.webkit.hosts import MAX_PORT, check_host_name, host_in_urls
 from hookshop.webkit.logs import LogFormat
 from hookshop.webkit.plain_text import escape_unprintable
 
@@ -172,16 +172,6 @@ class ServerSettings(BaseSettings):
         """The SQLAlchemy URL of the application's database."""
         file = quote(str(self.var.absolute() / f"{self.APP}.db"))
         return self.database_url or f"sqlite+aiosqlite:///{file}"
-
-
-def host_in_urls(host: str) -> str:
-    """Return the host part of URLs of a server that listens on ``host``.
-
-    ``0.0.0.0`` and ``::`` become ``127.0.0.1``. IPv6 addresses get brackets.
-    """
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 – compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
 
 
 def _is_loopback(host: str) -> bool:
