@@ -37,7 +37,7 @@ from subscriber_app.web.current_parts import (
 )
 from subscriber_app.web.dependencies import PARTS_OF_HANDLERS
 from subscriber_app.web.metrics import show_metrics
-from subscriber_app.web.pages import page_environment, page_handlers
+from subscriber_app.web.pages import page_environment, page_router
 from subscriber_app.web.receipt_view import ReceiptViews
 from subscriber_app.web.receiver import receive_webhook
 from subscriber_app.web.sandbox_maker import SandboxMaker
@@ -84,7 +84,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     return build_litestar(
         settings,
         database=main.database,
-        route_handlers=[show_metrics, receive_webhook, api_router, *page_handlers],
+        route_handlers=[show_metrics, receive_webhook, api_router, page_router],
         dependencies={
             **{name: provide_part(name) for name in PARTS_OF_HANDLERS},
             "encryption": encryption,

@@ -20,6 +20,8 @@ from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attack_desk import AttackDesk
+from subscriber_app.missions.missions import Missions
+from subscriber_app.missions.reader import FactsReader
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.inbox import Inbox
 from subscriber_app.shop_api.client import ShopClient
@@ -86,15 +88,18 @@ class SubscriberParts:
     subscriptions: Subscriptions
     trace_builder: TraceBuilder
     order_contents: OrderContents
+    missions: Missions
 
     async def open(self) -> None:
         """Create or upgrade the tables, and load what is stored. Raise ``WrongSchema``."""
         await self.database.create_tables()
         await self.faults.load()
         await self.defences.load()
+        await self.missions.load()
 
     async def close(self) -> None:
         """End the tasks, and close the database."""
+        await self.missions.close()
         await self.subscriptions.close()
         await self.shop_totals.close()
         await self.inbox.close()
@@ -118,6 +123,16 @@ def build_parts(
     defences = DefenceSwitches(database, feed)
     shop = ShopClient(shared.connections, site.shop_url, token=site.shop_token)
     webhook_url = site.webhook_url
+    shop_totals = ShopTotalsPoller(shop, database, feed)
+    facts = FactsReader(
+        database,
+        shop,
+        shop_totals,
+        faults=faults,
+        defences=defences,
+        encryption=encryption,
+        now=now,
+    )
     return SubscriberParts(
         site,
         database,
@@ -136,8 +151,9 @@ def build_parts(
             now=now,
         ),
         shop,
-        ShopTotalsPoller(shop, database, feed),
+        shop_totals,
         Subscriptions(database, shop, feed, encryption, webhook_url=webhook_url, now=now),
         TraceBuilder(database, shop, webhook_url=webhook_url, now=now),
         OrderContents(database, shop),
+        Missions(database, feed, facts, now),
     )

@@ -22,7 +22,7 @@ UNSUBSCRIBE_TIMEOUT_SECONDS = 2.0
 async def reset(
     parts: SubscriberParts, *, keep_subscription: bool, now: Callable[[], datetime]
 ) -> None:
-    """Delete receipts, purchases and attacks, and set faults, defenses and counting back.
+    """Delete receipts, purchases, attacks and the progress in missions; set everything else back.
 
     Without ``keep_subscription``, also unsubscribe, even if the shop does not respond. A request
     that is being verified meanwhile leaves no receipt. Return when the subscriber is empty.
@@ -34,6 +34,7 @@ async def reset(
                 await parts.shop.delete(subscription.endpoint_id)
     await parts.faults.set(NORMAL)
     await parts.defences.set(NONE_OFF)
+    await parts.missions.reset()
     await delete_received(parts.database)
     async with parts.database.writing() as session:
         parts.inbox.refuse_what_is_under_way()

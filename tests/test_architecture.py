@@ -50,17 +50,32 @@ PURE = {
     "subscriber_app.shop_api.spellings",
     "subscriber_app.shop_api.delivery_log",
     "subscriber_app.explaining.trace",
+    "subscriber_app.missions.facts",
+    "subscriber_app.missions.mission",
+    "subscriber_app.missions.obstacles",
+    "subscriber_app.missions.places",
     "subscriber_app.receiving.tokens",
     "subscriber_app.receiving.verification",
     "subscriber_app.vocabulary",
+    "subscriber_app.web.missions.text",
     "subscriber_app.web.state_labels",
 }
+PURE |= {module for module in MODULES if module.startswith("subscriber_app.missions.watch")}
 PURE |= {module for module in MODULES if module.startswith("shop.webhooks.rules")}
 
 # From top to bottom: a folder may import those after it, and pure modules of any folder.
 LAYERS = {
     "shop": ("web", "sandboxes", "orders", "webhooks", "redis", "database"),
-    "subscriber_app": ("web", "explaining", "lab", "receiving", "faults", "shop_api", "database"),
+    "subscriber_app": (
+        "web",
+        "missions",
+        "explaining",
+        "lab",
+        "receiving",
+        "faults",
+        "shop_api",
+        "database",
+    ),
 }
 INPUT_OUTPUT = {
     "sqlalchemy",

@@ -194,6 +194,26 @@ class AttackResult(SubscriberTable, table=True):
     predicted_reason: Reason | None = Field(sa_type=by_value(Reason))
 
 
+class MissionProgress(SubscriberTable, table=True):
+    """The progress in one mission, from the moment it was started or skipped.
+
+    ``state``: a ``missions.progress.MissionState``. ``hints_shown``: how many. ``answers``: by
+    question, the ``text`` and the time ``at``. ``seen``: by part, the evidence that proves it.
+    ``is_put_away``: not shown on other pages.
+    """
+
+    __tablename__ = "mission"
+
+    number: int = Field(primary_key=True)
+    state: str
+    started_at: datetime
+    done_at: datetime | None = None
+    hints_shown: int = 0
+    answers: dict[str, dict[str, str]] = Field(default_factory=dict, sa_type=JSON)
+    seen: dict[str, list[dict[str, Any]]] = Field(default_factory=dict, sa_type=JSON)
+    is_put_away: bool = False
+
+
 class Sandbox(SubscriberTable, table=True):
     """A sandbox. Only the main database has any; the data of each is in a database of its own.
 

@@ -32,6 +32,7 @@ from subscriber_app.receiving.verification import (
 )
 from subscriber_app.vocabulary import Reason, Verdict
 
+USER_AGENT = "Hookshop-Attack-Desk"  # of forged requests
 LATE_REPLAY_AGE_SECONDS = 600
 YEAR_SECONDS = 365 * 24 * 3600
 # Headers that belong to the connection: a replay does not copy them.
@@ -113,7 +114,7 @@ class Forgery:
     def request(self) -> IncomingRequest:
         """Return the request to send."""
         headers = [
-            ("user-agent", "Hookshop-Attack-Desk"),
+            ("user-agent", USER_AGENT),
             ("content-type", "application/json"),
             ("webhook-id", self.message_id),
             ("webhook-timestamp", str(self.timestamp)),

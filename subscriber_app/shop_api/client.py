@@ -20,11 +20,13 @@ from subscriber_app.shop_api.delivery_log import (
     read_order_lines,
 )
 from subscriber_app.shop_api.endpoint import (
+    ListedEndpoint,
     Registration,
     RotatedSecret,
     ShopEndpoint,
     is_id,
     read_endpoint,
+    read_endpoints,
     read_registration,
     read_rotation,
 )
@@ -181,6 +183,33 @@ class ShopClient:
         Raise ``ShopUnreachable`` or ``ShopError``.
         """
         return read_list(await self._read("/v1/deliveries", message_id=message_id, limit=100))
+
+    async def deliveries_to(
+        self, endpoint_id: str, *, since: datetime, max_pages: int
+    ) -> list[ListedDelivery]:
+        """Return the deliveries to an endpoint that were created since then, newest first.
+
+        At most ``max_pages`` hundred of them. Raise ``ShopUnreachable`` or ``ShopError``.
+        """
+        found: list[ListedDelivery] = []
+        query: dict[str, str | int] = {"endpoint_id": endpoint_id, "limit": 100}
+        for _ in range(max_pages):
+            document = await self._read("/v1/deliveries", **query)
+            page = read_list(document)
+            found += [each for each in page if each.created_at and each.created_at >= since]
+            cursor = document.get("next_cursor")
+            if len(found) % 100 or not page or not isinstance(cursor, str):
+                break
+            query["cursor"] = cursor
+        return found
+
+    async def endpoints(self) -> list[ListedEndpoint]:
+        """Return all endpoints. Raise ``ShopUnreachable`` or ``ShopError``."""
+        return read_endpoints(await self._read("/v1/webhooks"))
+
+    async def activate(self, endpoint_id: str) -> None:
+        """Activate a paused or disabled endpoint. Raise ``ShopUnreachable`` or ``ShopError``."""
+        await self._change("PATCH", f"/v1/webhooks/{endpoint_id}", json={"status": "active"})
 
     async def delivery(self, delivery_id: str) -> ShopDelivery:
         """Return one delivery with its attempts. Raise ``ShopUnreachable`` or ``ShopError``."""

@@ -45,8 +45,25 @@ class ShopResponse(Struct, frozen=True):
         return named if isinstance(named, str) else None
 
 
+class ShopDelay(Struct, frozen=True):
+    """The delay before an attempt, and its parts."""
+
+    schedule_seconds: float
+    jitter_seconds: float = 0.0
+    retry_after_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Return the whole delay."""
+        return max(self.schedule_seconds + self.jitter_seconds, self.retry_after_seconds)
+
+
 class ShopAttempt(Struct, frozen=True):
-    """One request. ``enqueued_at``: when the worker was woken; None if it found the delivery."""
+    """One request. ``enqueued_at``: when the worker was woken; None if it found the delivery.
+
+    ``delay``: None if it was due immediately. ``skipped_seconds``: the part of the delay that was
+    skipped by the sandbox's clock.
+    """
 
     number: int
     started_at: Moment
@@ -56,6 +73,9 @@ class ShopAttempt(Struct, frozen=True):
     enqueued_at: Moment | None = None
     response: ShopResponse | None = None
     error: str | None = None
+    decided_at: Moment | None = None
+    delay: ShopDelay | None = None
+    skipped_seconds: float = 0.0
 
 
 class ShopDelivery(Struct, frozen=True):
@@ -83,6 +103,14 @@ class ListedDelivery(Struct, frozen=True):
 
     id: str
     endpoint_id: str
+    message_id: str = ""
+    order_id: str | None = None
+    event_type: str = ""
+    state: str = ""
+    attempt_count: int = 0
+    created_at: Moment | None = None
+    completed_at: Moment | None = None
+    next_attempt_at: Moment | None = None
 
 
 class OrderLine(Struct, frozen=True):

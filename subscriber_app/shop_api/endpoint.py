@@ -58,6 +58,37 @@ class ShopEndpoint:
     secret_ends: dict[str, datetime | None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedEndpoint:
+    """An endpoint in the shop's list. ``breaker``: the state of its circuit breaker."""
+
+    id: str
+    webhook_url: str
+    status: str
+    created_at: datetime
+    breaker: str
+
+
+def read_endpoints(document: dict[str, Any]) -> list[ListedEndpoint]:
+    """Parse the list of endpoints; leave out malformed ones. Raise ``ShopUnreachable``."""
+    rows = document.get("data")
+    if not isinstance(rows, list):
+        raise ShopUnreachable("The shop's response has no list of endpoints")
+    return [found for each in rows if isinstance(each, dict) and (found := _listed(each))]
+
+
+def _listed(row: dict[str, Any]) -> ListedEndpoint | None:
+    url, created_at, breaker = row.get("webhook_url"), _moment(row.get("created_at")), None
+    if isinstance(row.get("breaker"), dict):
+        breaker = row["breaker"].get("state")
+    is_known = row.get("status") in ENDPOINT_STATUSES and isinstance(url, str)
+    if not is_known or not is_id(row.get("id")) or created_at is None:
+        return None
+    return ListedEndpoint(
+        row["id"], str(url), str(row["status"]), created_at, str(breaker or "closed")
+    )
+
+
 def read_registration(document: dict[str, Any]) -> Registration:
     """Parse the response to a registration. Raise ``ShopUnreachable`` if it lacks id or secret."""
     if not is_id(document.get("id")) or not is_secret(document.get("secret")):

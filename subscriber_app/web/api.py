@@ -43,7 +43,9 @@ from subscriber_app.web.dependencies import (
     TheDefences,
     TheFaults,
     TheFeed,
+    TheMissions,
 )
+from subscriber_app.web.missions.api import MISSION_CALLS
 from subscriber_app.web.sandbox_api import SANDBOXES
 from subscriber_app.web.subscription_api import SUBSCRIPTION
 
@@ -237,11 +239,14 @@ async def get_receipt(receipt_id: FromPath[ReceiptId], database: TheDatabase) ->
 
 
 @delete("/receipts")
-async def delete_receipts(database: TheDatabase, feed: TheFeed, clock: TheClock) -> None:
+async def delete_receipts(
+    database: TheDatabase, feed: TheFeed, missions: TheMissions, clock: TheClock
+) -> None:
     """Delete all receipts and purchases, and restart the counting of money.
 
     The response comes when counting has started, within a second: orders placed after it count.
     """
+    await missions.look_at_current()  # while the facts are still there
     await delete_all(database, now=clock)
     feed.announce()
 
@@ -311,6 +316,7 @@ api_router = Router(
         Router(path="/", route_handlers=INBOX, tags=["Inbox"]),
         Router(path="/", route_handlers=LAB, tags=["Lab"]),
         Router(path="/", route_handlers=SUBSCRIPTION, tags=["Subscription"]),
+        Router(path="/", route_handlers=MISSION_CALLS, tags=["Missions"]),
         Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],
     before_request=check_api_call,
@@ -326,6 +332,7 @@ api_info = ApiInfo(
         "Inbox": "Receipts: every request with its verdict and each step of the verification.",
         "Lab": "Faults to inject into responses, and defenses to switch off.",
         "Subscription": "Our registration with the shop.",
+        "Missions": "What the learner does, and which facts prove it.",
         "Sandboxes": "Subscribers of one's own: each is a base URL, and sees nothing of others.",
     },
     token_variable="SUBSCRIBER_ADMIN_TOKEN",  # noqa: S106 – the name of a setting

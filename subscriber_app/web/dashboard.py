@@ -33,6 +33,7 @@ from subscriber_app.web.dependencies import (
     TheEncryption,
     TheFaults,
     TheFeed,
+    TheMissions,
     TheReceiptViews,
     TheShopTotals,
     TheSubscriptions,
@@ -44,6 +45,7 @@ from subscriber_app.web.inbox_query import (
     InboxQuery,
     event_type_choices,
 )
+from subscriber_app.web.missions.strip import mission_strip
 from subscriber_app.web.money import money_region
 
 PAGE_SIZE = 30  # keeps live updates small
@@ -86,6 +88,7 @@ async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the 
     subscriptions: TheSubscriptions,
     faults: TheFaults,
     shop_totals: TheShopTotals,
+    missions: TheMissions,
     clock: TheClock,
 ) -> ServerSentEvent:
     """Stream the regions of the inbox, for the same query."""
@@ -93,7 +96,8 @@ async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the 
     region = _inbox_region(database, subscriptions, clock, query)
     await shop_totals.refresh()  # so that the stream starts with the same state as the page
     money = money_region(database, shop_totals)
-    return await live_stream(request, feed, region, money, fault_card(faults), fault_banner())
+    card, strip = fault_card(faults), mission_strip(missions)
+    return await live_stream(request, feed, region, money, card, fault_banner(), strip)
 
 
 @get("/receipts/{receipt_id:str}", include_in_schema=False)
@@ -158,8 +162,11 @@ async def confirm_deleting(database: TheDatabase) -> Template:
 
 
 @post("/receipts/delete", include_in_schema=False)
-async def delete_everything(database: TheDatabase, feed: TheFeed, clock: TheClock) -> Redirect:
+async def delete_everything(
+    database: TheDatabase, feed: TheFeed, missions: TheMissions, clock: TheClock
+) -> Redirect:
     """Delete all receipts and purchases, and restart the counting of money."""
+    await missions.look_at_current()  # while the facts are still there
     await delete_all(database, now=clock)
     feed.announce()
     return Redirect("/", status_code=303)

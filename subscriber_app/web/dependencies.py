@@ -14,6 +14,7 @@ from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attack_desk import AttackDesk
+from subscriber_app.missions.missions import Missions
 from subscriber_app.parts import Site, SubscriberParts
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.inbox import Inbox
@@ -29,6 +30,7 @@ PARTS_OF_HANDLERS = (
     "database",
     "feed",
     "inbox",
+    "missions",
     "attack_desk",
     "defences",
     "faults",
@@ -48,6 +50,7 @@ TheDatabase = NamedDependency[Database]
 TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[LocalChangeFeed]
 TheInbox = NamedDependency[Inbox]
+TheMissions = NamedDependency[Missions]
 TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]

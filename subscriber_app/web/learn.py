@@ -1,12 +1,25 @@
-"""``/learn``: what webhooks are, for somebody who has never heard of them."""
+"""``/learn``: what webhooks are, for somebody who has never heard of them, and the missions."""
 
-from litestar import get
+from typing import Any
+
+from litestar import Request, get
 from litestar.response import Template
 
-from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.access import OPEN_TO_ALL, may_manage
+from subscriber_app.missions.missions import MISSIONS, Standing
+from subscriber_app.web.dependencies import TheParts, TheSettings
+from subscriber_app.web.missions.view import first_open
 
 
 @get("/learn", include_in_schema=False, opt=OPEN_TO_ALL)
-async def show_learn() -> Template:
-    """Show the explanation, where to start, and the glossary."""
-    return Template("subscriber/learn/learn.html")
+async def show_learn(
+    request: Request[Any, Any, Any], parts: TheParts, settings: TheSettings
+) -> Template:
+    """Show the explanation, the missions, and the glossary. Others do not see the progress."""
+    missions = [Standing(mission) for mission in MISSIONS.values()]
+    if may_manage(request, settings):
+        missions = await parts.missions.all()
+    return Template(
+        "subscriber/learn/learn.html",
+        context={"missions": missions, "next_mission": first_open(missions)},
+    )

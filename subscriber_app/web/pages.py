@@ -4,7 +4,7 @@ from typing import Any
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
-from litestar import Request
+from litestar import Request, Router
 from litestar.handlers import HTTPRouteHandler
 
 from hookshop.webkit.access import login_pages, may_manage
@@ -12,6 +12,7 @@ from hookshop.webkit.appearance import choose_appearance
 from hookshop.webkit.pages import jinja_environment
 from subscriber_app.config import Settings
 from subscriber_app.faults import NORMAL, Fault
+from subscriber_app.missions.missions import Standing
 from subscriber_app.receiving.defences import NONE_OFF, Defence
 from subscriber_app.web import (
     attacks,
@@ -28,6 +29,8 @@ from subscriber_app.web import faults as fault_pages
 from subscriber_app.web.current_parts import parts_if_known
 from subscriber_app.web.defence_labels import DEFENCES
 from subscriber_app.web.labels import event_name, fault_chip, fault_label, fault_sentence
+from subscriber_app.web.missions import pages as mission_pages
+from subscriber_app.web.missions.strip import look_before_page, page_address
 from subscriber_app.web.state_labels import state_label
 from subscriber_app.web.trace import pages as trace
 
@@ -35,6 +38,16 @@ AnyRequest = Request[Any, Any, Any]
 
 page_handlers: list[HTTPRouteHandler] = [
     learn.show_learn,
+    mission_pages.show_mission,
+    mission_pages.stream_mission,
+    mission_pages.start_mission,
+    mission_pages.skip_mission,
+    mission_pages.show_hint,
+    mission_pages.answer_question,
+    mission_pages.repair,
+    mission_pages.put_away,
+    mission_pages.confirm_resetting,
+    mission_pages.reset_missions,
     dashboard.show_inbox,
     dashboard.stream_inbox,
     dashboard.show_receipt,
@@ -70,6 +83,10 @@ page_handlers: list[HTTPRouteHandler] = [
 ]
 
 
+# The strip of each page shows the mission as it stands when the page is requested.
+page_router = Router("/", route_handlers=page_handlers, before_request=look_before_page)
+
+
 def page_environment(settings: Settings) -> Environment:
     """Return the Jinja environment of the subscriber's pages."""
     environment = jinja_environment(
@@ -86,6 +103,8 @@ def page_environment(settings: Settings) -> Environment:
         fault_label=fault_label,
         event_name=event_name,
         defences_off=_defences_off,
+        current_mission=_current_mission,
+        page_address=page_address,
     )
     environment.filters["for_browsers"] = settings.for_browsers
     return environment
@@ -109,6 +128,12 @@ def _current_shop_url(context: Context) -> str:
 def _current_fault(context: Context) -> Fault:
     parts = parts_if_known(context["request"])
     return parts.faults.current if parts else NORMAL
+
+
+@pass_context
+def _current_mission(context: Context) -> Standing | None:
+    parts = parts_if_known(context["request"])
+    return parts.missions.current if parts else None
 
 
 @pass_context

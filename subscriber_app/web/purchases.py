@@ -9,8 +9,9 @@ from litestar.response import ServerSentEvent, Template
 from hookshop.webkit.live import Region, live_stream
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.purchases import list_purchases
-from subscriber_app.web.dependencies import TheDatabase, TheFeed
+from subscriber_app.web.dependencies import TheDatabase, TheFeed, TheMissions
 from subscriber_app.web.faults import fault_banner
+from subscriber_app.web.missions.strip import mission_strip
 
 PAGE_SIZE = 50
 
@@ -28,11 +29,11 @@ async def show_purchases(request: AnyRequest, database: TheDatabase) -> Template
 
 @get("/purchases/live", include_in_schema=False)
 async def stream_purchases(
-    request: AnyRequest, database: TheDatabase, feed: TheFeed
+    request: AnyRequest, database: TheDatabase, feed: TheFeed, missions: TheMissions
 ) -> ServerSentEvent:
     """Stream the region of the same page."""
     region = _region(database, request.query_params.get("cursor", ""))
-    return await live_stream(request, feed, region, fault_banner())
+    return await live_stream(request, feed, region, fault_banner(), mission_strip(missions))
 
 
 def _region(database: Database, cursor: str) -> Region:

@@ -16,8 +16,9 @@ from subscriber_app.receiving.keyring import fingerprint
 from subscriber_app.shop_api.client import TooManySecrets
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 from subscriber_app.shop_api.subscription import SUBSCRIBABLE, Subscriptions
-from subscriber_app.web.dependencies import TheFeed, TheSubscriptions
+from subscriber_app.web.dependencies import TheFeed, TheMissions, TheSubscriptions
 from subscriber_app.web.faults import fault_banner
+from subscriber_app.web.missions.strip import mission_strip
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -31,10 +32,11 @@ async def show_subscription(subscriptions: TheSubscriptions) -> Template:
 
 @get("/subscription/live", include_in_schema=False)
 async def stream_subscription(
-    request: AnyRequest, feed: TheFeed, subscriptions: TheSubscriptions
+    request: AnyRequest, feed: TheFeed, subscriptions: TheSubscriptions, missions: TheMissions
 ) -> ServerSentEvent:
     """Stream the region of the same page; with auto-registration it changes by itself."""
-    return await live_stream(request, feed, _region(subscriptions), fault_banner())
+    region, strip = _region(subscriptions), mission_strip(missions)
+    return await live_stream(request, feed, region, fault_banner(), strip)
 
 
 @post("/subscription", include_in_schema=False)

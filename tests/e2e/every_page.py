@@ -43,6 +43,8 @@ SHOP = {
 }
 SUBSCRIBER = {
     "/learn": ["/learn"],
+    "/missions/{number:str}": ["/missions/2", "/missions/4"],
+    "/missions/reset": ["/missions/reset"],
     "/": ["/", "/?verdict=rejected", "/?event_type=purchase.created&q=nowhere"],
     "/receipts/{receipt_id:str}": ["/receipts/{receipt}", "/receipts/{rejected_receipt}"],
     "/receipts/{receipt_id:str}/editor": [
@@ -70,6 +72,7 @@ SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
 SUBSCRIBER_ERRORS = [
     "/nowhere",
     "/receipts/nope",
+    "/missions/999",
     "/?verdict=nonsense",
     "/story?message_id=msg_nope",
 ]

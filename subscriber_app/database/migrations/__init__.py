@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0007"
+NEWEST = "r0008"
 # Versions that stored secrets as plain text.
 PLAIN_TEXT_VERSIONS = frozenset({"r0001", "r0002", "r0003", "r0004", "r0005"})
 

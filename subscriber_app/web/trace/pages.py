@@ -11,8 +11,15 @@ from hookshop.webkit.live import Region, live_stream
 from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace import Trace
 from subscriber_app.explaining.trace_builder import TraceBuilder
-from subscriber_app.web.dependencies import TheFeed, TheOrderContents, TheSite, TheTraceBuilder
+from subscriber_app.web.dependencies import (
+    TheFeed,
+    TheMissions,
+    TheOrderContents,
+    TheSite,
+    TheTraceBuilder,
+)
 from subscriber_app.web.faults import fault_banner
+from subscriber_app.web.missions.strip import mission_strip
 from subscriber_app.web.trace.drawing import NARROW, WIDE, draw
 from subscriber_app.web.trace.labels import trace_lines
 
@@ -52,11 +59,15 @@ async def show_trace(
 
 @get(f"{PATH}/live", include_in_schema=False)
 async def stream_trace(
-    request: AnyRequest, trace_builder: TheTraceBuilder, site: TheSite, feed: TheFeed
+    request: AnyRequest,
+    trace_builder: TheTraceBuilder,
+    site: TheSite,
+    feed: TheFeed,
+    missions: TheMissions,
 ) -> ServerSentEvent:
     """Stream the same page's region."""
     region = _region(trace_builder, site.shop_url, _message_id(request))
-    return await live_stream(request, feed, region, fault_banner())
+    return await live_stream(request, feed, region, fault_banner(), mission_strip(missions))
 
 
 async def _messages(

@@ -49,7 +49,7 @@ async def test_a_stream_begins_with_the_regions_of_its_page_as_they_are(
         html = (await subscribed.get(page)).text
         for region in regions:
             assert f'<hx-partial hx-target="#{region}" hx-swap="outerMorph">' in message
-            assert message.count(f'id="{region}"') == html.count(f'id="{region}"') == 1
+            assert message.count(f' id="{region}"') == html.count(f' id="{region}"') == 1
 
 
 async def test_a_new_receipt_appears_in_a_new_message(subscribed: Client) -> None:

@@ -218,7 +218,7 @@ async def test_no_route_of_a_sandbox_shows_anything_of_another(lab: Lab) -> None
         f"receipts/{receipt_id}/attacks/replay", f"receipts/{receipt_id}"
     )
     attack_id = page.answer.headers["location"].rpartition("/")[2]
-    ids = {"receipt_id": receipt_id, "attack_id": attack_id, "sandbox_id": "anna"}
+    ids = {"receipt_id": receipt_id, "attack_id": attack_id, "sandbox_id": "anna", "number": "99"}
     private = (receipt_id, attack_id, "msg_of_anna", "ord_of_anna", anna.made["endpoint_id"])
     seen = 0
 
@@ -231,7 +231,7 @@ async def test_no_route_of_a_sandbox_shows_anything_of_another(lab: Lab) -> None
         path = route.path.replace(":str}", "}").format_map(
             {**ids, "attack": "replay", "path": "nowhere"}
         )
-        if route.path.endswith(ENDLESS) and "story" not in path:
+        if route.path.endswith(ENDLESS) and not path.startswith(("/story", "/missions")):
             async with opened(bert.client, path.removeprefix("/")) as stream:
                 text = (await stream.next_message()).answer.text
             status = 200

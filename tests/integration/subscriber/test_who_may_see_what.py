@@ -56,6 +56,7 @@ async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
         "attack_id": attack_id,
         "attack": Attack.AMOUNT.value,
         "sandbox_id": "lesson-7",
+        "number": "4",
     }
     paths = {"file_path": "css/base.css", "path": "nowhere"}
     private = (receipt["message_id"], receipt_id, attack_id, SECRET, SHOP_URL, "ep_1")

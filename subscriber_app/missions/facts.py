@@ -1,0 +1,202 @@
+"""The facts by which missions are judged: what has happened since the mission was started. Pure.
+
+Times are UTC. Money is integer cents. All sequences are oldest first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from subscriber_app.receiving.defences import NONE_OFF, SwitchedOff
+from subscriber_app.vocabulary import Reason, Verdict
+
+EDITED = "edited"  # instead of the name of an attack: the request comes from the editor
+FIRST_ERROR_STATUS = 300
+
+
+class Kind(StrEnum):
+    """What the id of an ``Evidence`` names."""
+
+    RECEIPT = "receipt"
+    MESSAGE = "message"
+    ORDER = "order"
+    DELIVERY = "delivery"
+    ATTEMPT = "attempt"  # the id is that of its delivery
+    ENDPOINT = "endpoint"
+    VALUE = "value"  # not an id: a text for people
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One row that proves a part of a mission. ``name``: by which the explanation refers to it."""
+
+    name: str
+    kind: Kind
+    id: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFact:
+    """A request that the subscriber received.
+
+    ``attack``: an ``attacks.Attack``, or ``EDITED``; None for a request from elsewhere.
+    ``credentials``: timestamp, signature and token as received: a replay has those of the original.
+    ``signatures``: how many the header ``webhook-signature`` has.
+    """
+
+    id: str
+    received_at: datetime
+    verdict: Verdict
+    reason: Reason | None = None
+    status: int | None = 200
+    fault: str | None = None
+    message_id: str | None = None
+    order_id: str | None = None
+    event_type: str | None = None
+    value_cents: int | None = None
+    attack: str | None = None
+    credentials: tuple[str, ...] = ()
+    signatures: int = 1
+
+    @property
+    def is_genuine(self) -> bool:
+        """Return whether the shop sent it, and it was accepted."""
+        return self.attack is None and self.verdict is Verdict.ACCEPTED
+
+    def evidence(self, name: str) -> Evidence:
+        """Return this receipt as evidence."""
+        return Evidence(name, Kind.RECEIPT, self.id, self.received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingFact:
+    """Money booked for a message."""
+
+    receipt_id: str
+    message_id: str
+    value_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFact:
+    """One request of the shop. ``error``: set if there was no response.
+
+    ``schedule_seconds``: the delay before it in the retry schedule; None if it was due immediately.
+    ``retry_after_seconds``: the delay that the receiver asked for, or 0. ``skipped_seconds``: the
+    part of the delay that was skipped.
+    """
+
+    number: int
+    started_at: datetime
+    ended_at: datetime
+    status: int | None = 200
+    error: str | None = None
+    decided_at: datetime | None = None
+    schedule_seconds: float | None = None
+    delay_seconds: float = 0.0
+    retry_after_seconds: float = 0.0
+    skipped_seconds: float = 0.0
+    receipt_id: str | None = None
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Return whether the response was a success."""
+        return self.status is not None and self.status < FIRST_ERROR_STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFact:
+    """A delivery of the shop to this subscriber. ``attempts``: only if the mission needs them."""
+
+    id: str
+    message_id: str
+    order_id: str | None
+    event_type: str
+    state: str
+    attempt_count: int
+    created_at: datetime
+    completed_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    attempts: Sequence[AttemptFact] = ()
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Return whether the receiver has it."""
+        return self.state == "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointFact:
+    """An endpoint at the shop. ``is_ours``: it is the subscription of this subscriber."""
+
+    id: str
+    webhook_url: str
+    status: str
+    created_at: datetime
+    is_ours: bool = False
+    breaker: str = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFact:
+    """Our registration. ``fingerprint``: of its newest secret; "" if that is unreadable."""
+
+    endpoint_id: str
+    webhook_url: str
+    created_at: datetime
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the learner typed, and when."""
+
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Booked here minus sold there. ``is_settled``: nothing is on its way."""
+
+    difference_cents: int
+    is_settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What has happened since ``started_at``, and the state of the subscriber ``now``.
+
+    ``seen``: the evidence of each part that was proven at an earlier look, by the part's key.
+    ``money``: None if the shop and the subscriber cannot be compared now. ``shop_problem``: why the
+    shop's facts are missing, or "".
+    """
+
+    started_at: datetime
+    now: datetime
+    receipts: Sequence[ReceiptFact] = ()
+    bookings: Sequence[BookingFact] = ()
+    deliveries: Sequence[DeliveryFact] = ()
+    endpoints: Sequence[EndpointFact] = ()
+    subscription: SubscriptionFact | None = None
+    money: Money | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    seen: Mapping[str, Sequence[Evidence]] = field(default_factory=dict)
+    off: SwitchedOff = NONE_OFF
+    is_fault_active: bool = False
+    shop_problem: str = ""
+
+    @property
+    def our_endpoint(self) -> EndpointFact | None:
+        """Return the endpoint of this subscriber at the shop."""
+        return next((each for each in self.endpoints if each.is_ours), None)
+
+    def receipts_of(self, message_id: str) -> list[ReceiptFact]:
+        """Return all requests with this message."""
+        return [each for each in self.receipts if each.message_id == message_id]
+
+    def bookings_of(self, message_id: str) -> list[BookingFact]:
+        """Return all bookings of this message."""
+        return [each for each in self.bookings if each.message_id == message_id]

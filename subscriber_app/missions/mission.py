@@ -1,0 +1,179 @@
+"""What a mission is, and what its judge returns. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts
+
+
+class Track(StrEnum):
+    """A series of missions. In ``build``, the learner writes the receiver."""
+
+    WATCH = "watch"
+
+
+class App(StrEnum):
+    """Where a link of a step leads."""
+
+    SHOP = "shop"
+    SUBSCRIBER = "subscriber"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The page for a step.
+
+    ``path`` may name something that the learner has made, such as ``/receipts/{receipt}``: see
+    ``places``. Until that exists, the link leads to ``otherwise``.
+    """
+
+    label: str
+    app: App
+    path: str
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button that the mission itself has, for something that no page offers."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do. ``command``: for a terminal, as an alternative."""
+
+    text: str
+    link: Link | None = None
+    action: Action | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the learner answers or predicts. ``choices``: (value, label); without any, a text.
+
+    ``unit``: of a number; a question with a unit accepts only numbers.
+    """
+
+    name: str
+    label: str
+    hint: str = ""
+    choices: Sequence[tuple[str, str]] = ()
+    unit: str = ""
+
+
+class Need(StrEnum):
+    """Facts of the shop that a judge needs. They are read only then."""
+
+    DELIVERIES = "deliveries"
+    ENDPOINTS = "endpoints"
+    MONEY = "money"
+
+
+class Tool(StrEnum):
+    """What a mission uses on purpose, and what stops every other mission."""
+
+    FAULTS = "faults"
+    DEFENCES = "defences"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing to prove. ``key``: by which its evidence is stored. ``label``: in the checklist.
+
+    ``evidence``: what proves it; empty as long as nothing does. ``missing``: what is not there yet,
+    in numbers where there are any: the nearest miss.
+    """
+
+    key: str
+    label: str
+    evidence: Sequence[Evidence]
+    missing: str
+
+    @property
+    def is_proven(self) -> bool:
+        """Return whether there is evidence."""
+        return bool(self.evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All parts are proven."""
+
+    seen: Sequence[Part]
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """Return the evidence of all parts."""
+        return [each for part in self.seen for each in part.evidence]
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Some part is not proven. ``missing``: the nearest miss of the first of them."""
+
+    seen: Sequence[Part]
+
+    @property
+    def missing(self) -> str:
+        """Return how many parts are proven, and what the next one lacks."""
+        proven = sum(part.is_proven for part in self.seen)
+        nearest = next(part.missing for part in self.seen if not part.is_proven)
+        return f"{proven} of {len(self.seen)}: {nearest}"
+
+
+Judgment = Done | NotYet
+
+
+def no_delivery(_delivery: DeliveryFact) -> bool:
+    """Return False: the judge needs no attempts."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Mission:
+    """One mission.
+
+    Texts may name terms of the glossary as ``[jitter]`` or ``[retry|retries]``. ``explanation`` may
+    also name evidence as ``{order}``; a name without evidence is left out. ``judge``: pure.
+    ``needs``: facts of the shop. ``wants_attempts``: of which deliveries the attempts are read.
+    ``tools``: what the mission uses on purpose. ``picture``: a template in
+    ``subscriber/missions/pictures``, or "".
+    """
+
+    number: int
+    title: str
+    goal: str
+    steps: Sequence[Step]
+    hints: Sequence[str]
+    explanation: Sequence[str]
+    judge: Callable[[Facts], Judgment]
+    needs: frozenset[Need] = frozenset()
+    wants_attempts: Callable[[DeliveryFact], bool] = no_delivery
+    tools: frozenset[Tool] = frozenset()
+    questions: Sequence[Question] = ()
+    picture: str = ""
+    track: Track = Track.WATCH
+
+    def question(self, name: str) -> Question | None:
+        """Return the question with this name."""
+        return next((each for each in self.questions if each.name == name), None)
+
+
+def judgment(facts: Facts, *parts: Part) -> Judgment:
+    """Return the result of these parts. What was proven at an earlier look stays proven."""
+    kept = [
+        replace(part, evidence=tuple(facts.seen.get(part.key, ()) or part.evidence))
+        for part in parts
+    ]
+    return Done(kept) if all(part.is_proven for part in kept) else NotYet(kept)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 request`` or ``3 requests``."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

@@ -1,0 +1,238 @@
+"""The missions of one subscriber: starts them, judges them, and stores the progress."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hookshop.webkit.change_feed import LocalChangeFeed
+from subscriber_app.database.models import MissionProgress
+from subscriber_app.database.transactions import Database
+from subscriber_app.missions import progress
+from subscriber_app.missions.facts import Answer, Evidence, Facts
+from subscriber_app.missions.mission import Judgment, Mission, NotYet
+from subscriber_app.missions.obstacles import Obstacle, obstacles
+from subscriber_app.missions.places import places
+from subscriber_app.missions.progress import MissionState
+from subscriber_app.missions.reader import SHOP_INTERVAL_SECONDS, FactsReader
+from subscriber_app.missions.watch import WATCH
+
+MISSIONS: dict[int, Mission] = {mission.number: mission for mission in WATCH}
+
+_BY_TEXT = {str(number): mission for number, mission in MISSIONS.items()}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One mission and the learner's progress in it.
+
+    ``judgment``: None unless it is started. ``evidence``: of a mission that is done. ``places``:
+    see ``places``.
+    """
+
+    mission: Mission
+    row: MissionProgress | None = None
+    judgment: Judgment | None = None
+    obstacles: Sequence[Obstacle] = ()
+    places: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> MissionState:
+        """Return whether it is new, started, done or skipped."""
+        return progress.state_of(self.row)
+
+    @property
+    def missing(self) -> str:
+        """Return the nearest miss, or "" if nothing is missing."""
+        return self.judgment.missing if isinstance(self.judgment, NotYet) else ""
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """Return all evidence so far."""
+        seen = progress.seen_of(self.row) if self.row else {}
+        return [each for part in seen.values() for each in part]
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """Return what the learner has answered, by question."""
+        return progress.answers_of(self.row) if self.row else {}
+
+
+def find_mission(number: str) -> Mission | None:
+    """Return the mission with this number, as it stands in a path."""
+    return _BY_TEXT.get(number)
+
+
+class Missions:
+    """Judges a mission when somebody looks at it: nothing runs while nobody does.
+
+    ``current``: the mission for the strip on every page, as of the last look; None if there is
+    none, or it was put away.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        feed: LocalChangeFeed,
+        reader: FactsReader,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._feed = feed
+        self._reader = reader
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._polling: asyncio.Task[None] | None = None
+        self.current: Standing | None = None
+
+    async def load(self) -> None:
+        """Load the current mission, when the application starts."""
+        self._lock = asyncio.Lock()  # the application may run in another event loop than before
+        await self._choose_current()
+
+    async def close(self) -> None:
+        """Stop polling."""
+        if self._polling:
+            self._polling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._polling
+        self._polling = None
+
+    async def all(self) -> list[Standing]:
+        """Return every mission, without judging."""
+        async with self._database.reading() as session:
+            rows = await progress.read_all(session)
+        return [Standing(mission, rows.get(number)) for number, mission in MISSIONS.items()]
+
+    async def look(self, number: int) -> Standing:
+        """Judge a mission by the facts of this moment. Raise ``KeyError`` for an unknown number."""
+        mission = MISSIONS[number]
+        async with self._lock:
+            async with self._database.reading() as session:
+                row = await session.get(MissionProgress, number)
+            if row is None or row.state != MissionState.STARTED:
+                return Standing(mission, row)
+            standing = await self._judge(mission, row)
+        if self.current and self.current.mission is mission:
+            self.current = standing
+        self._poll_while_watched()
+        return standing
+
+    async def look_at_current(self) -> None:
+        """Judge the mission of the strip, if there is one that is not done."""
+        if self.current and self.current.state is MissionState.STARTED:
+            await self.look(self.current.mission.number)
+
+    async def start(self, number: int) -> None:
+        """Start a mission, or start it over. Only what happens from now on counts."""
+        await self._change(lambda session: progress.begin(session, number, now=self._now()))
+
+    async def skip(self, number: int) -> None:
+        """Skip a mission, unless it is done."""
+        await self._change(lambda session: progress.skip(session, number, now=self._now()))
+
+    async def reset(self) -> None:
+        """Forget the progress of all missions."""
+        await self._change(progress.forget_all)
+
+    async def show_hint(self, number: int) -> None:
+        """Show one hint more."""
+        most = len(MISSIONS[number].hints)
+
+        async def show(session: AsyncSession) -> None:
+            row = await session.get(MissionProgress, number)
+            if row:
+                row.hints_shown = min(row.hints_shown + 1, most)
+
+        await self._change(show)
+
+    async def answer(self, number: int, name: str, text: str) -> None:
+        """Store an answer. Later looks compare its time with that of the facts."""
+        answer = {"text": text, "at": self._now().isoformat()}
+
+        async def store(session: AsyncSession) -> None:
+            row = await session.get(MissionProgress, number)
+            if row and row.state == MissionState.STARTED:
+                row.answers = row.answers | {name: answer}
+
+        await self._change(store)
+
+    async def put_away(self) -> None:
+        """Hide the strip until another mission is started."""
+        number = self.current.mission.number if self.current else None
+
+        async def hide(session: AsyncSession) -> None:
+            row = await session.get(MissionProgress, number) if number else None
+            if row:
+                row.is_put_away = True
+
+        await self._change(hide)
+
+    def refresh(self) -> None:
+        """Read the shop's facts at the next look, even within the same second."""
+        self._reader.forget()
+
+    async def _change(self, change: Callable[[AsyncSession], Awaitable[None]]) -> None:
+        async with self._lock, self._database.writing() as session:
+            await change(session)
+        self._reader.forget()
+        await self._choose_current()
+        self._feed.announce()
+
+    async def _choose_current(self) -> None:
+        async with self._database.reading() as session:
+            rows = await progress.read_all(session)
+        shown = [
+            row
+            for row in rows.values()
+            if row.state in {MissionState.STARTED, MissionState.DONE} and row.number in MISSIONS
+        ]
+        newest = max(shown, key=lambda row: row.started_at, default=None)
+        if newest is None or newest.is_put_away:
+            self.current = None
+        else:
+            self.current = Standing(MISSIONS[newest.number], newest)
+
+    async def _judge(self, mission: Mission, row: MissionProgress) -> Standing:
+        facts = await self._reader.read(mission, row)
+        judgment = mission.judge(facts)
+        if _has_more(judgment, facts):
+            async with self._database.writing() as session:
+                await progress.record(
+                    session, mission.number, judgment, started_at=row.started_at, now=self._now()
+                )
+            async with self._database.reading() as session:
+                row = await session.get(MissionProgress, mission.number) or row
+            self._feed.announce()
+        return Standing(mission, row, judgment, obstacles(mission, facts), places(facts))
+
+    def _poll_while_watched(self) -> None:
+        """Look again each second while a page is open: the shop's facts are not announced here."""
+        if self._feed.has_subscribers and (self._polling is None or self._polling.done()):
+            self._polling = asyncio.create_task(self._poll())
+
+    async def _poll(self) -> None:
+        while self._feed.has_subscribers and self._is_open():
+            await asyncio.sleep(SHOP_INTERVAL_SECONDS)
+            before = self.current and (self.current.missing, self.current.obstacles)
+            try:
+                await self.look_at_current()
+            except SQLAlchemyError as error:
+                logger.warning("Not judging the mission: the database is unavailable: %s", error)
+            if before != (self.current and (self.current.missing, self.current.obstacles)):
+                self._feed.announce()
+
+    def _is_open(self) -> bool:
+        return self.current is not None and self.current.state is MissionState.STARTED
+
+
+def _has_more(judgment: Judgment, facts: Facts) -> bool:
+    """Return whether a look has proven something that is not stored yet."""
+    return any(part.is_proven and part.key not in facts.seen for part in judgment.seen)

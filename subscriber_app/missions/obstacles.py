@@ -1,0 +1,75 @@
+"""Why a mission cannot go on, and the way back. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from subscriber_app.missions.facts import DeliveryFact, Facts
+from subscriber_app.missions.mission import Mission, Tool
+
+# A running worker sends what is due within a second, even on a busy machine.
+MAX_OVERDUE = timedelta(seconds=10)
+
+
+class WayBack(StrEnum):
+    """What one click repairs."""
+
+    RESPOND_NORMALLY = "respond-normally"
+    SWITCH_ON_DEFENCES = "switch-on-defenses"
+    ACTIVATE_ENDPOINT = "activate-endpoint"
+    SUBSCRIBE = "subscribe"
+
+
+LABELS = {
+    WayBack.RESPOND_NORMALLY: "Respond normally",
+    WayBack.SWITCH_ON_DEFENCES: "Switch all defenses on",
+    WayBack.ACTIVATE_ENDPOINT: "Activate the endpoint",
+    WayBack.SUBSCRIBE: "Subscribe",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Something that stops the mission. ``way_back``: None if no click here can repair it."""
+
+    text: str
+    way_back: WayBack | None = None
+
+
+def obstacles(mission: Mission, facts: Facts) -> list[Obstacle]:
+    """Return everything that stops this mission now."""
+    return [*_in_the_subscriber(mission, facts), *_in_the_shop(facts)]
+
+
+def _in_the_subscriber(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
+    if facts.subscription is None and Tool.UNSUBSCRIBED not in mission.tools:
+        yield Obstacle("The subscriber is not subscribed: no webhooks come.", WayBack.SUBSCRIBE)
+    if facts.is_fault_active and Tool.FAULTS not in mission.tools:
+        yield Obstacle("A fault is on: the subscriber fails on purpose.", WayBack.RESPOND_NORMALLY)
+    if facts.off and Tool.DEFENCES not in mission.tools:
+        yield Obstacle(
+            "A defense is off: hostile requests may be accepted.", WayBack.SWITCH_ON_DEFENCES
+        )
+
+
+def _in_the_shop(facts: Facts) -> Iterator[Obstacle]:
+    endpoint = facts.our_endpoint
+    if facts.shop_problem:
+        yield Obstacle(f"The shop does not answer: {facts.shop_problem}. Is it running?")
+    elif endpoint and endpoint.status != "active":
+        yield Obstacle(
+            f"The shop has our endpoint {endpoint.status}: nothing is sent.",
+            WayBack.ACTIVATE_ENDPOINT,
+        )
+    elif (
+        endpoint
+        and endpoint.breaker == "closed"
+        and any(_is_overdue(each, facts) for each in facts.deliveries)
+    ):
+        yield Obstacle("A delivery is due, but nothing is sent. Is the shop's worker running?")
+
+
+def _is_overdue(delivery: DeliveryFact, facts: Facts) -> bool:
+    due_at = delivery.next_attempt_at
+    return delivery.state == "pending" and due_at is not None and facts.now - due_at > MAX_OVERDUE

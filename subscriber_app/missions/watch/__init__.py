@@ -1,0 +1,22 @@
+"""The Watch track: missions in which the subscriber is the learner's own, without code.
+
+A mission is one module here and one line below. It is listed only if it is whole: texts, judge, and
+in ``tests/e2e/missions`` one script that solves it and one that nearly does.
+"""
+
+from subscriber_app.missions.mission import Mission
+from subscriber_app.missions.watch import (
+    first_delivery,
+    raw_body,
+    register,
+    replay,
+    trust_nobody,
+)
+
+WATCH: tuple[Mission, ...] = (
+    register.MISSION,
+    first_delivery.MISSION,
+    trust_nobody.MISSION,
+    raw_body.MISSION,
+    replay.MISSION,
+)

@@ -1,0 +1,249 @@
+"""``/v1/missions``: list, read, start, skip and reset missions, for scripts and teachers."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from litestar import Request, get, post
+from litestar.params import FromPath
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.json_api import problems
+from hookshop.webkit.times import rfc3339_ms
+from hookshop.webkit.waiting import (
+    TIMED_OUT,
+    Condition,
+    Satisfied,
+    Strict,
+    Wait,
+    WaitSeconds,
+    wait_until_satisfied,
+)
+from subscriber_app.missions.facts import Evidence, Kind
+from subscriber_app.missions.mission import Mission, Track
+from subscriber_app.missions.missions import Missions, Standing, find_mission
+from subscriber_app.missions.progress import MissionState
+from subscriber_app.web.api_fields import NextCursor, Time
+from subscriber_app.web.dependencies import TheFeed, TheMissions
+from subscriber_app.web.missions.text import Reference, plain
+
+Number = Annotated[int, Meta(examples=[4])]
+NumberInPath = Annotated[str, Meta(examples=["4"])]
+Title = Annotated[str, Meta(examples=["Trust nobody"])]
+Goal = Annotated[str, Meta(examples=["Attack the subscriber with three kinds of forgeries."])]
+Texts = Annotated[list[str], Meta(examples=[["Buy something in the shop."]])]
+
+
+class EvidenceDocument(Struct):
+    """A row that proves a part. ``id``: of a delivery if ``kind`` is ``attempt``."""
+
+    name: Annotated[str, Meta(examples=["genuine"])]
+    kind: Annotated[Kind, Meta(examples=["receipt"])]
+    id: Annotated[str, Meta(examples=["rcp_01939f0c5e7d7f62a3b4c5d6e7f80910"])]
+    at: Time | None
+
+
+class PartDocument(Struct):
+    """One thing to prove. ``evidence``: empty as long as it is not proven."""
+
+    key: Annotated[str, Meta(examples=["genuine"])]
+    label: Annotated[str, Meta(examples=["A genuine webhook is accepted"])]
+    evidence: list[EvidenceDocument]
+
+
+class AnswerDocument(Struct):
+    """What the learner has answered to a question of the mission, and when."""
+
+    text: Annotated[str, Meta(examples=["4"])]
+    at: Time
+
+
+class MissionDocument(Struct):
+    """A mission and the progress in it. Times are null until then."""
+
+    number: Number
+    track: Annotated[Track, Meta(examples=["watch"])]
+    title: Title
+    goal: Goal
+    state: Annotated[MissionState, Meta(examples=["started"])]
+    started_at: Annotated[Time | None, Meta(examples=[None])]
+    done_at: Annotated[Time | None, Meta(examples=[None])]
+    hints_shown: Annotated[int, Meta(examples=[0])]
+
+
+class MissionDetails(MissionDocument):
+    """A mission in full. ``missing``: the nearest miss, or "" if it is not started or done.
+
+    ``parts``: only if it is started. ``obstacles``: why it cannot go on now. ``hints``: those that
+    are shown. ``explanation``: empty until it is done. ``satisfied``: only in responses to calls
+    that wait.
+    """
+
+    steps: Texts
+    missing: Annotated[str, Meta(examples=["2 of 4: 2 more kinds of forgeries must be rejected"])]
+    parts: list[PartDocument]
+    obstacles: Annotated[list[str], Meta(examples=[[]])]
+    hints: Texts
+    answers: dict[str, AnswerDocument]
+    evidence: list[EvidenceDocument]
+    explanation: Texts
+    satisfied: Satisfied | UnsetType = UNSET
+
+
+class MissionList(Struct):
+    """All missions, by number."""
+
+    data: list[MissionDocument]
+    next_cursor: NextCursor
+
+
+NOT_FOUND = problems({404: "There is no such mission."})
+
+
+@get("/missions", operation_id="listMissions")
+async def list_missions(missions: TheMissions) -> MissionList:
+    """Return all missions with the progress in each, without judging them again."""
+    return await _list(missions)
+
+
+@get(
+    "/missions/{number:str}",
+    operation_id="getMission",
+    responses=problems({404: "There is no such mission.", **TIMED_OUT}),
+)
+async def get_mission(  # noqa: PLR0913 – one parameter for each part of the query string
+    *,
+    number: FromPath[NumberInPath],
+    request: Request[Any, Any, Any],
+    missions: TheMissions,
+    feed: TheFeed,
+    wait: WaitSeconds = None,
+    strict: Strict = False,
+) -> MissionDetails:
+    """Judge a mission and return what is proven and what is missing.
+
+    With ``wait``, wait until it is done, and return ``satisfied``.
+    """
+    mission = _existing(number)
+    asked = Wait.read(wait, strict=strict)
+
+    async def read() -> MissionDetails:
+        document = _details(await missions.look(mission.number))
+        if asked:
+            document.satisfied = document.state is MissionState.DONE
+        return document
+
+    if asked is None:
+        return await read()
+    done = Condition(read, lambda document: document.missing or "the mission is not started")
+    return await wait_until_satisfied(request, feed, asked, done)
+
+
+@post(
+    "/missions/{number:str}/start",
+    status_code=200,
+    operation_id="startMission",
+    responses=NOT_FOUND,
+)
+async def start_mission(number: FromPath[NumberInPath], missions: TheMissions) -> MissionDetails:
+    """Start a mission, or start it over. Only what happens from now on counts."""
+    mission = _existing(number)
+    await missions.start(mission.number)
+    return _details(await missions.look(mission.number))
+
+
+@post(
+    "/missions/{number:str}/restart",
+    status_code=200,
+    operation_id="restartMission",
+    responses=NOT_FOUND,
+)
+async def restart_mission(number: FromPath[NumberInPath], missions: TheMissions) -> MissionDetails:
+    """Start a mission over: the same as starting it."""
+    mission = _existing(number)
+    await missions.start(mission.number)
+    return _details(await missions.look(mission.number))
+
+
+@post(
+    "/missions/{number:str}/skip", status_code=200, operation_id="skipMission", responses=NOT_FOUND
+)
+async def skip_mission(number: FromPath[NumberInPath], missions: TheMissions) -> MissionDetails:
+    """Skip a mission, unless it is done."""
+    mission = _existing(number)
+    await missions.skip(mission.number)
+    return _details(await missions.look(mission.number))
+
+
+@post("/missions/reset", status_code=200, operation_id="resetMissions")
+async def reset_missions(missions: TheMissions) -> MissionList:
+    """Forget the progress of all missions."""
+    await missions.reset()
+    return await _list(missions)
+
+
+MISSION_CALLS = [
+    list_missions,
+    get_mission,
+    start_mission,
+    restart_mission,
+    skip_mission,
+    reset_missions,
+]
+
+
+def _existing(number: str) -> Mission:
+    mission = find_mission(number)
+    if mission is None:
+        raise Problem(404, f"there is no mission {number!r}")
+    return mission
+
+
+async def _list(missions: Missions) -> MissionList:
+    return MissionList(
+        [MissionDocument(**_fields(each)) for each in await missions.all()], next_cursor=None
+    )
+
+
+def _details(standing: Standing) -> MissionDetails:
+    mission, row, is_done = standing.mission, standing.row, standing.state is MissionState.DONE
+    shown = len(mission.hints) if is_done else row.hints_shown if row else 0
+    named = {each.name: Reference(each.id) for each in standing.evidence}
+    return MissionDetails(
+        **_fields(standing),
+        steps=[plain(each.text) for each in mission.steps],
+        missing=standing.missing,
+        parts=[
+            PartDocument(part.key, part.label, _evidence(part.evidence))
+            for part in (standing.judgment.seen if standing.judgment else ())
+        ],
+        obstacles=[each.text for each in standing.obstacles],
+        hints=[plain(each) for each in mission.hints[:shown]],
+        answers={
+            name: AnswerDocument(answer.text, rfc3339_ms(answer.at))
+            for name, answer in standing.answers.items()
+        },
+        evidence=_evidence(standing.evidence),
+        explanation=[plain(each, named) for each in mission.explanation] if is_done else [],
+    )
+
+
+def _fields(standing: Standing) -> dict[str, Any]:
+    mission, row = standing.mission, standing.row
+    return {
+        "number": mission.number,
+        "track": mission.track,
+        "title": mission.title,
+        "goal": mission.goal,
+        "state": standing.state,
+        "started_at": rfc3339_ms(row.started_at) if row else None,
+        "done_at": rfc3339_ms(row.done_at) if row and row.done_at else None,
+        "hints_shown": row.hints_shown if row else 0,
+    }
+
+
+def _evidence(evidence: Sequence[Evidence]) -> list[EvidenceDocument]:
+    return [
+        EvidenceDocument(each.name, each.kind, each.id, rfc3339_ms(each.at) if each.at else None)
+        for each in evidence
+    ]

@@ -1,0 +1,187 @@
+"""The page of a mission, and its buttons."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Redirect, ServerSentEvent, Template
+
+from hookshop.webkit.errors import Problem
+from hookshop.webkit.forms import read_form
+from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.security import safe_redirect_path
+from subscriber_app.config import Settings
+from subscriber_app.faults import NORMAL
+from subscriber_app.missions.mission import Mission, Question
+from subscriber_app.missions.missions import find_mission
+from subscriber_app.missions.obstacles import WayBack
+from subscriber_app.parts import SubscriberParts
+from subscriber_app.receiving.defences import NONE_OFF
+from subscriber_app.shop_api.errors import ShopError
+from subscriber_app.web.dependencies import TheParts, TheSettings
+from subscriber_app.web.faults import fault_banner
+from subscriber_app.web.missions.view import view_of
+
+MAX_ANSWER_LENGTH = 100
+MAX_NUMBER = 1_000_000_000
+POLL_INTERVAL_SECONDS = 1.0  # the shop's facts are not announced here
+LIST = "/learn#missions"
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+@get("/missions/{number:str}", include_in_schema=False)
+async def show_mission(number: FromPath[str], parts: TheParts, settings: TheSettings) -> Template:
+    """Show the goal, the steps, what is proven and what is missing; in the end, the explanation."""
+    mission = _existing(number)
+    return Template(
+        "subscriber/missions/mission.html",
+        context=await _region(mission, parts, settings).read(),
+    )
+
+
+@get("/missions/{number:str}/live", include_in_schema=False)
+async def stream_mission(
+    request: AnyRequest, number: FromPath[str], parts: TheParts, settings: TheSettings
+) -> ServerSentEvent:
+    """Stream the same page."""
+    region = _region(_existing(number), parts, settings)
+    return await live_stream(request, parts.feed, region, fault_banner())
+
+
+@post("/missions/{number:str}/start", include_in_schema=False)
+async def start_mission(number: FromPath[str], parts: TheParts) -> Redirect:
+    """Start the mission, or start it over."""
+    await parts.missions.start(_existing(number).number)
+    return _to(number)
+
+
+@post("/missions/{number:str}/skip", include_in_schema=False)
+async def skip_mission(number: FromPath[str], parts: TheParts) -> Redirect:
+    """Skip the mission, unless it is done."""
+    await parts.missions.skip(_existing(number).number)
+    return Redirect(LIST, status_code=303)
+
+
+@post("/missions/{number:str}/hint", include_in_schema=False)
+async def show_hint(number: FromPath[str], parts: TheParts) -> Redirect:
+    """Show the next hint."""
+    await parts.missions.show_hint(_existing(number).number)
+    return _to(number)
+
+
+@post("/missions/{number:str}/answers", include_in_schema=False)
+async def answer_question(
+    request: AnyRequest, number: FromPath[str], parts: TheParts, settings: TheSettings
+) -> AnyResponse:
+    """Store the answer to a question of the mission."""
+    mission = _existing(number)
+    form = await read_form(request)
+    question = mission.question(form.text("question"))
+    if question is None:
+        raise Problem(422, "this mission asks no such question")
+    text = form.text("answer").strip()
+    if problem := _problem(question, text):
+        context = await _region(mission, parts, settings).read()
+        context |= {"problem": problem, "problem_of": question.name}
+        return Template("subscriber/missions/mission.html", context=context, status_code=422)
+    await parts.missions.answer(mission.number, question.name, text)
+    return _to(number)
+
+
+@post("/missions/{number:str}/repair", include_in_schema=False)
+async def repair(request: AnyRequest, number: FromPath[str], parts: TheParts) -> Redirect:
+    """Remove what stops the mission: one of ``WayBack``."""
+    _existing(number)
+    way_back = (await read_form(request)).text("way_back")
+    if way_back not in list(WayBack):
+        raise Problem(422, "there is no such way back")
+    try:
+        await _repair(WayBack(way_back), parts)
+    except ShopError as error:
+        raise Problem(502, f"the shop refused: {error}") from error
+    return _to(number)
+
+
+@post("/missions/put-away", include_in_schema=False)
+async def put_away(request: AnyRequest, parts: TheParts) -> Redirect:
+    """Hide the strip until another mission is started."""
+    await parts.missions.put_away()
+    back = safe_redirect_path((await read_form(request)).text("back"), default="/")
+    return Redirect(back, status_code=303)
+
+
+@get("/missions/reset", include_in_schema=False)
+async def confirm_resetting() -> Template:
+    """Show what resetting will do, and ask for confirmation."""
+    return Template("subscriber/missions/reset.html")
+
+
+@post("/missions/reset", include_in_schema=False)
+async def reset_missions(parts: TheParts) -> Redirect:
+    """Forget the progress of all missions."""
+    await parts.missions.reset()
+    return Redirect(LIST, status_code=303)
+
+
+async def _repair(way_back: WayBack, parts: SubscriberParts) -> None:
+    match way_back:
+        case WayBack.RESPOND_NORMALLY:
+            await parts.faults.set(NORMAL)
+        case WayBack.SWITCH_ON_DEFENCES:
+            await parts.defences.set(NONE_OFF)
+        case WayBack.SUBSCRIBE:
+            await parts.subscriptions.subscribe()
+        case WayBack.ACTIVATE_ENDPOINT:
+            if subscription := await parts.subscriptions.current():
+                await parts.shop.activate(subscription.endpoint_id)
+    parts.missions.refresh()
+
+
+def _existing(number: str) -> Mission:
+    mission = find_mission(number)
+    if mission is None:
+        raise NotFoundException(f"there is no mission {number!r}")
+    return mission
+
+
+def _to(number: str) -> Redirect:
+    return Redirect(f"/missions/{number}", status_code=303)
+
+
+def _problem(question: Question, text: str) -> str:
+    """Return what is wrong with an answer, or ""."""
+    if not text:
+        return "Choose an answer." if question.choices else "Type an answer."
+    if len(text) > MAX_ANSWER_LENGTH:
+        return f"Type at most {MAX_ANSWER_LENGTH} characters."
+    if question.choices and text not in dict(question.choices):
+        return "Choose one of the answers."
+    if question.unit and not _is_number(text):
+        return f"Type a number of {question.unit}, such as 2.5."
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return abs(float(text)) <= MAX_NUMBER  # also false for "nan"
+    except ValueError:
+        return False
+
+
+def _region(mission: Mission, parts: SubscriberParts, settings: Settings) -> Region:
+    shop = settings.for_browsers(parts.site.shop_url)
+
+    async def read() -> dict[str, Any]:
+        standing = await parts.missions.look(mission.number)
+        view = view_of(standing, await parts.missions.all(), shop)
+        return {"view": view, "problem": "", "problem_of": ""}
+
+    return Region(
+        "mission",
+        "subscriber/missions/_mission.html",
+        read,
+        poll_interval_seconds=POLL_INTERVAL_SECONDS,
+    )

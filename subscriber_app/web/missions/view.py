@@ -1,0 +1,159 @@
+"""What the page of a mission shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hookshop.webkit.sandbox_paths import link
+from subscriber_app.missions.facts import Evidence, Kind
+from subscriber_app.missions.mission import Action, App, Done, Mission, Question, Step
+from subscriber_app.missions.missions import Standing
+from subscriber_app.missions.obstacles import LABELS, Obstacle
+from subscriber_app.missions.places import address
+from subscriber_app.missions.progress import MissionState
+from subscriber_app.web.missions.text import Piece, Reference, pieces
+
+_PATHS = {
+    Kind.RECEIPT: (App.SUBSCRIBER, "/receipts/{}"),
+    Kind.MESSAGE: (App.SUBSCRIBER, "/story?message_id={}"),
+    Kind.ORDER: (App.SHOP, "/orders/{}"),
+    Kind.DELIVERY: (App.SHOP, "/deliveries/{}"),
+    Kind.ATTEMPT: (App.SHOP, "/deliveries/{}"),
+    Kind.ENDPOINT: (App.SHOP, "/endpoints/{}"),
+}
+SHORT_ID = 8  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step. ``address``: "" without a link. ``is_shop``: it leads to the other application."""
+
+    text: Sequence[Piece]
+    label: str = ""
+    address: str = ""
+    is_shop: bool = False
+    action: Action | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """One line of the checklist. ``evidence``: links to what proves it."""
+
+    label: str
+    is_proven: bool
+    evidence: Sequence[tuple[Reference, Evidence]]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """A question, and what the learner has answered, or ""."""
+
+    question: Question
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissionView:
+    """Everything on the page. ``next``: the next mission that is not done, or None."""
+
+    standing: Standing
+    mission: Mission
+    state: MissionState
+    steps: Sequence[StepView]
+    parts: Sequence[PartView]
+    hints: Sequence[Sequence[Piece]]
+    has_more_hints: bool
+    explanation: Sequence[Sequence[Piece]]
+    questions: Sequence[QuestionView]
+    obstacles: Sequence[tuple[Obstacle, str]]
+    next: Mission | None
+
+
+def view_of(standing: Standing, all_standings: Sequence[Standing], shop: str) -> MissionView:
+    """Return what to show. ``shop``: the URL of the shop for browsers."""
+    mission, state = standing.mission, standing.state
+    is_done = state is MissionState.DONE
+    shown = len(mission.hints) if is_done or standing.row is None else standing.row.hints_shown
+    hints = mission.hints[: shown if standing.row else 0]
+    named = references(standing.evidence, shop)
+    return MissionView(
+        standing,
+        mission,
+        state,
+        [_step(each, standing.places, shop) for each in mission.steps],
+        _parts(standing, shop),
+        [pieces(each) for each in hints],
+        state is MissionState.STARTED and len(hints) < len(mission.hints),
+        [pieces(each, named) for each in mission.explanation] if is_done else [],
+        [
+            QuestionView(each, answer.text if (answer := standing.answers.get(each.name)) else "")
+            for each in mission.questions
+        ],
+        [(each, LABELS[each.way_back] if each.way_back else "") for each in standing.obstacles],
+        next_after(mission, all_standings),
+    )
+
+
+def next_after(mission: Mission, standings: Sequence[Standing]) -> Mission | None:
+    """Return the next mission that is neither done nor skipped; after the last, the first."""
+    open_ones = [
+        each.mission
+        for each in standings
+        if each.state in {MissionState.NEW, MissionState.STARTED} and each.mission is not mission
+    ]
+    later = [each for each in open_ones if each.number > mission.number]
+    return next(iter([*later, *open_ones]), None)
+
+
+def references(evidence: Sequence[Evidence], shop: str) -> dict[str, Reference]:
+    """Return how each piece of evidence is shown, by its name."""
+    return {each.name: reference(each, shop) for each in evidence}
+
+
+def reference(evidence: Evidence, shop: str) -> Reference:
+    """Return how a piece of evidence is shown: its short id, and a link to its page."""
+    if evidence.kind not in _PATHS:
+        return Reference(evidence.id)
+    app, path = _PATHS[evidence.kind]
+    target = path.format(evidence.id)
+    kind, _, rest = evidence.id.partition("_")
+    text = f"{kind}_…{rest[-SHORT_ID:]}"
+    return Reference(text, f"{shop}{target}" if app is App.SHOP else link(target))
+
+
+def first_open(standings: Sequence[Standing]) -> Mission | None:
+    """Return the mission to go on with: one that is started, or else the first new one."""
+    for state in (MissionState.STARTED, MissionState.NEW):
+        for each in standings:
+            if each.state is state:
+                return each.mission
+    return None
+
+
+def _step(step: Step, places: Mapping[str, str], shop: str) -> StepView:
+    text = pieces(step.text)
+    if step.link is None:
+        return StepView(text, action=step.action, command=step.command)
+    path, is_shop = address(step.link, dict(places)), step.link.app is App.SHOP
+    return StepView(
+        text,
+        step.link.label,
+        f"{shop}{path}" if is_shop else link(path),
+        is_shop,
+        step.action,
+        step.command,
+    )
+
+
+def _parts(standing: Standing, shop: str) -> list[PartView]:
+    if standing.judgment is None:
+        return []
+    is_done = isinstance(standing.judgment, Done)
+    return [
+        PartView(
+            part.label,
+            is_done or part.is_proven,
+            [(reference(each, shop), each) for each in part.evidence if each.kind in _PATHS],
+        )
+        for part in standing.judgment.seen
+    ]

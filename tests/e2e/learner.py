@@ -1,0 +1,119 @@
+"""Somebody who does missions by the pages and APIs of a pair of sandboxes, without a browser."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from tests.e2e.pair import Pair
+from tests.programs import Document, client
+
+WAIT_SECONDS = 20
+FINGERPRINT = re.compile(r"\b[0-9a-f]{16}\b")
+_TOKEN = re.compile(r'name="_csrf_token" value="([^"]+)"')
+
+
+class Learner:
+    """``shop``, ``subscriber``: clients for the two sandboxes."""
+
+    def __init__(self, shop: httpx.Client, subscriber: httpx.Client) -> None:
+        self.shop = shop
+        self.subscriber = subscriber
+
+    # Missions
+
+    def start(self, number: int) -> None:
+        self.submit(f"/missions/{number}/start", seen_on=f"/missions/{number}")
+
+    def answer(self, number: int, question: str, answer: str) -> None:
+        page = f"/missions/{number}"
+        self.submit(f"{page}/answers", seen_on=page, question=question, answer=answer)
+
+    def mission(self, number: int, **query: Any) -> Document:
+        """Return the mission, judged now."""
+        document: Document = (
+            self.subscriber.get(f"/v1/missions/{number}", params=query).raise_for_status().json()
+        )
+        return document
+
+    def finish(self, number: int) -> Document:
+        """Wait until the mission is done, and return it."""
+        mission = self.mission(number, wait=WAIT_SECONDS)
+        assert mission["satisfied"], mission
+        return mission
+
+    def missing(self, number: int) -> str:
+        """Return the nearest miss."""
+        return str(self.mission(number)["missing"])
+
+    def wait_for(self, number: int, missing: str) -> None:
+        """Wait until this is the nearest miss, which the mission's page shows, too."""
+        found = ""
+        for _ in range(WAIT_SECONDS):
+            found = self.missing(number)
+            if found == missing:
+                break
+            self.mission(number, wait=1)
+        assert found == missing
+        assert missing in self.page(f"/missions/{number}")
+
+    # What the shop does
+
+    def buy(self, product_id: str = "fishing-rod", *, settled: bool = True) -> Document:
+        """Order one product, and wait until its webhook has been delivered or has failed."""
+        items = [{"product_id": product_id, "quantity": 1}]
+        order = self.shop.post("/v1/orders", json={"items": items}).raise_for_status().json()
+        if settled:
+            query: dict[str, str | int] = {"wait_for": "settled", "wait": WAIT_SECONDS, "strict": 1}
+            path = f"/v1/orders/{order['id']}"
+            order = self.shop.get(path, params=query).raise_for_status().json()
+        document: Document = order
+        return document
+
+    # What the subscriber does
+
+    def receipt_of(self, order: Document) -> str:
+        """Return the accepted receipt of an order."""
+        query: dict[str, str | int] = {"order_id": order["id"], "verdict": "accepted"}
+        query |= {"wait": WAIT_SECONDS, "strict": 1}
+        found = self.subscriber.get("/v1/receipts", params=query).raise_for_status().json()
+        return str(found["data"][0]["id"])
+
+    def attack(self, receipt_id: str, attack: str) -> str:
+        """Use the attack desk on a receipt's page; return the id of the new receipt."""
+        page = f"/receipts/{receipt_id}"
+        answer = self.submit(f"{page}/attacks/{attack}", seen_on=page)
+        return answer.headers["location"].rpartition("/")[2]
+
+    def switch(self, defence: str, *, on: bool) -> None:
+        """Switch a defense."""
+        self.subscriber.patch("/v1/defences", json={defence: on}).raise_for_status()
+
+    def script(self, words: str) -> None:
+        """Set a script of faults."""
+        fault = {"mode": "script", "script": words}
+        self.subscriber.put("/v1/faults", json=fault).raise_for_status()
+
+    # Pages
+
+    def page(self, path: str) -> str:
+        """Return the HTML of a page."""
+        return self.subscriber.get(path).raise_for_status().text
+
+    def submit(self, path: str, *, seen_on: str, **fields: str | list[str]) -> httpx.Response:
+        """Send a form of a page."""
+        token = _TOKEN.search(self.page(seen_on))
+        assert token, seen_on
+        answer = self.subscriber.post(path, data={"_csrf_token": token[1], **fields})
+        assert answer.status_code == 303, answer.text
+        return answer
+
+
+@contextmanager
+def learner_in(pair: Pair) -> Iterator[Learner]:
+    """Yield somebody who works in this pair of sandboxes."""
+    with client(pair.shop_url) as shop, client(pair.subscriber_url) as subscriber:
+        shop.timeout = subscriber.timeout = httpx.Timeout(WAIT_SECONDS + 10)
+        yield Learner(shop, subscriber)

@@ -1,0 +1,167 @@
+"""Each mission: one script that solves it, and one that nearly does and is told what is missing."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from subscriber_app.missions.missions import MISSIONS
+from tests.e2e.learner import FINGERPRINT, Learner, learner_in
+from tests.e2e.pair import Pair, Running, new_pair
+
+
+@pytest.fixture
+def learner(pair: Pair) -> Iterator[Learner]:
+    with learner_in(pair) as learner:
+        yield learner
+
+
+def fingerprint(learner: Learner) -> str:
+    shown = FINGERPRINT.search(learner.page("/subscription"))
+    assert shown
+    return shown[0]
+
+
+def register(learner: Learner) -> None:
+    learner.submit("/subscription/delete", seen_on="/subscription/delete")
+    events = ["purchase.created", "purchase.shipped", "purchase.refunded"]
+    learner.submit("/subscription", seen_on="/subscription", event_types=events)
+
+
+def solve_2(learner: Learner) -> None:
+    register(learner)
+    learner.answer(2, "fingerprint", fingerprint(learner))
+
+
+def nearly_2(learner: Learner) -> str:
+    former = fingerprint(learner)
+    register(learner)
+    learner.answer(2, "fingerprint", former)
+    return f"1 of 2: {former} is not the fingerprint of the secret that the subscriber has now"
+
+
+def solve_3(learner: Learner) -> None:
+    learner.buy()
+
+
+def nearly_3(learner: Learner) -> str:
+    learner.script("503 503 503 503 503 503")
+    learner.buy(settled=False)
+    return "1 of 2: the delivery of your order is pending, its last attempt got 503"
+
+
+def solve_4(learner: Learner) -> None:
+    receipt = learner.receipt_of(learner.buy())
+    for attack in ("amount", "wrong-secret", "token-alg-none"):
+        learner.attack(receipt, attack)
+
+
+def nearly_4(learner: Learner) -> str:
+    receipt = learner.receipt_of(learner.buy())
+    learner.attack(receipt, "amount")
+    learner.attack(receipt, "amount")
+    learner.switch("signature", on=False)
+    learner.attack(receipt, "wrong-secret")
+    return (
+        "2 of 4: 2 more kinds of forgeries must be rejected; the last one was accepted, "
+        "so a defense is off"
+    )
+
+
+def solve_5(learner: Learner) -> None:
+    receipt = learner.receipt_of(learner.buy())
+    learner.switch("raw_body", on=False)
+    learner.attack(receipt, "reserialised")
+    learner.switch("raw_body", on=True)
+    learner.attack(receipt, "reserialised")
+
+
+def nearly_5(learner: Learner) -> str:
+    receipt = learner.receipt_of(learner.buy())
+    learner.switch("raw_body", on=False)
+    learner.attack(receipt, "reserialised")
+    learner.attack(receipt, "reserialised")
+    return "1 of 2: the defense “Raw body” is off; switch it on and re-serialize again"
+
+
+def solve_6(learner: Learner) -> None:
+    receipt = learner.receipt_of(learner.buy())
+    learner.answer(6, "verdict", "rejected")
+    learner.attack(receipt, "replay")
+    learner.attack(receipt, "late-replay")
+
+
+def nearly_6(learner: Learner) -> str:
+    receipt = learner.receipt_of(learner.buy())
+    learner.attack(receipt, "replay")
+    learner.answer(6, "verdict", "duplicate")
+    learner.attack(receipt, "late-replay")
+    return "2 of 3: replay a recorded request, after your prediction"
+
+
+SOLVE: dict[int, Callable[[Learner], None]] = {
+    2: solve_2,
+    3: solve_3,
+    4: solve_4,
+    5: solve_5,
+    6: solve_6,
+}
+NEARLY: dict[int, Callable[[Learner], str]] = {
+    2: nearly_2,
+    3: nearly_3,
+    4: nearly_4,
+    5: nearly_5,
+    6: nearly_6,
+}
+
+
+def test_every_mission_has_both_scripts() -> None:
+    assert set(SOLVE) == set(NEARLY) == set(MISSIONS)
+
+
+@pytest.mark.parametrize("number", sorted(SOLVE))
+def test_a_mission_is_proven_by_doing_it(learner: Learner, number: int) -> None:
+    learner.start(number)
+
+    SOLVE[number](learner)
+
+    mission = learner.finish(number)
+    assert mission["missing"] == ""
+    assert "What happened" in learner.page(f"/missions/{number}")
+    assert not [text for text in mission["explanation"] if "–" in text or "{" in text]
+
+
+@pytest.mark.parametrize("number", sorted(NEARLY))
+def test_a_mission_that_is_nearly_done_says_what_is_missing(learner: Learner, number: int) -> None:
+    learner.start(number)
+
+    missing = NEARLY[number](learner)
+
+    learner.wait_for(number, missing)
+    assert learner.mission(number)["state"] == "started"
+
+
+def test_nothing_counts_that_happened_before_the_start(learner: Learner) -> None:
+    solve_4(learner)
+
+    learner.start(4)
+
+    learner.wait_for(4, "0 of 4: no genuine webhook came since the mission began; buy something")
+
+
+def test_two_learners_do_not_see_each_others_facts(demo: Running) -> None:
+    with (
+        new_pair(demo) as one,
+        new_pair(demo) as other,
+        learner_in(one) as first,
+        learner_in(other) as second,
+        ThreadPoolExecutor() as both,
+    ):
+        first.start(4)
+        second.start(5)
+        tasks = [both.submit(solve_4, first), both.submit(solve_5, second)]
+        for task in tasks:
+            task.result()
+
+        assert first.finish(4)["state"] == second.finish(5)["state"] == "done"
+        assert second.mission(4)["state"] == first.mission(5)["state"] == "new"
