@@ -101,7 +101,7 @@ reset: ## Delete all orders and receipts (removes var)
 
 .PHONY: clean
 clean: reset ## Remove everything that was generated, including .venv
-	rm -rf $(VENV) $(VENV).lock .venv-bench .venv-bench.lock */node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	rm -rf $(VENV) $(VENV).lock .venv-bench .venv-bench.lock */node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: ready-to-run

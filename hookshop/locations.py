@@ -12,6 +12,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 IS_INSTALLED = (PACKAGE / "templates").is_dir()
 
+# What error messages propose.
+MIGRATE = "python -m shop.database.migrations" if IS_INSTALLED else "make migrate"
+START_OVER = "an empty HOOKSHOP_VAR" if IS_INSTALLED else "make reset"
+
 
 def asset_folder(name: str) -> Path:
     """Return the folder ``templates`` or ``static``."""

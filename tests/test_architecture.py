@@ -1,6 +1,7 @@
 """The architecture: which folders may import which, checked for every module."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ MODULES = {
 # Pure modules: they depend only on their arguments.
 PURE = {
     "shop.vocabulary",
+    "hookshop.testing.fault_script",
+    "hookshop.testing.verification",
     "hookshop.webkit.glossary",
     "hookshop.webkit.state_labels",
     "hookshop.webkit.plain_text",
@@ -191,3 +194,17 @@ def test_every_folder_of_an_application_is_a_layer() -> None:
     for package, layers in LAYERS.items():
         folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
         assert folders == set(layers)
+
+
+def test_the_command_line_library_appears_only_in_the_command() -> None:
+    assert modules_importing("click") <= inside("hookshop.cli")
+
+
+def test_the_test_kit_needs_only_the_standard_library_and_pytest() -> None:
+    allowed = {*sys.stdlib_module_names, "pytest"}
+    named = set().union(*map(imports_of, inside("hookshop.testing")))
+    ours = {name for name in named if is_inside(name, "hookshop")}
+
+    assert {name.partition(".")[0] for name in named - ours} <= allowed
+    light = inside("hookshop.testing") | {"hookshop", "hookshop.locations"}
+    assert {name for name in ours if name in MODULES} <= light

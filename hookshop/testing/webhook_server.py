@@ -95,7 +95,7 @@ class WebhookServer:
         self._lock = threading.Lock()
         self._in_progress = 0
         self._has_answered = threading.Condition()
-        self._http = _HTTPServer((host, port), _Handler)
+        self._http = (_HTTPServer6 if ":" in host else _HTTPServer)((host, port), _Handler)
         self._http.webhooks = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
@@ -158,6 +158,10 @@ class _HTTPServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a sender that has gone is normal here."""
+
+
+class _HTTPServer6(_HTTPServer):
+    address_family = socket.AF_INET6
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from hookshop.locations import MIGRATE
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -44,9 +46,9 @@ class Migrations:
         if version == self.newest:
             return
         if version is None:
-            raise WrongSchema("the database has no tables yet: run make migrate")
+            raise WrongSchema(f"the database has no tables yet: run {MIGRATE}")
         self._require_known(version)
-        raise WrongSchema("the database is of an older version: run make migrate")
+        raise WrongSchema(f"the database is of an older version: run {MIGRATE}")
 
     def upgrade(
         self,

@@ -6,6 +6,7 @@ To add one, change ``models`` or ``counters``, write the next module in ``versio
 
 from pathlib import Path
 
+from hookshop.locations import START_OVER
 from hookshop.webkit.migrations import Migrations
 
 NEWEST = "r0013"
@@ -14,5 +15,5 @@ MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",
     newest=NEWEST,
     early_table="shop_order",
-    start_over="make reset, or with an empty PostgreSQL database",
+    start_over=f"{START_OVER}, or with an empty PostgreSQL database",
 )

@@ -6,6 +6,7 @@ change a released migration: databases exist that have run it.
 
 from pathlib import Path
 
+from hookshop.locations import START_OVER
 from hookshop.webkit.migrations import Migrations
 
 NEWEST = "r0008"
@@ -16,5 +17,5 @@ MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",
     newest=NEWEST,
     early_table="receipt",
-    start_over="make reset",
+    start_over=START_OVER,
 )

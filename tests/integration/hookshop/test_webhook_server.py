@@ -186,6 +186,18 @@ def test_a_body_that_cannot_be_read_is_refused(headers: list[str], status: int) 
     assert received == []
 
 
+def test_it_listens_at_an_address_of_ipv6() -> None:
+    server = WebhookServer(print, host="::1")
+    server.start()
+    connection = http.client.HTTPConnection("::1", server.port, timeout=REQUEST_SECONDS)
+    delivery = Delivery()
+
+    assert exchange(connection, delivery).status == 401
+
+    connection.close()
+    server.stop()
+
+
 def test_a_taken_port_is_an_error_at_once() -> None:
     with serving() as (server, _received), pytest.raises(OSError, match="in use"):
         WebhookServer(print, port=server.port)
