@@ -24,6 +24,15 @@ PURE = {
     "hookshop.webkit.plain_text",
     "hookshop.webkit.times",
     "shop.orders.catalog",
+    "shop.exam.case",
+    "shop.exam.crafting",
+    "shop.exam.curl",
+    "shop.exam.judging",
+    "shop.exam.opening",
+    "shop.exam.reports",
+    "shop.exam.scorecard",
+    "shop.exam.selection",
+    "shop.exam.wire",
     "shop.web.state_labels",
     "shop.web.flow.facts",
     "shop.web.flow.stages",
@@ -68,7 +77,7 @@ PURE |= {module for module in MODULES if module.startswith("shop.webhooks.rules"
 
 # From top to bottom: a folder may import those after it, and pure modules of any folder.
 LAYERS = {
-    "shop": ("web", "sandboxes", "orders", "webhooks", "redis", "database"),
+    "shop": ("web", "exam", "sandboxes", "orders", "webhooks", "redis", "database"),
     "subscriber_app": (
         "web",
         "missions",

@@ -42,7 +42,10 @@ def variables(settings: type[BaseSettings]) -> Iterator[str]:
 
 
 SETTINGS = {*variables(ShopSettings), *variables(SubscriberSettings)}
-OF_THE_COMMAND = {"HOOKSHOP_SHOP_URL"}  # defaults of options, which docs/command.md has
+OF_THE_COMMAND = {
+    "HOOKSHOP_SHOP_URL",  # the default of an option, which docs/command.md has
+    "HOOKSHOP_EXAM_URL",  # which the exam sets for the receiver that it starts
+}
 
 
 def relative(path: Path) -> str:

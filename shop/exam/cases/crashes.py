@@ -1,0 +1,89 @@
+"""Crashes well: the receiver is killed right after a request was sent, and loses nothing."""
+
+import asyncio
+
+from shop.exam.bench import Bench
+from shop.exam.case import Case, Group, Need, Observation
+from shop.exam.judging import is_success, nothing_lost, nothing_twice
+from shop.exam.receiver_process import ReceiverProcess
+from shop.exam.wire import Exchange
+
+DOCS = "docs/guarantees.md"
+KILLS = 20
+MAX_DELAY_SECONDS = 0.02  # between the request and the kill
+MAX_REDELIVERIES = 3
+NEEDS = frozenset({Need.RUN, Need.EFFECTS})
+
+
+async def _killed(bench: Bench) -> Observation:
+    async def play() -> Observation:
+        exchanges = [exchange for _ in range(KILLS) for exchange in await _round(bench)]
+        ids = tuple(dict.fromkeys(exchange.request.message_id for exchange in exchanges))
+        effects = await bench.effects(exchanges, expected=1)
+        return Observation(tuple(exchanges), effects, interrupted=ids)
+
+    return await bench.remember("killed", play)
+
+
+async def _round(bench: Bench) -> list[Exchange]:
+    """Send a request, kill the receiver, restart it, and deliver again until it accepts.
+
+    These are requests of the exam's own: a shop does not tell the moment at which it has sent.
+    """
+    receiver: ReceiverProcess | None = bench.receiver
+    assert receiver is not None  # noqa: S101 – the case needs it
+    delay = bench.random.uniform(0, MAX_DELAY_SECONDS)
+    message = bench.message()
+
+    async def kill() -> None:
+        await asyncio.sleep(delay)
+        await receiver.kill()
+
+    sender = bench.sender
+    exchanges = [await sender.send_and_leave(bench.url, bench.signer.genuine(message), kill)]
+    await receiver.start()
+    # After a 2xx, a sender may not send again: what is lost now stays lost.
+    if is_success(exchanges[0].answer) and await _is_lost(bench, message.message_id):
+        return exchanges
+    for _ in range(MAX_REDELIVERIES):
+        again = message.at(bench.message().timestamp)
+        exchanges.append(await bench.send(bench.signer.genuine(again), "again after the restart"))
+        if is_success(exchanges[-1].answer):
+            break
+    return exchanges
+
+
+async def _is_lost(bench: Bench, message_id: str) -> bool:
+    evidence = bench.evidence
+    return evidence is not None and not (await evidence.settled(message_id, expected=1)).times
+
+
+CASES = (
+    Case(
+        name="nothing-lost",
+        group=Group.CRASHES,
+        needs=NEEDS,
+        is_slow=True,
+        sends=f"{KILLS} times: a request, SIGKILL 0 to 20 ms later, a restart, and the request "
+        "again, unless its effect is lost.",
+        expects="an effect of each message",
+        why="A receiver that acknowledges before it commits loses the event if it dies in between. "
+        "The sender never sends it again.",
+        docs=DOCS,
+        play=_killed,
+        judge=nothing_lost,
+    ),
+    Case(
+        name="nothing-twice",
+        group=Group.CRASHES,
+        needs=NEEDS,
+        is_slow=True,
+        sends="The same requests.",
+        expects="one effect of each message",
+        why="Work and webhook-id must be stored in one transaction. Otherwise a crash between them "
+        "makes the receiver work twice.",
+        docs=DOCS,
+        play=_killed,
+        judge=nothing_twice,
+    ),
+)
