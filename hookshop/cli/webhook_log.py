@@ -1,6 +1,8 @@
 """What ``hookshop receive`` prints and saves."""
 
 import json
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -42,7 +44,10 @@ class WebhookLog:
             self._received += 1
             earlier = self._numbers.get(webhook.message_id or "")
             self._numbers[webhook.message_id or ""] = self._received
-            self._print(webhook, earlier if webhook.message_id else None)
+            try:
+                self._print(webhook, earlier if webhook.message_id else None)
+            except BrokenPipeError:
+                self._end_without_reader()
             if self._folder:
                 self._save(self._folder, webhook.raw)
             if self._received == self._count:
@@ -55,6 +60,11 @@ class WebhookLog:
         click.echo()
         for line in webhook_report.lines(webhook, self._received, earlier):
             click.echo(line)
+
+    def _end_without_reader(self) -> None:
+        """End: the program that read the output has ended. Python must not write to it again."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        self._over.set()
 
     def _save(self, folder: Path, raw: bytes) -> None:
         self._saved += 1

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from hookshop.testing.fault_script import Fault, Kind
@@ -148,6 +149,13 @@ class WebhookServer:
 
 class _HTTPServer(ThreadingHTTPServer):
     webhooks: WebhookServer
+    request_queue_size = 1024  # connections that wait to be accepted: a burst of deliveries
+
+    def server_bind(self) -> None:
+        # Not that of HTTPServer, which looks up the name of this machine; that can take seconds.
+        TCPServer.server_bind(self)
+        host, port, *_ = self.server_address
+        self.server_name, self.server_port = str(host), int(port)
 
     def shutdown_request(self, request: Any) -> None:
         # The base class would send a FIN first, which is not what a crashed process does.

@@ -285,6 +285,17 @@ def test_a_receiver_whose_endpoint_was_deleted_ends_cleanly(demo: Demo) -> None:
         assert receiver.end() == (0, "")
 
 
+def test_a_receiver_ends_when_nobody_reads_its_output(command: Command, demo: Demo) -> None:
+    with receiving(demo, "0") as receiver:
+        assert receiver.process.stdout
+        receiver.process.stdout.close()
+        command.ok("buy")
+
+        assert receiver.process.wait(timeout=STOP_SECONDS) == 0
+
+    assert receiver.started["endpoint_id"] not in endpoints(demo)
+
+
 def test_a_receiver_that_cannot_unregister_says_so(demo: Demo) -> None:
     with receiving(demo, "0") as receiver:
         shop = demo.wait_for("shop")
