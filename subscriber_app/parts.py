@@ -25,6 +25,7 @@ from subscriber_app.missions.reader import FactsReader
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.inbox import Inbox
 from subscriber_app.shop_api.client import ShopClient
+from subscriber_app.shop_api.clock import ShopClock
 from subscriber_app.shop_api.money import ShopTotalsPoller
 from subscriber_app.shop_api.subscription import Subscriptions
 
@@ -86,6 +87,7 @@ class SubscriberParts:
     shop: ShopClient
     shop_totals: ShopTotalsPoller
     subscriptions: Subscriptions
+    shop_clock: ShopClock
     trace_builder: TraceBuilder
     order_contents: OrderContents
     missions: Missions
@@ -100,6 +102,7 @@ class SubscriberParts:
     async def close(self) -> None:
         """End the tasks, and close the database."""
         await self.missions.close()
+        await self.shop_clock.close()
         await self.subscriptions.close()
         await self.shop_totals.close()
         await self.inbox.close()
@@ -133,6 +136,9 @@ def build_parts(
         encryption=encryption,
         now=now,
     )
+    subscriptions = Subscriptions(
+        database, shop, feed, encryption, webhook_url=webhook_url, now=now
+    )
     return SubscriberParts(
         site,
         database,
@@ -152,7 +158,8 @@ def build_parts(
         ),
         shop,
         shop_totals,
-        Subscriptions(database, shop, feed, encryption, webhook_url=webhook_url, now=now),
+        subscriptions,
+        ShopClock(shop, subscriptions, feed),
         TraceBuilder(database, shop, webhook_url=webhook_url, now=now),
         OrderContents(database, shop),
         Missions(database, feed, facts, now),

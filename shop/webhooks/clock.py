@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.clock_api import MAX_DISTANCE
 from shop.database.bound_session import in_bound_sandbox
 from shop.database.locks import advisory_lock
 from shop.database.models import Delivery, Endpoint, SandboxClock
 from shop.vocabulary import ClockState, DeliveryState, EndpointStatus
 from shop.webhooks.queries.quiescence import Quiescence, read_quiescence
-from shop.webhooks.rules.advances import MAX_DISTANCE, MAX_PENDING, MILLISECOND, ms_until, whole_ms
+from shop.webhooks.rules.advances import MAX_PENDING, MILLISECOND, ms_until, whole_ms
 
 _MAX_DISTANCE_MS = whole_ms(MAX_DISTANCE)
 

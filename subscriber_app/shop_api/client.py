@@ -48,6 +48,14 @@ class TooManySecrets(ShopError):  # noqa: N818 – the name says what happened
     """The shop's maximum of live secrets is reached. The oldest may be replaced."""
 
 
+class CannotAdvance(ShopError):  # noqa: N818 – the name says what happened
+    """The shop cannot skip time now. ``status``: of its response; the message says what to do."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class ShopTotals:
     """What the shop has sold since a time. ``undelivered``: deliveries that are not final.
@@ -142,6 +150,33 @@ class ShopClient:
     async def reset(self) -> None:
         """Empty the shop, or its sandbox, but keep its endpoints. Raise ``ShopError``."""
         await self._change("POST", "/v1/sandbox/reset", json={"keep": ["endpoints"]})
+
+    async def advance_clock(self, distance: timedelta | None) -> dict[str, Any]:
+        """Start to skip time; None: up to the next attempt. Return the shop's clock.
+
+        Raise ``CannotAdvance``, ``ShopUnreachable`` or ``ShopError``.
+        """
+        body: dict[str, Any] = {"to": "next_attempt"}
+        if distance is not None:
+            body = {"seconds": distance.total_seconds()}
+        response = await self._call("POST", "/v1/clock/advance", json=body)
+        document = _document(response)
+        if response.status_code in {httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY}:
+            raise CannotAdvance(response.status_code, str(document.get("detail")))
+        _require_clock(response)
+        return document
+
+    async def clock(self, *, wait_seconds: float) -> dict[str, Any]:
+        """Return the shop's clock, as soon as it is ready or after ``wait_seconds``.
+
+        Raise ``ShopUnreachable`` or ``ShopError``.
+        """
+        timeout = TIMEOUT_SECONDS + wait_seconds
+        query = {"wait": wait_seconds}
+        response = await self._call("GET", "/v1/clock", params=query, timeout=timeout)
+        document = _document(response)
+        _require_clock(response)
+        return document
 
     async def make_sandbox(self, sandbox_id: str | None, expires_in_seconds: int) -> ShopSandbox:
         """Make a sandbox of the shop. ``sandbox_id``: None for one that nobody can guess.
@@ -243,6 +278,14 @@ class ShopClient:
         if response.is_server_error:
             raise ShopUnreachable(f"The shop answered {response.status_code}")
         return response
+
+
+def _require_clock(response: httpx.Response) -> None:
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise ShopError("The shop has no clock: upgrade it to a version that can skip time")
+    if not response.is_success:
+        detail = _document(response).get("detail", response.status_code)
+        raise ShopError(f"The shop refused: {detail}")
 
 
 def _number(document: dict[str, Any], name: str) -> int:

@@ -37,6 +37,7 @@ from subscriber_app.receiving.receipts import (
 )
 from subscriber_app.vocabulary import Reason, Result, StepName, Verdict
 from subscriber_app.web.api_fields import Cursor, Limit, NextCursor, Time, WholeSecond
+from subscriber_app.web.clock_api import CLOCK
 from subscriber_app.web.dependencies import (
     TheClock,
     TheDatabase,
@@ -317,6 +318,7 @@ api_router = Router(
         Router(path="/", route_handlers=LAB, tags=["Lab"]),
         Router(path="/", route_handlers=SUBSCRIPTION, tags=["Subscription"]),
         Router(path="/", route_handlers=MISSION_CALLS, tags=["Missions"]),
+        Router(path="/", route_handlers=CLOCK, tags=["Clock"]),
         Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],
     before_request=check_api_call,
@@ -333,6 +335,7 @@ api_info = ApiInfo(
         "Lab": "Faults to inject into responses, and defenses to switch off.",
         "Subscription": "Our registration with the shop.",
         "Missions": "What the learner does, and which facts prove it.",
+        "Clock": "Skip time in the shop and here.",
         "Sandboxes": "Subscribers of one's own: each is a base URL, and sees nothing of others.",
     },
     token_variable="SUBSCRIBER_ADMIN_TOKEN",  # noqa: S106 – the name of a setting

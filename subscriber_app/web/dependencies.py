@@ -19,6 +19,7 @@ from subscriber_app.parts import Site, SubscriberParts
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.inbox import Inbox
 from subscriber_app.sandboxes import Sandboxes
+from subscriber_app.shop_api.clock import ShopClock
 from subscriber_app.shop_api.money import ShopTotalsPoller
 from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.receipt_view import ReceiptViews
@@ -38,6 +39,7 @@ PARTS_OF_HANDLERS = (
     "trace_builder",
     "order_contents",
     "subscriptions",
+    "shop_clock",
 )
 
 TheSettings = NamedDependency[Settings]
@@ -59,4 +61,5 @@ TheShopTotals = NamedDependency[ShopTotalsPoller]
 TheTraceBuilder = NamedDependency[TraceBuilder]
 TheOrderContents = NamedDependency[OrderContents]
 TheSubscriptions = NamedDependency[Subscriptions]
+TheShopClock = NamedDependency[ShopClock]
 TheClock = NamedDependency[Callable[[], datetime]]  # returns the current time in UTC

@@ -111,6 +111,8 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "restartMission",
         "skipMission",
         "resetMissions",
+        "advanceClock",
+        "getClock",
         "createSandbox",
         "listSandboxes",
         "getSandbox",

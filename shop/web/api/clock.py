@@ -1,14 +1,13 @@
 """``/v1/clock``: skip time in a sandbox, and wait until it is skipped."""
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from litestar import Request, get, post
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
 from hookshop.webkit.bodies import StrictJson
-from hookshop.webkit.errors import Problem
+from hookshop.webkit.clock_api import AdvanceClock, RemainingSeconds, StepWaitDocument
 from hookshop.webkit.json_api import problems
 from hookshop.webkit.times import utc_now
 from hookshop.webkit.waiting import (
@@ -23,37 +22,10 @@ from hookshop.webkit.waiting import (
 from shop.database.transactions import Database
 from shop.vocabulary import ClockState
 from shop.web.api.attempts import rfc3339_ms_or_none
-from shop.web.api.fields import SkippedSeconds, Time
+from shop.web.api.fields import SkippedSeconds
 from shop.web.dependencies import TheActions, TheDatabase, TheFeed
 from shop.webhooks.clock import ClockReading, read_clock
-from shop.webhooks.rules.advances import MAX_DISTANCE, MAX_PENDING
-
-MAX_SECONDS = round(MAX_DISTANCE.total_seconds())
-Count = Annotated[int, Meta(examples=[0])]
-
-
-class AdvanceClock(Struct, forbid_unknown_fields=True, frozen=True):
-    """Body of ``POST /v1/clock/advance``: either ``seconds``, or ``"to": "next_attempt"``."""
-
-    seconds: Annotated[
-        Annotated[float, Meta(gt=0, le=MAX_SECONDS)] | None,
-        Meta(description="How much time to skip; at most 30 days.", examples=[86400]),
-    ] = None
-    to: Annotated[
-        Literal["next_attempt"] | None,
-        Meta(description="Skip up to the next attempt of any delivery.", examples=[None]),
-    ] = None
-
-
-class StepWaitDocument(Struct):
-    """What the next step waits for: attempts that are in flight, and deliveries that are due.
-
-    ``until``: when the last one in flight ends at the latest, in real time; null without any.
-    """
-
-    in_flight: Count
-    due: Count
-    until: Annotated[Time | None, Meta(examples=[None])]
+from shop.webhooks.rules.advances import MAX_PENDING
 
 
 class ClockDocument(Struct):
@@ -67,7 +39,7 @@ class ClockDocument(Struct):
     satisfied: Satisfied
     state: Annotated[ClockState, Meta(examples=["ready"])]
     skipped_seconds: SkippedSeconds
-    remaining_seconds: Annotated[float | None, Meta(examples=[0.0])]
+    remaining_seconds: RemainingSeconds
     step_waits_for: Annotated[StepWaitDocument | None, Meta(examples=[None])]
 
 
@@ -91,9 +63,7 @@ async def advance_clock(
     Each attempt on the way is really made, in its order, and signed at the real time. Then wait
     with `GET /v1/clock`.
     """
-    if (data.seconds is None) == (data.to is None):
-        raise Problem(400, 'send either "seconds", such as 86400, or "to": "next_attempt"')
-    await actions.advance_clock(None if data.seconds is None else timedelta(seconds=data.seconds))
+    await actions.advance_clock(data.distance)
     return await _read(database)
 
 
@@ -137,9 +107,4 @@ def _step_wait(found: ClockReading) -> StepWaitDocument:
 
 
 def _progress(found: ClockDocument) -> str:
-    waits = found.step_waits_for
-    if waits is None:
-        return "ready"
-    in_flight = f"{waits.in_flight} in flight"
-    until = f" (until {waits.until} at the latest)" if waits.until else ""
-    return f"the next step waits for {in_flight}{until} and {waits.due} due"
+    return f"the next step waits for {found.step_waits_for}"

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-MAX_DISTANCE = timedelta(days=30)
 MAX_PENDING = 10_000  # deliveries: each step moves all of them
 
 MILLISECOND = timedelta(milliseconds=1)
