@@ -169,6 +169,7 @@ TABLE = (
             "POST /missions/{number:str}/hint",
             "POST /missions/{number:str}/answers",
             "POST /missions/{number:str}/repair",
+            "POST /missions/{number:str}/actions",
             "POST /missions/put-away",
             "GET /missions/reset",
             "POST /missions/reset",

@@ -174,6 +174,11 @@ def judgment(facts: Facts, *parts: Part) -> Judgment:
     return Done(kept) if all(part.is_proven for part in kept) else NotYet(kept)
 
 
+def dollars(cents: int) -> str:
+    """Return an amount as pages show it, with a real minus sign."""
+    return f"{'−' if cents < 0 else ''}${abs(cents) / 100:.2f}"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return ``1 request`` or ``3 requests``."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

@@ -45,6 +45,7 @@ page_handlers: list[HTTPRouteHandler] = [
     mission_pages.show_hint,
     mission_pages.answer_question,
     mission_pages.repair,
+    mission_pages.act,
     mission_pages.put_away,
     mission_pages.confirm_resetting,
     mission_pages.reset_missions,

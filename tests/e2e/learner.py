@@ -59,6 +59,11 @@ class Learner:
         assert found == missing
         assert missing in self.page(f"/missions/{number}")
 
+    def act(self, number: int, action: str) -> None:
+        """Press a button of the mission's own."""
+        page = f"/missions/{number}"
+        self.submit(f"{page}/actions", seen_on=page, action=action)
+
     # What the shop does
 
     def buy(self, product_id: str = "fishing-rod", *, settled: bool = True) -> Document:
@@ -72,7 +77,24 @@ class Learner:
         document: Document = order
         return document
 
+    def skip(self, seconds: float) -> None:
+        """Skip time in the shop, and wait until everything on the way has ended."""
+        body = {"seconds": seconds}
+        self.shop.post("/v1/clock/advance", json=body).raise_for_status()
+        query: dict[str, str | int] = {"wait": 60, "strict": 1}
+        self.shop.get("/v1/clock", params=query, timeout=70).raise_for_status()
+
+    def settle(self) -> None:
+        """Wait until the shop has nothing more to send."""
+        query: dict[str, str | int] = {"level": "settled", "wait": WAIT_SECONDS, "strict": 1}
+        self.shop.get("/v1/quiescence", params=query).raise_for_status()
+
     # What the subscriber does
+
+    def wait_for_receipts(self, **query: str | int) -> None:
+        """Wait until so many receipts match."""
+        query |= {"wait": WAIT_SECONDS, "strict": 1}
+        self.subscriber.get("/v1/receipts", params=query).raise_for_status()
 
     def receipt_of(self, order: Document) -> str:
         """Return the accepted receipt of an order."""

@@ -8,6 +8,7 @@ import pytest
 from subscriber_app.missions.missions import MISSIONS
 from tests.e2e.learner import FINGERPRINT, Learner, learner_in
 from tests.e2e.pair import Pair, Running, new_pair
+from tests.programs import Document
 
 
 @pytest.fixture
@@ -99,12 +100,112 @@ def nearly_6(learner: Learner) -> str:
     return "2 of 3: replay a recorded request, after your prediction"
 
 
+def resend(learner: Learner, order: Document, times: int, *, accepted: int = 0) -> None:
+    """Resend the order's delivery, one request after the other."""
+    (delivery,) = order["delivery_ids"]
+    for number in range(times):
+        path = f"/v1/deliveries/{delivery}/attempts"
+        learner.shop.post(path, json={}).raise_for_status()
+        verdict, count = ("accepted", accepted) if accepted else ("duplicate", number + 1)
+        learner.wait_for_receipts(order_id=order["id"], verdict=verdict, min_count=count)
+        learner.settle()
+
+
+def double_and_repair(learner: Learner) -> None:
+    order = learner.buy()
+    learner.switch("deduplication", on=False)
+    resend(learner, order, 1, accepted=2)
+    learner.switch("deduplication", on=True)
+    learner.act(7, "remove-double-bookings")
+    learner.wait_for(7, "2 of 3: 0 of 13 requests with the same message")
+
+
+def solve_7(learner: Learner) -> None:
+    double_and_repair(learner)
+    resend(learner, learner.buy(), 3)
+    learner.act(7, "replay-ten-times")
+
+
+def nearly_7(learner: Learner) -> str:
+    order = learner.buy()
+    learner.switch("deduplication", on=False)
+    resend(learner, order, 1, accepted=2)
+    learner.switch("deduplication", on=True)
+    return "1 of 3: the difference is $50.75; remove the double booking"
+
+
+def solve_8(learner: Learner) -> None:
+    learner.script("503 503 200")
+    learner.answer(8, "gap", "2")
+    learner.buy()
+
+
+def nearly_8(learner: Learner) -> str:
+    learner.script("503 503 200")
+    learner.answer(8, "gap", "4.5")
+    learner.buy()
+    return (
+        "2 of 3: you predicted 4.5 s, but the plan was 2 s; "
+        "predict again, set the script again, and buy again"
+    )
+
+
+def solve_9(learner: Learner) -> None:
+    learner.script("429:7")
+    order = learner.buy(settled=False)
+    learner.wait_for_receipts(order_id=order["id"], min_count=1)
+    learner.skip(8)
+
+
+def nearly_9(learner: Learner) -> str:
+    learner.script("429:3")
+    order = learner.buy(settled=False)
+    learner.wait_for_receipts(order_id=order["id"], min_count=1)
+    learner.skip(8)
+    return "1 of 2: the gap was shorter than 7 s; ask for more time, with 429:7"
+
+
+def break_down(learner: Learner, sales: int) -> None:
+    learner.answer(13, "difference", "less")
+    learner.subscriber.put("/v1/faults", json={"mode": "drop"}).raise_for_status()
+    for _ in range(sales):
+        learner.buy("mug", settled=False)
+    learner.wait_for_receipts(reason="simulated_fault", min_count=sales)
+    learner.subscriber.put("/v1/faults", json={"mode": "none"}).raise_for_status()
+    learner.skip(60)
+
+
+def solve_13(learner: Learner) -> None:
+    break_down(learner, 20)
+
+
+def nearly_13(learner: Learner) -> str:
+    break_down(learner, 19)
+    return "1 of 4: 19 of 20 purchases were hit by an outage"
+
+
+def solve_15(learner: Learner) -> None:
+    learner.script("accept_then_500")
+    learner.buy()
+
+
+def nearly_15(learner: Learner) -> str:
+    learner.script("503")
+    learner.buy()
+    return "0 of 3: no purchase was booked with an error as its answer; set the script, then buy"
+
+
 SOLVE: dict[int, Callable[[Learner], None]] = {
     2: solve_2,
     3: solve_3,
     4: solve_4,
     5: solve_5,
     6: solve_6,
+    7: solve_7,
+    8: solve_8,
+    9: solve_9,
+    13: solve_13,
+    15: solve_15,
 }
 NEARLY: dict[int, Callable[[Learner], str]] = {
     2: nearly_2,
@@ -112,6 +213,11 @@ NEARLY: dict[int, Callable[[Learner], str]] = {
     4: nearly_4,
     5: nearly_5,
     6: nearly_6,
+    7: nearly_7,
+    8: nearly_8,
+    9: nearly_9,
+    13: nearly_13,
+    15: nearly_15,
 }
 
 

@@ -1,12 +1,17 @@
 """The Watch track: missions in which the subscriber is the learner's own, without code.
 
 A mission is one module here and one line below. It is listed only if it is whole: texts, judge, and
-in ``tests/e2e/missions`` one script that solves it and one that nearly does.
+in ``tests/e2e/test_missions.py`` one script that solves it and one that nearly does.
 """
 
 from subscriber_app.missions.mission import Mission
 from subscriber_app.missions.watch import (
+    at_least_once,
+    back_off,
     first_delivery,
+    not_now,
+    once_only,
+    outage,
     raw_body,
     register,
     replay,
@@ -19,4 +24,9 @@ WATCH: tuple[Mission, ...] = (
     trust_nobody.MISSION,
     raw_body.MISSION,
     replay.MISSION,
+    once_only.MISSION,
+    back_off.MISSION,
+    not_now.MISSION,
+    outage.MISSION,
+    at_least_once.MISSION,
 )

@@ -7,12 +7,15 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
 from hookshop.webkit.security import safe_redirect_path
 from subscriber_app.config import Settings
 from subscriber_app.faults import NORMAL
+from subscriber_app.lab.attack_desk import NoReceipt, Unsendable
+from subscriber_app.lab.attacks import ImpossibleAttack
 from subscriber_app.missions.mission import Mission, Question
 from subscriber_app.missions.missions import find_mission
 from subscriber_app.missions.obstacles import WayBack
@@ -21,6 +24,7 @@ from subscriber_app.receiving.defences import NONE_OFF
 from subscriber_app.shop_api.errors import ShopError
 from subscriber_app.web.dependencies import TheParts, TheSettings
 from subscriber_app.web.faults import fault_banner
+from subscriber_app.web.missions.actions import ACTIONS
 from subscriber_app.web.missions.view import view_of
 
 MAX_ANSWER_LENGTH = 100
@@ -102,6 +106,22 @@ async def repair(request: AnyRequest, number: FromPath[str], parts: TheParts) ->
         await _repair(WayBack(way_back), parts)
     except ShopError as error:
         raise Problem(502, f"the shop refused: {error}") from error
+    return _to(number)
+
+
+@post("/missions/{number:str}/actions", include_in_schema=False)
+@once_per_form
+async def act(request: AnyRequest, number: FromPath[str], parts: TheParts) -> AnyResponse:
+    """Do what a button of the mission's steps says."""
+    mission = _existing(number)
+    name = (await read_form(request)).text("action")
+    if name not in {step.action.name for step in mission.steps if step.action}:
+        raise Problem(422, "this mission has no such button")
+    try:
+        await ACTIONS[name](parts)
+    except (ImpossibleAttack, NoReceipt, Unsendable, ShopError) as error:
+        raise Problem(502, str(error)) from error
+    parts.missions.refresh()
     return _to(number)
 
 

@@ -1,0 +1,111 @@
+"""Mission 15: at least once."""
+
+from subscriber_app.missions.facts import Evidence, Facts, Kind, ReceiptFact
+from subscriber_app.missions.mission import (
+    App,
+    Judgment,
+    Link,
+    Mission,
+    Need,
+    Part,
+    Step,
+    Tool,
+    counted,
+    judgment,
+)
+from subscriber_app.vocabulary import Verdict
+
+SERVER_ERROR = 500
+
+
+def judge(facts: Facts) -> Judgment:
+    """Prove a booking that was answered with an error, its repetition, and that it counts once."""
+    booked = [each for each in facts.receipts if _is_booked_with_error(each)]
+    repeated = {each.id: _repetition(each, facts) for each in booked}
+    shown = next(iter([*(each for each in booked if repeated[each.id]), *booked]), None)
+    again = repeated[shown.id] if shown else None
+    return judgment(
+        facts,
+        Part(
+            "booked",
+            "A purchase is booked, but the answer is 500",
+            [shown.evidence("booked")] if shown else (),
+            "no purchase was booked with an error as its answer; set the script, then buy",
+        ),
+        Part(
+            "repeated",
+            "The shop sends it again, and it is recognized",
+            [again.evidence("again")] if again else (),
+            "the second request has not come yet" if shown else "nothing to send again yet",
+        ),
+        _one_booking(facts, shown, again),
+    )
+
+
+def _is_booked_with_error(receipt: ReceiptFact) -> bool:
+    return (
+        receipt.is_genuine
+        and receipt.value_cents is not None
+        and (receipt.status is None or receipt.status >= SERVER_ERROR)
+    )
+
+
+def _repetition(receipt: ReceiptFact, facts: Facts) -> ReceiptFact | None:
+    later = [each for each in facts.receipts_of(receipt.message_id or "") if each.id > receipt.id]
+    return next((each for each in later if each.verdict is Verdict.DUPLICATE), None)
+
+
+def _one_booking(facts: Facts, shown: ReceiptFact | None, again: ReceiptFact | None) -> Part:
+    label = "Two requests, one booking"
+    if shown is None or again is None or shown.message_id is None:
+        return Part("once", label, (), "0 of 2 requests with the same message")
+    bookings = facts.bookings_of(shown.message_id)
+    if len(bookings) != 1:
+        missing = f"the message was booked {counted(len(bookings), 'time')}: is a defense off?"
+        return Part("once", label, (), missing)
+    return Part("once", label, [Evidence("message", Kind.MESSAGE, shown.message_id)], "")
+
+
+MISSION = Mission(
+    number=15,
+    title="At least once",
+    goal="Book a purchase, lose the answer, and see what the sender must do.",
+    steps=(
+        Step(
+            "In the inbox, set the fault “Script” to accept_then_500: the subscriber books the "
+            "next purchase, but then answers 500, as if it had crashed in between.",
+            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+        ),
+        Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step(
+            "Look at both requests: the trace shows what each side knew at which moment.",
+            Link("Show trace", App.SUBSCRIBER, "/story?message_id={message}", "/story"),
+        ),
+    ),
+    hints=(
+        (
+            "Use the script with one word, not the fault “Book, then respond with 500”: that would "
+            "fail every time."
+        ),
+        "The second request comes after about two seconds, by the [retry schedule].",
+    ),
+    explanation=(
+        (
+            "{booked} was booked, but the shop got 500. It cannot know whether the purchase was "
+            "booked before the error or not."
+        ),
+        (
+            "So it must choose: not to send again, and perhaps lose a purchase, or to send again, "
+            "and perhaps repeat one. It sent {again}, which the subscriber recognized by its "
+            "webhook-id."
+        ),
+        (
+            "“Exactly once” cannot be promised over a network: the answer may always be lost. [at "
+            "least once|At least once] on the sender's side and [idempotency] on the receiver's "
+            "give the same result: the message {message} was booked once."
+        ),
+    ),
+    judge=judge,
+    needs=frozenset({Need.ENDPOINTS}),
+    tools=frozenset({Tool.FAULTS}),
+)
