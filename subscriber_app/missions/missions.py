@@ -34,7 +34,7 @@ class Standing:
     """One mission and the learner's progress in it.
 
     ``judgment``: None unless it is started. ``evidence``: of a mission that is done. ``places``:
-    see ``places``.
+    see ``places``. ``fact_count``: receipts and bookings; it changes with each button that acts.
     """
 
     mission: Mission
@@ -42,6 +42,7 @@ class Standing:
     judgment: Judgment | None = None
     obstacles: Sequence[Obstacle] = ()
     places: dict[str, str] = field(default_factory=dict)
+    fact_count: int = 0
 
     @property
     def state(self) -> MissionState:
@@ -142,14 +143,14 @@ class Missions:
         """Forget the progress of all missions."""
         await self._change(progress.forget_all)
 
-    async def show_hint(self, number: int) -> None:
-        """Show one hint more."""
-        most = len(MISSIONS[number].hints)
+    async def show_hint(self, number: int, count: int) -> None:
+        """Show so many hints, but never fewer than before."""
+        most = min(count, len(MISSIONS[number].hints))
 
         async def show(session: AsyncSession) -> None:
             row = await session.get(MissionProgress, number)
             if row:
-                row.hints_shown = min(row.hints_shown + 1, most)
+                row.hints_shown = max(row.hints_shown, most)
 
         await self._change(show)
 
@@ -211,7 +212,14 @@ class Missions:
             async with self._database.reading() as session:
                 row = await session.get(MissionProgress, mission.number) or row
             self._feed.announce()
-        return Standing(mission, row, judgment, obstacles(mission, facts), places(facts))
+        return Standing(
+            mission,
+            row,
+            judgment,
+            obstacles(mission, facts),
+            places(facts),
+            len(facts.receipts) + len(facts.bookings),
+        )
 
     def _poll_while_watched(self) -> None:
         """Look again each second while a page is open: the shop's facts are not announced here."""

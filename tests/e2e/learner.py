@@ -64,6 +64,11 @@ class Learner:
         page = f"/missions/{number}"
         self.submit(f"{page}/actions", seen_on=page, action=action)
 
+    def show_hint(self, number: int, hint: int) -> None:
+        """Show the next hint, which is the ``hint``-th."""
+        page = f"/missions/{number}"
+        self.submit(f"{page}/hint", seen_on=page, hint=str(hint))
+
     # What the shop does
 
     def buy(self, product_id: str = "fishing-rod", *, settled: bool = True) -> Document:

@@ -70,9 +70,13 @@ async def skip_mission(number: FromPath[str], parts: TheParts) -> Redirect:
 
 
 @post("/missions/{number:str}/hint", include_in_schema=False)
-async def show_hint(number: FromPath[str], parts: TheParts) -> Redirect:
-    """Show the next hint."""
-    await parts.missions.show_hint(_existing(number).number)
+async def show_hint(request: AnyRequest, number: FromPath[str], parts: TheParts) -> Redirect:
+    """Show the hints up to ``hint``: a double click shows only one more."""
+    mission = _existing(number)
+    wanted = (await read_form(request)).text("hint")
+    if wanted not in {str(each) for each in range(1, len(mission.hints) + 1)}:
+        raise Problem(422, "this mission has no such hint")
+    await parts.missions.show_hint(mission.number, int(wanted))
     return _to(number)
 
 
