@@ -59,6 +59,7 @@ class ReceiptFact:
     attack: str | None = None
     credentials: tuple[str, ...] = ()
     signatures: int = 1
+    is_signed_with_old_secret: bool = False
 
     @property
     def is_genuine(self) -> bool:
@@ -150,6 +151,15 @@ class SubscriptionFact:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerSecretFact:
+    """A secret that was replaced. The shop also signs with it until ``until``."""
+
+    fingerprint: str
+    replaced_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the learner typed, and when."""
 
@@ -181,6 +191,7 @@ class Facts:
     deliveries: Sequence[DeliveryFact] = ()
     endpoints: Sequence[EndpointFact] = ()
     subscription: SubscriptionFact | None = None
+    former_secrets: Sequence[FormerSecretFact] = ()
     money: Money | None = None
     answers: Mapping[str, Answer] = field(default_factory=dict)
     seen: Mapping[str, Sequence[Evidence]] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hookshop.webkit.encryption import Encryption
 from subscriber_app.database.models import (
     AttackResult,
+    FormerSecret,
     MissionProgress,
     Purchase,
     Receipt,
@@ -23,6 +24,7 @@ from subscriber_app.database.models import (
 from subscriber_app.database.transactions import Database
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attacks import USER_AGENT
+from subscriber_app.lab.old_secret import USER_AGENT as OLD_SECRET_AGENT
 from subscriber_app.missions.facts import (
     EDITED,
     AttemptFact,
@@ -30,6 +32,7 @@ from subscriber_app.missions.facts import (
     DeliveryFact,
     EndpointFact,
     Facts,
+    FormerSecretFact,
     Money,
     ReceiptFact,
     SubscriptionFact,
@@ -94,6 +97,7 @@ class FactsReader:
         async with self._database.reading() as session:
             receipts = await _read_receipts(session, row.started_at)
             bookings = await _read_bookings(session, row.started_at)
+            former = await self._former_secrets(session)
         return Facts(
             started_at=row.started_at,
             now=self._now(),
@@ -102,6 +106,7 @@ class FactsReader:
             deliveries=of_shop.deliveries,
             endpoints=of_shop.endpoints,
             subscription=subscription,
+            former_secrets=former,
             money=of_shop.money,
             answers=answers_of(row),
             seen=seen_of(row),
@@ -122,6 +127,18 @@ class FactsReader:
         can_read = self._encryption.can_decrypt(row.encrypted_secret)
         shown = fingerprint(self._encryption.decrypt(row.encrypted_secret)) if can_read else ""
         return SubscriptionFact(row.endpoint_id, row.webhook_url, row.created_at, shown)
+
+    async def _former_secrets(self, session: AsyncSession) -> list[FormerSecretFact]:
+        rows = (await session.exec(select(FormerSecret).order_by(col(FormerSecret.id)))).all()
+        return [
+            FormerSecretFact(
+                fingerprint(self._encryption.decrypt(row.encrypted_secret)),
+                row.replaced_at,
+                row.until,
+            )
+            for row in rows
+            if self._encryption.can_decrypt(row.encrypted_secret)
+        ]
 
     async def _read_shop(
         self, mission: Mission, since: datetime, subscription: SubscriptionFact | None
@@ -208,7 +225,7 @@ async def _read_receipts(session: AsyncSession, since: datetime) -> list[Receipt
 def _receipt_fact(receipt: Receipt, result: AttackResult | None) -> ReceiptFact:
     headers = dict(receipt.headers)
     attack = (result.attack or EDITED) if result else None
-    if attack is None and headers.get("user-agent") == USER_AGENT:
+    if attack is None and headers.get("user-agent") in {USER_AGENT, OLD_SECRET_AGENT}:
         attack = EDITED  # its result is stored in a moment
     return ReceiptFact(
         receipt.id,
@@ -224,6 +241,7 @@ def _receipt_fact(receipt: Receipt, result: AttackResult | None) -> ReceiptFact:
         attack,
         tuple(headers.get(name, "") for name in _CREDENTIALS),
         signatures=len(headers.get("webhook-signature", "").split()),
+        is_signed_with_old_secret=headers.get("user-agent") == OLD_SECRET_AGENT,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from sqlmodel import delete, select
+from sqlmodel import col, delete, select
 
 from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.encryption import Encryption
@@ -117,6 +117,15 @@ class Subscriptions:
         """Return the former secrets that are still live, newest first."""
         async with self._database.reading() as session:
             return await read_live_former(session, self._now())
+
+    async def newest_former_secret(self) -> str | None:
+        """Return the secret that was replaced last, even if it has expired; None without any."""
+        query = select(FormerSecret).order_by(col(FormerSecret.id).desc()).limit(1)
+        async with self._database.reading() as session:
+            row = (await session.exec(query)).first()
+        if row is None or not self._encryption.can_decrypt(row.encrypted_secret):
+            return None
+        return self.secret_of(row)
 
     async def status_at_shop(self) -> str | None:
         """Return the status of our endpoint at the shop, and sync its secrets and issuer.

@@ -89,6 +89,11 @@ class Learner:
         query: dict[str, str | int] = {"wait": 60, "strict": 1}
         self.shop.get("/v1/clock", params=query, timeout=70).raise_for_status()
 
+    def wait_for_clock(self) -> None:
+        """Wait until all time is skipped, for the shop and the subscriber."""
+        query: dict[str, str | int] = {"wait": 60, "strict": 1}
+        self.subscriber.get("/v1/clock", params=query, timeout=70).raise_for_status()
+
     def settle(self) -> None:
         """Wait until the shop has nothing more to send."""
         query: dict[str, str | int] = {"level": "settled", "wait": WAIT_SECONDS, "strict": 1}

@@ -184,6 +184,30 @@ def nearly_13(learner: Learner) -> str:
     return "1 of 4: 19 of 20 purchases were hit by an outage"
 
 
+def rotate(learner: Learner) -> None:
+    learner.submit("/subscription/rotation", seen_on="/subscription")
+
+
+def solve_14(learner: Learner) -> None:
+    rotate(learner)
+    for _ in range(10):
+        learner.buy("mug", settled=False)
+    learner.settle()
+    learner.wait_for(14, "2 of 3: the old secret is valid for 24 h more; skip the grace period")
+    learner.act(14, "skip-grace")
+    learner.wait_for_clock()
+    learner.act(14, "send-old-secret")
+
+
+def nearly_14(learner: Learner) -> str:
+    rotate(learner)
+    for _ in range(9):
+        learner.buy("mug", settled=False)
+    learner.settle()
+    learner.act(14, "send-old-secret")
+    return "1 of 3: 9 of 10 deliveries were signed with both secrets"
+
+
 def solve_15(learner: Learner) -> None:
     learner.script("accept_then_500")
     learner.buy()
@@ -205,6 +229,7 @@ SOLVE: dict[int, Callable[[Learner], None]] = {
     8: solve_8,
     9: solve_9,
     13: solve_13,
+    14: solve_14,
     15: solve_15,
 }
 NEARLY: dict[int, Callable[[Learner], str]] = {
@@ -217,6 +242,7 @@ NEARLY: dict[int, Callable[[Learner], str]] = {
     8: nearly_8,
     9: nearly_9,
     13: nearly_13,
+    14: nearly_14,
     15: nearly_15,
 }
 

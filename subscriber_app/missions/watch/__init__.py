@@ -9,6 +9,7 @@ from subscriber_app.missions.watch import (
     at_least_once,
     back_off,
     first_delivery,
+    new_keys,
     not_now,
     once_only,
     outage,
@@ -28,5 +29,6 @@ WATCH: tuple[Mission, ...] = (
     back_off.MISSION,
     not_now.MISSION,
     outage.MISSION,
+    new_keys.MISSION,
     at_least_once.MISSION,
 )

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import col, select
 
 from hookshop.webkit.errors import Problem
 from subscriber_app.database.models import Receipt
+from subscriber_app.lab.attack_desk import request_of
 from subscriber_app.lab.attacks import Attack
+from subscriber_app.lab.old_secret import signed_with
+from subscriber_app.missions.watch.new_keys import SEND_OLD, SKIP_GRACE
 from subscriber_app.missions.watch.once_only import AT_ONCE, REPAIR, REPLAY
 from subscriber_app.parts import SubscriberParts
 from subscriber_app.receiving.repair import remove_double_bookings
@@ -29,9 +33,32 @@ async def repair(parts: SubscriberParts) -> None:
     parts.feed.announce()
 
 
+async def skip_grace(parts: SubscriberParts) -> None:
+    """Skip time in the shop until no former secret is valid any more."""
+    former = await parts.subscriptions.former_secrets()
+    if not former:
+        raise Problem(422, "no former secret is valid; rotate the secret first")
+    left = max(each.until for each in former) - datetime.fromtimestamp(
+        parts.attack_desk.unix_now(), UTC
+    )
+    await parts.shop_clock.advance(left + timedelta(seconds=1))
+
+
+async def send_old_secret(parts: SubscriberParts) -> None:
+    """Send the newest purchase again, signed with the former secret alone."""
+    receipt = await _newest_purchase(parts)
+    secret = await parts.subscriptions.newest_former_secret()
+    if secret is None:
+        raise Problem(422, "there is no former secret; rotate the secret first")
+    request = signed_with(secret, request_of(receipt), parts.attack_desk.unix_now())
+    await parts.attack_desk.send(receipt, request)
+
+
 ACTIONS: dict[str, Callable[[SubscriberParts], Awaitable[None]]] = {
     REPLAY: replay_ten_times,
     REPAIR: repair,
+    SKIP_GRACE: skip_grace,
+    SEND_OLD: send_old_secret,
 }
 
 

@@ -3,14 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from subscriber_app.missions.facts import AttemptFact, BookingFact, DeliveryFact, Money, ReceiptFact
+from subscriber_app.missions.facts import (
+    AttemptFact,
+    BookingFact,
+    DeliveryFact,
+    FormerSecretFact,
+    Money,
+    ReceiptFact,
+    SubscriptionFact,
+)
 from subscriber_app.missions.mission import Judgment
-from subscriber_app.missions.watch import at_least_once, back_off, not_now, once_only, outage
+from subscriber_app.missions.watch import (
+    at_least_once,
+    back_off,
+    new_keys,
+    not_now,
+    once_only,
+    outage,
+)
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.vocabulary import Reason, Verdict
 from tests.unit.subscriber.missions import answer, at, facts, missing, proof, receipt
 
 OFF = frozenset({Defence.DEDUPLICATION})
+OURS = SubscriptionFact("ep_1", "http://inbox/v1/new-purchase", at(-9), "ne3")
 BALANCED = Money(0, is_settled=True)
 
 
@@ -180,3 +196,45 @@ def test_a_lost_answer_leads_to_two_requests_and_one_booking() -> None:
     assert "booked 2 times" in missing(twice)
     done = at_least_once.judge(facts(receipts=[booked, again], bookings=[one]))
     assert proof(done) == {"booked": booked.id, "again": again.id, "message": "msg_1"}
+
+
+def test_ten_deliveries_in_the_overlap_and_then_the_old_secret_alone_is_rejected() -> None:
+    former = FormerSecretFact("0ld", at(1), at(3600 + 60))
+    both = [receipt(n, message_id=f"msg_{n}", signatures=2) for n in range(2, 12)]
+    old = receipt(
+        20,
+        verdict=Verdict.REJECTED,
+        reason=Reason.SIGNATURE_MISMATCH,
+        attack="edited",
+        is_signed_with_old_secret=True,
+    )
+
+    def judge(*receipts: ReceiptFact, until: float = 3660) -> Judgment:
+        ended = replace(former, until=at(until))
+        return new_keys.judge(
+            facts(subscription=OURS, former_secrets=[ended], receipts=[*both, *receipts])
+        )
+
+    assert missing(new_keys.judge(facts(subscription=OURS))).startswith(
+        "0 of 3: the secret was not"
+    )
+    few = new_keys.judge(facts(subscription=OURS, former_secrets=[former], receipts=both[:-1]))
+    assert missing(few) == "1 of 3: 9 of 10 deliveries were signed with both secrets"
+    assert missing(judge()) == (
+        "2 of 3: the old secret is valid for 1 h more; skip the grace period"
+    )
+    accepted = replace(old, verdict=Verdict.DUPLICATE, reason=None)
+    assert "was still accepted" in missing(judge(accepted))
+    assert "grace period is over" in missing(judge(until=30))
+    assert proof(judge(old, until=30))["refused"] == old.id
+
+
+def test_a_genuine_request_that_was_rejected_during_the_overlap_fails_the_rotation() -> None:
+    former = FormerSecretFact("0ld", at(1), at(3660))
+    rejected = receipt(5, verdict=Verdict.REJECTED, reason=Reason.SIGNATURE_MISMATCH)
+
+    judgment = new_keys.judge(
+        facts(subscription=OURS, former_secrets=[former], receipts=[rejected])
+    )
+
+    assert "a genuine request was rejected" in missing(judgment)
