@@ -8,11 +8,13 @@ from jinja2 import Environment
 from litestar import Litestar, get
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.htmx import HTMXPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap, Middleware
 
+from hookshop import __version__
 from hookshop.webkit.access import OPEN_TO_ALL, guards, middleware, open_sessions
 from hookshop.webkit.address_checks import HostCheck
 from hookshop.webkit.api_reference import reference_handler
@@ -60,7 +62,7 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     cookies = open_cookies(settings)
     app = Litestar(
         route_handlers=[
-            healthz,
+            _health_check(api.title),
             openapi_handler(api),
             reference_handler(api),
             *route_handlers,
@@ -106,7 +108,12 @@ def _provide(value: object) -> Provide:
     return value if isinstance(value, Provide) else Provide(lambda: value, sync_to_thread=False)
 
 
-@get(HEALTH_CHECK, include_in_schema=False, opt=OPEN_TO_ALL)
-async def healthz() -> dict[str, str]:
-    """Answer 200: the application can serve."""
-    return {"status": "ok"}
+def _health_check(application: str) -> HTTPRouteHandler:
+    document = {"status": "ok", "application": application, "version": __version__}
+
+    @get(HEALTH_CHECK, include_in_schema=False, opt=OPEN_TO_ALL)
+    async def healthz() -> dict[str, str]:
+        """Answer 200: the application can serve."""
+        return document
+
+    return healthz

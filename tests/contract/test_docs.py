@@ -87,7 +87,7 @@ def _fields(schema: Any) -> Iterator[str]:
 
 async def test_the_test_in_the_docs_passes(world: World) -> None:
     namespace: dict[str, Any] = {}
-    exec(code_block(page("testing"), "python", "def test_"), namespace)
+    exec(code_block(page("testing"), "python", "import httpx"), namespace)
     namespace |= {"SHOP": str(world.shop.base_url), "SUBSCRIBER": str(world.subscriber.base_url)}
 
     running = asyncio.create_task(asyncio.to_thread(namespace["test_a_failed_webhook_is_retried"]))

@@ -15,11 +15,11 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.browser import FLAGS, HOW_TO_GET_ONE, find_browser
 from tests.e2e.pair import Pair, Running, new_pair
-from tests.e2e.shared_demo import SharedDemo, shared_demo
 from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.e2e.watch import Watch
 from tests.postgres import copy_of
 from tests.programs import client
+from tests.shared_demo import SharedDemo, shared_demo
 from tests.waiting import wait_for
 
 SCHEDULE = "0,2,2,2,2,2"  # short enough to wait for, long enough to see

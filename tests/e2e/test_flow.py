@@ -16,9 +16,9 @@ from tests.e2e.flow_page import (
     station,
     verdict,
 )
-from tests.e2e.shared_demo import SharedDemo
 from tests.e2e.tabs import ShopTab
 from tests.programs import buy, client, set_fault, wait_until
+from tests.shared_demo import SharedDemo
 from tests.waiting import wait_for
 
 ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "delivered-lane-1"]

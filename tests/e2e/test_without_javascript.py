@@ -21,9 +21,9 @@ from tests.e2e.every_page import (
     set_the_scene,
     with_an_attack,
 )
-from tests.e2e.shared_demo import SharedDemo
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import wait_until
+from tests.shared_demo import SharedDemo
 
 # The page of each form, its route, and the input by field name. The order matters: some forms need
 # the result of an earlier one. Login and logout are in test_login.

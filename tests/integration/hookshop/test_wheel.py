@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-import sys
-import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -16,6 +14,7 @@ import hookshop
 import shop
 import subscriber_app
 from tests.demo import ROOT, STOP_SECONDS, clean_environment
+from tests.wheel import build, install, run, site_packages, uv
 
 PACKAGES = ("hookshop", "shop", "subscriber_app")
 # What `import hookshop.testing` must not need.
@@ -29,25 +28,6 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
-def run(*command: str | Path, folder: Path = ROOT) -> str:
-    done = subprocess.run(
-        list(map(str, command)),
-        cwd=folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def build(target: str, source: Path, folder: Path) -> Path:
-    run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder, folder=source)
-    [built] = folder.iterdir()
-    return built
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
@@ -56,21 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel, and the dependencies of the environment of these tests."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False)
-    run(*uv(folder, "install"), "--no-deps", wheel)
-    (site_packages(folder) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    return folder
-
-
-def uv(environment: Path, action: str) -> list[str]:
-    python = str(environment / "bin" / "python")
-    return [sys.executable, "-m", "uv", "pip", action, "--quiet", "--offline", "--python", python]
-
-
-def site_packages(environment: Path) -> Path:
-    [folder] = environment.glob("lib/python*/site-packages")
-    return folder
+    return install(wheel, tmp_path_factory.mktemp("environment"))
 
 
 def installed_files(environment: Path) -> set[Path]:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from hookshop import __version__
 from hookshop.webkit.security import CONTENT_SECURITY_POLICY
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
@@ -209,7 +210,11 @@ async def test_a_form_that_was_open_during_a_restart_can_still_be_sent(
 async def test_the_health_check_responds_when_ready(subscriber: Client) -> None:
     answer = await subscriber.get("/healthz")
 
-    assert answer.json() == {"status": "ok"}
+    assert answer.json() == {
+        "status": "ok",
+        "application": "Hookshop: the subscriber",
+        "version": __version__,
+    }
 
 
 async def test_a_cookie_of_another_subscriber_on_this_host_does_no_harm(
