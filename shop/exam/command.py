@@ -237,6 +237,7 @@ class _Session:
                     token=f"hookshop-exam-{secrets.token_urlsafe(16)}",
                     say=self._announce,
                 ),
+                registers_itself=self._secret is None,
                 evidence=self._evidence(sender),
                 effect_calls=calls,
                 receiver=self._receiver(sender, server),

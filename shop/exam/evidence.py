@@ -109,8 +109,8 @@ class Probe(Evidence):
         url = f"{self._url}{'&' if '?' in self._url else '?'}{query}"
         answer = await self._sender.get(url, bearer=self._bearer, timeout_seconds=MAX_PROBE_SECONDS)
         if answer.status != 200:  # noqa: PLR2004 – HTTP OK
-            detail = f": {answer.detail}" if answer.detail else ""
-            raise BadEvidence(f"the probe {url} answered with {answer}{detail}, not with 200")
+            came = f"answered with {answer.status}" if answer.status else f"gave {answer}"
+            raise BadEvidence(f"the probe {url} {came}, not a 200")
         return answer.body
 
 

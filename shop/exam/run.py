@@ -16,7 +16,7 @@ from shop.exam.judging import accepted, is_success
 from shop.exam.opening import explain_first_answer, explain_no_connection
 from shop.exam.pacing import Pacer
 from shop.exam.receiver_process import ReceiverFailed, ReceiverProcess
-from shop.exam.scorecard import Scorecard
+from shop.exam.scorecard import NOT_ASKED, Scorecard
 from shop.exam.selection import Selection
 from shop.exam.sender import Sender
 from shop.exam.shop_port import Endpoint, ExamShop, ShopFailed
@@ -24,6 +24,8 @@ from shop.exam.shop_port import Endpoint, ExamShop, ShopFailed
 MAX_RUN_SECONDS = 240  # a prompt receiver needs a third of it; one that hangs must end, too
 MAX_CASE_SECONDS = 150  # twenty kills of a receiver that starts slowly
 FIRST_CALL_SECONDS = 0.5  # the receiver calls /effects before it answers, or soon after
+MAX_START_SECONDS = 10  # of a receiver that registers itself before it listens
+POLL_SECONDS = 0.1
 MAX_SHOWN_REQUESTS = 3  # of a case that sends many
 STATUS_ONLY = "status only"
 
@@ -59,9 +61,9 @@ class Watcher:
 class Parts:
     """What a run works with. The caller closes ``shop`` and stops ``receiver`` afterwards.
 
-    ``register``: registers the receiver in the sandbox of the run, or waits until the receiver has
-    registered itself. ``check_ownership``: returns once the receiver has shown that it agrees, if
-    its address is public; raises ``NotReached`` otherwise.
+    ``register``: registers the receiver in the sandbox of the run, or, with ``registers_itself``,
+    waits until the receiver has done so. ``check_ownership``: returns if the address is private, or
+    once the receiver has shown that it agrees; raises ``NotReached`` otherwise.
     """
 
     sender: Sender
@@ -69,6 +71,7 @@ class Parts:
     shop: ExamShop
     register: Callable[[ExamShop], Awaitable[Endpoint]]
     check_ownership: Callable[[], Awaitable[None]]
+    registers_itself: bool = False
     evidence: Evidence | None = None
     effect_calls: EffectCalls = field(default_factory=EffectCalls)
     receiver: ReceiverProcess | None = None
@@ -117,12 +120,12 @@ class Exam:
         plan, parts = self._plan, self._parts
         if parts.receiver:
             await parts.receiver.start()
-        failure = await parts.sender.is_listening(plan.url)
-        if failure:
-            raise NotReached(explain_no_connection(plan.url, failure))
-        await parts.check_ownership()
+        if not parts.registers_itself:
+            await self._check_address(patience_seconds=0)
         await parts.shop.open_sandbox()
         endpoint = await parts.register(parts.shop)
+        if parts.registers_itself:
+            await self._check_address(patience_seconds=MAX_START_SECONDS)
         if parts.evidence:
             await parts.evidence.check()
         return Bench(
@@ -137,6 +140,15 @@ class Exam:
             receiver=parts.receiver,
             offer_secret=parts.offer_secret,
         )
+
+    async def _check_address(self, *, patience_seconds: float) -> None:
+        """Return if the receiver listens and may be examined. Raise ``NotReached``."""
+        deadline = time.monotonic() + patience_seconds
+        while failure := await self._parts.sender.is_listening(self._plan.url):
+            if time.monotonic() >= deadline:
+                raise NotReached(explain_no_connection(self._plan.url, failure))
+            await asyncio.sleep(POLL_SECONDS)
+        await self._parts.check_ownership()
 
     async def _play_all(self, bench: Bench) -> None:
         if not await self._is_first_accepted(bench):
@@ -179,7 +191,7 @@ class Exam:
             if first and case.name == "as-sent":
                 self._record(self._result(case, first, accepted(first), 0))
             else:
-                self._record(CaseResult(case, Verdict.ERROR, f"not asked: {sentence}"))
+                self._record(CaseResult(case, Verdict.ERROR, NOT_ASKED))
 
     async def _play(self, case: Case, bench: Bench) -> CaseResult:
         missing = {need for need in case.needs if not bench.has(need)}

@@ -7,6 +7,8 @@ from enum import IntEnum, StrEnum
 
 from shop.exam.case import CaseResult, Group, Level, Need, Scheme, Verdict
 
+NOT_ASKED = "not asked"  # what came of a case that the exam did not come to; `problem` says why
+
 
 class ExitCode(IntEnum):
     """The exit codes of the command, as in docs/exam.md."""

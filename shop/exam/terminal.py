@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import TextIO
 
-from shop.exam.case import TITLES, Case, CaseResult, Group, Verdict
+from shop.exam.case import ADVICE, TITLES, Case, CaseResult, Group, Verdict
 from shop.exam.reports import printable
-from shop.exam.scorecard import Scorecard
+from shop.exam.scorecard import NOT_ASKED, Scorecard
 
 MARKS = {
     Verdict.PASSED: "✓",
@@ -20,6 +20,7 @@ _COLORS = {
     Verdict.ERROR: "35",
 }
 NAME_WIDTH = 26
+MAX_GOT_LENGTH = 80  # characters, in the table
 ERASE_LINE = "\r\x1b[K"
 
 
@@ -60,8 +61,20 @@ class Progress:
 def scorecard_text(card: Scorecard, *, in_color: bool) -> str:
     """Return the scorecard: failed cases in full, then all cases in groups, then the result."""
     blocks = [_heading(card), *map(_failure, card.first_failures)]
-    blocks += [_group(card, group, in_color=in_color) for group in Group if card.in_group(group)]
+    blocks += [_group(card, group, in_color=in_color) for group in Group if _asked(card, group)]
+    if not_asked := sum(result.got == NOT_ASKED for result in card.results):
+        blocks.append(f"Not asked: {not_asked} cases.")
+    if advice := list(_advice(card)):
+        blocks.append("\n".join(["What was not judged needs more:", *advice]))
     return "\n\n".join([*blocks, card.headline]) + "\n"
+
+
+def _advice(card: Scorecard) -> Iterator[str]:
+    """Yield once what the cases that were not judged need."""
+    unjudged = [each.got for each in card.results if each.verdict is Verdict.NOT_JUDGED]
+    for advice in ADVICE.values():
+        if any(advice in got for got in unjudged):
+            yield f"  {MARKS[Verdict.NOT_JUDGED]} {advice}"
 
 
 def _heading(card: Scorecard) -> str:
@@ -91,7 +104,11 @@ def _failure(result: CaseResult) -> str:
 
 
 def _group(card: Scorecard, group: Group, *, in_color: bool) -> str:
-    return "\n".join([TITLES[group], *_rows(card.in_group(group), in_color=in_color)])
+    return "\n".join([TITLES[group], *_rows(_asked(card, group), in_color=in_color)])
+
+
+def _asked(card: Scorecard, group: Group) -> list[CaseResult]:
+    return [result for result in card.in_group(group) if result.got != NOT_ASKED]
 
 
 def _rows(results: list[CaseResult], *, in_color: bool) -> Iterator[str]:
@@ -105,7 +122,7 @@ def _rows(results: list[CaseResult], *, in_color: bool) -> Iterator[str]:
 
 def _got(result: CaseResult) -> str:
     text = printable(result.got).partition("\n")[0]
-    return text if len(text) <= 160 else f"{text[:160]}…"  # noqa: PLR2004 – two lines at most
+    return text if len(text) <= MAX_GOT_LENGTH else f"{text[:MAX_GOT_LENGTH]}…"
 
 
 def case_list(cases: tuple[Case, ...]) -> str:
@@ -117,4 +134,5 @@ def case_list(cases: tuple[Case, ...]) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+    begins_with_url = text.startswith(("http://", "https://"))
+    return (text if begins_with_url else f"{text[:1].upper()}{text[1:]}").rstrip(".") + "."
