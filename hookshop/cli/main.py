@@ -8,7 +8,7 @@ import click
 
 from hookshop import __version__
 from hookshop.cli.buying import buy
-from hookshop.cli.programs import demo, shop, subscriber, worker
+from hookshop.cli.programs import demo, exam, shop, subscriber, worker
 from hookshop.cli.receiving import receive
 from hookshop.cli.sandboxes import sandbox
 
@@ -32,7 +32,7 @@ def hookshop(context: click.Context) -> None:
     context.color = _color()
 
 
-for command in (demo, shop, worker, subscriber, sandbox, buy, receive):
+for command in (demo, shop, worker, subscriber, sandbox, buy, receive, exam):
     hookshop.add_command(command)
 
 

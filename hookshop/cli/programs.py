@@ -72,6 +72,17 @@ def _process_command(name: str, module: str, text: str) -> click.Command:
     return run_process
 
 
+@click.command(
+    add_help_option=False,  # the exam has its own
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def exam(arguments: tuple[str, ...]) -> None:
+    """Examine a receiver of webhooks: see hookshop exam --help."""
+    command = [*python_command("shop.exam"), *arguments]
+    os.execve(command[0], command, program_environment(os.environ))  # noqa: S606 – no shell
+
+
 AS_SET = "Environment variables set it up: see docs/settings.md."
 shop = _process_command("shop", "shop", f"Run only the shop.\n\n{AS_SET}")
 worker = _process_command("worker", "shop.worker", f"Run only the shop's worker.\n\n{AS_SET}")

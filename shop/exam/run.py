@@ -118,11 +118,11 @@ class Exam:
     async def _prepare(self) -> Bench:
         """Return the bench once the receiver listens and is registered. Raise ``NotReached``."""
         plan, parts = self._plan, self._parts
+        await parts.shop.open_sandbox()
         if parts.receiver:
             await parts.receiver.start()
         if not parts.registers_itself:
             await self._check_address(patience_seconds=0)
-        await parts.shop.open_sandbox()
         endpoint = await parts.register(parts.shop)
         if parts.registers_itself:
             await self._check_address(patience_seconds=MAX_START_SECONDS)

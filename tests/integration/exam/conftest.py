@@ -1,0 +1,12 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.demo import Demo, running_demo
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    """One demo, whose shop sends the ordinary deliveries of all exams of a module."""
+    with running_demo() as demo:
+        yield demo
