@@ -68,7 +68,7 @@ async def test_the_subscriber_responds_as_its_openapi_document_says(world: World
     await world.deliver(await world.buy(mug=1))
     [receipt] = await world.receipts()
 
-    ids = {"receipt_id": receipt["id"], "sandbox_id": "lesson-1"}
+    ids = {"receipt_id": receipt["id"], "sandbox_id": "lesson-1", "number": "2"}
     made = {"id": ids["sandbox_id"], "shop_url": str(world.shop.base_url), "subscribe": False}
     assert (await world.subscriber.post("/v1/sandboxes", json=made)).status_code == 201
 
