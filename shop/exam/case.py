@@ -48,6 +48,8 @@ class Scheme(StrEnum):
     BOTH = "both"
 
 
+VERIFYING = "docs/receivers.md#3-verify-that-it-is-genuine"
+
 SIGNED = frozenset({Scheme.STANDARD, Scheme.BOTH})
 WITH_TOKEN = frozenset({Scheme.TOKEN, Scheme.BOTH})
 
@@ -133,7 +135,7 @@ class Case:
     why: str
     play: Play
     judge: Judge
-    docs: str = "docs/verifying.md"
+    docs: str = VERIFYING
     level: Level = Level.MUST
     schemes: frozenset[Scheme] = frozenset(Scheme)
     needs: frozenset[Need] = frozenset()

@@ -22,6 +22,8 @@ ONE_OF_THE_LIST = (
     "looks at one of them loses events during each rotation."
 )
 AS_HTTP_IS = "Proxies and other senders write the same request in other ways that HTTP allows."
+READING = "docs/receivers.md#2-read-the-raw-body-with-limits"
+RESPONDING = "docs/receivers.md#7-respond"
 LARGE_BODY_BYTES = 20 * 1024
 AGE_SECONDS = 290
 
@@ -110,7 +112,6 @@ CASES = (
         sends="An order is placed in the shop: an ordinary delivery.",
         expects=EXPECTS,
         why="A receiver that rejects this receives nothing at all.",
-        docs="docs/contract.md#receive",
         play=_as_sent,
         judge=accepted,
     ),
@@ -157,6 +158,7 @@ CASES = (
         sends="The body has 20 KB.",
         expects=EXPECTS,
         why="Events grow over the years. A limit of a few kilobytes loses the largest orders.",
+        docs=READING,
         play=genuine(_large),
         judge=accepted,
     ),
@@ -167,7 +169,6 @@ CASES = (
         sends="The right signature is the last of three.",
         expects=EXPECTS,
         why=ONE_OF_THE_LIST,
-        docs="docs/contract.md#rotate-the-secret",
         play=genuine(_signature_list(lambda right, wrong: [*wrong, right])),
         judge=accepted,
     ),
@@ -178,7 +179,6 @@ CASES = (
         sends="The right signature is the first of three.",
         expects=EXPECTS,
         why=ONE_OF_THE_LIST,
-        docs="docs/contract.md#rotate-the-secret",
         play=genuine(_signature_list(lambda right, wrong: [right, *wrong])),
         judge=accepted,
     ),
@@ -190,7 +190,6 @@ CASES = (
         expects=EXPECTS,
         why="A sender that introduces a version v2 sends both for years. Receivers skip what they "
         "do not know.",
-        docs="docs/contract.md#rotate-the-secret",
         play=genuine(_signature_list(lambda right, _wrong: ["v1a,AAAA", right, "v2,AAAA"])),
         judge=accepted,
     ),
@@ -200,7 +199,6 @@ CASES = (
         sends="The names of the headers are in mixed case.",
         expects=EXPECTS,
         why="Names of headers have no case in HTTP. Proxies change it, and HTTP/2 has lower case.",
-        docs="docs/contract.md#receive",
         play=genuine(_header_case),
         judge=accepted,
     ),
@@ -220,7 +218,7 @@ CASES = (
         sends="The body comes in chunks, without a Content-Length.",
         expects=EXPECTS,
         why=AS_HTTP_IS,
-        docs="docs/contract.md#receive",
+        docs=READING,
         play=genuine(_chunked),
         judge=accepted,
     ),
@@ -231,7 +229,7 @@ CASES = (
         sends="The content type is application/json; charset=utf-8.",
         expects=EXPECTS,
         why=AS_HTTP_IS,
-        docs="docs/contract.md#receive",
+        docs=RESPONDING,
         play=genuine(_charset),
         judge=accepted,
     ),

@@ -8,7 +8,7 @@ from shop.exam.judging import is_success, nothing_lost, nothing_twice
 from shop.exam.receiver_process import ReceiverProcess
 from shop.exam.wire import Exchange
 
-DOCS = "docs/guarantees.md"
+DOCS = "docs/receivers.md#5-do-the-work-once"
 KILLS = 20
 MAX_DELAY_SECONDS = 0.02  # between the request and the kill
 MAX_REDELIVERIES = 3

@@ -5,7 +5,7 @@ from shop.exam.case import Case, Group, Judgement, Need, Observation
 from shop.exam.crafting import compact
 from shop.exam.judging import first_counts, happened_once, happened_once_at_once
 
-DOCS = "docs/guarantees.md"
+DOCS = "docs/receivers.md#5-do-the-work-once"
 EFFECTS = frozenset({Need.EFFECTS})
 COPIES = 10
 FIRST_VALUE, SECOND_VALUE = 50.75, 9999.5

@@ -4,7 +4,7 @@ from shop.exam.bench import Bench
 from shop.exam.case import Case, Group, Level, Need, Observation
 from shop.exam.judging import ends_as
 
-DOCS = "docs/guarantees.md"
+DOCS = "docs/receivers.md#6-expect-any-order"
 FINAL_STATE = "refunded"
 PROBE = frozenset({Need.PROBE})
 

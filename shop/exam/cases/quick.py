@@ -9,7 +9,7 @@ from shop.exam.wire import Exchange
 
 DELIVERIES = 20
 AT_A_TIME = 5
-DOCS = "docs/contract.md#respond"
+DOCS = "docs/receivers.md#7-respond"
 
 
 async def _twenty(bench: Bench) -> Observation:

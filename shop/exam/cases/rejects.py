@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from shop.exam.bench import Bench
-from shop.exam.case import SIGNED, WITH_TOKEN, Case, Group, Scheme
+from shop.exam.case import SIGNED, VERIFYING, WITH_TOKEN, Case, Group, Scheme
 from shop.exam.cases.playing import without_effect
 from shop.exam.crafting import ATTACKERS_SECRET, Message, Signer, compact
 from shop.exam.judging import rejected
@@ -22,7 +22,7 @@ ANY_TOKEN = "The token then proves nothing: an attacker reuses or makes one."  #
 OFFSET_SECONDS = 600
 YEAR_SECONDS = 365 * 24 * 3600
 CREDENTIALS = ("webhook-signature", "authorization")
-TOKEN_DOCS = "docs/verifying.md#the-token-with-a-jwt-library"  # noqa: S105 – a link
+TOKEN_DOCS = "docs/receivers.md#if-you-check-the-token"  # noqa: S105 – a link
 
 Make = Callable[[Bench], WebhookRequest]
 
@@ -139,7 +139,7 @@ def _case(  # noqa: PLR0913 – the columns of the table below
     why: str,
     *,
     schemes: frozenset[Scheme] = frozenset(Scheme),
-    docs: str = "docs/verifying.md",
+    docs: str = VERIFYING,
 ) -> Case:
     return Case(
         name=name,

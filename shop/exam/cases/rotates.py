@@ -4,7 +4,7 @@ from shop.exam.bench import Bench
 from shop.exam.case import Case, Group, Judgement, Need, Observation, Verdict
 from shop.exam.judging import accepted, rejected
 
-DOCS = "docs/contract.md#rotate-the-secret"
+DOCS = "docs/receivers.md#9-rotate-the-secret"
 NEEDS = frozenset({Need.NEW_SECRET})
 
 

@@ -10,7 +10,9 @@ from shop.exam.crafting import compact
 from shop.exam.judging import accepted, ignored, not_crashed, refused, still_accepts, too_large
 from shop.exam.wire import Exchange, WebhookRequest
 
-DOCS = "docs/contract.md#receive"
+READING = "docs/receivers.md#2-read-the-raw-body-with-limits"
+PARSING = "docs/receivers.md#4-parse-after-the-verification"
+RESPONDING = "docs/receivers.md#7-respond"
 HUGE_BODY_BYTES = 5 * 1024 * 1024
 TRICKLE_SECONDS = 0.2  # between two bytes
 TRICKLE_HEAD_START_SECONDS = 1.0
@@ -87,7 +89,7 @@ CASES = (
         expects="a 2xx, and no effect",
         why="The sender adds types. A receiver that rejects them causes retries, and is disabled "
         "in the end.",
-        docs=DOCS,
+        docs=RESPONDING,
         play=without_effect(_unknown_type),
         judge=ignored,
     ),
@@ -97,7 +99,7 @@ CASES = (
         sends="The signed body is neither UTF-8 nor JSON.",
         expects="a 4xx",
         why=CRASH,
-        docs=DOCS,
+        docs=PARSING,
         play=without_effect(_signed_junk),
         judge=refused,
     ),
@@ -107,7 +109,7 @@ CASES = (
         sends="The signed body is empty.",
         expects="a 4xx",
         why=CRASH,
-        docs=DOCS,
+        docs=PARSING,
         play=without_effect(_signed_empty),
         judge=refused,
     ),
@@ -117,7 +119,7 @@ CASES = (
         sends="The signed body is a form, and the content type says so.",
         expects="a 4xx",
         why=CRASH,
-        docs=DOCS,
+        docs=RESPONDING,
         play=without_effect(_wrong_content_type),
         judge=refused,
     ),
@@ -128,7 +130,7 @@ CASES = (
         sends="A genuine event has 5 MB. Then another one comes.",
         expects="a 4xx or a closed connection; then a 2xx",
         why="Without a limit, a few requests take all memory. The sender's events are small.",
-        docs=DOCS,
+        docs=READING,
         play=_huge,
         judge=too_large,
     ),
@@ -139,7 +141,7 @@ CASES = (
         sends="A body comes byte by byte. Meanwhile, a genuine request arrives.",
         expects="a 2xx for the genuine request",
         why="A receiver that serves one request at a time can be blocked by a single slow client.",
-        docs=DOCS,
+        docs=READING,
         play=_trickle,
         judge=still_accepts,
     ),
@@ -149,7 +151,7 @@ CASES = (
         sends="The connection closes after half of the body. Then a genuine request arrives.",
         expects="a 2xx for the genuine request",
         why="Connections break. That must cost this request only.",
-        docs=DOCS,
+        docs=READING,
         play=_half,
         judge=still_accepts,
     ),
@@ -159,7 +161,7 @@ CASES = (
         sends="A GET of the URL.",
         expects="no 5xx",
         why="Browsers and scanners open every URL. Errors for them hide your own.",
-        docs=DOCS,
+        docs=RESPONDING,
         play=_get,
         judge=not_crashed,
     ),
@@ -169,7 +171,7 @@ CASES = (
         sends="A HEAD of the URL.",
         expects="no 5xx",
         why="Monitors ask with HEAD. Errors for them hide your own.",
-        docs=DOCS,
+        docs=RESPONDING,
         play=_head,
         judge=not_crashed,
     ),
@@ -179,7 +181,7 @@ CASES = (
         sends="After all that, an ordinary delivery of the shop.",
         expects="a 2xx, and one effect",
         why="An attacker must not be able to stop the receiver.",
-        docs=DOCS,
+        docs=RESPONDING,
         play=_still_works,
         judge=accepted,
     ),
