@@ -22,12 +22,13 @@ from shop.exam.own_shop import running_shop
 from shop.exam.ownership import require_ownership
 from shop.exam.pacing import Pacer
 from shop.exam.receiver_process import ReceiverProcess
+from shop.exam.registration import REGISTER, Registration
 from shop.exam.reports import as_badge, as_json, as_junit
 from shop.exam.run import Exam, Parts, Plan, Watcher
 from shop.exam.scorecard import ExitCode, Scorecard
 from shop.exam.selection import Selection, UnknownName
 from shop.exam.sender import Sender
-from shop.exam.server import ExamServer, serving
+from shop.exam.server import serving
 from shop.exam.shop_port import Endpoint, ExamShop, ShopFailed
 from shop.exam.terminal import Progress, case_list, scorecard_text
 from shop.webhooks.rules.signing import check_secret, generate_secret
@@ -223,13 +224,16 @@ class _Session:
             token = os.environ.get("SHOP_ADMIN_TOKEN", "") if options.shop else ""
             shop = await stack.enter_async_context(ExamShop(shop_url, token=token))
             host, port = options.listen
-            server = await stack.enter_async_context(serving(shop, calls, host=host, port=port))
-            sender = Sender(self._guarding(shop_url, server.url), pacer=pacer)
+            registration = Registration(shop)
+            own_url = await stack.enter_async_context(
+                serving(registration, calls, host=host, port=port)
+            )
+            sender = Sender(self._guarding(shop_url, own_url), pacer=pacer)
             parts = Parts(
                 sender=sender,
                 pacer=pacer,
                 shop=shop,
-                register=partial(self._register, server=server),
+                register=partial(self._register, registration=registration, own_url=own_url),
                 check_ownership=partial(
                     require_ownership,
                     sender,
@@ -240,7 +244,7 @@ class _Session:
                 registers_itself=self._secret is None,
                 evidence=self._evidence(sender),
                 effect_calls=calls,
-                receiver=self._receiver(sender, server),
+                receiver=self._receiver(sender, own_url),
                 offer_secret=self._offer_secret if _is_interactive() else None,
             )
             if parts.receiver:
@@ -259,13 +263,13 @@ class _Session:
             own_addresses=tuple(places),
         )
 
-    async def _register(self, shop: ExamShop, *, server: ExamServer) -> Endpoint:
+    async def _register(
+        self, shop: ExamShop, *, registration: Registration, own_url: str
+    ) -> Endpoint:
         if self._secret is not None:
             return await shop.register(self._plan.url, self._secret)
-        self._announce(f"Register the receiver: POST {server.url}/v1/webhooks/register")
-        endpoint = await server.registration(self._plan.url)
-        await shop.receive_all_events(endpoint.id)
-        return endpoint
+        self._announce(f"Register the receiver: POST {own_url}/v1/{REGISTER}")
+        return await registration.endpoint()
 
     def _evidence(self, sender: Sender) -> Evidence | None:
         options = self._options
@@ -274,11 +278,11 @@ class _Session:
             return Probe(sender, options.probe, bearer=bearer)
         return ProbeCommand(options.probe_cmd) if options.probe_cmd else None
 
-    def _receiver(self, sender: Sender, server: ExamServer) -> ReceiverProcess | None:
+    def _receiver(self, sender: Sender, own_url: str) -> ReceiverProcess | None:
         options = self._options
         if not options.run:
             return None
-        environment = {**os.environ, "HOOKSHOP_EXAM_URL": server.url}
+        environment = {**os.environ, "HOOKSHOP_EXAM_URL": own_url}
         variable = options.secret_env or ""
         if variable and self._secret:
             environment[variable] = self._secret

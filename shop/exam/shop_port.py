@@ -48,13 +48,11 @@ class ExamShop:
     A context manager that closes its connections.
     """
 
-    def __init__(
-        self, url: str, *, token: str = "", transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, url: str, *, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # trust_env: a proxy of the environment must not come between the exam and its shop.
         self._http = httpx.AsyncClient(
-            headers=headers, timeout=HTTP_TIMEOUT_SECONDS, trust_env=False, transport=transport
+            headers=headers, timeout=HTTP_TIMEOUT_SECONDS, trust_env=False
         )
         self._url = url.rstrip("/")
         self.base_url = ""  # of the sandbox
@@ -142,11 +140,6 @@ class ExamShop:
         raise ShopFailed(
             f"the shop did not send {sent.delivery_id} within {WAIT_SECONDS} s; is its worker up?"
         )
-
-    async def drop(self) -> None:
-        """Drop the sandbox, with its log."""
-        sandbox_id = self.base_url.rpartition("/")[2]
-        await self._call("DELETE", f"{self._url}/v1/sandboxes/{sandbox_id}")
 
     def _v1(self, path: str) -> str:
         return f"{self.base_url}/v1/{path}"
