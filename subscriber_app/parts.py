@@ -27,6 +27,7 @@ from subscriber_app.receiving.inbox import Inbox
 from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.shop_api.clock import ShopClock
 from subscriber_app.shop_api.money import ShopTotalsPoller
+from subscriber_app.shop_api.poller import Poller
 from subscriber_app.shop_api.subscription import Subscriptions
 
 
@@ -91,6 +92,7 @@ class SubscriberParts:
     trace_builder: TraceBuilder
     order_contents: OrderContents
     missions: Missions
+    poller: Poller
 
     async def open(self) -> None:
         """Create or upgrade the tables, and load what is stored. Raise ``WrongSchema``."""
@@ -98,10 +100,12 @@ class SubscriberParts:
         await self.faults.load()
         await self.defences.load()
         await self.missions.load()
+        await self.poller.load()
 
     async def close(self) -> None:
         """End the tasks, and close the database."""
         await self.missions.close()
+        await self.poller.close()
         await self.shop_clock.close()
         await self.subscriptions.close()
         await self.shop_totals.close()
@@ -163,4 +167,5 @@ def build_parts(
         TraceBuilder(database, shop, webhook_url=webhook_url, now=now),
         OrderContents(database, shop),
         Missions(database, feed, facts, now),
+        Poller(database, shop, feed, now),
     )

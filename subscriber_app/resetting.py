@@ -35,6 +35,7 @@ async def reset(
     await parts.faults.set(NORMAL)
     await parts.defences.set(NONE_OFF)
     await parts.missions.reset()
+    await parts.poller.forget()
     await delete_received(parts.database)
     async with parts.database.writing() as session:
         parts.inbox.refuse_what_is_under_way()

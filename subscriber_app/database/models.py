@@ -214,6 +214,29 @@ class MissionProgress(SubscriberTable, table=True):
     is_put_away: bool = False
 
 
+class Polling(SubscriberTable, table=True):
+    """The current or the last period of polling. At most one row.
+
+    ``polls``: requests so far. ``polls_in_vain``: those that found no new order.
+    """
+
+    id: int = Field(primary_key=True)
+    started_at: datetime
+    ends_at: datetime
+    polls: int = 0
+    polls_in_vain: int = 0
+
+
+class PolledOrder(SubscriberTable, table=True):
+    """An order that polling has found. ``created_at``: by the shop's clock."""
+
+    __tablename__ = "polled_order"
+
+    order_id: str = Field(primary_key=True)
+    created_at: datetime
+    seen_at: datetime
+
+
 class Sandbox(SubscriberTable, table=True):
     """A sandbox. Only the main database has any; the data of each is in a database of its own.
 

@@ -151,6 +151,24 @@ class SubscriptionFact:
 
 
 @dataclass(frozen=True, slots=True)
+class PollsFact:
+    """A period of polling. ``in_vain``: how many of the requests found no new order."""
+
+    started_at: datetime
+    count: int
+    in_vain: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeenFact:
+    """An order, and how late each way has told of it; None as long as it has not."""
+
+    order_id: str
+    webhook_seconds: float | None
+    polling_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FormerSecretFact:
     """A secret that was replaced. The shop also signs with it until ``until``."""
 
@@ -193,6 +211,8 @@ class Facts:
     subscription: SubscriptionFact | None = None
     former_secrets: Sequence[FormerSecretFact] = ()
     money: Money | None = None
+    polls: PollsFact | None = None
+    orders_seen: Sequence[OrderSeenFact] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
     seen: Mapping[str, Sequence[Evidence]] = field(default_factory=dict)
     off: SwitchedOff = NONE_OFF

@@ -17,11 +17,13 @@ from subscriber_app.database.models import (
     AttackResult,
     FormerSecret,
     MissionProgress,
+    Polling,
     Purchase,
     Receipt,
     Subscription,
 )
 from subscriber_app.database.transactions import Database
+from subscriber_app.explaining.two_ways import read_seen_orders
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attacks import USER_AGENT
 from subscriber_app.lab.old_secret import USER_AGENT as OLD_SECRET_AGENT
@@ -34,6 +36,8 @@ from subscriber_app.missions.facts import (
     Facts,
     FormerSecretFact,
     Money,
+    OrderSeenFact,
+    PollsFact,
     ReceiptFact,
     SubscriptionFact,
 )
@@ -98,6 +102,7 @@ class FactsReader:
             receipts = await _read_receipts(session, row.started_at)
             bookings = await _read_bookings(session, row.started_at)
             former = await self._former_secrets(session)
+            polls, seen = await _read_polling(session)
         return Facts(
             started_at=row.started_at,
             now=self._now(),
@@ -107,6 +112,8 @@ class FactsReader:
             endpoints=of_shop.endpoints,
             subscription=subscription,
             former_secrets=former,
+            polls=polls,
+            orders_seen=seen,
             money=of_shop.money,
             answers=answers_of(row),
             seen=seen_of(row),
@@ -249,6 +256,17 @@ async def _read_bookings(session: AsyncSession, since: datetime) -> list[Booking
     query = select(Purchase).where(col(Purchase.receipt_id) >= first_id(since))
     rows = (await session.exec(query.order_by(col(Purchase.receipt_id)))).all()
     return [BookingFact(row.receipt_id, row.message_id, row.value_cents) for row in rows]
+
+
+async def _read_polling(session: AsyncSession) -> tuple[PollsFact | None, list[OrderSeenFact]]:
+    row = (await session.exec(select(Polling))).first()
+    if row is None:
+        return None, []
+    seen = [
+        OrderSeenFact(each.order_id, each.webhook_seconds, each.polling_seconds)
+        for each in reversed(await read_seen_orders(session, row.started_at))
+    ]
+    return PollsFact(row.started_at, row.polls, row.polls_in_vain), seen
 
 
 def _delivery_fact(listed: ListedDelivery) -> DeliveryFact:

@@ -13,11 +13,13 @@ from hookshop.webkit.times import rfc3339
 from subscriber_app.connections import SharedConnections
 from subscriber_app.shop_api.delivery_log import (
     ListedDelivery,
+    ListedOrder,
     OrderLine,
     ShopDelivery,
     read_delivery,
     read_list,
     read_order_lines,
+    read_orders,
 )
 from subscriber_app.shop_api.endpoint import (
     ListedEndpoint,
@@ -237,6 +239,10 @@ class ShopClient:
                 break
             query["cursor"] = cursor
         return found
+
+    async def newest_orders(self, limit: int) -> list[ListedOrder]:
+        """Return the newest orders, newest first. Raise ``ShopUnreachable`` or ``ShopError``."""
+        return read_orders(await self._read("/v1/orders", limit=limit))
 
     async def endpoints(self) -> list[ListedEndpoint]:
         """Return all endpoints. Raise ``ShopUnreachable`` or ``ShopError``."""

@@ -120,6 +120,17 @@ class OrderLine(Struct, frozen=True):
     quantity: int
 
 
+class ListedOrder(Struct, frozen=True):
+    """An order in the shop's list."""
+
+    id: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
+    created_at: Moment
+
+
+class _Orders(Struct, frozen=True):
+    data: list[ListedOrder]
+
+
 class _Order(Struct, frozen=True):
     items: list[OrderLine]
 
@@ -131,6 +142,11 @@ class _List(Struct, frozen=True):
 def read_list(document: dict[str, Any]) -> list[ListedDelivery]:
     """Parse the response to ``GET /v1/deliveries``. Raise ``ShopUnreachable``."""
     return _read(document, _List).data
+
+
+def read_orders(document: dict[str, Any]) -> list[ListedOrder]:
+    """Parse the response to ``GET /v1/orders``. Raise ``ShopUnreachable``."""
+    return _read(document, _Orders).data
 
 
 def read_delivery(document: dict[str, Any]) -> ShopDelivery:

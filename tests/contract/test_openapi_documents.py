@@ -71,6 +71,7 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "rotateSecret",
         "recoverEndpoint",
         "listProducts",
+        "listOrders",
         "placeOrder",
         "getOrder",
         "shipOrder",

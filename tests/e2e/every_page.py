@@ -45,6 +45,7 @@ SUBSCRIBER = {
     "/learn": ["/learn"],
     "/missions/{number:str}": ["/missions/2", "/missions/4"],
     "/missions/reset": ["/missions/reset"],
+    "/polling": ["/polling"],
     "/": ["/", "/?verdict=rejected", "/?event_type=purchase.created&q=nowhere"],
     "/receipts/{receipt_id:str}": ["/receipts/{receipt}", "/receipts/{rejected_receipt}"],
     "/receipts/{receipt_id:str}/editor": [

@@ -29,6 +29,23 @@ def register(learner: Learner) -> None:
     learner.submit("/subscription", seen_on="/subscription", event_types=events)
 
 
+def switch_polling(learner: Learner, state: str) -> None:
+    learner.submit("/polling", seen_on="/polling", state=state)
+
+
+def solve_1(learner: Learner) -> None:
+    switch_polling(learner, "on")
+    for _ in range(3):
+        learner.buy("mug")
+
+
+def nearly_1(learner: Learner) -> str:
+    switch_polling(learner, "on")
+    for _ in range(2):
+        learner.buy("mug")
+    return "1 of 2: 2 of 3 purchases were seen by a webhook and by polling"
+
+
 def solve_2(learner: Learner) -> None:
     register(learner)
     learner.answer(2, "fingerprint", fingerprint(learner))
@@ -220,6 +237,7 @@ def nearly_15(learner: Learner) -> str:
 
 
 SOLVE: dict[int, Callable[[Learner], None]] = {
+    1: solve_1,
     2: solve_2,
     3: solve_3,
     4: solve_4,
@@ -233,6 +251,7 @@ SOLVE: dict[int, Callable[[Learner], None]] = {
     15: solve_15,
 }
 NEARLY: dict[int, Callable[[Learner], str]] = {
+    1: nearly_1,
     2: nearly_2,
     3: nearly_3,
     4: nearly_4,

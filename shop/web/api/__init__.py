@@ -28,7 +28,14 @@ from shop.web.api.endpoints import (
     list_endpoints,
     register_endpoint,
 )
-from shop.web.api.orders import get_order, list_products, post_order, refund_order, ship_order
+from shop.web.api.orders import (
+    get_order,
+    list_orders_as_json,
+    list_products,
+    post_order,
+    refund_order,
+    ship_order,
+)
 from shop.web.api.quiescence import get_quiescence
 from shop.web.api.sandboxes import SANDBOXES
 from shop.web.dependencies import provide_manages
@@ -43,7 +50,7 @@ ENDPOINTS = [
     rotate_secret,
     recover_endpoint,
 ]
-ORDERS = [list_products, post_order, get_order, ship_order, refund_order]
+ORDERS = [list_products, list_orders_as_json, post_order, get_order, ship_order, refund_order]
 DELIVERIES = [
     list_deliveries_as_json,
     get_delivery,

@@ -1,6 +1,7 @@
-"""``/v1/products`` and ``/v1/orders``: list products; place, read, ship and refund orders."""
+"""``/v1/products`` and ``/v1/orders``: list both; place, read, ship and refund orders."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -13,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hookshop.webkit.access import OPEN_TO_ALL, SHOWS_MORE_TO_ADMIN
 from hookshop.webkit.bodies import StrictJson
+from hookshop.webkit.errors import Problem
 from hookshop.webkit.json_api import COMMON_PROBLEMS, problems
 from hookshop.webkit.plain_text import MAX_NAME_LENGTH, require_text_line
 from hookshop.webkit.times import rfc3339_ms
@@ -29,7 +31,14 @@ from shop.database.models import Order, OrderLine
 from shop.database.transactions import Database
 from shop.orders.catalog import CATALOG
 from shop.orders.idempotency import IdempotencyKey
-from shop.orders.placing import MAX_QUANTITY, MIN_QUANTITY, Item, PlacedOrder, find_order
+from shop.orders.placing import (
+    MAX_QUANTITY,
+    MIN_QUANTITY,
+    Item,
+    PlacedOrder,
+    find_order,
+    list_orders,
+)
 from shop.redis.change_feed import Change
 from shop.web.actions import EarlierOrder
 from shop.web.api.delivery_documents import (
@@ -37,12 +46,22 @@ from shop.web.api.delivery_documents import (
     new_deliveries,
     order_deliveries,
 )
-from shop.web.api.fields import Cents, DeliveryId, MessageId, NextCursor, OrderId, Time
+from shop.web.api.fields import (
+    Cents,
+    Cursor,
+    DeliveryId,
+    Limit,
+    MessageId,
+    NextCursor,
+    OrderId,
+    Time,
+)
 from shop.web.dependencies import Manages, TheActions, TheDatabase, TheFeed
 from shop.web.lookups import no_such_order
 from shop.webhooks.queries.quiescence import are_settled
 
 MAX_ORDER_LINES = 50  # lines
+_ORDER_ID = re.compile(r"ord_[0-9a-f]{32}", re.ASCII)
 Quantity = Annotated[int, Meta(ge=MIN_QUANTITY, le=MAX_QUANTITY)]
 CustomerName = Annotated[
     str,
@@ -147,6 +166,24 @@ class OrderDocument(Struct):
     satisfied: Satisfied | UnsetType = UNSET
 
 
+class ListedOrder(Struct):
+    """An order in a list, without its lines and messages."""
+
+    id: OrderId
+    customer_name: Annotated[str, Meta(examples=["Ada"])]
+    total_cents: Cents
+    created_at: Time
+    shipped_at: Annotated[Time | None, Meta(examples=[None])]
+    refunded_at: Annotated[Time | None, Meta(examples=[None])]
+
+
+class OrderList(Struct):
+    """One page of the orders."""
+
+    data: list[ListedOrder]
+    next_cursor: NextCursor
+
+
 @get("/products", opt=OPEN_TO_ALL)
 async def list_products() -> ProductList:
     """Return all products."""
@@ -188,6 +225,23 @@ async def post_order(
     if isinstance(once, EarlierOrder):
         return await _read_order(database, once.id, manages=manages)
     return _placed(once, manages=manages)
+
+
+@get("/orders", operation_id="listOrders")
+async def list_orders_as_json(
+    database: TheDatabase, limit: Limit = 50, cursor: Cursor = None
+) -> OrderList:
+    """Return one page of orders, newest first. ``next_cursor`` leads to the next page.
+
+    A program that polls asks for the first page again and again. Webhooks spare that.
+    """
+    if cursor is not None and not _ORDER_ID.fullmatch(cursor):
+        raise Problem(400, "the cursor is not one of ours")
+    async with database.reading() as session:
+        # One more than the limit, to see whether there is an older page.
+        orders = await list_orders(session, limit=limit + 1, before_id=cursor)
+    shown = orders[:limit]
+    return OrderList([_listed(each) for each in shown], shown[-1].id if orders[limit:] else None)
 
 
 @get(
@@ -255,6 +309,17 @@ async def refund_order(
     if await actions.refund(order_id) is None:
         raise no_such_order(order_id)
     return await _read_order(database, order_id, manages=True)
+
+
+def _listed(order: Order) -> ListedOrder:
+    return ListedOrder(
+        id=order.id,
+        customer_name=order.customer_name,
+        total_cents=order.total_cents,
+        created_at=rfc3339_ms(order.created_at),
+        shipped_at=rfc3339_ms(order.shipped_at) if order.shipped_at else None,
+        refunded_at=rfc3339_ms(order.refunded_at) if order.refunded_at else None,
+    )
 
 
 def _fingerprint(order: NewOrder) -> str:

@@ -17,9 +17,11 @@ from subscriber_app.missions.watch import (
     register,
     replay,
     trust_nobody,
+    why_not_poll,
 )
 
 WATCH: tuple[Mission, ...] = (
+    why_not_poll.MISSION,
     register.MISSION,
     first_delivery.MISSION,
     trust_nobody.MISSION,

@@ -31,6 +31,7 @@ HARMLESS = {
     "/missions/{number:str}/repair",
     "/missions/put-away",
     "/missions/reset",
+    "/polling",
     "/defences",
     "/faults",
     "/subscription",
@@ -95,7 +96,7 @@ async def error_pages(subscriber: Client) -> dict[str, Page]:
 async def test_every_page_can_be_shown_when_there_is_something_to_show(busy: Client) -> None:
     shown = await pages(busy)
 
-    assert len(shown) == 18
+    assert len(shown) == 19
     for path, page in shown.items():
         assert page.status == 200, path
         assert page.answer.headers["content-type"].startswith("text/html"), path
@@ -108,7 +109,7 @@ async def test_every_page_can_be_shown_when_there_is_nothing_yet(subscriber: Cli
     statuses = {path: page.status for path, page in shown.items()}
     assert statuses.pop("/subscription/delete") == 303  # nothing to unsubscribe from
     assert set(statuses.values()) == {200}
-    assert len(statuses) == 11
+    assert len(statuses) == 12
 
 
 async def test_hostile_text_is_shown_as_text_and_never_runs(busy: Client) -> None:

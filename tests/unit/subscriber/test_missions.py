@@ -15,6 +15,8 @@ from subscriber_app.missions.facts import (
     Evidence,
     Facts,
     Kind,
+    OrderSeenFact,
+    PollsFact,
     ReceiptFact,
     SubscriptionFact,
 )
@@ -27,6 +29,7 @@ from subscriber_app.missions.watch import (
     register,
     replay,
     trust_nobody,
+    why_not_poll,
 )
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.vocabulary import Reason, Verdict
@@ -77,6 +80,20 @@ def test_more_facts_never_undo_what_was_proven(
         after = mission.judge(facts(receipts=more, seen=proven))
 
         assert {part.key: part.evidence for part in after.seen if part.key in proven} == proven
+
+
+def test_three_purchases_must_be_seen_by_a_webhook_and_by_polling() -> None:
+    polls = PollsFact(at(1), count=4, in_vain=2)
+    seen = [OrderSeenFact(f"ord_{n}", 0.03, 2.0 + n) for n in range(3)]
+    only_webhook = replace(seen[2], polling_seconds=None)
+
+    before = facts(polls=replace(polls, started_at=at(-1)), orders_seen=seen)
+    assert missing(why_not_poll.judge(before)) == "0 of 2: polling is off; switch it on"
+    two = why_not_poll.judge(facts(polls=polls, orders_seen=[*seen[:2], only_webhook]))
+    assert missing(two) == "1 of 2: 2 of 3 purchases were seen by a webhook and by polling"
+    told = proof(why_not_poll.judge(facts(polls=polls, orders_seen=seen)))
+    assert (told["webhooks"], told["polling"]) == ("30 ms", "3.0 s")
+    assert (told["polls"], told["vain"]) == ("4 requests", "2")
 
 
 def test_a_registration_counts_from_the_start_and_with_the_fingerprint_of_its_secret() -> None:

@@ -1,0 +1,100 @@
+"""Mission 1: why not poll, and what it costs."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from subscriber_app.missions.facts import Evidence, Facts, Kind, OrderSeenFact
+from subscriber_app.missions.mission import (
+    App,
+    Judgment,
+    Link,
+    Mission,
+    Part,
+    Step,
+    counted,
+    judgment,
+)
+
+PURCHASES = 3
+
+
+def judge(facts: Facts) -> Judgment:
+    """Prove that the subscriber has polled, and that both ways have told of the same purchases."""
+    polls = facts.polls if facts.polls and facts.polls.started_at >= facts.started_at else None
+    both = [each for each in facts.orders_seen if each.webhook_seconds is not None]
+    both = [each for each in both if each.polling_seconds is not None] if polls else []
+    started = []
+    if polls and polls.count:
+        started = [Evidence("started", Kind.VALUE, "on", polls.started_at)]
+    return judgment(
+        facts,
+        Part("polling", "The subscriber polls the shop", started, "polling is off; switch it on"),
+        Part(
+            "both",
+            f"{PURCHASES} purchases are seen both ways",
+            _comparison(facts, both) if len(both) >= PURCHASES else (),
+            f"{len(both)} of {PURCHASES} purchases were seen by a webhook and by polling",
+        ),
+    )
+
+
+def _comparison(facts: Facts, both: Sequence[OrderSeenFact]) -> list[Evidence]:
+    polls = facts.polls
+    if polls is None:
+        raise AssertionError("there was polling, or nothing was seen by it")
+    return [
+        Evidence("first", Kind.ORDER, both[0].order_id),
+        Evidence("last", Kind.ORDER, both[-1].order_id),
+        Evidence("purchases", Kind.VALUE, counted(len(both), "purchase")),
+        Evidence("webhooks", Kind.VALUE, _middle([each.webhook_seconds or 0 for each in both])),
+        Evidence("polling", Kind.VALUE, _middle([each.polling_seconds or 0 for each in both])),
+        Evidence("polls", Kind.VALUE, counted(polls.count, "request")),
+        Evidence("vain", Kind.VALUE, str(polls.in_vain)),
+    ]
+
+
+def _middle(seconds: Sequence[float]) -> str:
+    found = median(seconds)
+    return f"{found:.1f} s" if found >= 1 else f"{found * 1000:.0f} ms"
+
+
+MISSION = Mission(
+    number=1,
+    title="Why not poll?",
+    goal="Learn of the same purchases in two ways, and compare what each way costs.",
+    steps=(
+        Step(
+            "Switch on [polling]: the subscriber asks the shop every five seconds for new orders.",
+            Link("Polling", App.SUBSCRIBER, "/polling"),
+        ),
+        Step(
+            "Buy three things in the shop, one after the other.",
+            Link("Open the shop", App.SHOP, "/"),
+        ),
+        Step(
+            "Compare on the page Polling: how late each way is, and how many requests found "
+            "nothing.",
+            Link("Polling", App.SUBSCRIBER, "/polling"),
+        ),
+    ),
+    hints=(
+        "A poll sees a purchase five seconds late at worst. Wait for the next one.",
+        "If no webhook comes, look at the page Subscription: the subscriber must be registered.",
+    ),
+    explanation=(
+        (
+            "You bought {purchases}, from {first} to {last}. A [webhook] told of them after "
+            "{webhooks} (the median), polling after {polling}."
+        ),
+        (
+            "Polling took {polls}, and {vain} of them found nothing. Webhooks took one request for "
+            "each purchase, and none in vain."
+        ),
+        (
+            "Polling twice as often halves the delay and doubles the requests, for each subscriber "
+            "and each shop. With a webhook, the shop calls when there is something to tell. The "
+            "price is that anybody can call you: the next missions are about that."
+        ),
+    ),
+    judge=judge,
+)
