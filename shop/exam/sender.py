@@ -19,6 +19,7 @@ import certifi
 
 from shop.exam.pacing import Pacer
 from shop.exam.wire import (
+    CLOSED_BY_EXAM,
     UNREACHABLE,
     Answer,
     Exchange,
@@ -138,7 +139,7 @@ class Sender:
 
         async def talk(connection: Connection) -> Answer:
             await connection.write(request.head(connection.url) + request.body[:length])
-            return Answer(error=NoAnswer.CONNECTION_RESET, detail="the exam closed the connection")
+            return Answer(error=NoAnswer.CONNECTION_RESET, detail=CLOSED_BY_EXAM)
 
         return Exchange(request, await self._talk(url, talk, TIMEOUT_SECONDS))
 

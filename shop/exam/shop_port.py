@@ -15,6 +15,7 @@ WAIT_SECONDS = 20  # longer than the deadline of an attempt
 HTTP_TIMEOUT_SECONDS = 30.0
 POLL_SECONDS = 0.05
 PRODUCT_ID = "fishing-rod"
+_OF_THE_CONNECTION = frozenset({"host", "content-length", "connection"})
 ALL_EVENTS = ("purchase.created", "purchase.shipped", "purchase.refunded")
 
 
@@ -146,8 +147,9 @@ class ExamShop:
 
     def _exchange(self, delivery: dict[str, Any]) -> Exchange:
         attempt = delivery["attempts"][-1]
+        headers = attempt["request"]["headers"].items()
         request = WebhookRequest(
-            tuple(attempt["request"]["headers"].items()),
+            tuple(pair for pair in headers if pair[0] not in _OF_THE_CONNECTION),
             attempt["request"]["body"].encode(),
             delivery["message_id"],
         )

@@ -8,6 +8,8 @@ from shop.webhooks.rules.urls import WebhookUrl
 
 CHUNK_BYTES = 64  # small, so that a body of the usual size comes in several chunks
 
+CLOSED_BY_EXAM = "closed by the exam"  # the detail of an answer that the exam did not wait for
+
 
 class Framing(StrEnum):
     """How the end of the body is marked (RFC 9112, section 6)."""
@@ -119,6 +121,8 @@ class Answer:
     def __str__(self) -> str:
         if self.status is not None:
             return str(self.status)
+        if self.detail == CLOSED_BY_EXAM:
+            return CLOSED_BY_EXAM
         return f"no response ({self.error})"
 
 

@@ -129,6 +129,15 @@ async def test_a_run_ends_when_its_time_is_used_up(
     assert {(each.verdict, each.got) for each in card.results} == {(Verdict.ERROR, NOT_ASKED)}
 
 
+async def test_a_shop_that_is_away_is_told(receiver: SmallReceiver, demo: Demo) -> None:
+    away = ShopAccess(demo.shop_url.replace("http:", "https:"), "", UrlPolicy())
+
+    card = await RunningExam(Examinee(plan(receiver, "accepts"), SECRET), away).run()
+
+    assert card.result is Result.NOT_REACHED
+    assert "does not answer" in card.problem
+
+
 async def _request(exam: RunningExam) -> str:
     return exam.state.request
 
