@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -105,6 +106,15 @@ class Bench:
         """Place an order in the shop and wait for its delivery."""
         sent = await self.shop.buy()
         return sent, await self.deliver(sent)
+
+    @asynccontextmanager
+    async def paused_endpoint(self) -> AsyncIterator[None]:
+        """Let the shop hold deliveries while the block runs."""
+        await self.shop.set_status(self.endpoint.id, "paused")
+        try:
+            yield
+        finally:
+            await self.shop.set_status(self.endpoint.id, "active")
 
     async def effects(self, exchanges: Sequence[Exchange], *, expected: int) -> dict[str, Effects]:
         """Return the effects of the messages; nothing without evidence.

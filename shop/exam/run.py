@@ -1,6 +1,7 @@
 """Plays the cases one after the other and judges them: one run of the exam."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,8 @@ MAX_START_SECONDS = 10  # of a receiver that registers itself before it listens
 POLL_SECONDS = 0.1
 MAX_SHOWN_REQUESTS = 3  # of a case that sends many
 STATUS_ONLY = "status only"
+
+logger = logging.getLogger(__name__)
 
 
 class NotReached(Exception):  # noqa: N818 – the name says what happened
@@ -207,6 +210,9 @@ class Exam:
             return CaseResult(case, Verdict.ERROR, str(error))
         except TimeoutError:
             return CaseResult(case, Verdict.ERROR, f"it took more than {MAX_CASE_SECONDS} s")
+        except Exception as error:  # a faulty case must not cost the scorecard of all others
+            logger.exception("The case %s failed", case.name)
+            return CaseResult(case, Verdict.ERROR, f"the case is faulty: {error!r}")
         judgement = case.judge(seen)
         if judgement.verdict is Verdict.NOT_JUDGED and missing:
             judgement = replace(judgement, got=f"{judgement.got}: {ADVICE[Need.EFFECTS]}")

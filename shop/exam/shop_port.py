@@ -1,6 +1,5 @@
 """Ordinary deliveries of a shop, through its public JSON API. A run has a sandbox of its own."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,7 +12,6 @@ from shop.exam.wire import Answer, Exchange, NoAnswer, WebhookRequest
 SANDBOX_LIFETIME_SECONDS = 24 * 3600  # so that deliveries can be opened in the log afterwards
 WAIT_SECONDS = 20  # longer than the deadline of an attempt
 HTTP_TIMEOUT_SECONDS = 30.0
-POLL_SECONDS = 0.05
 PRODUCT_ID = "fishing-rod"
 _OF_THE_CONNECTION = frozenset({"host", "content-length", "connection"})
 ALL_EVENTS = ("purchase.created", "purchase.shipped", "purchase.refunded")
@@ -133,11 +131,17 @@ class ExamShop:
         deadline = time.monotonic() + WAIT_SECONDS
         query = f"orders/{sent.order_id}?wait_for=settled&wait=2"
         while time.monotonic() < deadline:
-            await self._call("GET", self._v1(query))
+            order = await self._call("GET", self._v1(query))
             delivery = await self._call("GET", self._v1(f"deliveries/{sent.delivery_id}"))
             if delivery["state"] in ("succeeded", "failed"):
                 return self._exchange(delivery)
-            await asyncio.sleep(POLL_SECONDS)
+            if order[
+                "satisfied"
+            ]:  # what waits for an endpoint that is not active counts as settled
+                raise ShopFailed(
+                    f"the shop does not send {sent.delivery_id}: the endpoint is not active any "
+                    "more, as after a response with 410"
+                )
         raise ShopFailed(
             f"the shop did not send {sent.delivery_id} within {WAIT_SECONDS} s; is its worker up?"
         )
@@ -172,6 +176,10 @@ def endpoint_of(made: dict[str, Any]) -> Endpoint:
 
 
 def _sent(order: dict[str, Any]) -> Sent:
+    if not order["deliveries"]:
+        raise ShopFailed(
+            "the shop has no active endpoint for the order: a response with 410 disables it"
+        )
     last = order["deliveries"][-1]
     return Sent(last["id"], last["message_id"], order["id"], order["total_cents"] / 100)
 

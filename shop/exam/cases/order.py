@@ -10,12 +10,11 @@ PROBE = frozenset({Need.PROBE})
 
 
 async def _refund_before_purchase(bench: Bench) -> Observation:
-    shop, endpoint_id = bench.shop, bench.endpoint.id
-    await shop.set_status(endpoint_id, "paused")
-    purchase = await shop.buy()
-    refund = await shop.refund(purchase.order_id)
-    await shop.cancel(purchase)
-    await shop.set_status(endpoint_id, "active")
+    shop = bench.shop
+    async with bench.paused_endpoint():
+        purchase = await shop.buy()
+        refund = await shop.refund(purchase.order_id)
+        await shop.cancel(purchase)
     first = await bench.deliver(refund)
     await shop.resend(purchase)
     exchanges = (first, await bench.deliver(purchase))
@@ -24,13 +23,12 @@ async def _refund_before_purchase(bench: Bench) -> Observation:
 
 
 async def _shipped_after_refunded(bench: Bench) -> Observation:
-    shop, endpoint_id = bench.shop, bench.endpoint.id
+    shop = bench.shop
     purchase, bought = await bench.buy()
-    await shop.set_status(endpoint_id, "paused")
-    shipping = await shop.ship(purchase.order_id)
-    refund = await shop.refund(purchase.order_id)
-    await shop.cancel(shipping)
-    await shop.set_status(endpoint_id, "active")
+    async with bench.paused_endpoint():
+        shipping = await shop.ship(purchase.order_id)
+        refund = await shop.refund(purchase.order_id)
+        await shop.cancel(shipping)
     refunded = await bench.deliver(refund)
     await shop.resend(shipping)
     exchanges = (bought, refunded, await bench.deliver(shipping))

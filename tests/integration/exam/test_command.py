@@ -18,7 +18,7 @@ import pytest
 
 from hookshop.locations import program_environment
 from shop.exam.command import main
-from tests.demo import Demo, clean_environment, has_ended
+from tests.demo import START_SECONDS, Demo, clean_environment, has_ended
 from tests.integration.exam.small_receiver import SECRET, SmallReceiver, running_small_receiver
 from tests.waiting import wait_for
 
@@ -215,6 +215,21 @@ def test_a_receiver_that_accepts_nothing_is_told_so_at_once(
     assert examined.named("error") == set(examined.cases) - {"as-sent"}
 
 
+def test_a_response_with_410_ends_the_deliveries_of_the_shop_and_is_told(
+    examine: Examine, receiver: SmallReceiver
+) -> None:
+    def be_gone(_message_id: str) -> None:
+        receiver.status = 410 if len(receiver.seen) > 1 else None
+
+    receiver.on_effect = be_gone
+
+    examined = examine("--only", "redelivery", "still-works")
+
+    assert examined.exit_code == 1
+    assert examined.cases["redelivery"]["got"].startswith("410")
+    assert "410" in examined.cases["still-works"]["got"]
+
+
 def test_an_address_nobody_listens_at_is_told(examine: Examine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}/hook"
@@ -291,7 +306,7 @@ def test_ctrl_c_leaves_the_scorecard_so_far_and_nothing_running(
         text=True,
         start_new_session=True,
     ) as exam:
-        wait_for(lambda: len(receiver.seen) >= 3, "some cases were played")
+        wait_for(lambda: len(receiver.seen) >= 3, "some cases were played", 2 * START_SECONDS)
         started = psutil.Process(exam.pid).children(recursive=True)
         os.kill(exam.pid, signal.SIGINT)
         output, _ = exam.communicate(timeout=MAX_SECONDS)

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
 import shop.exam.run as exam_run
-from shop.exam.case import Verdict
+from shop.exam.bench import Bench
+from shop.exam.case import Observation, Verdict
+from shop.exam.cases import ALL_CASES
 from shop.exam.in_process import Examinee, ExamState, RunningExam, ShopAccess
 from shop.exam.run import Plan
 from shop.exam.scorecard import NOT_ASKED, Result
@@ -127,6 +130,21 @@ async def test_a_run_ends_when_its_time_is_used_up(
 
     assert card.was_stopped
     assert {(each.verdict, each.got) for each in card.results} == {(Verdict.ERROR, NOT_ASKED)}
+
+
+async def test_a_faulty_case_does_not_cost_the_scorecard(
+    access: ShopAccess, receiver: SmallReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(_bench: Bench) -> Observation:
+        raise KeyError("forgotten")
+
+    cases = [replace(case, play=faulty) if case.name == "charset" else case for case in ALL_CASES]
+    monkeypatch.setattr(exam_run, "ALL_CASES", cases)
+
+    card = await RunningExam(Examinee(plan(receiver, "charset", "body-bit"), SECRET), access).run()
+
+    assert [each.verdict for each in card.results] == [Verdict.ERROR, Verdict.PASSED]
+    assert "KeyError('forgotten')" in card.results[0].got
 
 
 async def test_a_shop_that_is_away_is_told(receiver: SmallReceiver, demo: Demo) -> None:
