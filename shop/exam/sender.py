@@ -89,17 +89,12 @@ Talk = Callable[[Connection], Awaitable[Answer]]
 
 
 class Sender:
-    """Sends requests to addresses that the policy allows. Create it in a running event loop.
+    """Sends requests to addresses that the policy allows. Create it in a running event loop."""
 
-    ``tls``: for tests that have a certificate of their own.
-    """
-
-    def __init__(
-        self, policy: UrlPolicy, *, pacer: Pacer | None = None, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, policy: UrlPolicy, *, pacer: Pacer | None = None) -> None:
         self._policy = policy
         self._pacer = pacer or Pacer()
-        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._tls = ssl.create_default_context(cafile=certifi.where())
 
     async def send(
         self, url: str, request: WebhookRequest, *, timeout_seconds: float = TIMEOUT_SECONDS

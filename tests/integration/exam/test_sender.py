@@ -2,18 +2,22 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from shop.exam.pacing import MAX_REQUESTS_AT_ONCE, MAX_REQUESTS_PER_SECOND, Pacer
 from shop.exam.sender import MAX_BODY_BYTES, Sender
 from shop.exam.wire import Framing, NoAnswer, WebhookRequest
 from shop.webhooks.rules.url_policy import UrlPolicy
+from tests.certificate import server_tls
 from tests.raw_receiver import OK, Peer, running_raw_receiver
 from tests.waiting import eventually
 
@@ -29,7 +33,7 @@ async def sender() -> Sender:
 
 
 @asynccontextmanager
-async def serving(handle: Streams) -> AsyncIterator[str]:
+async def serving(handle: Streams, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve connections with this function, in the event loop of the test."""
     handlers: set[asyncio.Task[None] | None] = set()
 
@@ -40,12 +44,17 @@ async def serving(handle: Streams) -> AsyncIterator[str]:
         with suppress(OSError):
             await writer.wait_closed()
 
-    server = await asyncio.start_server(handle_and_close, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle_and_close, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     finally:
         server.close()
         await asyncio.gather(*filter(None, handlers), return_exceptions=True)
+
+
+async def answer_ok(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(OK)
 
 
 def answering(response: bytes) -> Any:
@@ -203,6 +212,28 @@ async def test_a_chunked_answer_is_decoded(sender: Sender) -> None:
         exchange = await sender.send(url, request)
 
     assert exchange.answer.body == b"{}\n"
+
+
+async def test_a_trusted_certificate_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, certificate = server_tls(tmp_path)
+    monkeypatch.setattr(certifi, "where", lambda: str(certificate))
+
+    async with serving(answer_ok, server) as url:
+        exchange = await Sender(UrlPolicy()).send(url, REQUEST)
+
+    assert (url[:6], exchange.answer.status) == ("https:", 200)
+
+
+async def test_an_untrusted_certificate_is_a_tls_error(sender: Sender, tmp_path: Path) -> None:
+    server, _certificate = server_tls(tmp_path)
+
+    async with serving(answer_ok, server) as url:
+        exchange = await sender.send(url, REQUEST)
+
+    assert exchange.answer.error is NoAnswer.TLS_ERROR
+    assert "certificate" in exchange.answer.detail
 
 
 async def test_https_to_a_plain_server_is_a_tls_error(sender: Sender) -> None:
