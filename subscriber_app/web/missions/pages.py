@@ -93,7 +93,7 @@ async def answer_question(
     text = form.text("answer").strip()
     if problem := _problem(question, text):
         context = await _region(mission, parts, settings).read()
-        context |= {"problem": problem, "problem_of": question.name}
+        context |= {"problem": problem, "problem_of": question.name, "typed": text}
         return Template("subscriber/missions/mission.html", context=context, status_code=422)
     await parts.missions.answer(mission.number, question.name, text)
     return _to(number)
@@ -201,7 +201,7 @@ def _region(mission: Mission, parts: SubscriberParts, settings: Settings) -> Reg
     async def read() -> dict[str, Any]:
         standing = await parts.missions.look(mission.number)
         view = view_of(standing, await parts.missions.all(), shop)
-        return {"view": view, "problem": "", "problem_of": ""}
+        return {"view": view, "problem": "", "problem_of": "", "typed": ""}
 
     return Region(
         "mission",
