@@ -45,7 +45,7 @@ def _comparison(facts: Facts, both: Sequence[OrderSeenFact]) -> list[Evidence]:
     return [
         Evidence("first", Kind.ORDER, both[0].order_id),
         Evidence("last", Kind.ORDER, both[-1].order_id),
-        Evidence("purchases", Kind.VALUE, counted(len(both), "purchase")),
+        Evidence("purchases", Kind.VALUE, counted(len(both), "thing")),
         Evidence("webhooks", Kind.VALUE, _middle([each.webhook_seconds or 0 for each in both])),
         Evidence("polling", Kind.VALUE, _middle([each.polling_seconds or 0 for each in both])),
         Evidence("polls", Kind.VALUE, counted(polls.count, "request")),
