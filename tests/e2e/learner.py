@@ -1,6 +1,7 @@
 """Somebody who does missions by the pages and APIs of a pair of sandboxes, without a browser."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import httpx
 
 from tests.e2e.pair import Pair
 from tests.programs import Document, client
+from tests.waiting import wait_for
 
 WAIT_SECONDS = 20
 FINGERPRINT = re.compile(r"\b[0-9a-f]{16}\b")
@@ -16,9 +18,10 @@ _TOKEN = re.compile(r'name="_csrf_token" value="([^"]+)"')
 
 
 class Learner:
-    """``shop``, ``subscriber``: clients for the two sandboxes."""
+    """``shop``, ``subscriber``: clients for the two sandboxes. ``counts_from``: see ``Pair``."""
 
-    def __init__(self, shop: httpx.Client, subscriber: httpx.Client) -> None:
+    def __init__(self, shop: httpx.Client, subscriber: httpx.Client, counts_from: int) -> None:
+        self._counts_from = counts_from
         self.shop = shop
         self.subscriber = subscriber
 
@@ -89,6 +92,10 @@ class Learner:
         query: dict[str, str | int] = {"wait": 60, "strict": 1}
         self.shop.get("/v1/clock", params=query, timeout=70).raise_for_status()
 
+    def wait_for_counting(self) -> None:
+        """Wait until the subscriber counts money: at a whole second."""
+        wait_for(lambda: time.time() >= self._counts_from, "the subscriber counts money")
+
     def wait_for_clock(self) -> None:
         """Wait until all time is skipped, for the shop and the subscriber."""
         query: dict[str, str | int] = {"wait": 60, "strict": 1}
@@ -148,4 +155,4 @@ def learner_in(pair: Pair) -> Iterator[Learner]:
     """Yield somebody who works in this pair of sandboxes."""
     with client(pair.shop_url) as shop, client(pair.subscriber_url) as subscriber:
         shop.timeout = subscriber.timeout = httpx.Timeout(WAIT_SECONDS + 10)
-        yield Learner(shop, subscriber)
+        yield Learner(shop, subscriber, pair.counts_from)
