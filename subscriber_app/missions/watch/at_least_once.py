@@ -84,8 +84,8 @@ MISSION = Mission(
     ),
     hints=(
         (
-            "Use the script with one word, not the fault “Book, then respond with 500”: that would "
-            "fail every time."
+            "Use the script with one word, not the fault “500 after booking”: that would fail "
+            "every time."
         ),
         "The second request comes after about two seconds, by the [retry schedule].",
     ),

@@ -141,8 +141,8 @@ MISSION = Mission(
             "schedule."
         ),
         (
-            "In a sandbox with a schedule of its own, the page of the sandbox tells it. A wrong "
-            "prediction costs nothing: try again."
+            "If your sandbox has a schedule of its own, the second gap is its third number. A "
+            "wrong prediction costs nothing: try again."
         ),
     ),
     explanation=(

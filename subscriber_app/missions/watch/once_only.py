@@ -128,7 +128,7 @@ MISSION = Mission(
         ),
     ),
     hints=(
-        "“Resend” is on the page of a delivery in the shop, and in its list of deliveries.",
+        "“Resend now” is on the page of the delivery, in the shop.",
         "The requests must carry one message: the purchase itself, three resends, ten replays.",
         "The message that was booked twice does not count for the last part. Buy something new.",
     ),

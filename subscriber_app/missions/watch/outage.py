@@ -111,8 +111,8 @@ MISSION = Mission(
             "and the money that was sold?"
         ),
         Step(
-            "Stop the receiver. In the inbox, set the fault “Drop the connection”: to the shop, "
-            "it looks as if the process had crashed.",
+            "Stop the receiver. In the inbox, set the fault “Closed connection”: to the shop, it "
+            "looks as if the process had crashed.",
             Link("Set a fault", App.SUBSCRIBER, "/#faults"),
         ),
         Step(

@@ -1,6 +1,8 @@
 """The judges of the missions, on facts; and rules for all of them."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -36,6 +38,7 @@ from subscriber_app.vocabulary import Reason, Verdict
 from subscriber_app.web.missions.text import pieces
 from tests.unit.subscriber.missions import answer, at, facts, forgery, missing, proof, receipt
 
+ROOT = Path(__file__).parents[3]
 OURS = SubscriptionFact("ep_1", "http://inbox/v1/new-purchase", at(5), "0123456789abcdef")
 ACTIVE = EndpointFact("ep_1", OURS.webhook_url, "active", at(-9), is_ours=True)
 ANYTHING = st.lists(
@@ -66,6 +69,18 @@ def test_texts_name_only_terms_of_the_glossary_and_evidence_is_only_in_explanati
     assert {term for term in terms if term} <= set(GLOSSARY)
     assert names == []
     assert len(mission.hints) >= 2
+
+
+@pytest.mark.parametrize("mission", MISSIONS.values(), ids=lambda mission: mission.title)
+def test_what_steps_and_hints_quote_stands_on_a_page(mission: Mission) -> None:
+    folders = ("templates", "subscriber_app/web", "shop/web")
+    files = [path for name in folders for path in (ROOT / name).rglob("*.*") if path.is_file()]
+    pages = "\n".join(path.read_text() for path in files if path.suffix in {".html", ".py"})
+    texts = [*mission.hints, *(step.text for step in mission.steps)]
+
+    quoted = {label for text in texts for label in re.findall("“([^”]+)”", text)}
+
+    assert {label for label in quoted if label not in pages} == set()
 
 
 @given(ANYTHING, st.data())
