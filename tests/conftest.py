@@ -7,13 +7,18 @@ from uuid import uuid4
 
 import pytest
 
+from hookshop.testing.plugin import DEMO
 from subscriber_app.database.transactions import Database as SubscriberDatabase
 from tests import postgres
+from tests.demo import settings_for_tests
 
 ON_POSTGRES = bool(os.environ.get(postgres.VARIABLE))
 
 
+@pytest.hookimpl(trylast=True)  # after that of the plugin
 def pytest_configure(config: pytest.Config) -> None:
+    if demo := config.stash.get(DEMO, None):
+        demo.environment = settings_for_tests()
     config.addinivalue_line("markers", "sqlite(reason): about SQLite only, and why")
     config.addinivalue_line("markers", "postgres(reason): about PostgreSQL only, and why")
     config.addinivalue_line(

@@ -19,6 +19,7 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "hookshop.demo")
 BANNER = "Ctrl-C stops everything."
+SCHEDULE = "0,2,2,2,2,2"  # short enough to wait for, long enough to see
 START_SECONDS = 60.0  # a busy machine may need them
 STOP_SECONDS = 15.0
 # Below the range of ephemeral ports: an outgoing connection could take the port of a process that
@@ -148,6 +149,11 @@ def started_demo(*, command: Sequence[str] = COMMAND, **settings: str) -> Iterat
 def clean_environment() -> dict[str, str]:
     """Return the environment of the tests without Hookshop's settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+
+
+def settings_for_tests() -> dict[str, str]:
+    """Return the environment of the demo that tests share by the fixture ``hookshop_server``."""
+    return clean_environment() | {"SHOP_RETRY_SCHEDULE": SCHEDULE}
 
 
 def free_ports(count: int) -> list[int]:

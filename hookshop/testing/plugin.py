@@ -22,7 +22,8 @@ MARKER = "hookshop"
 MAX_TRACES = 5  # in a report
 WORKER_INPUT = "hookshop_desk"
 
-_DEMO = pytest.StashKey[DemoProcess]()
+# Not in the workers of pytest-xdist, which share the controller's.
+DEMO = pytest.StashKey[DemoProcess]()
 _DESK = pytest.StashKey[ServerDesk]()
 _HAS_FAILED = pytest.StashKey[bool]()
 
@@ -59,14 +60,14 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{MARKER}(**settings): settings of the shop's sandbox, such as retry_schedule='0,1,1'",
     )
     if not hasattr(config, "workerinput"):
-        config.stash[_DEMO] = DemoProcess(config.getini("hookshop_demo"))
+        config.stash[DEMO] = DemoProcess(config.getini("hookshop_demo"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the demo."""
     if desk := config.stash.get(_DESK, None):
         desk.close()
-    if demo := config.stash.get(_DEMO, None):
+    if demo := config.stash.get(DEMO, None):
         demo.stop()
 
 
@@ -75,7 +76,7 @@ def pytest_configure_node(node: Any) -> None:
     """In the controller of pytest-xdist: tell a new worker where to ask for the demo."""
     config: pytest.Config = node.config
     if _DESK not in config.stash:
-        config.stash[_DESK] = ServerDesk(config.stash[_DEMO].get)
+        config.stash[_DESK] = ServerDesk(config.stash[DEMO].get)
     node.workerinput[WORKER_INPUT] = config.stash[_DESK].address
 
 
@@ -140,7 +141,7 @@ def _find_server(config: pytest.Config) -> HookshopServer:
             shop_token=config.getoption("--hookshop-token"),
             subscriber_token=config.getoption("--hookshop-subscriber-token"),
         )
-    if demo := config.stash.get(_DEMO, None):
+    if demo := config.stash.get(DEMO, None):
         return demo.get()
     return ask_desk(config.workerinput[WORKER_INPUT])  # type: ignore[attr-defined]  # of pytest-xdist
 

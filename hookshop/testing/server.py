@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -119,11 +119,15 @@ def _next_port(shop_url: str) -> str:
 class DemoProcess:
     """A demo of one's own on free ports, in a temporary folder. It starts at the first ``get``.
 
-    ``options``: further ones of ``hookshop demo``. The demo also stops if this process is killed,
-    because it notices that nobody reads its output.
+    ``options``: further ones of ``hookshop demo``. ``environment``: its variables, by default those
+    of this process. The demo also stops if this process is killed, because it notices that nobody
+    reads its output.
     """
 
-    def __init__(self, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, options: Sequence[str] = (), environment: Mapping[str, str] = os.environ
+    ) -> None:
+        self.environment = environment
         self._options = options
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -172,7 +176,7 @@ class DemoProcess:
         with log.open("w") as output:
             self._process = process = subprocess.Popen(  # noqa: S603 – our own command
                 [*command, *free_ports, *self._options],
-                env=program_environment(os.environ),
+                env=program_environment(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -189,8 +193,8 @@ class DemoProcess:
         return HookshopServer(
             announced["shop_url"],
             announced["subscriber_url"],
-            os.environ.get("SHOP_ADMIN_TOKEN"),
-            os.environ.get("SUBSCRIBER_ADMIN_TOKEN"),
+            self.environment.get("SHOP_ADMIN_TOKEN"),
+            self.environment.get("SUBSCRIBER_ADMIN_TOKEN"),
             str(log),
         )
 

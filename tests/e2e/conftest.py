@@ -6,24 +6,22 @@ work, such as ``--headed``, ``--slowmo`` and ``--tracing retain-on-failure``.
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from hookshop.testing.server import DemoProcess, HookshopServer, last_lines
 from tests.browser import FLAGS, HOW_TO_GET_ONE, find_browser
+from tests.demo import settings_for_tests
 from tests.e2e.pair import Pair, Running, new_pair
 from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.e2e.watch import Watch
 from tests.postgres import copy_of
 from tests.programs import client
-from tests.shared_demo import SharedDemo, shared_demo
 from tests.waiting import wait_for
-
-SCHEDULE = "0,2,2,2,2,2"  # short enough to wait for, long enough to see
-LAST_LINES = 100
 
 NewContext = Callable[..., BrowserContext]
 
@@ -31,17 +29,15 @@ expect.set_options(timeout=10_000)  # Playwright's 5 s are too short on a busy m
 
 
 @pytest.fixture(scope="session")
-def demo(
-    shop_template: str | None, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Iterator[SharedDemo]:
+def demo(request: pytest.FixtureRequest, shop_template: str | None) -> Iterator[HookshopServer]:
     """One demo for all tests and workers; each test has a pair of sandboxes in it."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder if worker_id == "master" else folder.parent  # the same one for all workers
-    with (
-        copy_of(shop_template) if shop_template else nullcontext("") as url,
-        shared_demo(folder, SHOP_RETRY_SCHEDULE=SCHEDULE, SHOP_DATABASE_URL=url) as demo,
-    ):
-        yield demo
+    if not shop_template:
+        yield request.getfixturevalue("hookshop_server")
+        return
+    with copy_of(shop_template) as url:
+        demo = DemoProcess(environment=settings_for_tests() | {"SHOP_DATABASE_URL": url})
+        yield demo.get()
+        demo.stop()
 
 
 @pytest.fixture
@@ -59,9 +55,8 @@ def pytest_runtest_makereport(
     report = yield
     demo = getattr(item, "funcargs", {}).get("demo")
     # A demo of a single test file has ended before its last report.
-    if report.failed and demo and demo.log.exists():
-        lines = demo.output().splitlines()[-LAST_LINES:]
-        report.sections.append(("Last lines of the demo", "\n".join(lines)))
+    if report.failed and demo and Path(demo.log).exists():
+        report.sections.append(("The demo", last_lines(demo.log)))
     return report
 
 

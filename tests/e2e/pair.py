@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from tests.programs import Document, client
+from hookshop import testing
+from hookshop.testing import HookshopServer
 
 
 class Running(Protocol):
@@ -42,26 +43,11 @@ class Pair:
 @contextmanager
 def new_pair(demo: Running) -> Iterator[Pair]:
     """Make a sandbox in each application, the one subscribed to the other, and drop both."""
-    shop = _make(demo.shop_url, {})
-    subscriber = _make(demo.subscriber_url, {"shop_url": shop["base_url"]})
-    counts_from = math.floor(time.time()) + 1
-    yield Pair(shop["base_url"], subscriber["base_url"], _static(demo), counts_from)
-    _drop(demo.subscriber_url, subscriber)
-    _drop(demo.shop_url, shop)
+    server = HookshopServer(demo.shop_url, demo.subscriber_url)
+    with testing.new_pair(server, jitter=None) as made:
+        counts_from = math.floor(time.time()) + 1
+        yield Pair(made.shop.url, made.subscriber.url, _static(demo), counts_from)
 
 
 def _static(demo: Running) -> tuple[str, ...]:
     return (f"{demo.shop_url}/static", f"{demo.subscriber_url}/static")
-
-
-def _make(url: str, wanted: Document) -> Document:
-    with client(url) as application:
-        answer = application.post("/v1/sandboxes", json=wanted)
-    assert answer.status_code == 201, answer.text
-    made: Document = answer.json()
-    return made
-
-
-def _drop(url: str, made: Document) -> None:
-    with client(url) as application:
-        application.delete(f"/v1/sandboxes/{made['id']}").raise_for_status()

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hookshop.testing import HookshopServer
 from tests.demo import ROOT, clean_environment
 from tests.documents import code_blocks, page
-from tests.shared_demo import SharedDemo
 
 EXAMPLE = ROOT / "examples" / "pytest"
 RUN_SECONDS = 120
@@ -26,7 +26,9 @@ def browser_type_launch_args(browser_type_launch_args):
 """
 
 
-def test_the_example_and_the_docs_pass_with_two_workers(tmp_path: Path, demo: SharedDemo) -> None:
+def test_the_example_and_the_docs_pass_with_two_workers(
+    tmp_path: Path, demo: HookshopServer
+) -> None:
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
     use_browser_of_this_machine(tmp_path)
     snippets = [each for each in code_blocks(page("testing"), "python") if "(hookshop" in each]

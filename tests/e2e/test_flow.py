@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
+from hookshop.testing import HookshopServer
 from tests.e2e.conftest import NewContext
 from tests.e2e.flow_page import (
     buy_and_find_delivery,
@@ -18,7 +19,6 @@ from tests.e2e.flow_page import (
 )
 from tests.e2e.tabs import ShopTab
 from tests.programs import buy, client, set_fault, wait_until
-from tests.shared_demo import SharedDemo
 from tests.waiting import wait_for
 
 ON_THE_LINE = ["customer", "shop", "database", "redis", "worker", "lane-1", "delivered-lane-1"]
@@ -166,7 +166,7 @@ def test_the_picture_fits_a_phone(scheme: str, new_context: NewContext, shop_url
 
 
 def test_on_a_projector_every_box_fits_and_dots_do_not_cover_the_stations(
-    browser: Browser, demo: SharedDemo
+    browser: Browser, demo: HookshopServer
 ) -> None:
     """In main: the header of a sandbox has its name, and may need a second line."""
     for number in range(6):

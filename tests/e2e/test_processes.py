@@ -8,8 +8,7 @@ import psutil
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.demo import Demo, running_demo
-from tests.e2e.conftest import SCHEDULE
+from tests.demo import SCHEDULE, Demo, running_demo
 from tests.e2e.flow_page import buy_and_find_delivery, dot, open_flow, passed, station, verdict
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.e2e.watch import Watch

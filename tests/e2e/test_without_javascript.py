@@ -9,6 +9,7 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from hookshop.testing import HookshopServer
 from shop.web.pages import page_handlers as shop_handlers
 from subscriber_app.web.pages import page_handlers as subscriber_handlers
 from tests.e2e.conftest import NewContext
@@ -23,7 +24,6 @@ from tests.e2e.every_page import (
 )
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import wait_until
-from tests.shared_demo import SharedDemo
 
 # The page of each form, its route, and the input by field name. The order matters: some forms need
 # the result of an earlier one. Login and logout are in test_login.
@@ -151,7 +151,7 @@ def test_every_form_of_the_subscriber_can_be_sent(subscriber: SubscriberTab, sce
     assert routes == routes_of_forms(subscriber_handlers)
 
 
-def test_sandboxes_are_made_and_dropped(browser: Browser, demo: SharedDemo) -> None:
+def test_sandboxes_are_made_and_dropped(browser: Browser, demo: HookshopServer) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     for id_, url in (("of-the-shop", demo.shop_url), ("of-both", demo.subscriber_url)):
         tab = Tab(page, url)

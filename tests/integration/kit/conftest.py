@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hookshop.testing import Hookshop, HookshopServer, connect, new_pair
+from hookshop.testing import Hookshop, HookshopServer, new_pair
 from tests.demo import ROOT, clean_environment
-from tests.shared_demo import shared_demo
 
 RUN_SECONDS = 120
+SCHEDULE = "0,600,600"  # too long to wait for
 PLUGINS = ("-p", "hookshop.testing.plugin", "-p", "no:asyncio")
 
 
@@ -29,16 +29,13 @@ RunTests = Callable[..., Run]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[HookshopServer]:
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder if worker_id == "master" else folder.parent  # the same one for all workers
-    with shared_demo(folder, SHOP_RETRY_SCHEDULE="0,600,600") as demo:
-        yield connect(demo.shop_url, demo.subscriber_url)
+def server(hookshop_server: HookshopServer) -> HookshopServer:
+    return hookshop_server
 
 
 @pytest.fixture
 def hookshop(server: HookshopServer) -> Iterator[Hookshop]:
-    with new_pair(server) as pair:
+    with new_pair(server, retry_schedule=SCHEDULE) as pair:
         yield pair
 
 
