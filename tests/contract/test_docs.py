@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.contract.conftest import World, read
-from tests.documents import DOCUMENTS, code_block, page, without_code
+from tests.documents import DOCUMENTS, code_block, code_blocks, page, without_code
 
 pytestmark = pytest.mark.one_database("is about the docs")
 
@@ -95,3 +96,12 @@ async def test_the_test_in_the_docs_passes(world: World) -> None:
         await world.deliver_due()
 
     await running
+
+
+def test_the_yaml_in_the_docs_of_testing_is_a_job_and_a_service() -> None:
+    job, compose = map(yaml.safe_load, code_blocks(page("testing"), "yaml"))
+
+    steps = job["jobs"]["test"]["steps"]
+    assert "pytest --numprocesses 2" in [step.get("run") for step in steps]
+    settings = compose["services"]["hookshop"]["environment"]
+    assert set(settings) <= set(re.findall(r"`([A-Z_]+)`", page("settings")))
