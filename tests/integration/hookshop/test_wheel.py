@@ -96,6 +96,16 @@ def test_the_test_kit_needs_neither_applications_dependencies(environment: Path)
     assert DEPENDENCIES.isdisjoint(imported)
 
 
+def test_pytest_finds_the_plugin_by_itself_and_bears_that_it_is_named(
+    environment: Path, tmp_path: Path
+) -> None:
+    pytest_of_the_wheel = (environment / "bin" / "python", "-P", "-m", "pytest", "--fixtures")
+
+    for options in ((), ("-p", "hookshop.testing.plugin")):
+        fixtures = run(*pytest_of_the_wheel, *options, folder=tmp_path)
+        assert "hookshop_receiver" in fixtures
+
+
 def test_the_installed_demo_serves_from_a_folder_with_the_same_names(
     environment: Path, tmp_path: Path
 ) -> None:
