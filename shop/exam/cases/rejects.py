@@ -37,8 +37,8 @@ def _another_secret(bench: Bench) -> WebhookRequest:
 
 def _one_bit_changed(bench: Bench) -> WebhookRequest:
     request = bench.request()
-    # A bit of a digit of the amount: the body stays valid JSON.
-    position = request.body.index(b'"value":') + len(b'"value":')
+    # A bit of the last digit of the amount: the body stays valid JSON, unlike with the first one.
+    position = request.body.index(b",", request.body.index(b'"value":')) - 1
     body = bytearray(request.body)
     body[position] ^= 1
     return replace(request, body=bytes(body))
