@@ -120,6 +120,7 @@ class Bench:
         """Return the effects of the messages; nothing without evidence.
 
         Wait for an expected effect if the receiver accepted the message; look once if it did not.
+        Do not look if it gave no response: it may have ended, and its probe with it.
         """
         if self.evidence is None:
             return {}
@@ -128,7 +129,7 @@ class Bench:
             answers = [e.answer for e in exchanges if e.request.message_id == message_id]
             if any(map(is_success, answers)):
                 found[message_id] = await self.evidence.settled(message_id, expected=expected)
-            else:
+            elif any(answer.status is not None for answer in answers):
                 found[message_id] = await self.evidence.read(message_id)
         return found
 

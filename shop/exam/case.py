@@ -144,7 +144,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """A case with its verdict. ``sent``: curl commands that send the same bytes."""
+    """A case with its verdict. ``sent``: curl commands that send the same bytes.
+
+    ``was_answered``: whether each request got a response.
+    """
 
     case: Case
     verdict: Verdict
@@ -152,3 +155,4 @@ class CaseResult:
     sent: tuple[str, ...] = ()
     delivery_urls: tuple[str, ...] = ()
     seconds: float = 0
+    was_answered: bool = True

@@ -24,6 +24,7 @@ from shop.exam.shop_port import Endpoint, ExamShop, ShopFailed
 
 MAX_RUN_SECONDS = 240  # a prompt receiver needs a third of it; one that hangs must end, too
 MAX_CASE_SECONDS = 150  # twenty kills of a receiver that starts slowly
+ENDING_SECONDS = 0.2  # a process that ends closes its connections one after the other
 FIRST_CALL_SECONDS = 0.5  # the receiver calls /effects before it answers, or soon after
 MAX_START_SECONDS = 10  # of a receiver that registers itself before it listens
 POLL_SECONDS = 0.1
@@ -161,7 +162,21 @@ class Exam:
                 self._stop_early(f"the exam ended after {MAX_RUN_SECONDS} s", was_stopped=True)
                 return
             self._watcher.started(case)
-            self._record(await self._play(case, bench))
+            result = await self._play(case, bench)
+            if result.was_answered or not await self._has_ended(bench):
+                self._record(result)
+                continue
+            self._record(replace(result, got=f"{result.got}; the receiver has ended"))
+            if not bench.receiver:
+                self._stop_early(f"nobody listens at {bench.url} since the case {case.name}")
+                return
+            await bench.receiver.restart()
+
+    @staticmethod
+    async def _has_ended(bench: Bench) -> bool:
+        """Return whether the receiver has ended during a case that it left without an answer."""
+        await asyncio.sleep(ENDING_SECONDS)
+        return await bench.sender.is_listening(bench.url) is not None
 
     async def _is_first_accepted(self, bench: Bench) -> bool:
         """Deliver the first order. If it is not accepted, nothing else can be judged: say so."""
@@ -229,6 +244,7 @@ class Exam:
             sent=tuple(as_curl(self._plan.url, exchange.request) for exchange in shown),
             delivery_urls=tuple(each.delivery_url for each in seen.exchanges if each.delivery_url),
             seconds=seconds,
+            was_answered=all(each.answer.status is not None for each in seen.exchanges),
         )
 
     def _record(self, result: CaseResult) -> None:

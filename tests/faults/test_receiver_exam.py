@@ -6,10 +6,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from shop.exam.scorecard import ExitCode
+from shop.webhooks.rules.signing import generate_secret
 from tests.demo import running_demo
-from tests.receivers.examining import OUR_SUBSCRIBER, STOCK, Examined, examine
+from tests.receivers.examining import (
+    OUR_SUBSCRIBER,
+    STOCK,
+    Examined,
+    examine,
+    examine_running,
+)
 from tests.receivers.manifest import RIGHT, WRONG
-from tests.receivers.running import why_not
+from tests.receivers.running import running, why_not
 
 EXAMS_AT_ONCE = 6  # each waits more than it computes
 NEEDS_A_NEW_SECRET = {"old-secret-rejected", "new-secret-accepted"}
@@ -62,6 +69,16 @@ def test_a_stock_receiver_passes_an_exam_with_default_options(shop_url: str) -> 
     assert examined.exit_code == ExitCode.PASSED, examined.output
     assert examined.names("failed") == {"body-5-mb"}  # a should
     assert examined.names("not judged") == {"redelivery", "ten-at-once", "same-id-other-body"}
+
+
+def test_a_receiver_that_ends_fails_one_case_and_is_asked_no_more(shop_url: str) -> None:
+    with running("wrong/dies_on_junk", generate_secret()) as receiver:
+        examined = examine_running(receiver, "--only", "survives", "--shop", shop_url)
+
+    assert examined.exit_code == ExitCode.FAILED
+    assert examined.names("failed") == {"signed-junk"}
+    assert "signed-empty" in examined.names("error")
+    assert f"Nobody listens at {receiver.url} since the case signed-junk." in examined.output
 
 
 @pytest.mark.long

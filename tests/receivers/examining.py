@@ -5,17 +5,19 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shop.webhooks.rules.signing import generate_secret
 from subscriber_app.config import RECEIVER_PATH
-from tests.demo import ROOT, free_ports
-from tests.receivers.running import command_of, environment_of
+from tests.demo import ROOT, clean_environment, free_ports
+from tests.receivers.running import Receiver, command_of, environment_of
 
 OUR_SUBSCRIBER = "our_subscriber"
 STOCK = "stock"
+WITH_SECRET = ["--secret-env", "WEBHOOK_SECRET"]
 MAX_SECONDS = 300
 
 
@@ -36,30 +38,36 @@ class Examined:
 def examine(receiver: str, *options: str, has_probe: bool = True) -> Examined:
     """Let the exam start the receiver and examine it. ``options``: of the command."""
     [port] = free_ports(1)
-    command = command_of(receiver)
+    command = shlex.join(command_of(receiver))
     url = f"http://127.0.0.1:{port}"
     if receiver == OUR_SUBSCRIBER:
-        url, whose = url + RECEIVER_PATH, ["--register"]
-        probe = ["--probe-cmd", shlex.join(command)]
+        url, whose, probe = url + RECEIVER_PATH, ["--register"], ["--probe-cmd", command]
     else:
-        url, whose = url + "/hook", ["--secret-env", "WEBHOOK_SECRET"]
-        probe = ["--probe", url.replace("/hook", "/probe")]
-    if not has_probe:
-        probe = []
+        url, whose, probe = url + "/hook", WITH_SECRET, ["--probe", url + "/probe"]
     with tempfile.TemporaryDirectory(prefix="exam-") as folder:
-        result = Path(folder, "result.json")
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "shop.exam", url, *whose, *probe, *options),
-                *("--run", shlex.join(command), "--json", str(result)),
-            ],
-            cwd=ROOT,
-            env=environment_of(Path(folder), port, generate_secret()),
-            capture_output=True,
-            text=True,
-            timeout=MAX_SECONDS,
-            check=False,
-        )
-        output = done.stdout + done.stderr
-        assert result.exists(), output
-        return Examined(done.returncode, json.loads(result.read_text()), output)
+        environment = environment_of(Path(folder), port, generate_secret())
+        how = [*whose, "--run", command, *(probe if has_probe else [])]
+        return _run([url, *how, *options], environment, Path(folder))
+
+
+def examine_running(receiver: Receiver, *options: str) -> Examined:
+    """Examine a receiver that runs already, without a probe."""
+    environment = clean_environment() | {"WEBHOOK_SECRET": receiver.secret}
+    with tempfile.TemporaryDirectory(prefix="exam-") as folder:
+        return _run([receiver.url, *WITH_SECRET, *options], environment, Path(folder))
+
+
+def _run(arguments: Sequence[str], environment: dict[str, str], folder: Path) -> Examined:
+    result = folder / "result.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "shop.exam", *arguments, "--json", str(result)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=MAX_SECONDS,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert result.exists(), output
+    return Examined(done.returncode, json.loads(result.read_text()), output)

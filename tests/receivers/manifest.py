@@ -50,6 +50,7 @@ WRONG = {
     "crashes_on_junk": fails("signed-junk", "signed-empty", asked=BY_EFFECTS),
     "deduplicates_by_content": fails("same-id-other-body", asked=BY_EFFECTS),
     "deduplicates_in_memory": fails("ten-at-once", "nothing-twice", asked=("once", "crashes")),
+    "dies_on_junk": fails("signed-junk", "signed-empty", asked=BY_EFFECTS),
     "does_not_verify": fails(
         "no-credential",
         "another-secret",

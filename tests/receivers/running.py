@@ -24,6 +24,7 @@ class Receiver:
 
     name: str
     url: str
+    secret: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -76,7 +77,9 @@ def running(name: str, secret: str) -> Iterator[Receiver]:
                 stderr=subprocess.STDOUT,
             )
         try:
-            receiver = Receiver(name, f"http://127.0.0.1:{port}/hook", process, folder / "log")
+            receiver = Receiver(
+                name, f"http://127.0.0.1:{port}/hook", secret, process, folder / "log"
+            )
             wait_for(lambda: is_listening(receiver, port), f"{name} listens")
             yield receiver
         finally:
