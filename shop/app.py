@@ -12,6 +12,8 @@ from hookshop.webkit.sandboxes import CreationBrake
 from hookshop.webkit.tasks import end_tasks
 from shop.config import Settings
 from shop.database.transactions import Database
+from shop.exam.in_process import ShopAccess
+from shop.exam.runs import ExamRuns
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
@@ -34,6 +36,7 @@ def create_app(settings: Settings) -> Litestar:
     encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
     actions = Actions(database, wake_ups, feed, encryption)
     steady_orders = SteadyOrdersTask(actions, database, feed)
+    exams = ExamRuns(database, feed, _own_api(settings))
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -42,6 +45,7 @@ def create_app(settings: Settings) -> Litestar:
         try:
             yield
         finally:
+            await exams.close()
             await end_tasks(*tasks)
             for part in (wake_ups, feed, heartbeats, database):
                 await part.close()
@@ -57,6 +61,7 @@ def create_app(settings: Settings) -> Litestar:
             "feed": feed,
             "heartbeats": heartbeats,
             "steady_orders": steady_orders,
+            "exams": exams,
             "sandbox_actions": SandboxActions(database, feed, settings),
             "creation_brake": CreationBrake(),
         },
@@ -71,3 +76,8 @@ def create_app(settings: Settings) -> Litestar:
         environment=page_environment(settings),
         api=api_info,
     )
+
+
+def _own_api(settings: Settings) -> ShopAccess:
+    token = settings.admin_token.get_secret_value() if settings.admin_token else ""
+    return ShopAccess(settings.local_url, token, settings.url_policy)

@@ -176,6 +176,25 @@ class SandboxClock(SandboxTable, table=True):
     until_attempt: int | None = None
 
 
+class ExamRun(SandboxTable, table=True):
+    """A run of the receiver exam, in the sandbox in which it was started. See ``exam.runs``.
+
+    ``alive_until``: renewed while a process plays it; an unfinished run that is not alive ended
+    with its process. ``state``: how far it has come, see ``exam.in_process.ExamState``.
+    """
+
+    __tablename__ = "exam"
+    __table_args__ = (Index("exams_of_sandbox", "sandbox", "id"),)
+
+    id: str = Field(primary_key=True, sa_type=Id)
+    sandbox: int = sandbox_column()
+    url: str
+    started_at: datetime
+    alive_until: datetime
+    finished_at: datetime | None = None
+    state: dict[str, Any] = Field(sa_type=JSON)
+
+
 class OrderLine(SandboxTable, table=True):
     """One product of an order. Name and price are copied, because the catalog may change."""
 

@@ -25,6 +25,7 @@ def as_document(card: Scorecard) -> dict[str, Any]:
         "scheme": card.scheme.value,
         "evidence": card.evidence,
         "seed": card.seed,
+        "strict": card.is_strict,
         "problem": card.problem,
         "seconds": round(card.seconds, 1),
         "cases": [_case(result) for result in card.results],

@@ -30,7 +30,7 @@ CATCH_UP_INTERVAL_SECONDS = 0.5
 HEALTH_CHECK_SECONDS = 10.0
 MAX_QUOTED_LENGTH = 200  # of a malformed message in the log
 
-Kind = Literal["order", "delivery", "endpoint", "steady-orders", "clock", "everything"]
+Kind = Literal["order", "delivery", "endpoint", "steady-orders", "clock", "exam", "everything"]
 
 logger = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from shop.database.models import (
     Delivery,
     Endpoint,
     EndpointSecret,
+    ExamRun,
     Message,
     Order,
     OrderLine,
@@ -96,6 +97,7 @@ async def _delete_all(database: Database) -> None:
     """
     async with database.writing() as session:
         await session.exec(delete(SandboxClock))  # an advance ends
+        await session.exec(delete(ExamRun))
     is_pending = col(Delivery.state) == DeliveryState.PENDING
     for where in ((is_pending,), ()):  # first those that would still be sent
         await _delete_deliveries(database, *where)
@@ -176,7 +178,8 @@ async def _renew_endpoints(database: Database) -> None:
 
 async def _is_empty(database: Database, keep_endpoints: bool) -> bool:
     counters = OrderTally, RefundTally, AttemptTally, AttemptTotal
-    tables: list[Any] = [Delivery, Order, UsedIdempotencyKey, SteadyOrders, SandboxClock, *counters]
+    others = UsedIdempotencyKey, SteadyOrders, SandboxClock, ExamRun
+    tables: list[Any] = [Delivery, Order, *others, *counters]
     queries = [select(table.sandbox).where(in_bound_sandbox(table.sandbox)) for table in tables]
     endpoints = select(Endpoint.sandbox).where(in_bound_sandbox(Endpoint.sandbox))
     if keep_endpoints:

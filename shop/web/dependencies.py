@@ -10,6 +10,7 @@ from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.sandboxes import CreationBrake
 from shop.config import Settings
 from shop.database.transactions import Database
+from shop.exam.runs import ExamRuns
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
@@ -26,6 +27,7 @@ TheFeed = NamedDependency[ChangeFeed]
 TheHeartbeats = NamedDependency[Heartbeats]
 TheSandboxActions = NamedDependency[SandboxActions]
 TheCreationBrake = NamedDependency[CreationBrake]
+TheExams = NamedDependency[ExamRuns]
 TheSteadyOrders = NamedDependency[SteadyOrdersTask]
 # Whether the admin sent the request. The JSON API has it: see ``provide_manages``.
 Manages = NamedDependency[bool]

@@ -7,6 +7,7 @@ from litestar import Request, Response
 
 from hookshop.webkit.errors import Problem, answer
 from hookshop.webkit.errors import exception_handlers as handlers_with
+from shop.exam.runs import ExamUnderWay
 from shop.orders.fulfilment import InvalidOrderState
 from shop.orders.idempotency import IdempotencyKeyReused
 from shop.orders.placing import UnknownProduct
@@ -37,6 +38,7 @@ def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[A
             StillFilling: 409,
             BadSandboxId: 422,
             InvalidSetting: 422,
+            ExamUnderWay: 409,
             AlreadyAdvancing: 409,
             NothingToSkip: 409,
             TooManyPending: 422,

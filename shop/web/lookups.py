@@ -8,6 +8,7 @@ from litestar.exceptions import NotFoundException
 from shop.config import Settings
 from shop.database.models import Endpoint
 from shop.database.transactions import Database
+from shop.exam.runs import ExamReport, ExamRuns
 from shop.ids import first_id
 from shop.webhooks.endpoints import registry
 
@@ -21,6 +22,14 @@ async def existing_endpoint(database: Database, endpoint_id: str) -> Endpoint:
     if endpoint is None:
         raise no_such_endpoint(endpoint_id)
     return endpoint
+
+
+async def existing_exam(exams: ExamRuns, exam_id: str) -> ExamReport:
+    """Return the run of an exam. Raise ``NotFoundException`` if it does not exist here."""
+    report = await exams.find(exam_id)
+    if report is None:
+        raise NotFoundException(f"there is no exam {exam_id!r}")
+    return report
 
 
 def no_such_endpoint(endpoint_id: str) -> NotFoundException:

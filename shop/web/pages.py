@@ -11,6 +11,7 @@ from shop.config import Settings
 from shop.web import (
     deliveries,
     endpoints,
+    exams,
     flow,
     orders,
     overview,
@@ -31,6 +32,7 @@ page_handlers: list[HTTPRouteHandler] = [
     *deliveries.handlers,
     *endpoints.handlers,
     *flow.handlers,
+    *exams.handlers,
     *sandbox_pages.handlers,
     *login_pages(home="/deliveries"),
     choose_appearance,

@@ -84,6 +84,11 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "getQuiescence",
         "advanceClock",
         "getClock",
+        "startExam",
+        "listExams",
+        "getExam",
+        "stopExam",
+        "recordEffect",
         "createSandbox",
         "listSandboxes",
         "getSandbox",
@@ -203,7 +208,7 @@ def test_a_call_needs_the_token_unless_it_is_open_to_all() -> None:
 
     assert (described["type"], described["scheme"]) == ("http", "bearer")
     assert "SHOP_ADMIN_TOKEN" in described["description"]
-    assert security.pop("listProducts") == []
+    assert security.pop("listProducts") == security.pop("recordEffect") == []
     assert security.pop("placeOrder") == security.pop("getOrder") == [{}, {scheme: []}]
     assert set(map(str, security.values())) == {str([{scheme: []}])}
     assert operations(SUBSCRIBER)["receiveWebhook"]["security"] == []

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.programs import Document, set_fault, wait_until
 
 LONG_NAME = "W" * 100
+WRONG_SECRET = "whsec_" + "AAAA" * 8
 FULL_LOG = 51  # rows: one more than fits on a page of a log
 LONG_URL = "http://127.0.0.1:9009/" + "w" * 200
 
@@ -34,6 +35,8 @@ SHOP = {
     "/endpoints/{endpoint_id:str}/delete": ["/endpoints/{paused_endpoint}/delete"],
     "/endpoints/{endpoint_id:str}/recover": ["/endpoints/{endpoint}/recover?period=all"],
     "/endpoints/{endpoint_id:str}/rotate-secret": ["/endpoints/{paused_endpoint}/rotate-secret"],
+    "/exam": ["/exam"],
+    "/exam/{exam_id:str}": ["/exam/{exam}"],
     "/sandboxes": ["/sandboxes"],
     "/sandboxes/{sandbox_id:str}/drop": ["/sandboxes/{sandbox}/drop"],
     "/reset": ["/reset"],
@@ -68,6 +71,7 @@ SUBSCRIBER = {
 }
 # The routes of pages that sandboxes do not have.
 IN_MAIN_ONLY = {"/sandboxes", "/sandboxes/{sandbox_id:str}/drop"}
+STREAMS_AND_DOWNLOADS = ("/live", "/har", "/files/{name:str}")
 # Error pages: not found, and invalid requests.
 SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
 SUBSCRIBER_ERRORS = [
@@ -90,7 +94,8 @@ def routes_of_pages(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
         path
         for handler in handlers
         for path in handler.paths
-        if "GET" in handler.http_methods and not path.endswith(("/live", "/har"))
+        if "GET" in handler.http_methods
+        and not path.endswith(("/live", "/har", "/files/{name:str}"))
     }
 
 
@@ -107,6 +112,7 @@ class Scene:
     paused_endpoint: str
     receipt: str
     rejected_receipt: str
+    exam: str
     attack: str = ""
     sandbox: str = ""
 
@@ -150,8 +156,18 @@ def set_the_scene(shop: httpx.Client, subscriber: httpx.Client) -> Scene:
         endpoint=endpoint["id"],
         paused_endpoint=paused["id"],
         receipt=_first(subscriber, "/v1/receipts?verdict=accepted"),
+        exam=_examine_with_a_wrong_secret(shop, endpoint["webhook_url"]),
         rejected_receipt=_first(subscriber, "/v1/receipts?verdict=rejected"),
     )
+
+
+def _examine_with_a_wrong_secret(shop: httpx.Client, url: str) -> str:
+    """Return the id of an exam that fails at once."""
+    wanted = {"url": url, "secret": WRONG_SECRET, "only": ["accepts"]}
+    exam = _post(shop, "/v1/exams", wanted)["id"]
+    finished = shop.get(f"/v1/exams/{exam}?wait=30").json()
+    assert finished["result"] == "failed", finished
+    return str(exam)
 
 
 def with_an_attack(scene: Scene, page: Page, subscriber_url: str) -> Scene:

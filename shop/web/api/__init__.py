@@ -28,6 +28,7 @@ from shop.web.api.endpoints import (
     list_endpoints,
     register_endpoint,
 )
+from shop.web.api.exams import EXAMS
 from shop.web.api.orders import (
     get_order,
     list_orders_as_json,
@@ -68,6 +69,7 @@ api_router = Router(
         Router(path="/", route_handlers=ORDERS, tags=["Orders"]),
         Router(path="/", route_handlers=DELIVERIES, tags=["Deliveries"]),
         Router(path="/", route_handlers=CLOCK, tags=["Clock"]),
+        Router(path="/", route_handlers=EXAMS, tags=["Exams"]),
         Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],
     dependencies={"manages": Provide(provide_manages, sync_to_thread=False)},
@@ -84,6 +86,7 @@ api_info = ApiInfo(
         "Orders": "Products and orders. An order, its shipping and its refund are events.",
         "Deliveries": "The log: each webhook with every request and response.",
         "Clock": "Skip time: make retries and probes of the next days now, each one for real.",
+        "Exams": "Examine any receiver with genuine and hostile webhooks.",
         "Sandboxes": "Shops of one's own in the same processes, for a learner or a test.",
     },
     token_variable="SHOP_ADMIN_TOKEN",  # noqa: S106 – the name of a setting

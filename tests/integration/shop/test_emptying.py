@@ -35,6 +35,7 @@ from shop.webhooks.queries.deliveries import read_stats
 from shop.webhooks.queries.metrics import as_text, database_metrics
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.exams import exam_run
 from tests.integration.shop.sandboxes import LIFETIME, SandboxedShop
 from tests.receiver import Receiver
 
@@ -61,6 +62,7 @@ async def fill(shops: SandboxedShop, engine: Engine, url: str, number: int) -> s
         await ping(session, endpoint_id, now=shops.clock.now)
         await steady.start(session, now=shops.clock.now)
         await clock.advance(session, timedelta(days=1))
+        session.add(exam_run())
         await registry.mark_deleted(session, deleted, now=shops.clock.now)
     await shops.merge_counters()
     return endpoint_id

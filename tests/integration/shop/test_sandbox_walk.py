@@ -16,10 +16,12 @@ from litestar import Litestar
 from hookshop.webkit.times import utc_now
 from shop.app import create_app
 from shop.config import Settings
+from shop.database.bound_sandbox import bound_to
 from shop.database.transactions import Database
 from shop.sandboxes import registry
 from tests.fuzzing import Learned, Route, learning, routes_of
 from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.exams import exam_run, store
 from tests.integration.shop.sandbox_conditions import (
     TABLES,
     unconditional_statements,
@@ -33,7 +35,7 @@ from tests.who_may_see_what import METHODS, body_of
 MUG = {"items": [{"product_id": "mug", "quantity": 1}]}
 KEY = {"Idempotency-Key": "order-4711"}
 HERE = "/s/lesson-b"
-IDS_OF_ROWS = {"order_id", "delivery_id", "endpoint_id"}
+IDS_OF_ROWS = {"order_id", "delivery_id", "endpoint_id", "exam_id"}
 # Valid values for forms and bodies, so that only the ids are wrong.
 FIELDS = {
     "product_id": "mug",
@@ -44,10 +46,12 @@ FIELDS = {
     "period": "all",
     "grace": "none",
     "theme": "dark",
+    "name": "scorecard.json",
     "webhook_url": "http://127.0.0.1:9009/of-b",
     "event_types": "purchase.created",
 }
 BODIES: Mapping[str, Any] = {
+    "/v1/exams/{exam_id:str}/effects": {"message_id": "msg_1"},
     "/v1/orders": MUG,
     "/v1/webhooks/register": {"webhook_url": "http://127.0.0.1:9010/of-b"},
     "/v1/webhooks/{endpoint_id:str}": {"description": "changed"},
@@ -114,6 +118,7 @@ def shopfront(prefix: str, stocked: dict[str, Any]) -> Shopfront:
         "order_id": order["id"],
         "delivery_id": order["delivery_ids"][0],
         "message_id": order["message_ids"][0],
+        "exam_id": stocked["exam_id"],
     }
     marks = (f"endpoint-of-{name}", f"customer-of-{name}", endpoint["secret_id"], *ids.values())
     return Shopfront(prefix, ids, marks)
@@ -142,6 +147,9 @@ async def world(
                 found = await registry.find(session, "lesson-b", now=utc_now())
             assert found is not None
             assert found.number is not None
+            for name, number in (("a", found.number - 1), ("main", 0), ("b", found.number)):
+                with bound_to(number):
+                    stocked[name]["exam_id"] = await store(database, exam_run())
             yield World(
                 app,
                 client,
@@ -235,6 +243,7 @@ async def test_what_is_hidden_in_another_sandbox_is_shown_in_its_own(world: Worl
             "/orders",
             "/endpoints",
             "/v1/deliveries",
+            "/exam",
             "/v1/orders/" + world.a.ids["order_id"],
         )
     ]

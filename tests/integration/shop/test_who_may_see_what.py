@@ -14,8 +14,10 @@ from pydantic import SecretStr
 
 from shop.app import create_app
 from shop.config import Settings
+from shop.database.transactions import Database
 from tests.integration.shop.browsing import attempt
 from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.exams import exam_run, store
 from tests.pages import Visitor, opened
 from tests.receiver import Receiver
 from tests.serving import free_port, serving
@@ -40,6 +42,7 @@ class Sold:
     order_id: str
     delivery_id: str
     endpoint_id: str
+    exam_id: str
     private: tuple[str, ...]
 
     def scene(self) -> Scene:
@@ -47,6 +50,8 @@ class Sold:
             "order_id": self.order_id,
             "delivery_id": self.delivery_id,
             "endpoint_id": self.endpoint_id,
+            "exam_id": self.exam_id,
+            "name": "scorecard.json",
             "product_id": "mug",
             "sandbox_id": "lesson-7",
             "file_path": "css/base.css",
@@ -72,7 +77,9 @@ async def shop(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def sold(shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: Receiver) -> Sold:
+async def sold(
+    shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: Receiver, database: Database
+) -> Sold:
     url = f"{receiver.url}/hooks/key-4711"
     registered = await shop.post("/v1/webhooks/register", json={"webhook_url": url}, headers=BEARER)
     order = (await shop.post("/v1/orders", json=MUG, headers=BEARER)).json()
@@ -93,7 +100,8 @@ async def sold(shop: httpx.AsyncClient, engine: Engine, clock: Clock, receiver: 
         "retrying",
         "pending",
     )
-    return Sold(order["id"], delivery["id"], registered.json()["id"], private)
+    exam_id = await store(database, exam_run())
+    return Sold(order["id"], delivery["id"], registered.json()["id"], exam_id, private)
 
 
 async def test_each_visitor_sees_what_the_table_says(
