@@ -24,6 +24,7 @@ from shop.web.errors import exception_handlers
 from shop.web.metrics import show_metrics
 from shop.web.pages import page_environment, page_handlers
 from shop.web.sandboxes.actions import SandboxActions
+from shop.web.skipping.watch import ClockWatch
 from shop.web.steady_orders.task import SteadyOrdersTask
 
 
@@ -37,11 +38,13 @@ def create_app(settings: Settings) -> Litestar:
     actions = Actions(database, wake_ups, feed, encryption)
     steady_orders = SteadyOrdersTask(actions, database, feed)
     exams = ExamRuns(database, feed, _own_api(settings))
+    clock_watch = ClockWatch(database, feed)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         await database.create_tables()
-        tasks = [asyncio.create_task(each) for each in (feed.listen(), steady_orders.run())]
+        running = (feed.listen(), steady_orders.run(), clock_watch.run())
+        tasks = [asyncio.create_task(each) for each in running]
         try:
             yield
         finally:
@@ -68,6 +71,7 @@ def create_app(settings: Settings) -> Litestar:
         state={
             "feed": feed,
             "settings": settings,
+            "clock_watch": clock_watch,
             "steady_orders": steady_orders,
             "sandboxes": Sandboxes(database),
         },

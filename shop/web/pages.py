@@ -15,11 +15,13 @@ from shop.web import (
     flow,
     orders,
     overview,
+    skipping,
     storefront,
 )
 from shop.web.endpoint_names import endpoint_name, endpoint_subtitle
 from shop.web.hold_labels import WAITING_FOR
 from shop.web.sandboxes import pages as sandbox_pages
+from shop.web.skipping.notice import read_skip_notice
 from shop.web.stat_labels import meaning, milliseconds, percent
 from shop.web.state_labels import BAR_ORDER, state_label
 from shop.web.steady_orders.pages import page_address, read_steady_orders, switch_steady_orders
@@ -33,6 +35,7 @@ page_handlers: list[HTTPRouteHandler] = [
     *endpoints.handlers,
     *flow.handlers,
     *exams.handlers,
+    *skipping.handlers,
     *sandbox_pages.handlers,
     *login_pages(home="/deliveries"),
     choose_appearance,
@@ -48,6 +51,7 @@ def page_environment(settings: Settings) -> Environment:
         header_links=lambda _request: _links_to(settings.subscriber_url),
         read_cart=read_cart,
         read_steady_orders=read_steady_orders,
+        read_skip_notice=read_skip_notice,
         page_address=page_address,
         state_label=state_label,
         endpoint_name=endpoint_name,

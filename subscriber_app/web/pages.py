@@ -77,6 +77,7 @@ page_handlers: list[HTTPRouteHandler] = [
     subscription.unsubscribe,
     subscription.rotate,
     subscription.adopt_secret,
+    subscription.skip_until_expiry,
     sandbox_pages.show_sandboxes,
     sandbox_pages.make_sandboxes,
     sandbox_pages.confirm_dropping,

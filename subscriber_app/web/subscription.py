@@ -1,22 +1,24 @@
 """The page to subscribe, rotate the secret and unsubscribe."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from hookshop.webkit.clock_api import MAX_DISTANCE
 from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.encryption import DecryptionFailed
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.times import utc_now
 from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.receiving.keyring import fingerprint
-from subscriber_app.shop_api.client import TooManySecrets
+from subscriber_app.shop_api.client import CannotAdvance, TooManySecrets
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 from subscriber_app.shop_api.subscription import SUBSCRIBABLE, Subscriptions
-from subscriber_app.web.dependencies import TheFeed, TheMissions, TheSubscriptions
+from subscriber_app.web.dependencies import TheFeed, TheMissions, TheShopClock, TheSubscriptions
 from subscriber_app.web.faults import fault_banner
 from subscriber_app.web.missions.strip import mission_strip
 
@@ -95,6 +97,28 @@ async def adopt_secret(request: AnyRequest, subscriptions: TheSubscriptions) -> 
         await subscriptions.adopt_secret((await read_form(request)).text("secret"))
     except ShopError as error:
         return await _page(subscriptions, problem=str(error), status=422)
+    return Redirect("/subscription", status_code=303)
+
+
+@post("/subscription/skip", include_in_schema=False)
+@once_per_form
+async def skip_until_expiry(
+    request: AnyRequest,  # noqa: ARG001 – once_per_form needs it
+    subscriptions: TheSubscriptions,
+    shop_clock: TheShopClock,
+) -> AnyResponse:
+    """Skip time in the shop until the first of our former secrets expires, there and here."""
+    former = await subscriptions.former_secrets()
+    if not former:
+        problem = "No former secret is valid any more: there is no wait to skip."
+        return await _page(subscriptions, problem=problem, status=409)
+    wait = min(each.until for each in former) - utc_now() + timedelta(seconds=1)
+    try:
+        await shop_clock.advance(min(max(wait, timedelta(seconds=1)), MAX_DISTANCE))
+    except CannotAdvance as error:
+        return await _page(subscriptions, problem=f"The shop: {error}.", status=error.status)
+    except ShopError as error:
+        return await _page(subscriptions, problem=str(error), status=502)
     return Redirect("/subscription", status_code=303)
 
 

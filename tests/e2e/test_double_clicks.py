@@ -63,6 +63,6 @@ def test_a_button_in_a_row_sends_the_nonce_of_its_row(
     shop.open_live("/deliveries")
 
     with shop.page.expect_request("**/attempts") as sent:
-        shop.row(delivery_id).get_by_role("button", name="Send now").click()
+        shop.row(delivery_id).get_by_role("button", name="Resend now").click()
 
     assert "_nonce=1." in (sent.value.post_data or "")

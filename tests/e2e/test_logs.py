@@ -218,7 +218,7 @@ def test_sending_from_a_row_with_the_keyboard_keeps_the_position(
     row = shop.row(cancelled)
     row.evaluate("(row) => row.scrollIntoView({block: 'center'})")
     before = place(row)
-    row.get_by_role("button", name="Send now").focus()
+    row.get_by_role("button", name="Resend now").focus()
 
     shop.page.keyboard.press("Enter")
 
@@ -233,7 +233,7 @@ def test_without_javascript_sending_from_a_row_leads_back_to_it(
     tab = ShopTab(new_context(java_script_enabled=False).new_page(), shop_url)
     tab.open("/deliveries?event_type=purchase.created")
 
-    tab.row(cancelled).get_by_role("button", name="Send now").click()
+    tab.row(cancelled).get_by_role("button", name="Resend now").click()
 
     wait_until(shop_api, cancelled, "succeeded")
     assert tab.page.url.endswith(f"?event_type=purchase.created#row-{cancelled}")
@@ -245,7 +245,7 @@ def test_a_deleted_delivery_is_not_sent_and_the_page_says_so(
 ) -> None:
     watch.expect(r"status of 404")
     shop.open_live("/deliveries")
-    button = shop.row(cancelled).get_by_role("button", name="Send now")
+    button = shop.row(cancelled).get_by_role("button", name="Resend now")
     gone = f"{shop.url}/deliveries/dlv_gone/attempts"
     button.evaluate("(button, address) => (button.formAction = address)", gone)
 

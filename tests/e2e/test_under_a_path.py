@@ -97,7 +97,7 @@ def test_a_reader_buys_retries_and_looks_into_both_applications(
     wait_until(shop_api, delivery_id, "pending", attempts=1)
     set_fault(subscriber_api, None)
     shop.follow("1 new, show")
-    shop.row(delivery_id).get_by_role("button", name="Send now").click()
+    shop.row(delivery_id).get_by_role("button", name="Resend now").click()
     expect(shop.row(delivery_id)).to_contain_text("succeeded")
 
     shop.open(f"/deliveries/{delivery_id}")

@@ -16,7 +16,7 @@ from shop.web.deliveries.wire import (
     status_meaning,
     visible_text,
 )
-from shop.web.formatting import milliseconds
+from shop.web.formatting import milliseconds, span
 from shop.webhooks.engine.stopwatch import Phase
 from shop.webhooks.rules.responses import Outcome, outcome_of
 
@@ -44,15 +44,17 @@ class AttemptView:
     """One attempt, prepared for the page.
 
     ``outcome``: ``200 OK`` or the name of an error. ``explanation``: what that means for the
-    delivery. ``error_detail``: the message of the network library. ``phases``: those with a known
-    duration. ``curl``: empty if nothing was sent. ``describedby_link``: the endpoint's own page
-    about this request, if its response names one.
+    delivery. ``skipped``: how much of the wait before it was skipped, or "". ``error_detail``: the
+    message of the network library. ``phases``: those with a known duration. ``curl``: empty if
+    nothing was sent. ``describedby_link``: the endpoint's own page about this request, if its
+    response names one.
     """
 
     number: int
     trigger: str
     started_at: datetime
     duration_ms: int
+    skipped: str
     phases: Sequence[PhaseView]
     reused_connection: bool
     succeeded: bool
@@ -93,6 +95,7 @@ def _view(attempt: Attempt, body: bytes) -> AttemptView:
         trigger=attempt.trigger,
         started_at=attempt.started_at,
         duration_ms=attempt.duration_ms,
+        skipped=span(attempt.skipped_ms / 1000) if attempt.skipped_ms else "",
         phases=list(_phases(attempt)),
         reused_connection=bool((attempt.timings or {}).get("reused_connection")),
         succeeded=outcome_of(attempt.response_status) is Outcome.SUCCEEDED,

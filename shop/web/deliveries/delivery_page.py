@@ -17,7 +17,7 @@ from shop.database.models import Attempt
 from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState
 from shop.web.deliveries.attempts import view_attempts
-from shop.web.deliveries.hold_reason import held_back_by, may_resend, resend_nonce
+from shop.web.deliveries.hold_reason import held_back_by, may_resend, may_skip, resend_nonce
 from shop.web.deliveries.sentence import DeliverySummary, describe
 from shop.web.deliveries.timeline import build_timeline, summarize
 from shop.web.deliveries.wire import body_text, pretty_json
@@ -152,6 +152,7 @@ def _status_context(found: DeliveryDetail, now: datetime) -> dict[str, Any]:
         "order": found.order,
         "endpoint": found.endpoint,
         "may_resend": may_resend(found.delivery, found.endpoint),
+        "may_skip": may_skip(found.delivery, found.endpoint, now),
         "resend_nonce": resend_nonce(found.delivery),
         "may_cancel": found.delivery.state is DeliveryState.PENDING,
         "held_back_by": reason,

@@ -1,4 +1,4 @@
-"""Whether a delivery can be resent, and why its endpoint holds it back. Pure."""
+"""What one can do with a delivery, and why its endpoint holds it back. Pure."""
 
 from datetime import datetime
 
@@ -24,6 +24,23 @@ def resend_nonce(delivery: Delivery) -> str:
     """
     at = delivery.completed_at or delivery.next_attempt_at
     return f"{delivery.attempt_count}.{at.timestamp() if at else ''}"
+
+
+def may_skip(delivery: Delivery, endpoint: Endpoint, now: datetime) -> bool:
+    """Return whether the delivery waits for a planned time, which an advance brings nearer."""
+    planned_at = delivery.next_attempt_at
+    if delivery.state is not DeliveryState.PENDING or planned_at is None:
+        return False
+    if endpoint.deleted_at or endpoint.status is not EndpointStatus.ACTIVE:
+        return False
+    return planned_at > now or bool(held_back_by(delivery, endpoint, now))
+
+
+def is_held(endpoint: Endpoint, now: datetime) -> bool:
+    """Return whether an open breaker or Retry-After holds deliveries until a planned time."""
+    planned = (endpoint.probe_at, endpoint.hold_until)
+    is_active = endpoint.status is EndpointStatus.ACTIVE
+    return is_active and any(at is not None and at > now for at in planned)
 
 
 def held_back_by(delivery: Delivery, endpoint: Endpoint, now: datetime) -> str:

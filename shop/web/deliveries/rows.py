@@ -9,7 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.models import Attempt, Delivery, Endpoint
 from shop.vocabulary import DeliveryState, Trigger
-from shop.web.deliveries.hold_reason import held_back_by, may_resend, resend_nonce
+from shop.web.deliveries.hold_reason import held_back_by, may_resend, may_skip, resend_nonce
+from shop.web.formatting import span
 from shop.webhooks.queries.deliveries import LogRow, newest_attempts
 from shop.webhooks.rules.responses import Outcome, outcome_of
 from shop.webhooks.rules.retries import RetrySchedule
@@ -49,6 +50,7 @@ class Row:
     last_outcome: str
     held_back_by: str
     may_send: bool
+    may_skip: bool
     nonce: str
 
 
@@ -85,6 +87,7 @@ def view_row(
         # A delivery that has succeeded can be resent only on its own page, which shows its state.
         may_send=may_resend(delivery, found.endpoint)
         and delivery.state is not DeliveryState.SUCCEEDED,
+        may_skip=may_skip(delivery, found.endpoint, now),
         nonce=resend_nonce(delivery),
     )
 
@@ -112,6 +115,7 @@ def _outcome(attempt: Attempt) -> str:
 def _history(delivery: Delivery, attempts: Sequence[Attempt], planned: int) -> str:
     lines = [
         f"{attempt.number}: {_outcome(attempt)}, {_time(attempt.started_at, delivery.created_at)}"
+        f"{_skipped(attempt)}"
         for attempt in attempts
     ]
     if lines:
@@ -121,6 +125,10 @@ def _history(delivery: Delivery, attempts: Sequence[Attempt], planned: int) -> s
     if planned:
         lines.append(f"{planned} more planned" if lines else f"up to {planned} planned")
     return "\n".join(lines)
+
+
+def _skipped(attempt: Attempt) -> str:
+    return f" (skipped {span(attempt.skipped_ms / 1000)})" if attempt.skipped_ms else ""
 
 
 def _time(moment: datetime, beginning: datetime) -> str:

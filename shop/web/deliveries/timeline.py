@@ -72,6 +72,7 @@ def _made(attempt: Attempt, begin: datetime) -> TimelineStep:
             Delay(**attempt.delay) if attempt.delay else None,
             late=(started_at - due_at).total_seconds() if due_at else None,
             trigger=attempt.trigger,
+            skipped=attempt.skipped_ms / 1000,
         ),
         due_at=due_at,
         outcome=outcome_text(attempt),
@@ -89,7 +90,8 @@ def _planned(
     kind = "sending" if delivery.state is DeliveryState.SENDING else "next"
     delay = Delay(**delivery.next_delay) if delivery.next_delay else None
     trigger = delivery.next_trigger
-    yield TimelineStep(number, kind, at, _after(begin, at), Wait(delay, trigger=trigger), at)
+    wait = Wait(delay, trigger=trigger, skipped=delivery.skipped_ms / 1000)
+    yield TimelineStep(number, kind, at, _after(begin, at), wait, at)
     steps = number - delivery.reconnect_count - (trigger is Trigger.RECONNECT)
     for seconds in schedule.delays_after(steps)[: MAX_PLANNED - 1]:
         at += timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""The wait before an attempt, as text and as a bar: schedule, jitter, Retry-After, lateness.
+"""The wait before an attempt, as text and as a bar: schedule, jitter, Retry-After, skipped time.
 
 The parts of one bar are drawn to scale. The lengths of bars are not: waits of two seconds and of a
 day must fit into one picture, so the length grows with the logarithm of the wait.
@@ -53,13 +53,15 @@ class Wait:
     """The wait before an attempt.
 
     ``late``: seconds from the planned time to the start; None if unknown. ``is_decided``: whether
-    the delay is final; that of later attempts is only an estimate.
+    the delay is final; that of later attempts is only an estimate. ``skipped``: seconds of the
+    planned wait that were skipped, so that the attempt was due so much earlier.
     """
 
     delay: Delay | None
     late: float | None = None
     trigger: Trigger = Trigger.AUTOMATIC
     is_decided: bool = True
+    skipped: float = 0
 
     @property
     def planned(self) -> float:
@@ -70,21 +72,29 @@ class Wait:
     def total(self) -> float:
         """The seconds that the bar shows. They include time that negative jitter saved."""
         scheduled = self.delay.schedule if self.delay else 0
-        return max(scheduled, self.planned + max(self.late or 0, 0))
+        return max(scheduled, self.planned, self.started or 0)
+
+    @property
+    def started(self) -> float | None:
+        """The seconds that were really waited before the start; None if unknown."""
+        return None if self.late is None else max(self.planned - self.skipped + self.late, 0)
 
     @property
     def headline(self) -> str:
         """The whole wait as text; empty without a delay."""
         if not self.delay:
             return ""
-        if self.late is None:
-            return f"{'waits' if self.is_decided else 'about'} {span(self.planned)}"
-        return f"waited {span(self.planned + self.late)}"
+        if self.started is None:
+            remaining = max(self.planned - self.skipped, 0)
+            return f"{'waits' if self.is_decided else 'about'} {span(remaining)}"
+        return f"waited {span(self.started)}"
 
     @property
     def parts(self) -> list[Part]:
         """The parts of the wait as text."""
         parts = list(_reasons(self))
+        if self.skipped:
+            parts.append(Part("skipped", f"skipped {span(self.skipped)}"))
         if self.late is not None and self.late < 0:
             parts.append(
                 Part("late", f"started {span(self.late)} before it was due: a clock was set back")
@@ -111,7 +121,7 @@ class Wait:
                 if end > start
             ],
             due=percent(self.planned),
-            started=None if self.late is None else percent(max(self.planned + self.late, 0)),
+            started=None if self.started is None else percent(self.started),
             asked=percent(asked) if 0 < asked < self.planned else None,
         )
 
@@ -146,4 +156,6 @@ def _segments(wait: Wait) -> Iterator[tuple[str, float, float]]:
         yield "jitter", scheduled, with_jitter
         yield "retry-after", with_jitter, wait.delay.retry_after
         yield "saved", with_jitter, scheduled  # by negative jitter
-    yield "late", wait.planned, wait.planned + max(wait.late or 0, 0)
+    due = max(wait.planned - wait.skipped, 0)
+    yield "skipped", due, wait.planned
+    yield "late", due, max(wait.started or 0, due)

@@ -15,6 +15,7 @@ from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region
 from hookshop.webkit.security import NO_STORE
 from shop.database.transactions import Database
+from shop.web.deliveries.hold_reason import is_held
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheActions, TheDatabase, TheFeed, TheSettings
 from shop.web.endpoints.forms import EVENT_TYPE_CHOICES, Registration
@@ -138,9 +139,11 @@ def _endpoint_region(database: Database, endpoint_id: str) -> Region:
             page = await list_deliveries(session, theirs, limit=NEWEST_DELIVERIES)
             last_hour = await read_health(session, endpoint_id, hour)
             last_day = await read_health(session, endpoint_id, day)
+            endpoint = await registry.find(session, endpoint_id)
             return {
                 # None once it is deleted; the page then says so.
-                "endpoint": await registry.find(session, endpoint_id),
+                "endpoint": endpoint,
+                "is_held": endpoint is not None and is_held(endpoint, now),
                 "secrets": describe(await list_live(session, endpoint_id, now=now), now=now),
                 "health": [view_health("hour", last_hour), view_health("day", last_day)],
                 "failures": last_day.failures,

@@ -65,11 +65,6 @@ def _split(
 
 def _lane(endpoint: EndpointFacts, key: str, now: datetime) -> Lane:
     state, reason = _state(endpoint, now)
-    hold = hold_of(endpoint, now)
-    if endpoint.pending and hold in {None, Hold.CONCURRENCY}:
-        until = endpoint.next_attempt_at if not endpoint.due else None
-    else:
-        until = hold_ends_at(endpoint, hold)
     return Lane(
         key=key,
         name=endpoint.name,
@@ -81,8 +76,23 @@ def _lane(endpoint: EndpointFacts, key: str, now: datetime) -> Lane:
         label=state_label(state),
         cause=_cause(endpoint),
         reason=reason,
-        until=until,
+        until=continues_at(endpoint, now),
     )
+
+
+def continues_at(endpoint: EndpointFacts, now: datetime) -> datetime | None:
+    """Return when waiting deliveries of the endpoint continue; None if that is not planned."""
+    hold = hold_of(endpoint, now)
+    if endpoint.pending and hold in {None, Hold.CONCURRENCY}:
+        return endpoint.next_attempt_at if not endpoint.due else None
+    return hold_ends_at(endpoint, hold)
+
+
+def next_planned_at(facts: Facts) -> datetime | None:
+    """Return the first time at which waiting deliveries continue: what can be skipped."""
+    waiting = [each for each in facts.endpoints if each.pending]
+    planned = [at for each in waiting if (at := continues_at(each, facts.now))]
+    return min((at for at in planned if at > facts.now), default=None)
 
 
 def _cause(endpoint: EndpointFacts) -> str:

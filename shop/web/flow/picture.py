@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hookshop.webkit.state_labels import StateLabel
 from shop.web.flow.facts import DeliveryFacts, Facts, OrderFacts
-from shop.web.flow.lanes import Lane, lane_keys, lanes_of
+from shop.web.flow.lanes import Lane, lane_keys, lanes_of, next_planned_at
 from shop.web.flow.problems import Problem, problems_of
 from shop.web.flow.rails import Rails, lay_rails
 from shop.web.flow.routes import Route, route_of, route_of_order, stop_of
@@ -83,7 +83,10 @@ class Tray:
 
 @dataclass(slots=True)
 class Picture:
-    """The whole picture. `trays`: by stop. `problems`: the most severe ones first."""
+    """The whole picture. `trays`: by stop. `problems`: the most severe ones first.
+
+    `next_planned_at`: when the first waiting deliveries continue, which can be skipped.
+    """
 
     stations: Mapping[str, Station]
     lanes: Sequence[Lane]
@@ -93,6 +96,7 @@ class Picture:
     problems: Sequence[Problem]
     redis_answers: bool
     waiting_count: int
+    next_planned_at: datetime | None = None
     trays: Mapping[str, Tray] = field(default_factory=dict)
 
     def tray(self, stop: str) -> Tray:
@@ -124,6 +128,7 @@ def draw(facts: Facts) -> Picture:
         problems=problems_of(facts),
         redis_answers=facts.redis_answers,
         waiting_count=waiting_count(facts),
+        next_planned_at=next_planned_at(facts),
         trays=_trays(facts),
     )
 

@@ -13,6 +13,7 @@ from hookshop.webkit.live import Region, live_stream
 from hookshop.webkit.security import safe_redirect_path
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.web.dependencies import TheSteadyOrders
+from shop.web.skipping.notice import notice_region
 
 STATES = ("on", "off")
 HOME = "/flow"
@@ -57,14 +58,14 @@ def page_address(request: AnyRequest) -> str:
 async def shop_stream(
     request: AnyRequest, feed: ChangeFeed, *regions: Region, template: str = "notice"
 ) -> ServerSentEvent:
-    """Return the stream of a live page, including whether steady orders run.
+    """Return the stream of a live page, with the notices of all pages.
 
     ``template``: ``switch`` on the page that has the switch, else ``notice``.
     """
     steady_orders = Region(
         "steady-orders", f"shop/steady_orders/_{template}.html", _nothing, _is_switch
     )
-    return await live_stream(request, feed, *regions, steady_orders)
+    return await live_stream(request, feed, *regions, steady_orders, notice_region())
 
 
 async def _nothing() -> dict[str, Any]:

@@ -32,6 +32,7 @@ _SUMMARY_COLUMNS: tuple[Any, ...] = (
     col(Attempt.number),
     col(Attempt.response_status),
     col(Attempt.error),
+    col(Attempt.skipped_ms),
     col(Attempt.started_at),
 )
 _LINK_HEADER = col(Attempt.response_headers)["link"].as_string()

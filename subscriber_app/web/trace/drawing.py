@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from subscriber_app.explaining.trace import Kind, Lane, ReceivedRequest
-from subscriber_app.web.trace.labels import Line
+from subscriber_app.web.trace.labels import Line, duration_label
 
 TOP_MARGIN = 64
 ROW_HEIGHT = 48  # the distance of two events at the same time
@@ -106,21 +106,13 @@ def _heights(lines: Sequence[Line]) -> tuple[list[float], list[Pause]]:
         distance = ROW_HEIGHT + _stretch(passed) + (CHECK_MARKS_HEIGHT if earlier.results else 0)
         if passed >= MIN_NAMED_PAUSE:
             distance += ROW_HEIGHT / 2
-            pauses.append(Pause(heights[-1] + distance / 2, _duration(passed)))
+            pauses.append(Pause(heights[-1] + distance / 2, duration_label(passed)))
         heights.append(round(heights[-1] + distance, 1))
     return heights, pauses
 
 
 def _stretch(passed: timedelta) -> float:
     return min(MAX_STRETCH, 8 * math.log10(1 + passed / timedelta(milliseconds=1)))
-
-
-def _duration(passed: timedelta) -> str:
-    if passed < timedelta(minutes=2):
-        return f"{passed.total_seconds():.1f} s"
-    if passed < timedelta(hours=2):
-        return f"{passed / timedelta(minutes=1):.0f} min"
-    return f"{passed / timedelta(hours=1):.0f} h"
 
 
 def _row(line: Line, y: float, layout: Layout) -> Row:

@@ -52,6 +52,15 @@ def elapsed_label(elapsed: timedelta) -> str:
     return f"{round(elapsed / timedelta(milliseconds=1)):+,} ms"
 
 
+def duration_label(passed: timedelta) -> str:
+    """Return a long time as text, such as ``90.0 s`` or ``30 min``."""
+    if passed < timedelta(minutes=2):
+        return f"{passed.total_seconds():.1f} s"
+    if passed < timedelta(hours=2):
+        return f"{passed / timedelta(minutes=1):.0f} min"
+    return f"{passed / timedelta(hours=1):.0f} h"
+
+
 def _line(trace: Trace, event: TraceEvent, shop_url: str) -> Line:
     parts = _LABELS[event.kind]
     title, detail, tone = parts(trace, event) if callable(parts) else parts
@@ -88,6 +97,9 @@ def _sent(_trace: Trace, event: TraceEvent) -> LabelParts:
         detail = "on a new connection"
     else:
         detail = "" if attempt.enqueued_at else "found by polling the database"
+    if attempt.skipped_seconds:
+        skipped = f"skipped {duration_label(timedelta(seconds=attempt.skipped_seconds))}"
+        detail = f"{skipped} · {detail}" if detail else skipped
     return (f"Attempt {attempt.number} sent", detail, "busy")
 
 

@@ -171,7 +171,7 @@ async def test_a_row_of_the_log_sent_twice_sends_the_delivery_once(
     await attempt(engine, clock)
     receiver.status = 200
     log = await Visitor(shop).get("/deliveries")
-    [nonce] = re.findall(r'name="_nonce" value="([^"]+)">Send now', log.answer.text)
+    [nonce] = re.findall(r'name="_nonce" value="([^"]+)">Resend now', log.answer.text)
     fields = {name: log.values[name][-1] for name in ("_csrf_token", "log")} | {"_nonce": nonce}
 
     first = await send(shop, f"/deliveries/{delivery_id}/attempts", fields)
