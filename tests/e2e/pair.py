@@ -41,10 +41,13 @@ class Pair:
 
 
 @contextmanager
-def new_pair(demo: Running) -> Iterator[Pair]:
-    """Make a sandbox in each application, the one subscribed to the other, and drop both."""
+def new_pair(demo: Running, **settings: object) -> Iterator[Pair]:
+    """Make a sandbox in each application, the one subscribed to the other, and drop both.
+
+    ``settings``: of the shop's sandbox.
+    """
     server = HookshopServer(demo.shop_url, demo.subscriber_url)
-    with testing.new_pair(server, jitter=None) as made:
+    with testing.new_pair(server, **{"jitter": None, **settings}) as made:
         counts_from = math.floor(time.time()) + 1
         yield Pair(made.shop.url, made.subscriber.url, _static(demo), counts_from)
 

@@ -1,0 +1,81 @@
+"""Skipping waits in the browser: each retry is really made, with and without JavaScript."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+from tests.shared_demo import SharedDemo
+
+from tests.e2e.conftest import NewContext
+from tests.e2e.pair import Pair, new_pair
+from tests.e2e.tabs import ShopTab
+from tests.programs import buy, inject_fault, set_fault, wait_until
+
+SKIP = "Skip the wait"
+# So long that nothing but skipping brings the next attempt.
+SCHEDULE = "0,1800,7200,7200,36000"
+
+
+@pytest.fixture
+def pair(demo: SharedDemo) -> Iterator[Pair]:
+    with new_pair(demo, retry_schedule=SCHEDULE) as pair:
+        yield pair
+
+
+def test_three_failures_and_three_skips_end_in_a_success(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    inject_fault(subscriber_api, "script", script="503 503 503")
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "pending", attempts=1)
+    shop.open_live(f"/deliveries/{delivery_id}")
+
+    for failed in (1, 2, 3):
+        wait_until(shop_api, delivery_id, "pending", attempts=failed)
+        expect(shop.page.get_by_test_id("attempt")).to_have_count(failed)
+        shop.press(SKIP)
+
+    expect(shop.page.get_by_test_id("delivery-details")).to_contain_text("Delivered with attempt 4")
+    expect(shop.page.get_by_role("button", name=SKIP)).to_have_count(0)
+    expect(shop.page.get_by_test_id("attempt").first).to_contain_text("skipped")
+
+
+@pytest.mark.parametrize(
+    "page", ["/deliveries", "/deliveries/{delivery}", "/endpoints/{endpoint}", "/flow"]
+)
+def test_without_javascript_the_wait_is_skipped_and_the_page_comes_back(
+    new_context: NewContext,
+    shop_url: str,
+    shop_api: httpx.Client,
+    subscriber_api: httpx.Client,
+    page: str,
+) -> None:
+    inject_fault(subscriber_api, "script", script="429:600")
+    delivery_id = buy(shop_api)
+    delivery = wait_until(shop_api, delivery_id, "pending", attempts=1)
+    tab = ShopTab(new_context(java_script_enabled=False).new_page(), shop_url)
+    address = page.format(delivery=delivery_id, endpoint=delivery["endpoint_id"])
+    tab.open(address)
+
+    tab.page.get_by_role("button", name=SKIP).first.click()
+
+    wait_until(shop_api, delivery_id, "succeeded", attempts=2)
+    assert tab.page.url.partition("#")[0] == f"{shop_url}{address}"
+
+
+def test_a_double_click_skips_once(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 503)
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "pending", attempts=1)
+    shop.open_live("/deliveries")
+
+    shop.row(delivery_id).get_by_role("button", name=SKIP).dblclick()
+
+    found = wait_until(shop_api, delivery_id, "pending", attempts=2)
+    clock = shop_api.get("/v1/clock", params={"wait": 10}).json()
+    assert clock["satisfied"]
+    assert found["attempt_count"] == 2
+    assert shop_api.get(f"/v1/deliveries/{delivery_id}").json()["attempt_count"] == 2
