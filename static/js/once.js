@@ -1,7 +1,5 @@
-// The second click of a double click must not send the nonce that a live update has just brought.
-const isOnce = ({ form, name }) => name === "_nonce" || form?.elements._nonce;
-
+// The second click of a double click must not send a nonce that an update has just brought.
 document.addEventListener("click", (event) => {
   const button = event.detail > 1 && event.target.closest("button");
-  if (button && isOnce(button)) event.preventDefault();
+  if (button?.name === "_nonce" || button?.form?.elements._nonce) event.preventDefault();
 }, true);

@@ -41,13 +41,13 @@ class Pair:
 
 
 @contextmanager
-def new_pair(demo: Running, **settings: object) -> Iterator[Pair]:
+def new_pair(demo: Running, *, retry_schedule: str | None = None) -> Iterator[Pair]:
     """Make a sandbox in each application, the one subscribed to the other, and drop both.
 
-    ``settings``: of the shop's sandbox.
+    ``retry_schedule``: of the shop's sandbox; None: that of the demo.
     """
     server = HookshopServer(demo.shop_url, demo.subscriber_url)
-    with testing.new_pair(server, **{"jitter": None, **settings}) as made:
+    with testing.new_pair(server, jitter=None, retry_schedule=retry_schedule) as made:
         counts_from = math.floor(time.time()) + 1
         yield Pair(made.shop.url, made.subscriber.url, _static(demo), counts_from)
 

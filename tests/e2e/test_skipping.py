@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from playwright.sync_api import expect
-from tests.shared_demo import SharedDemo
 
+from hookshop.testing import HookshopServer
 from tests.e2e.conftest import NewContext
 from tests.e2e.pair import Pair, new_pair
 from tests.e2e.tabs import ShopTab
@@ -18,7 +18,7 @@ SCHEDULE = "0,1800,7200,7200,36000"
 
 
 @pytest.fixture
-def pair(demo: SharedDemo) -> Iterator[Pair]:
+def pair(demo: HookshopServer) -> Iterator[Pair]:
     with new_pair(demo, retry_schedule=SCHEDULE) as pair:
         yield pair
 
