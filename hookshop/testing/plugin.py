@@ -28,16 +28,20 @@ _DESK = pytest.StashKey[ServerDesk]()
 _HAS_FAILED = pytest.StashKey[bool]()
 
 
+# Name after --hookshop-, environment variable, kind of value, help.
+OPTIONS = (
+    ("url", "HOOKSHOP_URL", "URL", "the shop of a demo that runs; else the tests start one"),
+    ("subscriber-url", "HOOKSHOP_SUBSCRIBER_URL", "URL", "its subscriber; else the next port"),
+    ("token", "HOOKSHOP_TOKEN", "TOKEN", "the admin token of the shop, if it has one"),
+    ("subscriber-token", "HOOKSHOP_SUBSCRIBER_TOKEN", "TOKEN", "that of the subscriber"),
+    ("receiver-host", "HOOKSHOP_RECEIVER_HOST", "HOST", "by which the shop reaches the tests"),
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options. Environment variables are their defaults."""
     group = parser.getgroup("hookshop", "Hookshop: a shop that sends webhooks, and a subscriber")
-    for name, variable, metavar, text in (
-        ("url", "HOOKSHOP_URL", "URL", "the shop of a demo that runs; else the tests start one"),
-        ("subscriber-url", "HOOKSHOP_SUBSCRIBER_URL", "URL", "its subscriber; else the next port"),
-        ("token", "HOOKSHOP_TOKEN", "TOKEN", "the admin token of the shop, if it has one"),
-        ("subscriber-token", "HOOKSHOP_SUBSCRIBER_TOKEN", "TOKEN", "that of the subscriber"),
-        ("receiver-host", "HOOKSHOP_RECEIVER_HOST", "HOST", "by which the shop reaches the tests"),
-    ):
+    for name, variable, metavar, text in OPTIONS:
         group.addoption(
             f"--hookshop-{name}",
             metavar=metavar,

@@ -59,6 +59,18 @@ SHOP_FORMS = [
 ]
 SUBSCRIBER_FORMS = [
     ("/", "/appearance", {}),
+    ("/polling", "/polling", {}),
+    ("/missions/8", "/missions/{number:str}/start", {}),
+    ("/missions/8", "/missions/{number:str}/answers", {"answer": "5"}),
+    ("/missions/8", "/missions/{number:str}/hint", {}),
+    ("/missions/8", "/missions/{number:str}/skip", {}),
+    ("/missions/7", "/missions/{number:str}/start", {}),
+    ("/missions/7", "/missions/{number:str}/actions", {}),
+    ("/missions/3", "/missions/{number:str}/start", {}),
+    ("/", "/faults", {"status": "503"}),
+    ("/missions/3", "/missions/{number:str}/repair", {}),
+    ("/", "/missions/put-away", {}),
+    ("/missions/reset", "/missions/reset", {}),
     ("/", "/faults", {"status": "503"}),
     ("/purchases", "/faults", {}),
     ("/defences", "/defences", {}),
@@ -80,6 +92,7 @@ IN_TEST_SKIPPING = {
     "/deliveries/{delivery_id:str}/skip",
     "/endpoints/{endpoint_id:str}/skip",
 }
+IN_TEST_EXAM = {"/exam", "/exam/{exam_id:str}/stop"}
 
 
 @pytest.fixture
@@ -172,6 +185,7 @@ def routes_of_forms(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
     return {path for each in handlers for path in each.paths if "POST" in each.http_methods} - {
         *IN_TEST_LOGIN,
         *IN_TEST_SKIPPING,
+        *IN_TEST_EXAM,
         *IN_MAIN_ONLY,
     }
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from pydantic_settings import BaseSettings
 
+from hookshop.testing.plugin import OPTIONS
 from shop.config import Settings as ShopSettings
 from shop.vocabulary import DeliveryState
 from shop.webhooks.rules.retries import NAMED_SCHEDULES
@@ -46,6 +47,7 @@ OF_THE_COMMAND = {
     "HOOKSHOP_SHOP_URL",  # the default of an option, which docs/command.md has
     "HOOKSHOP_EXAM_URL",  # which the exam sets for the receiver that it starts
 }
+OF_THE_TEST_KIT = {variable for _name, variable, _metavar, _text in OPTIONS}
 
 
 def relative(path: Path) -> str:
@@ -157,7 +159,7 @@ def test_a_document_names_only_settings_and_make_targets_that_exist(document: Pa
 
     assert set(re.findall(r"\bmake ([a-z0-9-]+)", code_in(text))) <= {*targets}
     named = set(re.findall(r"\b(?:HOOKSHOP|SHOP|SUBSCRIBER)_[A-Z_]+\b", text))
-    assert named <= SETTINGS | OF_THE_COMMAND
+    assert named <= SETTINGS | OF_THE_COMMAND | OF_THE_TEST_KIT
 
 
 def test_the_makefile_names_only_tests_that_exist() -> None:
