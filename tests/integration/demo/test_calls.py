@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -110,6 +111,19 @@ def test_orders_are_printed_as_json_lines(command: Command) -> None:
     orders = [json.loads(line) for line in lines]
     assert [order["customer_name"] for order in orders] == ["Ada", "Ada"]
     assert [order["items"][0]["product_id"] for order in orders] == ["fishing-rod"] * 2
+
+
+def test_a_progress_bar_appears_only_on_a_terminal(command: Command) -> None:
+    ours, theirs = pty.openpty()
+    words = (sys.executable, "-P", "-m", "hookshop", "buy", "--times", "3")
+    environment = program_environment(os.environ)
+
+    subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+    os.close(theirs)
+
+    assert "Placing orders" in os.read(ours, 10_000).decode()
+    os.close(ours)
+    command.ok("buy", "--times", "3")  # nothing on standard error
 
 
 def test_an_order_whose_webhooks_fail_ends_with_1(command: Command, sandbox: Document) -> None:

