@@ -8,6 +8,8 @@ PYTHONS = $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 # Settings of the shell that would make Python or pip ignore .venv.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH VIRTUAL_ENV
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+# Without bytecode, each of the many processes of the tests would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # One worker more than cores, because the tests wait for other processes for a third of their time.
 # Browsers are busy all the time.
