@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from jinja2 import Environment
 
 from hookshop.testing.plugin import DEMO
+from hookshop.webkit import pages
 from subscriber_app.database.transactions import Database as SubscriberDatabase
 from tests import postgres
+from tests.compiled_templates import CompiledTemplates
 from tests.demo import settings_for_tests
 
 ON_POSTGRES = bool(os.environ.get(postgres.VARIABLE))
@@ -39,6 +43,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     other = item.get_closest_marker("sqlite" if ON_POSTGRES else "postgres")
     if other:
         pytest.skip(f"{other.name} only: {other.args[0]}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_templates() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        environment = partial(Environment, bytecode_cache=CompiledTemplates())
+        patch.setattr(pages, "Environment", environment)
+        yield
 
 
 @pytest.fixture(scope="session")
