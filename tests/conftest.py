@@ -1,6 +1,7 @@
 """The shop's test database: SQLite, or PostgreSQL with ``make test-postgres``."""
 
 import os
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,9 @@ ON_POSTGRES = bool(os.environ.get(postgres.VARIABLE))
 
 @pytest.hookimpl(trylast=True)  # after that of the plugin
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that runs the tests in the background ignores Ctrl-C for all that they start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if demo := config.stash.get(DEMO, None):
         demo.environment = settings_for_tests()
     config.addinivalue_line("markers", "sqlite(reason): about SQLite only, and why")

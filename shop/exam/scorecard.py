@@ -94,7 +94,11 @@ class Scorecard:
     @property
     def headline(self) -> str:
         """One line on the whole exam, which never calls what was not judged passed."""
-        counts = [f"{self.count(verdict)} {verdict}" for verdict in Verdict if self.count(verdict)]
+        not_asked = sum(result.got == NOT_ASKED for result in self.results)
+        amounts = {verdict.value: self.count(verdict) for verdict in Verdict}
+        amounts[Verdict.ERROR.value] -= not_asked
+        amounts[NOT_ASKED] = not_asked
+        counts = [f"{amount} {what}" for what, amount in amounts.items() if amount]
         return f"{self.result}: {', '.join(counts) or 'nothing judged'} ({self.evidence})"
 
     def in_group(self, group: Group) -> list[CaseResult]:

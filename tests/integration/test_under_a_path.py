@@ -35,8 +35,15 @@ PATHS = {
         "delivery_id": "dlv_none",
         "endpoint_id": "ep_none",
         "sandbox_id": "none",
+        "exam_id": "exm_none",
+        "name": "scorecard.json",
     },
-    "subscriber": {"receipt_id": "rcp_none", "attack_id": "rcp_none", "sandbox_id": "none"},
+    "subscriber": {
+        "receipt_id": "rcp_none",
+        "attack_id": "rcp_none",
+        "sandbox_id": "none",
+        "number": "2",
+    },
 }
 BROWSER = {"Accept": "text/html"}
 

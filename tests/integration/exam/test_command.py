@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -293,13 +294,20 @@ def test_a_receiver_can_register_itself(
     assert "✓ passed     body-bit" in output
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for that of the Redis socket."""
+    with tempfile.TemporaryDirectory(prefix="exam-") as folder:
+        yield Path(folder)
+
+
 def test_ctrl_c_leaves_the_scorecard_so_far_and_nothing_running(
-    receiver: SmallReceiver, environment: dict[str, str], tmp_path: Path
+    receiver: SmallReceiver, environment: dict[str, str], short_path: Path
 ) -> None:
-    environment["TMPDIR"] = str(tmp_path)
+    environment["TMPDIR"] = str(short_path)
     with subprocess.Popen(
         [*MODULE, receiver.url, *WHOSE, "--quick"],
-        cwd=tmp_path,
+        cwd=short_path,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -316,4 +324,4 @@ def test_ctrl_c_leaves_the_scorecard_so_far_and_nothing_running(
     assert "✓ passed     as-sent" in output
     assert len(started) >= 4  # the demo and its processes
     wait_for(lambda: all(map(has_ended, started)), "everything has ended")
-    assert not list(tmp_path.iterdir())
+    assert not list(short_path.iterdir())

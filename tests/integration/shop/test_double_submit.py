@@ -30,6 +30,7 @@ HARMLESS = {
     "/cart/items",
     "/cart/items/{product_id:str}",
     "/deliveries/{delivery_id:str}/cancel",
+    "/exam/{exam_id:str}/stop",
     "/endpoints/{endpoint_id:str}/status",
     "/endpoints/{endpoint_id:str}/edit",
     "/endpoints/{endpoint_id:str}/delete",

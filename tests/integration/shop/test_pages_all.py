@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from hookshop.webkit.security import CONTENT_SECURITY_POLICY
+from shop.database.transactions import Database
 from shop.web.pages import page_handlers
 from tests.integration.shop.browsing import HOSTILE_NAME, Shop, attempt, order, register
 from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.exams import exam_run, store
 from tests.pages import Page, Visitor, forms_without_nonce, read_page
 from tests.receiver import Receiver
 
-IDS = ("order_id", "delivery_id", "endpoint_id", "sandbox_id")
+IDS = ("order_id", "delivery_id", "endpoint_id", "sandbox_id", "exam_id")
 ALL_PATHS = [
     (method, path)
     for handler in page_handlers
@@ -30,21 +32,25 @@ ONCE = [  # see test_double_submit
 PAGES = [
     path
     for method, path in ALL_PATHS
-    if method == "GET" and not path.endswith("/live") and path not in {"/login", "/enter"}
+    if method == "GET"
+    and not path.endswith(("/live", "/files/{name:str}"))
+    and path not in {"/login", "/enter"}
 ]
 WITH_AN_ID = [(method, path) for method, path in ALL_PATHS if "{" in path and "product" not in path]
 
 
 def filled_in(path: str, ids: dict[str, str]) -> str:
     """Return for example ``/orders/{order_id:str}`` with an order's id."""
-    for name, id_ in ids.items():
+    for name, id_ in {**ids, "name": "scorecard.json"}.items():
         path = path.replace(f"{{{name}:str}}", id_)
     assert "{" not in path
     return path
 
 
 @pytest.fixture
-async def ids(shop: Shop, engine: Engine, clock: Clock, receiver: Receiver) -> dict[str, str]:
+async def ids(
+    shop: Shop, database: Database, engine: Engine, clock: Clock, receiver: Receiver
+) -> dict[str, str]:
     """A shop with data for every page, all with hostile names."""
     endpoint_id = await register(shop, receiver.url, description=HOSTILE_NAME)
     placed = await order(shop, customer_name=HOSTILE_NAME)
@@ -59,6 +65,7 @@ async def ids(shop: Shop, engine: Engine, clock: Clock, receiver: Receiver) -> d
         "delivery_id": delivery_id,
         "endpoint_id": endpoint_id,
         "sandbox_id": made.json()["id"],
+        "exam_id": await store(database, exam_run()),
     }
 
 
@@ -133,7 +140,7 @@ async def test_no_form_of_another_site_does_anything(path: str, shop: Shop) -> N
     before = await everything(shop)
     made = await shop.post("/v1/sandboxes")
     ids = {"endpoint_id": endpoint_id, "order_id": placed["id"], "product_id": "mug"}
-    ids["sandbox_id"] = made.json()["id"]
+    ids |= {"sandbox_id": made.json()["id"], "exam_id": "exm_none"}
     address = filled_in(path, {**ids, "delivery_id": placed["delivery_ids"][0]})
 
     for token in ({}, {"_csrf_token": "guessed"}):

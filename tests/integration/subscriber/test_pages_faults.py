@@ -1,5 +1,6 @@
 """The fault form on the inbox."""
 
+import re
 from typing import Any
 
 import pytest
@@ -34,7 +35,8 @@ async def test_it_fails_as_set_and_says_so_on_the_inbox(subscribed: Client) -> N
     assert page.answer.headers["location"] == "/"
     assert "Responses: 503 on purpose" in (await visitor.get("/")).text
     assert (await deliver(subscribed)).status_code == 503
-    assert "rejected Unread request simulated_fault" in (await visitor.get("/")).text
+    row = r"rejected Unread request , [^,]*(, [^,]*)? simulated_fault"
+    assert re.search(row, (await visitor.get("/")).text)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,8 @@ async def test_a_receipt_names_its_injected_fault(subscribed: Client) -> None:
 
     assert "accepted answered with 500" in page.text
     assert "Fault on purpose: accept_then_500" in page.text
-    assert "purchase.created 500 after booking" in (await visitor.get("/")).text
+    row = r"purchase.created , [^,]*(, [^,]*)? 500 after booking"
+    assert re.search(row, (await visitor.get("/")).text)
 
 
 async def test_the_form_shows_the_fault_that_is_set(subscribed: Client) -> None:

@@ -5,10 +5,11 @@ import { fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "nod
 import { createServer } from "node:http";
 
 const { WEBHOOK_SECRET, HOST = "127.0.0.1", PORT = "9000", DATABASE = "receiver.jsonl" } = process.env;
-const SECRETS = WEBHOOK_SECRET.split(" "); // two of them while you rotate
+const SECRETS = (WEBHOOK_SECRET ?? "").split(/\s+/).filter(Boolean); // two of them while you rotate
 const MAX_BODY_BYTES = 1_000_000;
 const MAX_BODY_MILLISECONDS = 10_000;
 const MAX_AGE_SECONDS = 300;
+const MIN_KEY_BYTES = 24;
 
 /** Ends a request with a status from 400 to 499. */
 class Rejected extends Error {
@@ -49,9 +50,17 @@ function isRecent(timestamp) {
 }
 
 function signatureOf(id, timestamp, body, secret) {
-  const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
-  const mac = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body);
+  const mac = createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.`).update(body);
   return `v1,${mac.digest("base64")}`;
+}
+
+function keyOf(secret) {
+  return Buffer.from(secret.replace(/^whsec_/, ""), "base64");
+}
+
+/** Return whether no key is missing or short. With an empty key, everybody could sign. */
+function areUsable(secrets) {
+  return secrets.length > 0 && secrets.every((each) => keyOf(each).length >= MIN_KEY_BYTES);
 }
 
 /** Compare in a time that does not depend on where the two differ. */
@@ -108,9 +117,9 @@ async function receive(request) {
 
 async function respond(request, response) {
   try {
-    const url = new URL(request.url, "http://localhost");
-    if (request.method === "GET" && url.pathname === "/probe") {
-      return response.end(JSON.stringify(probe(url.searchParams)));
+    const [path, query] = request.url.split("?"); // new URL() would refuse some paths
+    if (request.method === "GET" && path === "/probe") {
+      return response.end(JSON.stringify(probe(new URLSearchParams(query))));
     }
     const status = request.method === "POST" ? await receive(request) : 405;
     return response.writeHead(status).end();
@@ -130,8 +139,12 @@ function probe(query) {
 function stateOf(orderId) {
   const events = [...messages.values()].filter((message) => message.orderId === orderId);
   const latest = Math.max(...events.map((event) => STATES.indexOf(event.type)));
-  return STATES[latest]?.replace("purchase.", "");
+  return STATES[latest]?.replace("purchase.", "") ?? null;
 }
 
+if (!areUsable(SECRETS)) {
+  console.error("set WEBHOOK_SECRET: whsec_ and at least 24 bytes in base64");
+  process.exit(2);
+}
 const deadlines = { requestTimeout: MAX_BODY_MILLISECONDS, connectionsCheckingInterval: 1000 };
 createServer(deadlines, respond).listen(Number(PORT), HOST);

@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import time
+import traceback
 from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
@@ -13,12 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from urllib.parse import parse_qs, urlsplit
 
-SECRETS = os.environ["WEBHOOK_SECRET"].split()  # two of them while you rotate
+SECRETS = os.environ.get("WEBHOOK_SECRET", "").split()  # two of them while you rotate
 HOST, PORT = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "9000"))
 DATABASE = os.environ.get("DATABASE", "receiver.db")
 MAX_BODY_BYTES = 1_000_000
 MAX_BODY_SECONDS = 10
 MAX_AGE_SECONDS = 300
+MIN_KEY_BYTES = 24
 
 
 class Rejected(Exception):
@@ -97,6 +99,11 @@ def is_signature(given: str, content: bytes, key: bytes) -> bool:
 
 def key_of(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_"))
+
+
+def are_usable(secrets: list[str]) -> bool:
+    """Return whether no key is missing or short. With an empty key, everybody could sign."""
+    return bool(secrets) and all(len(key_of(each)) >= MIN_KEY_BYTES for each in secrets)
 
 
 @dataclass(frozen=True)
@@ -179,6 +186,9 @@ class Handler(BaseHTTPRequestHandler):
             status = receive(self.headers, self.rfile)
         except Rejected as rejected:
             status = rejected.status
+        except Exception:  # noqa: BLE001 – our own failure, such as a full disk: the sender tries again
+            traceback.print_exc()
+            status = 500
         self.respond(status)
 
     def do_GET(self) -> None:
@@ -221,6 +231,8 @@ def create_tables() -> None:
 
 
 def main() -> None:
+    if not are_usable(SECRETS):
+        raise SystemExit("set WEBHOOK_SECRET: whsec_ and at least 24 bytes in base64")
     create_tables()
     Server((HOST, PORT), Handler).serve_forever()
 
