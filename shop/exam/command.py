@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     card = asyncio.run(_Session(options, plan, secret, policy).run())
     _write_files(card, options)
     in_color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    sys.stdout.write(scorecard_text(card, in_color=in_color))
+    sys.stdout.write(scorecard_text(card, in_color=in_color, has_log=bool(options.shop)))
     return card.exit_code(require_effects=options.require_effects)
 
 

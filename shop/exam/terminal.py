@@ -58,9 +58,13 @@ class Progress:
             self._out.flush()
 
 
-def scorecard_text(card: Scorecard, *, in_color: bool) -> str:
-    """Return the scorecard: failed cases in full, then all cases in groups, then the result."""
-    blocks = [_heading(card), *map(_failure, card.first_failures)]
+def scorecard_text(card: Scorecard, *, in_color: bool, has_log: bool = True) -> str:
+    """Return the scorecard: failed cases in full, then all cases in groups, then the result.
+
+    ``has_log``: whether the shop still runs, so that its pages of deliveries can be opened.
+    """
+    failures = [_failure(result, has_log=has_log) for result in card.first_failures]
+    blocks = [_heading(card), *failures]
     blocks += [_group(card, group, in_color=in_color) for group in Group if _asked(card, group)]
     if not_asked := sum(result.got == NOT_ASKED for result in card.results):
         blocks.append(f"Not asked: {not_asked} cases.")
@@ -87,7 +91,7 @@ def _heading(card: Scorecard) -> str:
     return "\n".join(lines)
 
 
-def _failure(result: CaseResult) -> str:
+def _failure(result: CaseResult, *, has_log: bool) -> str:
     case = result.case
     sent = "\n\n".join(printable(each) for each in result.sent)
     lines = [
@@ -97,7 +101,7 @@ def _failure(result: CaseResult) -> str:
         f"  got       {printable(result.got)}",
         f"  why       {case.why}",
         f"  docs      {case.docs}",
-        *(f"  log       {url}" for url in result.delivery_urls[:1]),
+        *(f"  log       {url}" for url in result.delivery_urls[:1] if has_log),
         *(f"    {line}" for line in sent.splitlines()),
     ]
     return "\n".join(lines)
