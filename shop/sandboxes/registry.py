@@ -4,7 +4,7 @@ A sandbox is a row of the table ``sandbox``. Its number is in each of its rows: 
 ``database.bound_session``. ``emptying`` deletes the rows of a dropped one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -77,6 +77,19 @@ async def find(
     if locked:
         query = query.with_for_update(key_share=True)
     return (await session.exec(query)).first()
+
+
+async def find_paired(session: AsyncSession, sandboxes: Sequence[Sandbox]) -> Collection[int]:
+    """Return the numbers of those to which a sandbox of the subscriber belongs.
+
+    It has the same id and has registered, so an endpoint has an address in it. The session must be
+    bound to ``ALL``.
+    """
+    ids = {each.number: each.id for each in sandboxes}
+    query = select_rows(Endpoint.sandbox, Endpoint.webhook_url).where(
+        col(Endpoint.sandbox).in_(ids), col(Endpoint.deleted_at).is_(None)
+    )
+    return {number for number, url in await session.exec(query) if f"/s/{ids[number]}/" in url}
 
 
 async def find_page(

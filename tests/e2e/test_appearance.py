@@ -34,7 +34,8 @@ def test_a_choice_in_one_application_applies_to_both(
     shop.open("/")
     assert not is_dark(shop)
 
-    choose(shop, "Dark")
+    with shop.page.expect_response("**/appearance"):  # a reload would cancel the request
+        choose(shop, "Dark")
     expect(shop.page.locator("html")).to_have_attribute("data-theme", "dark")
     assert is_dark(shop)
     shop.page.reload()

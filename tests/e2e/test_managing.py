@@ -101,7 +101,7 @@ def test_a_new_secret_from_the_subscribers_page_interrupts_nothing(
 ) -> None:
     subscriber.open("/subscription")
     subscriber.press("Rotate secret")
-    expect(subscriber.page.get_by_text("Previous secret")).to_be_visible()
+    expect(subscriber.page.get_by_text("Previous secret", exact=True)).to_be_visible()
 
     wait_until(shop_api, buy(shop_api), "succeeded")
 

@@ -1,6 +1,6 @@
 """What API and pages do with sandboxes: one transaction each, and what follows its commit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from hookshop.webkit.sandbox_rules import (
 from hookshop.webkit.sandboxes import no_such_sandbox
 from hookshop.webkit.times import utc_now
 from shop.config import Settings
-from shop.database.bound_sandbox import require_number
+from shop.database.bound_sandbox import ALL, bound_to, require_number
 from shop.database.models import Sandbox
 from shop.database.transactions import Database
 from shop.redis.change_feed import Change, ChangeFeed
@@ -77,6 +77,12 @@ class SandboxActions:
         """
         async with self.database.reading() as session:
             return await registry.find_page(session, before=before, limit=limit, now=utc_now())
+
+    async def paired(self, sandboxes: Sequence[Sandbox]) -> Collection[int]:
+        """Return the numbers of those that have a sandbox of the subscriber."""
+        with bound_to(ALL):
+            async with self.database.reading() as session:
+                return await registry.find_paired(session, sandboxes)
 
     async def existing(self, sandbox_id: str) -> Sandbox:
         """Return the sandbox. Raise the 404 if there is none; ``main`` is none of these."""

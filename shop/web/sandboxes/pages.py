@@ -123,8 +123,12 @@ async def _list_page(
 ) -> Template:
     found = await actions.page(limit=PAGE_SIZE + 1, before=before)
     shown = found[:PAGE_SIZE]
+    paired = await actions.paired(shown)
     context: dict[str, Any] = {
-        "rows": [(each, _subscriber_url(settings, each.id)) for each in shown],
+        "rows": [
+            (each, _subscriber_url(settings, each.id) if each.number in paired else None)
+            for each in shown
+        ],
         "form": form,
         "has_token": settings.admin_token is not None,
         "newest_address": "/sandboxes" if before else None,

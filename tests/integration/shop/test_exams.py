@@ -108,7 +108,7 @@ async def test_what_was_not_judged_is_never_shown_as_passed(
     page = await visitor.get(f"/exam/{exam_id}")
     badge = await visitor.get(f"/exam/{exam_id}/files/badge.svg")
 
-    assert 'data-state="passed, status only"' in page.answer.text
+    assert 'data-state="passed-status-only"' in page.answer.text
     assert "Side effects were not judged" in page.text
     assert "passed (status only)" in badge.answer.text
 

@@ -57,6 +57,19 @@ async def test_a_person_makes_a_sandbox_with_settings_and_enters_it(
     assert stored["jitter"] == 0.2
 
 
+async def test_the_list_leads_to_the_subscriber_of_those_that_have_one(paired_shop: Shop) -> None:
+    for name in ("anna", "berta"):
+        await make(Visitor(paired_shop), name)
+    receiver = {"webhook_url": "http://127.0.0.1:8001/s/anna/v1/new-purchase"}
+    registered = await paired_shop.post("/s/anna/v1/webhooks/register", json=receiver)
+
+    listed = await Visitor(paired_shop).get("/sandboxes")
+
+    assert registered.status_code == 201
+    theirs = [link for link in listed.links if link.startswith("http://127.0.0.1:8001/s/")]
+    assert theirs == ["http://127.0.0.1:8001/s/anna/"]
+
+
 async def test_the_header_names_the_sandbox_unless_it_is_main(shop: Shop) -> None:
     await shop.post("/v1/sandboxes", json={"id": "anna"})
 
