@@ -4,10 +4,12 @@ import threading
 from contextlib import suppress
 
 import httpx
+import pytest
 
 from tests.faults.conftest import Report
 from tests.faults.proxy import gate_to_redis, no_op
 from tests.faults.world import World
+from tests.programs import client, inject_fault, wait_until
 from tests.waiting import wait_for
 
 # The response timeout. A lease expires three seconds after it.
@@ -121,3 +123,35 @@ def test_a_subscriber_killed_between_its_commit_and_its_answer(
 
     assert world.books.verdicts()["duplicate"] >= 1
     report()
+
+
+def test_worker_and_shop_killed_while_time_is_skipped(world: World, report: Report) -> None:
+    hours = {"SHOP_RETRY_SCHEDULE": "0,3600,7200"}
+    world.kill("worker")
+    world.start("worker", **hours)
+    with client(world.subscriber_url) as subscriber:
+        inject_fault(subscriber, "script", script="503 503 503")
+    [delivery_id] = world.order().json()["delivery_ids"]
+    with client(world.shop_url) as shop:
+        wait_until(shop, delivery_id, "pending", attempts=1)
+        world.proxy.hold(1)
+        shop.post("/v1/clock/advance", json={"seconds": 86_400}).raise_for_status()
+        wait_for(lambda: world.proxy.waiting, "the second attempt is on its way")
+
+    world.kill("worker")
+    world.kill("shop")
+    world.proxy.release()  # the request of the dead worker
+    world.start("shop")
+    between = world.read("/v1/clock")
+    world.start("worker", **hours)
+    clock = world.read("/v1/clock?wait=30&strict=1")
+
+    attempts = world.read(f"/v1/deliveries/{delivery_id}")["attempts"]
+    assert (between["state"], between["step_waits_for"]["in_flight"]) == ("advancing", 1)
+    assert clock["skipped_seconds"] == 86_400
+    assert [each["response"]["status"] for each in attempts] == [503, 503, 200]
+    hours_skipped = [round(each["skipped_seconds"] / 3600, 1) for each in attempts]
+    assert hours_skipped == pytest.approx([0, 1, 2], abs=0.4)  # the jitter
+    assert world.proxy.requests == 4
+    report("3 attempts recorded")
+    world.kill("worker")  # the next test needs one with its schedule
