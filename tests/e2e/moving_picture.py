@@ -1,4 +1,4 @@
-"""Takes the moving picture of the README: the page Flow while a subscriber fails and recovers."""
+"""Takes the moving pictures of the README and docs/: the page Flow, and retries without waiting."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.demo import Demo
-from tests.programs import client, set_fault
+from tests.programs import buy, client, inject_fault, set_fault, wait_until
 
 WIDTH, HEIGHT = 960, 600
 LENGTH_SECONDS = 15.0
@@ -49,12 +49,29 @@ def record(page: Page, demo: Demo, file: Path) -> None:
         write(_play(page, scenes), file)
 
 
+def record_skipping(page: Page, demo: Demo, file: Path) -> None:
+    """Write how a delivery fails three times, and how its waits are skipped.
+
+    ``demo``: with retries that nobody wants to wait for.
+    """
+    with client(demo.shop_url) as shop, client(demo.subscriber_url) as subscriber:
+        inject_fault(subscriber, "script", script="503 503 503")
+        delivery_id = buy(shop)
+        wait_until(shop, delivery_id, "pending", attempts=1)
+        page.goto(f"{demo.shop_url}/deliveries/{delivery_id}")
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        scenes = [Scene(at, lambda: _press(page, "Skip the wait")) for at in (2.0, 5.0, 8.0)]
+        write(_play(page, scenes, length_seconds=11.0), file)
+
+
 def _press(page: Page, name: str) -> None:
     # Without the pointer, which would stay above the button in all frames.
     page.get_by_role("button", name=name, exact=True).dispatch_event("click")
 
 
-def _play(page: Page, scenes: list[Scene]) -> list[Frame]:
+def _play(
+    page: Page, scenes: list[Scene], *, length_seconds: float = LENGTH_SECONDS
+) -> list[Frame]:
     """Play the scenes; return a screenshot of each change that the browser draws."""
     drawn: list[dict[str, Any]] = []
     frames: list[Frame] = []
@@ -64,7 +81,7 @@ def _play(page: Page, scenes: list[Scene]) -> list[Frame]:
     size = {"maxWidth": WIDTH, "maxHeight": HEIGHT}
     session.send("Page.startScreencast", {"format": "jpeg", "quality": 95, **size})
     started = time.monotonic()
-    while (now := time.monotonic() - started) < LENGTH_SECONDS:
+    while (now := time.monotonic() - started) < length_seconds:
         while scenes and scenes[0].at <= now:
             scenes.pop(0).act()
         page.wait_for_timeout(LOOK_MS)  # lets events in

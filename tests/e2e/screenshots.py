@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parents[2] / "static" / "screenshots"
 WIDTH, TALLEST = 1280, 1000
 # The newest order's retry waits this long, which is enough time for all screenshots.
 SCHEDULE = "0,90,180"
+LONG_WAITS = "0,1800,7200,18000"
 SECONDS_AFTER_THE_LAST_ORDER = 12  # the time shown on the screenshots
 ORDERS = (
     ("fishing-rod", 1, "Ada Lovelace"),
@@ -61,6 +62,8 @@ def main() -> None:
                     take(page, urls[picture.application] + path, f"{picture.name}{ending}.png")
     with running_demo(**_usual_ports()) as demo, new_page() as page:
         moving_picture.record(page, demo, FOLDER / "flow.webp")
+    with running_demo(SHOP_RETRY_SCHEDULE=LONG_WAITS, **_usual_ports()) as demo, new_page() as page:
+        moving_picture.record_skipping(page, demo, FOLDER / "skip.webp")
 
 
 def _usual_ports() -> dict[str, str]:
