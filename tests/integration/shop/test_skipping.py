@@ -207,6 +207,7 @@ async def test_attempts_and_the_timeline_say_what_was_skipped(
     assert "(skipped" in order_page.text
 
 
+@pytest.mark.one_database("the notice does not depend on it; asyncpg cannot look from two loops")
 @pytest.mark.usefixtures("waiting")
 async def test_an_advance_that_takes_long_is_on_every_page_until_it_ends(
     shop: Shop, engine: Engine, clock: Clock
