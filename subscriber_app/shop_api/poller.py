@@ -19,7 +19,7 @@ from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.shop_api.errors import ShopError
 
 INTERVAL_SECONDS = 5.0
-MAX_DURATION = timedelta(minutes=10)  # nobody polls for ever by mistake
+MAX_DURATION = timedelta(minutes=10)  # nobody polls forever by mistake
 MAX_ORDERS = 100  # in one poll
 _ONLY_ROW = 1
 

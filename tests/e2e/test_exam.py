@@ -52,5 +52,5 @@ def test_an_exam_is_started_and_stopped_by_hand(
         expect(shop.page.locator("#case-as-sent")).to_contain_text("passed")
     shop.press("Stop the exam")
 
-    expect(shop.page.get_by_text("the exam was stopped")).to_be_visible()
+    expect(shop.page.get_by_text("The exam was stopped.")).to_be_visible()
     expect(shop.page.get_by_role("link", name="scorecard.json")).to_be_visible()

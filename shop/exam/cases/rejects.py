@@ -17,7 +17,7 @@ EXPECTS = "a 4xx, and no effect"
 ANYONE = "Anyone who knows the URL can send events, and so get goods or money."
 CHANGED = "Someone between sender and receiver can change an order, and the receiver books it."
 LOOSE = "A comparison that accepts almost the right signature can be guessed or sidestepped."
-REPLAY = "A recorded request works for ever. An attacker who reads one in a log sends it again."
+REPLAY = "A recorded request works forever. An attacker who reads one in a log sends it again."
 ANY_TOKEN = "The token then proves nothing: an attacker reuses or makes one."  # noqa: S105 – prose
 OFFSET_SECONDS = 600
 YEAR_SECONDS = 365 * 24 * 3600
@@ -218,7 +218,7 @@ CASES = (
         _timestamp_text(lambda now: str(now * 1000)),
         "The signed timestamp is in milliseconds.",
         "Read as seconds, it is 50,000 years ahead. A receiver without an upper bound accepts it "
-        "for ever.",
+        "forever.",
     ),
     _signature_case(
         "timestamp-not-a-number",

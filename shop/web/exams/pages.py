@@ -12,6 +12,7 @@ from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region
+from hookshop.webkit.plain_text import sentence
 from shop.exam.case import Group
 from shop.exam.reports import as_badge, as_json, as_junit
 from shop.exam.runs import ExamRuns, ExamUnderWay
@@ -120,6 +121,7 @@ def _exam_region(exams: ExamRuns, exam_id: str) -> Region:
             "run": report,
             "card": card,
             "label": _result_label(report),
+            "problem": sentence(card.problem) if card.problem else "",
             "groups": [(title, results) for title, results in groups if results],
             "request_to_person": playing.state.request if playing else "",
             "verdict_label": verdict_label,

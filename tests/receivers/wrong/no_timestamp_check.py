@@ -1,4 +1,4 @@
-"""Accepts a recorded request for ever."""
+"""Accepts a recorded request forever."""
 
 from tests.receivers.right import plain
 
