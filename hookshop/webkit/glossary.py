@@ -87,6 +87,10 @@ GLOSSARY: Mapping[str, str] = {
         "Proof that a request comes from the holder of the secret and was not changed: "
         "an HMAC of its id, timestamp and body."
     ),
+    "skipping time": (
+        "Bringing everything planned in a sandbox nearer, so that the next attempt is due now. "
+        "Each retry is really made; dates and the clocks of receivers do not move."
+    ),
     "subscription": (
         "The subscriber's registration at the shop: where to send webhooks, for which event types."
     ),

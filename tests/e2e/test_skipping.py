@@ -1,5 +1,6 @@
 """Skipping waits in the browser: each retry is really made, with and without JavaScript."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -9,7 +10,7 @@ from playwright.sync_api import expect
 from hookshop.testing import HookshopServer
 from tests.e2e.conftest import NewContext
 from tests.e2e.pair import Pair, new_pair
-from tests.e2e.tabs import ShopTab
+from tests.e2e.tabs import ShopTab, SubscriberTab
 from tests.programs import buy, inject_fault, set_fault, wait_until
 
 SKIP = "Skip the wait"
@@ -79,3 +80,52 @@ def test_a_double_click_skips_once(
     assert clock["satisfied"]
     assert found["attempt_count"] == 2
     assert shop_api.get(f"/v1/deliveries/{delivery_id}").json()["attempt_count"] == 2
+
+
+def test_every_page_says_what_an_advance_waits_for(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    inject_fault(subscriber_api, "slow", seconds=5)
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "sending", attempts=0)
+    shop.open_live("/flow")
+
+    shop_api.post("/v1/clock/advance", json={"seconds": 60}).raise_for_status()
+
+    notice = shop.page.get_by_test_id("skip-notice")
+    expect(notice).to_contain_text("Skipping time up to 1 min.")
+    expect(notice).to_contain_text(
+        re.compile(
+            r"The next step waits for 1 delivery in flight, until .*\d\d:\d\d.* at the latest\."
+        )
+    )
+    expect(notice).to_have_count(0, timeout=15_000)
+    wait_until(shop_api, delivery_id, "succeeded", attempts=1)
+
+
+def test_the_trace_says_what_was_skipped(
+    subscriber: SubscriberTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    inject_fault(subscriber_api, "script", script="503")
+    delivery = wait_until(shop_api, buy(shop_api), "pending", attempts=1)
+    shop_api.post("/v1/clock/advance", json={"to": "next_attempt"}).raise_for_status()
+    wait_until(shop_api, delivery["id"], "succeeded", attempts=2)
+
+    subscriber.open(f"/story?message_id={delivery['message_id']}")
+
+    picture = subscriber.page.get_by_role("img", name="Timeline of the message")
+    expect(picture.locator("visible=true")).to_contain_text(re.compile(r"skipped \d+ min"))
+
+
+def test_the_page_of_the_subscription_skips_until_the_former_secret_expires(
+    subscriber: SubscriberTab,
+) -> None:
+    subscriber.open_live("/subscription")
+    subscriber.page.get_by_role("button", name="Rotate").click()
+    skip = subscriber.page.get_by_role("button", name=SKIP)
+    expect(skip).to_be_visible()
+
+    skip.click()
+
+    expect(skip).to_have_count(0)
+    expect(subscriber.page.get_by_role("main")).not_to_contain_text("Previous secret")
