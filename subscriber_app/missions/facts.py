@@ -81,6 +81,15 @@ class BookingFact:
 
 
 @dataclass(frozen=True, slots=True)
+class PurchaseFact:
+    """An order as the subscriber knows it, from all events that have arrived."""
+
+    order_id: str
+    is_bought: bool
+    is_refunded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFact:
     """One request of the shop. ``error``: set if there was no response.
 
@@ -106,10 +115,18 @@ class AttemptFact:
         """Return whether the response was a success."""
         return self.status is not None and self.status < FIRST_ERROR_STATUS
 
+    @property
+    def seconds(self) -> float:
+        """Return how long the request took."""
+        return (self.ended_at - self.started_at).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFact:
-    """A delivery of the shop to this subscriber. ``attempts``: only if the mission needs them."""
+    """A delivery of the shop to this subscriber. ``attempts``: only if the mission needs them.
+
+    ``last_status``: of the response to the last attempt; None if there was none.
+    """
 
     id: str
     message_id: str
@@ -120,6 +137,7 @@ class DeliveryFact:
     created_at: datetime
     completed_at: datetime | None = None
     next_attempt_at: datetime | None = None
+    last_status: int | None = None
     attempts: Sequence[AttemptFact] = ()
 
     @property
@@ -130,7 +148,10 @@ class DeliveryFact:
 
 @dataclass(frozen=True, slots=True)
 class EndpointFact:
-    """An endpoint at the shop. ``is_ours``: it is the subscription of this subscriber."""
+    """An endpoint at the shop. ``is_ours``: it is the subscription of this subscriber.
+
+    ``disabled_reason``: why the shop disabled it, or "".
+    """
 
     id: str
     webhook_url: str
@@ -138,6 +159,7 @@ class EndpointFact:
     created_at: datetime
     is_ours: bool = False
     breaker: str = "closed"
+    disabled_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +228,7 @@ class Facts:
     now: datetime
     receipts: Sequence[ReceiptFact] = ()
     bookings: Sequence[BookingFact] = ()
+    purchases: Sequence[PurchaseFact] = ()
     deliveries: Sequence[DeliveryFact] = ()
     endpoints: Sequence[EndpointFact] = ()
     subscription: SubscriptionFact | None = None

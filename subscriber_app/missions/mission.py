@@ -80,6 +80,7 @@ class Tool(StrEnum):
     FAULTS = "faults"
     DEFENCES = "defences"
     UNSUBSCRIBED = "unsubscribed"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Obstacle:
 
 def obstacles(mission: Mission, facts: Facts) -> list[Obstacle]:
     """Return everything that stops this mission now."""
-    return [*_in_the_subscriber(mission, facts), *_in_the_shop(facts)]
+    return [*_in_the_subscriber(mission, facts), *_in_the_shop(mission, facts)]
 
 
 def _in_the_subscriber(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
@@ -53,10 +53,12 @@ def _in_the_subscriber(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
         )
 
 
-def _in_the_shop(facts: Facts) -> Iterator[Obstacle]:
+def _in_the_shop(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
     endpoint = facts.our_endpoint
     if facts.shop_problem:
         yield Obstacle(f"The shop does not answer: {facts.shop_problem}. Is it running?")
+    elif endpoint and endpoint.status == "disabled" and Tool.DISABLED in mission.tools:
+        return
     elif endpoint and endpoint.status != "active":
         yield Obstacle(
             f"The shop has our endpoint {endpoint.status}: nothing is sent.",

@@ -9,10 +9,10 @@ def places(facts: Facts) -> dict[str, str]:
     found: dict[str, str | None] = {}
     if facts.deliveries:
         found["delivery"] = facts.deliveries[-1].id
+        found["order"] = facts.deliveries[-1].order_id
     for receipt in facts.receipts:
         if receipt.is_genuine and receipt.value_cents is not None:
             found |= {"receipt": receipt.id, "message": receipt.message_id}
-            found["order"] = receipt.order_id
     if facts.subscription:
         found["endpoint"] = facts.subscription.endpoint_id
     return {name: id_ for name, id_ in found.items() if id_}

@@ -19,6 +19,7 @@ from subscriber_app.database.models import (
     MissionProgress,
     Polling,
     Purchase,
+    PurchaseState,
     Receipt,
     Subscription,
 )
@@ -38,6 +39,7 @@ from subscriber_app.missions.facts import (
     Money,
     OrderSeenFact,
     PollsFact,
+    PurchaseFact,
     ReceiptFact,
     SubscriptionFact,
 )
@@ -101,6 +103,7 @@ class FactsReader:
         async with self._database.reading() as session:
             receipts = await _read_receipts(session, row.started_at)
             bookings = await _read_bookings(session, row.started_at)
+            purchases = await _read_purchases(session, row.started_at)
             former = await self._former_secrets(session)
             polls, seen = await _read_polling(session)
         return Facts(
@@ -108,6 +111,7 @@ class FactsReader:
             now=self._now(),
             receipts=receipts,
             bookings=bookings,
+            purchases=purchases,
             deliveries=of_shop.deliveries,
             endpoints=of_shop.endpoints,
             subscription=subscription,
@@ -188,6 +192,7 @@ class FactsReader:
                 each.created_at,
                 is_ours=each.id == ours,
                 breaker=each.breaker,
+                disabled_reason=each.disabled_reason,
             )
             for each in await self._shop.endpoints()
         ]
@@ -258,6 +263,22 @@ async def _read_bookings(session: AsyncSession, since: datetime) -> list[Booking
     return [BookingFact(row.receipt_id, row.message_id, row.value_cents) for row in rows]
 
 
+async def _read_purchases(session: AsyncSession, since: datetime) -> list[PurchaseFact]:
+    first = col(PurchaseState.first_receipt_id)
+    rows = (
+        await session.exec(
+            select(PurchaseState)
+            .where(first >= first_id(since))
+            .order_by(first.desc())
+            .limit(MAX_RECEIPTS)
+        )
+    ).all()
+    return [
+        PurchaseFact(row.order_id, row.bought_at is not None, row.refunded_at is not None)
+        for row in reversed(rows)
+    ]
+
+
 async def _read_polling(session: AsyncSession) -> tuple[PollsFact | None, list[OrderSeenFact]]:
     row = (await session.exec(select(Polling))).first()
     if row is None:
@@ -282,6 +303,7 @@ def _delivery_fact(listed: ListedDelivery) -> DeliveryFact:
         listed.created_at,
         listed.completed_at,
         listed.next_attempt_at,
+        listed.last_status,
     )
 
 

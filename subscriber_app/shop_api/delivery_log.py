@@ -111,6 +111,7 @@ class ListedDelivery(Struct, frozen=True):
     created_at: Moment | None = None
     completed_at: Moment | None = None
     next_attempt_at: Moment | None = None
+    last_status: int | None = None
 
 
 class OrderLine(Struct, frozen=True):

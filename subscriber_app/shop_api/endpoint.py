@@ -60,13 +60,17 @@ class ShopEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class ListedEndpoint:
-    """An endpoint in the shop's list. ``breaker``: the state of its circuit breaker."""
+    """An endpoint in the shop's list. ``breaker``: the state of its circuit breaker.
+
+    ``disabled_reason``: why the shop disabled it, or "".
+    """
 
     id: str
     webhook_url: str
     status: str
     created_at: datetime
     breaker: str
+    disabled_reason: str
 
 
 def read_endpoints(document: dict[str, Any]) -> list[ListedEndpoint]:
@@ -85,7 +89,12 @@ def _listed(row: dict[str, Any]) -> ListedEndpoint | None:
     if not is_known or not is_id(row.get("id")) or created_at is None:
         return None
     return ListedEndpoint(
-        row["id"], str(url), str(row["status"]), created_at, str(breaker or "closed")
+        row["id"],
+        str(url),
+        str(row["status"]),
+        created_at,
+        str(breaker or "closed"),
+        str(row.get("disabled_reason") or ""),
     )
 
 

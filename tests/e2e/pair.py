@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from hookshop import testing
 from hookshop.testing import HookshopServer
@@ -41,13 +41,13 @@ class Pair:
 
 
 @contextmanager
-def new_pair(demo: Running, *, retry_schedule: str | None = None) -> Iterator[Pair]:
+def new_pair(demo: Running, **settings: Any) -> Iterator[Pair]:
     """Make a sandbox in each application, the one subscribed to the other, and drop both.
 
-    ``retry_schedule``: of the shop's sandbox; None: that of the demo.
+    ``settings``: of the shop's sandbox, such as ``retry_schedule``; the others are the demo's.
     """
     server = HookshopServer(demo.shop_url, demo.subscriber_url)
-    with testing.new_pair(server, jitter=None, retry_schedule=retry_schedule) as made:
+    with testing.new_pair(server, **{"jitter": None, **settings}) as made:
         counts_from = math.floor(time.time()) + 1
         yield Pair(made.shop.url, made.subscriber.url, _static(demo), counts_from)
 

@@ -10,11 +10,16 @@ from tests.e2e.learner import FINGERPRINT, Learner, learner_in
 from tests.e2e.pair import Running, new_pair
 from tests.programs import Document
 
+# A mission that lets the shop wait in vain: of a request, time cannot be skipped.
+SETTINGS: dict[int, dict[str, object]] = {10: {"request_timeout_seconds": 0.5}}
+
 
 @pytest.fixture
-def learner(demo: Running) -> Iterator[Learner]:
+def learner(demo: Running, request: pytest.FixtureRequest) -> Iterator[Learner]:
     # Not the fixture ``pair``, which waits until money is counted: few missions need that.
-    with new_pair(demo) as pair, learner_in(pair) as learner:
+    callspec = getattr(request.node, "callspec", None)
+    settings = SETTINGS.get(callspec.params["number"], {}) if callspec else {}
+    with new_pair(demo, **settings) as pair, learner_in(pair) as learner:
         yield learner
 
 
@@ -188,6 +193,81 @@ def nearly_9(learner: Learner) -> str:
     return "1 of 2: the gap was shorter than 7 s; ask for more time, with 429:7"
 
 
+def be_slow(learner: Learner) -> None:
+    late = {"mode": "slow", "seconds": 12}
+    learner.subscriber.put("/v1/faults", json=late).raise_for_status()
+    learner.buy(settled=False)
+    learner.wait_for(
+        10, "2 of 3: 0 of 5 quick responses in a row; the fault is still on: respond normally"
+    )
+    learner.subscriber.put("/v1/faults", json={"mode": "none"}).raise_for_status()
+
+
+def solve_10(learner: Learner) -> None:
+    be_slow(learner)
+    for _ in range(5):
+        learner.buy("mug")
+
+
+def nearly_10(learner: Learner) -> str:
+    be_slow(learner)
+    learner.skip(3)
+    for _ in range(3):
+        learner.buy("mug")
+    return "2 of 3: 4 of 5 quick responses in a row"
+
+
+def refund(learner: Learner, order: Document) -> None:
+    learner.shop.post(f"/v1/orders/{order['id']}/refund").raise_for_status()
+
+
+def hold_up_a_purchase(learner: Learner) -> Document:
+    learner.script("503")
+    order = learner.buy(settled=False)
+    learner.wait_for_receipts(reason="simulated_fault", min_count=1)
+    return order
+
+
+def solve_11(learner: Learner) -> None:
+    order = hold_up_a_purchase(learner)
+    refund(learner, order)
+    learner.receipt_of(order)
+    learner.skip(3)
+
+
+def nearly_11(learner: Learner) -> str:
+    order = hold_up_a_purchase(learner)
+    learner.skip(3)
+    refund(learner, order)
+    learner.settle()
+    return "1 of 3: the purchase arrived before the refund; hold up another one, and refund it soon"
+
+
+def leave_and_come_back(learner: Learner) -> None:
+    learner.script("410")
+    learner.buy()
+    learner.wait_for(12, "1 of 3: the endpoint is disabled; enable it on its page in the shop")
+    (endpoint,) = learner.shop.get("/v1/webhooks").json()["data"]
+    learner.shop.patch(f"/v1/webhooks/{endpoint['id']}", json={"status": "active"})
+    learner.buy()
+    learner.subscriber.put("/v1/faults", json={"mode": "status", "status": 503})
+
+
+def solve_12(learner: Learner) -> None:
+    leave_and_come_back(learner)
+    for _ in range(12):
+        learner.buy("mug", settled=False)
+    learner.act(12, "skip-hours")
+
+
+def nearly_12(learner: Learner) -> str:
+    leave_and_come_back(learner)
+    for _ in range(9):
+        learner.buy("mug", settled=False)
+    learner.skip(7200)
+    return "2 of 3: 9 of 10 deliveries have used up their attempts; buy more"
+
+
 def break_down(learner: Learner, sales: int) -> None:
     learner.wait_for_counting()
     learner.answer(13, "difference", "less")
@@ -253,6 +333,9 @@ SOLVE: dict[int, Callable[[Learner], None]] = {
     7: solve_7,
     8: solve_8,
     9: solve_9,
+    10: solve_10,
+    11: solve_11,
+    12: solve_12,
     13: solve_13,
     14: solve_14,
     15: solve_15,
@@ -267,6 +350,9 @@ NEARLY: dict[int, Callable[[Learner], str]] = {
     7: nearly_7,
     8: nearly_8,
     9: nearly_9,
+    10: nearly_10,
+    11: nearly_11,
+    12: nearly_12,
     13: nearly_13,
     14: nearly_14,
     15: nearly_15,

@@ -6,12 +6,15 @@ in ``tests/e2e/test_missions.py`` one script that solves it and one that nearly 
 
 from subscriber_app.missions.mission import Mission
 from subscriber_app.missions.watch import (
+    answer_first,
     at_least_once,
     back_off,
     first_delivery,
+    leaving,
     new_keys,
     not_now,
     once_only,
+    out_of_order,
     outage,
     raw_body,
     register,
@@ -30,6 +33,9 @@ WATCH: tuple[Mission, ...] = (
     once_only.MISSION,
     back_off.MISSION,
     not_now.MISSION,
+    answer_first.MISSION,
+    out_of_order.MISSION,
+    leaving.MISSION,
     outage.MISSION,
     new_keys.MISSION,
     at_least_once.MISSION,

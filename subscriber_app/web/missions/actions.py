@@ -11,6 +11,7 @@ from subscriber_app.database.models import Receipt
 from subscriber_app.lab.attack_desk import request_of
 from subscriber_app.lab.attacks import Attack
 from subscriber_app.lab.old_secret import signed_with
+from subscriber_app.missions.watch.leaving import SKIP_HOURS
 from subscriber_app.missions.watch.new_keys import SEND_OLD, SKIP_GRACE
 from subscriber_app.missions.watch.once_only import AT_ONCE, REPAIR, REPLAY
 from subscriber_app.parts import SubscriberParts
@@ -44,6 +45,11 @@ async def skip_grace(parts: SubscriberParts) -> None:
     await parts.shop_clock.advance(left + timedelta(seconds=1))
 
 
+async def skip_hours(parts: SubscriberParts) -> None:
+    """Skip two hours in the shop: each attempt on the way is really made."""
+    await parts.shop_clock.advance(timedelta(hours=2))
+
+
 async def send_old_secret(parts: SubscriberParts) -> None:
     """Send the newest purchase again, signed with the former secret alone."""
     receipt = await _newest_purchase(parts)
@@ -57,6 +63,7 @@ async def send_old_secret(parts: SubscriberParts) -> None:
 ACTIONS: dict[str, Callable[[SubscriberParts], Awaitable[None]]] = {
     REPLAY: replay_ten_times,
     REPAIR: repair,
+    SKIP_HOURS: skip_hours,
     SKIP_GRACE: skip_grace,
     SEND_OLD: send_old_secret,
 }

@@ -1,0 +1,138 @@
+"""The judges of the missions about slow answers, overtaking events and leaving, on facts."""
+
+from typing import Any
+
+from subscriber_app.missions.facts import (
+    AttemptFact,
+    BookingFact,
+    DeliveryFact,
+    EndpointFact,
+    PurchaseFact,
+)
+from subscriber_app.missions.mission import Judgment, Mission
+from subscriber_app.missions.obstacles import obstacles
+from subscriber_app.missions.watch import answer_first, back_off, leaving, out_of_order
+from subscriber_app.vocabulary import Reason, Verdict
+from tests.unit.subscriber.missions import at, facts, missing, proof, receipt
+
+
+def attempt(start: float, seconds: float = 0.1, **changes: Any) -> AttemptFact:
+    return AttemptFact(1, at(start), at(start + seconds), **changes)
+
+
+def delivery(number: int, *attempts: AttemptFact, **changes: Any) -> DeliveryFact:
+    given: dict[str, Any] = {
+        "message_id": f"msg_{number}",
+        "order_id": f"ord_{number}",
+        "event_type": "purchase.created",
+        "state": "succeeded",
+        "attempt_count": len(attempts),
+        "created_at": at(number),
+        "completed_at": at(number),
+    }
+    return DeliveryFact(f"dlv_{number}", **{**given, **changes}, attempts=attempts)
+
+
+TIMED_OUT = attempt(1, 10, status=None, error="response_timeout")
+BOOKING = BookingFact("rcp_1", "msg_1", 5075)
+
+
+def judge_slowness(*later: DeliveryFact, **given: Any) -> Judgment:
+    return answer_first.judge(
+        facts(**{"deliveries": [delivery(1, TIMED_OUT), *later], "bookings": [BOOKING], **given})
+    )
+
+
+def test_a_time_out_counts_only_if_its_message_was_booked_all_the_same() -> None:
+    assert missing(answer_first.judge(facts())).startswith("0 of 3: no attempt has timed out")
+    assert missing(judge_slowness(bookings=[])).startswith("1 of 3: the message was not booked")
+    assert missing(judge_slowness()) == "2 of 3: 0 of 5 quick responses in a row"
+
+
+def test_five_quick_responses_must_come_in_a_row() -> None:
+    quick = [delivery(n, attempt(n)) for n in range(20, 25)]
+    slow = delivery(22, attempt(22.5, 3))
+
+    broken = judge_slowness(*quick[:3], slow, *quick[3:], is_fault_active=True)
+    assert missing(broken) == (
+        "2 of 3: 2 of 5 quick responses in a row; the fault is still on: respond normally"
+    )
+    named = proof(judge_slowness(*quick))
+    assert (named["timeout"], named["booked"], named["last"]) == ("dlv_1", "rcp_1", "dlv_24")
+    assert (named["waited"], named["slowest"]) == ("10.0 s", "100 ms")
+
+
+def test_the_time_out_stays_proven_when_newer_deliveries_fill_the_list() -> None:
+    seen = {part.key: part.evidence for part in judge_slowness().seen if part.is_proven}
+    quick = [delivery(n, attempt(n)) for n in range(20, 25)]
+
+    assert proof(answer_first.judge(facts(deliveries=quick, seen=seen)))["timeout"] == "dlv_1"
+
+
+CREATED = delivery(1, attempt_count=1, state="pending", next_attempt_at=at(68))
+FAILED = receipt(0, verdict=Verdict.REJECTED, reason=Reason.SIMULATED_FAULT, order_id=None)
+REFUND = receipt(4, message_id="msg_2", event_type="purchase.refunded")
+ARRIVED = receipt(6)
+WHOLE = PurchaseFact("ord_1", is_bought=True, is_refunded=True)
+
+
+def test_a_refund_must_arrive_while_its_purchase_is_held_up() -> None:
+    def judge(*receipts: Any, **given: Any) -> Judgment:
+        return out_of_order.judge(facts(deliveries=[CREATED], receipts=receipts, **given))
+
+    assert missing(judge()).startswith("0 of 3: no purchase is held up")
+    assert missing(judge(FAILED)).startswith("1 of 3: the purchase is held up now")
+    too_late = judge(FAILED, receipt(2), REFUND, purchases=[WHOLE])
+    assert missing(too_late).startswith("1 of 3: the purchase arrived before the refund")
+    waiting = judge(FAILED, REFUND)
+    assert missing(waiting) == (
+        "2 of 3: the purchase has not arrived yet: its next attempt is due in 8 s"
+    )
+    named = proof(judge(FAILED, REFUND, ARRIVED, purchases=[WHOLE]))
+    assert (named["created"], named["order"]) == ("dlv_1", "ord_1")
+    assert (named["refunded"], named["late"]) == (REFUND.id, ARRIVED.id)
+
+
+GONE = delivery(1, state="failed", attempt_count=1, last_status=410)
+BACK = delivery(2)
+DISABLED = EndpointFact("ep_1", "http://inbox", "disabled", at(-9), is_ours=True)
+
+
+def judge_leaving(*deliveries: DeliveryFact, reason: str = "", **given: Any) -> Judgment:
+    status = "disabled" if reason else "active"
+    ours = EndpointFact("ep_1", "http://inbox", status, at(-9), True, disabled_reason=reason)
+    return leaving.judge(facts(deliveries=deliveries, endpoints=[ours], **given))
+
+
+def test_an_endpoint_leaves_comes_back_and_is_disabled_for_failing() -> None:
+    failed = [delivery(n, state="failed", last_status=503) for n in range(3, 13)]
+
+    assert missing(judge_leaving()).startswith("0 of 3: no delivery was answered with 410")
+    assert missing(judge_leaving(GONE, reason="gone")).startswith("1 of 3: the endpoint is disa")
+    assert missing(judge_leaving(GONE)) == "1 of 3: the endpoint is enabled; buy something"
+    assert "a fault is on" in missing(judge_leaving(GONE, is_fault_active=True))
+    assert missing(judge_leaving(GONE, BACK)).endswith("; set the fault 503, then buy")
+    some = judge_leaving(GONE, BACK, *failed[:4], delivery(9, state="pending"))
+    assert missing(some) == (
+        "2 of 3: 4 of 10 deliveries have used up their attempts, 1 wait for the next one; "
+        "skip two hours"
+    )
+    named = proof(judge_leaving(GONE, BACK, *failed, reason="failing"))
+    assert (named["gone"], named["requests"]) == ("dlv_1", "1 request")
+    assert (named["success"], named["failed"]) == ("dlv_2", "10 deliveries")
+
+
+def test_a_success_before_the_endpoint_left_does_not_count_as_coming_back() -> None:
+    before = delivery(0)
+
+    assert missing(judge_leaving(before, GONE)).startswith("1 of 3")
+
+
+def test_a_disabled_endpoint_stops_all_missions_but_the_one_that_is_about_it() -> None:
+    def stops(mission: Mission) -> bool:
+        return any(
+            "disabled" in each.text for each in obstacles(mission, facts(endpoints=[DISABLED]))
+        )
+
+    assert stops(back_off.MISSION)
+    assert not stops(leaving.MISSION)
