@@ -1,6 +1,7 @@
 """The rules for every call of a JSON API: known query parameters, JSON bodies, and problems."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
+from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from hookshop.webkit.access import is_open_to_all, shows_more_to_admin
@@ -90,21 +92,28 @@ async def check_api_call(request: AnyRequest) -> None:
 
 
 def _require_known_query(request: AnyRequest) -> None:
-    """Refuse other parameters: a misspelled filter that is ignored would return everything."""
-    known = _query_names(request.route_handler)
-    for name in request.query_params:
+    """Refuse what would be ignored: a misspelled filter, or the first of two that contradict."""
+    known = _query_parameters(request.route_handler)
+    for name, values in request.query_params.dict().items():
         if name not in known:
             expected = f"use {', '.join(known)}" if known else "this call has none"
             raise Problem(400, f"there is no query parameter {name!r}: {expected}")
+        if len(values) > 1:
+            raise Problem(
+                400, f"the query parameter {name!r} is there {len(values)} times: send one"
+            )
+        # Litestar would take a number for seconds since 1970.
+        if known[name].has_inner_subclass_of(datetime) and values[0].isdecimal():
+            raise Problem(400, f"{name}: Expected a time such as 2026-11-23T12:00:00Z")
 
 
-def _query_names(handler: BaseRouteHandler) -> list[str]:
-    """Return the names of the query parameters in the handler's signature."""
-    return [
-        definition.name or name
+def _query_parameters(handler: BaseRouteHandler) -> dict[str, FieldDefinition]:
+    """Return the query parameters in the handler's signature by their names."""
+    return {
+        definition.name or name: parameter
         for name, parameter in handler.parsed_fn_signature.parameters.items()
         if isinstance(definition := parameter.kwarg_definition, QueryParameter)
-    ]
+    }
 
 
 def _needs_body(handler: BaseRouteHandler) -> bool:

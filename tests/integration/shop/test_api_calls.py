@@ -85,6 +85,13 @@ async def test_a_misspelled_filter_is_refused_and_the_right_ones_are_named(shop:
     assert "state, endpoint_id" in answer.json()["detail"]
 
 
+async def test_a_query_parameter_that_is_there_twice_is_a_bad_request(shop: Shop) -> None:
+    answer = await shop.get("/v1/deliveries?state=failed&state=pending")
+
+    assert answer.status_code == 400
+    assert "the query parameter 'state' is there 2 times: send one" in answer.json()["detail"]
+
+
 LONG_NUMBER = f'{{"items": {"9" * 5000}}}'
 PYTHON_WORDS = re.compile(
     r"`(str|int|float|bool|datetime)`|in_state|_key|regex|codec|sys\.|[A-Z]\w+Error"
@@ -98,6 +105,7 @@ PYTHON_WORDS = re.compile(
         ("/v1/deliveries?limit=ten", "limit: Expected `integer`, got `string`"),
         ("/v1/deliveries?q=" + "x" * 201, "q: Expected `string` of length <= 200"),
         ("/v1/stats?since=today", "since: Expected a time such as 2026-11-23T12:00:00Z"),
+        ("/v1/stats?since=1764547200", "since: Expected a time such as 2026-11-23T12:00:00Z"),
         ("/v1/nowhere", "there is no such path"),
     ],
 )
