@@ -2,10 +2,26 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 from shop.exam.wire import Exchange
+
+
+class Mission(IntEnum):
+    """The missions of the Build track that teach cases, by their numbers."""
+
+    FIRST_DELIVERY = 3
+    TRUST_NOBODY = 4
+    RAW_BODY = 5
+    REPLAY = 6
+    ONCE_ONLY = 7
+    ANSWER_FIRST = 10
+    OUT_OF_ORDER = 11
+    NEW_KEYS = 14
+    AT_LEAST_ONCE = 15
+    ONE_SLOW = 16
+    POISON = 17
 
 
 class Level(StrEnum):
@@ -124,12 +140,13 @@ Judge = Callable[[Observation], Judgement]
 class Case:
     """A case. ``sends``: what is sent. ``expects``: what a right receiver does. ``why``: the risk.
 
-    ``docs``: the section that explains it. ``schemes``: with which credentials it applies.
-    ``is_slow``: it takes over a second, so ``--quick`` leaves it out.
+    ``mission``: the one that teaches it. ``docs``: the section that explains it. ``schemes``: with
+    which credentials it applies. ``is_slow``: it takes over a second, so ``--quick`` leaves it out.
     """
 
     name: str
     group: Group
+    mission: Mission
     sends: str
     expects: str
     why: str

@@ -42,6 +42,7 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "expected": result.case.expects,
         "got": result.got,
         "why": result.case.why,
+        "mission": result.case.mission.value,
         "docs": result.case.docs,
         "deliveries": list(result.delivery_urls),
         "seconds": round(result.seconds, 3),

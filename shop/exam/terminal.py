@@ -101,6 +101,7 @@ def _failure(result: CaseResult, *, has_log: bool) -> str:
         f"  got       {printable(result.got)}",
         f"  why       {case.why}",
         f"  docs      {case.docs}",
+        f"  mission   {case.mission.value} of the Build track",
         *(f"  log       {url}" for url in result.delivery_urls[:1] if has_log),
         *(f"    {line}" for line in sent.splitlines()),
     ]

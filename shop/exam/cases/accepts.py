@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from shop.exam.bench import Bench
-from shop.exam.case import SIGNED, Case, Group, Level, Observation
+from shop.exam.case import SIGNED, Case, Group, Level, Mission, Observation
 from shop.exam.cases.playing import genuine
 from shop.exam.crafting import ATTACKERS_SECRET, compact
 from shop.exam.judging import accepted
@@ -109,6 +109,7 @@ CASES = (
     Case(
         name="as-sent",
         group=Group.ACCEPTS,
+        mission=Mission.FIRST_DELIVERY,
         sends="An order is placed in the shop: an ordinary delivery.",
         expects=EXPECTS,
         why="A receiver that rejects this receives nothing at all.",
@@ -118,6 +119,7 @@ CASES = (
     Case(
         name="pretty-printed",
         group=Group.ACCEPTS,
+        mission=Mission.RAW_BODY,
         sends="The JSON has line breaks and indentation.",
         expects=EXPECTS,
         why=RAW_BYTES,
@@ -127,6 +129,7 @@ CASES = (
     Case(
         name="keys-reordered",
         group=Group.ACCEPTS,
+        mission=Mission.RAW_BODY,
         sends="The keys of the JSON are in another order.",
         expects=EXPECTS,
         why=RAW_BYTES,
@@ -136,6 +139,7 @@ CASES = (
     Case(
         name="non-ascii",
         group=Group.ACCEPTS,
+        mission=Mission.RAW_BODY,
         sends="The JSON has é beside \\u00e9, U+2028, a Chinese letter and an emoji.",
         expects=EXPECTS,
         why=RAW_BYTES,
@@ -145,6 +149,7 @@ CASES = (
     Case(
         name="number-spelling",
         group=Group.ACCEPTS,
+        mission=Mission.RAW_BODY,
         sends="The JSON has 50.0 beside 50.",
         expects=EXPECTS,
         why=RAW_BYTES,
@@ -154,6 +159,7 @@ CASES = (
     Case(
         name="body-20-kb",
         group=Group.ACCEPTS,
+        mission=Mission.FIRST_DELIVERY,
         level=Level.SHOULD,
         sends="The body has 20 KB.",
         expects=EXPECTS,
@@ -165,6 +171,7 @@ CASES = (
     Case(
         name="signature-last",
         group=Group.ACCEPTS,
+        mission=Mission.TRUST_NOBODY,
         schemes=SIGNED,
         sends="The right signature is the last of three.",
         expects=EXPECTS,
@@ -175,6 +182,7 @@ CASES = (
     Case(
         name="signature-first",
         group=Group.ACCEPTS,
+        mission=Mission.TRUST_NOBODY,
         schemes=SIGNED,
         sends="The right signature is the first of three.",
         expects=EXPECTS,
@@ -185,6 +193,7 @@ CASES = (
     Case(
         name="signature-between-unknown",
         group=Group.ACCEPTS,
+        mission=Mission.TRUST_NOBODY,
         schemes=SIGNED,
         sends="The right signature is between signatures of unknown versions.",
         expects=EXPECTS,
@@ -196,6 +205,7 @@ CASES = (
     Case(
         name="header-case",
         group=Group.ACCEPTS,
+        mission=Mission.FIRST_DELIVERY,
         sends="The names of the headers are in mixed case.",
         expects=EXPECTS,
         why="Names of headers have no case in HTTP. Proxies change it, and HTTP/2 has lower case.",
@@ -205,6 +215,7 @@ CASES = (
     Case(
         name="timestamp-290s-old",
         group=Group.ACCEPTS,
+        mission=Mission.REPLAY,
         sends="The request is 290 s old.",
         expects=EXPECTS,
         why="Clocks differ and networks are slow. Within 300 s, a request is in time.",
@@ -214,6 +225,7 @@ CASES = (
     Case(
         name="chunked",
         group=Group.ACCEPTS,
+        mission=Mission.FIRST_DELIVERY,
         level=Level.SHOULD,
         sends="The body comes in chunks, without a Content-Length.",
         expects=EXPECTS,
@@ -225,6 +237,7 @@ CASES = (
     Case(
         name="charset",
         group=Group.ACCEPTS,
+        mission=Mission.FIRST_DELIVERY,
         level=Level.SHOULD,
         sends="The content type is application/json; charset=utf-8.",
         expects=EXPECTS,

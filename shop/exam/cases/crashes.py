@@ -3,7 +3,7 @@
 import asyncio
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Need, Observation
+from shop.exam.case import Case, Group, Mission, Need, Observation
 from shop.exam.judging import is_success, nothing_lost, nothing_twice
 from shop.exam.receiver_process import ReceiverProcess
 from shop.exam.wire import Exchange
@@ -71,6 +71,7 @@ CASES = (
     Case(
         name="nothing-lost",
         group=Group.CRASHES,
+        mission=Mission.AT_LEAST_ONCE,
         needs=NEEDS,
         is_slow=True,
         sends=f"{KILLS} times: a request, SIGKILL 0 to 20 ms later, a restart, and the request "
@@ -85,6 +86,7 @@ CASES = (
     Case(
         name="nothing-twice",
         group=Group.CRASHES,
+        mission=Mission.AT_LEAST_ONCE,
         needs=NEEDS,
         is_slow=True,
         sends="The same requests.",

@@ -1,7 +1,7 @@
 """Happens once: copies of a message must not have a second effect."""
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Judgement, Need, Observation
+from shop.exam.case import Case, Group, Judgement, Mission, Need, Observation
 from shop.exam.crafting import compact
 from shop.exam.judging import first_counts, happened_once, happened_once_at_once
 
@@ -42,6 +42,7 @@ CASES = (
     Case(
         name="redelivery",
         group=Group.ONCE,
+        mission=Mission.ONCE_ONLY,
         needs=EFFECTS,
         sends="The shop sends a delivery again after its answer.",
         expects="a 2xx each time, and one effect",
@@ -54,6 +55,7 @@ CASES = (
     Case(
         name="ten-at-once",
         group=Group.ONCE,
+        mission=Mission.ONCE_ONLY,
         needs=EFFECTS,
         sends="Ten copies arrive at the same instant: the last byte of each is held back, then all "
         "are released together.",
@@ -66,6 +68,7 @@ CASES = (
     Case(
         name="same-id-other-body",
         group=Group.ONCE,
+        mission=Mission.ONCE_ONLY,
         needs=EFFECTS,
         sends="A signed message has the id of an earlier one, and another amount.",
         expects="a 2xx or 4xx, and only the effect of the first",

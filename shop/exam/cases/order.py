@@ -1,7 +1,7 @@
 """Keeps order straight: events of one order that overtake each other."""
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Level, Need, Observation
+from shop.exam.case import Case, Group, Level, Mission, Need, Observation
 from shop.exam.judging import ends_as
 
 DOCS = "docs/receivers.md#6-expect-any-order"
@@ -40,6 +40,7 @@ CASES = (
     Case(
         name="refund-before-purchase",
         group=Group.ORDER,
+        mission=Mission.OUT_OF_ORDER,
         level=Level.SHOULD,
         needs=PROBE,
         is_slow=True,
@@ -54,6 +55,7 @@ CASES = (
     Case(
         name="shipped-after-refunded",
         group=Group.ORDER,
+        mission=Mission.OUT_OF_ORDER,
         level=Level.SHOULD,
         needs=PROBE,
         is_slow=True,

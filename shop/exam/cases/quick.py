@@ -3,7 +3,7 @@
 import asyncio
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Level, Observation
+from shop.exam.case import Case, Group, Level, Mission, Observation
 from shop.exam.judging import each_in_time, quick_in_general
 from shop.exam.wire import Exchange
 
@@ -27,6 +27,7 @@ CASES = (
     Case(
         name="twenty-p95",
         group=Group.QUICK,
+        mission=Mission.ANSWER_FIRST,
         level=Level.SHOULD,
         is_slow=True,
         sends="Twenty orders, five at a time.",
@@ -39,6 +40,7 @@ CASES = (
     Case(
         name="twenty-each",
         group=Group.QUICK,
+        mission=Mission.ANSWER_FIRST,
         is_slow=True,
         sends="The same twenty orders.",
         expects="each answer within 10 s",

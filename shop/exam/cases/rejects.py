@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from shop.exam.bench import Bench
-from shop.exam.case import SIGNED, VERIFYING, WITH_TOKEN, Case, Group, Scheme
+from shop.exam.case import SIGNED, VERIFYING, WITH_TOKEN, Case, Group, Mission, Scheme
 from shop.exam.cases.playing import without_effect
 from shop.exam.crafting import ATTACKERS_SECRET, Message, Signer, compact
 from shop.exam.judging import rejected
@@ -138,12 +138,14 @@ def _case(  # noqa: PLR0913 – the columns of the table below
     sends: str,
     why: str,
     *,
+    mission: Mission = Mission.TRUST_NOBODY,
     schemes: frozenset[Scheme] = frozenset(Scheme),
     docs: str = VERIFYING,
 ) -> Case:
     return Case(
         name=name,
         group=Group.REJECTS,
+        mission=mission,
         sends=sends,
         expects=EXPECTS,
         why=why,
@@ -156,6 +158,14 @@ def _case(  # noqa: PLR0913 – the columns of the table below
 
 def _signature_case(name: str, make: Make, sends: str, why: str) -> Case:
     return _case(name, make, sends, why, schemes=SIGNED)
+
+
+def _body_case(name: str, make: Make, sends: str, why: str) -> Case:
+    return _case(name, make, sends, why, mission=Mission.RAW_BODY)
+
+
+def _time_case(name: str, make: Make, sends: str, why: str) -> Case:
+    return _case(name, make, sends, why, mission=Mission.REPLAY, schemes=SIGNED)
 
 
 def _token_case(name: str, make: Make, sends: str, why: str) -> Case:
@@ -178,8 +188,8 @@ CASES = (
         "The timestamp is one second later than the signed one.",
         "A recorded request is sent with the time of today, again and again.",
     ),
-    _case("line-feed", _line_feed, "A line feed follows the body.", CHANGED),
-    _case(
+    _body_case("line-feed", _line_feed, "A line feed follows the body.", CHANGED),
+    _body_case(
         "reserialized",
         _reserialized,
         "The body is the same JSON with other blanks.",
@@ -206,21 +216,27 @@ CASES = (
         "Version v2 may mean another algorithm. A receiver that ignores the version can be made to "
         "use a weaker one.",
     ),
-    _case("timestamp-600s-old", _moved(-OFFSET_SECONDS), "The request is 600 s old.", REPLAY),
-    _signature_case(
+    _case(
+        "timestamp-600s-old",
+        _moved(-OFFSET_SECONDS),
+        "The request is 600 s old.",
+        REPLAY,
+        mission=Mission.REPLAY,
+    ),
+    _time_case(
         "timestamp-600s-ahead",
         _moved(OFFSET_SECONDS),
         "The timestamp is 600 s ahead.",
         "A request from the future can be replayed until its time has come, and 300 s longer.",
     ),
-    _signature_case(
+    _time_case(
         "timestamp-milliseconds",
         _timestamp_text(lambda now: str(now * 1000)),
         "The signed timestamp is in milliseconds.",
         "Read as seconds, it is 50,000 years ahead. A receiver without an upper bound accepts it "
         "forever.",
     ),
-    _signature_case(
+    _time_case(
         "timestamp-not-a-number",
         _timestamp_text(lambda _now: "soon"),
         "The signed timestamp is the word soon.",

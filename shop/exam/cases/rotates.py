@@ -1,7 +1,7 @@
 """Rotates the secret: both sign, then the new one alone."""
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Judgement, Need, Observation, Verdict
+from shop.exam.case import Case, Group, Judgement, Mission, Need, Observation, Verdict
 from shop.exam.judging import accepted, rejected
 
 DOCS = "docs/receivers.md#9-rotate-the-secret"
@@ -43,6 +43,7 @@ CASES = (
     Case(
         name="both-secrets-sign",
         group=Group.ROTATES,
+        mission=Mission.NEW_KEYS,
         sends="The secret is rotated. The new and the old one sign an ordinary delivery.",
         expects="a 2xx, and one effect",
         why="During a rotation both secrets sign. A receiver that looks at one signature only may "
@@ -54,6 +55,7 @@ CASES = (
     Case(
         name="old-secret-rejected",
         group=Group.ROTATES,
+        mission=Mission.NEW_KEYS,
         needs=NEEDS,
         is_slow=True,
         sends="The receiver has the new secret. The old one alone signs a request.",
@@ -67,6 +69,7 @@ CASES = (
     Case(
         name="new-secret-accepted",
         group=Group.ROTATES,
+        mission=Mission.NEW_KEYS,
         needs=NEEDS,
         is_slow=True,
         sends="The receiver has the new secret, which alone signs a request.",

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Level, Observation
+from shop.exam.case import Case, Group, Level, Mission, Observation
 from shop.exam.cases.playing import without_effect
 from shop.exam.crafting import compact
 from shop.exam.judging import accepted, ignored, not_crashed, refused, still_accepts, too_large
@@ -85,6 +85,7 @@ CASES = (
     Case(
         name="unknown-type",
         group=Group.SURVIVES,
+        mission=Mission.POISON,
         sends="A genuine event has a type that does not exist yet.",
         expects="a 2xx, and no effect",
         why="The sender adds types. A receiver that rejects them causes retries, and is disabled "
@@ -96,6 +97,7 @@ CASES = (
     Case(
         name="signed-junk",
         group=Group.SURVIVES,
+        mission=Mission.POISON,
         sends="The signed body is neither UTF-8 nor JSON.",
         expects="a 4xx",
         why=CRASH,
@@ -106,6 +108,7 @@ CASES = (
     Case(
         name="signed-empty",
         group=Group.SURVIVES,
+        mission=Mission.POISON,
         sends="The signed body is empty.",
         expects="a 4xx",
         why=CRASH,
@@ -116,6 +119,7 @@ CASES = (
     Case(
         name="wrong-content-type",
         group=Group.SURVIVES,
+        mission=Mission.POISON,
         sends="The signed body is a form, and the content type says so.",
         expects="a 4xx",
         why=CRASH,
@@ -126,6 +130,7 @@ CASES = (
     Case(
         name="body-5-mb",
         group=Group.SURVIVES,
+        mission=Mission.ONE_SLOW,
         level=Level.SHOULD,
         sends="A genuine event has 5 MB. Then another one comes.",
         expects="a 4xx or a closed connection; then a 2xx",
@@ -137,6 +142,7 @@ CASES = (
     Case(
         name="trickle",
         group=Group.SURVIVES,
+        mission=Mission.ONE_SLOW,
         is_slow=True,
         sends="A body comes byte by byte. Meanwhile, a genuine request arrives.",
         expects="a 2xx for the genuine request",
@@ -148,6 +154,7 @@ CASES = (
     Case(
         name="half-request",
         group=Group.SURVIVES,
+        mission=Mission.ONE_SLOW,
         sends="The connection closes after half of the body. Then a genuine request arrives.",
         expects="a 2xx for the genuine request",
         why="Connections break. That must cost this request only.",
@@ -158,6 +165,7 @@ CASES = (
     Case(
         name="get",
         group=Group.SURVIVES,
+        mission=Mission.POISON,
         sends="A GET of the URL.",
         expects="no 5xx",
         why="Browsers and scanners open every URL. Errors for them hide your own.",
@@ -168,6 +176,7 @@ CASES = (
     Case(
         name="head",
         group=Group.SURVIVES,
+        mission=Mission.POISON,
         sends="A HEAD of the URL.",
         expects="no 5xx",
         why="Monitors ask with HEAD. Errors for them hide your own.",
@@ -178,6 +187,7 @@ CASES = (
     Case(
         name="still-works",
         group=Group.SURVIVES,
+        mission=Mission.POISON,
         sends="After all that, an ordinary delivery of the shop.",
         expects="a 2xx, and one effect",
         why="An attacker must not be able to stop the receiver.",

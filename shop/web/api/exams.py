@@ -23,6 +23,7 @@ from hookshop.webkit.waiting import (
     wait_until_satisfied,
 )
 from shop.exam.case import Group, Level, Scheme, Verdict
+from shop.exam.reports import as_document
 from shop.exam.runs import ExamReport
 from shop.exam.scorecard import Result
 from shop.redis.change_feed import Change
@@ -64,7 +65,8 @@ class NewExam(Struct, forbid_unknown_fields=True, frozen=True):
 class CaseDocument(Struct):
     """A case with its verdict. ``sent``: curl commands that send the same bytes.
 
-    ``deliveries``: where the log shows its ordinary deliveries.
+    ``mission``: the number of the mission of the Build track that teaches it. ``deliveries``: where
+    the log shows its ordinary deliveries.
     """
 
     name: Annotated[str, Meta(examples=["body-bit"])]
@@ -75,6 +77,7 @@ class CaseDocument(Struct):
     expected: str
     got: str
     why: str
+    mission: Annotated[int, Meta(examples=[4])]
     docs: str
     deliveries: list[str]
     seconds: float
@@ -228,7 +231,8 @@ async def record_effect(
 
 
 def _document(report: ExamReport) -> ExamDocument:
-    cases = msgspec.convert(report.state["cases"], list[CaseDocument])
+    # By the scorecard: what an earlier version stored may lack fields.
+    cases = msgspec.convert(as_document(report.scorecard)["cases"], list[CaseDocument])
     return ExamDocument(**_fields(report), satisfied=report.state["finished"], cases=cases)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.exam.case import Level, Scheme
+from shop.exam.case import Level, Mission, Scheme
 from shop.exam.cases import ALL_CASES
 from shop.exam.evidence import BadEvidence, EffectCalls, parse_effects, parse_state
 from shop.exam.opening import explain_first_answer, explain_no_connection
@@ -34,14 +34,20 @@ def test_no_two_cases_have_one_name() -> None:
 def test_the_docs_have_the_cases_of_the_list() -> None:
     rows = [row.split(" | ") for row in page("exam").splitlines() if row.startswith("| ")]
     documented = [
-        (row[0][2:], row[1].split("`")[1], row[2])
+        (row[0][2:], row[1].split("`")[1], row[2], row[5].removesuffix(" |"))
         for row in rows
-        if len(row) == 5 and "`" in row[1]
+        if len(row) == 6 and "`" in row[1]
     ]
 
-    assert documented == [(case.group, case.name, case.level) for case in ALL_CASES]
+    assert documented == [
+        (case.group, case.name, case.level, str(case.mission.value)) for case in ALL_CASES
+    ]
     listed = case_list(ALL_CASES).splitlines()
-    assert [tuple(line.split()[:3]) for line in listed] == documented
+    assert [tuple(line.split()[:3]) for line in listed] == [row[:3] for row in documented]
+
+
+def test_each_mission_that_is_named_teaches_a_case() -> None:
+    assert {case.mission for case in ALL_CASES} == set(Mission)
 
 
 @pytest.mark.parametrize("link", sorted({case.docs for case in ALL_CASES}))

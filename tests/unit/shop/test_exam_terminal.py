@@ -29,3 +29,7 @@ def test_what_was_not_asked_is_no_error() -> None:
 
     assert "Not asked: 40 cases." in shown
     assert shown.endswith("failed: 1 failed, 40 not asked (probe)\n")
+
+
+def test_a_failed_case_names_the_mission_that_teaches_it() -> None:
+    assert "mission   3 of the Build track" in text(REFUSED)
