@@ -55,6 +55,19 @@ class DisabledReason(StrEnum):
     FAILING = "failing"  # too many deliveries in a row used up the schedule
 
 
+class RefusalReason(StrEnum):
+    """Why the shop does not send to a URL."""
+
+    NOT_A_URL = "not_a_url"  # no request can be sent to it, or programs read it differently
+    USER_INFORMATION = "user_information"  # a user name or a password before the host
+    NOT_HTTPS = "not_https"
+    UNUSUAL_ADDRESS = "unusual_address"  # an IP address that is not in its plain form
+    NOT_PUBLIC = "not_public"  # an address outside of the public internet
+    THIS_MACHINE = "this_machine"
+    OWN_ADDRESS = "own_address"  # the shop itself
+    INTERNAL_NAME = "internal_name"  # a name that only internal networks know
+
+
 class AttemptError(StrEnum):
     """Why there was no response to an attempt."""
 

@@ -237,6 +237,7 @@ TABLE = (
         (
             "GET /metrics",
             "GET /v1/webhooks",
+            "GET /v1/refused-registrations",
             "POST /v1/webhooks/register",
             "GET /v1/webhooks/{endpoint_id:str}",
             "PATCH /v1/webhooks/{endpoint_id:str}",

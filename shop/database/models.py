@@ -24,7 +24,7 @@ from sqlmodel import Field, SQLModel, col
 
 from hookshop.webkit.tables import FormAnswerColumns, LoginSessionColumns
 from shop.database.bound_sandbox import require_number
-from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
+from shop.vocabulary import DeliveryState, EndpointStatus, EventType, RefusalReason, Trigger
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 
 
@@ -193,6 +193,24 @@ class ExamRun(SandboxTable, table=True):
     alive_until: datetime
     finished_at: datetime | None = None
     state: dict[str, Any] = Field(sa_type=JSON)
+
+
+class RefusedRegistration(SandboxTable, table=True):
+    """A URL that was not registered, because the shop does not send to it. See ``refusals``.
+
+    ``url``: without user name and password, and at most 2,048 characters. ``detail``: the reason
+    for people.
+    """
+
+    __tablename__ = "refused_registration"
+    __table_args__ = (Index("refused_registrations_of_sandbox", "sandbox", "id"),)
+
+    id: str = Field(primary_key=True, sa_type=Id)
+    sandbox: int = sandbox_column()
+    refused_at: datetime
+    url: str
+    reason: RefusalReason = Field(sa_type=by_value(RefusalReason))
+    detail: str
 
 
 class OrderLine(SandboxTable, table=True):

@@ -25,6 +25,7 @@ from shop.database.models import (
     Message,
     Order,
     OrderLine,
+    RefusedRegistration,
     Sandbox,
     SandboxClock,
     SteadyOrders,
@@ -98,6 +99,7 @@ async def _delete_all(database: Database) -> None:
     async with database.writing() as session:
         await session.exec(delete(SandboxClock))  # an advance ends
         await session.exec(delete(ExamRun))
+        await session.exec(delete(RefusedRegistration))
     is_pending = col(Delivery.state) == DeliveryState.PENDING
     for where in ((is_pending,), ()):  # first those that would still be sent
         await _delete_deliveries(database, *where)
@@ -178,7 +180,7 @@ async def _renew_endpoints(database: Database) -> None:
 
 async def _is_empty(database: Database, keep_endpoints: bool) -> bool:
     counters = OrderTally, RefundTally, AttemptTally, AttemptTotal
-    others = UsedIdempotencyKey, SteadyOrders, SandboxClock, ExamRun
+    others = UsedIdempotencyKey, SteadyOrders, SandboxClock, ExamRun, RefusedRegistration
     tables: list[Any] = [Delivery, Order, *others, *counters]
     queries = [select(table.sandbox).where(in_bound_sandbox(table.sandbox)) for table in tables]
     endpoints = select(Endpoint.sandbox).where(in_bound_sandbox(Endpoint.sandbox))

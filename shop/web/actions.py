@@ -20,10 +20,12 @@ from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks import clock, manual_actions, recovery
 from shop.webhooks.endpoints import deletion, registry, secrets
+from shop.webhooks.endpoints.refusals import record_refusal
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint, Registered
 from shop.webhooks.queries.deliveries import DeliveryDetail, DeliveryFilter, find_delivery
 from shop.webhooks.recovery import Recovery, RecoveryRange
 from shop.webhooks.rules.url_policy import UrlPolicy
+from shop.webhooks.rules.urls import UrlRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +135,17 @@ class Actions:
             await self._after_many()
 
     async def register(self, wanted: NewEndpoint, policy: UrlPolicy) -> Registered:
-        """Register an endpoint. Raise ``UrlRefused`` or ``AlreadyRegistered``."""
-        async with self.database.writing() as session:
-            registered = await registry.register(
-                session, wanted, policy=policy, encryption=self.encryption, now=utc_now()
-            )
+        """Register an endpoint. Raise ``UrlRefused``, which is stored, or ``AlreadyRegistered``."""
+        try:
+            async with self.database.writing() as session:
+                registered = await registry.register(
+                    session, wanted, policy=policy, encryption=self.encryption, now=utc_now()
+                )
+        except UrlRefused as refusal:
+            async with self.database.writing() as session:
+                await record_refusal(session, wanted.webhook_url, refusal, now=utc_now())
+            await self._after_commit(Change("endpoint"))
+            raise
         await self._after_commit(Change("endpoint", registered.endpoint.id))
         return registered
 

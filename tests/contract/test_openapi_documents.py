@@ -70,6 +70,7 @@ def test_operations_have_the_names_that_a_client_has() -> None:
         "pingEndpoint",
         "rotateSecret",
         "recoverEndpoint",
+        "listRefusedRegistrations",
         "listProducts",
         "listOrders",
         "placeOrder",

@@ -9,7 +9,7 @@ from pathlib import Path
 from hookshop.locations import START_OVER
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0014"
+NEWEST = "r0015"
 
 MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",

@@ -38,6 +38,7 @@ from shop.web.api.orders import (
     ship_order,
 )
 from shop.web.api.quiescence import get_quiescence
+from shop.web.api.refusals import list_refused_registrations
 from shop.web.api.sandboxes import SANDBOXES
 from shop.web.dependencies import provide_manages
 
@@ -50,6 +51,7 @@ ENDPOINTS = [
     ping_endpoint,
     rotate_secret,
     recover_endpoint,
+    list_refused_registrations,
 ]
 ORDERS = [list_products, list_orders_as_json, post_order, get_order, ship_order, refund_order]
 DELIVERIES = [

@@ -26,6 +26,7 @@ from shop.web.flash import read_resent_count
 from shop.web.lookups import existing_endpoint
 from shop.web.steady_orders.pages import shop_stream
 from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.refusals import list_refusals
 from shop.webhooks.endpoints.registry import AlreadyRegistered
 from shop.webhooks.endpoints.secrets import list_live
 from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, list_deliveries
@@ -34,6 +35,7 @@ from shop.webhooks.rules.time_buckets import Window
 from shop.webhooks.rules.urls import UrlRefused
 
 NEWEST_DELIVERIES = 10
+NEWEST_REFUSALS = 5
 # Charts cost more to render than a list, and numbers that change too often are unreadable.
 MIN_INTERVAL_SECONDS = 0.3
 POLL_INTERVAL_SECONDS = 10.0  # the charts move with the clock
@@ -52,7 +54,7 @@ async def show_endpoints(database: TheDatabase) -> Template:
 async def stream_endpoints(
     request: AnyRequest, database: TheDatabase, feed: TheFeed
 ) -> ServerSentEvent:
-    """Stream the list of endpoints."""
+    """Stream the list of endpoints and of refused registrations."""
     return await shop_stream(request, feed, _list_region(database))
 
 
@@ -123,7 +125,10 @@ async def _list_page(database: Database, form: Registration) -> Template:
 def _list_region(database: Database) -> Region:
     async def read() -> dict[str, Any]:
         async with database.reading() as session:
-            return {"endpoints": await registry.list_all(session)}
+            return {
+                "endpoints": await registry.list_all(session),
+                "refusals": await list_refusals(session, limit=NEWEST_REFUSALS),
+            }
 
     # Every change: a response may have disabled an endpoint. An unchanged list is not sent.
     return Region("endpoints", "shop/endpoints/_endpoints.html", read, lambda _change: True)

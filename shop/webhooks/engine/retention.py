@@ -2,8 +2,8 @@
 
 Their attempts are deleted with them. Failed and cancelled deliveries are kept, because they can be
 resent. A message is deleted with the last of its deliveries. A message without any, which had no
-subscribed endpoint, is deleted at the same age. Orders and totals of all time are kept; counts of
-current deliveries change with the rows (see ``database.counters``).
+subscribed endpoint, is deleted at the same age, and so are refused registrations. Orders and totals
+of all time are kept; counts of current deliveries change with the rows (see ``database.counters``).
 
 Several workers may prune at the same time.
 """
@@ -17,7 +17,7 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.counters import AttemptTally
-from shop.database.models import Attempt, Delivery, Message
+from shop.database.models import Attempt, Delivery, Message, RefusedRegistration
 from shop.database.transactions import Database
 from shop.ids import first_id
 from shop.vocabulary import DeliveryState
@@ -46,6 +46,7 @@ async def prune(database: Database, *, before: datetime) -> int:
         await asyncio.sleep(PAUSE_SECONDS)
     await _delete_messages_without_deliveries(database, before=before)
     await _delete_minute_counters(database, before=before)
+    await _delete_refused_registrations(database, before=before)
     return count
 
 
@@ -102,6 +103,14 @@ async def delete_messages(session: AsyncSession, message_ids: Collection[str]) -
 
 def _has_deliveries() -> ColumnElement[bool]:
     return select(Delivery.id).where(Delivery.message_id == Message.id).exists()
+
+
+async def _delete_refused_registrations(database: Database, *, before: datetime) -> None:
+    old = select(RefusedRegistration.id).where(RefusedRegistration.id < first_id("rfr", before))
+    async for batch in id_batches(database, old):
+        async with database.writing() as session:
+            of_these = col(RefusedRegistration.id).in_(batch)
+            await session.exec(delete(RefusedRegistration).where(of_these))
 
 
 async def _delete_minute_counters(database: Database, *, before: datetime) -> None:

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Literal
 from urllib.parse import unquote
 
+from shop.vocabulary import RefusalReason
 from shop.webhooks.rules.urls import UrlRefused, WebhookUrl, parse_url
 
 MIN_LOOPBACK_PORT = 1024  # lower ports are for system services such as SSH, DNS and mail
@@ -97,11 +98,15 @@ class UrlPolicy:
         """Raise ``UrlRefused`` unless webhooks may be sent to this URL."""
         parts = parse_url(url)
         if parts.scheme == "http" and self.name == "public":
-            raise UrlRefused("only https is allowed", setting="SHOP_ENDPOINT_POLICY=local")
+            raise UrlRefused(
+                "only https is allowed",
+                RefusalReason.NOT_HTTPS,
+                setting="SHOP_ENDPOINT_POLICY=local",
+            )
         name = parts.host.removesuffix(".")
         self._refuse_own(name, parts.port)
         if self.public_path and self.public_path.leads_to(parts):
-            raise UrlRefused(_OWN_ADDRESS)
+            raise UrlRefused(_OWN_ADDRESS, RefusalReason.OWN_ADDRESS)
         address = _literal_address(parts.host)
         if address:
             self.check_address(address, parts.port)
@@ -117,23 +122,28 @@ class UrlPolicy:
             self._check_loopback(address, port)
         elif not is_public(address) and not _inside(address, self.allowed_networks):
             setting = f"SHOP_ALLOWED_NETWORKS={ip_network(address)}"
-            raise UrlRefused(f"{address} is not a public address", setting=setting)
+            raise UrlRefused(
+                f"{address} is not a public address", RefusalReason.NOT_PUBLIC, setting=setting
+            )
 
     def _refuse_own(self, host: str, port: int) -> None:
         if (host, port) in self.own_addresses:
-            raise UrlRefused(_OWN_ADDRESS)
+            raise UrlRefused(_OWN_ADDRESS, RefusalReason.OWN_ADDRESS)
 
     def _check_loopback(self, address: Address, port: int) -> None:
         if port in self.own_ports:
-            raise UrlRefused(_OWN_ADDRESS)
+            raise UrlRefused(_OWN_ADDRESS, RefusalReason.OWN_ADDRESS)
         if _inside(address, self.allowed_networks):
             return
         if self.name == "public":
             setting = "SHOP_ENDPOINT_POLICY=local"
-            raise UrlRefused(f"{address} is this machine itself", setting=setting)
+            raise UrlRefused(
+                f"{address} is this machine itself", RefusalReason.THIS_MACHINE, setting=setting
+            )
         if port < MIN_LOOPBACK_PORT:
             raise UrlRefused(
-                f"on this machine only ports from {MIN_LOOPBACK_PORT} are allowed, not {port}"
+                f"on this machine only ports from {MIN_LOOPBACK_PORT} are allowed, not {port}",
+                RefusalReason.THIS_MACHINE,
             )
 
 
@@ -177,7 +187,9 @@ def _literal_address(host: str) -> Address | None:
         return ip_address(host)
     except ValueError:
         # Many resolvers accept 0x7f.1, 2130706433 or 017700000001 as addresses.
-        raise UrlRefused(f"{host} is not an IP address in its plain form") from None
+        raise UrlRefused(
+            f"{host} is not an IP address in its plain form", RefusalReason.UNUSUAL_ADDRESS
+        ) from None
 
 
 def _check_name(host: str) -> None:
@@ -185,4 +197,4 @@ def _check_name(host: str) -> None:
     if len(host) > 253 or not all(_DNS_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004 – RFC 1035, section 2.3.4
         raise UrlRefused(f"{host} is not a valid host name")
     if len(labels) == 1 or host.endswith(_INTERNAL_SUFFIXES):
-        raise UrlRefused(f"{host} is a name of an internal network")
+        raise UrlRefused(f"{host} is a name of an internal network", RefusalReason.INTERNAL_NAME)

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
+from shop.vocabulary import RefusalReason
+
 MAX_URL_LENGTH = 2048
 MAX_PORT = 65535
 
@@ -20,11 +22,19 @@ _AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([0-9]+))?", re.ASCI
 class UrlRefused(Exception):  # noqa: N818 – the name says what happened
     """The shop does not send to this URL. The message is the reason, for people.
 
-    ``setting``: the environment variable, with its value, that would allow the URL.
+    ``reason``: the same for programs. ``setting``: the environment variable, with its value, that
+    would allow the URL.
     """
 
-    def __init__(self, reason: str, *, setting: str | None = None) -> None:
-        super().__init__(f"{reason}; {setting} would allow it" if setting else reason)
+    def __init__(
+        self,
+        message: str,
+        reason: RefusalReason = RefusalReason.NOT_A_URL,
+        *,
+        setting: str | None = None,
+    ) -> None:
+        super().__init__(f"{message}; {setting} would allow it" if setting else message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,9 @@ def _check_characters(url: str) -> None:
 
 def _split_authority(authority: str) -> tuple[str, int | None]:
     if "@" in authority:
-        raise UrlRefused("the URL contains user information (user:password@)")
+        raise UrlRefused(
+            "the URL contains user information (user:password@)", RefusalReason.USER_INFORMATION
+        )
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:
         raise UrlRefused(f"{authority} is not a host, or a host and a port from 1 to {MAX_PORT}")
@@ -97,7 +109,10 @@ def _split_authority(authority: str) -> tuple[str, int | None]:
     if not host:
         raise UrlRefused("the URL has no host")
     if _ADDRESS_WITH_DOT.fullmatch(host):  # would be resolved as a name, which always fails
-        raise UrlRefused(f"{host} is an IP address with a dot at its end; write it without")
+        raise UrlRefused(
+            f"{host} is an IP address with a dot at its end; write it without",
+            RefusalReason.UNUSUAL_ADDRESS,
+        )
     return host, port
 
 

@@ -28,12 +28,14 @@ from shop.sandboxes.registry import DELETION_DELAY
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks import clock
 from shop.webhooks.endpoints import registry
+from shop.webhooks.endpoints.refusals import record_refusal
 from shop.webhooks.engine.http_client import Response
 from shop.webhooks.manual_actions import ping
 from shop.webhooks.queries.dashboard_stats import read_waiting
 from shop.webhooks.queries.deliveries import read_stats
 from shop.webhooks.queries.metrics import as_text, database_metrics
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
+from shop.webhooks.rules.urls import UrlRefused
 from tests.integration.shop.conftest import Clock, Engine
 from tests.integration.shop.exams import exam_run
 from tests.integration.shop.sandboxes import LIFETIME, SandboxedShop
@@ -63,6 +65,8 @@ async def fill(shops: SandboxedShop, engine: Engine, url: str, number: int) -> s
         await steady.start(session, now=shops.clock.now)
         await clock.advance(session, timedelta(days=1))
         session.add(exam_run())
+        refusal = UrlRefused("it is internal")
+        await record_refusal(session, "http://x.local/", refusal, now=shops.clock.now)
         await registry.mark_deleted(session, deleted, now=shops.clock.now)
     await shops.merge_counters()
     return endpoint_id
