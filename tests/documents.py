@@ -7,10 +7,12 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 FOLDER = ROOT / "docs"
 PAGES = sorted(FOLDER.glob("*.md"))
+TEACHING = sorted((FOLDER / "teaching").glob("*.md"))
 DOCUMENTS = [
     README,
     *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
     *PAGES,
+    *TEACHING,
 ]
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

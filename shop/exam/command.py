@@ -116,7 +116,13 @@ def _add_evidence_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_selection_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--only", metavar="NAME", nargs="+", default=[], help="play only these cases or groups")
+    add(
+        "--only",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="play only these cases, groups or missions (mission-4)",
+    )
     add("--skip", metavar="NAME", nargs="+", default=[], help="leave out these cases or groups")
     add("--quick", action="store_true", help="leave out what takes over a second")
     add("--strict", action="store_true", help="a failed should fails the exam, too")

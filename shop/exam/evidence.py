@@ -70,10 +70,13 @@ class Evidence(ABC):
             before = now
 
     async def settled_order(self, order_id: str, *, expected: str) -> str | None:
-        """Return the state of an order once it is as expected, or does not become it in time."""
+        """Return the state of an order once it is as expected, or does not become it in time.
+
+        A receiver that answers first and works later does not know the order at once.
+        """
         deadline = time.monotonic() + MAX_SETTLING_SECONDS
         state = await self.read_order(order_id)
-        while state != expected and state is not None and time.monotonic() < deadline:
+        while state != expected and time.monotonic() < deadline:
             await asyncio.sleep(READ_INTERVAL_SECONDS)
             state = await self.read_order(order_id)
         return state

@@ -14,11 +14,14 @@ from tests.receivers.examining import (
     Examined,
     examine,
     examine_running,
+    examine_step,
 )
 from tests.receivers.manifest import RIGHT, WRONG
 from tests.receivers.running import running, why_not
+from tests.receivers.steps import LANGUAGES, step_after
 
 EXAMS_AT_ONCE = 6  # each waits more than it computes
+OUT_OF_ORDER, LAST_MISSION = 11, 17
 NEEDS_A_NEW_SECRET = {"old-secret-rejected", "new-secret-accepted"}
 Matrix = dict[str, Future[Examined]]
 
@@ -93,3 +96,20 @@ def test_a_right_receiver_passes_the_whole_exam(name: str, scheme: str) -> None:
     # Our subscriber registers itself, so the exam cannot restart it with another secret.
     not_judged = NEEDS_A_NEW_SECRET if name == OUR_SUBSCRIBER else set()
     assert examined.names("error", "not judged") == not_judged
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_receiver_of_a_learner_loses_work_in_a_crash_before_mission_15(language: str) -> None:
+    examined = examine_step(step_after(language, OUT_OF_ORDER), "--only", "crashes")
+
+    assert "nothing-lost" in examined.names("failed"), examined.output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_receiver_of_a_learner_passes_the_whole_exam_in_the_end(language: str) -> None:
+    examined = examine_step(step_after(language, LAST_MISSION), "--strict", "--require-effects")
+
+    assert examined.exit_code == ExitCode.PASSED, examined.output
+    assert not examined.names("failed", "error", "not judged")

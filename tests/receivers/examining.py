@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hookshop.locations import program_environment
 from shop.webhooks.rules.signing import generate_secret
 from subscriber_app.config import RECEIVER_PATH
 from tests.demo import ROOT, clean_environment, free_ports
 from tests.receivers.running import Receiver, command_of, environment_of
+from tests.receivers.steps import Step, environment_of_step
 
 OUR_SUBSCRIBER = "our_subscriber"
 STOCK = "stock"
@@ -50,6 +52,16 @@ def examine(receiver: str, *options: str, has_probe: bool = True) -> Examined:
         return _run([url, *how, *options], environment, Path(folder))
 
 
+def examine_step(step: Step, *options: str) -> Examined:
+    """Let the exam start a receiver of docs/teaching in an empty folder, and examine it."""
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    how = [*WITH_SECRET, "--run", shlex.join(step.command), "--probe", url + "/effects"]
+    environment = program_environment(environment_of_step(port, generate_secret()))
+    with tempfile.TemporaryDirectory(prefix="exam-") as folder:
+        return _run([url + "/hook", *how, *options], environment, Path(folder), cwd=Path(folder))
+
+
 def examine_running(receiver: Receiver, *options: str) -> Examined:
     """Examine a receiver that runs already, without a probe."""
     environment = clean_environment() | {"WEBHOOK_SECRET": receiver.secret}
@@ -57,11 +69,13 @@ def examine_running(receiver: Receiver, *options: str) -> Examined:
         return _run([receiver.url, *WITH_SECRET, *options], environment, Path(folder))
 
 
-def _run(arguments: Sequence[str], environment: dict[str, str], folder: Path) -> Examined:
+def _run(
+    arguments: Sequence[str], environment: dict[str, str], folder: Path, cwd: Path = ROOT
+) -> Examined:
     result = folder / "result.json"
     done = subprocess.run(
         [sys.executable, "-m", "shop.exam", *arguments, "--json", str(result)],
-        cwd=ROOT,
+        cwd=cwd,
         env=environment,
         capture_output=True,
         text=True,

@@ -21,6 +21,7 @@ from tests.documents import (
     PAGES,
     README,
     ROOT,
+    TEACHING,
     anchors,
     code_in,
     links,
@@ -126,6 +127,12 @@ def test_the_index_lists_every_page() -> None:
     listed = links((FOLDER / "README.md").read_text())
 
     assert [path.name for path in PAGES if path.name not in {*listed, "README.md"}] == []
+
+
+def test_the_index_of_the_teaching_pages_lists_every_page() -> None:
+    listed = links((FOLDER / "teaching" / "README.md").read_text())
+
+    assert [path.name for path in TEACHING if path.name not in {*listed, "README.md"}] == []
 
 
 def test_every_screenshot_is_shown_somewhere() -> None:

@@ -251,7 +251,7 @@ def test_a_forbidden_address_gets_nothing(examine: Examine) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--only", "nothing"], "there is no case or group 'nothing'"),
+        (["--only", "nothing"], "there is no case, group or mission 'nothing'"),
         (["--secret-env", "NOT_SET"], "NOT_SET is empty or not set"),
         (["--secret-file", "missing"], "cannot be read"),
         (["--secret-env", "HOME"], "whsec_ and 24 to 64 bytes"),

@@ -32,7 +32,7 @@ def visitor(shop: Shop) -> Visitor:
         ({"url": "http://169.254.169.254/hook"}, "url: "),
         ({"secret": "hunter2"}, "secret: a secret is whsec_"),
         ({"probe_url": "nowhere"}, "probe_url: not an absolute URL"),
-        ({"only": ["no-such-case"]}, "no case or group 'no-such-case'"),
+        ({"only": ["no-such-case"]}, "no case, group or mission 'no-such-case'"),
         ({"only": ["accepts"], "skip": ["accepts"]}, "no case is left"),
     ],
 )

@@ -72,6 +72,7 @@ def test_only_and_skip_take_cases_and_groups() -> None:
 
     assert names(Selection(only=("once", "body-bit"))) == {*once, "body-bit"}
     assert names(Selection(only=("once",), skip=("redelivery",))) == once - {"redelivery"}
+    assert names(Selection(only=("mission-7",))) == once
     assert "nothing-lost" not in names(Selection(is_quick=True))
 
 
