@@ -129,8 +129,10 @@ class AttackDesk:
 
     async def trust(self) -> Trust:
         """Return secrets, audience and issuer to sign with; no secrets without a subscription."""
-        async with self._database.reading() as session:
-            trust = await read_trust(session, self._now(), self._encryption)
+        now = self._now()
+        trust = await self._database.read(
+            lambda connection: read_trust(connection, now, self._encryption)
+        )
         return trust or Trust((), self._webhook_url, None)
 
     def unix_now(self) -> int:

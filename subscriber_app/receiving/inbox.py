@@ -1,24 +1,26 @@
-"""Processes an incoming request: verify it; then de-duplicate and book in one transaction.
+"""Processes incoming requests: verify, de-duplicate and book, in one transaction.
 
 Every request leaves a receipt. The transaction is committed before the response, because a 2xx
-promises the sender that the message is stored.
+promises the sender that the message is stored. Requests that come at once share a transaction.
 """
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection
 
 from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.group_commit import GroupCommit
 from hookshop.webkit.times import utc_now
 from subscriber_app.checklist import Checklist
-from subscriber_app.database.models import ProcessedMessageRow, Purchase, Receipt
 from subscriber_app.database.transactions import Database
 from subscriber_app.faults import FaultAction, Faults
+from subscriber_app.receiving.books import Books, find_processed
 from subscriber_app.receiving.decision import (
     Decision,
     ProcessedMessage,
@@ -30,11 +32,10 @@ from subscriber_app.receiving.decision import (
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.defences import SwitchedOff
 from subscriber_app.receiving.events import MONEY_EVENTS, claimed_order_id
-from subscriber_app.receiving.purchases import update_purchase
 from subscriber_app.receiving.receipt_ids import ReceiptIds
 from subscriber_app.receiving.verification import Expectation, IncomingRequest
-from subscriber_app.shop_api.held_secrets import read_trust
-from subscriber_app.vocabulary import Verdict
+from subscriber_app.shop_api.held_secrets import Trust, read_trust
+from subscriber_app.vocabulary import Reason, Verdict
 
 MAX_STORED_ID_LENGTH = 128  # characters
 
@@ -43,12 +44,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A committed receipt. ``detail``: one sentence for the sender of a rejected request.
+    """The result of a request, as in its committed receipt.
 
-    ``action``: the fault to inject into the response.
+    ``status``: of the response; None if a fault suppresses it. ``detail``: one sentence for the
+    sender of a rejected request. ``action``: the fault to inject into the response.
     """
 
-    receipt: Receipt
+    receipt_id: str
+    message_id: str | None
+    verdict: Verdict
+    reason: Reason | None
+    status: int | None
     detail: str
     action: FaultAction | None
 
@@ -68,6 +74,21 @@ class Stopwatch:
         return round((time.perf_counter() - self._started) * 1000, 2)
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A request, with all that must not change before its receipt is stored.
+
+    ``resets``: how often the inbox had been emptied when it arrived.
+    """
+
+    request: IncomingRequest
+    received_at: datetime
+    stopwatch: Stopwatch
+    off: SwitchedOff
+    action: FaultAction | None
+    resets: int
+
+
 class Inbox:
     """The inbox. ``webhook_url``: the expected audience before there is a subscription."""
 
@@ -82,8 +103,7 @@ class Inbox:
         webhook_url: str,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._database = database
-        self._feed = feed
+        self._commits = GroupCommit(database, self._process, feed.announce)
         self._faults = faults
         self._defences = defences
         self._encryption = encryption
@@ -93,7 +113,11 @@ class Inbox:
         self._resets = 0
 
     async def close(self) -> None:
-        """Forget the last id: the application may start again with another clock."""
+        """Wait for the requests under way, and forget the last id.
+
+        The application may start again with another clock.
+        """
+        await self._commits.close()
         self._ids = ReceiptIds()
 
     def refuse_what_is_under_way(self) -> None:
@@ -107,127 +131,117 @@ class Inbox:
         """
         resets = self._resets
         received_at, stopwatch = self._now(), Stopwatch()
-        off = self._defences.off  # read once: a change must not apply to half of a request
+        off = self._defences.off
         action = await self._faults.next_action()
-        decision = await self._evaluate(request, action, received_at, off)
-        async with self._database.writing() as session:
-            if resets != self._resets:
-                raise ResetMeanwhile
-            # Inside the write transaction: of several simultaneous copies, exactly one is first.
-            processed = await _find_processed(session, request, decision)
-            decision = finalize(decision, request, processed, off)
-            # Also inside, so that ids are in the order of the commits.
-            receipt = _receipt(self._ids.next(received_at), request, decision, action, received_at)
-            receipt.duration_ms = stopwatch.milliseconds()
-            session.add(receipt)
-            if decision.verdict is Verdict.ACCEPTED:
-                await session.flush()  # the rows below reference this one
-                if processed is None:
-                    await _mark_processed(session, request, receipt, off)
-                await _book(session, decision, receipt)
-                await session.flush()
-                receipt.booked_ms = stopwatch.milliseconds()
-        self._feed.announce()
-        _log(receipt)
-        return Received(receipt, decision.detail, action)
+        received = await self._commits.commit(
+            _Arrival(request, received_at, stopwatch, off, action, resets)
+        )
+        _log(received)
+        return received
 
-    async def _evaluate(
-        self, request: IncomingRequest, action: FaultAction | None, now: datetime, off: SwitchedOff
-    ) -> Decision:
-        if action and action.rejection:
-            return reject(action.rejection, Checklist())
-        async with self._database.reading() as session:
-            trust = await read_trust(session, now, self._encryption)
+    def _process(self, connection: Connection, arrivals: Sequence[_Arrival]) -> list[Received]:
+        """Verify requests, and store their receipts and what they book."""
+        if any(arrival.resets != self._resets for arrival in arrivals):
+            raise ResetMeanwhile
+        trust = read_trust(connection, max(each.received_at for each in arrivals), self._encryption)
+        decisions = [self._evaluate(arrival, trust) for arrival in arrivals]
+        # Inside the write transaction: of several simultaneous copies, exactly one is first.
+        processed = find_processed(connection, _accepted_ids(arrivals, decisions))
+        books, results = Books(), []
+        for arrival, decision in zip(arrivals, decisions, strict=True):
+            results.append(self._record(arrival, decision, processed, books))
+        books.store(connection)
+        return results
+
+    def _evaluate(self, arrival: _Arrival, trust: Trust | None) -> Decision:
+        if arrival.action and arrival.action.rejection:
+            return reject(arrival.action.rejection, Checklist())
         expected = Expectation(
             secrets=trust.secrets if trust else (),
             audience=trust.audience if trust else self._webhook_url,
-            now=now.timestamp(),
-            off=off,
+            now=arrival.received_at.timestamp(),
+            off=arrival.off,
             issuer=trust.issuer if trust else None,
         )
-        return evaluate(request, expected)
+        return evaluate(arrival.request, expected)
 
-
-async def _find_processed(
-    session: AsyncSession, request: IncomingRequest, decision: Decision
-) -> ProcessedMessage | None:
-    if decision.verdict is not Verdict.ACCEPTED:
-        return None  # the id of a request that is not genuine proves nothing
-    row = await session.get(ProcessedMessageRow, request.header("webhook-id"))
-    return ProcessedMessage(row.body_sha256, row.receipt_id) if row else None
-
-
-async def _mark_processed(
-    session: AsyncSession, request: IncomingRequest, receipt: Receipt, off: SwitchedOff
-) -> None:
-    if receipt.message_id is None:
-        raise AssertionError("an accepted request has a message id")
-    session.add(
-        ProcessedMessageRow(
-            id=receipt.message_id, body_sha256=body_sha256(request, off), receipt_id=receipt.id
-        )
-    )
-    await session.flush()
-
-
-async def _book(session: AsyncSession, decision: Decision, receipt: Receipt) -> None:
-    event = decision.event
-    if receipt.message_id is None or event is None or event.occurred_at is None:
-        raise AssertionError("an accepted request has a message id and an event with a date")
-    await update_purchase(session, event, receipt.id)
-    if event.type in MONEY_EVENTS:
-        session.add(
-            Purchase(
-                receipt_id=receipt.id,
-                message_id=receipt.message_id,
-                event_type=event.type,
-                event_id=event.id,
-                order_id=event.order_id,
-                value_cents=event.value_cents,
-                occurred_at=event.occurred_at,
-                booked_at=receipt.received_at,
-            )
+    def _record(
+        self,
+        arrival: _Arrival,
+        decision: Decision,
+        processed: dict[str, ProcessedMessage],
+        books: Books,
+    ) -> Received:
+        """Add the receipt and what it books. ``processed``: by id; a new message is added."""
+        message_id = arrival.request.header("webhook-id") or ""
+        decision = finalize(decision, arrival.request, processed.get(message_id), arrival.off)
+        # Here, so that ids are in the order of the commits.
+        receipt = _receipt(self._ids.next(arrival.received_at), arrival, decision)
+        books.add_receipt(receipt)
+        if decision.verdict is Verdict.ACCEPTED and decision.event:
+            if message_id not in processed:
+                digest = body_sha256(arrival.request, arrival.off)
+                processed[message_id] = ProcessedMessage(digest, receipt["id"])
+                books.mark_processed(message_id, processed[message_id])
+            books.book(decision.event, receipt)
+            receipt["booked_ms"] = arrival.stopwatch.milliseconds()
+        return Received(
+            receipt["id"],
+            receipt["message_id"],
+            decision.verdict,
+            decision.reason,
+            receipt["status"],
+            decision.detail,
+            arrival.action,
         )
 
 
-def _receipt(
-    receipt_id: str,
-    request: IncomingRequest,
-    decision: Decision,
-    action: FaultAction | None,
-    received_at: datetime,
-) -> Receipt:
-    event = decision.event
-    return Receipt(
-        id=receipt_id,
-        received_at=received_at,
-        duration_ms=0,
-        verdict=decision.verdict,
-        reason=decision.reason,
-        status=action.response_status(decision.status) if action else decision.status,
-        message_id=(request.header("webhook-id") or "")[:MAX_STORED_ID_LENGTH] or None,
-        event_type=event.type_name if event else None,
-        value_cents=event.value_cents if event and event.type in MONEY_EVENTS else None,
-        order_id=claimed_order_id(request.body),
-        headers=[list(pair) for pair in request.headers],
-        body=request.body,
-        steps=[asdict(step) for step in decision.checklist.steps],
-        fault=action.script_word if action else None,
-    )
+def _accepted_ids(arrivals: Sequence[_Arrival], decisions: Sequence[Decision]) -> set[str]:
+    """Return the message ids of accepted requests: those of others prove nothing."""
+    return {
+        arrival.request.header("webhook-id") or ""
+        for arrival, decision in zip(arrivals, decisions, strict=True)
+        if decision.verdict is Verdict.ACCEPTED
+    }
 
 
-def _log(receipt: Receipt) -> None:
+def _receipt(receipt_id: str, arrival: _Arrival, decision: Decision) -> dict[str, Any]:
+    """Return the row of a receipt, of which nothing is booked yet."""
+    event, action, request = decision.event, arrival.action, arrival.request
+    return {
+        "id": receipt_id,
+        "received_at": arrival.received_at,
+        "duration_ms": arrival.stopwatch.milliseconds(),
+        "booked_ms": None,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "status": action.response_status(decision.status) if action else decision.status,
+        "message_id": (request.header("webhook-id") or "")[:MAX_STORED_ID_LENGTH] or None,
+        "event_type": event.type_name if event else None,
+        "value_cents": event.value_cents if event and event.type in MONEY_EVENTS else None,
+        "order_id": claimed_order_id(request.body),
+        "headers": request.headers,
+        "body": request.body,
+        "steps": [
+            {"name": step.name, "result": step.result, "detail": step.detail}
+            for step in decision.checklist.steps
+        ],
+        "fault": action.script_word if action else None,
+    }
+
+
+def _log(received: Received) -> None:
     logger.info(
         "Receipt %s: %s%s → %s",
-        receipt.id,
-        receipt.verdict,
-        f" ({receipt.reason})" if receipt.reason else "",
-        receipt.status or "no response",
+        received.receipt_id,
+        received.verdict,
+        f" ({received.reason})" if received.reason else "",
+        received.status or "no response",
         extra={
-            "receipt_id": receipt.id,
-            "message_id": receipt.message_id,
-            "verdict": receipt.verdict.value,
-            "reason": receipt.reason.value if receipt.reason else None,
-            "status": receipt.status,
+            "receipt_id": received.receipt_id,
+            "message_id": received.message_id,
+            "verdict": received.verdict.value,
+            "reason": received.reason.value if received.reason else None,
+            "status": received.status,
         },
     )

@@ -6,7 +6,10 @@ fields only, and no event waits for another or overwrites what another has set.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import Executable, func
+from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,32 +26,24 @@ class PurchasePage:
     next_cursor: str | None
 
 
-async def update_purchase(session: AsyncSession, event: Event, receipt_id: str) -> None:
-    """Apply a booked event to its purchase. An event without an order id changes nothing."""
-    if event.order_id is None:
-        return
-    state = await session.get(PurchaseState, event.order_id)
-    if state is None:
-        state = PurchaseState(
-            order_id=event.order_id,
-            first_receipt_id=receipt_id,
-            is_overtaken=event.type is not EventType.PURCHASE_CREATED,
-        )
-        session.add(state)
-    apply_event(state, event)
+def event_row(event: Event, order_id: str, receipt_id: str) -> dict[str, Any]:
+    """Return the parameters with which ``APPLY_EVENT`` applies a booked event to its purchase.
 
-
-def apply_event(state: PurchaseState, event: Event) -> None:
-    """Set the fields of this event. The result does not depend on the order of events."""
-    match event.type:
-        case EventType.PURCHASE_CREATED:
-            state.bought_cents += event.value_cents
-            state.bought_at = event.occurred_at
-        case EventType.PURCHASE_SHIPPED:
-            state.shipped_at = event.occurred_at
-        case EventType.PURCHASE_REFUNDED:
-            state.refunded_cents += event.value_cents
-            state.refunded_at = event.occurred_at
+    ``receipt_id``: of the request with the event.
+    """
+    is_bought = event.type is EventType.PURCHASE_CREATED
+    is_refunded = event.type is EventType.PURCHASE_REFUNDED
+    is_shipped = event.type is EventType.PURCHASE_SHIPPED
+    return {
+        "order_id": order_id,
+        "first_receipt_id": receipt_id,
+        "is_overtaken": not is_bought,
+        "bought_cents": event.value_cents if is_bought else 0,
+        "refunded_cents": event.value_cents if is_refunded else 0,
+        "bought_at": event.occurred_at if is_bought else None,
+        "shipped_at": event.occurred_at if is_shipped else None,
+        "refunded_at": event.occurred_at if is_refunded else None,
+    }
 
 
 async def find_purchase(session: AsyncSession, order_id: str | None) -> PurchaseState | None:
@@ -66,3 +61,25 @@ async def list_purchases(
     rows = (await session.exec(query.limit(limit + 1))).all()
     more = len(rows) > limit
     return PurchasePage(rows[:limit], rows[limit - 1].first_receipt_id if more else None)
+
+
+def _apply_event() -> Executable:
+    """Return the statement that adds a purchase, or applies an event to the one that exists.
+
+    What the event does not concern is 0 or null in its row, and stays as it is.
+    """
+    new = insert(PurchaseState)
+    return new.on_conflict_do_update(
+        index_elements=[col(PurchaseState.order_id)],
+        set_={
+            name: col(getattr(PurchaseState, name)) + new.excluded[name]
+            for name in ("bought_cents", "refunded_cents")
+        }
+        | {
+            name: func.coalesce(new.excluded[name], col(getattr(PurchaseState, name)))
+            for name in ("bought_at", "shipped_at", "refunded_at")
+        },
+    )
+
+
+APPLY_EVENT = _apply_event()

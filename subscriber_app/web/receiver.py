@@ -47,7 +47,7 @@ async def receive_webhook(request: AnyRequest) -> AnyResponse:
     # server drops the bytes that it has read from a sender who disconnects.
     parts = parts_of(request)
     received = await parts.inbox.receive(incoming)
-    if received.receipt.reason is Reason.TOKEN_ISSUER:
+    if received.reason is Reason.TOKEN_ISSUER:
         # Signed with our secret, so the shop's URL may have changed.
         parts.subscriptions.refresh_in_background()
     if received.action:
@@ -82,14 +82,13 @@ def _raw(request: AnyRequest) -> list[tuple[bytes, bytes]]:
 
 
 def _respond(received: Received, base_url: str) -> AnyResponse:
-    receipt = received.receipt
     # A receipt without a status: a fault has closed the connection, so any status will do.
-    status = receipt.status or HTTPStatus.INTERNAL_SERVER_ERROR
+    status = received.status or HTTPStatus.INTERNAL_SERVER_ERROR
     if status == HTTPStatus.NOT_MODIFIED:
         return Response(None, status_code=status)  # RFC 9110: it has no body
     if status == HTTPStatus.OK:
         return Response(
-            {"receipt_id": receipt.id, "verdict": receipt.verdict.value},
+            {"receipt_id": received.receipt_id, "verdict": received.verdict.value},
             status_code=status,
             headers=_link_header(received, base_url),
         )
@@ -99,8 +98,8 @@ def _respond(received: Received, base_url: str) -> AnyResponse:
             "title": _phrase(status),
             "status": status,
             "detail": received.detail or "Received and booked, then failed on purpose",
-            "reason": receipt.reason or Reason.SIMULATED_FAULT,
-            "receipt_id": receipt.id,
+            "reason": received.reason or Reason.SIMULATED_FAULT,
+            "receipt_id": received.receipt_id,
         },
         status_code=status,
         headers=_link_header(received, base_url) | _fault_headers(received.action),
@@ -110,7 +109,7 @@ def _respond(received: Received, base_url: str) -> AnyResponse:
 
 def _link_header(received: Received, base_url: str) -> dict[str, str]:
     """Return the header with the URL of the receipt's page (RFC 8288, "Web Linking")."""
-    return {"Link": f'<{base_url}/receipts/{received.receipt.id}>; rel="describedby"'}
+    return {"Link": f'<{base_url}/receipts/{received.receipt_id}>; rel="describedby"'}
 
 
 def _fault_headers(action: FaultAction | None) -> dict[str, str]:
