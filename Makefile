@@ -44,11 +44,11 @@ test-unit: ready-to-test ## Run all tests except e2e, fault and benchmark tests
 	@$(UNIT_TESTS)
 
 .PHONY: test-e2e
-test-e2e: ready-to-develop ## Run only the tests of real processes in a real browser
+test-e2e: ready-to-test ## Run only the tests of real processes in a real browser
 	@$(E2E_TESTS)
 
 .PHONY: test-faults
-test-faults: ready-to-develop ## Run the fault tests on real processes, with every Python (about half an hour)
+test-faults: ready-to-test ## Run the fault tests on real processes, with every Python (about half an hour)
 	@$(FAULT_TESTS)
 
 .PHONY: test-postgres
@@ -103,7 +103,7 @@ reset: ## Delete all orders and receipts (removes var)
 
 .PHONY: clean
 clean: reset ## Remove everything that was generated, including .venv
-	rm -rf $(VENV) $(VENV).lock .venv-bench .venv-bench.lock */node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results dist
+	rm -rf $(VENV) $(VENV).lock .venv-bench .venv-bench.lock */node/node_modules examples/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: ready-to-run
@@ -121,10 +121,11 @@ ready-to-bench:
 	@$(call install,requirements-bench.txt)
 	@$(call install_for_node,benchmarks/node)
 
-# The libraries for Node that the docs name, for the tests of the docs.
+# For Node: the libraries that the docs name, for the tests of the docs, and Playwright Test.
 .PHONY: ready-to-test
 ready-to-test: ready-to-develop
 	@$(call install_for_node,tests/node)
+	@$(call install_for_node,examples/typescript)
 
 # $(call install_for_node,FOLDER) installs packages for Node, if Node is installed. The lock file has
 # no URLs: npm downloads the packages from its configured registry and compares their checksums.

@@ -1,4 +1,4 @@
-"""The example project and the pytest snippets of the docs, run as an author runs them."""
+"""The example projects and the snippets of the docs, run as an author runs them."""
 
 import os
 import re
@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 from hookshop.testing import HookshopServer
+from tests.browser import find_browser
 from tests.demo import ROOT, clean_environment
 from tests.documents import code_blocks, page
+from tests.playwright_project import EXAMPLE as IN_TYPESCRIPT
+from tests.playwright_project import Project, needs_node
 
 EXAMPLE = ROOT / "examples" / "pytest"
 RUN_SECONDS = 120
@@ -61,3 +64,34 @@ def test_the_example_has_ten_tests_and_no_glue() -> None:
 
     assert sum(len(re.findall(r"^def test_", source, re.MULTILINE)) for source in sources) == 10
     assert not (EXAMPLE / "conftest.py").exists()
+
+
+@needs_node
+def test_the_example_and_the_docs_in_typescript_pass_with_two_workers(
+    tmp_path: Path, demo: HookshopServer
+) -> None:
+    files = IN_TYPESCRIPT.glob("*.spec.ts")
+    project = Project.make(tmp_path / "project", *files, browser=find_browser()).use(demo)
+    snippets = [each for each in code_blocks(page("testing"), "ts") if "test(" in each]
+    for number, snippet in enumerate(snippets):
+        project.write(f"docs_{number}.spec.ts", snippet)
+
+    run = project.run_tests()
+
+    assert run.code == 0, run.output
+    assert f"{10 + len(snippets)} passed" in run.output
+    assert "using 2 workers" in run.output
+
+
+def test_the_example_in_typescript_has_the_same_ten_tests_and_under_ten_lines_of_glue() -> None:
+    in_python = [name for file in EXAMPLE.glob("*.py") for name in names_in_python(file)]
+    sources = [file.read_text() for file in IN_TYPESCRIPT.glob("*.spec.ts")]
+    names = re.findall(r'^ *test\("(.+?)"', "\n".join(sources), re.MULTILINE)
+
+    assert sorted(names) == sorted(in_python)
+    assert len((IN_TYPESCRIPT / "playwright.config.ts").read_text().splitlines()) < 10
+
+
+def names_in_python(file: Path) -> list[str]:
+    found = re.findall(r"^def test_(\w+)", file.read_text(), re.MULTILINE)
+    return [name.replace("_", " ") for name in found]

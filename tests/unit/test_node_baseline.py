@@ -45,7 +45,11 @@ def test_a_webhook_signed_in_node_has_a_valid_signature_and_token() -> None:
     assert claims["payload_hash"] == hashlib.sha256(body.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("folder", [NODE_FOLDER, ROOT / "tests" / "node"], ids=["bench", "docs"])
+@pytest.mark.parametrize(
+    "folder",
+    [NODE_FOLDER, ROOT / "tests" / "node", ROOT / "examples" / "typescript"],
+    ids=["bench", "docs", "example"],
+)
 def test_the_lock_file_for_node_names_no_registry(folder: Path) -> None:
     lock = (folder / "package-lock.json").read_text()
 

@@ -63,6 +63,7 @@ def test_the_wheel_has_every_module_template_and_static_file_and_nothing_else(wh
 
     assert contents == modules | assets
     assert {f"{package}/py.typed" for package in PACKAGES} <= contents
+    assert "hookshop/testing/hookshop.ts" in contents
 
 
 def test_the_wheel_has_the_licenses_of_what_it_contains(wheel: Path) -> None:
