@@ -51,6 +51,7 @@ PURE = {
     "subscriber_app.receiving.json_limits",
     "subscriber_app.receiving.keyring",
     "subscriber_app.lab.rewriting",
+    "subscriber_app.missions.failing_endpoints",
     "subscriber_app.receiving.events",
     "subscriber_app.faults.actions",
     "subscriber_app.faults.settings",

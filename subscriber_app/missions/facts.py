@@ -138,6 +138,7 @@ class DeliveryFact:
     completed_at: datetime | None = None
     next_attempt_at: datetime | None = None
     last_status: int | None = None
+    endpoint_id: str = ""
     attempts: Sequence[AttemptFact] = ()
 
     @property
@@ -170,6 +171,15 @@ class SubscriptionFact:
     webhook_url: str
     created_at: datetime
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalFact:
+    """A registration that the shop refused. ``reason``: its name for why."""
+
+    url: str
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +229,7 @@ class Money:
 class Facts:
     """What has happened since ``started_at``, and the state of the subscriber ``now``.
 
+    ``deliveries_elsewhere``: to the endpoints that missions register and that fail on purpose.
     ``seen``: the evidence of each part that was proven at an earlier look, by the part's key.
     ``money``: None if the shop and the subscriber cannot be compared now. ``shop_problem``: why the
     shop's facts are missing, or "".
@@ -230,7 +241,9 @@ class Facts:
     bookings: Sequence[BookingFact] = ()
     purchases: Sequence[PurchaseFact] = ()
     deliveries: Sequence[DeliveryFact] = ()
+    deliveries_elsewhere: Sequence[DeliveryFact] = ()
     endpoints: Sequence[EndpointFact] = ()
+    refusals: Sequence[RefusalFact] = ()
     subscription: SubscriptionFact | None = None
     former_secrets: Sequence[FormerSecretFact] = ()
     money: Money | None = None

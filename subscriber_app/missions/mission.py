@@ -72,6 +72,8 @@ class Need(StrEnum):
     DELIVERIES = "deliveries"
     ENDPOINTS = "endpoints"
     MONEY = "money"
+    DELIVERIES_ELSEWHERE = "deliveries-elsewhere"
+    REFUSALS = "refusals"
 
 
 class Tool(StrEnum):

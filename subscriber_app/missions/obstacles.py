@@ -6,7 +6,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from subscriber_app.missions.facts import DeliveryFact, Facts
-from subscriber_app.missions.mission import Mission, Tool
+from subscriber_app.missions.failing_endpoints import fails_on_purpose
+from subscriber_app.missions.mission import Mission, Need, Tool
 
 # A running worker sends what is due within a second, even on a busy machine.
 MAX_OVERDUE = timedelta(seconds=10)
@@ -19,6 +20,7 @@ class WayBack(StrEnum):
     SWITCH_ON_DEFENCES = "switch-on-defenses"
     ACTIVATE_ENDPOINT = "activate-endpoint"
     SUBSCRIBE = "subscribe"
+    REMOVE_FAILING_ENDPOINTS = "remove-failing-endpoints"
 
 
 LABELS = {
@@ -26,6 +28,7 @@ LABELS = {
     WayBack.SWITCH_ON_DEFENCES: "Switch all defenses on",
     WayBack.ACTIVATE_ENDPOINT: "Activate the endpoint",
     WayBack.SUBSCRIBE: "Subscribe",
+    WayBack.REMOVE_FAILING_ENDPOINTS: "Delete it",
 }
 
 
@@ -55,6 +58,13 @@ def _in_the_subscriber(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
 
 def _in_the_shop(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
     endpoint = facts.our_endpoint
+    # Its deliveries stay pending, so the money is never counted as settled.
+    failing = [each for each in facts.endpoints if fails_on_purpose(each.webhook_url)]
+    if Need.MONEY in mission.needs and failing:
+        yield Obstacle(
+            "An endpoint of another mission fails on purpose: its webhooks never arrive.",
+            WayBack.REMOVE_FAILING_ENDPOINTS,
+        )
     if facts.shop_problem:
         yield Obstacle(f"The shop does not answer: {facts.shop_problem}. Is it running?")
     elif endpoint and endpoint.status == "disabled" and Tool.DISABLED in mission.tools:

@@ -5,11 +5,16 @@ from subscriber_app.missions.mission import Link
 
 
 def places(facts: Facts) -> dict[str, str]:
-    """Return ids by name: ``receipt``, ``message``, ``order``, ``delivery``, ``endpoint``."""
+    """Return ids by name: ``receipt``, ``message``, ``order``, ``delivery``, ``endpoint``.
+
+    ``elsewhere``: a delivery to an endpoint that fails on purpose.
+    """
     found: dict[str, str | None] = {}
     if facts.deliveries:
         found["delivery"] = facts.deliveries[-1].id
         found["order"] = facts.deliveries[-1].order_id
+    if facts.deliveries_elsewhere:
+        found["elsewhere"] = facts.deliveries_elsewhere[-1].id
     for receipt in facts.receipts:
         if receipt.is_genuine and receipt.value_cents is not None:
             found |= {"receipt": receipt.id, "message": receipt.message_id}

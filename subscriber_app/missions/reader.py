@@ -41,8 +41,10 @@ from subscriber_app.missions.facts import (
     PollsFact,
     PurchaseFact,
     ReceiptFact,
+    RefusalFact,
     SubscriptionFact,
 )
+from subscriber_app.missions.failing_endpoints import fails_on_purpose
 from subscriber_app.missions.mission import Mission, Need
 from subscriber_app.missions.progress import answers_of, seen_of
 from subscriber_app.receiving.defence_switches import DefenceSwitches
@@ -65,7 +67,9 @@ _CREDENTIALS = ("webhook-timestamp", "webhook-signature", "authorization")
 @dataclass(frozen=True, slots=True)
 class _ShopFacts:
     deliveries: Sequence[DeliveryFact] = ()
+    deliveries_elsewhere: Sequence[DeliveryFact] = ()
     endpoints: Sequence[EndpointFact] = ()
+    refusals: Sequence[RefusalFact] = ()
     money: Money | None = None
     problem: str = ""
 
@@ -113,7 +117,9 @@ class FactsReader:
             bookings=bookings,
             purchases=purchases,
             deliveries=of_shop.deliveries,
+            deliveries_elsewhere=of_shop.deliveries_elsewhere,
             endpoints=of_shop.endpoints,
+            refusals=of_shop.refusals,
             subscription=subscription,
             former_secrets=former,
             polls=polls,
@@ -174,6 +180,11 @@ class FactsReader:
                 if Need.DELIVERIES in mission.needs and subscription:
                     found = await self._deliveries(mission, since, subscription.endpoint_id)
                     facts = replace(facts, deliveries=found)
+                if Need.DELIVERIES_ELSEWHERE in mission.needs:
+                    found = await self._deliveries_elsewhere(mission, since, facts.endpoints)
+                    facts = replace(facts, deliveries_elsewhere=found)
+                if Need.REFUSALS in mission.needs:
+                    facts = replace(facts, refusals=await self._refusals(since))
                 if Need.MONEY in mission.needs:
                     facts = replace(facts, money=await self._money())
         except TimeoutError:
@@ -210,6 +221,23 @@ class FactsReader:
             detail = await self._shop.delivery(each.id)
             attempts[each.id] = [_attempt_fact(attempt) for attempt in detail.attempts]
         return [replace(each, attempts=attempts.get(each.id, ())) for each in reversed(found)]
+
+    async def _deliveries_elsewhere(
+        self, mission: Mission, since: datetime, endpoints: Sequence[EndpointFact]
+    ) -> list[DeliveryFact]:
+        return [
+            delivery
+            for endpoint in endpoints
+            if fails_on_purpose(endpoint.webhook_url)
+            for delivery in await self._deliveries(mission, since, endpoint.id)
+        ]
+
+    async def _refusals(self, since: datetime) -> list[RefusalFact]:
+        return [
+            RefusalFact(each.webhook_url, each.reason, each.refused_at)
+            for each in reversed(await self._shop.refused_registrations())
+            if each.refused_at >= since
+        ]
 
     async def _money(self) -> Money | None:
         await self._shop_totals.refresh()
@@ -304,6 +332,7 @@ def _delivery_fact(listed: ListedDelivery) -> DeliveryFact:
         listed.completed_at,
         listed.next_attempt_at,
         listed.last_status,
+        listed.endpoint_id,
     )
 
 

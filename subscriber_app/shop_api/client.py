@@ -23,12 +23,14 @@ from subscriber_app.shop_api.delivery_log import (
 )
 from subscriber_app.shop_api.endpoint import (
     ListedEndpoint,
+    RefusedRegistration,
     Registration,
     RotatedSecret,
     ShopEndpoint,
     is_id,
     read_endpoint,
     read_endpoints,
+    read_refusals,
     read_registration,
     read_rotation,
 )
@@ -96,12 +98,14 @@ class ShopClient:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         self._http = connections.client(shop_url, timeout_seconds=TIMEOUT_SECONDS, headers=headers)
 
-    async def register(self, webhook_url: str, event_types: Sequence[str]) -> Registration:
+    async def register(
+        self, webhook_url: str, event_types: Sequence[str], description: str = "The subscriber"
+    ) -> Registration:
         """Register a URL. Raise ``AlreadyRegistered``, ``ShopUnreachable`` or ``ShopError``."""
         body = {
             "webhook_url": webhook_url,
             "event_types": list(event_types),
-            "description": "The subscriber",
+            "description": description,
         }
         response = await self._call("POST", "/v1/webhooks/register", json=body)
         document = _document(response)
@@ -247,6 +251,10 @@ class ShopClient:
     async def endpoints(self) -> list[ListedEndpoint]:
         """Return all endpoints. Raise ``ShopUnreachable`` or ``ShopError``."""
         return read_endpoints(await self._read("/v1/webhooks"))
+
+    async def refused_registrations(self) -> list[RefusedRegistration]:
+        """Return the newest, newest first. Raise ``ShopUnreachable`` or ``ShopError``."""
+        return read_refusals(await self._read("/v1/refused-registrations"))
 
     async def activate(self, endpoint_id: str) -> None:
         """Activate a paused or disabled endpoint. Raise ``ShopUnreachable`` or ``ShopError``."""

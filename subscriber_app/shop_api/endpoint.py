@@ -73,6 +73,29 @@ class ListedEndpoint:
     disabled_reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedRegistration:
+    """A URL that the shop did not register. ``reason``: its name for why."""
+
+    webhook_url: str
+    reason: str
+    refused_at: datetime
+
+
+def read_refusals(document: dict[str, Any]) -> list[RefusedRegistration]:
+    """Parse the refused registrations; leave out malformed ones. Raise ``ShopUnreachable``."""
+    rows = document.get("data")
+    if not isinstance(rows, list):
+        raise ShopUnreachable("The shop's response has no list of refused registrations")
+    found = []
+    for each in rows:
+        row = each if isinstance(each, dict) else {}
+        url, reason, at = row.get("webhook_url"), row.get("reason"), _moment(row.get("refused_at"))
+        if isinstance(url, str) and is_id(reason) and at:
+            found.append(RefusedRegistration(url, str(reason), at))
+    return found
+
+
 def read_endpoints(document: dict[str, Any]) -> list[ListedEndpoint]:
     """Parse the list of endpoints; leave out malformed ones. Raise ``ShopUnreachable``."""
     rows = document.get("data")

@@ -9,13 +9,14 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response, post
-from litestar.exceptions import InternalServerException
+from litestar.exceptions import InternalServerException, ServiceUnavailableException
 
 from hookshop.webkit.access import OPEN_EVERYWHERE
 from hookshop.webkit.openapi import RAW_BODY
 from subscriber_app.config import RECEIVER_PATH
-from subscriber_app.faults import FaultAction
+from subscriber_app.faults import FaultAction, FaultActionKind
 from subscriber_app.faults.actions import DEFAULT_LOCATION
+from subscriber_app.missions.failing_endpoints import HANGING_QUERY
 from subscriber_app.receiving.inbox import Received
 from subscriber_app.receiving.verification import (
     BODY_DEADLINE_SECONDS,
@@ -30,6 +31,8 @@ from subscriber_app.web.webhook_documents import REQUEST, RESPONSES
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
+NO_RESPONSE = FaultAction(FaultActionKind.TIMEOUT)
+
 
 # Not the framework's size limit: ours leaves a receipt.
 @post(
@@ -41,7 +44,13 @@ AnyResponse = Response[Any]
     opt={**OPEN_EVERYWHERE, RAW_BODY: REQUEST},
 )
 async def receive_webhook(request: AnyRequest) -> AnyResponse:
-    """Receive one webhook. A 200 means that it is stored; otherwise ``reason`` says why not."""
+    """Receive one webhook. A 200 means that it is stored; otherwise ``reason`` says why not.
+
+    With the query ``hang`` it never responds and keeps nothing, for a mission.
+    """
+    if request.scope["query_string"] == HANGING_QUERY.encode():
+        await inject(NO_RESPONSE, request, parts_of(request).feed)
+        raise ServiceUnavailableException("this address never responds")
     incoming = await _read(request)
     # Not as dependencies: Litestar would resolve several in separate tasks, and meanwhile the
     # server drops the bytes that it has read from a sender who disconnects.

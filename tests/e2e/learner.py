@@ -141,6 +141,13 @@ class Learner:
         """Return the HTML of a page."""
         return self.subscriber.get(path).raise_for_status().text
 
+    def fill(self, path: str, **fields: str) -> str:
+        """Send a form that answers with its page; return the HTML."""
+        token = _TOKEN.search(self.page(path))
+        assert token, path
+        data = {"_csrf_token": token[1], **fields}
+        return self.subscriber.post(path, data=data).raise_for_status().text
+
     def submit(self, path: str, *, seen_on: str, **fields: str | list[str]) -> httpx.Response:
         """Send a form of a page."""
         token = _TOKEN.search(self.page(seen_on))

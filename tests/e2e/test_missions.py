@@ -1,5 +1,7 @@
 """Each mission: one script that solves it, and one that nearly does and is told what is missing."""
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +13,12 @@ from tests.e2e.pair import Running, new_pair
 from tests.programs import Document
 
 # A mission that lets the shop wait in vain: of a request, time cannot be skipped.
-SETTINGS: dict[int, dict[str, object]] = {10: {"request_timeout_seconds": 0.5}}
+SETTINGS: dict[int, dict[str, object]] = {
+    10: {"request_timeout_seconds": 0.5},
+    16: {"request_timeout_seconds": 0.5},
+}
+
+FIELDS = re.compile(r"<textarea[^>]*>\n(.*?)</textarea>", re.DOTALL)
 
 
 @pytest.fixture
@@ -323,6 +330,78 @@ def nearly_15(learner: Learner) -> str:
     return "0 of 3: no purchase was booked with an error as its answer; set the script, then buy"
 
 
+def solve_16(learner: Learner) -> None:
+    learner.act(16, "register-hanging")
+    for _ in range(20):
+        learner.buy("mug", settled=False)
+
+
+def nearly_16(learner: Learner) -> str:
+    learner.act(16, "register-hanging")
+    for _ in range(3):
+        learner.buy("mug", settled=False)
+    return "1 of 4: 3 of 20 messages were sent to both"
+
+
+def edit_and_send(learner: Learner, receipt_id: str, change: Callable[[str], str]) -> None:
+    """Change the body of a recorded request, sign it, and send it from the editor."""
+    editor = f"/receipts/{receipt_id}/editor"
+    headers, body = FIELDS.findall(learner.page(editor))
+    typed = {"body": change(html.unescape(body)), "form": "text"}
+    signing = learner.fill(editor, headers=html.unescape(headers), action="sign", **typed)
+    signed, _ = FIELDS.findall(signing)
+    learner.submit(editor, seen_on=editor, headers=html.unescape(signed), action="send", **typed)
+
+
+def poison(learner: Learner) -> None:
+    receipt = learner.receipt_of(learner.buy())
+    edit_and_send(learner, receipt, lambda body: body.replace("created", "gifted"))
+    learner.wait_for(
+        17,
+        "1 of 3: no malformed event was rejected; remove the end of the body, sign it, and send it",
+    )
+    edit_and_send(learner, receipt, lambda body: body[:-1])
+
+
+def solve_17(learner: Learner) -> None:
+    poison(learner)
+    for _ in range(5):
+        learner.buy("mug")
+
+
+def nearly_17(learner: Learner) -> str:
+    poison(learner)
+    for _ in range(4):
+        learner.buy("mug")
+    return "2 of 3: 4 of 5 webhooks were accepted since then; buy more"
+
+
+def try_url(learner: Learner, url: str) -> None:
+    answer = learner.shop.post("/v1/webhooks/register", json={"webhook_url": url})
+    assert answer.status_code == 422
+
+
+def solve_18(learner: Learner) -> None:
+    for url in HOSTILE:
+        try_url(learner, url)
+    learner.act(18, "register-changing-name")
+    learner.buy("mug", settled=False)
+    learner.skip(60)
+
+
+def nearly_18(learner: Learner) -> str:
+    for url in (*HOSTILE, "http://scanner.local/"):
+        try_url(learner, url)
+    learner.act(18, "register-changing-name")
+    return "2 of 3: the name is registered, but nothing was sent to it; buy something"
+
+
+HOSTILE = (
+    "http://169.254.169.254/latest/meta-data/",
+    "http://127.0.0.1:22/",
+    "http://0x7f.1:8001/",
+    "http://printer.local/",
+)
 SOLVE: dict[int, Callable[[Learner], None]] = {
     1: solve_1,
     2: solve_2,
@@ -339,6 +418,9 @@ SOLVE: dict[int, Callable[[Learner], None]] = {
     13: solve_13,
     14: solve_14,
     15: solve_15,
+    16: solve_16,
+    17: solve_17,
+    18: solve_18,
 }
 NEARLY: dict[int, Callable[[Learner], str]] = {
     1: nearly_1,
@@ -356,6 +438,9 @@ NEARLY: dict[int, Callable[[Learner], str]] = {
     13: nearly_13,
     14: nearly_14,
     15: nearly_15,
+    16: nearly_16,
+    17: nearly_17,
+    18: nearly_18,
 }
 
 

@@ -23,6 +23,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
+from shop.webhooks.engine.changing_name import CHANGING_NAME, ChangingName
 from shop.webhooks.engine.stopwatch import Stopwatch
 from shop.webhooks.rules.url_policy import UrlPolicy
 from shop.webhooks.rules.urls import UrlRefused
@@ -90,7 +91,9 @@ class GuardedConnector(aiohttp.TCPConnector):
         connection, watched = await self._acquire(req, traces, timeout)
         # For a request that needs a fresh connection, close all idle ones to this host: one of them
         # was just found closed, and the others are as old.
-        while watched.is_reused and (exchange.fresh_connection or watched.is_stale()):
+        # The name that changes its mind is looked up for each request.
+        is_fresh = exchange.fresh_connection or req.url.host == CHANGING_NAME
+        while watched.is_reused and (is_fresh or watched.is_stale()):
             connection.close()
             connection, watched = await self._acquire(req, traces, timeout)
         connection.add_callback(watched.mark_idle)
@@ -211,6 +214,7 @@ class _AddressGuard(AbstractResolver):
     def __init__(self, policy: UrlPolicy) -> None:
         self._policy = policy
         self._resolver = aiohttp.ThreadedResolver()
+        self._changing_name = ChangingName()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -220,7 +224,10 @@ class _AddressGuard(AbstractResolver):
         Do not fall back to the others: an attacker could try again until the forbidden one is used.
         """
         current_exchange.get().stopwatch.start_lookup()
-        found = await self._resolver.resolve(host, port, family)
+        if host == CHANGING_NAME:
+            found = self._changing_name.resolve(port)
+        else:
+            found = await self._resolver.resolve(host, port, family)
         for each in found:
             self._check(each["host"], each["port"])
         return found

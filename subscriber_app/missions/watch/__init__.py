@@ -14,12 +14,15 @@ from subscriber_app.missions.watch import (
     new_keys,
     not_now,
     once_only,
+    one_slow,
     out_of_order,
     outage,
+    poison,
     raw_body,
     register,
     replay,
     trust_nobody,
+    where_may_it_go,
     why_not_poll,
 )
 
@@ -39,4 +42,7 @@ WATCH: tuple[Mission, ...] = (
     outage.MISSION,
     new_keys.MISSION,
     at_least_once.MISSION,
+    one_slow.MISSION,
+    poison.MISSION,
+    where_may_it_go.MISSION,
 )

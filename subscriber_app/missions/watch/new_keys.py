@@ -152,4 +152,5 @@ MISSION = Mission(
     ),
     judge=judge,
     needs=frozenset({Need.ENDPOINTS}),
+    picture="new_keys.html",
 )

@@ -153,4 +153,5 @@ MISSION = Mission(
     judge=judge,
     needs=frozenset({Need.DELIVERIES, Need.ENDPOINTS, Need.MONEY}),
     tools=frozenset({Tool.DEFENCES}),
+    picture="once_only.html",
 )

@@ -165,4 +165,5 @@ MISSION = Mission(
     judge=judge,
     needs=frozenset({Need.DELIVERIES, Need.ENDPOINTS, Need.MONEY}),
     tools=frozenset({Tool.FAULTS}),
+    picture="outage.html",
 )

@@ -98,4 +98,5 @@ MISSION = Mission(
     ),
     judge=judge,
     tools=frozenset({Tool.DEFENCES}),
+    picture="raw_body.html",
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from sqlmodel import col, select
@@ -11,11 +12,20 @@ from subscriber_app.database.models import Receipt
 from subscriber_app.lab.attack_desk import request_of
 from subscriber_app.lab.attacks import Attack
 from subscriber_app.lab.old_secret import signed_with
+from subscriber_app.missions.failing_endpoints import (
+    CHANGING_NAME,
+    changing_url,
+    fails_on_purpose,
+    hanging_url,
+)
 from subscriber_app.missions.watch.leaving import SKIP_HOURS
 from subscriber_app.missions.watch.new_keys import SEND_OLD, SKIP_GRACE
 from subscriber_app.missions.watch.once_only import AT_ONCE, REPAIR, REPLAY
+from subscriber_app.missions.watch.one_slow import REGISTER_HANGING
+from subscriber_app.missions.watch.where_may_it_go import REGISTER_CHANGING_NAME
 from subscriber_app.parts import SubscriberParts
 from subscriber_app.receiving.repair import remove_double_bookings
+from subscriber_app.shop_api.client import AlreadyRegistered, ShopClient
 from subscriber_app.vocabulary import EventType, Verdict
 
 
@@ -60,12 +70,39 @@ async def send_old_secret(parts: SubscriberParts) -> None:
     await parts.attack_desk.send(receipt, request)
 
 
+async def register_hanging(parts: SubscriberParts) -> None:
+    """Register an address of this subscriber that never responds."""
+    with suppress(AlreadyRegistered):
+        await parts.shop.register(
+            hanging_url(parts.site.webhook_url),
+            [EventType.PURCHASE_CREATED],
+            "An endpoint that hangs",
+        )
+
+
+async def register_changing_name(parts: SubscriberParts) -> None:
+    """Register the name that changes its mind."""
+    with suppress(AlreadyRegistered):
+        await parts.shop.register(
+            changing_url(parts.site.base_url), [EventType.PURCHASE_CREATED], CHANGING_NAME
+        )
+
+
+async def delete_failing_endpoints(shop: ShopClient) -> None:
+    """Delete the endpoints that these two have registered."""
+    for each in await shop.endpoints():
+        if fails_on_purpose(each.webhook_url):
+            await shop.delete(each.id)
+
+
 ACTIONS: dict[str, Callable[[SubscriberParts], Awaitable[None]]] = {
     REPLAY: replay_ten_times,
     REPAIR: repair,
     SKIP_HOURS: skip_hours,
     SKIP_GRACE: skip_grace,
     SEND_OLD: send_old_secret,
+    REGISTER_HANGING: register_hanging,
+    REGISTER_CHANGING_NAME: register_changing_name,
 }
 
 

@@ -24,7 +24,7 @@ from subscriber_app.receiving.defences import NONE_OFF
 from subscriber_app.shop_api.errors import ShopError
 from subscriber_app.web.dependencies import TheParts, TheSettings
 from subscriber_app.web.faults import fault_banner
-from subscriber_app.web.missions.actions import ACTIONS
+from subscriber_app.web.missions.actions import ACTIONS, delete_failing_endpoints
 from subscriber_app.web.missions.view import view_of
 
 MAX_ANSWER_LENGTH = 100
@@ -158,6 +158,8 @@ async def _repair(way_back: WayBack, parts: SubscriberParts) -> None:
             await parts.defences.set(NONE_OFF)
         case WayBack.SUBSCRIBE:
             await parts.subscriptions.subscribe()
+        case WayBack.REMOVE_FAILING_ENDPOINTS:
+            await delete_failing_endpoints(parts.shop)
         case WayBack.ACTIVATE_ENDPOINT:
             if subscription := await parts.subscriptions.current():
                 await parts.shop.activate(subscription.endpoint_id)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shop.webhooks.engine.changing_name import CHANGING_NAME
 from shop.webhooks.engine.http_client import HttpClient, OutgoingRequest
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.receiver import Receiver
@@ -82,6 +83,20 @@ async def test_a_name_whose_address_becomes_forbidden_is_blocked(
     assert first.status == 200
     assert second.error == "blocked_address"
     assert len(receiver.requests) == 1
+
+
+async def test_the_name_that_changes_its_mind_is_blocked_at_each_second_request(
+    receiver: Receiver,
+) -> None:
+    url = f"http://{CHANGING_NAME}:{port_of(receiver)}/hook"
+
+    async with sending(UrlPolicy()) as client:
+        sent = [await client.send(request(url)) for _ in range(4)]
+
+    assert [each.status for each in sent] == [200, None, 200, None]
+    assert [each.error for each in sent] == [None, "blocked_address", None, "blocked_address"]
+    assert "169.254.169.254" in str(sent[1].error_detail)
+    assert len(receiver.requests) == 2
 
 
 async def test_an_address_that_was_registered_under_another_policy_is_blocked(

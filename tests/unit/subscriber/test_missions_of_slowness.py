@@ -1,5 +1,6 @@
 """The judges of the missions about slow answers, overtaking events and leaving, on facts."""
 
+from dataclasses import replace
 from typing import Any
 
 from subscriber_app.missions.facts import (
@@ -8,10 +9,23 @@ from subscriber_app.missions.facts import (
     DeliveryFact,
     EndpointFact,
     PurchaseFact,
+    ReceiptFact,
+    RefusalFact,
+    SubscriptionFact,
 )
+from subscriber_app.missions.failing_endpoints import CHANGING_NAME
 from subscriber_app.missions.mission import Judgment, Mission
-from subscriber_app.missions.obstacles import obstacles
-from subscriber_app.missions.watch import answer_first, back_off, leaving, out_of_order
+from subscriber_app.missions.obstacles import WayBack, obstacles
+from subscriber_app.missions.watch import (
+    answer_first,
+    back_off,
+    leaving,
+    one_slow,
+    out_of_order,
+    outage,
+    poison,
+    where_may_it_go,
+)
 from subscriber_app.vocabulary import Reason, Verdict
 from tests.unit.subscriber.missions import at, facts, missing, proof, receipt
 
@@ -136,3 +150,78 @@ def test_a_disabled_endpoint_stops_all_missions_but_the_one_that_is_about_it() -
 
     assert stops(back_off.MISSION)
     assert not stops(leaving.MISSION)
+
+
+HANGING = EndpointFact("ep_2", "http://inbox/v1/new-purchase?hang", "active", at(0))
+BREAKER_OPEN = EndpointFact("ep_2", HANGING.webhook_url, "active", at(0), breaker="open")
+
+
+def judge_hanging(count: int, seconds: float = 0.1, hanging: EndpointFact = HANGING) -> Judgment:
+    ours = [delivery(n, completed_at=at(n + seconds)) for n in range(count)]
+    theirs = [delivery(n, state="sending", endpoint_id="ep_2") for n in range(count)]
+    return one_slow.judge(facts(deliveries=ours, deliveries_elsewhere=theirs, endpoints=[hanging]))
+
+
+def test_an_endpoint_that_hangs_must_delay_nobody_and_get_its_breaker_opened() -> None:
+    assert missing(one_slow.judge(facts())).startswith("0 of 4: no endpoint hangs")
+    assert missing(judge_hanging(19)).startswith("1 of 4: 19 of 20 messages")
+    assert missing(judge_hanging(20, 1.5)).startswith("2 of 4: 95 of 100 needed up to 1.5 s")
+    assert missing(judge_hanging(20)).startswith("3 of 4: the circuit breaker is still closed")
+    named = proof(judge_hanging(20, hanging=BREAKER_OPEN))
+    assert (named["hanging"], named["messages"], named["percentile"]) == ("ep_2", "20", "100 ms")
+
+
+def test_an_endpoint_that_hangs_stops_missions_that_compare_money() -> None:
+    found = obstacles(outage.MISSION, facts(endpoints=[HANGING], subscription=SUBSCRIBED))
+
+    assert [each.way_back for each in found] == [WayBack.REMOVE_FAILING_ENDPOINTS]
+    assert obstacles(one_slow.MISSION, facts(endpoints=[HANGING], subscription=SUBSCRIBED)) == []
+
+
+SUBSCRIBED = SubscriptionFact("ep_1", "http://inbox", at(-9), "")
+UNKNOWN = receipt(1, verdict=Verdict.IGNORED, attack="edited")
+MALFORMED = receipt(
+    2, verdict=Verdict.REJECTED, reason=Reason.MALFORMED_EVENT, attack="edited", message_id="msg_2"
+)
+
+
+def test_five_webhooks_must_be_accepted_after_both_poisonous_requests() -> None:
+    def judge(*receipts: ReceiptFact) -> Judgment:
+        return poison.judge(facts(receipts=receipts))
+
+    later = [receipt(n, message_id=f"msg_{n}") for n in range(3, 8)]
+    unsigned = replace(MALFORMED, reason=Reason.SIGNATURE_MISMATCH)
+
+    assert missing(judge()).startswith("0 of 3: no event of an unknown type was ignored; change")
+    assert missing(judge(unsigned)).endswith("(signature_mismatch); sign it before you send")
+    assert missing(judge(UNKNOWN)).startswith("1 of 3: no malformed event")
+    assert missing(judge(UNKNOWN, MALFORMED, *later[1:])).startswith("2 of 3: 4 of 5 webhooks")
+    named = proof(judge(UNKNOWN, MALFORMED, *later))
+    assert (named["unknown"], named["malformed"]) == (UNKNOWN.id, MALFORMED.id)
+
+
+def refusals(*reasons: str) -> list[RefusalFact]:
+    return [RefusalFact(f"http://{n}/", reason, at(n)) for n, reason in enumerate(reasons)]
+
+
+CHANGING = EndpointFact("ep_3", f"http://{CHANGING_NAME}:8001/", "active", at(5))
+BLOCKED = delivery(9, attempt(9, status=None, error="blocked_address"), state="pending")
+
+
+def test_five_urls_three_reasons_and_one_block_at_connecting_are_needed() -> None:
+    def judge(*reasons: str, **given: Any) -> Judgment:
+        return where_may_it_go.judge(facts(refusals=refusals(*reasons), **given))
+
+    four = ("not_public", "this_machine", "not_public", "not_public")
+
+    assert missing(judge(*four)) == "0 of 3: 4 of 5 hostile URLs were refused or blocked"
+    assert missing(judge(*four, "this_machine")).startswith("1 of 3: 2 of 3 different reasons")
+    five = (*four, "internal_name")
+    assert missing(judge(*five)).endswith("the name that changes its mind is not registered")
+    assert missing(judge(*five, endpoints=[CHANGING])).endswith("sent to it; buy something")
+    allowed = delivery(9, attempt(9))
+    waiting = judge(*five, endpoints=[CHANGING], deliveries_elsewhere=[allowed])
+    assert missing(waiting).endswith("an allowed address; wait for the next attempt")
+    named = proof(judge(*four, endpoints=[CHANGING], deliveries_elsewhere=[BLOCKED]))
+    assert (named["urls"], named["blocked"]) == ("5", "dlv_9")
+    assert named["reasons"] == "not_public, this_machine, blocked_address"
