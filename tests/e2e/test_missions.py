@@ -333,7 +333,7 @@ def nearly_15(learner: Learner) -> str:
 def solve_16(learner: Learner) -> None:
     learner.act(16, "register-hanging")
     for _ in range(20):
-        learner.buy("mug", settled=False)
+        learner.receipt_of(learner.buy("mug", settled=False))
 
 
 def nearly_16(learner: Learner) -> str:
