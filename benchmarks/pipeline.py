@@ -29,7 +29,7 @@ from hookshop.redis_socket import private_redis_socket
 from hookshop.webkit.encryption import Encryption
 from shop.config import Settings
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks.endpoints import registry
@@ -107,7 +107,9 @@ async def _fill(settings: Settings, urls: Sequence[str], orders: int) -> str:
     for start in range(0, orders, ORDERS_PER_TRANSACTION):
         async with database.writing() as session:
             for _ in range(min(ORDERS_PER_TRANSACTION, orders - start)):
-                await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
+                await place_order(
+                    session, price_order([Item("mug", 1)], "Ada"), now=datetime.now(UTC)
+                )
     await database.close()
     return secret
 
@@ -163,7 +165,7 @@ class Pipeline:
             self._wake_ups(),
         )
         async with database.writing() as session:
-            await place_order(session, [Item("mug", 1)], "Ada", now=datetime.now(UTC))
+            await place_order(session, price_order([Item("mug", 1)], "Ada"), now=datetime.now(UTC))
         started = time.perf_counter()
         wake_ups.send()
         elapsed = self._wait_until_done(started)

@@ -10,10 +10,12 @@ from hookshop.webkit.application import build_litestar
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.sandboxes import CreationBrake
 from hookshop.webkit.tasks import end_tasks
+from hookshop.webkit.times import utc_now
 from shop.config import Settings
 from shop.database.transactions import Database
 from shop.exam.in_process import ShopAccess
 from shop.exam.runs import ExamRuns
+from shop.orders.placing import order_commits
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.heartbeats import Heartbeats
 from shop.redis.wake_ups import WakeUps
@@ -35,7 +37,8 @@ def create_app(settings: Settings) -> Litestar:
     feed = ChangeFeed(settings.resolved_redis_url)
     heartbeats = Heartbeats(settings.resolved_redis_url)
     encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
-    actions = Actions(database, wake_ups, feed, encryption)
+    orders = order_commits(database, clock=utc_now)
+    actions = Actions(database, wake_ups, feed, encryption, orders)
     steady_orders = SteadyOrdersTask(actions, database, feed)
     exams = ExamRuns(database, feed, _own_api(settings))
     clock_watch = ClockWatch(database, feed)
@@ -50,7 +53,7 @@ def create_app(settings: Settings) -> Litestar:
         finally:
             await exams.close()
             await end_tasks(*tasks)
-            for part in (wake_ups, feed, heartbeats, database):
+            for part in (orders, wake_ups, feed, heartbeats, database):
                 await part.close()
 
     return build_litestar(

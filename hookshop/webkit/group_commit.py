@@ -48,7 +48,7 @@ class GroupCommit(Generic[Item, Outcome]):
         self,
         database: Transactions,
         work: Callable[[Connection, Sequence[Item]], Sequence[Outcome]],
-        after_commit: Callable[[], None],
+        after_commit: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._work = work
@@ -95,7 +95,8 @@ class GroupCommit(Generic[Item, Outcome]):
         except Exception as error:  # noqa: BLE001 – whoever waits for an outcome gets it
             self._fail(batch, error)
             return
-        self._after_commit()
+        if self._after_commit:
+            self._after_commit()
         for entry, outcome in zip(batch, outcomes, strict=True):
             entry.succeed(outcome)
 

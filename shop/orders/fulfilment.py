@@ -3,6 +3,7 @@
 Like placing an order, each stores the change, its message and deliveries in one transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,7 @@ class OrderUpdate:
     """The changed order, and the ids of its new deliveries, to wake a worker after the commit."""
 
     order: Order
-    delivery_ids: list[str]
+    delivery_ids: Sequence[str]
 
 
 async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> OrderUpdate | None:
@@ -39,9 +40,9 @@ async def ship(session: AsyncSession, order_id: str, *, now: datetime) -> OrderU
     if order.refunded_at:
         raise InvalidOrderState("a refunded order cannot be shipped")
     order.shipped_at = now
-    event = order_event(order, EventType.PURCHASE_SHIPPED, now=now)
-    deliveries = await write_message(session, event, now=now)
-    return OrderUpdate(order, [delivery.id for delivery in deliveries])
+    event = order_event(EventType.PURCHASE_SHIPPED, order.id, order.total_cents, now=now)
+    message = await write_message(session, event)
+    return OrderUpdate(order, message.delivery_ids)
 
 
 async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> OrderUpdate | None:
@@ -55,6 +56,6 @@ async def refund(session: AsyncSession, order_id: str, *, now: datetime) -> Orde
     if order.refunded_at:
         raise InvalidOrderState("this order was already refunded")
     order.refunded_at = now
-    event = order_event(order, EventType.PURCHASE_REFUNDED, now=now)
-    deliveries = await write_message(session, event, now=now)
-    return OrderUpdate(order, [delivery.id for delivery in deliveries])
+    event = order_event(EventType.PURCHASE_REFUNDED, order.id, order.total_cents, now=now)
+    message = await write_message(session, event)
+    return OrderUpdate(order, message.delivery_ids)

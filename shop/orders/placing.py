@@ -1,18 +1,23 @@
 """Places and finds orders."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
+from sqlalchemy import Connection, insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.group_commit import GroupCommit
+from shop.database.bound_sandbox import require_number
 from shop.database.bound_session import in_bound_sandbox
 from shop.database.models import Delivery, Message, Order, OrderLine
+from shop.database.transactions import Database
 from shop.ids import new_id, new_uuid
-from shop.orders.catalog import Product, find_product
+from shop.orders.catalog import find_product
 from shop.vocabulary import EventType
-from shop.webhooks.outbox import write_message
+from shop.webhooks.outbox import NewMessage, insert_messages, new_message, subscribed_endpoints
 from shop.webhooks.rules.events import Event, event_value_cents
 
 MIN_QUANTITY, MAX_QUANTITY = 1, 99
@@ -35,18 +40,37 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedOrder:
-    """A new order with its lines, and its message with the deliveries."""
+class PricedLine:
+    """A line of a new order. See ``models.OrderLine``."""
 
-    order: Order
-    lines: Sequence[OrderLine]
-    message_id: str
-    deliveries: Sequence[Delivery]
+    product_id: str
+    product_name: str
+    unit_price_cents: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order that can be placed. ``sandbox``: where; the one that is bound here."""
+
+    lines: Sequence[PricedLine]
+    customer_name: str
+    sandbox: int = field(default_factory=require_number)
 
     @property
-    def delivery_ids(self) -> Sequence[str]:
-        """The ids of its deliveries, to wake a worker after the commit."""
-        return [delivery.id for delivery in self.deliveries]
+    def total_cents(self) -> int:
+        """The sum of its lines."""
+        return sum(line.unit_price_cents * line.quantity for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """A new order, and its message with the deliveries."""
+
+    id: str
+    order: NewOrder
+    message: NewMessage
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +86,41 @@ class OrderDetail:
     message_ids: Sequence[str]
 
 
-async def place_order(
-    session: AsyncSession, items: Sequence[Item], customer_name: str, *, now: datetime
-) -> PlacedOrder:
-    """Store the order, its message and its deliveries in the caller's transaction.
+def price_order(items: Sequence[Item], customer_name: str) -> NewOrder:
+    """Return the order with today's prices. Raise ``UnknownProduct``."""
+    return NewOrder([_priced(item) for item in items], customer_name)
 
-    Raise ``UnknownProduct`` before anything is written.
-    """
-    priced = [(_priced(item.product_id), item.quantity) for item in items]
-    order = Order(
-        id=new_id("ord", now),
-        customer_name=customer_name,
-        total_cents=sum(product.price_cents * quantity for product, quantity in priced),
-        created_at=now,
+
+def order_commits(
+    database: Database, *, clock: Callable[[], datetime]
+) -> GroupCommit[NewOrder, PlacedOrder]:
+    """Return what places orders: those that come at once share a transaction."""
+
+    def place(connection: Connection, orders: Sequence[NewOrder]) -> Sequence[PlacedOrder]:
+        return place_orders(connection, orders, now=clock())
+
+    return GroupCommit(database, place)
+
+
+async def place_order(session: AsyncSession, order: NewOrder, *, now: datetime) -> PlacedOrder:
+    """Store the order, its message and its deliveries in the caller's transaction."""
+    connection = await session.connection()
+    [placed] = await connection.run_sync(partial(place_orders, orders=[order], now=now))
+    return placed
+
+
+def place_orders(
+    connection: Connection, orders: Sequence[NewOrder], *, now: datetime
+) -> Sequence[PlacedOrder]:
+    """Store orders, their messages and their deliveries in the caller's transaction."""
+    subscribed = subscribed_endpoints(
+        connection, EventType.PURCHASE_CREATED, {order.sandbox for order in orders}
     )
-    session.add(order)
-    await session.flush()  # the lines' foreign keys need the order's row
-    lines = [
-        _line(order, position, product, quantity)
-        for position, (product, quantity) in enumerate(priced, start=1)
-    ]
-    session.add_all(lines)
-    event = order_event(order, EventType.PURCHASE_CREATED, now=now)
-    deliveries = await write_message(session, event, now=now)
-    return PlacedOrder(order, lines, event.message_id, deliveries)
+    placed = [_placed(order, subscribed[order.sandbox], now) for order in orders]
+    connection.execute(_INSERT_ORDER, [_order_row(each) for each in placed])
+    connection.execute(_INSERT_LINE, [row for each in placed for row in _line_rows(each)])
+    insert_messages(connection, [each.message for each in placed])
+    return placed
 
 
 async def find_order(session: AsyncSession, order_id: str) -> OrderDetail | None:
@@ -122,25 +157,50 @@ async def list_orders(
     return (await session.exec(query)).all()
 
 
-def order_event(order: Order, event_type: EventType, *, now: datetime) -> Event:
-    """Return a new event about an order."""
-    value_cents = event_value_cents(event_type, order.total_cents)
-    return Event(new_uuid(now), event_type, now, value_cents, order.id)
-
-
-def _priced(product_id: str) -> Product:
-    product = find_product(product_id)
-    if product is None:
-        raise UnknownProduct(product_id)
-    return product
-
-
-def _line(order: Order, position: int, product: Product, quantity: int) -> OrderLine:
-    return OrderLine(
-        order_id=order.id,
-        position=position,
-        product_id=product.id,
-        product_name=product.name,
-        unit_price_cents=product.price_cents,
-        quantity=quantity,
+def order_event(event_type: EventType, order_id: str, total_cents: int, *, now: datetime) -> Event:
+    """Return a new event about an order of this total."""
+    return Event(
+        new_uuid(now), event_type, now, event_value_cents(event_type, total_cents), order_id
     )
+
+
+def _priced(item: Item) -> PricedLine:
+    product = find_product(item.product_id)
+    if product is None:
+        raise UnknownProduct(item.product_id)
+    return PricedLine(product.id, product.name, product.price_cents, item.quantity)
+
+
+def _placed(order: NewOrder, endpoint_ids: Sequence[str], now: datetime) -> PlacedOrder:
+    order_id = new_id("ord", now)
+    event = order_event(EventType.PURCHASE_CREATED, order_id, order.total_cents, now=now)
+    message = new_message(event, endpoint_ids, sandbox=order.sandbox)
+    return PlacedOrder(order_id, order, message, now)
+
+
+def _order_row(placed: PlacedOrder) -> dict[str, object]:
+    return {
+        "id": placed.id,
+        "sandbox": placed.order.sandbox,
+        "customer_name": placed.order.customer_name,
+        "total_cents": placed.order.total_cents,
+        "created_at": placed.created_at,
+    }
+
+
+def _line_rows(placed: PlacedOrder) -> Iterator[dict[str, object]]:
+    for position, line in enumerate(placed.order.lines, start=1):
+        yield {
+            "order_id": placed.id,
+            "position": position,
+            "sandbox": placed.order.sandbox,
+            "product_id": line.product_id,
+            "product_name": line.product_name,
+            "unit_price_cents": line.unit_price_cents,
+            "quantity": line.quantity,
+        }
+
+
+# Built once: building a statement takes several times as long as executing it.
+_INSERT_ORDER = insert(Order)
+_INSERT_LINE = insert(OrderLine)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.group_commit import GroupCommit
 from hookshop.webkit.times import utc_now
 from shop.database.models import Endpoint, SteadyOrders
 from shop.database.transactions import Database
 from shop.orders import fulfilment, steady
 from shop.orders.fulfilment import OrderUpdate
 from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
-from shop.orders.placing import Item, PlacedOrder, place_order
+from shop.orders.placing import Item, NewOrder, PlacedOrder, place_order, price_order
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks import clock, manual_actions, recovery
@@ -52,12 +53,12 @@ class Actions:
     wake_ups: WakeUps
     feed: ChangeFeed
     encryption: Encryption
+    order_commits: GroupCommit[NewOrder, PlacedOrder]
 
     async def place_order(self, items: Sequence[Item], customer_name: str) -> PlacedOrder:
         """Place an order. Raise ``UnknownProduct``; then nothing is ordered."""
-        async with self.database.writing() as session:
-            placed = await place_order(session, items, customer_name, now=utc_now())
-        await self._after_commit(Change("order", placed.order.id), due=placed.delivery_ids)
+        placed = await self.order_commits.commit(price_order(items, customer_name))
+        self._after_order(placed)
         return placed
 
     async def place_order_once(
@@ -67,12 +68,13 @@ class Actions:
 
         Raise ``UnknownProduct``, or ``IdempotencyKeyReused`` if that order was a different one.
         """
+        order = price_order(items, customer_name)
         async with self.database.writing() as session:
             if earlier_id := await find_order_id(session, key):
                 return EarlierOrder(earlier_id)
-            placed = await place_order(session, items, customer_name, now=utc_now())
-            store_key(session, key, placed.order.id, now=placed.order.created_at)
-        await self._after_commit(Change("order", placed.order.id), due=placed.delivery_ids)
+            placed = await place_order(session, order, now=utc_now())
+            store_key(session, key, placed.id, now=placed.created_at)
+        self._after_order(placed)
         return placed
 
     async def start_steady_orders(self) -> None:
@@ -90,11 +92,12 @@ class Actions:
 
         ``seen``: the switch as this process has read it.
         """
+        order = price_order([item], customer_name)
         async with self.database.writing() as session:
             if not await steady.claim_next(session, seen, now=utc_now()):
                 return False
-            placed = await place_order(session, [item], customer_name, now=utc_now())
-        await self._after_commit(Change("order", placed.order.id), due=placed.delivery_ids)
+            placed = await place_order(session, order, now=utc_now())
+        self._after_order(placed)
         return True
 
     async def ship(self, order_id: str) -> OrderUpdate | None:
@@ -229,6 +232,11 @@ class Actions:
         if is_deleted:
             await self._after_many()
         return is_deleted
+
+    def _after_order(self, placed: PlacedOrder) -> None:
+        """Wake a worker and announce the order, without waiting: orders that come at once share."""
+        self.wake_ups.send(*placed.message.delivery_ids)
+        self.feed.announce_soon(Change("order", placed.id))
 
     async def _after_update(self, update: OrderUpdate | None) -> OrderUpdate | None:
         if update:

@@ -46,8 +46,8 @@ async def ping(session: AsyncSession, endpoint_id: str, *, now: datetime) -> str
     if endpoint is None or endpoint.status is EndpointStatus.DISABLED:
         return None
     event = Event(new_uuid(now), EventType.WEBHOOK_PING, now, value_cents=0, order_id=None)
-    [delivery] = await write_message_for(session, event, [endpoint], is_manual=True, now=now)
-    return delivery.id
+    message = await write_message_for(session, event, endpoint.id)
+    return message.delivery_ids[0]
 
 
 def is_reachable() -> ColumnElement[bool]:

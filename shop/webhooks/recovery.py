@@ -152,12 +152,18 @@ async def _create_deliveries(
         .with_for_update(read=True, key_share=True)  # keep them from being pruned meanwhile
     )
     missed = (await session.exec(query)).all()
-    session.add_all(
+    deliveries = [
         states.new_delivery(
-            message_id, EventType(event_type), endpoint_id, trigger=Trigger.MANUAL, now=now
+            message_id,
+            EventType(event_type),
+            endpoint_id,
+            sandbox=endpoint.sandbox,
+            trigger=Trigger.MANUAL,
+            now=now,
         )
         for message_id, event_type in missed
-    )
+    ]
+    await (await session.connection()).run_sync(states.insert_deliveries, deliveries)
     return len(missed)
 
 

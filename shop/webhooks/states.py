@@ -19,7 +19,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -33,18 +33,37 @@ def _is_in(*states: DeliveryState) -> ColumnElement[bool]:
     return col(Delivery.state).concat("").in_([state.value for state in states])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A delivery that is due immediately. See ``models.Delivery``."""
+
+    id: str
+    sandbox: int
+    message_id: str
+    endpoint_id: str
+    event_type: EventType
+    state: DeliveryState
+    next_attempt_at: datetime
+    waits_since: datetime
+    next_trigger: Trigger
+    passes_breaker: bool
+    created_at: datetime
+
+
 def new_delivery(  # noqa: PLR0913 – columns by name
     message_id: str,
     event_type: EventType,
     endpoint_id: str,
     *,
+    sandbox: int,
     trigger: Trigger = Trigger.AUTOMATIC,
     passes_breaker: bool = False,
     now: datetime,
-) -> Delivery:
-    """Return a delivery that is due immediately. ``passes_breaker``: see ``make_due``."""
-    return Delivery(
+) -> NewDelivery:
+    """Return a delivery to insert. ``passes_breaker``: see ``make_due``."""
+    return NewDelivery(
         id=new_id("dlv", now),
+        sandbox=sandbox,
         message_id=message_id,
         endpoint_id=endpoint_id,
         event_type=event_type,
@@ -55,6 +74,27 @@ def new_delivery(  # noqa: PLR0913 – columns by name
         passes_breaker=passes_breaker,
         created_at=now,
     )
+
+
+_INSERT = insert(Delivery).values(
+    {
+        **{name: bindparam(name) for name in NewDelivery.__dataclass_fields__},
+        "attempt_count": 0,
+        "reconnect_count": 0,
+        "counted_as_failed": False,
+        "skipped_ms": 0,
+        "fence": 0,
+    }
+)
+
+
+def insert_deliveries(connection: Connection, deliveries: Sequence[NewDelivery]) -> None:
+    """Store new deliveries."""
+    if deliveries:
+        rows = [
+            {name: getattr(each, name) for name in NewDelivery.__slots__} for each in deliveries
+        ]
+        connection.execute(_INSERT, rows)
 
 
 _CLAIM = (

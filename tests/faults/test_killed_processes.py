@@ -1,6 +1,7 @@
 """Processes are killed or suspended at critical moments: all is delivered and booked once."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import httpx
@@ -15,6 +16,7 @@ from tests.waiting import wait_for
 # The response timeout. A lease expires three seconds after it.
 SETTINGS = {"SHOP_REQUEST_TIMEOUT_SECONDS": "2"}
 RECOVERY_SECONDS = 15
+CUSTOMERS = 12
 TWICE = {"accepted": 1, "duplicate": 1}
 
 
@@ -86,6 +88,28 @@ def test_a_shop_killed_between_commit_and_wake_up(world: World, report: Report) 
 
     assert world.proxy.requests == 1
     report()
+
+
+def test_a_shop_killed_while_many_orders_arrive_has_stored_all_that_it_answered(
+    world: World, report: Report
+) -> None:
+    answered: list[str] = []
+
+    def order_until_it_ends(_customer: int) -> None:
+        with suppress(httpx.TransportError):
+            while world.is_running("shop"):
+                answered.append(world.order().json()["id"])
+
+    with ThreadPoolExecutor(CUSTOMERS) as customers:
+        customers.map(order_until_it_ends, range(CUSTOMERS))
+        wait_for(lambda: len(answered) > 2 * CUSTOMERS, "orders are answered")
+        world.kill("shop")
+
+    stored = {order_id for (order_id,) in world.books.of_shop("SELECT id FROM shop_order")}
+    assert set(answered) <= stored
+    world.start("shop")
+    world.books.wait_until_delivered(RECOVERY_SECONDS)
+    report(f"{len(answered)} answered")
 
 
 def test_a_subscriber_killed_before_its_commit(world: World, report: Report) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hookshop.webkit.times import rfc3339_ms
 from shop.database.models import Delivery
 from shop.orders.placing import OrderDetail, PlacedOrder
 from shop.vocabulary import AttemptError, DeliveryState, EventType
@@ -74,8 +75,23 @@ async def order_deliveries(session: AsyncSession, order: OrderDetail) -> list[De
 def new_deliveries(placed: PlacedOrder) -> list[DeliveryDocument]:
     """Return the deliveries of a new order as JSON."""
     return [
-        DeliveryDocument(**_fields(delivery, placed.order.id, None))
-        for delivery in placed.deliveries
+        DeliveryDocument(
+            id=delivery.id,
+            message_id=delivery.message_id,
+            order_id=placed.id,
+            endpoint_id=delivery.endpoint_id,
+            event_type=delivery.event_type,
+            state=delivery.state,
+            attempt_count=0,
+            next_attempt_at=rfc3339_ms(delivery.next_attempt_at),
+            skipped_seconds=0,
+            last_status=None,
+            last_error=None,
+            created_at=rfc3339_ms(delivery.created_at),
+            completed_at=None,
+            describedby_link=None,
+        )
+        for delivery in placed.message.deliveries
     ]
 
 

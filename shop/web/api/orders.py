@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, get, post
 from litestar.exceptions import NotAuthorizedException
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from hookshop.webkit.access import OPEN_TO_ALL, SHOWS_MORE_TO_ADMIN
 from hookshop.webkit.bodies import StrictJson
@@ -36,6 +36,7 @@ from shop.orders.placing import (
     MIN_QUANTITY,
     Item,
     PlacedOrder,
+    PricedLine,
     find_order,
     list_orders,
 )
@@ -340,14 +341,23 @@ async def _read_order(
         )
     subscribers = len({delivery.endpoint_id for delivery in found.deliveries})
     messages = _Messages(found.message_ids, deliveries) if manages else None
-    document = _document(found.order, found.lines, subscribers, messages)
+    document = _document(_listed(found.order), found.lines, subscribers, messages)
     document.satisfied = is_settled
     return document
 
 
 def _placed(placed: PlacedOrder, *, manages: bool) -> OrderDocument:
-    messages = _Messages([placed.message_id], new_deliveries(placed)) if manages else None
-    return _document(placed.order, placed.lines, len(placed.deliveries), messages)
+    deliveries = placed.message.deliveries
+    messages = _Messages([placed.message.id], new_deliveries(placed)) if manages else None
+    listed = ListedOrder(
+        id=placed.id,
+        customer_name=placed.order.customer_name,
+        total_cents=placed.order.total_cents,
+        created_at=rfc3339_ms(placed.created_at),
+        shipped_at=None,
+        refunded_at=None,
+    )
+    return _document(listed, placed.order.lines, len(deliveries), messages)
 
 
 class _Messages(NamedTuple):
@@ -358,15 +368,13 @@ class _Messages(NamedTuple):
 
 
 def _document(
-    order: Order, lines: Sequence[OrderLine], subscribers: int, messages: _Messages | None
+    order: ListedOrder,
+    lines: Sequence[OrderLine | PricedLine],
+    subscribers: int,
+    messages: _Messages | None,
 ) -> OrderDocument:
     return OrderDocument(
-        id=order.id,
-        customer_name=order.customer_name,
-        total_cents=order.total_cents,
-        created_at=rfc3339_ms(order.created_at),
-        shipped_at=rfc3339_ms(order.shipped_at) if order.shipped_at else None,
-        refunded_at=rfc3339_ms(order.refunded_at) if order.refunded_at else None,
+        **structs.asdict(order),
         items=[
             OrderLineDocument(
                 line.product_id, line.product_name, line.unit_price_cents, line.quantity

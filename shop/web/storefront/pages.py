@@ -71,7 +71,7 @@ async def check_out(request: AnyRequest, actions: TheActions) -> AnyResponse:
     if errors:
         return _cart_page(cart, errors, typed={"customer_name": name})
     placed = await actions.place_order(cart.items, name)
-    return _redirect_with_cart(request, Cart(), f"/orders/{placed.order.id}")
+    return _redirect_with_cart(request, Cart(), f"/orders/{placed.id}")
 
 
 def _products_page(cart: Cart, errors: dict[str, str] | None = None) -> Template:

@@ -13,7 +13,7 @@ from shop.database.counters import merge_tallies
 from shop.database.models import Delivery, Endpoint, Sandbox, SandboxTable
 from shop.database.transactions import Database
 from shop.orders.idempotency import IdempotencyKey, store_key
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.sandboxes import registry as sandboxes
 from shop.sandboxes.settings import SandboxSettings
 from shop.vocabulary import DeliveryState
@@ -73,10 +73,12 @@ class SandboxedShop:
         ids: list[str] = []
         async with self.writing(number) as session:
             for _ in range(count):
-                placed = await place_order(session, [Item("mug", 1)], "Ada", now=self.clock.now)
-                key = IdempotencyKey(placed.order.id, "fingerprint")
-                store_key(session, key, placed.order.id, now=self.clock.now)
-                ids += placed.delivery_ids
+                placed = await place_order(
+                    session, price_order([Item("mug", 1)], "Ada"), now=self.clock.now
+                )
+                key = IdempotencyKey(placed.id, "fingerprint")
+                store_key(session, key, placed.id, now=self.clock.now)
+                ids += placed.message.delivery_ids
         return ids
 
     async def count(self, table: type[SandboxTable], *, number: int | None) -> int:

@@ -18,7 +18,7 @@ from shop.database.models import Attempt, Delivery
 from shop.database.transactions import Database
 from shop.ids import new_id
 from shop.orders.catalog import CATALOG
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import EventType, Trigger
 from shop.webhooks.endpoints.registry import NewEndpoint, register
 from shop.webhooks.rules.url_policy import UrlPolicy
@@ -64,8 +64,8 @@ async def one_of_everything(settings: Settings) -> dict[str, object]:
     async with database.writing() as session:
         wanted = NewEndpoint(url, list(EventType)[:3])
         made = await register(session, wanted, policy=UrlPolicy(), encryption=encryption, now=now)
-        placed = await place_order(session, [Item(CATALOG[0].id, 1)], "Ada", now=now)
-        delivery_id = placed.delivery_ids[-1]
+        placed = await place_order(session, price_order([Item(CATALOG[0].id, 1)], "Ada"), now=now)
+        delivery_id = placed.message.delivery_ids[-1]
         delivery = await session.get_one(Delivery, delivery_id)
         delivery.attempt_count = 1
         session.add(
@@ -89,7 +89,7 @@ async def one_of_everything(settings: Settings) -> dict[str, object]:
     await database.close()
     return {
         "endpoint_id": made.endpoint.id,
-        "order_id": placed.order.id,
+        "order_id": placed.id,
         "delivery_id": delivery_id,
         "product_id": CATALOG[0].id,
         "customer_name": "Ada",

@@ -9,7 +9,7 @@ from sqlmodel import select
 from hookshop.webkit.encryption import Encryption
 from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import NewEndpoint
@@ -39,7 +39,7 @@ async def endpoint_id(
             now=clock.now,
         )
         for _ in range(6):
-            await place_order(session, [Item("mug", 1)], "Ada", now=clock.now)
+            await place_order(session, price_order([Item("mug", 1)], "Ada"), now=clock.now)
     return registered.endpoint.id
 
 

@@ -24,6 +24,7 @@ from shop.database.bound_sandbox import ALL, bound_to
 from shop.database.models import SteadyOrders
 from shop.database.moved_times import earlier
 from shop.database.transactions import Database
+from shop.orders.placing import order_commits
 from shop.redis.change_feed import ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.web.actions import Actions
@@ -100,7 +101,8 @@ async def actions(
     database: Database, settings: Settings, encryption: Encryption
 ) -> AsyncIterator[Actions]:
     wake_ups, feed = WakeUps(settings.resolved_redis_url), ChangeFeed(settings.resolved_redis_url)
-    yield Actions(database, wake_ups, feed, encryption)
+    orders = order_commits(database, clock=utc_now)
+    yield Actions(database, wake_ups, feed, encryption, orders)
     for part in (wake_ups, feed):
         await part.close()
 

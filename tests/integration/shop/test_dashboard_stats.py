@@ -10,7 +10,7 @@ from hookshop.webkit.encryption import Encryption
 from shop.database.counters import DeliveryTally, StateTally
 from shop.database.models import Delivery, Order
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint
@@ -61,8 +61,10 @@ class World:
 
     async def buy(self) -> list[str]:
         async with self.database.writing() as session:
-            placed = await place_order(session, [Item("mug", 2)], "Ada", now=self.clock.now)
-        return list(placed.delivery_ids)
+            placed = await place_order(
+                session, price_order([Item("mug", 2)], "Ada"), now=self.clock.now
+            )
+        return list(placed.message.delivery_ids)
 
     async def deliver(self, *delivery_ids: str) -> None:
         for _delivery_id in delivery_ids:
@@ -120,7 +122,7 @@ async def test_rolled_back_rows_are_not_counted(world: World) -> None:
 
     async def change_of_mind() -> None:
         async with world.database.writing() as session:
-            await place_order(session, [Item("mug", 1)], "Ada", now=world.clock.now)
+            await place_order(session, price_order([Item("mug", 1)], "Ada"), now=world.clock.now)
             await session.flush()
             raise LookupError
 

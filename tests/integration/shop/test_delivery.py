@@ -10,7 +10,7 @@ from sqlmodel import select
 from hookshop.webkit.encryption import Encryption
 from shop.database.models import EndpointSecret
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState, EndpointStatus, Trigger
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint, finish_deletions
@@ -29,8 +29,8 @@ async def buy(database: Database, clock: Clock, encryption: Encryption, url: str
         await registry.register(
             session, NewEndpoint(url), policy=UrlPolicy(), encryption=encryption, now=clock.now
         )
-        placed = await place_order(session, [Item("mug", 1)], "Ada", now=clock.now)
-    return placed.delivery_ids[0]
+        placed = await place_order(session, price_order([Item("mug", 1)], "Ada"), now=clock.now)
+    return placed.message.delivery_ids[0]
 
 
 async def read(database: Database, delivery_id: str) -> DeliveryDetail:
@@ -160,7 +160,7 @@ async def test_an_endpoint_that_responds_with_410_is_disabled_and_gets_no_more_r
 ) -> None:
     delivery_id = await buy(database, clock, encryption, receiver.url)
     async with database.writing() as session:
-        other = await place_order(session, [Item("mug", 1)], "Bob", now=clock.now)
+        other = await place_order(session, price_order([Item("mug", 1)], "Bob"), now=clock.now)
     receiver.status = 410
 
     await engine.deliver()
@@ -171,7 +171,7 @@ async def test_an_endpoint_that_responds_with_410_is_disabled_and_gets_no_more_r
     assert found.endpoint.status == EndpointStatus.DISABLED
     assert found.endpoint.disabled_reason == "gone"
     assert len(receiver.requests) == 1
-    waiting = await read(database, other.delivery_ids[0])
+    waiting = await read(database, other.message.delivery_ids[0])
     assert waiting.delivery.state == DeliveryState.PENDING
 
 

@@ -16,7 +16,7 @@ from shop.config import Settings
 from shop.database.bound_sandbox import MAIN_NUMBER
 from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
@@ -57,8 +57,10 @@ class World:
     async def buy(self) -> list[str]:
         """Place an order. Return the ids of its deliveries, one for each endpoint."""
         async with self.database.writing() as session:
-            placed = await place_order(session, [Item("mug", 1)], "Ada", now=self._clock.now)
-        return list(placed.delivery_ids)
+            placed = await place_order(
+                session, price_order([Item("mug", 1)], "Ada"), now=self._clock.now
+            )
+        return list(placed.message.delivery_ids)
 
     async def buy_many(self, count: int) -> list[str]:
         return [delivery_id for _ in range(count) for delivery_id in await self.buy()]

@@ -20,7 +20,7 @@ from shop.database.counters import merge_tallies
 from shop.database.models import Delivery, Message, Order
 from shop.database.transactions import Database
 from shop.orders.fulfilment import InvalidOrderState, refund, ship
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState
 from shop.webhooks import manual_actions
 from shop.webhooks.endpoints import registry
@@ -70,8 +70,8 @@ class Shops:
 
     async def order(self) -> str:
         async with self.machine().writing() as session:
-            placed = await place_order(session, [Item("mug", 1)], "Ada", now=now())
-        return placed.order.id
+            placed = await place_order(session, price_order([Item("mug", 1)], "Ada"), now=now())
+        return placed.id
 
     async def claim(self, endpoint_id: str, count: int) -> int:
         def claim(connection: Connection) -> int:
@@ -233,7 +233,7 @@ async def test_any_text_can_be_searched_for_and_stored(shops: Shops) -> None:
 
     async with shops.machine().writing() as session:
         assert not await manual_actions.cancel(session, hostile, now=now())
-        await place_order(session, [Item("mug", 1)], hostile, now=now())
+        await place_order(session, price_order([Item("mug", 1)], hostile), now=now())
 
     async with shops.machine().reading() as session:
         [name] = (await session.exec(select(Order.customer_name))).all()

@@ -16,7 +16,7 @@ from shop.config import Settings
 from shop.database.bound_sandbox import MAIN_NUMBER
 from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
 from shop.webhooks import batches
@@ -65,7 +65,7 @@ class World:
     async def buy(self, times: int = 1) -> None:
         for _ in range(times):
             async with self.database.writing() as session:
-                await place_order(session, [Item("mug", 1)], "Ada", now=self.clock.now)
+                await place_order(session, price_order([Item("mug", 1)], "Ada"), now=self.clock.now)
             self.clock.pass_seconds(1)
 
     async def disable(self, endpoint_id: str) -> None:

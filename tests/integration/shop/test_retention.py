@@ -15,7 +15,7 @@ from shop.database.counters import AttemptTally, DeliveryTally, merge_tallies
 from shop.database.models import Attempt, Delivery, Message, Order, ShopTable
 from shop.database.transactions import Database
 from shop.ids import new_id
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState
 from shop.webhooks.batches import MAX_BATCH_ROWS
 from shop.webhooks.endpoints import registry
@@ -58,8 +58,10 @@ class World:
 
     async def buy(self) -> tuple[str, list[str]]:
         async with self.database.writing() as session:
-            placed = await place_order(session, [Item("mug", 2)], "Ada", now=self.clock.now)
-        return placed.order.id, list(placed.delivery_ids)
+            placed = await place_order(
+                session, price_order([Item("mug", 2)], "Ada"), now=self.clock.now
+            )
+        return placed.id, list(placed.message.delivery_ids)
 
     async def deliver(self, *delivery_ids: str) -> None:
         for _delivery_id in delivery_ids:

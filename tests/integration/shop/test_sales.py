@@ -10,7 +10,7 @@ from shop.database.counters import merge_tallies
 from shop.database.models import Order
 from shop.database.transactions import Database
 from shop.orders import fulfilment
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.webhooks.queries.dashboard_stats import read_orders
 from shop.webhooks.queries.sales import Sales, read_sales
 from shop.webhooks.rules.time_buckets import Window
@@ -29,7 +29,7 @@ class SalesDatabase:
 
     async def sell(self, at: datetime) -> str:
         async with self.database.writing() as session:
-            return (await place_order(session, [Item("mug", 1)], "Ada", now=at)).order.id
+            return (await place_order(session, price_order([Item("mug", 1)], "Ada"), now=at)).id
 
     async def refund(self, order_id: str, at: datetime) -> None:
         async with self.database.writing() as session:

@@ -14,7 +14,7 @@ import shop
 from hookshop.webkit.encryption import Encryption
 from shop.database.models import Delivery
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState, Trigger
 from shop.webhooks import states
 from shop.webhooks.endpoints import registry
@@ -32,8 +32,8 @@ async def delivery_id(database: Database, encryption: Encryption) -> str:
     async with database.writing() as session:
         new = NewEndpoint("http://127.0.0.1:9001/hook")
         await registry.register(session, new, policy=UrlPolicy(), encryption=encryption, now=NOW)
-        placed = await place_order(session, [Item("mug", 1)], "Ada", now=NOW)
-    return placed.delivery_ids[0]
+        placed = await place_order(session, price_order([Item("mug", 1)], "Ada"), now=NOW)
+    return placed.message.delivery_ids[0]
 
 
 def after(delivery_id: str, state: DeliveryState) -> NextState:

@@ -15,7 +15,7 @@ from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.tasks import end_tasks
 from shop.config import Settings
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order
+from shop.orders.placing import Item, place_order, price_order
 from shop.redis.wake_ups import WakeUps, listen
 from shop.vocabulary import DeliveryState
 from shop.webhooks.endpoints import registry
@@ -47,8 +47,8 @@ async def buy(database: Database, settings: Settings, url: str) -> list[str]:
             await registry.register(
                 session, new, policy=settings.url_policy, encryption=encryption, now=now()
             )
-        placed = await place_order(session, [Item("mug", 1)], "Ada", now=now())
-    return list(placed.delivery_ids)
+        placed = await place_order(session, price_order([Item("mug", 1)], "Ada"), now=now())
+    return list(placed.message.delivery_ids)
 
 
 def now() -> datetime:
