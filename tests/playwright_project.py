@@ -25,7 +25,9 @@ RUN_SECONDS = 300  # a busy machine may need them
 CONFIG = """
 import config from "./playwright.config";
 
-export default {{ ...config, expect: {{ timeout: 10_000 }}, use: {{ launchOptions: {launch} }} }};
+const use = {{ ...config.use, launchOptions: {launch} }};
+
+export default {{ ...config, expect: {{ timeout: 10_000 }}, use }};
 """
 
 

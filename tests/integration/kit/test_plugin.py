@@ -38,6 +38,12 @@ def test_it(hookshop):
     open("url", "w").write(hookshop.shop.url)
     hookshop.wait_for_receipt("ord_never", timeout=60)
 """
+RECEIVE = """
+def test_it(hookshop, hookshop_receiver):
+    webhook = hookshop_receiver.wait_for_webhook(hookshop.shop.buy())
+    port = hookshop_receiver.url.removeprefix("http://localhost:").removesuffix("/webhooks")
+    assert webhook.header("host") == f"localhost:{port}"
+"""
 
 
 def sandboxes(server: HookshopServer) -> set[str]:
@@ -250,6 +256,14 @@ def test_an_admin_token_comes_from_the_options(run_tests: RunTests) -> None:
 
     assert "401" in without.output
     assert with_tokens.code == 0, with_tokens.output
+
+
+def test_the_shop_reaches_a_receiver_by_the_host_that_is_given(
+    run_tests: RunTests, server: HookshopServer
+) -> None:
+    run = run_tests(RECEIVE, *urls_of(server), "--hookshop-receiver-host", "localhost")
+
+    assert run.code == 0, run.output
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[bytes]:
