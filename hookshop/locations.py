@@ -1,7 +1,8 @@
 """Where Hookshop's files are: in a clone, or installed from a wheel.
 
-A wheel contains ``templates`` and ``static`` inside the package, because the names of top-level
-folders in an environment are shared by all packages. In a clone they are beside it.
+A wheel contains ``templates``, ``static`` and parts of docs/teaching inside the package, because
+the names of top-level folders in an environment are shared by all packages. In a clone they are
+beside it.
 """
 
 import os
@@ -20,6 +21,12 @@ START_OVER = "an empty HOOKSHOP_VAR" if IS_INSTALLED else "make reset"
 def asset_folder(name: str) -> Path:
     """Return the folder ``templates`` or ``static``."""
     return (PACKAGE if IS_INSTALLED else PACKAGE.parent) / name
+
+
+def teaching_folder(name: str) -> Path:
+    """Return the folder ``handouts`` or ``receivers`` of docs/teaching."""
+    base = PACKAGE / "teaching" if IS_INSTALLED else PACKAGE.parent / "docs" / "teaching"
+    return base / name
 
 
 def default_var() -> Path:

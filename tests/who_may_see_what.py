@@ -91,7 +91,15 @@ SCHEMA = ("GET /schema", "GET /schema/openapi.json", "GET /docs/api")
 
 TABLE = (
     Kind("both: health check, static files, login, appearance", OPEN, OF_BOTH, OF_BOTH),
-    Kind("subscriber: the start page, `/learn`", OPEN, subscriber=("GET /learn",)),
+    Kind(
+        "subscriber: the start page, `/learn`, with its handouts and downloads",
+        OPEN,
+        subscriber=(
+            "GET /learn",
+            "GET /learn/handouts/{name:str}",
+            "GET /learn/receivers/{file:str}",
+        ),
+    ),
     Kind(
         "shop: storefront, cart, checkout; `GET /v1/products`, `POST /v1/orders`",
         OPEN,

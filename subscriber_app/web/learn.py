@@ -9,6 +9,7 @@ from hookshop.webkit.access import OPEN_TO_ALL, may_manage
 from subscriber_app.missions.missions import MISSIONS, Standing
 from subscriber_app.web.dependencies import TheParts, TheSettings
 from subscriber_app.web.missions.view import first_open
+from subscriber_app.web.teaching import HANDOUT_TITLES
 
 
 @get("/learn", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -21,5 +22,9 @@ async def show_learn(
         missions = await parts.missions.all()
     return Template(
         "subscriber/learn/learn.html",
-        context={"missions": missions, "next_mission": first_open(missions)},
+        context={
+            "missions": missions,
+            "next_mission": first_open(missions),
+            "handouts": HANDOUT_TITLES,
+        },
     )

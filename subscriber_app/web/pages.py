@@ -25,6 +25,7 @@ from subscriber_app.web import (
     reset_page,
     sandbox_pages,
     subscription,
+    teaching,
 )
 from subscriber_app.web import faults as fault_pages
 from subscriber_app.web.current_parts import parts_if_known
@@ -39,6 +40,8 @@ AnyRequest = Request[Any, Any, Any]
 
 page_handlers: list[HTTPRouteHandler] = [
     learn.show_learn,
+    teaching.show_handout,
+    teaching.download_receiver,
     mission_pages.show_mission,
     mission_pages.stream_mission,
     mission_pages.start_mission,

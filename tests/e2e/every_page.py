@@ -46,6 +46,7 @@ SHOP = {
 }
 SUBSCRIBER = {
     "/learn": ["/learn"],
+    "/learn/handouts/{name:str}": ["/learn/handouts/retry", "/learn/handouts/glossary"],
     "/missions/{number:str}": ["/missions/2", "/missions/4"],
     "/missions/reset": ["/missions/reset"],
     "/polling": ["/polling"],
@@ -71,7 +72,7 @@ SUBSCRIBER = {
 }
 # The routes of pages that sandboxes do not have.
 IN_MAIN_ONLY = {"/sandboxes", "/sandboxes/{sandbox_id:str}/drop"}
-STREAMS_AND_DOWNLOADS = ("/live", "/har", "/files/{name:str}")
+STREAMS_AND_DOWNLOADS = ("/live", "/har", "/files/{name:str}", "/receivers/{file:str}")
 # Error pages: not found, and invalid requests.
 SHOP_ERRORS = ["/nowhere", "/orders/ord_nope", "/deliveries?cursor=nonsense"]
 SUBSCRIBER_ERRORS = [
@@ -94,8 +95,7 @@ def routes_of_pages(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
         path
         for handler in handlers
         for path in handler.paths
-        if "GET" in handler.http_methods
-        and not path.endswith(("/live", "/har", "/files/{name:str}"))
+        if "GET" in handler.http_methods and not path.endswith(STREAMS_AND_DOWNLOADS)
     }
 
 

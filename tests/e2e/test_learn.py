@@ -1,8 +1,12 @@
 """The start page: terms of the glossary explain themselves in every way of asking."""
 
+import re
+
+import pytest
 from playwright.sync_api import Page, expect
 
 from hookshop.webkit.glossary import GLOSSARY
+from subscriber_app.web.teaching import HANDOUT_TITLES
 from tests.e2e.conftest import NewContext
 
 
@@ -39,6 +43,17 @@ def test_a_term_explains_itself_without_javascript(
 
     shown = 'getComputedStyle(document.querySelector(".term:hover"), "::after").position'
     assert page.evaluate(shown) == "fixed"
+
+
+@pytest.mark.parametrize("name", HANDOUT_TITLES)
+def test_a_handout_is_one_page_on_paper(page: Page, subscriber_url: str, name: str) -> None:
+    page.goto(f"{subscriber_url}/learn")
+    page.get_by_role("link", name=HANDOUT_TITLES[name], exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HANDOUT_TITLES[name])
+
+    paper = page.pdf(format="A4")
+
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
 
 
 def focus_by_keyboard(page: Page, text: str) -> None:

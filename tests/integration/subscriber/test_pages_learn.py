@@ -1,11 +1,14 @@
 """The start page, and the way from every page to the other application."""
 
+import pytest
+
 from hookshop.webkit.glossary import GLOSSARY
 from subscriber_app.config import Settings
 from tests.integration.subscriber.conftest import Client
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import Delivery
 from tests.pages import Visitor
+from tests.receivers.steps import LANGUAGES, steps_of
 
 
 async def test_the_start_page_explains_webhooks_and_every_term(subscriber: Client) -> None:
@@ -49,3 +52,36 @@ async def test_every_address_of_earlier_versions_still_leads_to_its_page(
     answers = {each: await subscribed.get(each, follow_redirects=True) for each in addresses}
 
     assert {each for each, answer in answers.items() if answer.status_code != 200} == set()
+
+
+async def test_every_handout_and_receiver_of_the_start_page_is_there(subscriber: Client) -> None:
+    page = await Visitor(subscriber).get("/learn")
+    handouts = [address for address in page.links if "/handouts/" in address]
+    receivers = [address for address in page.links if "/receivers/" in address]
+
+    answers = {each: await subscriber.get(each) for each in (*handouts, *receivers)}
+
+    assert len(handouts) == 5
+    assert len(receivers) == 2
+    assert {each for each, answer in answers.items() if answer.status_code != 200} == set()
+    assert "Why not poll?" in answers["/learn/handouts/webhook"].text
+    glossary = await Visitor(subscriber).get("/learn/handouts/glossary")
+    assert not [text for text in GLOSSARY.values() if text not in glossary.text]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_receiver_is_saved_as_the_file_that_begins_wrong(
+    subscriber: Client, language: str
+) -> None:
+    [beginning, *_] = steps_of(language)
+
+    answer = await subscriber.get(f"/learn/receivers/{beginning.path.name}")
+
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{beginning.path.name}"'
+    assert answer.text == beginning.path.read_text()
+
+
+@pytest.mark.parametrize("address", ["/learn/handouts/nope", "/learn/receivers/..%2Fpython.md"])
+async def test_nothing_else_can_be_downloaded(subscriber: Client, address: str) -> None:
+    assert (await subscriber.get(address)).status_code == 404

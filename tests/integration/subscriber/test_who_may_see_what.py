@@ -53,6 +53,8 @@ async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
     assert (await admin.post("/v1/sandboxes", json=body, headers=BEARER)).status_code == 201
     ids = {
         "receipt_id": receipt_id,
+        "name": "verify",
+        "file": "receiver.py",
         "attack_id": attack_id,
         "attack": Attack.AMOUNT.value,
         "sandbox_id": "lesson-7",

@@ -1,0 +1,51 @@
+"""What learners take from ``/learn``: handouts to print, and receivers that begin wrong."""
+
+from litestar import MediaType, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Template
+
+from hookshop.locations import teaching_folder
+from hookshop.webkit.access import OPEN_TO_ALL
+from hookshop.webkit.simple_markdown import render, title_of
+
+HANDOUTS = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in sorted(teaching_folder("handouts").glob("*.md"))
+}
+HANDOUT_TITLES = {
+    "webhook": title_of(HANDOUTS["webhook"]),
+    "verify": title_of(HANDOUTS["verify"]),
+    "retry": title_of(HANDOUTS["retry"]),
+    "run": title_of(HANDOUTS["run"]),
+    "glossary": "Glossary on one page",
+}
+# The folder of each file.
+RECEIVERS = {"receiver.py": "python", "receiver.mjs": "node"}
+
+
+@get("/learn/handouts/{name:str}", include_in_schema=False, opt=OPEN_TO_ALL)
+async def show_handout(name: FromPath[str]) -> Template:
+    """Show a handout. On paper it is one page, without what belongs to the screen."""
+    if name not in HANDOUT_TITLES:
+        raise NotFoundException(f"there is no handout {name!r}")
+    return Template(
+        "subscriber/learn/handout.html",
+        context={
+            "title": HANDOUT_TITLES[name],
+            "content": render(HANDOUTS[name]) if name in HANDOUTS else None,
+        },
+    )
+
+
+@get("/learn/receivers/{file:str}", include_in_schema=False, opt=OPEN_TO_ALL)
+async def download_receiver(file: FromPath[str]) -> Response[str]:
+    """Return a receiver that begins wrong, to be saved as a file."""
+    if file not in RECEIVERS:
+        raise NotFoundException(f"there is no receiver {file!r}")
+    program = teaching_folder("receivers") / RECEIVERS[file] / file
+    return Response(
+        program.read_text(encoding="utf-8"),
+        media_type=MediaType.TEXT,
+        headers={"Content-Disposition": f'attachment; filename="{file}"'},
+    )
