@@ -17,6 +17,7 @@ import psutil
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
+OFFLINE = ROOT / "tests" / "offline"
 COMMAND = (sys.executable, "-m", "hookshop.demo")
 BANNER = "Ctrl-C stops everything."
 SCHEDULE = "0,2,2,2,2,2"  # short enough to wait for, long enough to see
@@ -152,8 +153,11 @@ def clean_environment() -> dict[str, str]:
 
 
 def settings_for_tests() -> dict[str, str]:
-    """Return the environment of the demo that tests share by the fixture ``hookshop_server``."""
-    return clean_environment() | {"SHOP_RETRY_SCHEDULE": SCHEDULE}
+    """Return the environment of the demo that tests share by the fixture ``hookshop_server``.
+
+    The demo is without the internet: see ``offline/sitecustomize``.
+    """
+    return clean_environment() | {"SHOP_RETRY_SCHEDULE": SCHEDULE, "PYTHONPATH": str(OFFLINE)}
 
 
 def free_ports(count: int) -> list[int]:
