@@ -6,6 +6,7 @@ table class. Times are UTC, money is integer cents, ids are text with a prefix f
 
 from datetime import datetime
 from enum import StrEnum
+from operator import eq, ne
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import registry
+from sqlalchemy.sql.operators import OperatorType
 from sqlmodel import Field, SQLModel, col
 
 from hookshop.webkit.tables import FormAnswerColumns, LoginSessionColumns
@@ -51,9 +53,32 @@ def sandbox_column(*, primary_key: bool = False) -> Any:
     )
 
 
-def by_value(values: type[StrEnum]) -> Enum:
+def by_value(values: type[StrEnum], column_type: type[Enum] = Enum) -> Enum:
     """Return a column type that stores an enum's values. SQLAlchemy's default stores its names."""
-    return Enum(values, values_callable=list, native_enum=False, length=32)
+    return column_type(values, values_callable=list, native_enum=False, length=32)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return the arguments for an index of those rows that meet the condition."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class LiteralStates(Enum):
+    """A column type for a state. Comparisons write the state into the SQL, not as a parameter.
+
+    SQLite uses an index of the rows in some states only if it sees the state in the statement.
+    """
+
+    class LiteralComparator(Enum.Comparator):
+        """Replaces the states in ``==`` and ``!=``."""
+
+        def operate(self, op: OperatorType, *other: Any, **options: Any) -> ColumnElement[Any]:
+            """Return the comparison."""
+            if op in {eq, ne} and isinstance(other[0], StrEnum):
+                other = (literal_column(f"'{other[0].value}'"),)
+            return super().operate(op, *other, **options)
+
+    comparator_factory = LiteralComparator
 
 
 # Compare ids byte by byte, because lists are paginated by id. SQLite does so by default. PostgreSQL
@@ -289,30 +314,38 @@ class Message(SandboxTable, table=True):
     created_at: datetime
 
 
+_IN_STATE_INDEX = "state != 'sending'"
+
+
 class Delivery(SandboxTable, table=True):
     """One message for one endpoint, and the state of sending it."""
 
     __table_args__ = (
-        Index("due_deliveries", "sandbox", "state", "next_attempt_at"),
+        # A delivery changes its state twice, at least. Each index is only of the states for which
+        # it is used, so that a change touches few of them. For one sandbox:
+        Index("due_deliveries", "sandbox", "next_attempt_at", **_where("state = 'pending'")),
         # For workers, which look for the due deliveries of all sandboxes.
-        Index("deliveries_of_endpoint", "state", "endpoint_id", "next_attempt_at", "sandbox"),
-        # To find the oldest waiting delivery. Finished deliveries are not in this index.
         Index(
-            "unfinished_deliveries",
-            "endpoint_id",
-            "created_at",
-            sqlite_where=text("state IN ('pending', 'sending')"),
-            postgresql_where=text("state IN ('pending', 'sending')"),
+            "pending_deliveries",
+            *("endpoint_id", "next_attempt_at", "sandbox"),
+            **_where("state = 'pending'"),
         ),
+        # Always small: it has no more entries than workers have slots.
+        Index("sending_deliveries", "endpoint_id", "sandbox", **_where("state = 'sending'")),
         # One for each filter of the log, so that its newest rows are found quickly. Indexes with
         # the state include the event type: filtering by both needs no access to the table.
         Index("deliveries_of_sandbox", "sandbox", "id"),
-        Index("deliveries_by_state", "sandbox", "state", "id", "event_type"),
+        Index(
+            "deliveries_by_state",
+            *("sandbox", "state", "id", "event_type"),
+            **_where(_IN_STATE_INDEX),
+        ),
         Index("deliveries_by_event_type", "sandbox", "event_type", "id"),
         Index("deliveries_by_endpoint", "endpoint_id", "id", "sandbox"),
         Index(
             "deliveries_by_endpoint_and_state",
             *("endpoint_id", "state", "id", "event_type", "sandbox"),
+            **_where(_IN_STATE_INDEX),
         ),
         Index(
             "deliveries_by_endpoint_and_event_type",
@@ -334,7 +367,7 @@ class Delivery(SandboxTable, table=True):
     endpoint_id: str = Field(sa_type=Id, foreign_key="endpoint.id")
     # Copied from the message, so that the log can filter without a join.
     event_type: EventType = Field(sa_type=by_value(EventType))
-    state: DeliveryState = Field(sa_type=by_value(DeliveryState))
+    state: DeliveryState = Field(sa_type=by_value(DeliveryState, LiteralStates))
     attempt_count: int = 0
     reconnect_count: int = 0  # of these attempts, those that used up no step of the schedule
     # Whether it has used up its schedule and was counted in its endpoint's failed_deliveries.
@@ -355,6 +388,14 @@ class Delivery(SandboxTable, table=True):
     last_error: str | None = None
     created_at: datetime
     completed_at: datetime | None = None
+
+
+def is_in_state_index() -> ColumnElement[bool]:
+    """Return a condition that all deliveries meet but those that are being sent.
+
+    SQLite uses the indexes ``deliveries_by_…state`` only for queries that have it.
+    """
+    return col(Delivery.state) != DeliveryState.SENDING
 
 
 class Attempt(SandboxTable, table=True):

@@ -30,6 +30,7 @@ from shop.database.models import (
     SandboxClock,
     SteadyOrders,
     UsedIdempotencyKey,
+    is_in_state_index,
 )
 from shop.database.transactions import Database
 from shop.sandboxes.counts import remove_counts
@@ -100,8 +101,8 @@ async def _delete_all(database: Database) -> None:
         await session.exec(delete(SandboxClock))  # an advance ends
         await session.exec(delete(ExamRun))
         await session.exec(delete(RefusedRegistration))
-    is_pending = col(Delivery.state) == DeliveryState.PENDING
-    for where in ((is_pending,), ()):  # first those that would still be sent
+    is_pending = (col(Delivery.state) == DeliveryState.PENDING, is_in_state_index())
+    for where in (is_pending, ()):  # first those that would still be sent
         await _delete_deliveries(database, *where)
     await _delete_orders(database)
     await _delete_endpoints(database)

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from shop.database.locks import FOR_NO_KEY_UPDATE, lock_endpoints
-from shop.database.models import Delivery, Endpoint, Message
+from shop.database.models import Delivery, Endpoint, Message, is_in_state_index
 from shop.database.transactions import Database
 from shop.ids import first_id
 from shop.vocabulary import DeliveryState, EndpointStatus, EventType, Trigger
@@ -187,5 +187,9 @@ async def _undelivered(session: AsyncSession, wanted: DeliveryFilter) -> SelectO
     return (
         select(Delivery.id)
         .join(Message, col(Message.id) == Delivery.message_id)
-        .where(*await conditions(session, wanted), col(Delivery.state).in_(UNDELIVERED))
+        .where(
+            *await conditions(session, wanted),
+            col(Delivery.state).in_(UNDELIVERED),
+            is_in_state_index(),
+        )
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from hookshop.locations import START_OVER
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0015"
+NEWEST = "r0016"
 
 MIGRATIONS = Migrations(
     versions=Path(__file__).parent / "versions",

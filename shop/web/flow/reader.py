@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import ColumnElement, literal, or_
+from sqlalchemy import literal, or_
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.bound_session import in_bound_sandbox
 from shop.database.counters import ALL_TIME, OrderTally, total
-from shop.database.models import Delivery, Endpoint, Message, Order
+from shop.database.models import Delivery, Endpoint, Message, Order, is_in_state_index
 from shop.redis.guard import RedisGuard
 from shop.redis.heartbeats import HEARTBEAT_INTERVAL_SECONDS, Heartbeats
 from shop.redis.wake_ups import WakeUps
@@ -165,18 +165,24 @@ async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
         .order_by(col(Delivery.id).desc())
         .limit(MAX_NEWEST)
     )
-    sending = select(Delivery.id).where(*_in_state(DeliveryState.SENDING)).limit(MAX_OUTSTANDING)
+    sending = (
+        # Not by sandbox: the index of those that are being sent is small.
+        select(Delivery.id).where(Delivery.state == DeliveryState.SENDING).limit(MAX_OUTSTANDING)
+    )
     pending = (
         select(Delivery.id)
-        .where(*_in_state(DeliveryState.PENDING))
+        .where(in_bound_sandbox(Delivery.sandbox), Delivery.state == DeliveryState.PENDING)
         .order_by(col(Delivery.next_attempt_at))
         .limit(MAX_OUTSTANDING)
     )
     failed = (
-        # next_attempt_at is null for all of these, so the index returns them in row order.
         select(Delivery.id)
-        .where(*_in_state(DeliveryState.FAILED))
-        .order_by(col(Delivery.next_attempt_at).desc())
+        .where(
+            in_bound_sandbox(Delivery.sandbox),
+            Delivery.state == DeliveryState.FAILED,
+            is_in_state_index(),
+        )
+        .order_by(col(Delivery.id).desc())
         .limit(MAX_FAILED)
     )
     wanted = (col(Delivery.id).in_(each) for each in (newest, sending, pending, failed))
@@ -188,10 +194,6 @@ async def _deliveries(session: AsyncSession) -> Sequence[DeliveryFacts]:
         .order_by(col(Delivery.id).desc())
     )
     return [_delivery_facts(*row) for row in await session.exec(query)]
-
-
-def _in_state(state: DeliveryState) -> tuple[ColumnElement[bool], ...]:
-    return in_bound_sandbox(Delivery.sandbox), col(Delivery.state) == state
 
 
 def _delivery_facts(

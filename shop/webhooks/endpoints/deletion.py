@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlmodel import col, select
 
 from shop.database.locks import lock_endpoints
-from shop.database.models import Delivery, Endpoint
+from shop.database.models import Delivery, Endpoint, is_in_state_index
 from shop.database.transactions import Database
 from shop.vocabulary import DeliveryState
 from shop.webhooks import states
@@ -46,7 +46,9 @@ async def _cancel_waiting(
     database: Database, endpoint_id: str, clock: Callable[[], datetime]
 ) -> int:
     waiting = select(Delivery.id).where(
-        Delivery.endpoint_id == endpoint_id, Delivery.state == DeliveryState.PENDING
+        Delivery.endpoint_id == endpoint_id,
+        Delivery.state == DeliveryState.PENDING,
+        is_in_state_index(),
     )
     count = 0
     async for batch in id_batches(database, waiting):

@@ -21,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from shop.database.bound_sandbox import bound_to
-from shop.database.bound_session import in_bound_sandbox
+from shop.database.bound_session import filtered, in_bound_sandbox
 from shop.database.locks import lock_endpoints
 from shop.database.models import Delivery, Endpoint, EndpointSecret, SandboxClock
 from shop.database.moved_times import earlier
@@ -149,7 +149,7 @@ def _advance_to_lock() -> SelectOfScalar[SandboxClock]:
 def can_take_step() -> ColumnElement[bool]:
     """Return the SQL condition for a clock that advances, with nothing in flight."""
     in_flight = core_select(col(Delivery.id)).where(
-        col(Delivery.sandbox) == col(SandboxClock.sandbox),
+        filtered(col(Delivery.sandbox)) == col(SandboxClock.sandbox),
         col(Delivery.state) == DeliveryState.SENDING,
     )
     # The same text as in the index "advancing_clocks": otherwise SQLite does not use it.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, literal_column, text
+from sqlalchemy import ColumnElement, ScalarSelect, and_, literal_column
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,7 +24,7 @@ from shop.database.counters import (
     StateTally,
     total,
 )
-from shop.database.models import Delivery, Endpoint
+from shop.database.models import Delivery, Endpoint, is_in_state_index
 from shop.vocabulary import DeliveryState
 from shop.webhooks.queries.endpoint_health import (
     Attempts,
@@ -42,9 +42,6 @@ LATENCY_SAMPLE = 200
 # An upper bound for minutes. With two bounds SQLite expects few rows and uses the index; with only
 # one it expects many and reads the whole table.
 MAX_MINUTE = 2**31 - 1
-
-# The same text as in the index "unfinished_deliveries": otherwise the database does not use it.
-_UNFINISHED = text("state IN ('pending', 'sending')")
 
 StateCounts = dict[int, dict[DeliveryState, int]]
 
@@ -173,15 +170,22 @@ async def read_attempts(session: AsyncSession, window: Window) -> list[AttemptSu
 async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
     """Return the numbers of unfinished deliveries. Indexes bound the work for each endpoint."""
     amounts = await count_by_endpoint(session)
-    query = select(Endpoint, due_of_endpoint(now), passing_of_endpoint(now), _oldest()).where(
-        col(Endpoint.deleted_at).is_(None)
+    query = (
+        # SQLModel has types for at most four columns.
+        select(  # type: ignore[call-overload]
+            Endpoint,
+            due_of_endpoint(now),
+            passing_of_endpoint(now),
+            _oldest_pending(),
+            _oldest_sending(),
+        ).where(col(Endpoint.deleted_at).is_(None))
     )
     # Those of deleted endpoints too, which are about to end.
     waiting = Waiting(
         pending=_sum_of(amounts, DeliveryState.PENDING),
         sending=_sum_of(amounts, DeliveryState.SENDING),
     )
-    for endpoint, due, passing, oldest_at in (await session.exec(query)).all():
+    for endpoint, due, passing, *unfinished_since in (await session.exec(query)).all():
         pending = amounts[endpoint.id, DeliveryState.PENDING]
         sending = amounts[endpoint.id, DeliveryState.SENDING]
         hold = hold_of_endpoint(endpoint.status, endpoint.probe_at, endpoint.hold_until, now)
@@ -200,8 +204,9 @@ async def read_waiting(session: AsyncSession, *, now: datetime) -> Waiting:
         if hold:
             continue
         waiting.due_is_more |= due > MAX_DUE
-        if oldest_at and (waiting.oldest_at is None or oldest_at < waiting.oldest_at):
-            waiting.oldest_at, waiting.oldest_endpoint_id = oldest_at, endpoint.id
+        for oldest_at in filter(None, unfinished_since):
+            if waiting.oldest_at is None or oldest_at < waiting.oldest_at:
+                waiting.oldest_at, waiting.oldest_endpoint_id = oldest_at, endpoint.id
     return waiting
 
 
@@ -285,14 +290,27 @@ def is_passing(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _oldest() -> ScalarSelect[Any]:
-    """Return SQL for the creation time of an endpoint's oldest unfinished delivery."""
+def _oldest_pending() -> ScalarSelect[Any]:
+    """Return SQL for the creation time of an endpoint's oldest pending delivery."""
     return (
-        # Not min(): for that, SQLite would read all of them.
+        # Not min(): for that, SQLite would read all of them. Ids sort by time.
         select(Delivery.created_at)
-        .where(Delivery.endpoint_id == Endpoint.id, _UNFINISHED)
-        .order_by(col(Delivery.created_at))
+        .where(
+            Delivery.endpoint_id == Endpoint.id,
+            Delivery.state == DeliveryState.PENDING,
+            is_in_state_index(),
+        )
+        .order_by(col(Delivery.id))
         .limit(1)
         .correlate(Endpoint)
         .scalar_subquery()
     )
+
+
+def _oldest_sending() -> ScalarSelect[Any]:
+    """Return SQL for the creation time of the oldest delivery that is being sent to an endpoint."""
+    # There are only a few of them.
+    sending = select(func.min(Delivery.created_at)).where(
+        Delivery.endpoint_id == Endpoint.id, Delivery.state == DeliveryState.SENDING
+    )
+    return sending.correlate(Endpoint).scalar_subquery()

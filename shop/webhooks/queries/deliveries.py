@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.bound_session import in_bound_sandbox
 from shop.database.counters import StateTally, total
-from shop.database.models import Attempt, Delivery, Endpoint, Message, Order
+from shop.database.models import Attempt, Delivery, Endpoint, Message, Order, is_in_state_index
 from shop.ids import first_id
 from shop.vocabulary import DeliveryState, EventType
 from shop.webhooks.queries.sales import Sales, read_sales
@@ -294,13 +294,15 @@ async def conditions(session: AsyncSession, wanted: DeliveryFilter) -> list[Colu
 
 def _state_and_event_type(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     state, event_type = col(Delivery.state), col(Delivery.event_type)
+    found: list[ColumnElement[bool]] = []
+    if wanted.state and wanted.state is not DeliveryState.SENDING:
+        found.append(is_in_state_index())
     if wanted.state and wanted.event_type:
         # The database can use only one of the two indexes, and cannot tell which value is rarer.
         # Most deliveries have succeeded. Appending an empty string disables the other index.
         if wanted.state is DeliveryState.SUCCEEDED:
             return [state.concat("") == wanted.state.value, event_type == wanted.event_type]
-        return [state == wanted.state, event_type.concat("") == wanted.event_type.value]
-    found: list[ColumnElement[bool]] = []
+        return [*found, state == wanted.state, event_type.concat("") == wanted.event_type.value]
     if wanted.state:
         found.append(state == wanted.state)
     if wanted.event_type:
