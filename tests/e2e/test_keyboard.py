@@ -114,3 +114,38 @@ def test_appearance_and_faults_can_be_set_with_the_keyboard(
     expect(page.get_by_role("status")).to_contain_text("Failing on purpose")
     press(button(page, "Respond normally"))
     expect(page.get_by_text("normal", exact=True)).to_be_visible()
+
+
+def test_a_mission_is_done_with_the_keyboard_from_the_list_to_the_explanation(
+    subscriber: SubscriberTab,
+) -> None:
+    subscriber.open("/learn")
+    page = subscriber.page
+
+    press(page.get_by_role("link", name="First delivery"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mission 3: First delivery")
+    press(button(page, "Start the mission"))
+    expect(page.get_by_role("heading", name="What is still missing")).to_be_visible()
+    press(button(page, "Show a hint"))
+    hints = page.get_by_role("region", name="Hints").get_by_role("listitem")
+    expect(hints).to_have_count(1)
+    with page.expect_popup() as opened:
+        press(page.get_by_role("link", name="Open the shop"))
+    shop = opened.value
+    expect(shop.get_by_role("heading", level=1)).to_be_visible()
+    press(button(shop, "Add Pocket Compass to cart"), "Space")
+    cart = shop.get_by_role("link", name="Cart 1", exact=True)
+    expect(cart).to_be_visible()
+    go_to(cart, "Shift+Tab")
+    shop.keyboard.press("Enter")
+    expect(shop.get_by_role("heading", name="Cart", level=1)).to_be_visible()
+    go_to(shop.get_by_label("Your name"))
+    shop.keyboard.type("Ada")
+    shop.keyboard.press("Enter")
+    expect(shop.get_by_role("heading", level=1)).to_contain_text("Order $27.90")
+    page.bring_to_front()
+
+    happened = page.get_by_role("region", name="What happened")
+    expect(happened).to_contain_text("Your order is ord_…")
+    press(happened.get_by_role("link", name="Next: "))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Mission ")

@@ -92,7 +92,8 @@ MISSION = Mission(
             action=Action(REGISTER_CHANGING_NAME, "Register the name that changes its mind"),
         ),
         Step(
-            "That was registered. Buy something, and look at the attempts to deliver it there.",
+            "The shop registers this one. Buy something, and look at the attempts to deliver it "
+            "there.",
             Link("Delivery", App.SHOP, "/deliveries/{elsewhere}", "/deliveries"),
         ),
     ),
