@@ -116,7 +116,7 @@ MISSION = Mission(
             Link("Open the shop", App.SHOP, "/"),
         ),
         Step(
-            "Set the fault “Status” to 503, and leave it on.",
+            "Set the fault “Status code” to 503, and leave it on.",
             Link("Set a fault", App.SUBSCRIBER, "/#faults"),
         ),
         Step(

@@ -41,7 +41,7 @@ def judge(facts: Facts) -> Judgment:
         Part(
             "reasons",
             f"There are {REASONS} different reasons",
-            [Evidence("reasons", Kind.VALUE, ", ".join(reasons))]
+            [Evidence("reasons", Kind.VALUE, ", ".join(reasons).replace("_", " "))]
             if len(reasons) >= REASONS
             else (),
             f"{len(reasons)} of {REASONS} different reasons",
@@ -110,7 +110,7 @@ MISSION = Mission(
     ),
     explanation=(
         (
-            "{urls} hostile URLs were refused or blocked, for these reasons: {reasons}. Without "
+            "{urls} hostile URLs were refused or blocked, for reasons such as {reasons}. Without "
             "such rules, anybody who may register a URL could read what only the shop's own "
             "machine can reach. That is server-side request forgery (SSRF)."
         ),

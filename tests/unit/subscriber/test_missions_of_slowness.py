@@ -224,4 +224,4 @@ def test_five_urls_three_reasons_and_one_block_at_connecting_are_needed() -> Non
     assert missing(waiting).endswith("an allowed address; wait for the next attempt")
     named = proof(judge(*four, endpoints=[CHANGING], deliveries_elsewhere=[BLOCKED]))
     assert (named["urls"], named["blocked"]) == ("5", "dlv_9")
-    assert named["reasons"] == "not_public, this_machine, blocked_address"
+    assert named["reasons"] == "not public, this machine, blocked address"
