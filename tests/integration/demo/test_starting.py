@@ -25,29 +25,28 @@ def test_every_line_says_which_process_wrote_it(demo: Demo) -> None:
     assert labels <= PROGRAMS
 
 
-def test_with_json_logs_every_line_is_a_json_object_that_names_its_process() -> None:
-    with running_demo(SHOP_LOG_FORMAT="json") as demo:
-        demo.stop()
-
-        lines = [json.loads(line) for line in demo.output().splitlines()]
-
-    assert {line["process"] for line in lines} == PROGRAMS
-    assert all({"time", "level", "message"} <= line.keys() for line in lines)
-
-
-def test_a_second_demo_runs_beside_it_and_knows_nothing_of_its_orders(
+def test_a_second_demo_runs_beside_it_with_json_logs_and_knows_nothing_of_its_orders(
     demo: Demo, shop: httpx.Client
 ) -> None:
-    with running_demo() as other:
+    with running_demo(SHOP_LOG_FORMAT="json") as other:
         wait_until(shop, buy(shop), "succeeded")
 
         assert purchases_at(demo) == 1
         assert purchases_at(other) == 0
+        other.stop()
+        assert_every_line_is_json(other.output())
 
 
 def purchases_at(demo: Demo) -> int:
     with client(demo.subscriber_url) as subscriber:
         return int(subscriber.get("/v1/stats").json()["purchases"])
+
+
+def assert_every_line_is_json(output: str) -> None:
+    lines = [json.loads(line) for line in output.splitlines()]
+
+    assert {line["process"] for line in lines} == PROGRAMS
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
 
 
 def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(demo: Demo) -> None:
@@ -58,29 +57,23 @@ def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(demo: Demo) -> 
     assert "make demo HOOKSHOP_VAR=" in line
 
 
-def test_a_second_start_continues_where_the_first_ended() -> None:
+def test_a_second_start_continues_where_the_first_ended_in_a_folder_too_deep_for_a_socket(
+    tmp_path: Path,
+) -> None:
     ports = dict(zip(("SHOP_PORT", "SUBSCRIBER_PORT"), map(str, free_ports(2)), strict=True))
-    with tempfile.TemporaryDirectory() as folder:
-        with running_demo(HOOKSHOP_VAR=folder, **ports) as demo, client(demo.shop_url) as shop:
-            wait_until(shop, buy(shop), "succeeded")
-        with running_demo(HOOKSHOP_VAR=folder, **ports) as demo, client(demo.shop_url) as shop:
-            wait_until(shop, buy(shop), "succeeded")
-
-            assert "registered earlier" in demo.output()
-            assert shop.get("/v1/stats").json()["deliveries"]["succeeded"] == 2
-
-
-def test_a_deep_folder_works_and_leaves_nothing_in_the_temporary_one(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
-    with running_demo(HOOKSHOP_VAR=str(deep)) as demo, client(demo.shop_url) as shop:
-        redis_socket = private_redis_socket(deep)
+    redis_socket = private_redis_socket(deep)
+    assert deep not in redis_socket.parents
+
+    with running_demo(HOOKSHOP_VAR=str(deep), **ports) as demo, client(demo.shop_url) as shop:
         assert redis_socket.is_socket()
-        assert deep not in redis_socket.parents
+        wait_until(shop, buy(shop), "succeeded")
+    assert not redis_socket.parent.exists()
+    with running_demo(HOOKSHOP_VAR=str(deep), **ports) as demo, client(demo.shop_url) as shop:
         wait_until(shop, buy(shop), "succeeded")
 
-        demo.stop()
-
-        assert not redis_socket.parent.exists()
+        assert "registered earlier" in demo.output()
+        assert shop.get("/v1/stats").json()["deliveries"]["succeeded"] == 2
 
 
 def test_with_a_redis_url_no_private_redis_is_started() -> None:
