@@ -1,4 +1,4 @@
-"""Every page of both applications, at three widths, in light and dark.
+"""Every page of both applications, at three widths, in light and dark, in one visit.
 
 No page scrolls sideways (even in presenter size), logs an error, requests another host or fails to
 load something (``watch``), none is too large, and axe finds no accessibility violation.
@@ -58,7 +58,6 @@ SQUEEZED = """
   (link) => link.textContent.trim() && link.checkVisibility() && !link.closest("svg")
     && link.getBoundingClientRect().width < 8).map((link) => link.textContent.trim())
 """
-COLOR_SCHEME = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 WEIGHT = """
 ["navigation", "resource"]
   .flatMap((type) => performance.getEntriesByType(type))
@@ -73,10 +72,7 @@ RUN_AXE = """
     (node) => `${id}: ${node.html} ${node.failureSummary}`)))
 """
 # In dark, only colors differ. All other rules have been checked in light.
-AXE_OPTIONS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
-}
+CONTRAST_ONLY = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +114,9 @@ def log_in(page: Page, demo: Demo) -> None:
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, new_context: NewContext, demo: Demo) -> Page:
-    page = new_context(color_scheme=request.param, reduced_motion="reduce").new_page()
+@pytest.fixture
+def page(new_context: NewContext, demo: Demo) -> Page:
+    page = new_context(reduced_motion="reduce").new_page()
     log_in(page, demo)
     page.goto(demo.shop_url)
     page.get_by_role("button", name="Add Carrier Pigeon to cart").click()
@@ -226,7 +222,7 @@ def opened(address: str) -> Callable[[Page], object]:
 
 
 def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
-    """Return the faults of the page at this address."""
+    """Return the faults of the page at this address, in light and dark."""
     page.set_viewport_size({"width": LAPTOP, "height": 800})
     get_there(page)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
@@ -234,16 +230,26 @@ def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
     if (weight := page.evaluate(WEIGHT)) > MAX_PAGE_SIZE:
         found.append(f"weighs {weight} bytes")
     page.evaluate(Axe().axe_script)
-    options = AXE_OPTIONS[page.evaluate(COLOR_SCHEME)]
     for width in (LAPTOP, SCREEN, TELEPHONE):
         page.set_viewport_size({"width": width, "height": 800})
-        if page.evaluate(IS_TOO_WIDE):
-            found.append(f"has to be pushed sideways at {width}")
-        found += [f"squeezes at {width}: {each}" for each in page.evaluate(SQUEEZED)]
-        # Once, because colors have no width, and text is largest for its window at these widths.
-        is_measured = width != SCREEN and not options
-        if is_measured and page.evaluate(IS_TOO_WIDE_FOR_A_TALK):
-            found.append(f"has to be pushed sideways at {width} in presenter size")
+        found += [f"at {width}: {each}" for each in faults_of_layout(page)]
         if width != SCREEN:  # it has nothing that the laptop width does not have
-            found += [f"at {width}: {each}" for each in page.evaluate(RUN_AXE, options)]
+            # Text is largest for its window at these widths.
+            if page.evaluate(IS_TOO_WIDE_FOR_A_TALK):
+                found.append(f"at {width}: has to be pushed sideways in presenter size")
+            found += [f"at {width}: {each}" for each in violations(page)]
+    return found
+
+
+def faults_of_layout(page: Page) -> list[str]:
+    too_wide = ["has to be pushed sideways"] if page.evaluate(IS_TOO_WIDE) else []
+    return too_wide + [f"squeezes {each}" for each in page.evaluate(SQUEEZED)]
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds in light and dark. Its styles switch without loading it again."""
+    found = [f"in light: {each}" for each in page.evaluate(RUN_AXE, {})]
+    page.emulate_media(color_scheme="dark")
+    found += [f"in dark: {each}" for each in page.evaluate(RUN_AXE, CONTRAST_ONLY)]
+    page.emulate_media(color_scheme="light")
     return found
