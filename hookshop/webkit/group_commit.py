@@ -11,6 +11,7 @@ from contextvars import Context
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from hookshop.webkit.database import Transactions
 
@@ -60,8 +61,8 @@ class GroupCommit(Generic[Item, Outcome]):
     async def commit(self, item: Item) -> Outcome:
         """Commit an item, and return its outcome. Raise what ``work`` raises for this item alone.
 
-        Raise ``OperationalError`` if no transaction can begin now. An item whose owner is cancelled
-        before its transaction begins is dropped.
+        Raise ``OperationalError`` if the database cannot be written to now. An item whose owner is
+        cancelled before its transaction begins is dropped.
         """
         entry = _Entry[Item, Outcome](item)
         self._waiting.append(entry)
@@ -107,8 +108,12 @@ class GroupCommit(Generic[Item, Outcome]):
         return [entry for entry in taken if not entry.outcome.done()]
 
     def _fail(self, batch: list[_Entry[Item, Outcome]], error: Exception) -> None:
-        """Fail those whom the error concerns. Of several, nobody knows which one caused it."""
-        if len(batch) > 1:
+        """Fail those whom the error concerns. Of several, nobody knows which one caused it.
+
+        An ``OperationalError`` concerns all of them: the database is unavailable now. If each one
+        tried again, the last one would wait for as many time-outs.
+        """
+        if len(batch) > 1 and not isinstance(error, OperationalError):
             self._waiting.extendleft(reversed(batch))
             self._separate = len(batch)
             return

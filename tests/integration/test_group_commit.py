@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from hookshop.webkit.group_commit import MAX_ITEMS, GroupCommit
 from subscriber_app.database.transactions import Database, DatabaseShut
@@ -125,6 +125,17 @@ async def test_a_database_that_cannot_be_written_to_fails_everything_that_waits(
 
     assert all(isinstance(outcome, DatabaseShut) for outcome in outcomes)
     assert names.tried == []
+
+
+async def test_a_database_that_fails_in_mid_transaction_fails_the_whole_batch_at_once(
+    names: Names,
+) -> None:
+    await names.database.write(lambda connection: connection.execute(text("DROP TABLE names")))
+
+    outcomes = await names.commit_all("ann", "bob")
+
+    assert all(isinstance(outcome, OperationalError) for outcome in outcomes)
+    assert names.tried == [["ann", "bob"]]
 
 
 async def test_closing_waits_for_the_commit_under_way(names: Names) -> None:
