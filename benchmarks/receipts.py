@@ -17,6 +17,7 @@ from benchmarks.webhooks import signed_webhook
 
 CONCURRENCY = 50
 WARM_UP = 50
+MIN_RATIO = 1.2  # the target against the textbook, which does less
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
@@ -36,7 +37,12 @@ def measure(sizes: Sizes, var: Path) -> Report:
         f"Receipts: {sizes.receipts:,} signed requests, {CONCURRENCY} at a time, into the"
         f" subscriber; median of {sizes.rounds}",
         [
-            Figure("receipts", "/s", rates[HOOKSHOP], (Comparison(f"{TEXTBOOK}, receipts"),)),
+            Figure(
+                "receipts",
+                "/s",
+                rates[HOOKSHOP],
+                (Comparison(f"{TEXTBOOK}, receipts", at_least=MIN_RATIO),),
+            ),
             Figure(f"{TEXTBOOK}, receipts", "/s", rates[TEXTBOOK], is_hidden=True),
             Figure(
                 "processor for one", "ms", costs[HOOKSHOP], (Comparison(f"{TEXTBOOK}, processor"),)
