@@ -20,7 +20,9 @@ from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attack_desk import AttackDesk
+from subscriber_app.missions.checks import Checks
 from subscriber_app.missions.missions import Missions
+from subscriber_app.missions.own_receiver import OwnReceivers
 from subscriber_app.missions.reader import FactsReader
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.inbox import Inbox
@@ -91,6 +93,7 @@ class SubscriberParts:
     shop_clock: ShopClock
     trace_builder: TraceBuilder
     order_contents: OrderContents
+    own_receivers: OwnReceivers
     missions: Missions
     poller: Poller
 
@@ -131,12 +134,16 @@ def build_parts(
     shop = ShopClient(shared.connections, site.shop_url, token=site.shop_token)
     webhook_url = site.webhook_url
     shop_totals = ShopTotalsPoller(shop, database, feed)
+    own_receivers = OwnReceivers(database, shop, feed, encryption, now)
+    checks = Checks(shop, own_receivers, now)
     facts = FactsReader(
         database,
         shop,
         shop_totals,
         faults=faults,
         defences=defences,
+        own_receivers=own_receivers,
+        checks=checks,
         encryption=encryption,
         now=now,
     )
@@ -166,6 +173,7 @@ def build_parts(
         ShopClock(shop, subscriptions, feed),
         TraceBuilder(database, shop, webhook_url=webhook_url, now=now),
         OrderContents(database, shop),
-        Missions(database, feed, facts, now),
+        own_receivers,
+        Missions(database, feed, facts, checks, now),
         Poller(database, shop, feed, now),
     )

@@ -24,14 +24,12 @@ async def reset(
 ) -> None:
     """Delete receipts, purchases, attacks and the progress in missions; set everything else back.
 
-    Without ``keep_subscription``, also unsubscribe, even if the shop does not respond. A request
-    that is being verified meanwhile leaves no receipt. Return when the subscriber is empty.
+    Without ``keep_subscription``, also unsubscribe and remove the learner's receiver, even if the
+    shop does not respond. A request that is being verified meanwhile leaves no receipt. Return when
+    the subscriber is empty.
     """
-    subscription = None if keep_subscription else await parts.subscriptions.current()
-    if subscription:
-        with suppress(ShopError, TimeoutError):
-            async with asyncio.timeout(UNSUBSCRIBE_TIMEOUT_SECONDS):
-                await parts.shop.delete(subscription.endpoint_id)
+    if not keep_subscription:
+        await _unregister(parts)
     await parts.faults.set(NORMAL)
     await parts.defences.set(NONE_OFF)
     await parts.missions.reset()
@@ -46,6 +44,17 @@ async def reset(
     # Again, for what came between the two.
     await delete_received(parts.database)
     parts.feed.announce()
+
+
+async def _unregister(parts: SubscriberParts) -> None:
+    """Delete our endpoint and that of the learner's receiver, if the shop responds."""
+    subscription = await parts.subscriptions.current()
+    with suppress(ShopError, TimeoutError):
+        async with asyncio.timeout(UNSUBSCRIBE_TIMEOUT_SECONDS):
+            if subscription:
+                await parts.shop.delete(subscription.endpoint_id)
+            await parts.own_receivers.remove()
+    await parts.own_receivers.forget()
 
 
 async def _forget_subscription(session: AsyncSession) -> None:

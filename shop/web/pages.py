@@ -1,5 +1,7 @@
 """The Jinja environment of all pages, and the list of their handlers."""
 
+from functools import partial
+
 from jinja2 import Environment
 from litestar.handlers import HTTPRouteHandler
 
@@ -48,6 +50,7 @@ def page_environment(settings: Settings) -> Environment:
     environment = jinja_environment(
         "shop",
         error_page_links=[("/", "Products"), ("/deliveries", "Deliveries")],
+        mission_address=partial(mission_address, settings.subscriber_url),
         header_links=lambda _request: _links_to(settings.subscriber_url),
         read_cart=read_cart,
         read_steady_orders=read_steady_orders,
@@ -63,6 +66,11 @@ def page_environment(settings: Settings) -> Environment:
     for template_filter in (percent, milliseconds, meaning):
         environment.filters[template_filter.__name__] = template_filter
     return environment
+
+
+def mission_address(subscriber_url: str | None, number: int) -> str | None:
+    """Return the page of a mission of the Build track, or None without a subscriber."""
+    return f"{url_here(subscriber_url)}/missions/build-{number}" if subscriber_url else None
 
 
 def _links_to(subscriber_url: str | None) -> list[tuple[str, str]]:

@@ -197,13 +197,15 @@ class AttackResult(SubscriberTable, table=True):
 class MissionProgress(SubscriberTable, table=True):
     """The progress in one mission, from the moment it was started or skipped.
 
-    ``state``: a ``missions.progress.MissionState``. ``hints_shown``: how many. ``answers``: by
-    question, the ``text`` and the time ``at``. ``seen``: by part, the evidence that proves it.
-    ``is_put_away``: not shown on other pages.
+    ``track``: a ``missions.mission.Track``. ``state``: a ``missions.progress.MissionState``.
+    ``hints_shown``: how many. ``answers``: by question, the ``text`` and the time ``at``. ``seen``:
+    by part, the evidence that proves it. ``is_put_away``: not shown on other pages. ``check``: the
+    newest check of the learner's receiver, a ``missions.facts.Check`` as a document.
     """
 
     __tablename__ = "mission"
 
+    track: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
     state: str
     started_at: datetime
@@ -212,6 +214,27 @@ class MissionProgress(SubscriberTable, table=True):
     answers: dict[str, dict[str, str]] = Field(default_factory=dict, sa_type=JSON)
     seen: dict[str, list[dict[str, Any]]] = Field(default_factory=dict, sa_type=JSON)
     is_put_away: bool = False
+    check: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+
+
+class OwnReceiver(SubscriberTable, table=True):
+    """The receiver that the learner writes, an endpoint of our shop. At most one row.
+
+    ``probe_url``: where it tells its side effects, or "". ``encrypted_probe_token``: a bearer token
+    for it. ``is_registered_here``: if not, a person has registered it at the shop.
+    """
+
+    __tablename__ = "own_receiver"
+
+    endpoint_id: str = Field(primary_key=True)
+    webhook_url: str
+    encrypted_secret: str = Field(sa_column_kwargs={"name": "secret"})
+    probe_url: str = ""
+    encrypted_probe_token: str | None = Field(
+        default=None, sa_column_kwargs={"name": "probe_token"}
+    )
+    is_registered_here: bool
+    created_at: datetime
 
 
 class Polling(SubscriberTable, table=True):

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     DELIVERY = "delivery"
     ATTEMPT = "attempt"  # the id is that of its delivery
     ENDPOINT = "endpoint"
+    EXAM = "exam"  # the id is that of the exam, with #case-… for the place of a case
     VALUE = "value"  # not an id: a text for people
 
 
@@ -95,7 +96,7 @@ class AttemptFact:
 
     ``schedule_seconds``: the delay before it in the retry schedule; None if it was due immediately.
     ``retry_after_seconds``: the delay that the receiver asked for, or 0. ``skipped_seconds``: the
-    part of the delay that was skipped.
+    part of the delay that was skipped. ``signatures``: how many the request had.
     """
 
     number: int
@@ -109,6 +110,7 @@ class AttemptFact:
     retry_after_seconds: float = 0.0
     skipped_seconds: float = 0.0
     receipt_id: str | None = None
+    signatures: int = 1
 
     @property
     def has_succeeded(self) -> bool:
@@ -151,7 +153,8 @@ class DeliveryFact:
 class EndpointFact:
     """An endpoint at the shop. ``is_ours``: it is the subscription of this subscriber.
 
-    ``disabled_reason``: why the shop disabled it, or "".
+    In the Build track, it is the learner's receiver. ``disabled_reason``: why the shop disabled it,
+    or "".
     """
 
     id: str
@@ -210,6 +213,48 @@ class FormerSecretFact:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnReceiverFact:
+    """The receiver that the learner writes. ``has_probe``: it tells its side effects."""
+
+    endpoint_id: str
+    webhook_url: str
+    created_at: datetime
+    has_probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFact:
+    """A case of the exam with its verdict. ``got``: what came, for people."""
+
+    name: str
+    group: str
+    level: str
+    verdict: str
+    got: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """An exam of the learner's receiver, with the cases so far.
+
+    ``total``: the number of cases. ``playing``: the current one, or "". ``problem``: why it ended
+    early, or "".
+    """
+
+    exam_id: str
+    started_at: datetime
+    is_finished: bool = False
+    total: int = 0
+    playing: str = ""
+    problem: str = ""
+    cases: tuple[CaseFact, ...] = ()
+
+    def case(self, name: str) -> CaseFact | None:
+        """Return the case with this name, if it was judged."""
+        return next((each for each in self.cases if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the learner typed, and when."""
 
@@ -231,6 +276,9 @@ class Facts:
 
     ``deliveries_elsewhere``: to the endpoints that missions register and that fail on purpose.
     ``seen``: the evidence of each part that was proven at an earlier look, by the part's key.
+    ``deliveries``: to this subscriber; in the Build track to the learner's own receiver, and
+    ``check`` is the newest exam of it.
+
     ``money``: None if the shop and the subscriber cannot be compared now. ``shop_problem``: why the
     shop's facts are missing, or "".
     """
@@ -254,10 +302,12 @@ class Facts:
     off: SwitchedOff = NONE_OFF
     is_fault_active: bool = False
     shop_problem: str = ""
+    own_receiver: OwnReceiverFact | None = None
+    check: Check | None = None
 
     @property
     def our_endpoint(self) -> EndpointFact | None:
-        """Return the endpoint of this subscriber at the shop."""
+        """Return the endpoint of this subscriber, or of the learner's receiver, at the shop."""
         return next((each for each in self.endpoints if each.is_ours), None)
 
     def receipts_of(self, message_id: str) -> list[ReceiptFact]:

@@ -11,6 +11,7 @@ class Track(StrEnum):
     """A series of missions. In ``build``, the learner writes the receiver."""
 
     WATCH = "watch"
+    BUILD = "build"
 
 
 class App(StrEnum):
@@ -90,13 +91,14 @@ class Part:
     """One thing to prove. ``key``: by which its evidence is stored. ``label``: in the checklist.
 
     ``evidence``: what proves it; empty as long as nothing does. ``missing``: what is not there yet,
-    in numbers where there are any: the nearest miss.
+    in numbers where there are any: the nearest miss. ``is_kept``: whether it stays proven.
     """
 
     key: str
     label: str
     evidence: Sequence[Evidence]
     missing: str
+    is_kept: bool = True
 
     @property
     def is_proven(self) -> bool:
@@ -146,7 +148,8 @@ class Mission:
     also name evidence as ``{order}``; a name without evidence is left out. ``judge``: pure.
     ``needs``: facts of the shop. ``wants_attempts``: of which deliveries the attempts are read.
     ``tools``: what the mission uses on purpose. ``picture``: a template in
-    ``subscriber/missions/pictures``, or "".
+    ``subscriber/missions/pictures``, or "". ``cases``: names of cases or groups of the exam, which
+    the learner's receiver is asked. ``command_cases``: those that only the command can ask.
     """
 
     number: int
@@ -162,16 +165,38 @@ class Mission:
     questions: Sequence[Question] = ()
     picture: str = ""
     track: Track = Track.WATCH
+    cases: Sequence[str] = ()
+    command_cases: Sequence[str] = ()
+
+    @property
+    def key(self) -> str:
+        """Return the name in addresses, such as ``4``, or ``build-4`` in the Build track."""
+        return key(self.track, self.number)
+
+    @property
+    def label(self) -> str:
+        """Return the name for people, such as ``Mission 4``, or ``Build mission 4``."""
+        return f"{'Build mission' if self.track is Track.BUILD else 'Mission'} {self.number}"
 
     def question(self, name: str) -> Question | None:
         """Return the question with this name."""
         return next((each for each in self.questions if each.name == name), None)
 
 
+def key(track: Track, number: int) -> str:
+    """Return the name of a mission in addresses: see ``Mission.key``."""
+    return str(number) if track is Track.WATCH else f"{track}-{number}"
+
+
 def judgment(facts: Facts, *parts: Part) -> Judgment:
-    """Return the result of these parts. What was proven at an earlier look stays proven."""
+    """Return the result of these parts. What was proven at an earlier look stays proven.
+
+    Not so a part that is not kept, such as the verdict of a check that may be repeated.
+    """
     kept = [
         replace(part, evidence=tuple(facts.seen.get(part.key, ()) or part.evidence))
+        if part.is_kept
+        else part
         for part in parts
     ]
     return Done(kept) if all(part.is_proven for part in kept) else NotYet(kept)

@@ -14,17 +14,17 @@ from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.database.models import MissionProgress
 from subscriber_app.database.transactions import Database
 from subscriber_app.missions import progress
-from subscriber_app.missions.facts import Answer, Evidence, Facts
-from subscriber_app.missions.mission import Judgment, Mission, NotYet
+from subscriber_app.missions.build import BUILD
+from subscriber_app.missions.checks import Checks
+from subscriber_app.missions.facts import Answer, Check, Evidence, Facts, OwnReceiverFact
+from subscriber_app.missions.mission import Done, Judgment, Mission, NotYet
 from subscriber_app.missions.obstacles import Obstacle, obstacles
 from subscriber_app.missions.places import places
 from subscriber_app.missions.progress import MissionState
 from subscriber_app.missions.reader import SHOP_INTERVAL_SECONDS, FactsReader
 from subscriber_app.missions.watch import WATCH
 
-MISSIONS: dict[int, Mission] = {mission.number: mission for mission in WATCH}
-
-_BY_TEXT = {str(number): mission for number, mission in MISSIONS.items()}
+MISSIONS: dict[str, Mission] = {mission.key: mission for mission in (*WATCH, *BUILD)}
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Standing:
 
     ``judgment``: None unless it is started. ``evidence``: of a mission that is done. ``places``:
     see ``places``. ``fact_count``: receipts and bookings; it changes with each button that acts.
+    ``check``, ``own_receiver``: in the Build track.
     """
 
     mission: Mission
@@ -43,6 +44,8 @@ class Standing:
     obstacles: Sequence[Obstacle] = ()
     places: dict[str, str] = field(default_factory=dict)
     fact_count: int = 0
+    check: Check | None = None
+    own_receiver: OwnReceiverFact | None = None
 
     @property
     def state(self) -> MissionState:
@@ -66,9 +69,9 @@ class Standing:
         return progress.answers_of(self.row) if self.row else {}
 
 
-def find_mission(number: str) -> Mission | None:
-    """Return the mission with this number, as it stands in a path."""
-    return _BY_TEXT.get(number)
+def find_mission(key: str) -> Mission | None:
+    """Return the mission with this key, as it stands in a path."""
+    return MISSIONS.get(key)
 
 
 class Missions:
@@ -83,11 +86,13 @@ class Missions:
         database: Database,
         feed: LocalChangeFeed,
         reader: FactsReader,
+        checks: Checks,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._feed = feed
         self._reader = reader
+        self._checks = checks
         self._now = now
         self._lock = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
@@ -110,14 +115,13 @@ class Missions:
         """Return every mission, without judging."""
         async with self._database.reading() as session:
             rows = await progress.read_all(session)
-        return [Standing(mission, rows.get(number)) for number, mission in MISSIONS.items()]
+        return [Standing(mission, rows.get(key)) for key, mission in MISSIONS.items()]
 
-    async def look(self, number: int) -> Standing:
-        """Judge a mission by the facts of this moment. Raise ``KeyError`` for an unknown number."""
-        mission = MISSIONS[number]
+    async def look(self, mission: Mission) -> Standing:
+        """Judge a mission by the facts of this moment."""
         async with self._lock:
             async with self._database.reading() as session:
-                row = await session.get(MissionProgress, number)
+                row = await progress.find(session, mission)
             if row is None or row.state != MissionState.STARTED:
                 return Standing(mission, row)
             standing = await self._judge(mission, row)
@@ -129,48 +133,63 @@ class Missions:
     async def look_at_current(self) -> None:
         """Judge the mission of the strip, if there is one that is not done."""
         if self.current and self.current.state is MissionState.STARTED:
-            await self.look(self.current.mission.number)
+            await self.look(self.current.mission)
 
-    async def start(self, number: int) -> None:
+    async def start(self, mission: Mission) -> None:
         """Start a mission, or start it over. Only what happens from now on counts."""
-        await self._change(lambda session: progress.begin(session, number, now=self._now()))
+        await self._change(lambda session: progress.begin(session, mission, now=self._now()))
 
-    async def skip(self, number: int) -> None:
+    async def skip(self, mission: Mission) -> None:
         """Skip a mission, unless it is done."""
-        await self._change(lambda session: progress.skip(session, number, now=self._now()))
+        await self._change(lambda session: progress.skip(session, mission, now=self._now()))
 
     async def reset(self) -> None:
         """Forget the progress of all missions."""
         await self._change(progress.forget_all)
 
-    async def show_hint(self, number: int, count: int) -> None:
+    async def show_hint(self, mission: Mission, count: int) -> None:
         """Show so many hints, but never fewer than before."""
-        most = min(count, len(MISSIONS[number].hints))
+        most = min(count, len(mission.hints))
 
         async def show(session: AsyncSession) -> None:
-            row = await session.get(MissionProgress, number)
+            row = await progress.find(session, mission)
             if row:
                 row.hints_shown = max(row.hints_shown, most)
 
         await self._change(show)
 
-    async def answer(self, number: int, name: str, text: str) -> None:
+    async def answer(self, mission: Mission, name: str, text: str) -> None:
         """Store an answer. Later looks compare its time with that of the facts."""
         answer = {"text": text, "at": self._now().isoformat()}
 
         async def store(session: AsyncSession) -> None:
-            row = await session.get(MissionProgress, number)
+            row = await progress.find(session, mission)
             if row and row.state == MissionState.STARTED:
                 row.answers = row.answers | {name: answer}
 
         await self._change(store)
 
+    async def check(self, mission: Mission) -> None:
+        """Let the shop examine the learner's receiver with the cases of a mission.
+
+        Only a person starts a check: hostile requests that come by themselves would confuse. Later
+        looks follow the exam, so a restart of this application loses nothing. Raise ``ShopError``.
+        """
+        started = await self._checks.start(mission.cases)
+
+        async def store(session: AsyncSession) -> None:
+            row = await progress.find(session, mission)
+            if row and row.state == MissionState.STARTED:
+                row.check = progress.check_document(started)
+
+        await self._change(store)
+
     async def put_away(self) -> None:
         """Hide the strip until another mission is started."""
-        number = self.current.mission.number if self.current else None
+        mission = self.current.mission if self.current else None
 
         async def hide(session: AsyncSession) -> None:
-            row = await session.get(MissionProgress, number) if number else None
+            row = await progress.find(session, mission) if mission else None
             if row:
                 row.is_put_away = True
 
@@ -191,26 +210,27 @@ class Missions:
         async with self._database.reading() as session:
             rows = await progress.read_all(session)
         shown = [
-            row
-            for row in rows.values()
-            if row.state in {MissionState.STARTED, MissionState.DONE} and row.number in MISSIONS
+            (row.started_at, key)
+            for key, row in rows.items()
+            if row.state in {MissionState.STARTED, MissionState.DONE} and key in MISSIONS
         ]
-        newest = max(shown, key=lambda row: row.started_at, default=None)
-        if newest is None or newest.is_put_away:
+        _, newest = max(shown, default=(None, ""))
+        if not newest or rows[newest].is_put_away:
             self.current = None
         else:
-            self.current = Standing(MISSIONS[newest.number], newest)
+            self.current = Standing(MISSIONS[newest], rows[newest])
 
     async def _judge(self, mission: Mission, row: MissionProgress) -> Standing:
         facts = await self._reader.read(mission, row)
         judgment = mission.judge(facts)
-        if _has_more(judgment, facts):
+        if _has_more(judgment, facts) or facts.check != progress.check_of(row):
             async with self._database.writing() as session:
                 await progress.record(
-                    session, mission.number, judgment, started_at=row.started_at, now=self._now()
+                    session, mission, judgment, started_at=row.started_at, now=self._now()
                 )
+                await progress.record_check(session, mission, facts.check)
             async with self._database.reading() as session:
-                row = await session.get(MissionProgress, mission.number) or row
+                row = await progress.find(session, mission) or row
             self._feed.announce()
         return Standing(
             mission,
@@ -219,6 +239,8 @@ class Missions:
             obstacles(mission, facts),
             places(facts),
             len(facts.receipts) + len(facts.bookings),
+            facts.check,
+            facts.own_receiver,
         )
 
     def _poll_while_watched(self) -> None:
@@ -243,4 +265,6 @@ class Missions:
 
 def _has_more(judgment: Judgment, facts: Facts) -> bool:
     """Return whether a look has proven something that is not stored yet."""
-    return any(part.is_proven and part.key not in facts.seen for part in judgment.seen)
+    return isinstance(judgment, Done) or any(
+        part.is_kept and part.is_proven and part.key not in facts.seen for part in judgment.seen
+    )

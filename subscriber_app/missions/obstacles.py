@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from subscriber_app.missions.facts import DeliveryFact, Facts
 from subscriber_app.missions.failing_endpoints import fails_on_purpose
-from subscriber_app.missions.mission import Mission, Need, Tool
+from subscriber_app.missions.mission import Mission, Need, Tool, Track
 
 # A running worker sends what is due within a second, even on a busy machine.
 MAX_OVERDUE = timedelta(seconds=10)
@@ -42,7 +42,18 @@ class Obstacle:
 
 def obstacles(mission: Mission, facts: Facts) -> list[Obstacle]:
     """Return everything that stops this mission now."""
+    if mission.track is Track.BUILD:
+        return [*_of_own_receiver(facts), *_in_the_shop(mission, facts)]
     return [*_in_the_subscriber(mission, facts), *_in_the_shop(mission, facts)]
+
+
+def _of_own_receiver(facts: Facts) -> Iterator[Obstacle]:
+    own = facts.own_receiver
+    if own and facts.endpoints and not facts.our_endpoint:
+        yield Obstacle(
+            f"The shop does not have the endpoint {own.endpoint_id} any more. Remove your receiver "
+            "here, then register it again."
+        )
 
 
 def _in_the_subscriber(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
@@ -70,8 +81,9 @@ def _in_the_shop(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
     elif endpoint and endpoint.status == "disabled" and Tool.DISABLED in mission.tools:
         return
     elif endpoint and endpoint.status != "active":
+        whose = "your" if mission.track is Track.BUILD else "our"
         yield Obstacle(
-            f"The shop has our endpoint {endpoint.status}: nothing is sent.",
+            f"The shop has {whose} endpoint {endpoint.status}: nothing is sent.",
             WayBack.ACTIVATE_ENDPOINT,
         )
     elif (

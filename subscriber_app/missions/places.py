@@ -20,6 +20,8 @@ def places(facts: Facts) -> dict[str, str]:
             found |= {"receipt": receipt.id, "message": receipt.message_id}
     if facts.subscription:
         found["endpoint"] = facts.subscription.endpoint_id
+    if facts.own_receiver:
+        found["endpoint"] = facts.own_receiver.endpoint_id
     return {name: id_ for name, id_ in found.items() if id_}
 
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel import col, delete, select
+import msgspec
+from sqlmodel import delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from subscriber_app.database.models import MissionProgress
-from subscriber_app.missions.facts import Answer, Evidence, Kind
-from subscriber_app.missions.mission import Done, Judgment
+from subscriber_app.missions.facts import Answer, Check, Evidence, Kind
+from subscriber_app.missions.mission import Done, Judgment, Mission, Track, key
 
 
 class MissionState(StrEnum):
@@ -23,24 +24,30 @@ class MissionState(StrEnum):
     SKIPPED = "skipped"
 
 
-async def read_all(session: AsyncSession) -> dict[int, MissionProgress]:
-    """Return the progress of every mission that was started or skipped, by number."""
+async def read_all(session: AsyncSession) -> dict[str, MissionProgress]:
+    """Return the progress of every mission that was started or skipped, by the mission's key."""
     rows = (await session.exec(select(MissionProgress))).all()
-    return {row.number: row for row in rows}
+    return {key(Track(row.track), row.number): row for row in rows}
 
 
-async def begin(session: AsyncSession, number: int, *, now: datetime) -> None:
+async def find(session: AsyncSession, mission: Mission) -> MissionProgress | None:
+    """Return the progress in a mission, or None."""
+    return await session.get(MissionProgress, (mission.track.value, mission.number))
+
+
+async def begin(session: AsyncSession, mission: Mission, *, now: datetime) -> None:
     """Start a mission, or start it over. Only later facts count."""
-    await session.exec(delete(MissionProgress).where(col(MissionProgress.number) == number))
-    session.add(MissionProgress(number=number, state=MissionState.STARTED.value, started_at=now))
+    if former := await find(session, mission):
+        await session.delete(former)
+        await session.flush()
+    session.add(_new_row(mission, MissionState.STARTED, now))
 
 
-async def skip(session: AsyncSession, number: int, *, now: datetime) -> None:
+async def skip(session: AsyncSession, mission: Mission, *, now: datetime) -> None:
     """Skip a mission, unless it is done."""
-    row = await session.get(MissionProgress, number)
+    row = await find(session, mission)
     if row is None:
-        row = MissionProgress(number=number, state=MissionState.SKIPPED.value, started_at=now)
-        session.add(row)
+        session.add(_new_row(mission, MissionState.SKIPPED, now))
     elif row.state != MissionState.DONE:
         row.state = MissionState.SKIPPED.value
 
@@ -51,19 +58,38 @@ async def forget_all(session: AsyncSession) -> None:
 
 
 async def record(
-    session: AsyncSession, number: int, judgment: Judgment, *, started_at: datetime, now: datetime
+    session: AsyncSession,
+    mission: Mission,
+    judgment: Judgment,
+    *,
+    started_at: datetime,
+    now: datetime,
 ) -> None:
     """Store what was proven, unless the mission was started over or ended meanwhile."""
-    row = await session.get(MissionProgress, number)
+    row = await find(session, mission)
     if row is None or (row.state, row.started_at) != (MissionState.STARTED, started_at):
         return
     row.seen = {
         part.key: [_document(each) for each in part.evidence]
         for part in judgment.seen
-        if part.is_proven
+        if part.is_proven and (part.is_kept or isinstance(judgment, Done))
     }
     if isinstance(judgment, Done):
         row.state, row.done_at = MissionState.DONE.value, now
+
+
+async def record_check(session: AsyncSession, mission: Mission, check: Check | None) -> None:
+    """Store how far a check has come, unless another one was started meanwhile."""
+    row = await find(session, mission)
+    stored = check_of(row) if row else None
+    if row and check and stored and stored.exam_id == check.exam_id:
+        row.check = check_document(check)
+
+
+async def forget_checks(session: AsyncSession) -> None:
+    """Forget all checks: they were of another receiver."""
+    for row in (await session.exec(select(MissionProgress))).all():
+        row.check = None
 
 
 def state_of(row: MissionProgress | None) -> MissionState:
@@ -82,6 +108,23 @@ def answers_of(row: MissionProgress) -> dict[str, Answer]:
 def seen_of(row: MissionProgress) -> dict[str, Sequence[Evidence]]:
     """Return the stored evidence, by part."""
     return {key: [_evidence(each) for each in stored] for key, stored in row.seen.items()}
+
+
+def check_of(row: MissionProgress) -> Check | None:
+    """Return the newest check of the learner's receiver in this mission, or None."""
+    return msgspec.convert(row.check, Check) if row.check else None
+
+
+def check_document(check: Check) -> dict[str, Any]:
+    """Return a check as it is stored."""
+    document: dict[str, Any] = msgspec.to_builtins(check)
+    return document
+
+
+def _new_row(mission: Mission, state: MissionState, now: datetime) -> MissionProgress:
+    return MissionProgress(
+        track=mission.track.value, number=mission.number, state=state.value, started_at=now
+    )
 
 
 def _document(evidence: Evidence) -> dict[str, Any]:

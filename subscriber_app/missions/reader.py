@@ -17,6 +17,7 @@ from subscriber_app.database.models import (
     AttackResult,
     FormerSecret,
     MissionProgress,
+    OwnReceiver,
     Polling,
     Purchase,
     PurchaseState,
@@ -28,16 +29,19 @@ from subscriber_app.explaining.two_ways import read_seen_orders
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attacks import USER_AGENT
 from subscriber_app.lab.old_secret import USER_AGENT as OLD_SECRET_AGENT
+from subscriber_app.missions.checks import Checks
 from subscriber_app.missions.facts import (
     EDITED,
     AttemptFact,
     BookingFact,
+    Check,
     DeliveryFact,
     EndpointFact,
     Facts,
     FormerSecretFact,
     Money,
     OrderSeenFact,
+    OwnReceiverFact,
     PollsFact,
     PurchaseFact,
     ReceiptFact,
@@ -45,8 +49,9 @@ from subscriber_app.missions.facts import (
     SubscriptionFact,
 )
 from subscriber_app.missions.failing_endpoints import fails_on_purpose
-from subscriber_app.missions.mission import Mission, Need
-from subscriber_app.missions.progress import answers_of, seen_of
+from subscriber_app.missions.mission import Mission, Need, Track
+from subscriber_app.missions.own_receiver import OwnReceivers
+from subscriber_app.missions.progress import answers_of, check_of, seen_of
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.keyring import fingerprint
 from subscriber_app.receiving.receipt_ids import first_id
@@ -72,6 +77,7 @@ class _ShopFacts:
     refusals: Sequence[RefusalFact] = ()
     money: Money | None = None
     problem: str = ""
+    check: Check | None = None
 
 
 class FactsReader:
@@ -85,6 +91,8 @@ class FactsReader:
         *,
         faults: Faults,
         defences: DefenceSwitches,
+        own_receivers: OwnReceivers,
+        checks: Checks,
         encryption: Encryption,
         now: Callable[[], datetime],
     ) -> None:
@@ -93,6 +101,8 @@ class FactsReader:
         self._shop_totals = shop_totals
         self._faults = faults
         self._defences = defences
+        self._own_receivers = own_receivers
+        self._checks = checks
         self._encryption = encryption
         self._now = now
         self._asked_at = -math.inf
@@ -101,8 +111,11 @@ class FactsReader:
 
     async def read(self, mission: Mission, row: MissionProgress) -> Facts:
         """Return the facts since the mission was started."""
+        if mission.track is Track.BUILD:
+            return await self._read_for_own_receiver(mission, row)
         subscription = await self._subscription()
-        of_shop = await self._read_shop(mission, row.started_at, subscription)
+        endpoint_id = subscription.endpoint_id if subscription else None
+        of_shop = await self._read_shop(mission, row, endpoint_id)
         # Afterwards, so that a receipt is there for each delivery that has succeeded.
         async with self._database.reading() as session:
             receipts = await _read_receipts(session, row.started_at)
@@ -132,6 +145,22 @@ class FactsReader:
             shop_problem=of_shop.problem,
         )
 
+    async def _read_for_own_receiver(self, mission: Mission, row: MissionProgress) -> Facts:
+        """Return facts of the learner's receiver only: nothing that came to this subscriber."""
+        own = await self._own_receivers.current()
+        of_shop = await self._read_shop(mission, row, own.endpoint_id if own else None)
+        return Facts(
+            started_at=row.started_at,
+            now=self._now(),
+            deliveries=of_shop.deliveries,
+            endpoints=of_shop.endpoints,
+            answers=answers_of(row),
+            seen=seen_of(row),
+            shop_problem=of_shop.problem,
+            own_receiver=_own_receiver_fact(own) if own else None,
+            check=of_shop.check,
+        )
+
     def forget(self) -> None:
         """Ask the shop at the next read, even within the same second."""
         self._asked_at = -math.inf
@@ -158,27 +187,28 @@ class FactsReader:
         ]
 
     async def _read_shop(
-        self, mission: Mission, since: datetime, subscription: SubscriptionFact | None
+        self, mission: Mission, row: MissionProgress, endpoint_id: str | None
     ) -> _ShopFacts:
-        asked_for = (mission.number, since, subscription)
+        check = check_of(row)
+        asked_for = (mission.key, row.started_at, endpoint_id, check and check.exam_id)
         is_recent = time.monotonic() - self._asked_at < SHOP_INTERVAL_SECONDS
         if mission.needs and not (is_recent and asked_for == self._asked_for):
             asked_at = time.monotonic()
-            self._of_shop = await self._ask(mission, since, subscription)
+            self._of_shop = await self._ask(mission, row.started_at, endpoint_id, check)
             # Only now: a page may have been too impatient to wait for it.
             self._asked_at, self._asked_for = asked_at, asked_for
         return self._of_shop if mission.needs else _ShopFacts()
 
     async def _ask(
-        self, mission: Mission, since: datetime, subscription: SubscriptionFact | None
+        self, mission: Mission, since: datetime, endpoint_id: str | None, check: Check | None
     ) -> _ShopFacts:
-        facts = _ShopFacts()
+        facts = _ShopFacts(check=check)
         try:
             async with asyncio.timeout(SHOP_TIMEOUT_SECONDS):
                 if Need.ENDPOINTS in mission.needs:
-                    facts = replace(facts, endpoints=await self._endpoints(subscription))
-                if Need.DELIVERIES in mission.needs and subscription:
-                    found = await self._deliveries(mission, since, subscription.endpoint_id)
+                    facts = replace(facts, endpoints=await self._endpoints(endpoint_id))
+                if Need.DELIVERIES in mission.needs and endpoint_id:
+                    found = await self._deliveries(mission, since, endpoint_id)
                     facts = replace(facts, deliveries=found)
                 if Need.DELIVERIES_ELSEWHERE in mission.needs:
                     found = await self._deliveries_elsewhere(mission, since, facts.endpoints)
@@ -187,14 +217,15 @@ class FactsReader:
                     facts = replace(facts, refusals=await self._refusals(since))
                 if Need.MONEY in mission.needs:
                     facts = replace(facts, money=await self._money())
+                if check and not check.is_finished:
+                    facts = replace(facts, check=await self._checks.follow(check))
         except TimeoutError:
             return replace(facts, problem="no response in time")
         except ShopError as error:
             return replace(facts, problem=str(error).rstrip("."))
         return facts
 
-    async def _endpoints(self, subscription: SubscriptionFact | None) -> list[EndpointFact]:
-        ours = subscription.endpoint_id if subscription else None
+    async def _endpoints(self, ours: str | None) -> list[EndpointFact]:
         return [
             EndpointFact(
                 each.id,
@@ -318,6 +349,12 @@ async def _read_polling(session: AsyncSession) -> tuple[PollsFact | None, list[O
     return PollsFact(row.started_at, row.polls, row.polls_in_vain), seen
 
 
+def _own_receiver_fact(row: OwnReceiver) -> OwnReceiverFact:
+    return OwnReceiverFact(
+        row.endpoint_id, row.webhook_url, row.created_at, has_probe=bool(row.probe_url)
+    )
+
+
 def _delivery_fact(listed: ListedDelivery) -> DeliveryFact:
     if listed.created_at is None:
         raise AssertionError("only deliveries with a time are listed")
@@ -353,6 +390,7 @@ def _attempt_fact(attempt: ShopAttempt) -> AttemptFact:
         attempt.error,
         attempt.decided_at,
         skipped_seconds=attempt.skipped_seconds,
+        signatures=len((attempt.request.header("webhook-signature") or "").split()),
         receipt_id=response.receipt_id if response else None,
         **more,
     )

@@ -35,6 +35,7 @@ from subscriber_app.shop_api.endpoint import (
     read_rotation,
 )
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
+from subscriber_app.shop_api.exams import ShopExam, read_exam
 
 TIMEOUT_SECONDS = 5.0
 CHANGE_TIMEOUT_SECONDS = 30.0  # to empty a large shop
@@ -255,6 +256,29 @@ class ShopClient:
     async def refused_registrations(self) -> list[RefusedRegistration]:
         """Return the newest, newest first. Raise ``ShopUnreachable`` or ``ShopError``."""
         return read_refusals(await self._read("/v1/refused-registrations"))
+
+    async def start_exam(
+        self, url: str, secret: str, *, only: Sequence[str], probe_url: str, probe_token: str
+    ) -> ShopExam:
+        """Examine a receiver with the cases and groups ``only``. ``probe_url``: "" without one.
+
+        Raise ``ShopUnreachable``, or ``ShopError``, for example if an exam is under way.
+        """
+        body = {"url": url, "secret": secret, "only": list(only)}
+        body |= {"probe_url": probe_url, "probe_token": probe_token}
+        return read_exam(await self._change("POST", "/v1/exams", json=body))
+
+    async def exam(self, exam_id: str) -> ShopExam | None:
+        """Return a run, or None if the shop has no such run.
+
+        Raise ``ShopUnreachable`` or ``ShopError``.
+        """
+        response = await self._call("GET", f"/v1/exams/{exam_id}")
+        if _is_unknown(response):
+            return None
+        if response.status_code != httpx.codes.OK:
+            raise ShopError(f"The shop answered {response.status_code}")
+        return read_exam(_document(response))
 
     async def activate(self, endpoint_id: str) -> None:
         """Activate a paused or disabled endpoint. Raise ``ShopUnreachable`` or ``ShopError``."""

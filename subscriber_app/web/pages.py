@@ -31,6 +31,7 @@ from subscriber_app.web import faults as fault_pages
 from subscriber_app.web.current_parts import parts_if_known
 from subscriber_app.web.defence_labels import DEFENCES
 from subscriber_app.web.labels import event_name, fault_chip, fault_label, fault_sentence
+from subscriber_app.web.missions import own_receiver
 from subscriber_app.web.missions import pages as mission_pages
 from subscriber_app.web.missions.strip import look_before_page, page_address
 from subscriber_app.web.state_labels import state_label
@@ -50,6 +51,12 @@ page_handlers: list[HTTPRouteHandler] = [
     mission_pages.answer_question,
     mission_pages.repair,
     mission_pages.act,
+    mission_pages.check_receiver,
+    own_receiver.show_own_receiver,
+    own_receiver.register_own_receiver,
+    own_receiver.replace_secret,
+    own_receiver.set_probe,
+    own_receiver.remove_own_receiver,
     mission_pages.put_away,
     mission_pages.confirm_resetting,
     mission_pages.reset_missions,

@@ -47,7 +47,8 @@ SHOP = {
 SUBSCRIBER = {
     "/learn": ["/learn"],
     "/learn/handouts/{name:str}": ["/learn/handouts/retry", "/learn/handouts/glossary"],
-    "/missions/{number:str}": ["/missions/2", "/missions/4"],
+    "/missions/{number:str}": ["/missions/2", "/missions/4", "/missions/build-4"],
+    "/missions/receiver": ["/missions/receiver"],
     "/missions/reset": ["/missions/reset"],
     "/polling": ["/polling"],
     "/": ["/", "/?verdict=rejected", "/?event_type=purchase.created&q=nowhere"],

@@ -27,31 +27,31 @@ class Learner:
 
     # Missions
 
-    def start(self, number: int) -> None:
+    def start(self, number: int | str) -> None:
         self.submit(f"/missions/{number}/start", seen_on=f"/missions/{number}")
 
-    def answer(self, number: int, question: str, answer: str) -> None:
+    def answer(self, number: int | str, question: str, answer: str) -> None:
         page = f"/missions/{number}"
         self.submit(f"{page}/answers", seen_on=page, question=question, answer=answer)
 
-    def mission(self, number: int, **query: Any) -> Document:
+    def mission(self, number: int | str, **query: Any) -> Document:
         """Return the mission, judged now."""
         document: Document = (
             self.subscriber.get(f"/v1/missions/{number}", params=query).raise_for_status().json()
         )
         return document
 
-    def finish(self, number: int) -> Document:
+    def finish(self, number: int | str) -> Document:
         """Wait until the mission is done, and return it."""
         mission = self.mission(number, wait=WAIT_SECONDS)
         assert mission["satisfied"], mission
         return mission
 
-    def missing(self, number: int) -> str:
+    def missing(self, number: int | str) -> str:
         """Return the nearest miss."""
         return str(self.mission(number)["missing"])
 
-    def wait_for(self, number: int, missing: str) -> None:
+    def wait_for(self, number: int | str, missing: str) -> None:
         """Wait until this is the nearest miss, which the mission's page shows, too."""
         found = ""
         for _ in range(WAIT_SECONDS):
@@ -59,15 +59,15 @@ class Learner:
             if found == missing:
                 break
             self.mission(number, wait=1)
-        assert found == missing
+        assert found == missing, f"found: {found}"
         assert missing in self.page(f"/missions/{number}")
 
-    def act(self, number: int, action: str) -> None:
+    def act(self, number: int | str, action: str) -> None:
         """Press a button of the mission's own."""
         page = f"/missions/{number}"
         self.submit(f"{page}/actions", seen_on=page, action=action)
 
-    def show_hint(self, number: int, hint: int) -> None:
+    def show_hint(self, number: int | str, hint: int) -> None:
         """Show the next hint, which is the ``hint``-th."""
         page = f"/missions/{number}"
         self.submit(f"{page}/hint", seen_on=page, hint=str(hint))
@@ -150,11 +150,16 @@ class Learner:
 
     def submit(self, path: str, *, seen_on: str, **fields: str | list[str]) -> httpx.Response:
         """Send a form of a page."""
-        token = _TOKEN.search(self.page(seen_on))
-        assert token, seen_on
-        answer = self.subscriber.post(path, data={"_csrf_token": token[1], **fields})
+        token = self.form_token(seen_on)
+        answer = self.subscriber.post(path, data={"_csrf_token": token, **fields})
         assert answer.status_code == 303, answer.text
         return answer
+
+    def form_token(self, path: str) -> str:
+        """Return what the forms of a page must send along."""
+        token = _TOKEN.search(self.page(path))
+        assert token, path
+        return token[1]
 
 
 @contextmanager

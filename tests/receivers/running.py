@@ -63,9 +63,12 @@ def environment_of(folder: Path, port: int, secret: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(name: str, secret: str) -> Iterator[Receiver]:
-    """Run the receiver until the block ends. It starts without any message."""
-    [port] = free_ports(1)
+def running(name: str, secret: str, *, port: int = 0) -> Iterator[Receiver]:
+    """Run the receiver until the block ends. It starts without any message.
+
+    ``port``: 0 for any that is free.
+    """
+    port = port or free_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="receiver-") as temporary:
         folder = Path(temporary)
         with (folder / "log").open("wb") as log:

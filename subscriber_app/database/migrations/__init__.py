@@ -9,7 +9,7 @@ from pathlib import Path
 from hookshop.locations import START_OVER
 from hookshop.webkit.migrations import Migrations
 
-NEWEST = "r0009"
+NEWEST = "r0010"
 # Versions that stored secrets as plain text.
 PLAIN_TEXT_VERSIONS = frozenset({"r0001", "r0002", "r0003", "r0004", "r0005"})
 

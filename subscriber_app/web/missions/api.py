@@ -28,14 +28,19 @@ from subscriber_app.web.dependencies import TheFeed, TheMissions
 from subscriber_app.web.missions.text import Reference, plain
 
 Number = Annotated[int, Meta(examples=[4])]
-NumberInPath = Annotated[str, Meta(examples=["4"])]
+MissionId = Annotated[
+    str, Meta(description="Of the Build track, such as `build-4`.", examples=["4"])
+]
 Title = Annotated[str, Meta(examples=["Trust nobody"])]
 Goal = Annotated[str, Meta(examples=["Attack the subscriber with three kinds of forgeries."])]
 Texts = Annotated[list[str], Meta(examples=[["Buy something in the shop."]])]
 
 
 class EvidenceDocument(Struct):
-    """A row that proves a part. ``id``: of a delivery if ``kind`` is ``attempt``."""
+    """A row that proves a part. ``id``: of a delivery if ``kind`` is ``attempt``.
+
+    If ``kind`` is ``exam``, the place of a case in its scorecard may follow.
+    """
 
     name: Annotated[str, Meta(examples=["genuine"])]
     kind: Annotated[Kind, Meta(examples=["receipt"])]
@@ -59,8 +64,9 @@ class AnswerDocument(Struct):
 
 
 class MissionDocument(Struct):
-    """A mission and the progress in it. Times are null until then."""
+    """A mission and the progress in it. ``id``: in addresses. Times are null until then."""
 
+    id: MissionId
     number: Number
     track: Annotated[Track, Meta(examples=["watch"])]
     title: Title
@@ -91,7 +97,7 @@ class MissionDetails(MissionDocument):
 
 
 class MissionList(Struct):
-    """All missions, by number."""
+    """All missions, by track and number."""
 
     data: list[MissionDocument]
     next_cursor: NextCursor
@@ -113,7 +119,7 @@ async def list_missions(missions: TheMissions) -> MissionList:
 )
 async def get_mission(  # noqa: PLR0913 – one parameter for each part of the query string
     *,
-    number: FromPath[NumberInPath],
+    number: FromPath[MissionId],
     request: Request[Any, Any, Any],
     missions: TheMissions,
     feed: TheFeed,
@@ -128,7 +134,7 @@ async def get_mission(  # noqa: PLR0913 – one parameter for each part of the q
     asked = Wait.read(wait, strict=strict)
 
     async def read() -> MissionDetails:
-        document = _details(await missions.look(mission.number))
+        document = _details(await missions.look(mission))
         if asked:
             document.satisfied = document.state is MissionState.DONE
         return document
@@ -145,11 +151,11 @@ async def get_mission(  # noqa: PLR0913 – one parameter for each part of the q
     operation_id="startMission",
     responses=NOT_FOUND,
 )
-async def start_mission(number: FromPath[NumberInPath], missions: TheMissions) -> MissionDetails:
+async def start_mission(number: FromPath[MissionId], missions: TheMissions) -> MissionDetails:
     """Start a mission, or start it over. Only what happens from now on counts."""
     mission = _existing(number)
-    await missions.start(mission.number)
-    return _details(await missions.look(mission.number))
+    await missions.start(mission)
+    return _details(await missions.look(mission))
 
 
 @post(
@@ -158,21 +164,21 @@ async def start_mission(number: FromPath[NumberInPath], missions: TheMissions) -
     operation_id="restartMission",
     responses=NOT_FOUND,
 )
-async def restart_mission(number: FromPath[NumberInPath], missions: TheMissions) -> MissionDetails:
+async def restart_mission(number: FromPath[MissionId], missions: TheMissions) -> MissionDetails:
     """Start a mission over: the same as starting it."""
     mission = _existing(number)
-    await missions.start(mission.number)
-    return _details(await missions.look(mission.number))
+    await missions.start(mission)
+    return _details(await missions.look(mission))
 
 
 @post(
     "/missions/{number:str}/skip", status_code=200, operation_id="skipMission", responses=NOT_FOUND
 )
-async def skip_mission(number: FromPath[NumberInPath], missions: TheMissions) -> MissionDetails:
+async def skip_mission(number: FromPath[MissionId], missions: TheMissions) -> MissionDetails:
     """Skip a mission, unless it is done."""
     mission = _existing(number)
-    await missions.skip(mission.number)
-    return _details(await missions.look(mission.number))
+    await missions.skip(mission)
+    return _details(await missions.look(mission))
 
 
 @post("/missions/reset", status_code=200, operation_id="resetMissions")
@@ -231,6 +237,7 @@ def _details(standing: Standing) -> MissionDetails:
 def _fields(standing: Standing) -> dict[str, Any]:
     mission, row = standing.mission, standing.row
     return {
+        "id": mission.key,
         "number": mission.number,
         "track": mission.track,
         "title": mission.title,

@@ -16,7 +16,7 @@ from subscriber_app.config import Settings
 from subscriber_app.faults import NORMAL
 from subscriber_app.lab.attack_desk import NoReceipt, Unsendable
 from subscriber_app.lab.attacks import ImpossibleAttack
-from subscriber_app.missions.mission import Mission, Question
+from subscriber_app.missions.mission import Mission, Question, Track
 from subscriber_app.missions.missions import find_mission
 from subscriber_app.missions.obstacles import WayBack
 from subscriber_app.parts import SubscriberParts
@@ -58,14 +58,14 @@ async def stream_mission(
 @post("/missions/{number:str}/start", include_in_schema=False)
 async def start_mission(number: FromPath[str], parts: TheParts) -> Redirect:
     """Start the mission, or start it over."""
-    await parts.missions.start(_existing(number).number)
+    await parts.missions.start(_existing(number))
     return _to(number)
 
 
 @post("/missions/{number:str}/skip", include_in_schema=False)
 async def skip_mission(number: FromPath[str], parts: TheParts) -> Redirect:
     """Skip the mission, unless it is done."""
-    await parts.missions.skip(_existing(number).number)
+    await parts.missions.skip(_existing(number))
     return Redirect(LIST, status_code=303)
 
 
@@ -76,7 +76,7 @@ async def show_hint(request: AnyRequest, number: FromPath[str], parts: TheParts)
     wanted = (await read_form(request)).text("hint")
     if wanted not in {str(each) for each in range(1, len(mission.hints) + 1)}:
         raise Problem(422, "this mission has no such hint")
-    await parts.missions.show_hint(mission.number, int(wanted))
+    await parts.missions.show_hint(mission, int(wanted))
     return _to(number)
 
 
@@ -95,19 +95,19 @@ async def answer_question(
         context = await _region(mission, parts, settings).read()
         context |= {"problem": problem, "problem_of": question.name, "typed": text}
         return Template("subscriber/missions/mission.html", context=context, status_code=422)
-    await parts.missions.answer(mission.number, question.name, text)
+    await parts.missions.answer(mission, question.name, text)
     return _to(number)
 
 
 @post("/missions/{number:str}/repair", include_in_schema=False)
 async def repair(request: AnyRequest, number: FromPath[str], parts: TheParts) -> Redirect:
     """Remove what stops the mission: one of ``WayBack``."""
-    _existing(number)
+    mission = _existing(number)
     way_back = (await read_form(request)).text("way_back")
     if way_back not in list(WayBack):
         raise Problem(422, "there is no such way back")
     try:
-        await _repair(WayBack(way_back), parts)
+        await _repair(WayBack(way_back), mission, parts)
     except ShopError as error:
         raise Problem(502, f"the shop refused: {error}") from error
     return _to(number)
@@ -126,6 +126,20 @@ async def act(request: AnyRequest, number: FromPath[str], parts: TheParts) -> An
     except (ImpossibleAttack, NoReceipt, Unsendable, ShopError) as error:
         raise Problem(502, str(error)) from error
     parts.missions.refresh()
+    return _to(number)
+
+
+@post("/missions/{number:str}/check", include_in_schema=False)
+@once_per_form
+async def check_receiver(request: AnyRequest, number: FromPath[str], parts: TheParts) -> Redirect:  # noqa: ARG001 – once_per_form needs it
+    """Let the shop examine the learner's receiver with the cases of the mission."""
+    mission = _existing(number)
+    if not mission.cases:
+        raise Problem(422, "this mission has no cases of the exam")
+    try:
+        await parts.missions.check(mission)
+    except ShopError as error:
+        raise Problem(502, str(error)) from error
     return _to(number)
 
 
@@ -150,7 +164,7 @@ async def reset_missions(parts: TheParts) -> Redirect:
     return Redirect(LIST, status_code=303)
 
 
-async def _repair(way_back: WayBack, parts: SubscriberParts) -> None:
+async def _repair(way_back: WayBack, mission: Mission, parts: SubscriberParts) -> None:
     match way_back:
         case WayBack.RESPOND_NORMALLY:
             await parts.faults.set(NORMAL)
@@ -161,9 +175,17 @@ async def _repair(way_back: WayBack, parts: SubscriberParts) -> None:
         case WayBack.REMOVE_FAILING_ENDPOINTS:
             await delete_failing_endpoints(parts.shop)
         case WayBack.ACTIVATE_ENDPOINT:
-            if subscription := await parts.subscriptions.current():
-                await parts.shop.activate(subscription.endpoint_id)
+            if endpoint_id := await _endpoint_of(mission, parts):
+                await parts.shop.activate(endpoint_id)
     parts.missions.refresh()
+
+
+async def _endpoint_of(mission: Mission, parts: SubscriberParts) -> str | None:
+    if mission.track is Track.BUILD:
+        own = await parts.own_receivers.current()
+        return own.endpoint_id if own else None
+    subscription = await parts.subscriptions.current()
+    return subscription.endpoint_id if subscription else None
 
 
 def _existing(number: str) -> Mission:
@@ -201,7 +223,7 @@ def _region(mission: Mission, parts: SubscriberParts, settings: Settings) -> Reg
     shop = settings.for_browsers(parts.site.shop_url)
 
     async def read() -> dict[str, Any]:
-        standing = await parts.missions.look(mission.number)
+        standing = await parts.missions.look(mission)
         view = view_of(standing, await parts.missions.all(), shop)
         return {"view": view, "problem": "", "problem_of": "", "typed": ""}
 

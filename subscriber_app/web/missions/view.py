@@ -19,6 +19,7 @@ _PATHS = {
     Kind.DELIVERY: (App.SHOP, "/deliveries/{}"),
     Kind.ATTEMPT: (App.SHOP, "/deliveries/{}"),
     Kind.ENDPOINT: (App.SHOP, "/endpoints/{}"),
+    Kind.EXAM: (App.SHOP, "/exam/{}"),
 }
 SHORT_ID = 8  # characters
 
@@ -54,7 +55,10 @@ class QuestionView:
 
 @dataclass(frozen=True, slots=True)
 class MissionView:
-    """Everything on the page. ``next``: the next mission that is not done, or None."""
+    """Everything on the page. ``next``: the next mission that is not done, or None.
+
+    ``scorecard``: of the newest check, or "". ``is_checking``: the check is under way.
+    """
 
     standing: Standing
     mission: Mission
@@ -67,11 +71,13 @@ class MissionView:
     questions: Sequence[QuestionView]
     obstacles: Sequence[tuple[Obstacle, str]]
     next: Mission | None
+    scorecard: str
+    is_checking: bool
 
 
 def view_of(standing: Standing, all_standings: Sequence[Standing], shop: str) -> MissionView:
     """Return what to show. ``shop``: the URL of the shop for browsers."""
-    mission, state = standing.mission, standing.state
+    mission, state, check = standing.mission, standing.state, standing.check
     is_done = state is MissionState.DONE
     shown = len(mission.hints) if is_done or standing.row is None else standing.row.hints_shown
     hints = mission.hints[: shown if standing.row else 0]
@@ -91,6 +97,8 @@ def view_of(standing: Standing, all_standings: Sequence[Standing], shop: str) ->
         ],
         [(each, LABELS[each.way_back] if each.way_back else "") for each in standing.obstacles],
         next_after(mission, all_standings),
+        f"{shop}/exam/{check.exam_id}" if check else "",
+        is_checking=check is not None and not check.is_finished,
     )
 
 
@@ -99,7 +107,9 @@ def next_after(mission: Mission, standings: Sequence[Standing]) -> Mission | Non
     open_ones = [
         each.mission
         for each in standings
-        if each.state in {MissionState.NEW, MissionState.STARTED} and each.mission is not mission
+        if each.state in {MissionState.NEW, MissionState.STARTED}
+        and each.mission is not mission
+        and each.mission.track is mission.track
     ]
     later = [each for each in open_ones if each.number > mission.number]
     return next(iter([*later, *open_ones]), None)
@@ -117,7 +127,7 @@ def reference(evidence: Evidence, shop: str) -> Reference:
     app, path = _PATHS[evidence.kind]
     target = path.format(evidence.id)
     kind, _, rest = evidence.id.partition("_")
-    text = f"{kind}_…{rest[-SHORT_ID:]}"
+    text = "scorecard" if evidence.kind is Kind.EXAM else f"{kind}_…{rest[-SHORT_ID:]}"
     return Reference(text, f"{shop}{target}" if app is App.SHOP else link(target))
 
 

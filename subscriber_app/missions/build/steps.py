@@ -1,0 +1,17 @@
+"""Steps that several missions of the Build track have."""
+
+from subscriber_app.missions.mission import App, Link, Step
+
+RECEIVER = Link("Your receiver", App.SUBSCRIBER, "/missions/receiver")
+SHOP = Link("Open the shop", App.SHOP, "/")
+ENDPOINT = Link("Your endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints")
+
+CHECK = Step(
+    "Choose “Check my receiver”. The shop's exam sends your receiver each case below and judges "
+    "the response. The scorecard shows every request as a curl command."
+)
+ADD_PROBE = Step(
+    "The exam must see what your receiver does, not only what it answers. Add a probe: an address "
+    'that answers GET ?message_id=… with {"times": 1}: how often this message had an effect.',
+    RECEIVER,
+)
