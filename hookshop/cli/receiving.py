@@ -12,8 +12,10 @@ import click
 
 from hookshop.cli.json_api import BaseUrl, CallError, JsonApi
 from hookshop.cli.options import shop_options
+from hookshop.cli.switchboard import Switchboard
 from hookshop.cli.webhook_log import WebhookLog
 from hookshop.testing.fault_script import BadFault, Fault, parse_script
+from hookshop.testing.naive import BadDefenses, Defense, NaiveReceiver, parse_defenses
 from hookshop.testing.webhook_server import Subscription, WebhookServer
 from hookshop.webkit.hosts import MAX_PORT, host_in_urls
 
@@ -36,6 +38,21 @@ class FaultScript(click.ParamType[tuple[Fault | None, ...]]):
         try:
             return parse_script(value)
         except BadFault as error:
+            self.fail(str(error), param, ctx)
+
+
+class Defenses(click.ParamType[tuple[Defense, ...]]):
+    """The type of ``--defend``."""
+
+    name = "NAMES"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Defense, ...]:
+        """Return the defenses."""
+        try:
+            return parse_defenses(value)
+        except BadDefenses as error:
             self.fail(str(error), param, ctx)
 
 
@@ -67,6 +84,17 @@ class FaultScript(click.ParamType[tuple[Fault | None, ...]]):
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep each raw request as a file in this folder.",
 )
+@click.option(
+    "--naive", is_flag=True, help="Believe everything, and say what a defense would have noticed."
+)
+@click.option(
+    "--defend",
+    "defenses",
+    type=Defenses(),
+    default="",
+    metavar="NAME,…",
+    help=f"With --naive: the defenses to begin with, of {', '.join(Defense)}.",
+)
 @click.option("--count", type=click.IntRange(min=1), help="End after so many requests.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each request.")
 @shop_options()
@@ -77,6 +105,8 @@ def receive(
     event_types: tuple[str, ...],
     faults: tuple[Fault | None, ...],
     folder: Path | None,
+    naive: bool,
+    defenses: tuple[Defense, ...],
     count: int | None,
     as_json: bool,
     shop: JsonApi,
@@ -89,28 +119,39 @@ def receive(
     Words of --faults: 200, a status (503), a status with Retry-After (429:5), slow:3, timeout,
     drop, accept_then_500. See docs/faults.md. After the last word, responses are normal.
 
+    With --naive, type the name of a defense and Enter to turn it on or off.
+
     Exit codes: 0 ended by Ctrl-C, SIGTERM or --count, 1 the shop refuses, does not answer or keeps
     the registration, 2 wrong usage, or it cannot listen on the port.
     """
     over = threading.Event()
     log = WebhookLog(over, folder=folder, count=count, as_json=as_json)
-    server = _listen(log, host, port, faults)
+    if defenses and not naive:
+        raise click.UsageError("--defend needs --naive: other receivers have all defenses on")
+    believer = NaiveReceiver(defenses) if naive else None
+    server = _listen(log, host, port, faults, believer)
     server.start()
     with _signals_set(over):
         try:
             with _registered(shop, url or _own_url(host, server.port), event_types) as own:
                 server.subscription = own
                 log.started(own, shop)
+                if believer:
+                    Switchboard(believer, as_json=as_json).start()
                 over.wait()
         finally:
             server.stop()
 
 
 def _listen(
-    log: WebhookLog, host: str, port: int, faults: tuple[Fault | None, ...]
+    log: WebhookLog,
+    host: str,
+    port: int,
+    faults: tuple[Fault | None, ...],
+    naive: NaiveReceiver | None,
 ) -> WebhookServer:
     try:
-        return WebhookServer(log.add, host=host, port=port, faults=faults)
+        return WebhookServer(log.add, host=host, port=port, faults=faults, naive=naive)
     except (OSError, UnicodeError) as error:
         raise click.UsageError(
             f"Cannot listen at {host}:{port} ({getattr(error, 'strerror', None) or error}). "

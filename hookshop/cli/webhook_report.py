@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from hookshop.testing.verification import Result, Step
+from hookshop.testing.verification import Result, Step, Verification
 from hookshop.testing.webhook_server import ReceivedWebhook
 from hookshop.webkit.plain_text import escape_unprintable
 
-COLORS = {Result.PASSED: "green", Result.FAILED: "red"}
+COLORS = {Result.PASSED: "green", Result.FAILED: "red", Result.IGNORED: "yellow"}
 NAME_WIDTH = len("content type")
 RESULT_WIDTH = len(Result.NOT_REACHED)
 MAX_SHOWN_LENGTH = 60  # characters of what a sender chose
@@ -34,6 +34,8 @@ def lines(webhook: ReceivedWebhook, number: int, earlier: int | None) -> Iterato
     if webhook.verification:
         yield from map(_step_line, webhook.verification.steps)
     yield f"  {_conclusion(webhook)}"
+    for line in _what_was_believed(webhook):
+        yield click.style(f"  {line}", fg="yellow")
 
 
 def document(webhook: ReceivedWebhook, number: int, earlier: int | None) -> dict[str, Any]:
@@ -47,9 +49,10 @@ def document(webhook: ReceivedWebhook, number: int, earlier: int | None) -> dict
         "message_id": webhook.message_id,
         "event": webhook.event,
         "fault": webhook.fault,
-        "is_genuine": verification.is_genuine if verification else None,
+        "is_genuine": _is_genuine(verification) if verification else None,
         "steps": [_step_document(step) for step in verification.steps] if verification else [],
         "status": webhook.status,
+        "booked": webhook.booked,
         "headers": [list(header) for header in webhook.headers],
         "body_base64": base64.b64encode(webhook.body).decode(),
     }
@@ -79,13 +82,31 @@ def _step_line(step: Step) -> str:
     return f"  {step.name:<{NAME_WIDTH}}  {result}  {step.detail}{reason}".rstrip()
 
 
+def _is_genuine(verification: Verification) -> bool:
+    return verification.is_genuine and not verification.ignored
+
+
 def _conclusion(webhook: ReceivedWebhook) -> str:
     if webhook.status is None:
         return "No response."
     answered = f"Responded with {webhook.status}"
     if webhook.verification is None:
         return f"{answered}."
+    if webhook.verification.ignored:
+        return f"{answered}: accepted, because a defense is off."
     return f"{answered}: {'genuine' if webhook.verification.is_genuine else 'not genuine'}."
+
+
+def _what_was_believed(webhook: ReceivedWebhook) -> Iterator[str]:
+    """Yield what a defense would have changed, if this receiver is naive."""
+    if webhook.verification and webhook.verification.ignored:
+        names = ", ".join(step.name for step in webhook.verification.ignored)
+        yield f"Would have been rejected by: {names}."
+    if webhook.booked is not None:
+        times = "once" if webhook.booked == 1 else f"{webhook.booked} times"
+        yield f"Its message is booked {times}."
+    if (webhook.booked or 0) > 1:
+        yield "With deduplication, it is booked once."
 
 
 def _step_document(step: Step) -> dict[str, str | None]:

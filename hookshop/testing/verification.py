@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,7 @@ class Result(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    IGNORED = "ignored"  # it failed, but nobody asked for it
     SKIPPED = "skipped"  # there is nothing to check
     NOT_REACHED = "not reached"  # an earlier step failed
 
@@ -67,6 +68,11 @@ class Verification:
         return next((step for step in self.steps if step.result is Result.FAILED), None)
 
     @property
+    def ignored(self) -> tuple[Step, ...]:
+        """Return the steps that failed and were ignored."""
+        return tuple(step for step in self.steps if step.result is Result.IGNORED)
+
+    @property
     def is_genuine(self) -> bool:
         """Return whether no step failed."""
         return self.failure is None
@@ -91,11 +97,14 @@ class Expected:
         return [base64.b64decode(secret.removeprefix(SECRET_PREFIX)) for secret in self.secrets]
 
 
-def verify(headers: Headers, body: bytes, expected: Expected) -> Verification:
+def verify(
+    headers: Headers, body: bytes, expected: Expected, *, ignored: Collection[str] = ()
+) -> Verification:
     """Return each step and its result. It never raises, whatever was received.
 
     ``headers``: names in lower case, including repeated ones. ``body``: the raw bytes, never parsed
     and serialized again. Signature or token is enough, and each that is present must be valid.
+    ``ignored``: names of steps that may fail, for a receiver without some of its defenses.
     """
     request = _Request(headers, body)
     steps: list[Step] = []
@@ -109,8 +118,9 @@ def verify(headers: Headers, body: bytes, expected: Expected) -> Verification:
         except _NothingToCheck as nothing:
             steps.append(Step(name, Result.SKIPPED, str(nothing)))
         except _Mismatch as mismatch:
-            steps.append(Step(name, Result.FAILED, str(mismatch), mismatch.reason))
-            has_failed = True
+            result = Result.IGNORED if name in ignored else Result.FAILED
+            steps.append(Step(name, result, str(mismatch), mismatch.reason))
+            has_failed = result is Result.FAILED
     return Verification(tuple(steps))
 
 
@@ -238,7 +248,10 @@ def _check_token(request: _Request, expected: Expected) -> str:
     _check_token_header(_token_object(parts[0]))
     _check_token_signature(parts, expected)
     claims = _token_object(parts[1])
-    _check_claim(claims, "iat", int(request.value("webhook-timestamp")), "token_timestamp")
+    timestamp = request.value("webhook-timestamp")
+    if not _UNIX_SECONDS.fullmatch(timestamp):  # its own step may have been ignored
+        raise _Mismatch("token_timestamp", "There is no webhook-timestamp to compare iat with")
+    _check_claim(claims, "iat", int(timestamp), "token_timestamp")
     _check_lifetime(claims, expected.now)
     if expected.issuer is not None:
         _check_claim(claims, "iss", expected.issuer, "token_issuer")

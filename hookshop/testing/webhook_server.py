@@ -5,6 +5,7 @@ machine.
 """
 
 import io
+import json
 import socket
 import struct
 import threading
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from hookshop.testing.fault_script import Fault, Kind
+from hookshop.testing.naive import NaiveReceiver, parse_change
 from hookshop.testing.verification import Expected, Headers, Verification, parse_event, verify
 
 MAX_BODY_BYTES = 256 * 1024
@@ -46,7 +49,8 @@ class ReceivedWebhook:
     ``headers``: names in lower case, in order. ``body``: the raw bytes. ``raw``: the whole request
     as it came. ``received_at``: unix seconds. ``fault``: the script word that was due; None for the
     normal response. ``verification``: None if a fault came first. ``status``: of the response; None
-    if none was sent.
+    if none was sent. ``booked``: how often a naive receiver has booked the message by now; None if
+    it did not accept it, and of other receivers.
     """
 
     path: str
@@ -57,6 +61,7 @@ class ReceivedWebhook:
     fault: str | None
     verification: Verification | None
     status: int | None
+    booked: int | None = None
 
     def header(self, name: str) -> str | None:
         """Return the value of the first header with this name in lower case, or None."""
@@ -87,10 +92,15 @@ class WebhookServer:
         host: str = "127.0.0.1",
         port: int = 0,
         faults: Iterable[Fault | None] = (),
+        naive: NaiveReceiver | None = None,
     ) -> None:
-        """Listen at once. Raise ``OSError`` if that is impossible. ``port``: 0 for any free one."""
+        """Listen at once. Raise ``OSError`` if that is impossible. ``port``: 0 for any free one.
+
+        ``naive``: decides instead of the verification, and is asked at /effects and /defenses.
+        """
         self.subscription: Subscription | None = None
         self.on_webhook = on_webhook
+        self.naive = naive
         self.stopping = threading.Event()
         self._faults = deque(faults)
         self._lock = threading.Lock()
@@ -144,7 +154,14 @@ class WebhookServer:
     def verify(self, headers: Headers, body: bytes, now: float) -> Verification:
         """Verify a request by the current subscription."""
         known = self.subscription or Subscription("", (), "", None)
-        return verify(headers, body, Expected(known.secrets, known.url, known.issuer, now))
+        expected = Expected(known.secrets, known.url, known.issuer, now)
+        return (self.naive.verify if self.naive else verify)(headers, body, expected)
+
+    def book(self, headers: Headers, body: bytes, verification: Verification | None) -> int | None:
+        """Have a naive receiver do the work of a webhook that it accepts."""
+        if self.naive is None or verification is None or not verification.is_genuine:
+            return None
+        return self.naive.book(dict(headers).get("webhook-id", ""), body)
 
 
 class _HTTPServer(ThreadingHTTPServer):
@@ -190,6 +207,35 @@ class _Handler(BaseHTTPRequestHandler):
             if body is not None:
                 self._receive(body)
 
+    def do_GET(self) -> None:
+        naive, query = self.server.webhooks.naive, parse_qs(urlsplit(self.path).query)
+        path = urlsplit(self.path).path
+        if naive is None:
+            self.send_error(501, "Unsupported method ('GET')")
+        elif path == "/defenses":
+            self._respond_json(naive.defenses())
+        elif path == "/effects" and "order_id" in query:
+            self._respond_json(naive.state_of(query["order_id"][0]))
+        elif path == "/effects" and "message_id" in query:
+            self._respond_json(naive.effects(query["message_id"][0]))
+        else:
+            self._respond(404)
+
+    def do_PATCH(self) -> None:
+        naive = self.server.webhooks.naive
+        if naive is None or urlsplit(self.path).path != "/defenses":
+            self.send_error(501, "Unsupported method ('PATCH')")
+            return
+        body = self._read_body()
+        if body is None:
+            return
+        try:
+            naive.change(parse_change(json.loads(body)))
+        except (ValueError, RecursionError) as error:
+            self._respond_json({"detail": str(error)}, status=422)
+        else:
+            self._respond_json(naive.defenses())
+
     def _receive(self, body: bytes) -> None:
         webhooks, now = self.server.webhooks, time.time()
         fault = webhooks.next_fault()
@@ -204,6 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
                 fault=fault.word if fault else None,
                 verification=verification,
                 status=status,
+                booked=webhooks.book(headers, body, verification),
             )
         )
         self._answer(fault, status)
@@ -263,6 +310,14 @@ class _Handler(BaseHTTPRequestHandler):
         if status != 204:  # noqa: PLR2004 – RFC 9110, section 8.6
             self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _respond_json(self, document: object, *, status: int = 200) -> None:
+        content = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 – as in the base class
         """Say nothing: ``on_webhook`` has everything."""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
@@ -249,6 +249,46 @@ def test_the_receiver_explains_each_step_in_a_sandbox_and_ends_after_a_count(
     assert steps == ["content type", "headers", "timestamp", "signature", "token", "event"]
     assert "Responded with 204: genuine." in output
     assert (tmp_path / "0042.http").exists()
+
+
+def test_a_naive_receiver_says_what_a_defense_would_have_noticed(
+    command: Command, sandbox: Document
+) -> None:
+    shop = ("--shop", sandbox["shop"]["base_url"], "--token", sandbox["shop"]["token"])
+    words = ("receive", "0", "--naive", "--defend", "token", "--count", "3", *shop)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "hookshop", *words],
+        env=program_environment(os.environ),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as receiver:
+        assert receiver.stdout
+        url = receiver.stdout.readline().split()[2].strip(",")
+        read_until(receiver.stdout, "Type the name of a defense")
+        forge(url)  # has no credential at all
+        command.ok("buy", *shop)
+        read_until(receiver.stdout, "Its message is booked once.")
+        os.write(ours, b"token\n")
+        switched = read_until(receiver.stdout, "Defenses: ")
+        forge(url)
+        output, _ = receiver.communicate(timeout=STOP_SECONDS)
+    os.close(ours)
+    os.close(theirs)
+
+    assert "token off" in switched
+    assert "Would have been rejected by: headers, timestamp" in output
+
+
+def forge(url: str) -> None:
+    body = b'{"event":{"type":"purchase.created","value":1000000,"order_id":"ord_1"}}'
+    httpx.post(url, content=body, headers={"Content-Type": "application/json"}, trust_env=False)
+
+
+def read_until(lines: IO[str], beginning: str) -> str:
+    """Return the first line that begins so."""
+    return next(line for line in lines if line.strip().startswith(beginning))
 
 
 def test_what_a_killed_receiver_left_is_replaced(demo: Demo) -> None:

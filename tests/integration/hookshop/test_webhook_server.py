@@ -1,6 +1,7 @@
 """The kit's server records, verifies and answers webhooks, and fails by script."""
 
 import http.client
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from hookshop.testing.fault_script import parse_script
+from hookshop.testing.naive import Defense, NaiveReceiver
 from hookshop.testing.webhook_server import (
     MAX_BODY_BYTES,
     ReceivedWebhook,
@@ -21,9 +23,11 @@ REQUEST_SECONDS = 10
 
 
 @contextmanager
-def serving(faults: str = "200") -> Iterator[tuple[WebhookServer, list[ReceivedWebhook]]]:
+def serving(
+    faults: str = "200", naive: NaiveReceiver | None = None
+) -> Iterator[tuple[WebhookServer, list[ReceivedWebhook]]]:
     received: list[ReceivedWebhook] = []
-    server = WebhookServer(received.append, faults=parse_script(faults))
+    server = WebhookServer(received.append, faults=parse_script(faults), naive=naive)
     server.subscription = Subscription("ep_1", (SECRET,), url_of(server), SHOP_URL)
     server.start()
     try:
@@ -201,3 +205,45 @@ def test_it_listens_at_an_address_of_ipv6() -> None:
 def test_a_taken_port_is_an_error_at_once() -> None:
     with serving() as (server, _received), pytest.raises(OSError, match="in use"):
         WebhookServer(print, port=server.port)
+
+
+def test_a_naive_receiver_believes_a_forgery_until_its_defense_is_on() -> None:
+    with serving(naive=NaiveReceiver()) as (server, received):
+        forged = Delivery(timestamp=int(time.time()), audience="http://127.0.0.1:1/")
+
+        believed = [send(server, forged).status for _ in range(2)]
+        switched = ask(server, "PATCH", "/defenses", {"token": True, "deduplication": True})
+        rejected = send(server, forged).status
+        effects = ask(server, "GET", "/effects?message_id=msg_1")
+        order = ask(server, "GET", "/effects?order_id=ord_1")
+
+    assert (believed, rejected) == ([204, 204], 401)
+    assert [webhook.booked for webhook in received] == [1, 2, None]
+    assert switched == (200, dict.fromkeys(Defense, False) | {"token": True, "deduplication": True})
+    assert effects == (200, {"times": 2, "value": 2 * 50.75})
+    assert order == (200, {"state": "created"})
+
+
+def test_a_naive_receiver_refuses_an_unknown_defense_and_another_path() -> None:
+    with serving(naive=NaiveReceiver()) as (server, _received):
+        assert ask(server, "PATCH", "/defenses", {"banana": True})[0] == 422
+        assert ask(server, "PATCH", "/defenses", "junk")[0] == 422
+        assert ask(server, "GET", "/defenses") == (200, dict.fromkeys(Defense, False))
+        assert ask(server, "GET", "/effects")[0] == 404
+
+
+def test_another_receiver_is_asked_in_vain() -> None:
+    with serving() as (server, _received):
+        assert ask(server, "GET", "/effects?message_id=msg_1")[0] == 501
+        assert ask(server, "PATCH", "/defenses", {"token": True})[0] == 501
+
+
+def ask(
+    server: WebhookServer, method: str, path: str, document: object = None
+) -> tuple[int, object]:
+    with connected(server) as connection:
+        connection.request(method, path, json.dumps(document) if document else None)
+        response = connection.getresponse()
+        body = response.read()
+        is_json = response.headers.get("Content-Type") == "application/json"
+        return response.status, json.loads(body) if is_json else None

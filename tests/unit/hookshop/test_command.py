@@ -96,6 +96,8 @@ def test_without_a_command_the_help_is_shown(command: Command) -> None:
         (("receive", "--faults", "503,banana"), "'banana' is not a fault. Use 200 (a normal"),
         (("receive", "--faults", ""), "A fault script has 1 to 100 words"),
         (("receive", "--save", "/dev/null/files"), "/dev/null/files: Not a directory"),
+        (("receive", "--naive", "--defend", "banana"), "'banana' is not a defense. Use signature,"),
+        (("receive", "--defend", "token"), "--defend needs --naive"),
         (("receive", "70000"), "70000 is not in the range"),
         (("receive", "0", "--host", "192.0.2.1"), "Cannot listen at 192.0.2.1:0"),
     ],
