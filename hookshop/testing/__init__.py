@@ -8,6 +8,7 @@ Reading order: ``plugin``, ``server`` (the demo to test against), ``pair`` (wait
 failed test leaves behind). ``verification``: whether a webhook is genuine, step by step.
 ``fault_script``: what can go wrong on purpose. ``webhook_server``: an HTTP server that records,
 verifies and answers webhooks. ``http_client``, ``records``: calls of the APIs, and their responses.
+``hookshop.ts``: the same kit for Playwright Test in TypeScript.
 """
 
 from hookshop.testing.http_client import ApiError, HookshopError, UnreachableError

@@ -159,7 +159,7 @@ function hasFailed(testInfo: TestInfo): boolean {
 
 const SHOP = "Hookshop: the shop";
 const SUBSCRIBER = "Hookshop: the subscriber";
-const START_MS = 60_000; // a busy machine may need them
+const START_MS = 120_000; // a busy machine may need them
 const STOP_MS = 15_000;
 const SHOWN_LINES = 40; // of a log
 
@@ -1076,15 +1076,19 @@ async function happens(emitter: EventEmitter, name: string, before: AbortSignal)
   }
 }
 
-/** Return the body, or null if it is too large. */
+/** Return the body, or null if it is too large, or the sender has gone. */
 async function readBody(request: IncomingMessage): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= MAX_BODY_BYTES) {
-      chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) {
+        chunks.push(chunk);
+      }
     }
+  } catch {
+    return null;
   }
   return size <= MAX_BODY_BYTES ? Buffer.concat(chunks) : null;
 }
@@ -1835,7 +1839,8 @@ export class ApiClient {
 
   constructor(url: string, token?: string) {
     this.url = withoutSlash(url);
-    this.#headers = { Accept: "application/json" };
+    // A connection that is kept may be closed by the server just when it is used again.
+    this.#headers = { Accept: "application/json", Connection: "close" };
     if (token) {
       this.#headers["Authorization"] = `Bearer ${token}`;
     }

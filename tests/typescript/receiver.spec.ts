@@ -1,5 +1,7 @@
 // The receiver in the process of a test.
 
+import { once } from "node:events";
+import { connect as openSocket } from "node:net";
 import { expect, Receiver, test, WaitTimeoutError } from "./hookshop";
 
 test.use({ hookshopSettings: { retrySchedule: "0,600,600,600,600" } });
@@ -105,6 +107,20 @@ test("it refuses a body that is too large", async ({ hookshopReceiver }) => {
 
   expect(response.status).toBe(413);
   expect(hookshopReceiver.webhooks).toEqual([]);
+});
+
+test("it goes on after a sender that has gone in the middle of a body", async ({
+  hookshop,
+  hookshopReceiver,
+}) => {
+  const socket = openSocket(Number(new URL(hookshopReceiver.url).port), "127.0.0.1");
+  const head = "POST /webhooks HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{";
+  await once(socket.end(head).resume(), "close");
+
+  const order = await hookshop.shop.buy();
+
+  await hookshopReceiver.waitForWebhook(order);
+  expect(hookshopReceiver.webhooks).toHaveLength(1);
 });
 
 test("when it waits in vain it lists what it received", async ({ hookshop, hookshopReceiver }) => {

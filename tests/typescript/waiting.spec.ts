@@ -1,6 +1,14 @@
 // What the calls of the kit return, and what they say when something does not happen.
 
-import { ApiError, BadFault, expect, ServerError, test, WaitTimeoutError, connect } from "./hookshop";
+import {
+  ApiError,
+  BadFault,
+  expect,
+  ServerError,
+  test,
+  WaitTimeoutError,
+  connect,
+} from "./hookshop";
 
 const SHORT = { timeout: 300 }; // for what does not happen
 

@@ -116,14 +116,16 @@ def test_a_wrong_name_is_an_error_of_the_compiler(tmp_path: Path) -> None:
 def test_the_tests_of_the_kit_pass_with_two_workers(tmp_path: Path, server: HookshopServer) -> None:
     project = Project.make(tmp_path / "project", *SPECS).use(server)
     project.write("corpus.json", json.dumps(corpus()))
-    before = sandboxes(server)
+    project.write("buying.spec.ts", BUY)
 
     run = project.run_tests()
 
     assert run.code == 0, run.output
     assert "using 2 workers" in run.output
     assert re.search(r"^ +\d+ passed", run.output, re.MULTILINE)
-    assert sandboxes(server) <= before
+    used = {url.rpartition("/")[2] for url in re.findall(r"URL (\S+) URL", run.output)}
+    assert len(used) == 4
+    assert used.isdisjoint(sandboxes(server))
 
 
 @needs_node
