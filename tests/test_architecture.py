@@ -154,6 +154,16 @@ def test_litestar_appears_only_in_app_web_and_webkit() -> None:
     assert not modules_importing("litestar") - allowed
 
 
+def test_the_worker_does_not_load_the_web_framework() -> None:
+    reached, found = set(), {"shop.worker"}
+    while found:
+        reached |= found
+        found = set().union(*map(imports_of, found)) & set(MODULES) - reached
+
+    assert "shop.webhooks.engine.clock_steps" in reached
+    assert not reached & modules_importing("litestar")
+
+
 def test_arq_appears_only_where_wake_ups_are_sent_and_received() -> None:
     assert modules_importing("arq") == {"shop.redis.wake_ups"}
 

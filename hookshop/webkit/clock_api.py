@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from hookshop.webkit.clock_limits import MAX_DISTANCE
 from hookshop.webkit.errors import Problem
 
-MAX_DISTANCE = timedelta(days=30)
 MAX_SECONDS = round(MAX_DISTANCE.total_seconds())
 
 Count = Annotated[int, Meta(examples=[0])]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hookshop.webkit.clock_api import MAX_DISTANCE
+from hookshop.webkit.clock_limits import MAX_DISTANCE
 from shop.database.bound_session import in_bound_sandbox
 from shop.database.locks import advisory_lock
 from shop.database.models import Delivery, Endpoint, SandboxClock

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
-from hookshop.webkit.clock_api import MAX_DISTANCE
+from hookshop.webkit.clock_limits import MAX_DISTANCE
 from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.encryption import DecryptionFailed
 from hookshop.webkit.forms import read_form
