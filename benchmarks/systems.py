@@ -1,10 +1,11 @@
 """Runs shop, worker, subscriber and Redis as separate processes: Hookshop's or the textbook's."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -13,6 +14,7 @@ from benchmarks.processes import free_port, running, wait_until, wait_until_serv
 from benchmarks.stack import read_only, secret_of, wait_until_subscribed
 from hookshop.redis_socket import private_redis_socket
 from shop.webhooks.rules.signing import generate_secret
+from tests import postgres
 
 HOOKSHOP, TEXTBOOK = "Hookshop", "the textbook"
 TIMEOUT_SECONDS = 300
@@ -24,18 +26,24 @@ _IS_DELIVERING = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state IN ('pending
 class System:
     """A running system. Both kinds have the tables that are queried here.
 
-    ``orders_url``, ``webhook_url``: where to post orders and signed webhooks. ``secret``: shared by
-    shop and subscriber. ``issuer``: the shop's URL. ``processes``: ``redis``, ``shop``, ``worker``
-    and ``subscriber``.
+    ``orders_urls``, ``webhook_url``: where to post orders, one for each shop, and signed webhooks.
+    ``secret``: shared by shop and subscriber; unknown with PostgreSQL. ``issuer``: the shop's URL.
+    ``processes``: ``redis``, ``shop``, ``worker`` and ``subscriber``, and with two of each ``second
+    shop`` and ``second worker``. ``query_shop``: returns the rows of a query.
     """
 
-    orders_url: str
+    orders_urls: Sequence[str]
     webhook_url: str
     secret: str
     issuer: str
     processes: Mapping[str, psutil.Process]
-    shop_database: sqlite3.Connection
+    query_shop: Callable[[str], Sequence[tuple[Any, ...]]]
     subscriber_database: sqlite3.Connection
+
+    @property
+    def orders_url(self) -> str:
+        """Where to post orders to the first shop."""
+        return self.orders_urls[0]
 
     def booked(self) -> int:
         """Return the number of committed purchases at the subscriber."""
@@ -51,7 +59,7 @@ class System:
         wait_until(lambda: not self._is_delivering(), "all is delivered", seconds=TIMEOUT_SECONDS)
 
     def _is_delivering(self) -> bool:
-        [is_delivering] = self.shop_database.execute(_IS_DELIVERING).fetchone()
+        [[is_delivering]] = self.query_shop(_IS_DELIVERING)
         return bool(is_delivering)
 
     def processor_seconds(self) -> dict[str, float]:
@@ -78,18 +86,34 @@ def running_system(
     Hookshop's worker and its arguments.
     """
     system_context = (
-        _textbook(var, receiver_url) if name == TEXTBOOK else _hookshop(var, receiver_url, worker)
+        _textbook(var, receiver_url)
+        if name == TEXTBOOK
+        else running_hookshop(var, receiver_url=receiver_url, worker=worker)
     )
     with system_context as system:
         yield system
 
 
 @contextmanager
-def _hookshop(var: Path, receiver_url: str | None, worker: Sequence[str]) -> Iterator[System]:
-    shop_port, subscriber_port = free_port(), free_port()
-    shop_url, subscriber_url = (f"http://127.0.0.1:{p}" for p in (shop_port, subscriber_port))
+def running_hookshop(
+    var: Path,
+    *,
+    receiver_url: str | None = None,
+    worker: Sequence[str] = ("shop.worker",),
+    two_on: str = "",
+) -> Iterator[System]:
+    """Run Hookshop. ``two_on``: the URL of a PostgreSQL database for two shops and two workers.
+
+    See ``running_system`` for the rest.
+    """
+    shop_port, second_port, subscriber_port = free_port(), free_port(), free_port()
+    shop_url, second_url, subscriber_url = (
+        f"http://127.0.0.1:{p}" for p in (shop_port, second_port, subscriber_port)
+    )
     environment = {
         "HOOKSHOP_VAR": str(var),
+        "SHOP_DATABASE_URL": two_on,
+        "SHOP_PUBLIC_URL": shop_url,
         "SHOP_PORT": str(shop_port),
         "SUBSCRIBER_PORT": str(subscriber_port),
         "SUBSCRIBER_SHOP_URL": shop_url,
@@ -101,17 +125,22 @@ def _hookshop(var: Path, receiver_url: str | None, worker: Sequence[str]) -> Ite
         processes.start("shop", "shop")
         processes.start("worker", *worker)
         processes.start("subscriber", "subscriber_app")
-        for url in (shop_url, subscriber_url):
+        shop_urls = [shop_url]
+        if two_on:
+            processes.start("second shop", "shop", SHOP_PORT=str(second_port))
+            processes.start("second worker", *worker)
+            shop_urls.append(second_url)
+        for url in (*shop_urls, subscriber_url):
             wait_until_serving(url)
         if receiver_url:
             _register(shop_url, receiver_url)
         yield System(
-            orders_url=f"{shop_url}/v1/orders",
+            orders_urls=[f"{url}/v1/orders" for url in shop_urls],
             webhook_url=wait_until_subscribed(shop_url),
-            secret=secret_of(var),
+            secret="" if two_on else secret_of(var),
             issuer=shop_url,
             processes=processes.by_name,
-            shop_database=_open(stack, var / "shop.db"),
+            query_shop=_postgres(two_on) if two_on else _sqlite(stack, var / "shop.db"),
             subscriber_database=_open(stack, var / "subscriber.db"),
         )
 
@@ -142,12 +171,12 @@ def _textbook(var: Path, receiver_url: str | None) -> Iterator[System]:
             wait_until_serving(url)
         processes.start("worker", "benchmarks.textbook.worker")
         yield System(
-            orders_url=f"{shop_url}/v1/orders",
+            orders_urls=[f"{shop_url}/v1/orders"],
             webhook_url=webhook_url,
             secret=secret,
             issuer=shop_url,
             processes=processes.by_name,
-            shop_database=_open(stack, var / "shop.db"),
+            query_shop=_sqlite(stack, var / "shop.db"),
             subscriber_database=_open(stack, var / "subscriber.db"),
         )
 
@@ -158,8 +187,9 @@ class _Processes:
         self._environment = environment
         self.by_name: dict[str, psutil.Process] = {}
 
-    def start(self, name: str, *module_and_arguments: str) -> None:
-        process = self._stack.enter_context(running(*module_and_arguments, **self._environment))
+    def start(self, name: str, *module_and_arguments: str, **settings: str) -> None:
+        environment = {**self._environment, **settings}
+        process = self._stack.enter_context(running(*module_and_arguments, **environment))
         self.by_name[name] = psutil.Process(process.pid)
 
     def start_redis(self, var: Path) -> None:
@@ -168,6 +198,15 @@ class _Processes:
         )
         self.by_name["redis"] = psutil.Process(redis.pid)
         wait_until(private_redis_socket(var).exists, "Redis listens")
+
+
+def _sqlite(stack: ExitStack, path: Path) -> Callable[[str], Sequence[tuple[Any, ...]]]:
+    database = _open(stack, path)
+    return lambda query: database.execute(query).fetchall()
+
+
+def _postgres(url: str) -> Callable[[str], Sequence[tuple[Any, ...]]]:
+    return lambda query: postgres.execute(url, query)
 
 
 def _open(stack: ExitStack, path: Path) -> sqlite3.Connection:

@@ -7,10 +7,11 @@ baseline is a textbook program for the same task (``benchmarks/textbook``), run 
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import ORDER, post_all
+from benchmarks.load import ORDER, Load, post_all
 from benchmarks.progress import show
 from benchmarks.report import Comparison, Figure, Report
 from benchmarks.sizes import Sizes
@@ -68,7 +69,7 @@ def order_and_book(system: System, orders: int, *, customers: int) -> Run:
     """Place orders, ``customers`` at a time, and wait until all are booked."""
     before, booked = system.processor_seconds(), system.booked()
     started = time.perf_counter()
-    load = post_all(system.orders_url, [ORDER] * orders, concurrency=customers)
+    load = _order_at_all(system.orders_urls, orders, customers)
     system.wait_until_booked(booked + orders)
     until_booked = time.perf_counter() - started
     system.wait_until_delivered()
@@ -82,6 +83,16 @@ def order_and_book(system: System, orders: int, *, customers: int) -> Run:
         load.retries,
         {name: seconds / orders * 1000 for name, seconds in used.items()},
     )
+
+
+def _order_at_all(urls: Sequence[str], orders: int, customers: int) -> Load:
+    """Place orders, divided between the shops. Return the load of all together."""
+    share, at_once = orders // len(urls), customers // len(urls)
+    with ThreadPoolExecutor(len(urls)) as threads:
+        loads = list(
+            threads.map(lambda url: post_all(url, [ORDER] * share, concurrency=at_once), urls)
+        )
+    return Load(max(load.seconds for load in loads), sum(load.retries for load in loads))
 
 
 def _retry_note(customers: int, runs: Runs) -> str:

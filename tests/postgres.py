@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +44,7 @@ SETTINGS = {
     # Commits survive a crash of the server, but not of the machine.
     "fsync": "off",
 }
+DURABLE = {"fsync": "on"}
 
 
 def main() -> None:
@@ -51,9 +52,9 @@ def main() -> None:
     command = sys.argv[1:]
     if os.environ.get(VARIABLE):
         sys.exit(subprocess.run(command, check=False).returncode)
-    if not _programs():
+    if not find_programs():
         _install_with_apt()
-    programs = _programs()
+    programs = find_programs()
     if not programs:
         sys.stderr.write(f"{HOW_TO_GET_ONE}\n")
         sys.exit(2)
@@ -63,16 +64,19 @@ def main() -> None:
 
 
 class Cluster:
-    """A private server. ``folder``: its data and its socket."""
+    """A private server. ``folder``: its data and its socket. ``settings``: besides ``SETTINGS``."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(
+        self, folder: Path, programs: Path, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self._programs = programs
+        self._settings = settings or {}
 
     @classmethod
     def of_this_run(cls) -> "Cluster | None":
         """Return the server that ``main`` has started; None for a foreign server."""
-        folder, programs = os.environ.get(CLUSTER), _programs()
+        folder, programs = os.environ.get(CLUSTER), find_programs()
         return cls(Path(folder), programs) if folder and programs else None
 
     @property
@@ -85,7 +89,8 @@ class Cluster:
         self._run("initdb", "-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-sync", *locale)
 
     def start(self) -> None:
-        settings = SETTINGS | {"unix_socket_directories": str(self.folder)}
+        own = {"unix_socket_directories": str(self.folder)}
+        settings = {**SETTINGS, **self._settings, **own}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"), "-o", options)
 
@@ -118,7 +123,7 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(programs: Path) -> Iterator[Cluster]:
+def running_cluster(programs: Path, settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
     """Run a new server until the block ends, and remove it, also on a signal."""
     # A short path: the path of a socket is limited to 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="hookshop-pg-"))
@@ -126,7 +131,7 @@ def running_cluster(programs: Path) -> Iterator[Cluster]:
     try:
         if os.geteuid() == 0:
             os.chown(folder, pwd.getpwnam(OWNER).pw_uid, pwd.getpwnam(OWNER).pw_gid)
-        cluster = Cluster(folder, programs)
+        cluster = Cluster(folder, programs, settings)
         cluster.create()
         cluster.start()
         try:
@@ -137,7 +142,7 @@ def running_cluster(programs: Path) -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _programs() -> Path | None:
+def find_programs() -> Path | None:
     """Return the folder with ``initdb`` and ``pg_ctl``, which on Debian is not on the PATH."""
     found = shutil.which("initdb")
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
@@ -178,15 +183,17 @@ def copy_of(template: str, *, name: str | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def empty_database() -> Iterator[str]:
-    """Create a database without tables; return its URL."""
-    with _database("") as url:
+def empty_database(server_url: str | None = None) -> Iterator[str]:
+    """Create a database without tables; return its URL. ``server_url``: None: that of the tests."""
+    with _database("", server_url=server_url) as url:
         yield url
 
 
 @contextmanager
-def _database(options: str, *, name: str | None = None) -> Iterator[str]:
-    server = make_url(os.environ[VARIABLE])
+def _database(
+    options: str, *, name: str | None = None, server_url: str | None = None
+) -> Iterator[str]:
+    server = make_url(server_url or os.environ[VARIABLE])
     name = name or f"hookshop_{uuid4().hex}"
     execute(server, f'CREATE DATABASE "{name}" {options}')
     try:

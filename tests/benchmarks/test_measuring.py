@@ -8,6 +8,7 @@ import pytest
 from benchmarks import delivery_profile
 from benchmarks.__main__ import MEASUREMENTS, main
 from benchmarks.profiled_worker import PARTS
+from tests import postgres
 
 FIGURES = {
     "rest": {"first start", "second start", "memory: all together", "processor, all together"},
@@ -18,6 +19,7 @@ FIGURES = {
         "16 customers: processor, worker",
         "the textbook, 16 customers: booked",
     },
+    "machines": {"two of each on PostgreSQL", "one of each on SQLite"},
     "orders": {"1 at a time", "the textbook, 50 at a time", "the bare receiver, 50 at a time"},
     "receipts": {"receipts", "the textbook, receipts", "processor for one"},
     "fan-out": {"one worker", "bare httpx, 50 in flight", "the same over aiohttp"},
@@ -32,6 +34,8 @@ FIGURES = {
 def test_a_measurement_runs_and_writes_its_figures(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if name == "machines" and not postgres.find_programs():
+        pytest.skip(postgres.HOW_TO_GET_ONE)
     result = tmp_path / "result" / "figures.json"
 
     main([name, "--quick", "--json", str(result)])
