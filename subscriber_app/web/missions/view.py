@@ -38,8 +38,12 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class PartView:
-    """One line of the checklist. ``evidence``: links to what proves it."""
+    """One line of the checklist. ``key``: of a case, its place in the scorecard.
 
+    ``evidence``: links to what proves it.
+    """
+
+    key: str
     label: str
     is_proven: bool
     evidence: Sequence[tuple[Reference, Evidence]]
@@ -161,6 +165,7 @@ def _parts(standing: Standing, shop: str) -> list[PartView]:
     is_done = isinstance(standing.judgment, Done)
     return [
         PartView(
+            part.key,
             part.label,
             is_done or part.is_proven,
             [(reference(each, shop), each) for each in part.evidence if each.kind in _PATHS],

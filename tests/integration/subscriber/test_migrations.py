@@ -22,6 +22,9 @@ from subscriber_app.config import Settings
 from subscriber_app.database.migrations import MIGRATIONS, NEWEST
 from subscriber_app.database.models import SubscriberTable
 from subscriber_app.database.transactions import Database
+from subscriber_app.missions import progress
+from subscriber_app.missions.facts import CaseFact, Check
+from subscriber_app.missions.missions import MISSIONS
 from subscriber_app.receiving.receipts import read_stats
 from subscriber_app.shop_api.counting import read_counted
 from subscriber_app.shop_api.held_secrets import read_keyring
@@ -248,3 +251,39 @@ def refusal(settings: Settings) -> str:
     assert program.returncode == 2, program.stderr
     [line] = program.stderr.splitlines()
     return line
+
+
+async def test_earlier_progress_in_missions_belongs_to_the_watch_track(empty: Database) -> None:
+    await run(empty, lambda connection: MIGRATIONS.upgrade(connection, to="r0009"))
+    await run(
+        empty,
+        do(
+            "INSERT INTO mission VALUES "
+            "(4, 'started', '2026-12-01 12:00:00', NULL, 1, '{}', '{}', FALSE)"
+        ),
+    )
+
+    await empty.create_tables()
+
+    async with empty.reading() as session:
+        assert set(await progress.read_all(session)) == {"4"}
+
+
+async def test_a_check_of_the_learners_receiver_survives_a_restart(settings: Settings) -> None:
+    case = CaseFact("head", "survives", "must", "failed", "501: crashed")
+    check = Check("exm_1", datetime.now(UTC), total=7, playing="still-works", cases=(case,))
+    mission = MISSIONS["build-17"]
+
+    for is_restarted in (False, True):
+        database = Database(settings.resolved_database_url, encryption_of(settings))
+        await database.create_tables()
+        async with database.writing() as session:
+            if not is_restarted:
+                await progress.begin(session, mission, now=check.started_at)
+                await session.flush()
+            row = await progress.find(session, mission)
+            assert row
+            if is_restarted:
+                assert progress.check_of(row) == check
+            row.check = progress.check_document(check)
+        await database.close()
