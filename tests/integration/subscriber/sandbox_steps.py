@@ -120,3 +120,8 @@ async def running_lab(
             if not is_restarted:
                 await remember_subscription(settings, clock())
             yield Lab(app, settings, main, shop, clients)
+
+
+async def receipts_of(learner: Learner) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = (await learner.client.get("v1/receipts")).json()["data"]
+    return listed
