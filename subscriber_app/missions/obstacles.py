@@ -20,6 +20,7 @@ class WayBack(StrEnum):
     SWITCH_ON_DEFENCES = "switch-on-defenses"
     ACTIVATE_ENDPOINT = "activate-endpoint"
     SUBSCRIBE = "subscribe"
+    REMOVE_FORGED_BOOKINGS = "remove-forged-bookings"
     REMOVE_FAILING_ENDPOINTS = "remove-failing-endpoints"
 
 
@@ -28,6 +29,7 @@ LABELS = {
     WayBack.SWITCH_ON_DEFENCES: "Switch all defenses on",
     WayBack.ACTIVATE_ENDPOINT: "Activate the endpoint",
     WayBack.SUBSCRIBE: "Subscribe",
+    WayBack.REMOVE_FORGED_BOOKINGS: "Remove forged bookings",
     WayBack.REMOVE_FAILING_ENDPOINTS: "Delete it",
 }
 
@@ -65,15 +67,20 @@ def _in_the_subscriber(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
         yield Obstacle(
             "A defense is off: hostile requests may be accepted.", WayBack.SWITCH_ON_DEFENCES
         )
+    if facts.has_forged_bookings and Need.MONEY in mission.needs:
+        yield Obstacle(
+            "An attack of another mission was booked: the difference cannot become 0.",
+            WayBack.REMOVE_FORGED_BOOKINGS,
+        )
 
 
 def _in_the_shop(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
     endpoint = facts.our_endpoint
-    # Its deliveries stay pending, so the money is never counted as settled.
+    # Its webhooks never arrive, so money is never settled. Skipping a day waits for each probe.
     failing = [each for each in facts.endpoints if fails_on_purpose(each.webhook_url)]
-    if Need.MONEY in mission.needs and failing:
+    if failing and Need.DELIVERIES_ELSEWHERE not in mission.needs:
         yield Obstacle(
-            "An endpoint of another mission fails on purpose: its webhooks never arrive.",
+            "An endpoint of another mission is still registered, and fails on purpose.",
             WayBack.REMOVE_FAILING_ENDPOINTS,
         )
     if facts.shop_problem:

@@ -55,6 +55,7 @@ from subscriber_app.missions.progress import answers_of, check_of, seen_of
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.keyring import fingerprint
 from subscriber_app.receiving.receipt_ids import first_id
+from subscriber_app.receiving.repair import forged_bookings
 from subscriber_app.shop_api.client import ShopClient
 from subscriber_app.shop_api.counting import read_counted
 from subscriber_app.shop_api.delivery_log import ListedDelivery, ShopAttempt
@@ -121,6 +122,7 @@ class FactsReader:
             receipts = await _read_receipts(session, row.started_at)
             bookings = await _read_bookings(session, row.started_at)
             purchases = await _read_purchases(session, row.started_at)
+            forged = (await session.exec(forged_bookings().limit(1))).first()
             former = await self._former_secrets(session)
             polls, seen = await _read_polling(session)
         return Facts(
@@ -142,6 +144,7 @@ class FactsReader:
             seen=seen_of(row),
             off=self._defences.off,
             is_fault_active=self._faults.current.is_active,
+            has_forged_bookings=forged is not None,
             shop_problem=of_shop.problem,
         )
 

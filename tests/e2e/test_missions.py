@@ -478,6 +478,19 @@ def test_nothing_counts_that_happened_before_the_start(learner: Learner) -> None
     learner.wait_for(4, "0 of 4: no genuine webhook came since the mission began; buy something")
 
 
+def test_what_one_mission_leaves_behind_is_removed_by_one_click(learner: Learner) -> None:
+    learner.start(5)
+    solve_5(learner)
+    learner.finish(5)
+    learner.start(7)
+    assert "An attack of another mission was booked" in learner.page("/missions/7")
+
+    learner.submit("/missions/7/repair", seen_on="/missions/7", way_back="remove-forged-bookings")
+    solve_7(learner)
+
+    learner.finish(7)
+
+
 def test_two_learners_do_not_see_each_others_facts(demo: Running) -> None:
     with (
         new_pair(demo) as one,

@@ -145,7 +145,7 @@ MISSION = Mission(
         "After you had enabled it, {success} succeeded.",
         (
             "Then {failed} failed without a success in between, and the shop disabled {endpoint} "
-            "as failing. A sender cannot call a dead URL for ever: it costs slots, "
+            "as failing. A sender cannot call a dead URL forever: it costs slots, "
             "and somebody else may own that address by now."
         ),
         (

@@ -21,6 +21,7 @@ from subscriber_app.missions.missions import find_mission
 from subscriber_app.missions.obstacles import WayBack
 from subscriber_app.parts import SubscriberParts
 from subscriber_app.receiving.defences import NONE_OFF
+from subscriber_app.receiving.repair import remove_forged_bookings
 from subscriber_app.shop_api.errors import ShopError
 from subscriber_app.web.dependencies import TheParts, TheSettings
 from subscriber_app.web.faults import fault_banner
@@ -172,6 +173,10 @@ async def _repair(way_back: WayBack, mission: Mission, parts: SubscriberParts) -
             await parts.defences.set(NONE_OFF)
         case WayBack.SUBSCRIBE:
             await parts.subscriptions.subscribe()
+        case WayBack.REMOVE_FORGED_BOOKINGS:
+            async with parts.database.writing() as session:
+                await remove_forged_bookings(session)
+            parts.feed.announce()
         case WayBack.REMOVE_FAILING_ENDPOINTS:
             await delete_failing_endpoints(parts.shop)
         case WayBack.ACTIVATE_ENDPOINT:

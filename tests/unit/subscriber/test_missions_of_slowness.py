@@ -171,11 +171,17 @@ def test_an_endpoint_that_hangs_must_delay_nobody_and_get_its_breaker_opened() -
     assert (named["hanging"], named["messages"], named["percentile"]) == ("ep_2", "20", "100 ms")
 
 
-def test_an_endpoint_that_hangs_stops_missions_that_compare_money() -> None:
+def test_an_endpoint_that_hangs_disturbs_all_other_missions() -> None:
     found = obstacles(outage.MISSION, facts(endpoints=[HANGING], subscription=SUBSCRIBED))
 
     assert [each.way_back for each in found] == [WayBack.REMOVE_FAILING_ENDPOINTS]
     assert obstacles(one_slow.MISSION, facts(endpoints=[HANGING], subscription=SUBSCRIBED)) == []
+
+
+def test_the_money_of_an_attack_stops_missions_that_compare_money() -> None:
+    found = obstacles(outage.MISSION, facts(has_forged_bookings=True, subscription=SUBSCRIBED))
+
+    assert [each.way_back for each in found] == [WayBack.REMOVE_FORGED_BOOKINGS]
 
 
 SUBSCRIBED = SubscriptionFact("ep_1", "http://inbox", at(-9), "")
