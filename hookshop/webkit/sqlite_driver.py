@@ -6,6 +6,7 @@ With 16 customers this saves the shop 1.5 of 9.6 ms of processor time per order,
 2 of 11 ms.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
@@ -30,6 +31,20 @@ class _Outcome(NamedTuple):
 
 
 class _Connection(aiosqlite.Connection):
+    _is_stopped = False
+
+    def stop(self) -> asyncio.Future[None] | None:
+        """Stop the thread, but only once: a second future would wait for a thread that has ended.
+
+        SQLAlchemy stops a connection, if it is cancelled while it closes it; the closing goes on in
+        a task of its own, and stops the connection again. asyncio waits for that task at the end of
+        the process.
+        """
+        if self._is_stopped:
+            return None
+        self._is_stopped = True
+        return super().stop()
+
     def cursor(self) -> "_Cursor":  # type: ignore[override]  # only the methods SQLAlchemy calls
         return _Cursor(self)
 
