@@ -186,6 +186,7 @@ TABLE = (
             "GET /story",
             "GET /polling",
             "POST /polling",
+            "GET /missions",
             "GET /missions/{number:str}",
             "POST /missions/{number:str}/start",
             "POST /missions/{number:str}/skip",

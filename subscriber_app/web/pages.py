@@ -43,6 +43,7 @@ page_handlers: list[HTTPRouteHandler] = [
     learn.show_learn,
     teaching.show_handout,
     teaching.download_receiver,
+    mission_pages.show_list,
     mission_pages.show_mission,
     mission_pages.stream_mission,
     mission_pages.start_mission,

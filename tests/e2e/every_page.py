@@ -47,6 +47,7 @@ SHOP = {
 SUBSCRIBER = {
     "/learn": ["/learn"],
     "/learn/handouts/{name:str}": ["/learn/handouts/retry", "/learn/handouts/glossary"],
+    "/missions": [],  # leads to /learn
     "/missions/{number:str}": ["/missions/2", "/missions/4", "/missions/build-4"],
     "/missions/receiver": ["/missions/receiver"],
     "/missions/reset": ["/missions/reset"],

@@ -37,6 +37,12 @@ AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 
+@get("/missions", include_in_schema=False)
+async def show_list() -> Redirect:
+    """Lead from the address that people guess to the list."""
+    return Redirect(LIST, status_code=303)
+
+
 @get("/missions/{number:str}", include_in_schema=False)
 async def show_mission(number: FromPath[str], parts: TheParts, settings: TheSettings) -> Template:
     """Show the goal, the steps, what is proven and what is missing; in the end, the explanation."""

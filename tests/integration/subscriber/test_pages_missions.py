@@ -97,3 +97,9 @@ async def test_polling_can_be_switched_on_and_off(subscribed: Client) -> None:
         assert page.status == 303
         assert shown in (await Visitor(subscribed).get("/polling")).text
     assert (await Visitor(subscribed).submit("/polling", "/polling", state="maybe")).status == 422
+
+
+async def test_the_address_that_people_guess_leads_to_the_list(subscribed: Client) -> None:
+    answer = await subscribed.get("/missions", follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/learn#missions")
