@@ -32,6 +32,7 @@ MAX_ANSWER_LENGTH = 100
 MAX_NUMBER = 1_000_000_000
 POLL_INTERVAL_SECONDS = 1.0  # the shop's facts are not announced here
 LIST = "/learn#missions"
+CHECK = "check"  # the button that a problem belongs to; the others are questions
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
@@ -138,7 +139,12 @@ async def act(request: AnyRequest, number: FromPath[str], parts: TheParts) -> An
 
 @post("/missions/{number:str}/check", include_in_schema=False)
 @once_per_form
-async def check_receiver(request: AnyRequest, number: FromPath[str], parts: TheParts) -> Redirect:  # noqa: ARG001 – once_per_form needs it
+async def check_receiver(
+    request: AnyRequest,  # noqa: ARG001 – once_per_form needs it
+    number: FromPath[str],
+    parts: TheParts,
+    settings: TheSettings,
+) -> AnyResponse:
     """Let the shop examine the learner's receiver with the cases of the mission."""
     mission = _existing(number)
     if not mission.cases:
@@ -146,7 +152,9 @@ async def check_receiver(request: AnyRequest, number: FromPath[str], parts: TheP
     try:
         await parts.missions.check(mission)
     except ShopError as error:
-        raise Problem(502, str(error)) from error
+        context = await _region(mission, parts, settings).read()
+        context |= {"problem": str(error), "problem_of": CHECK}
+        return Template("subscriber/missions/mission.html", context=context, status_code=502)
     return _to(number)
 
 

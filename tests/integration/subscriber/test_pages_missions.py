@@ -5,7 +5,7 @@ from tests.integration.subscriber.requests import deliver
 from tests.pages import Page, Visitor
 
 
-async def submit(subscriber: Client, number: int, form: str, **fields: str) -> Page:
+async def submit(subscriber: Client, number: int | str, form: str, **fields: str) -> Page:
     page = f"/missions/{number}"
     return await Visitor(subscriber).submit(f"{page}/{form}", page, **fields)
 
@@ -53,6 +53,19 @@ async def test_a_wrong_answer_is_shown_again_with_what_is_wrong(subscribed: Clie
     assert (await submit(subscribed, 8, "answers", question="nothing", answer="1")).status == 422
     wrong_choice = await submit(subscribed, 6, "answers", question="verdict", answer="maybe")
     assert wrong_choice.status == 422
+
+
+async def test_a_check_that_does_not_start_says_why_on_the_page_of_the_mission(
+    subscribed: Client,
+) -> None:
+    await submit(subscribed, "build-4", "start")
+
+    page = await submit(subscribed, "build-4", "check")
+
+    assert page.status == 502
+    assert "Your receiver was not checked" in page.text
+    assert "There is no receiver to check yet. Register yours first." in page.text
+    assert "Build mission 4: Trust nobody" in page.text
 
 
 async def test_what_does_not_exist_is_refused(subscribed: Client) -> None:
