@@ -214,7 +214,7 @@ def _counted(effects: Effects) -> str:
 def _rejection_in_words(answer: Answer) -> str:
     if answer.status is None and answer.detail:
         return f"{answer}: {answer.detail}"
-    return str(answer)
+    return f"{answer}: rejected a genuine webhook" if is_rejection(answer) else str(answer)
 
 
 def _answers(exchanges: Sequence[Exchange]) -> str:

@@ -17,7 +17,7 @@ from shop.exam.judging import accepted, is_success
 from shop.exam.opening import explain_first_answer, explain_no_connection
 from shop.exam.pacing import Pacer
 from shop.exam.receiver_process import ReceiverFailed, ReceiverProcess
-from shop.exam.scorecard import NOT_ASKED, Scorecard
+from shop.exam.scorecard import NOT_ASKED, STATUS_ONLY, Scorecard
 from shop.exam.selection import Selection
 from shop.exam.sender import Sender
 from shop.exam.shop_port import Endpoint, ExamShop, ShopFailed
@@ -29,7 +29,6 @@ FIRST_CALL_SECONDS = 0.5  # the receiver calls /effects before it answers, or so
 MAX_START_SECONDS = 10  # of a receiver that registers itself before it listens
 POLL_SECONDS = 0.1
 MAX_SHOWN_REQUESTS = 3  # of a case that sends many
-STATUS_ONLY = "status only"
 
 logger = logging.getLogger(__name__)
 

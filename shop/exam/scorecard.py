@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 from shop.exam.case import CaseResult, Group, Level, Need, Scheme, Verdict
 
+STATUS_ONLY = "status only"  # the evidence, if there is no other
 NOT_ASKED = "not asked"  # what came of a case that the exam did not come to; `problem` says why
 
 
@@ -78,6 +79,15 @@ class Scorecard:
         needing = [each for each in self.results if each.case.needs == {Need.EFFECTS}]
         judged = (Verdict.PASSED, Verdict.FAILED)
         return bool(needing) and all(each.verdict in judged for each in needing)
+
+    @property
+    def saw_status_only(self) -> bool:
+        """Whether a case needed evidence of side effects in vain, or there was none at all."""
+        unknown = any(
+            each.case.needs == {Need.EFFECTS} and each.verdict is Verdict.NOT_JUDGED
+            for each in self.results
+        )
+        return unknown or self.evidence == STATUS_ONLY
 
     def exit_code(self, *, require_effects: bool = False) -> ExitCode:
         """Return the exit code of the command."""

@@ -31,6 +31,6 @@ def result_label(card: Scorecard, *, is_finished: bool) -> StateLabel:
     """Return how the result of a run is shown."""
     if not is_finished:
         return _RUNNING
-    if card.result is Result.PASSED and not card.effects_judged:
+    if card.result is Result.PASSED and card.saw_status_only:
         return _STATUS_ONLY
     return _RESULTS[card.result]

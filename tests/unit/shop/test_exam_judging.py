@@ -99,6 +99,11 @@ def test_what_an_accepted_forgery_is_called() -> None:
     assert rejected(saw(500)).got == "500: crashed"
 
 
+def test_what_a_rejected_genuine_webhook_is_called() -> None:
+    assert accepted(saw(401)).got == "401: rejected a genuine webhook"
+    assert accepted(saw(503)).got == "503"
+
+
 def test_equal_answers_are_counted() -> None:
     assert happened_once_at_once(saw(200, 200, 409, times=1)).got == "200 × 2, 409; one effect"
 

@@ -69,6 +69,13 @@ def test_effects_that_were_not_judged_are_exit_code_4_if_they_are_required(
     assert card(*results).exit_code(require_effects=True) == code
 
 
+def test_cases_that_need_no_evidence_are_judged_in_full_with_a_probe() -> None:
+    assert not card((MUST, PASSED)).saw_status_only
+    assert card((MUST, PASSED), evidence="status only").saw_status_only
+    assert card((MUST, PASSED), (ONCE, NOT_JUDGED)).saw_status_only
+    assert not card((MUST, PASSED), (ONCE, PASSED)).saw_status_only
+
+
 def test_the_json_has_a_row_for_each_case() -> None:
     document = json.loads(as_json(card((MUST, PASSED))))
 
