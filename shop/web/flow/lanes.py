@@ -85,7 +85,8 @@ def continues_at(endpoint: EndpointFacts, now: datetime) -> datetime | None:
     hold = hold_of(endpoint, now)
     if endpoint.pending and hold in {None, Hold.CONCURRENCY}:
         return endpoint.next_attempt_at if not endpoint.due else None
-    return hold_ends_at(endpoint, hold)
+    ends_at = hold_ends_at(endpoint, hold)
+    return ends_at if ends_at and ends_at > now else None  # the probe is in flight
 
 
 def next_planned_at(facts: Facts) -> datetime | None:

@@ -49,7 +49,7 @@ def _problems_of_endpoints(facts: Facts) -> Iterator[Problem]:
         elif each.pending > each.due:
             advice = "See why it failed."
             address = f"/deliveries?endpoint_id={each.id}&state=pending"
-            yield Problem(f"{_shortened(each.name)}: retrying", advice, address, is_severe=False)
+            yield Problem(f"{_shortened(each.name)} (retrying)", advice, address, is_severe=False)
 
 
 _HOLDS = {
@@ -63,7 +63,7 @@ _HOLDS = {
 def _problem_of_hold(endpoint: EndpointFacts, hold: Hold) -> Problem:
     text, advice = _HOLDS[hold]
     return Problem(
-        f"{_shortened(endpoint.name)}: {text}",
+        f"{_shortened(endpoint.name)} ({text})",
         advice,
         f"/endpoints/{endpoint.id}",
         is_severe=hold is not Hold.RETRY_AFTER,

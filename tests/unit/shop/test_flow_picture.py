@@ -71,7 +71,7 @@ def test_a_lane_shows_the_state_of_its_endpoint(
     picture = draw(facts(endpoints=[endpoint(**changes)]))
 
     assert [lane.label.word for lane in picture.lanes] == [word]
-    assert texts(picture) == ([f"127.0.0.1:8001/hook: {word}"] if stuck else [])
+    assert texts(picture) == ([f"127.0.0.1:8001/hook ({word})"] if stuck else [])
 
 
 def texts(picture: Picture) -> list[str]:
@@ -85,7 +85,7 @@ def test_what_does_not_end_by_itself_comes_first_and_is_stuck() -> None:
     stuck = draw(facts(endpoints=[retrying, paused]))
     delayed = draw(facts(endpoints=[retrying]))
 
-    assert texts(stuck) == ["Accounting: paused", "127.0.0.1:8001/hook: retrying"]
+    assert texts(stuck) == ["Accounting (paused)", "127.0.0.1:8001/hook (retrying)"]
     assert (stuck.label.word, delayed.label.word) == ("stuck", "delayed")
     assert stuck.problems[0].address == "/endpoints/ep_2"
     assert stuck.problems[0].advice == "Resume it."
@@ -104,6 +104,14 @@ def test_a_lane_counts_down_to_the_next_attempt_or_to_the_probe() -> None:
     [paused] = lanes_of(facts(endpoints=[endpoint(pending=1, status=EndpointStatus.PAUSED)]))
 
     assert (refusing.until, broken.until, paused.until) == (SOON, SOON, None)
+
+
+def test_a_lane_whose_probe_is_in_flight_counts_down_to_nothing() -> None:
+    probing = endpoint(pending=1, due=1, probe_at=NOW, concurrency=1, sending=1)
+
+    [lane] = lanes_of(facts(endpoints=[probing]))
+
+    assert (lane.reason, lane.until) == ("on hold; a probe is in flight", None)
 
 
 @pytest.mark.parametrize(("count", "lanes"), [(0, 0), (6, 6), (7, 7), (8, 7), (18, 7)])
