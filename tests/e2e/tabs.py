@@ -80,7 +80,7 @@ class SubscriberTab(Tab):
     def open_faults(self) -> None:
         """Open the inbox and unfold the form that sets a fault."""
         self.open("/")
-        self.page.get_by_text("Set a fault").click()
+        self.page.get_by_role("heading", name="Responses:").click()
 
     def inject_fault(self, mode: str, **fields: str) -> None:
         """Choose a mode in the fault form and fill in its fields, by label."""
