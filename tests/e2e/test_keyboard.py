@@ -122,7 +122,7 @@ def test_a_mission_is_done_with_the_keyboard_from_the_list_to_the_explanation(
     subscriber.open("/learn")
     page = subscriber.page
 
-    press(page.get_by_role("link", name="First delivery"))
+    press(page.get_by_role("link", name="First delivery", exact=True))
     expect(page.get_by_role("heading", level=1)).to_have_text("Mission 3: First delivery")
     press(button(page, "Start the mission"))
     expect(page.get_by_role("heading", name="What is still missing")).to_be_visible()
