@@ -99,9 +99,10 @@ async def test_the_test_in_the_docs_passes(world: World) -> None:
 
 
 def test_the_yaml_in_the_docs_of_testing_is_a_job_and_a_service() -> None:
-    job, compose = map(yaml.safe_load, code_blocks(page("testing"), "yaml"))
+    job, for_typescript, compose = map(yaml.safe_load, code_blocks(page("testing"), "yaml"))
 
     steps = job["jobs"]["test"]["steps"]
     assert "pytest --numprocesses 2" in [step.get("run") for step in steps]
+    assert "npx playwright test" in [step.get("run") for step in for_typescript["steps"]]
     settings = compose["services"]["hookshop"]["environment"]
     assert set(settings) <= set(re.findall(r"`([A-Z_]+)`", page("settings")))

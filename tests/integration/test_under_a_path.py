@@ -43,6 +43,8 @@ PATHS = {
         "attack_id": "rcp_none",
         "sandbox_id": "none",
         "number": "2",
+        "name": "retry",
+        "file": "receiver.py",
     },
 }
 BROWSER = {"Accept": "text/html"}
