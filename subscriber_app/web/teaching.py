@@ -1,4 +1,4 @@
-"""What learners take from ``/learn``: handouts to print, and receivers that begin wrong."""
+"""What learners take from ``/learn``: handouts to print, and receivers for the Build track."""
 
 from litestar import MediaType, Response, get
 from litestar.exceptions import NotFoundException
@@ -8,6 +8,7 @@ from litestar.response import Template
 from hookshop.locations import teaching_folder
 from hookshop.webkit.access import OPEN_TO_ALL
 from hookshop.webkit.simple_markdown import render, title_of
+from subscriber_app.web.receiver_files import find_receiver
 
 HANDOUTS = {
     path.stem: path.read_text(encoding="utf-8")
@@ -20,8 +21,6 @@ HANDOUT_TITLES = {
     "run": title_of(HANDOUTS["run"]),
     "glossary": "Glossary on one page",
 }
-# The folder of each file.
-RECEIVERS = {"receiver.py": "python", "receiver.mjs": "node"}
 
 
 @get("/learn/handouts/{name:str}", include_in_schema=False, opt=OPEN_TO_ALL)
@@ -40,12 +39,12 @@ async def show_handout(name: FromPath[str]) -> Template:
 
 @get("/learn/receivers/{file:str}", include_in_schema=False, opt=OPEN_TO_ALL)
 async def download_receiver(file: FromPath[str]) -> Response[str]:
-    """Return a receiver that begins wrong, to be saved as a file."""
-    if file not in RECEIVERS:
+    """Return a receiver of the Build track, to be saved as a file."""
+    receiver = find_receiver(file)
+    if receiver is None:
         raise NotFoundException(f"there is no receiver {file!r}")
-    program = teaching_folder("receivers") / RECEIVERS[file] / file
     return Response(
-        program.read_text(encoding="utf-8"),
+        receiver.path.read_text(encoding="utf-8"),
         media_type=MediaType.TEXT,
         headers={"Content-Disposition": f'attachment; filename="{file}"'},
     )

@@ -1,7 +1,7 @@
 """Build mission 2: register your receiver."""
 
 from subscriber_app.missions.build.exam_cases import NO_RECEIVER
-from subscriber_app.missions.build.steps import RECEIVER, SHOP
+from subscriber_app.missions.build.steps import RECEIVER, RECEIVERS, SHOP
 from subscriber_app.missions.facts import Evidence, Facts, Kind
 from subscriber_app.missions.mission import (
     Judgment,
@@ -50,15 +50,17 @@ MISSION = Mission(
     goal="Start a receiver of your own, and let the shop send to it.",
     steps=(
         Step(
+            "Make an empty folder, and save a receiver to begin with in it. You can also write one "
+            "in any language: a few lines that answer 200 to every POST.",
+            RECEIVERS,
+        ),
+        Step(
             "Register the URL at which your receiver will listen, for example "
             "http://127.0.0.1:9000/hook. The page shows the [secret] once, with the command that "
             "starts the receiver.",
             RECEIVER,
         ),
-        Step(
-            "Start your receiver with the secret. It may be a few lines that answer 200 to every "
-            "POST: the next missions make it right.",
-        ),
+        Step("Start your receiver with the secret. The next missions make it right."),
         Step("Buy something in the shop, so that it sends a [webhook] there.", SHOP),
     ),
     hints=(

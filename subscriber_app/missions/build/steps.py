@@ -3,6 +3,7 @@
 from subscriber_app.missions.mission import App, Link, Step
 
 RECEIVER = Link("Your receiver", App.SUBSCRIBER, "/missions/receiver")
+RECEIVERS = Link("Receivers to begin with", App.SUBSCRIBER, "/learn#take-along")
 SHOP = Link("Open the shop", App.SHOP, "/")
 ENDPOINT = Link("Your endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints")
 

@@ -27,6 +27,7 @@ from subscriber_app.web.dependencies import TheParts, TheSettings
 from subscriber_app.web.faults import fault_banner
 from subscriber_app.web.missions.actions import ACTIONS, delete_failing_endpoints
 from subscriber_app.web.missions.view import view_of
+from subscriber_app.web.receiver_files import receivers_after
 
 MAX_ANSWER_LENGTH = 100
 MAX_NUMBER = 1_000_000_000
@@ -244,7 +245,13 @@ def _region(mission: Mission, parts: SubscriberParts, settings: Settings) -> Reg
     async def read() -> dict[str, Any]:
         standing = await parts.missions.look(mission)
         view = view_of(standing, await parts.missions.all(), shop)
-        return {"view": view, "problem": "", "problem_of": "", "typed": ""}
+        return {
+            "view": view,
+            "receivers": receivers_after(mission),
+            "problem": "",
+            "problem_of": "",
+            "typed": "",
+        }
 
     return Region(
         "mission",

@@ -4,11 +4,13 @@ import pytest
 
 from hookshop.webkit.glossary import GLOSSARY
 from subscriber_app.config import Settings
+from subscriber_app.missions.mission import Track
+from subscriber_app.missions.missions import MISSIONS
 from tests.integration.subscriber.conftest import Client
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import Delivery
 from tests.pages import Visitor
-from tests.receivers.steps import LANGUAGES, steps_of
+from tests.receivers.steps import LANGUAGES, step_after, steps_of
 
 
 async def test_the_start_page_explains_webhooks_and_every_term(subscriber: Client) -> None:
@@ -80,6 +82,18 @@ async def test_a_receiver_is_saved_as_the_file_that_begins_wrong(
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{beginning.path.name}"'
     assert answer.text == beginning.path.read_text()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_each_mission_of_the_build_track_offers_a_receiver_that_passes_it(
+    subscriber: Client, language: str
+) -> None:
+    for mission in (each for each in MISSIONS.values() if each.track is Track.BUILD):
+        passing = step_after(language, mission.number).path
+        address = f"/learn/receivers/{passing.name}"
+
+        assert address in (await Visitor(subscriber).get(f"/missions/{mission.key}")).links
+        assert (await subscriber.get(address)).text == passing.read_text()
 
 
 @pytest.mark.parametrize("address", ["/learn/handouts/nope", "/learn/receivers/..%2Fpython.md"])
