@@ -40,6 +40,17 @@ async def test_the_newest_messages_link_to_their_traces(subscriber: Client) -> N
     assert "duplicate" in page.text
 
 
+async def test_a_trace_leads_to_the_receipt_of_each_of_its_requests(subscriber: Client) -> None:
+    await deliver(subscriber)
+    await deliver(subscriber)  # a duplicate: the same message
+    receipts = (await subscriber.get("/v1/receipts")).json()["data"]
+
+    page = await Visitor(subscriber).get("/story", message_id=receipts[0]["message_id"])
+
+    assert "In the subscriber: Receipt 1, Receipt 2" in page.text
+    assert {f"/receipts/{each['id']}" for each in receipts} <= page.links.keys()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
