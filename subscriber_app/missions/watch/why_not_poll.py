@@ -83,12 +83,12 @@ MISSION = Mission(
     ),
     explanation=(
         (
-            "You bought {purchases}, from {first} to {last}. A [webhook] told of them after "
-            "{webhooks} (the median), polling after {polling}."
+            "You bought {purchases}, from {first} to {last}. A [webhook] reported them "
+            "after {webhooks} (the median), polling after {polling}."
         ),
         (
             "Polling took {polls}, and {vain} of them found nothing. Webhooks took one request for "
-            "each purchase, and none in vain."
+            "each purchase."
         ),
         (
             "Polling twice as often halves the delay and doubles the requests, for each subscriber "
