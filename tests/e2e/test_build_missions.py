@@ -349,6 +349,18 @@ def test_a_receiver_that_is_registered_already_is_used_with_its_secret(learner: 
     assert learner.endpoint() == made.json()["id"]  # it stays: it was not registered here
 
 
+def test_the_page_with_the_secret_says_what_the_mission_lacks_now(learner: Builder) -> None:
+    learner.start(NUMBERED[2].key)
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}/hook"
+    form = {"_csrf_token": learner.form_token(RECEIVER), "webhook_url": url}
+
+    page = learner.subscriber.post(RECEIVER, data=form)
+
+    assert _SECRET.search(page.text)
+    assert "1 of 2: no request was sent to it" in page.text
+
+
 def test_the_shop_decides_where_a_receiver_may_be(learner: Builder) -> None:
     form = {"_csrf_token": learner.form_token(RECEIVER), "webhook_url": "http://169.254.169.254/"}
 

@@ -8,8 +8,9 @@ SHOP = Link("Open the shop", App.SHOP, "/")
 ENDPOINT = Link("Your endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints")
 
 CHECK = Step(
-    "Choose “Check my receiver”. The exam of the shop sends it each case of the list and "
-    "judges the response. The scorecard shows every request as a curl command."
+    "Start your receiver again after each change, and choose “Check my receiver”. The exam of the "
+    "shop sends it each case of the list and judges the response. The scorecard shows every "
+    "request as a curl command."
 )
 ADD_PROBE = Step(
     "The exam must see what your receiver does, not only what it answers. Add a probe: an address "

@@ -13,6 +13,7 @@ from subscriber_app.parts import SubscriberParts
 from subscriber_app.receiving.keyring import fingerprint
 from subscriber_app.shop_api.errors import ShopError
 from subscriber_app.web.dependencies import TheParts
+from subscriber_app.web.missions.strip import look_in_time
 
 PATH = "/missions/receiver"
 MAX_URL_LENGTH = 2000
@@ -60,6 +61,7 @@ async def register_own_receiver(request: AnyRequest, parts: TheParts) -> AnyResp
         secret = await parts.own_receivers.register(form.webhook_url, form.probe)
     except ShopError as error:
         return await _page(parts, form, problem=str(error), status=422)
+    await look_in_time(parts.missions)
     return await _page(parts, secret=secret)
 
 

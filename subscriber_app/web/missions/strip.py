@@ -16,16 +16,21 @@ AnyRequest = Request[Any, Any, Any]
 
 
 async def look_before_page(request: AnyRequest) -> None:
-    """Judge the current mission, so that the strip of the page is up to date.
-
-    If the shop is slow, the page shows the result of the last look.
-    """
+    """Judge the current mission, so that the strip of a page that is opened is up to date."""
     parts = parts_if_known(request)
-    if parts is None or request.method != "GET" or parts.missions.current is None:
-        return
+    if parts and request.method == "GET":
+        await look_in_time(parts.missions)
+
+
+async def look_in_time(missions: Missions) -> None:
+    """Judge the current mission. If the shop is slow, the strip shows the result of the last look.
+
+    The response to a form that is itself a page needs this: only pages that are opened are judged
+    by themselves.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(PAGE_TIMEOUT_SECONDS):
-            await parts.missions.look_at_current()
+            await missions.look_at_current()
 
 
 def mission_strip(missions: Missions) -> Region:
