@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from shop.exam.case import Effects, Judge, Judgement, Observation, Verdict
 from shop.exam.wire import Answer, Exchange, NoAnswer
@@ -71,7 +72,7 @@ def not_crashed(seen: Observation) -> Judgement:
     """Each request gets a response below 500."""
     for exchange in seen.exchanges:
         if exchange.answer.status is None or has_crashed(exchange.answer):
-            return _failed(_named(exchange, f"{exchange.answer}: crashed"))
+            return _failed(_named(exchange, _crash_in_words(exchange.answer)))
     return _passed(_answers(seen.exchanges))
 
 
@@ -215,6 +216,12 @@ def _rejection_in_words(answer: Answer) -> str:
     if answer.status is None and answer.detail:
         return f"{answer}: {answer.detail}"
     return f"{answer}: rejected a genuine webhook" if is_rejection(answer) else str(answer)
+
+
+def _crash_in_words(answer: Answer) -> str:
+    if answer.status == HTTPStatus.NOT_IMPLEMENTED:
+        return f"{answer}: the method is not implemented; respond with 405"
+    return f"{answer}: crashed"
 
 
 def _answers(exchanges: Sequence[Exchange]) -> str:

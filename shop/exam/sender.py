@@ -288,4 +288,6 @@ def _close(writer: asyncio.StreamWriter) -> None:
 
 
 def _detail(error: BaseException) -> str:
+    if isinstance(error, asyncio.IncompleteReadError):
+        return "the connection ended before the response did"
     return str(error) or type(error).__name__

@@ -33,6 +33,7 @@ MISSION = Mission(
         CHECK,
     ),
     hints=(
+        "http.server of Python answers 501 to a HEAD, unless the handler has the method do_HEAD.",
         "400 for an unknown type makes the shop retry, and disable your endpoint in the end.",
         (
             "5xx means: try again. For a message that will never work, it stops the messages "

@@ -14,6 +14,7 @@ CHECK = Step(
 )
 ADD_PROBE = Step(
     "The exam must see what your receiver does, not only what it answers. Add a probe: an address "
-    'that answers GET ?message_id=… with {"times": 1}: how often this message had an effect.',
+    'that answers GET ?message_id=… with {"times": 1}: how often this message had an effect. The '
+    "receivers to begin with have one: /effects.",
     RECEIVER,
 )

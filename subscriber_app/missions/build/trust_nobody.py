@@ -58,8 +58,8 @@ MISSION = Mission(
             "versions that you do not know, and accept if one of v1 is right."
         ),
         (
-            "Base64 that is damaged must lead to 401, not to an error of your program: an attacker "
-            "sends what he likes."
+            "Base64 that is damaged must lead to 401, not to an error of your program: an "
+            "attacker can send anything."
         ),
         "Compare with hmac.compare_digest in Python, or crypto.timingSafeEqual in Node.",
     ),
@@ -70,7 +70,7 @@ MISSION = Mission(
         ),
         (
             "Anybody can send a request to a URL. Only the shop and you have the [secret], so only "
-            "they can sign. Who changes a bit of the body, the id or the time breaks the signature."
+            "they can sign. Changing one bit of the body, the id or the time breaks the signature."
         ),
     ),
     judge=judge,

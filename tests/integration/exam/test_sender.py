@@ -181,6 +181,18 @@ async def test_a_closed_connection_is_data(sender: Sender) -> None:
     assert exchange.answer.error is NoAnswer.CONNECTION_RESET
 
 
+async def test_a_connection_that_ends_early_is_named_in_plain_words(sender: Sender) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(REQUEST.body)
+        writer.close()
+
+    async with serving(handle) as url:
+        exchange = await sender.send(url, REQUEST)
+
+    assert exchange.answer.error is NoAnswer.CONNECTION_RESET
+    assert exchange.answer.detail == "the connection ended before the response did"
+
+
 async def test_a_response_is_read_before_the_whole_request_is_sent(sender: Sender) -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -104,6 +104,12 @@ def test_what_a_rejected_genuine_webhook_is_called() -> None:
     assert accepted(saw(503)).got == "503"
 
 
+def test_a_method_that_is_not_implemented_is_not_called_a_crash() -> None:
+    answer = "501: the method is not implemented; respond with 405"
+    assert not_crashed(saw(501)).got == answer
+    assert not_crashed(saw(500)).got == "500: crashed"
+
+
 def test_equal_answers_are_counted() -> None:
     assert happened_once_at_once(saw(200, 200, 409, times=1)).got == "200 × 2, 409; one effect"
 
