@@ -102,7 +102,7 @@ def test_a_mission_is_done_without_javascript(
 ) -> None:
     page = new_context(java_script_enabled=False).new_page()
     page.goto(f"{subscriber_url}/learn")
-    page.get_by_role("link", name="First delivery").click()
+    page.get_by_role("link", name="First delivery", exact=True).click()
     page.get_by_role("button", name="Start the mission").click()
     learner.buy()
     learner.finish(3)
