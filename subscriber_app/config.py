@@ -1,5 +1,6 @@
 """Settings of the subscriber, read from environment variables only."""
 
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -13,6 +14,7 @@ from hookshop.webkit.settings import (
     print_addresses,
     read_environment,
 )
+from hookshop.worker_crash import crash_request
 from subscriber_app.database.database_url import normalize
 
 RECEIVER_PATH = "/v1/new-purchase"
@@ -33,12 +35,19 @@ class Settings(ServerSettings):
     shop_public_url: Url | None = None
     shop_token: BearerToken | None = None
     auto_register: bool = False
+    can_crash_worker: bool = False
     max_sandboxes: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
 
     @property
     def webhook_url(self) -> str:
         """Return the URL to register with the shop, which tokens must name as their audience."""
         return self.base_url + RECEIVER_PATH
+
+    @property
+    def crash_request(self) -> Path | None:
+        """The file that asks the demo to kill its worker; None if that is not offered."""
+        is_private = self.admin_token is None and self.shop_token is None
+        return crash_request(self.var) if self.can_crash_worker and is_private else None
 
     def for_browsers(self, shop_url: str) -> str:
         """Return the URL at which browsers find what the subscriber calls at ``shop_url``."""

@@ -7,6 +7,7 @@ it. So no part can read or change another sandbox, whatever its queries are.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -18,7 +19,7 @@ from subscriber_app.connections import SharedConnections
 from subscriber_app.database.transactions import Database
 from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
-from subscriber_app.faults import Faults
+from subscriber_app.faults import Faults, WorkerCrash
 from subscriber_app.lab.attack_desk import AttackDesk
 from subscriber_app.missions.checks import Checks
 from subscriber_app.missions.missions import Missions
@@ -39,7 +40,7 @@ class Site:
 
     ``sandbox``: its id; None for ``main``. ``base_url``: for others. ``local_url``: on this
     machine. All URLs are without a slash at the end. ``shop_token``: of the shop or of its sandbox,
-    if it requires one.
+    if it requires one. ``crash_request``: see ``WorkerCrash``.
     """
 
     sandbox: str | None
@@ -48,6 +49,7 @@ class Site:
     database_url: str
     shop_url: str
     shop_token: SecretStr | None
+    crash_request: Path | None = None
 
     @classmethod
     def of_main(cls, settings: Settings) -> "Site":
@@ -59,6 +61,7 @@ class Site:
             settings.resolved_database_url,
             settings.shop_url,
             settings.shop_token,
+            settings.crash_request,
         )
 
     @property
@@ -129,7 +132,7 @@ def build_parts(
     encryption, now = shared.encryption, shared.now
     database = Database(site.database_url, encryption, idle_connections=idle_connections)
     feed = LocalChangeFeed()
-    faults = Faults(database, feed)
+    faults = Faults(database, feed, WorkerCrash(site.crash_request, feed))
     defences = DefenceSwitches(database, feed)
     shop = ShopClient(shared.connections, site.shop_url, token=site.shop_token)
     webhook_url = site.webhook_url
@@ -174,6 +177,6 @@ def build_parts(
         TraceBuilder(database, shop, webhook_url=webhook_url, now=now),
         OrderContents(database, shop),
         own_receivers,
-        Missions(database, feed, facts, checks, now),
+        Missions(database, feed, facts, checks, now, worker_crash=faults.worker_crash),
         Poller(database, shop, feed, now),
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hookshop.locations import default_var, program_environment, python_command
+from hookshop.worker_crash import crash_request
 
 
 class StartError(Exception):
@@ -52,7 +53,8 @@ class Plan:
     """Everything to run.
 
     ``environment``: all variables of the programs; they inherit no others. ``redis``: None if
-    SHOP_REDIS_URL names a Redis that is already running.
+    SHOP_REDIS_URL names a Redis that is already running. ``crash_request``: the file that asks to
+    kill the worker; None if the demo is not private.
     """
 
     var: Path
@@ -61,6 +63,7 @@ class Plan:
     applications: tuple[Application, Application]
     environment: Mapping[str, str]
     logs_json: bool
+    crash_request: Path | None
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -101,6 +104,7 @@ def make_plan(environ: Mapping[str, str]) -> Plan:
         | given
         | {"HOOKSHOP_VAR": str(var.absolute())},
         logs_json=logs_json(given),
+        crash_request=crash_request(var) if _is_private(given, shop, subscriber) else None,
     )
 
 
@@ -121,8 +125,20 @@ def _defaults(
     yield "SUBSCRIBER_AUTO_REGISTER", "1"
     if "SHOP_ADMIN_TOKEN" in given:
         yield "SUBSCRIBER_SHOP_TOKEN", given["SHOP_ADMIN_TOKEN"]
+    if _is_private(given, shop, subscriber):
+        yield "SUBSCRIBER_CAN_CRASH_WORKER", "1"
     if "SHOP_LOG_FORMAT" in given:
         yield "SUBSCRIBER_LOG_FORMAT", given["SHOP_LOG_FORMAT"]
+
+
+def _is_private(given: Mapping[str, str], shop: Application, subscriber: Application) -> bool:
+    """Return whether only this machine's users come: no tokens, and no other addresses or shop.
+
+    Without tokens, the applications refuse to listen to other machines.
+    """
+    others = {"SHOP_ADMIN_TOKEN", "SUBSCRIBER_ADMIN_TOKEN", "SUBSCRIBER_SHOP_URL"}
+    is_local = all(each.url == each.local_url for each in (shop, subscriber))
+    return is_local and not others & set(given)
 
 
 def _ask_applications(environment: Mapping[str, str]) -> list[Application]:

@@ -67,6 +67,12 @@ class ProgramRunner:
         self._environment = environment
         self._console = console
         self._serving = serving
+        self._process: Process | None = None
+
+    def kill(self) -> None:
+        """Kill the current process; ``keep_running`` starts the next one."""
+        if self._process and self._process.returncode is None:
+            _kill_group(self._process)
 
     async def keep_running(self) -> None:
         """Run the program until this task is canceled; then stop it.
@@ -87,7 +93,7 @@ class ProgramRunner:
 
     async def _run_once(self) -> int:
         """Run one process and return its exit code. Kill everything that it started."""
-        process = await self._start()
+        process = self._process = await self._start()
         relaying = asyncio.create_task(self._relay_lines(process))
         try:
             return await process.wait()

@@ -4,13 +4,15 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from hookshop.demo.console import Console
-from hookshop.demo.plan import Application, Plan, Program
+from hookshop.demo.plan import WORKER, Application, Plan, Program
 from hookshop.demo.program_runner import ProgramRunner
 
-CHECK_INTERVAL_SECONDS = 0.25  # for a closed terminal and for programs that cannot start
+# For a closed terminal, programs that cannot start, and requests to kill the worker.
+CHECK_INTERVAL_SECONDS = 0.25
 HEALTH_POLL_INTERVAL_SECONDS = 0.1
 HEALTH_TIMEOUT_SECONDS = 5.0
 LATE_WARNING_SECONDS = 20.0
@@ -27,23 +29,39 @@ async def supervise(plan: Plan, console: Console) -> None:
     stop = _stop_requested()
     serving = asyncio.Event()
 
-    def keep(program: Program) -> Task:
-        runner = ProgramRunner(program, plan.environment, console, serving)
-        return asyncio.create_task(runner.keep_running())
+    def runner(program: Program) -> ProgramRunner:
+        return ProgramRunner(program, plan.environment, console, serving)
 
-    redis = [keep(plan.redis)] if plan.redis else []
-    programs = [keep(program) for program in plan.programs]
+    _is_crash_requested(plan.crash_request)  # by a demo before
+    runners = {program: runner(program) for program in plan.programs}
+    redis = [_keep(runner(plan.redis))] if plan.redis else []
+    programs = [_keep(each) for each in runners.values()]
     announcing = asyncio.create_task(_announce(plan, console, serving))
     try:
         # A closed terminal signals only the leader of its session, which may be make.
         while not stop.is_set() and not console.is_gone():
             _raise_failure([*redis, *programs, announcing])
+            if _is_crash_requested(plan.crash_request):
+                console.say("killing the worker, as mission 15 has asked")
+                runners[WORKER].kill()
             await _wait(stop, CHECK_INTERVAL_SECONDS)
     finally:
         console.say("stopping everything")
         await _cancel([announcing, *programs])
         await _cancel(redis)  # last: a worker that loses it while it stops would log errors
         console.say("everything has stopped")
+
+
+def _keep(runner: ProgramRunner) -> Task:
+    return asyncio.create_task(runner.keep_running())
+
+
+def _is_crash_requested(request: Path | None) -> bool:
+    """Return whether the subscriber has asked to kill the worker; remove its request."""
+    if request is None or not request.exists():
+        return False
+    request.unlink(missing_ok=True)
+    return True
 
 
 def _stop_requested() -> asyncio.Event:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from subscriber_app.faults.actions import FaultActionKind
 from subscriber_app.shop_api.delivery_log import ShopAttempt, ShopDelivery
 from subscriber_app.vocabulary import Reason, Result, Verdict
 
@@ -71,6 +72,11 @@ class ReceivedRequest:
         """Return the time of the last recorded event of this request."""
         return self.booked_at or self.verified_at
 
+    @property
+    def has_killed_its_sender(self) -> bool:
+        """Return whether the worker was killed that has sent it: so the shop has no record."""
+        return self.fault == FaultActionKind.CRASH_WORKER
+
 
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
@@ -104,8 +110,10 @@ class Trace:
         return self.events[0].at
 
     def is_foreign(self, event: TraceEvent) -> bool:
-        """Return whether this is a request that the shop has no record of sending."""
+        """Return whether this is a request that the shop has not sent, by its own records."""
         if self.delivery is None or event.request is None or event.attempt:
+            return False
+        if event.request.has_killed_its_sender:
             return False
         # The shop records an attempt when it ends: an open one may have sent this request.
         is_open = self.delivery.state == "sending"

@@ -35,6 +35,7 @@ class FaultActionKind(StrEnum):
     TIMEOUT = "timeout"  # no response; the connection stays open until the sender gives up
     DROP = "drop"  # no response; the connection is closed
     ACCEPT_THEN_500 = "accept_then_500"  # book and commit, then respond with 500
+    CRASH_WORKER = "crash_worker"  # book and commit, then kill the sender; not in scripts
 
 
 WITHOUT_RESPONSE = (FaultActionKind.TIMEOUT, FaultActionKind.DROP)
@@ -81,7 +82,7 @@ class FaultAction:
 
     def response_status(self, status: int) -> int | None:
         """Return the status to send instead of ``status``; None for no response."""
-        if self.kind in WITHOUT_RESPONSE:
+        if self.kind in WITHOUT_RESPONSE or self.kind is FaultActionKind.CRASH_WORKER:
             return None
         is_success = status < MIN_STATUS
         return 500 if self.kind is FaultActionKind.ACCEPT_THEN_500 and is_success else status
@@ -102,6 +103,13 @@ def parse_script_word(word: str) -> FaultAction | None:
         retry_after = int(status[2]) if status[2] else None
         return FaultAction(FaultActionKind.STATUS, status=int(status[1]), retry_after=retry_after)
     raise BadFault(f"{shown(word)} is not a script word; use 200, {SCRIPT_WORDS}")
+
+
+def parse_recorded_word(word: str) -> FaultAction | None:
+    """Return the action that a receipt names: one of a script, or a crash."""
+    if word == FaultActionKind.CRASH_WORKER:
+        return FaultAction(FaultActionKind.CRASH_WORKER)
+    return parse_script_word(word)
 
 
 def check_range(name: str, value: int | None, lowest: int, highest: int) -> None:

@@ -6,18 +6,26 @@ import logging
 from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.database.models import FaultSetting
 from subscriber_app.database.transactions import Database
-from subscriber_app.faults.actions import BadFault, FaultAction
+from subscriber_app.faults.actions import BadFault, FaultAction, FaultActionKind
 from subscriber_app.faults.settings import NORMAL, Fault, FaultMode, make_fault
+from subscriber_app.faults.worker_crash import WorkerCrash
 
 _ONLY_ROW = 1
+_CRASH = FaultAction(FaultActionKind.CRASH_WORKER)
 
 logger = logging.getLogger(__name__)
 
 
 class Faults:
-    """The current fault of this subscriber, and its position in a sequence."""
+    """The current fault of this subscriber, and its position in a sequence.
 
-    def __init__(self, database: Database, feed: LocalChangeFeed) -> None:
+    ``worker_crash``: instead of a fault. Setting any fault disarms it.
+    """
+
+    def __init__(
+        self, database: Database, feed: LocalChangeFeed, worker_crash: WorkerCrash
+    ) -> None:
+        self.worker_crash = worker_crash
         self._database = database
         self._feed = feed
         self._current = NORMAL
@@ -27,6 +35,11 @@ class Faults:
     def current(self) -> Fault:
         """Return the current fault."""
         return self._current
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether anything can still go wrong on purpose."""
+        return self._current.is_active or self.worker_crash.is_armed
 
     async def load(self) -> None:
         """Load the stored fault, when the application starts."""
@@ -44,14 +57,23 @@ class Faults:
 
     async def set(self, fault: Fault) -> None:
         """Set the fault, from the next request on."""
+        self.worker_crash.disarm()
         async with self._lock:
             await self._store(fault)
+
+    async def crash_worker_once(self) -> None:
+        """Book the next purchase, then kill the shop's worker. Raise ``ImpossibleCrash``."""
+        await self.set(NORMAL)
+        self.worker_crash.arm()
 
     async def next_action(self) -> FaultAction | None:
         """Return the action for the current request; advance the sequence by one position.
 
-        It advances before the request is verified, so the verdict makes no difference.
+        It advances before the request is verified, so the verdict makes no difference. A crash of
+        the worker applies only to a request that is booked.
         """
+        if self.worker_crash.is_armed:
+            return _CRASH
         if not self._current.is_sequence:
             return self._current.action
         async with self._lock:

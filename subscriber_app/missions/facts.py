@@ -301,6 +301,7 @@ class Facts:
     seen: Mapping[str, Sequence[Evidence]] = field(default_factory=dict)
     off: SwitchedOff = NONE_OFF
     is_fault_active: bool = False
+    is_crash_armed: bool = False
     has_forged_bookings: bool = False
     shop_problem: str = ""
     own_receiver: OwnReceiverFact | None = None

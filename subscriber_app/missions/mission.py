@@ -43,14 +43,25 @@ class Action:
     label: str
 
 
+class Condition(StrEnum):
+    """When a step is shown. Of the two, at most one is true."""
+
+    CAN_CRASH_WORKER = "can-crash-worker"
+    CRASH_IS_ARMED = "crash-is-armed"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. ``command``: for a terminal, as an alternative."""
+    """One thing to do. ``command``: for a terminal, as an alternative.
+
+    ``only_if``: the condition without which the step is left out.
+    """
 
     text: str
     link: Link | None = None
     action: Action | None = None
     command: str = ""
+    only_if: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,10 @@ class Mission:
     def label(self) -> str:
         """Return the name for people, such as ``Mission 4``, or ``Build mission 4``."""
         return f"{'Build mission' if self.track is Track.BUILD else 'Mission'} {self.number}"
+
+    def steps_if(self, condition: Condition | None) -> list[Step]:
+        """Return the steps to show while this condition is true."""
+        return [each for each in self.steps if each.only_if in {None, condition}]
 
     def question(self, name: str) -> Question | None:
         """Return the question with this name."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,11 +13,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hookshop.webkit.change_feed import LocalChangeFeed
 from subscriber_app.database.models import MissionProgress
 from subscriber_app.database.transactions import Database
+from subscriber_app.faults import WorkerCrash
 from subscriber_app.missions import progress
 from subscriber_app.missions.build import BUILD
 from subscriber_app.missions.checks import Checks
 from subscriber_app.missions.facts import Answer, Check, Evidence, Facts, OwnReceiverFact
-from subscriber_app.missions.mission import Done, Judgment, Mission, NotYet
+from subscriber_app.missions.mission import Condition, Done, Judgment, Mission, NotYet, Step
 from subscriber_app.missions.obstacles import Obstacle, obstacles
 from subscriber_app.missions.places import places
 from subscriber_app.missions.progress import MissionState
@@ -34,8 +35,9 @@ class Standing:
     """One mission and the learner's progress in it.
 
     ``judgment``: None unless it is started. ``evidence``: of a mission that is done. ``places``:
-    see ``places``. ``fact_count``: receipts and bookings; it changes with each button that acts.
-    ``check``, ``own_receiver``: in the Build track.
+    see ``places``. ``fact_count``: receipts, bookings and more; it changes with each button that
+    acts. ``steps``: those to show now, of a mission that was looked at. ``check``,
+    ``own_receiver``: in the Build track.
     """
 
     mission: Mission
@@ -43,6 +45,7 @@ class Standing:
     judgment: Judgment | None = None
     obstacles: Sequence[Obstacle] = ()
     places: dict[str, str] = field(default_factory=dict)
+    steps: Sequence[Step] = ()
     fact_count: int = 0
     check: Check | None = None
     own_receiver: OwnReceiverFact | None = None
@@ -81,19 +84,22 @@ class Missions:
     none, or it was put away.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 – each is a part of its own
         self,
         database: Database,
         feed: LocalChangeFeed,
         reader: FactsReader,
         checks: Checks,
         now: Callable[[], datetime],
+        *,
+        worker_crash: WorkerCrash,
     ) -> None:
         self._database = database
         self._feed = feed
         self._reader = reader
         self._checks = checks
         self._now = now
+        self._worker_crash = worker_crash
         self._lock = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
         self.current: Standing | None = None
@@ -123,12 +129,19 @@ class Missions:
             async with self._database.reading() as session:
                 row = await progress.find(session, mission)
             if row is None or row.state != MissionState.STARTED:
-                return Standing(mission, row)
-            standing = await self._judge(mission, row)
+                return Standing(mission, row, steps=self.steps(mission))
+            standing = replace(await self._judge(mission, row), steps=self.steps(mission))
         if self.current and self.current.mission is mission:
             self.current = standing
         self._poll_while_watched()
         return standing
+
+    def steps(self, mission: Mission) -> list[Step]:
+        """Return the steps of a mission to show now."""
+        if self._worker_crash.is_armed:
+            return mission.steps_if(Condition.CRASH_IS_ARMED)
+        can_crash = self._worker_crash.is_possible
+        return mission.steps_if(Condition.CAN_CRASH_WORKER if can_crash else None)
 
     async def look_at_current(self) -> None:
         """Judge the mission of the strip, if there is one that is not done."""
@@ -238,9 +251,9 @@ class Missions:
             judgment,
             obstacles(mission, facts),
             places(facts),
-            len(facts.receipts) + len(facts.bookings),
-            facts.check,
-            facts.own_receiver,
+            fact_count=len(facts.receipts) + len(facts.bookings) + self._worker_crash.changes,
+            check=facts.check,
+            own_receiver=facts.own_receiver,
         )
 
     def _poll_while_watched(self) -> None:

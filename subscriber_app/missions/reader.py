@@ -143,7 +143,8 @@ class FactsReader:
             answers=answers_of(row),
             seen=seen_of(row),
             off=self._defences.off,
-            is_fault_active=self._faults.current.is_active,
+            is_fault_active=self._faults.is_active,
+            is_crash_armed=self._faults.worker_crash.is_armed,
             has_forged_bookings=forged is not None,
             shop_problem=of_shop.problem,
         )

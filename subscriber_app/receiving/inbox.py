@@ -7,7 +7,7 @@ promises the sender that the message is stored. Requests that come at once share
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from hookshop.webkit.group_commit import GroupCommit
 from hookshop.webkit.times import utc_now
 from subscriber_app.checklist import Checklist
 from subscriber_app.database.transactions import Database
-from subscriber_app.faults import FaultAction, Faults
+from subscriber_app.faults import FaultAction, FaultActionKind, Faults
 from subscriber_app.receiving.books import Books, find_processed
 from subscriber_app.receiving.decision import (
     Decision,
@@ -136,6 +136,8 @@ class Inbox:
         received = await self._commits.commit(
             _Arrival(request, received_at, stopwatch, off, action, resets)
         )
+        if _crashes_worker(received.action):
+            self._faults.worker_crash.carry_out()  # only now that the booking is committed
         _log(received)
         return received
 
@@ -175,6 +177,8 @@ class Inbox:
         """Add the receipt and what it books. ``processed``: by id; a new message is added."""
         message_id = arrival.request.header("webhook-id") or ""
         decision = finalize(decision, arrival.request, processed.get(message_id), arrival.off)
+        if _crashes_worker(arrival.action) and not _books_money(decision):
+            arrival = replace(arrival, action=None)
         # Here, so that ids are in the order of the commits.
         receipt = _receipt(self._ids.next(arrival.received_at), arrival, decision)
         books.add_receipt(receipt)
@@ -194,6 +198,15 @@ class Inbox:
             decision.detail,
             arrival.action,
         )
+
+
+def _crashes_worker(action: FaultAction | None) -> bool:
+    return action is not None and action.kind is FaultActionKind.CRASH_WORKER
+
+
+def _books_money(decision: Decision) -> bool:
+    event = decision.event
+    return decision.verdict is Verdict.ACCEPTED and event is not None and event.type in MONEY_EVENTS
 
 
 def _accepted_ids(arrivals: Sequence[_Arrival], decisions: Sequence[Decision]) -> set[str]:

@@ -24,7 +24,8 @@ async def inject(action: FaultAction, request: AnyRequest, feed: LocalChangeFeed
     """Return when the response may be sent; after a reset, nobody will receive it."""
     if action.kind is FaultActionKind.SLOW:
         await _hold(request, feed, action.seconds or 0)
-    if action.kind is FaultActionKind.TIMEOUT:
+    # A worker that is killed disconnects at once.
+    if action.kind in {FaultActionKind.TIMEOUT, FaultActionKind.CRASH_WORKER}:
         await _hold(request, feed, MAX_HOLD_SECONDS)
         await _reset(request)
     if action.kind is FaultActionKind.DROP:

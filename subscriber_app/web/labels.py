@@ -4,7 +4,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 
 from subscriber_app.faults import Fault, FaultAction, FaultActionKind, FaultMode
-from subscriber_app.faults.actions import DEFAULT_LOCATION, parse_script_word
+from subscriber_app.faults.actions import DEFAULT_LOCATION, parse_recorded_word
 from subscriber_app.vocabulary import Reason, StepName
 
 STEP_LABELS = {
@@ -92,6 +92,7 @@ FAULT_ACTION_LABELS = {
     FaultActionKind.TIMEOUT: "gets no response",
     FaultActionKind.DROP: "has its connection closed",
     FaultActionKind.ACCEPT_THEN_500: "is booked, but gets a 500 response",
+    FaultActionKind.CRASH_WORKER: "is booked, and then the shop’s worker is killed",
 }
 
 FAULT_CHIPS = {
@@ -112,12 +113,18 @@ FAULT_LABELS = {
     FaultActionKind.TIMEOUT: "timeout on purpose",
     FaultActionKind.DROP: "connection closed",
     FaultActionKind.ACCEPT_THEN_500: "500 after booking",
+    FaultActionKind.CRASH_WORKER: "worker killed",
 }
 
 
 def fault_sentence(fault: Fault) -> str:
     """Return the text that follows "Failing on purpose:" in the banner."""
     return FAULT_SENTENCES[fault.mode].format(**_facts(fault))
+
+
+def crash_sentence() -> str:
+    """Return the same text while a crash of the worker is armed."""
+    return f"the next purchase {FAULT_ACTION_LABELS[FaultActionKind.CRASH_WORKER]}."
 
 
 def fault_chip(fault: Fault) -> str:
@@ -131,7 +138,7 @@ def fault_label(word: str) -> str:
 
     ``word``: the fault as a receipt records it, such as ``slow:3``.
     """
-    action = parse_script_word(word)
+    action = parse_recorded_word(word)
     return FAULT_LABELS[action.kind].format(**asdict(action)) if action else ""
 
 

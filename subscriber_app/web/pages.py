@@ -30,7 +30,13 @@ from subscriber_app.web import (
 from subscriber_app.web import faults as fault_pages
 from subscriber_app.web.current_parts import parts_if_known
 from subscriber_app.web.defence_labels import DEFENCES
-from subscriber_app.web.labels import event_name, fault_chip, fault_label, fault_sentence
+from subscriber_app.web.labels import (
+    crash_sentence,
+    event_name,
+    fault_chip,
+    fault_label,
+    fault_sentence,
+)
 from subscriber_app.web.missions import own_receiver
 from subscriber_app.web.missions import pages as mission_pages
 from subscriber_app.web.missions.strip import look_before_page, page_address
@@ -115,6 +121,8 @@ def page_environment(settings: Settings) -> Environment:
         # The login page and error pages are open to all.
         may_manage=lambda request: may_manage(request, settings),
         current_fault=_current_fault,
+        crash_is_armed=_crash_is_armed,
+        crash_sentence=crash_sentence,
         fault_sentence=fault_sentence,
         fault_chip=fault_chip,
         fault_label=fault_label,
@@ -145,6 +153,12 @@ def _current_shop_url(context: Context) -> str:
 def _current_fault(context: Context) -> Fault:
     parts = parts_if_known(context["request"])
     return parts.faults.current if parts else NORMAL
+
+
+@pass_context
+def _crash_is_armed(context: Context) -> bool:
+    parts = parts_if_known(context["request"])
+    return parts is not None and parts.faults.worker_crash.is_armed
 
 
 @pass_context

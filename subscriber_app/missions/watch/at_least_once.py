@@ -1,8 +1,11 @@
 """Mission 15: at least once."""
 
+from subscriber_app.faults.actions import FaultActionKind
 from subscriber_app.missions.facts import Evidence, Facts, Kind, ReceiptFact
 from subscriber_app.missions.mission import (
+    Action,
     App,
+    Condition,
     Judgment,
     Link,
     Mission,
@@ -16,11 +19,13 @@ from subscriber_app.missions.mission import (
 from subscriber_app.vocabulary import Verdict
 
 SERVER_ERROR = 500
+CRASH = "crash-worker"
+KEEP = "keep-worker"
 
 
 def judge(facts: Facts) -> Judgment:
-    """Prove a booking that was answered with an error, its repetition, and that it counts once."""
-    booked = [each for each in facts.receipts if _is_booked_with_error(each)]
+    """Prove a booking without a good answer, its repetition, and that it counts once."""
+    booked = [each for each in facts.receipts if _is_booked_in_vain(each)]
     repeated = {each.id: _repetition(each, facts) for each in booked}
     shown = next(iter([*(each for each in booked if repeated[each.id]), *booked]), None)
     again = repeated[shown.id] if shown else None
@@ -28,9 +33,11 @@ def judge(facts: Facts) -> Judgment:
         facts,
         Part(
             "booked",
-            "A purchase is booked, but the answer is 500",
-            [shown.evidence("booked")] if shown else (),
-            "no purchase was booked with an error as its answer; set the script, then buy",
+            "A purchase is booked, but the answer is 500 or gets lost",
+            [shown.evidence("booked"), _loss(shown)] if shown else (),
+            "the crash is armed; buy something in the shop"
+            if facts.is_crash_armed
+            else "no purchase was booked with an error as its answer; set the script, then buy",
         ),
         Part(
             "repeated",
@@ -42,12 +49,21 @@ def judge(facts: Facts) -> Judgment:
     )
 
 
-def _is_booked_with_error(receipt: ReceiptFact) -> bool:
+def _is_booked_in_vain(receipt: ReceiptFact) -> bool:
     return (
         receipt.is_genuine
         and receipt.value_cents is not None
         and (receipt.status is None or receipt.status >= SERVER_ERROR)
     )
+
+
+def _loss(receipt: ReceiptFact) -> Evidence:
+    """Return what became of the answer, for the explanation."""
+    if receipt.fault == FaultActionKind.CRASH_WORKER:
+        told = "its worker was killed before it could read the answer"
+    else:
+        told = f"the answer was {receipt.status}" if receipt.status else "there was no answer"
+    return Evidence("loss", Kind.VALUE, told)
 
 
 def _repetition(receipt: ReceiptFact, facts: Facts) -> ReceiptFact | None:
@@ -76,6 +92,20 @@ MISSION = Mission(
             "next purchase, but then answers 500, as if it had crashed in between.",
             Link("Set a fault", App.SUBSCRIBER, "/#faults"),
         ),
+        Step(
+            "Or crash a real process: the subscriber books the next purchase, and then the shop's "
+            "[worker] is killed before it can read the answer. The demo starts a new worker at "
+            "once. That one sends the purchase again when the [lease] of the killed one has "
+            "expired, after about 15 seconds.",
+            action=Action(CRASH, "Crash the worker at the next webhook"),
+            only_if=Condition.CAN_CRASH_WORKER,
+        ),
+        Step(
+            "Instead, the crash is armed: when the next purchase is booked, the shop's [worker] is "
+            "killed. About 15 seconds later, the purchase is sent again.",
+            action=Action(KEEP, "Do not crash the worker"),
+            only_if=Condition.CRASH_IS_ARMED,
+        ),
         Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
         Step(
             "Look at both requests: the trace shows what each side knew at which moment.",
@@ -87,12 +117,15 @@ MISSION = Mission(
             "Use the script with one word, not the fault “500 after booking”: that would fail "
             "every time."
         ),
-        "The second request comes after about two seconds, by the [retry schedule].",
+        (
+            "The second request comes after about two seconds, by the [retry schedule]; after a "
+            "crash of the worker, after about 15 seconds."
+        ),
     ),
     explanation=(
         (
-            "{booked} was booked, but the shop got 500. It cannot know whether the purchase was "
-            "booked before the error or not."
+            "{booked} was booked, but the shop cannot know: {loss}. Perhaps the purchase was "
+            "booked before that, perhaps not."
         ),
         (
             "So it must choose: not to send again, and perhaps lose a purchase, or to send again, "

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from hookshop.webkit.errors import Problem
 from subscriber_app.database.models import Receipt
+from subscriber_app.faults import NORMAL
 from subscriber_app.lab.attack_desk import request_of
 from subscriber_app.lab.attacks import Attack
 from subscriber_app.lab.old_secret import signed_with
@@ -18,6 +19,7 @@ from subscriber_app.missions.failing_endpoints import (
     fails_on_purpose,
     hanging_url,
 )
+from subscriber_app.missions.watch.at_least_once import CRASH, KEEP
 from subscriber_app.missions.watch.leaving import SKIP_HOURS
 from subscriber_app.missions.watch.new_keys import SEND_OLD, SKIP_GRACE
 from subscriber_app.missions.watch.once_only import AT_ONCE, REPAIR, REPLAY
@@ -88,6 +90,16 @@ async def register_changing_name(parts: SubscriberParts) -> None:
         )
 
 
+async def crash_worker(parts: SubscriberParts) -> None:
+    """Kill the shop's worker once, after the next booking."""
+    await parts.faults.crash_worker_once()
+
+
+async def keep_worker(parts: SubscriberParts) -> None:
+    """Take that back."""
+    await parts.faults.set(NORMAL)
+
+
 async def delete_failing_endpoints(shop: ShopClient) -> None:
     """Delete the endpoints that these two have registered."""
     for each in await shop.endpoints():
@@ -103,6 +115,8 @@ ACTIONS: dict[str, Callable[[SubscriberParts], Awaitable[None]]] = {
     SEND_OLD: send_old_secret,
     REGISTER_HANGING: register_hanging,
     REGISTER_CHANGING_NAME: register_changing_name,
+    CRASH: crash_worker,
+    KEEP: keep_worker,
 }
 
 

@@ -217,7 +217,7 @@ def _details(standing: Standing) -> MissionDetails:
     named = {each.name: Reference(each.id) for each in standing.evidence}
     return MissionDetails(
         **_fields(standing),
-        steps=[plain(each.text) for each in mission.steps],
+        steps=[plain(each.text) for each in standing.steps],
         missing=standing.missing,
         parts=[
             PartDocument(part.key, part.label, _evidence(part.evidence))

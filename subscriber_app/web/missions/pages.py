@@ -130,6 +130,8 @@ async def act(request: AnyRequest, number: FromPath[str], parts: TheParts) -> An
     name = (await read_form(request)).text("action")
     if name not in {step.action.name for step in mission.steps if step.action}:
         raise Problem(422, "this mission has no such button")
+    if name not in {step.action.name for step in parts.missions.steps(mission) if step.action}:
+        raise Problem(409, "this mission does not offer that button here and now")
     try:
         await ACTIONS[name](parts)
     except (ImpossibleAttack, NoReceipt, Unsendable, ShopError) as error:

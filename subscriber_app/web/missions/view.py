@@ -90,7 +90,7 @@ def view_of(standing: Standing, all_standings: Sequence[Standing], shop: str) ->
         standing,
         mission,
         state,
-        [_step(each, standing.places, shop) for each in mission.steps],
+        [_step(each, standing.places, shop) for each in standing.steps],
         _parts(standing, shop),
         [pieces(each) for each in hints],
         state is MissionState.STARTED and len(hints) < len(mission.hints),

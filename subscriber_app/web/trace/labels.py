@@ -106,6 +106,8 @@ def _sent(_trace: Trace, event: TraceEvent) -> LabelParts:
 def _received(trace: Trace, event: TraceEvent) -> LabelParts:
     if trace.is_foreign(event):
         return ("Request received", "not from the shop", "bad")
+    if event.request and event.request.has_killed_its_sender:
+        return ("Request received", "sent by a worker that was killed", "bad")
     return ("Request received", "", "muted")
 
 

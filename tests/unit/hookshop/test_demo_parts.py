@@ -203,6 +203,27 @@ def test_explicit_settings_are_kept_and_empty_ones_count_as_unset(
     assert [application.port for application in made.applications] == [8000, 8001]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SHOP_ADMIN_TOKEN", "correct horse battery"),
+        ("SUBSCRIBER_ADMIN_TOKEN", "correct horse battery"),
+        ("SHOP_PUBLIC_URL", "https://example.org/shop"),
+        ("SUBSCRIBER_PUBLIC_URL", "http://192.168.1.5:8001"),
+        ("SUBSCRIBER_SHOP_URL", "https://shop.example"),
+    ],
+)
+def test_only_a_private_demo_kills_its_worker_on_request(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    private, open_to_others = plan(tmp_path), plan(tmp_path, **{variable: value})
+
+    assert setting(private.environment, "CAN_CRASH_WORKER") == "1"
+    assert private.crash_request == tmp_path / "crash-worker"
+    assert "SUBSCRIBER_CAN_CRASH_WORKER" not in open_to_others.environment
+    assert open_to_others.crash_request is None
+
+
 def test_a_private_redis_is_run_unless_there_is_one(tmp_path: Path) -> None:
     own = plan(tmp_path)
     lent = plan(tmp_path, SHOP_REDIS_URL="redis://127.0.0.1")

@@ -14,7 +14,7 @@ from subscriber_app.faults import (
     FaultMode,
     make_fault,
 )
-from subscriber_app.faults.actions import parse_script_word
+from subscriber_app.faults.actions import parse_recorded_word, parse_script_word
 
 SCRIPT = "503 503 timeout 429:5 drop 200 slow:3 accept_then_500"
 
@@ -181,6 +181,17 @@ def test_a_fault_is_restored_from_its_document(fault: Fault) -> None:
 def test_invalid_parameters_are_refused(mode: FaultMode, given: dict[str, Any]) -> None:
     with pytest.raises(BadFault):
         make_fault(mode, **given)
+
+
+def test_a_crash_of_the_worker_is_no_word_of_a_script_but_receipts_name_it() -> None:
+    crash = parse_recorded_word("crash_worker")
+
+    assert crash == FaultAction(FaultActionKind.CRASH_WORKER)
+    assert crash.rejection is None
+    assert crash.response_status(200) is None
+    assert parse_recorded_word("slow:3") == parse_script_word("slow:3")
+    with pytest.raises(BadFault):
+        parse_script_word("crash_worker")
 
 
 def test_only_a_success_becomes_a_500_after_booking() -> None:

@@ -195,7 +195,24 @@ def test_a_lost_answer_leads_to_two_requests_and_one_booking() -> None:
     twice = at_least_once.judge(facts(receipts=[booked, again], bookings=[one, one]))
     assert "booked 2 times" in missing(twice)
     done = at_least_once.judge(facts(receipts=[booked, again], bookings=[one]))
-    assert proof(done) == {"booked": booked.id, "again": again.id, "message": "msg_1"}
+    assert proof(done) == {
+        "booked": booked.id,
+        "loss": "the answer was 500",
+        "again": again.id,
+        "message": "msg_1",
+    }
+
+
+def test_a_killed_worker_loses_the_answer_as_well_and_the_explanation_says_so() -> None:
+    booked = receipt(2, status=None, fault="crash_worker")
+    one = BookingFact(booked.id, "msg_1", 5075)
+
+    armed = at_least_once.judge(facts(is_fault_active=True, is_crash_armed=True))
+    assert missing(armed) == "0 of 3: the crash is armed; buy something in the shop"
+    first = at_least_once.judge(facts(receipts=[booked], bookings=[one]))
+    assert missing(first) == "1 of 3: the second request has not come yet"
+    done = at_least_once.judge(facts(receipts=[booked, duplicate(15)], bookings=[one]))
+    assert proof(done)["loss"].startswith("its worker was killed")
 
 
 def test_ten_deliveries_in_the_overlap_and_then_the_old_secret_alone_is_rejected() -> None:

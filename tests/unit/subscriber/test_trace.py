@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from subscriber_app.explaining.trace import Kind, ReceivedRequest, Trace, build_trace, request_key
@@ -144,6 +145,20 @@ def test_a_request_of_an_open_attempt_is_not_foreign() -> None:
 
     assert not any(trace.is_foreign(each) for each in trace.events)
     assert kinds(trace)[-1] == "in_progress"
+
+
+def test_a_request_whose_worker_was_killed_is_the_shops_although_it_has_no_record() -> None:
+    killed = replace(received("rcp_1", 8, copy_of=1), fault="crash_worker", status=None)
+    again = received("rcp_2", 13_003, copy_of=2, booked=False)
+
+    trace = build_trace(
+        delivery(attempt(1, 13_000, receipt="rcp_2")), [killed, again], now=after(14_000)
+    )
+
+    assert pairs(trace) == {"rcp_1": None, "rcp_2": 1}
+    assert not any(trace.is_foreign(each) for each in trace.events)
+    details = [line.detail for line in trace_lines(trace, shop_url="http://127.0.0.1:8000")]
+    assert "sent by a worker that was killed" in " ".join(details)
 
 
 def test_different_clocks_are_detected_and_corrected() -> None:
