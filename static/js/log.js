@@ -76,3 +76,11 @@ document.addEventListener("pointermove", (event) => {
 addEventListener("scroll", reconsider, { passive: true });
 document.addEventListener("focusout", () => setTimeout(reconsider));
 setInterval(reconsider, RESTS_MS / 3);
+
+// The two fields for a time are rare, so their script comes only when they are shown.
+const period = document.querySelector('select[name="period"]');
+const showsTimes = () => period.value === "between" || !CSS.supports("selector(:has(*))");
+const loadTimes = () => showsTimes() && import("./local_time.js");
+
+loadTimes();
+period.addEventListener("change", loadTimes);
