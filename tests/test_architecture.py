@@ -1,6 +1,7 @@
 """The architecture: which folders may import which, checked for every module."""
 
 import ast
+import graphlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,3 +229,31 @@ def test_the_test_kit_needs_only_the_standard_library_and_pytest() -> None:
     assert {name.partition(".")[0] for name in named - ours} <= allowed
     light = inside("hookshop.testing") | {"hookshop", "hookshop.locations"}
     assert {name for name in ours if name in MODULES} <= light
+
+
+def test_every_module_can_be_imported_first() -> None:
+    graph = {module: set(loaded_by(module)) for module in MODULES}
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules
+
+
+def loaded_by(module: str) -> Iterator[str]:
+    """Yield the modules of ours that importing this one loads, with the packages they are in."""
+    for statement in ast.parse(MODULES[module].read_text()).body:
+        for name in _imports(statement):
+            # Of "from a import b", only what b is: the module a.b, or else a.
+            if name in MODULES and not any(
+                f"{name}.{part}" in MODULES for part in parts(statement)
+            ):
+                yield from (each for each in with_packages(name) if not is_inside(module, each))
+
+
+def parts(statement: ast.stmt) -> list[str]:
+    return (
+        [alias.name for alias in statement.names] if isinstance(statement, ast.ImportFrom) else []
+    )
+
+
+def with_packages(name: str) -> list[str]:
+    names = name.split(".")
+    return [".".join(names[:end]) for end in range(1, len(names) + 1)]

@@ -17,12 +17,12 @@ from shop.web import (
     flow,
     orders,
     overview,
-    skipping,
     storefront,
 )
 from shop.web.endpoint_names import endpoint_name, endpoint_subtitle
 from shop.web.hold_labels import WAITING_FOR
 from shop.web.sandboxes import pages as sandbox_pages
+from shop.web.skipping import actions as skipping_actions
 from shop.web.skipping.notice import read_skip_notice
 from shop.web.stat_labels import meaning, milliseconds, percent
 from shop.web.state_labels import BAR_ORDER, state_label
@@ -37,7 +37,7 @@ page_handlers: list[HTTPRouteHandler] = [
     *endpoints.handlers,
     *flow.handlers,
     *exams.handlers,
-    *skipping.handlers,
+    *skipping_actions.handlers,
     *sandbox_pages.handlers,
     *login_pages(home="/deliveries"),
     choose_appearance,

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from litestar import Request, Response, post
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Redirect
 
@@ -93,3 +94,6 @@ def _explained(back: str) -> Iterator[None]:
         raise Problem(409, f"there is no wait to skip: {error}", link=to_page) from None
     except TooManyPending as error:
         raise Problem(422, str(error), link=to_page) from None
+
+
+handlers: list[HTTPRouteHandler] = [skip_to_next_attempt, skip_for_delivery, skip_for_endpoint]
