@@ -32,6 +32,7 @@ class _Outcome(NamedTuple):
 
 class _Connection(aiosqlite.Connection):
     _is_stopped = False
+    _stopped: asyncio.Future[None] | None = None
 
     def stop(self) -> asyncio.Future[None] | None:
         """Stop the thread, but only once: a second future would wait for a thread that has ended.
@@ -40,10 +41,10 @@ class _Connection(aiosqlite.Connection):
         a task of its own, and stops the connection again. asyncio waits for that task at the end of
         the process.
         """
-        if self._is_stopped:
-            return None
-        self._is_stopped = True
-        return super().stop()
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._stopped = super().stop()
+        return self._stopped
 
     def cursor(self) -> "_Cursor":  # type: ignore[override]  # only the methods SQLAlchemy calls
         return _Cursor(self)
