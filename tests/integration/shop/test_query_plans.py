@@ -107,3 +107,15 @@ async def test_the_log_of_one_state_reads_its_newest_rows_only(states: str, shop
     [plan] = [plan for sql, plan in plans.items() if "ORDER BY delivery.id DESC" in sql]
     assert any(f"({states} AND state=?)" in step for step in plan), plan
     assert not any("TEMP B-TREE" in step for step in plan)
+
+
+@pytest.mark.parametrize("theirs", ["", "&endpoint_id={endpoint_id}"])
+async def test_the_log_of_what_is_being_sent_reads_nothing_else(theirs: str, shop: Shop) -> None:
+    delivery_id = await new_delivery(shop)
+    endpoint_id = (await shop.get(f"/v1/deliveries/{delivery_id}")).json()["endpoint_id"]
+
+    with recording_plans() as plans:
+        await shop.get(f"/deliveries?state=sending{theirs.format(endpoint_id=endpoint_id)}")
+
+    [plan] = [plan for sql, plan in plans.items() if "ORDER BY delivery.id" in sql]
+    assert any("sending_deliveries" in step for step in plan), plan
