@@ -82,7 +82,7 @@ class Scorecard:
 
     @property
     def saw_status_only(self) -> bool:
-        """Whether a case needed evidence of side effects in vain, or there was none at all."""
+        """Whether there was no evidence of side effects, or not for each case that needed it."""
         unknown = any(
             each.case.needs == {Need.EFFECTS} and each.verdict is Verdict.NOT_JUDGED
             for each in self.results

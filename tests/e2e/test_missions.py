@@ -12,7 +12,7 @@ from tests.e2e.learner import FINGERPRINT, Learner, learner_in
 from tests.e2e.pair import Running, new_pair
 from tests.programs import Document
 
-# For missions in which the shop waits in vain: the time of a request cannot be skipped.
+# A request that gets no response takes its whole timeout, which cannot be skipped.
 SETTINGS: dict[int, dict[str, object]] = {
     10: {"request_timeout_seconds": 0.5},
     # No retry may open the circuit breaker before the last order.
@@ -330,7 +330,9 @@ def solve_15(learner: Learner) -> None:
 def nearly_15(learner: Learner) -> str:
     learner.script("503")
     buy_and_skip(learner, 3)
-    return "0 of 3: no purchase was booked with an error as its answer; set the script, then buy"
+    return (
+        "0 of 3: no purchase was booked and then answered with an error; set the script, then buy"
+    )
 
 
 def solve_16(learner: Learner) -> None:

@@ -37,7 +37,7 @@ def judge(facts: Facts) -> Judgment:
             [shown.evidence("booked"), _loss(shown)] if shown else (),
             "the crash is armed; buy something in the shop"
             if facts.is_crash_armed
-            else "no purchase was booked with an error as its answer; set the script, then buy",
+            else "no purchase was booked and then answered with an error; set the script, then buy",
         ),
         Part(
             "repeated",

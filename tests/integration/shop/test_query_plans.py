@@ -17,7 +17,7 @@ from tests.integration.shop.browsing import Shop, new_delivery
 from tests.integration.shop.conftest import Clock
 from tests.integration.shop.conftest import Engine as DeliveryEngine
 
-pytestmark = pytest.mark.sqlite("plans are told in the words of SQLite")
+pytestmark = pytest.mark.sqlite("the plans of PostgreSQL look different")
 # These indexes have no more entries than workers have slots.
 SMALL = ("sending_deliveries", "deliveries_that_pass_breakers")
 
