@@ -33,7 +33,15 @@ function show(sign, state) {
   const button = sign.querySelector(".live__button");
   button.ariaLabel = `${word}: ${action}`;
   button.hidden = false;
-  sign.querySelector(".live__reload").hidden = true;
+  replace(sign, [sign.querySelector(".live__reload")], button);
+}
+
+// Hides parts of a sign. A focus in them goes to the replacement: the browser would drop it, and Tab
+// would begin at the top of the page again.
+function replace(sign, parts, replacement) {
+  const hadFocus = parts.includes(document.activeElement);
+  for (const part of parts) part.hidden = true;
+  if (hadFocus) replacement.focus({ preventScroll: true });
 }
 
 // Announces a change to screen readers; only important ones, because they interrupt.
@@ -71,19 +79,21 @@ function logInAgain() {
 function deleted() {
   const word = document.createElement("span");
   word.textContent = "Deleted";
+  word.tabIndex = -1; // can receive the focus of the button
   return word;
 }
 
 // Stops for good if the status says that asking again is useless. Returns whether it does.
 function stopAt(sign, status) {
   if (!(status in ENDINGS)) return false;
-  const [replacement, announcement] = ENDINGS[status];
+  const [makeReplacement, announcement] = ENDINGS[status];
   clearTimeout(alarms.get(sign));
   alarms.delete(sign);
   sign.dataset.isOver = "";
   sign.dataset.live = "over";
-  for (const part of [".live__button", ".live__reload"]) sign.querySelector(part).hidden = true;
-  sign.append(replacement());
+  const replacement = makeReplacement();
+  sign.append(replacement);
+  replace(sign, [...sign.querySelectorAll(".live__button, .live__reload")], replacement);
   announce(sign, announcement);
   return true;
 }

@@ -28,13 +28,15 @@ function isReading() {
 }
 
 // Replaces the stream by another one: htmx closes the stream of an element that it replaces.
-function connect(change) {
+async function connect(change) {
   const there = address();
   change(there.searchParams);
   const next = sign().cloneNode(true);
   next.removeAttribute("data-htmx-powered");
   next.setAttribute("hx-sse:connect", there.pathname + there.search);
-  htmx.swap({ text: next.outerHTML, target: sign(), sourceElement: sign(), swap: "outerHTML" });
+  const hadFocus = sign().contains(document.activeElement);
+  await htmx.swap({ text: next.outerHTML, target: sign(), sourceElement: sign(), swap: "outerHTML" });
+  if (hadFocus) sign().querySelector(".live__button").focus({ preventScroll: true });
 }
 
 const hold = (id) => connect((query) => query.set("newest", id.replace(/^row-/, "")));

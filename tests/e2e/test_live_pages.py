@@ -14,12 +14,7 @@ LATE_SCRIPTS = re.compile(r"/(hx-sse\.min|live)\.js$")
 
 
 def test_a_page_becomes_live_however_late_its_scripts_arrive(subscriber: SubscriberTab) -> None:
-    held: list[Route] = []
-
-    def hold(script: Route) -> None:
-        held.append(script)
-
-    subscriber.page.route(LATE_SCRIPTS, hold)
+    held = hold(subscriber.page, LATE_SCRIPTS)
     subscriber.page.goto(f"{subscriber.url}/", wait_until="commit")
     wait_for(lambda: runs_htmx(subscriber.page) and len(held) == 2, "htmx runs before the others")
 
@@ -27,6 +22,45 @@ def test_a_page_becomes_live_however_late_its_scripts_arrive(subscriber: Subscri
         script.continue_()
 
     subscriber.expect_live()
+
+
+def test_a_page_that_becomes_live_or_ends_keeps_the_focus_on_its_sign(
+    shop: ShopTab, shop_api: httpx.Client, watch: Watch
+) -> None:
+    watch.expect("status of 404|htmx:sse:error|SSE reconnect failed")
+    delivery_id = buy(shop_api)
+    page = shop.page
+    stream = f"{shop.url}/deliveries/{delivery_id}/live"
+    held = hold(page, stream)
+    shop.open(f"/deliveries/{delivery_id}")
+    page.get_by_role("link", name="Reload to update").focus()
+
+    next_held(page, held).continue_()
+
+    pause = page.get_by_role("button", name="Live: pause updates")
+    expect(pause).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Paused: resume updates").press("Enter")
+    deleted = stream.replace(delivery_id, "dlv_deleted")
+    next_held(page, held).continue_(url=deleted)
+    expect(page.get_by_text("Deleted", exact=True)).to_be_focused()
+
+
+def hold(page: Page, url: str | re.Pattern[str]) -> list[Route]:
+    """Hold each request to this URL; return the list in which the held ones appear."""
+    held: list[Route] = []
+
+    def keep(request: Route) -> None:
+        held.append(request)
+
+    page.route(url, keep)
+    return held
+
+
+def next_held(page: Page, held: list[Route]) -> Route:
+    """Return the held request, once it has come. Only a call to the page lets Playwright hear."""
+    wait_for(lambda: bool(page.title() and held), "the page sends a request")
+    return held.pop()
 
 
 def runs_htmx(page: Page) -> bool:

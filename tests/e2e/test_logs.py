@@ -59,11 +59,14 @@ def test_new_rows_do_not_move_the_visible_ones(log: Tab, shop_api: httpx.Client)
     first = rows(log).first.get_attribute("id")
     row = scrolled_to(log, 11)
     before = place(row)
+    pause = log.page.get_by_role("button", name="Live: pause updates")
+    pause.evaluate("(button) => button.focus({preventScroll: true})")
 
     buy_and_deliver(shop_api, 12)
 
     expect(newer(log, 12)).to_be_visible(timeout=LIVE_UPDATE_MS)
     assert place(row) == pytest.approx(before, abs=1)  # browsers round scroll positions
+    expect(pause).to_be_focused()
     newer(log, 12).click()
     expect(newer(log, 12)).to_have_count(0)
     expect(rows(log).nth(12)).to_have_id(str(first))
