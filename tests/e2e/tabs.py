@@ -2,8 +2,6 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-LIVE_UPDATE_MS = 3_000  # live pages update within a second; the rest is for a busy machine
-
 
 class Tab:
     """One tab of one application."""

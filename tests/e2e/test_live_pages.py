@@ -5,7 +5,7 @@ import re
 import httpx
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.tabs import LIVE_UPDATE_MS, ShopTab, SubscriberTab, Tab
+from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.e2e.watch import Watch
 from tests.programs import buy, set_fault, wait_until
 from tests.waiting import wait_for
@@ -77,7 +77,7 @@ def test_typed_text_and_the_caret_survive_an_update_of_the_log(
 
     delivery_id = buy(shop_api)
 
-    expect(shop.row(delivery_id)).to_contain_text("succeeded", timeout=LIVE_UPDATE_MS)
+    expect(shop.row(delivery_id)).to_contain_text("succeeded")
     expect(field).to_be_focused()
     field.press_sequentially("not ")
     expect(field).to_have_value("not half a thought")
@@ -130,7 +130,7 @@ def test_a_page_that_the_reader_paused_stands_still_until_it_is_resumed(
     expect(sign).to_be_visible()
     sign.press("Space")
     shop.expect_live()
-    expect(shop.row(meanwhile)).to_contain_text("succeeded", timeout=LIVE_UPDATE_MS)
+    expect(shop.row(meanwhile)).to_contain_text("succeeded")
     shop.expect_not_reloaded()
 
 
@@ -145,7 +145,7 @@ def test_fast_pausing_and_resuming_leaves_one_stream(shop: ShopTab, shop_api: ht
     sign.click()
     shop.expect_live()
     new = buy(shop_api)
-    expect(shop.row(new)).to_contain_text("succeeded", timeout=LIVE_UPDATE_MS)
+    expect(shop.row(new)).to_contain_text("succeeded")
 
 
 def test_the_live_sign_is_silent_while_the_stream_works(
