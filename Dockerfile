@@ -9,7 +9,7 @@ COPY shop ./shop
 COPY subscriber_app ./subscriber_app
 COPY templates ./templates
 COPY static ./static
-COPY docs/teaching ./docs/teaching
+COPY docs ./docs
 RUN install --directory --owner nobody --mode 700 /var/lib/hookshop
 USER nobody
 ENV HOOKSHOP_VAR=/var/lib/hookshop PYTHONUNBUFFERED=1

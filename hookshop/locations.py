@@ -1,8 +1,7 @@
 """Where Hookshop's files are: in a clone, or installed from a wheel.
 
-A wheel contains ``templates``, ``static`` and parts of docs/teaching inside the package, because
-the names of top-level folders in an environment are shared by all packages. In a clone they are
-beside it.
+A wheel contains ``templates``, ``static`` and ``docs`` inside the package, because the names of
+top-level folders in an environment are shared by all packages. In a clone they are beside it.
 """
 
 import os
@@ -19,14 +18,8 @@ START_OVER = "an empty HOOKSHOP_VAR" if IS_INSTALLED else "make reset"
 
 
 def asset_folder(name: str) -> Path:
-    """Return the folder ``templates`` or ``static``."""
+    """Return the folder ``templates``, ``static`` or ``docs``."""
     return (PACKAGE if IS_INSTALLED else PACKAGE.parent) / name
-
-
-def teaching_folder(name: str) -> Path:
-    """Return the folder ``handouts`` or ``receivers`` of docs/teaching."""
-    base = PACKAGE / "teaching" if IS_INSTALLED else PACKAGE.parent / "docs" / "teaching"
-    return base / name
 
 
 def default_var() -> Path:

@@ -92,12 +92,16 @@ SCHEMA = ("GET /schema", "GET /schema/openapi.json", "GET /docs/api")
 TABLE = (
     Kind("both: health check, static files, login, appearance", OPEN, OF_BOTH, OF_BOTH),
     Kind(
-        "subscriber: the start page, `/learn`, with its handouts and downloads",
+        "subscriber: the start page, `/learn`, with its docs, handouts and downloads",
         OPEN,
         subscriber=(
             "GET /learn",
+            "GET /learn/docs",
+            "GET /learn/docs/{name:str}",
             "GET /learn/handouts/{name:str}",
             "GET /learn/receivers/{file:str}",
+            "GET /learn/teaching",
+            "GET /learn/teaching/{name:str}",
         ),
     ),
     Kind(

@@ -18,6 +18,7 @@ from subscriber_app.web import (
     attacks,
     dashboard,
     defences,
+    documents,
     editor,
     learn,
     polling,
@@ -47,6 +48,8 @@ AnyRequest = Request[Any, Any, Any]
 
 page_handlers: list[HTTPRouteHandler] = [
     learn.show_learn,
+    documents.show_guide,
+    documents.show_docs,
     teaching.show_handout,
     teaching.download_receiver,
     mission_pages.show_list,

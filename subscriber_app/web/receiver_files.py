@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hookshop.locations import teaching_folder
+from hookshop.locations import asset_folder
 from subscriber_app.missions.mission import Mission, Track
+from subscriber_app.web.documents import DOCUMENTS, TEACHING
 
 BEGINNING = 2  # the mission in which a learner starts the receiver that begins wrong
+_FOLDER = asset_folder("docs") / "teaching" / "receivers"
 _LANGUAGES = {"python": "Python", "node": "Node"}  # by folder
 _SUFFIXES = {".py", ".mjs"}
 
@@ -33,6 +35,17 @@ def receivers_after(mission: Mission) -> list[ReceiverFile]:
     return list(newest.values())
 
 
+def guides_to(mission: Mission) -> list[tuple[str, str]]:
+    """Return for each language the address at which its guide explains a Build mission."""
+    guides = {language: f"{TEACHING}/{folder}" for folder, language in _LANGUAGES.items()}
+    heading = f"Mission {mission.number}:"
+    return [
+        (language, f"{page}#{DOCUMENTS[page].anchor(heading)}")
+        for language, page in guides.items()
+        if mission.track is Track.BUILD
+    ]
+
+
 def find_receiver(name: str) -> ReceiverFile | None:
     """Return the receiver with this file name, or None."""
     return next((each for each in _FILES if each.name == name), None)
@@ -44,7 +57,7 @@ def _files() -> list[ReceiverFile]:
         (
             ReceiverFile(language, _mission_of(path), path)
             for folder, language in _LANGUAGES.items()
-            for path in teaching_folder("receivers").joinpath(folder).iterdir()
+            for path in _FOLDER.joinpath(folder).iterdir()
             if path.suffix in _SUFFIXES
         ),
         key=lambda each: each.mission,

@@ -5,39 +5,32 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Template
 
-from hookshop.locations import teaching_folder
 from hookshop.webkit.access import OPEN_TO_ALL
-from hookshop.webkit.simple_markdown import render, title_of
+from hookshop.webkit.markdown import render
+from subscriber_app.web.documents import DOCUMENTS, HANDOUTS, RECEIVERS
 from subscriber_app.web.receiver_files import find_receiver
 
-HANDOUTS = {
-    path.stem: path.read_text(encoding="utf-8")
-    for path in sorted(teaching_folder("handouts").glob("*.md"))
-}
 HANDOUT_TITLES = {
-    "webhook": title_of(HANDOUTS["webhook"]),
-    "verify": title_of(HANDOUTS["verify"]),
-    "retry": title_of(HANDOUTS["retry"]),
-    "run": title_of(HANDOUTS["run"]),
-    "glossary": "Glossary on one page",
-}
+    name: DOCUMENTS[f"{HANDOUTS}/{name}"].title for name in ("webhook", "verify", "retry", "run")
+} | {"glossary": "Glossary on one page"}
 
 
-@get("/learn/handouts/{name:str}", include_in_schema=False, opt=OPEN_TO_ALL)
+@get(f"{HANDOUTS}/{{name:str}}", include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_handout(name: FromPath[str]) -> Template:
     """Show a handout. On paper it is one page, without what belongs to the screen."""
     if name not in HANDOUT_TITLES:
         raise NotFoundException(f"there is no handout {name!r}")
+    document = DOCUMENTS.get(f"{HANDOUTS}/{name}")
     return Template(
         "subscriber/learn/handout.html",
         context={
             "title": HANDOUT_TITLES[name],
-            "content": render(HANDOUTS[name]) if name in HANDOUTS else None,
+            "content": render(document.text) if document else None,
         },
     )
 
 
-@get("/learn/receivers/{file:str}", include_in_schema=False, opt=OPEN_TO_ALL)
+@get(f"{RECEIVERS}/{{file:str}}", include_in_schema=False, opt=OPEN_TO_ALL)
 async def download_receiver(file: FromPath[str]) -> Response[str]:
     """Return a receiver of the Build track, to be saved as a file."""
     receiver = find_receiver(file)

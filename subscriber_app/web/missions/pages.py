@@ -27,7 +27,7 @@ from subscriber_app.web.dependencies import TheParts, TheSettings
 from subscriber_app.web.faults import fault_banner
 from subscriber_app.web.missions.actions import ACTIONS, delete_failing_endpoints
 from subscriber_app.web.missions.view import view_of
-from subscriber_app.web.receiver_files import receivers_after
+from subscriber_app.web.receiver_files import guides_to, receivers_after
 
 MAX_ANSWER_LENGTH = 100
 MAX_NUMBER = 1_000_000_000
@@ -250,6 +250,7 @@ def _region(mission: Mission, parts: SubscriberParts, settings: Settings) -> Reg
         return {
             "view": view,
             "receivers": receivers_after(mission),
+            "guides": guides_to(mission),
             "problem": "",
             "problem_of": "",
             "typed": "",

@@ -57,16 +57,12 @@ def files_of(folder: str) -> set[str]:
 
 def test_the_wheel_has_every_module_template_and_static_file_and_nothing_else(wheel: Path) -> None:
     modules = {name for package in PACKAGES for name in files_of(package)}
-    assets = {f"hookshop/{name}" for folder in ("templates", "static") for name in files_of(folder)}
-    teaching = {
-        name.replace("docs", "hookshop", 1)
-        for folder in ("handouts", "receivers")
-        for name in files_of(f"docs/teaching/{folder}")
-    }
+    folders = ("templates", "static", "docs")
+    assets = {f"hookshop/{name}" for folder in folders for name in files_of(folder)}
 
     contents = {name for name in names_in(wheel) if ".dist-info/" not in name}
 
-    assert contents == modules | assets | teaching
+    assert contents == modules | assets
     assert {f"{package}/py.typed" for package in PACKAGES} <= contents
     assert "hookshop/testing/hookshop.ts" in contents
 

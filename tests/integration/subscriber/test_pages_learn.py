@@ -1,11 +1,14 @@
 """The start page, and the way from every page to the other application."""
 
+import re
+
 import pytest
 
 from hookshop.webkit.glossary import GLOSSARY
 from subscriber_app.config import Settings
 from subscriber_app.missions.mission import Track
 from subscriber_app.missions.missions import MISSIONS
+from subscriber_app.web.documents import DOCUMENTS
 from tests.integration.subscriber.conftest import Client
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import Delivery
@@ -96,6 +99,65 @@ async def test_each_mission_of_the_build_track_offers_a_receiver_that_passes_it(
         assert (await subscriber.get(address)).text == passing.read_text()
 
 
-@pytest.mark.parametrize("address", ["/learn/handouts/nope", "/learn/receivers/..%2Fpython.md"])
-async def test_nothing_else_can_be_downloaded(subscriber: Client, address: str) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/learn/handouts/nope",
+        "/learn/receivers/..%2Fpython.md",
+        "/learn/docs/README",
+        "/learn/docs/..%2Fpyproject",
+        "/learn/teaching/nope",
+    ],
+)
+async def test_nothing_else_can_be_read(subscriber: Client, address: str) -> None:
     assert (await subscriber.get(address)).status_code == 404
+
+
+async def test_every_page_of_the_docs_is_served_and_every_link_between_them_leads_to_its_place(
+    subscriber: Client,
+) -> None:
+    pages = {page: await Visitor(subscriber).get(page) for page in DOCUMENTS}
+    broken = [
+        (page, address)
+        for page, shown in pages.items()
+        for address in shown.links
+        if address.startswith("/learn/") and not await leads_to_its_place(subscriber, address)
+    ]
+
+    assert {"/learn/teaching", "/learn/teaching/python", "/learn/docs/exam"} <= set(pages)
+    assert broken == []
+
+
+async def leads_to_its_place(subscriber: Client, address: str) -> bool:
+    page, _, anchor = address.partition("#")
+    answer = await subscriber.get(page)
+    return answer.status_code == 200 and (not anchor or f'id="{anchor}"' in answer.text)
+
+
+async def test_the_guides_link_to_this_subscriber_and_its_shop_wherever_they_are(
+    subscriber: Client, settings: Settings
+) -> None:
+    links = (await Visitor(subscriber).get("/learn/teaching")).links
+
+    assert {"/learn", "/learn/teaching/python", "/learn/docs/access#what-the-shop-may-call"} <= {
+        *links
+    }
+    assert f"{settings.shop_url}/flow" in links
+    assert (
+        "/learn/receivers/receiver.py"
+        in (await Visitor(subscriber).get("/learn/teaching/python")).links
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_each_mission_of_the_build_track_leads_to_its_part_of_the_guide(
+    subscriber: Client, language: str
+) -> None:
+    guide = (await subscriber.get(f"/learn/teaching/{language}")).text
+
+    for mission in (each for each in MISSIONS.values() if each.track is Track.BUILD):
+        links = (await Visitor(subscriber).get(f"/missions/{mission.key}")).links
+        [address] = [each for each in links if each.startswith(f"/learn/teaching/{language}#")]
+        anchor = address.partition("#")[2]
+
+        assert re.search(f'<h2 id="{anchor}">Mission {mission.number}:', guide)

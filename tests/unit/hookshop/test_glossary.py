@@ -20,6 +20,7 @@ SELF_EXPLANATORY = {
     "shop/login.html",
     "shop/storefront/products.html",
     "subscriber/layout.html",
+    "subscriber/learn/document.html",
     "subscriber/learn/handout.html",
     "subscriber/learn/learn.html",
     "subscriber/login.html",
