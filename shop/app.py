@@ -1,8 +1,9 @@
 """Builds the shop's web application from all its parts."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
 
 from litestar import Litestar
 
@@ -42,20 +43,6 @@ def create_app(settings: Settings) -> Litestar:
     steady_orders = SteadyOrdersTask(actions, database, feed)
     exams = ExamRuns(database, feed, _own_api(settings))
     clock_watch = ClockWatch(database, feed)
-
-    @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        await database.create_tables()
-        running = (feed.listen(), steady_orders.run(), clock_watch.run())
-        tasks = [asyncio.create_task(each) for each in running]
-        try:
-            yield
-        finally:
-            await exams.close()
-            await end_tasks(*tasks)
-            for part in (orders, wake_ups, feed, heartbeats, database):
-                await part.close()
-
     return build_litestar(
         settings,
         database=database,
@@ -78,11 +65,44 @@ def create_app(settings: Settings) -> Litestar:
             "steady_orders": steady_orders,
             "sandboxes": Sandboxes(database),
         },
-        lifespan=lifespan,
+        lifespan=_lifespan(
+            database,
+            tasks=(feed.listen, steady_orders.run, clock_watch.run),
+            parts=(exams, orders, wake_ups, feed, heartbeats, database),
+        ),
         exception_handlers=exception_handlers(),
         environment=page_environment(settings),
         api=api_info,
     )
+
+
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+def _lifespan(
+    database: Database,
+    *,
+    tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    parts: Sequence[_Closable],
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Return what the server enters before the first request and leaves after the last one.
+
+    ``tasks``: run until then. ``parts``: closed then, in this order.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await database.create_tables()
+        running = [asyncio.create_task(each()) for each in tasks]
+        try:
+            yield
+        finally:
+            await end_tasks(*running)
+            for part in parts:
+                await part.close()
+
+    return lifespan
 
 
 def _own_api(settings: Settings) -> ShopAccess:

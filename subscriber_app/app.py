@@ -6,17 +6,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
 from litestar import Litestar, Request, Response
-from pydantic import SecretStr
 
 from hookshop.webkit.application import build_litestar
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.errors import Problem, answer, exception_handlers
-from hookshop.webkit.sandbox_rules import sandbox_prefix
 from hookshop.webkit.sandboxes import CreationBrake
 from hookshop.webkit.times import utc_now
 from subscriber_app.config import RECEIVER_PATH, Settings
@@ -51,39 +49,12 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
     """Build the application. It opens connections when it starts and closes them when it stops."""
     encryption = Encryption.open(settings.secrets_key_file, settings.secrets_key)
-    connections = SharedConnections()
-    shared = Shared(encryption, connections, now)
-    main = build_parts(Site.of_main(settings), shared)
-
-    def build(sandbox: Sandbox) -> SubscriberParts:
-        return build_parts(_site(sandbox, settings, encryption), shared, idle_connections=1)
-
-    sandboxes = Sandboxes(
-        main,
-        DatabaseFolder(settings.resolved_database_url),
-        build,
-        max_sandboxes=settings.max_sandboxes,
-        now=now,
-    )
+    shared = Shared(encryption, SharedConnections(), now)
+    sandboxes = _sandboxes(settings, shared)
     receipt_views = ReceiptViews()
-
-    @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        await sandboxes.open()
-        subscriptions = main.subscriptions
-        try:
-            async with _subscribing(subscriptions) if settings.auto_register else nullcontext():
-                if not settings.auto_register:
-                    subscriptions.refresh_in_background()
-                yield
-        finally:
-            await receipt_views.close()
-            await sandboxes.close()
-            await connections.close()
-
     return build_litestar(
         settings,
-        database=main.database,
+        database=sandboxes.main.database,
         route_handlers=[show_metrics, receive_webhook, api_router, page_router],
         dependencies={
             **{name: provide_part(name) for name in PARTS_OF_HANDLERS},
@@ -97,7 +68,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
         },
         # ``serve`` ends the streams of the feed: here those of all sandboxes.
         state={"feed": sandboxes, "sandboxes": SandboxFinder(sandboxes)},
-        lifespan=lifespan,
+        lifespan=_lifespan(settings, sandboxes, receipt_views, shared.connections),
         exception_handlers=exception_handlers(
             {BadCursor: 400, DatabaseShut: _answer_dropped, ResetMeanwhile: _answer_reset},
             database_unavailable="the database is busy; nothing was written, try again",
@@ -110,6 +81,45 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     )
 
 
+def _sandboxes(settings: Settings, shared: Shared) -> Sandboxes:
+    def build(sandbox: Sandbox) -> SubscriberParts:
+        site = Site.of_sandbox(sandbox, settings, shared.encryption)
+        return build_parts(site, shared, idle_connections=1)
+
+    return Sandboxes(
+        build_parts(Site.of_main(settings), shared),
+        DatabaseFolder(settings.resolved_database_url),
+        build,
+        max_sandboxes=settings.max_sandboxes,
+        now=shared.now,
+    )
+
+
+def _lifespan(
+    settings: Settings,
+    sandboxes: Sandboxes,
+    receipt_views: ReceiptViews,
+    connections: SharedConnections,
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Return what the server enters before the first request and leaves after the last one."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await sandboxes.open()
+        subscriptions = sandboxes.main.subscriptions
+        try:
+            async with _subscribing(subscriptions) if settings.auto_register else nullcontext():
+                if not settings.auto_register:
+                    subscriptions.refresh_in_background()
+                yield
+        finally:
+            await receipt_views.close()
+            await sandboxes.close()
+            await connections.close()
+
+    return lifespan
+
+
 def _answer_dropped(request: AnyRequest, _error: Exception) -> AnyResponse:
     return answer(request, Problem(404, "this sandbox was dropped; nothing was written"))
 
@@ -117,20 +127,6 @@ def _answer_dropped(request: AnyRequest, _error: Exception) -> AnyResponse:
 def _answer_reset(request: AnyRequest, _error: Exception) -> AnyResponse:
     detail = "the subscriber was reset meanwhile; nothing was written, send it again"
     return answer(request, Problem(503, detail, headers={"Retry-After": "1"}))
-
-
-def _site(sandbox: Sandbox, settings: Settings, encryption: Encryption) -> Site:
-    prefix = sandbox_prefix(sandbox.id)
-    encrypted = sandbox.encrypted_shop_token
-    is_readable = encrypted is not None and encryption.can_decrypt(encrypted)
-    return Site(
-        sandbox.id,
-        settings.base_url + prefix,
-        settings.local_url + prefix,
-        DatabaseFolder(settings.resolved_database_url).url(sandbox.id),
-        sandbox.shop_url,
-        SecretStr(encryption.decrypt(encrypted)) if encrypted and is_readable else None,
-    )
 
 
 @asynccontextmanager

@@ -13,10 +13,12 @@ from pydantic import SecretStr
 
 from hookshop.webkit.change_feed import LocalChangeFeed
 from hookshop.webkit.encryption import Encryption
+from hookshop.webkit.sandbox_rules import sandbox_prefix
 from hookshop.webkit.sqlite import MAX_IDLE_CONNECTIONS
 from subscriber_app.config import RECEIVER_PATH, Settings
 from subscriber_app.connections import SharedConnections
-from subscriber_app.database.transactions import Database
+from subscriber_app.database.models import Sandbox
+from subscriber_app.database.transactions import Database, DatabaseFolder
 from subscriber_app.explaining.order_contents import OrderContents
 from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults, WorkerCrash
@@ -62,6 +64,21 @@ class Site:
             settings.shop_url,
             settings.shop_token,
             settings.crash_request,
+        )
+
+    @classmethod
+    def of_sandbox(cls, sandbox: Sandbox, settings: Settings, encryption: Encryption) -> "Site":
+        """Return where a sandbox is. Without its token, if the key does not decrypt it."""
+        prefix = sandbox_prefix(sandbox.id)
+        encrypted = sandbox.encrypted_shop_token
+        is_readable = encrypted is not None and encryption.can_decrypt(encrypted)
+        return cls(
+            sandbox.id,
+            settings.base_url + prefix,
+            settings.local_url + prefix,
+            DatabaseFolder(settings.resolved_database_url).url(sandbox.id),
+            sandbox.shop_url,
+            SecretStr(encryption.decrypt(encrypted)) if encrypted and is_readable else None,
         )
 
     @property

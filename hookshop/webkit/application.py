@@ -12,13 +12,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.htmx import HTMXPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
-from litestar.types import ControllerRouterHandler, ExceptionHandlersMap, Middleware
+from litestar.types import ASGIApp, ControllerRouterHandler, ExceptionHandlersMap, Middleware
 
 from hookshop import __version__
 from hookshop.webkit.access import OPEN_TO_ALL, guards, middleware, open_sessions
 from hookshop.webkit.address_checks import HostCheck
 from hookshop.webkit.api_reference import reference_handler
-from hookshop.webkit.cookies import open_cookies
+from hookshop.webkit.cookies import Cookies, open_cookies
 from hookshop.webkit.database import Transactions
 from hookshop.webkit.double_submit import FormAnswers
 from hookshop.webkit.foreign_pages import HEALTH_CHECK, ForeignPageCheck
@@ -61,31 +61,12 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
     """
     cookies = open_cookies(settings)
     app = Litestar(
-        route_handlers=[
-            _health_check(api.title),
-            openapi_handler(api),
-            reference_handler(api),
-            *route_handlers,
-            static_files(),
-        ],
-        dependencies={
-            name: _provide(value)
-            for name, value in {"database": database, "settings": settings, **dependencies}.items()
-        },
+        route_handlers=[*_common_handlers(api), *route_handlers],
+        dependencies=_provided({"database": database, "settings": settings, **dependencies}),
         lifespan=[lifespan],
         guards=guards(settings),
         middleware=[*middleware(settings), *more_middleware],
-        state=State(
-            {
-                **state,
-                "cookies": cookies,
-                "sessions": open_sessions(settings, cookies, database),
-                "form_answers": FormAnswers(database, cookies.app_key),
-                "login_brake": LoginBrake(),
-                "token_brake": LoginBrake(),
-                "waiting_room": WaitingRoom(),
-            }
-        ),
+        state=State({**state, **_common_state(settings, cookies, database)}),
         plugins=[HTMXPlugin()],
         exception_handlers=exception_handlers,
         response_headers=SECURITY_HEADERS,
@@ -94,14 +75,44 @@ def build_litestar(  # noqa: PLR0913 – one argument for each difference betwee
         openapi_config=None,  # the document is ours: see ``openapi``
         logging_config=None,  # the entry point has configured logging
     )
-    # Wrap Litestar from outside: it runs no middleware for an unknown path.
+    app.asgi_handler = _with_checks(app.asgi_handler, settings, open_paths)
+    return app
+
+
+def _common_handlers(api: ApiInfo) -> Sequence[ControllerRouterHandler]:
+    return _health_check(api.title), openapi_handler(api), reference_handler(api), static_files()
+
+
+def _common_state(
+    settings: ServerSettings, cookies: Cookies, database: Transactions
+) -> Mapping[str, object]:
+    return {
+        "cookies": cookies,
+        "sessions": open_sessions(settings, cookies, database),
+        "form_answers": FormAnswers(database, cookies.app_key),
+        "login_brake": LoginBrake(),
+        "token_brake": LoginBrake(),
+        "waiting_room": WaitingRoom(),
+    }
+
+
+def _with_checks(
+    litestar: ASGIApp, settings: ServerSettings, open_paths: Collection[str]
+) -> ASGIApp:
+    """Wrap Litestar from outside: it runs no middleware for an unknown path.
+
+    A request passes the wrappers from the last line to the first.
+    """
     headers = {header.name: str(header.value) for header in SECURITY_HEADERS}
-    queued = RequestQueue(app.asgi_handler)
+    queued = RequestQueue(litestar)
     checked = ForeignPageCheck(queued, settings, headers, open_paths=open_paths)
     any_method = HeadAsGet(HostCheck(checked, headers))
-    public_path = urlsplit(settings.base_url).path
-    app.asgi_handler = RequestLog(SandboxPrefix(any_method, public_path))
-    return app
+    in_sandbox = SandboxPrefix(any_method, urlsplit(settings.base_url).path)
+    return RequestLog(in_sandbox)
+
+
+def _provided(values: Mapping[str, object]) -> dict[str, Provide]:
+    return {name: _provide(value) for name, value in values.items()}
 
 
 def _provide(value: object) -> Provide:

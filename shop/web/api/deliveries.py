@@ -22,6 +22,7 @@ from hookshop.webkit.waiting import (
     WaitSeconds,
     wait_until_satisfied,
 )
+from shop.database.transactions import Database
 from shop.redis.change_feed import Change
 from shop.vocabulary import DeliveryState, EventType
 from shop.web.api.delivery_documents import (
@@ -131,29 +132,41 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each p
     asked = Wait.read(wait, min_count, strict=strict)
 
     async def read() -> DeliveryList:
-        at_least = asked.min_count if asked else 0
-        async with database.reading() as session:
-            found = await list_with_links(
-                session, wanted, limit=max(limit, at_least), cursor=cursor
-            )
-        shown = LogPage.of(found.rows, limit) if len(found.rows) > limit else found
-        is_satisfied = len(found.rows) >= at_least if asked else UNSET
-        return DeliveryList(
-            [listed_delivery(row) for row in shown.rows], shown.next_cursor, is_satisfied
-        )
-
-    def concerns(change: Change) -> bool:
-        # A changed order may have new deliveries, and a changed endpoint cancelled ones.
-        return (
-            order_id is None
-            or change.kind == "endpoint"
-            or order_id in (change.order_id, change.id)
-        )
+        return await _read_page(database, wanted, asked, limit=limit, cursor=cursor)
 
     if asked is None:
         return await read()
-    enough = Condition(read, lambda _: asked.too_few("deliveries"), concerns)
+    enough = Condition(
+        read,
+        lambda _: asked.too_few("deliveries"),
+        lambda change: order_id is None or _may_concern_order(change, order_id),
+    )
     return await wait_until_satisfied(request, feed, asked, enough)
+
+
+async def _read_page(
+    database: Database,
+    wanted: DeliveryFilter,
+    asked: Wait | None,
+    *,
+    limit: int,
+    cursor: str | None,
+) -> DeliveryList:
+    """Return one page, and whether as many match as ``asked`` waits for."""
+    at_least = asked.min_count if asked else 0
+    async with database.reading() as session:
+        found = await list_with_links(session, wanted, limit=max(limit, at_least), cursor=cursor)
+    shown = LogPage.of(found.rows, limit) if len(found.rows) > limit else found
+    return DeliveryList(
+        [listed_delivery(row) for row in shown.rows],
+        shown.next_cursor,
+        len(found.rows) >= at_least if asked else UNSET,
+    )
+
+
+def _may_concern_order(change: Change, order_id: str) -> bool:
+    # A changed order may have new deliveries, and a changed endpoint cancelled ones.
+    return change.kind == "endpoint" or order_id in {change.order_id, change.id}
 
 
 @get("/deliveries/{delivery_id:str}")
