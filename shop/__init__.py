@@ -11,7 +11,8 @@ Reading order, from the rules to the wiring:
 5. ``redis``: wake-ups, changes for live pages, heartbeats. ``worker``: the process that delivers.
 6. ``webhooks/endpoints``, ``manual_actions``, ``recovery``: actions of people and API clients.
    ``webhooks/queries``: the data that they see.
-7. ``web``: JSON API and dashboard. ``app``: puts all parts together.
+7. ``web``: storefront, dashboard and JSON API. ``app``: puts all parts together.
+8. ``sandboxes``: shops of one's own in the same database. ``exam``: tests any receiver.
 """
 
 __version__ = "0.1.0"

@@ -94,7 +94,7 @@ def price_order(items: Sequence[Item], customer_name: str) -> NewOrder:
 def order_commits(
     database: Database, *, clock: Callable[[], datetime]
 ) -> GroupCommit[NewOrder, PlacedOrder]:
-    """Return what places orders: those that come at once share a transaction."""
+    """Return what commits orders as ``place_orders`` does: those that come at once share it."""
 
     def place(connection: Connection, orders: Sequence[NewOrder]) -> Sequence[PlacedOrder]:
         return place_orders(connection, orders, now=clock())
@@ -103,7 +103,10 @@ def order_commits(
 
 
 async def place_order(session: AsyncSession, order: NewOrder, *, now: datetime) -> PlacedOrder:
-    """Store the order, its message and its deliveries in the caller's transaction."""
+    """Store the order, its message and its deliveries in the caller's transaction.
+
+    For callers that store more in it. Other orders go through ``order_commits``.
+    """
     connection = await session.connection()
     [placed] = await connection.run_sync(partial(place_orders, orders=[order], now=now))
     return placed
