@@ -65,6 +65,7 @@ PURE = {
     "subscriber_app.shop_api.delivery_log",
     "subscriber_app.explaining.trace",
     "subscriber_app.missions.facts",
+    "subscriber_app.missions.links",
     "subscriber_app.missions.mission",
     "subscriber_app.missions.obstacles",
     "subscriber_app.missions.places",

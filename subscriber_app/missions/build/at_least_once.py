@@ -1,8 +1,8 @@
 """Build mission 15: at least once."""
 
 from subscriber_app.missions.build.exam_cases import case_parts
-from subscriber_app.missions.build.steps import ENDPOINT, SHOP
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import OWN_ENDPOINT, SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track, judgment
 
 CASES = ("redelivery",)
@@ -59,7 +59,7 @@ MISSION = Mission(
         Step("Buy something: the receiver ends. Start it again, without the crash.", SHOP),
         Step(
             "The shop sends the same message again. Wait, or choose “Skip the wait”.",
-            ENDPOINT,
+            OWN_ENDPOINT,
         ),
         Step(
             "If your receiver has a probe, choose “Check my receiver”: the second request must "

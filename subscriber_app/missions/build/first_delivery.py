@@ -1,8 +1,9 @@
 """Build mission 3: your first delivery."""
 
 from subscriber_app.missions.build.exam_cases import NO_RECEIVER, judge_cases
-from subscriber_app.missions.build.steps import CHECK, SHOP
+from subscriber_app.missions.build.steps import CHECK
 from subscriber_app.missions.facts import Evidence, Facts, Kind
+from subscriber_app.missions.links import SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track
 
 CASES = ("as-sent", "header-case", "charset", "chunked", "body-20-kb")

@@ -1,7 +1,7 @@
 """Build mission 12: leaving."""
 
-from subscriber_app.missions.build.steps import ENDPOINT, SHOP
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import OWN_ENDPOINT, SHOP
 from subscriber_app.missions.mission import (
     Judgment,
     Mission,
@@ -68,7 +68,7 @@ MISSION = Mission(
         Step(
             "The shop does not retry, and disables the [endpoint]. Let your receiver answer 2xx "
             "again, and enable the endpoint on its page in the shop.",
-            ENDPOINT,
+            OWN_ENDPOINT,
         ),
         Step("Buy something again.", SHOP),
     ),

@@ -1,8 +1,9 @@
 """Build mission 14: new keys, no downtime."""
 
 from subscriber_app.missions.build.exam_cases import judge_cases
-from subscriber_app.missions.build.steps import CHECK, ENDPOINT, RECEIVER, SHOP
+from subscriber_app.missions.build.steps import CHECK
 from subscriber_app.missions.facts import AttemptFact, DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import OWN_ENDPOINT, RECEIVER, SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track
 
 DELIVERIES = 5
@@ -56,7 +57,7 @@ MISSION = Mission(
         Step(
             "Rotate the [secret] on the page of your endpoint. For the grace period, the shop "
             "signs each webhook with the new and the old one.",
-            ENDPOINT,
+            OWN_ENDPOINT,
         ),
         Step(f"Buy at least {DELIVERIES} times. Your receiver still has the old secret.", SHOP),
         Step(

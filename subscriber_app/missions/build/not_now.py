@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from subscriber_app.missions.build.steps import ENDPOINT, SHOP
 from subscriber_app.missions.facts import AttemptFact, DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import OWN_ENDPOINT, SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track, judgment
 
 NOT_NOW = (429, 503)
@@ -86,7 +86,7 @@ MISSION = Mission(
             "Wait for the next attempt, or skip the wait on the page of the delivery. Your "
             "receiver "
             "accepts it.",
-            ENDPOINT,
+            OWN_ENDPOINT,
         ),
     ),
     hints=(

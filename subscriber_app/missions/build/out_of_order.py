@@ -1,8 +1,9 @@
 """Build mission 11: out of order."""
 
 from subscriber_app.missions.build.exam_cases import judge_cases
-from subscriber_app.missions.build.steps import CHECK, RECEIVER
+from subscriber_app.missions.build.steps import CHECK
 from subscriber_app.missions.facts import Facts
+from subscriber_app.missions.links import RECEIVER
 from subscriber_app.missions.mission import Judgment, Mission, Need, Step, Track
 
 CASES = ("refund-before-purchase", "shipped-after-refunded")

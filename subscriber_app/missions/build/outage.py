@@ -1,8 +1,8 @@
 """Build mission 13: the outage."""
 
 from subscriber_app.missions.build.exam_cases import case_parts
-from subscriber_app.missions.build.steps import ENDPOINT, SHOP
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import OWN_ENDPOINT, SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track, judgment
 
 SALES = 5
@@ -63,7 +63,7 @@ MISSION = Mission(
         Step(
             "Wait for the retries, or choose “Skip the wait” in the shop. If the [circuit breaker] "
             "is open, its next probe closes it.",
-            ENDPOINT,
+            OWN_ENDPOINT,
         ),
         Step(
             "If your receiver has a probe, choose “Check my receiver”: what comes again must have "

@@ -1,8 +1,8 @@
 """Build mission 2: register your receiver."""
 
 from subscriber_app.missions.build.exam_cases import NO_RECEIVER
-from subscriber_app.missions.build.steps import RECEIVER, RECEIVERS, SHOP
 from subscriber_app.missions.facts import Evidence, Facts, Kind
+from subscriber_app.missions.links import RECEIVER, RECEIVERS, SHOP
 from subscriber_app.missions.mission import (
     Judgment,
     Mission,

@@ -1,11 +1,7 @@
 """Steps that several missions of the Build track have."""
 
-from subscriber_app.missions.mission import App, Link, Step
-
-RECEIVER = Link("Your receiver", App.SUBSCRIBER, "/missions/receiver")
-RECEIVERS = Link("Receivers to begin with", App.SUBSCRIBER, "/learn#take-along")
-SHOP = Link("Open the shop", App.SHOP, "/")
-ENDPOINT = Link("Your endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints")
+from subscriber_app.missions.links import RECEIVER
+from subscriber_app.missions.mission import Step
 
 CHECK = Step(
     "Start your receiver again after each change, and choose “Check my receiver”. The exam of the "

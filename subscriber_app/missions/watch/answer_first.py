@@ -11,10 +11,9 @@ from subscriber_app.missions.facts import (
     Facts,
     Kind,
 )
+from subscriber_app.missions.links import DELIVERY, SET_FAULT, SHOP
 from subscriber_app.missions.mission import (
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -121,23 +120,23 @@ MISSION = Mission(
         Step(
             "In the inbox, set the fault “Late response” to 12 seconds: the subscriber books at "
             "once, but answers late, as if it sent an e-mail and printed an invoice before.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
         Step(
             "Buy something in the shop. The shop waits for ten seconds, then gives up.",
-            Link("Open the shop", App.SHOP, "/"),
+            SHOP,
         ),
         Step(
             "Compare both sides: the shop says that the attempt failed, and the subscriber has "
             "booked the purchase.",
-            Link("Delivery", App.SHOP, "/deliveries/{delivery}", "/deliveries"),
+            DELIVERY,
         ),
         Step(
             "Repair the receiver: respond normally. It now answers as soon as the webhook is "
             "stored.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
-        Step("Buy five more things.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy five more things.", SHOP),
     ),
     hints=(
         "“Late response” books the purchase, then waits. “No response” would not even verify it.",

@@ -2,12 +2,11 @@
 
 from subscriber_app.faults.actions import FaultActionKind
 from subscriber_app.missions.facts import Evidence, Facts, Kind, ReceiptFact
+from subscriber_app.missions.links import SET_FAULT, SHOP, TRACE
 from subscriber_app.missions.mission import (
     Action,
-    App,
     Condition,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -90,7 +89,7 @@ MISSION = Mission(
         Step(
             "In the inbox, set the fault “Script” to accept_then_500: the subscriber books the "
             "next purchase, but then answers 500, as if it had crashed in between.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
         Step(
             "Or crash a real process: the subscriber books the next purchase, and then the shop's "
@@ -106,10 +105,10 @@ MISSION = Mission(
             action=Action(KEEP, "Do not crash the worker"),
             only_if=Condition.CRASH_IS_ARMED,
         ),
-        Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy something in the shop.", SHOP),
         Step(
             "Look at both requests: the trace shows what each side knew at which moment.",
-            Link("Show trace", App.SUBSCRIBER, "/story?message_id={message}", "/story"),
+            TRACE,
         ),
     ),
     hints=(

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from subscriber_app.missions.facts import Answer, AttemptFact, DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import DELIVERY, SET_FAULT, SHOP
 from subscriber_app.missions.mission import (
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -118,16 +117,16 @@ MISSION = Mission(
         Step(
             "In the inbox, set the fault “Script” to 503 503 200: the subscriber fails twice, "
             "then responds normally.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
         Step(
             "Predict the second gap: the time between the end of the second attempt and the start "
             "of the third. The demo's [retry schedule] is 0, 2, 4, 8, 15 and 30 seconds."
         ),
-        Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy something in the shop.", SHOP),
         Step(
             "Watch the delivery: each attempt has its time, and why it came then.",
-            Link("Delivery", App.SHOP, "/deliveries/{delivery}", "/deliveries"),
+            DELIVERY,
         ),
     ),
     questions=(Question(PREDICTION, "The second gap", "Decimals are allowed.", unit="seconds"),),

@@ -1,10 +1,9 @@
 """Mission 3: the first delivery."""
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import SHOP, TRACE
 from subscriber_app.missions.mission import (
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -61,11 +60,11 @@ MISSION = Mission(
     title="First delivery",
     goal="Buy something, and follow its webhook from the order to the booking.",
     steps=(
-        Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy something in the shop.", SHOP),
         Step(
             "Open the [trace] of its [message]. Find the order, the message, the [delivery], its "
             "[attempt] and the [booking].",
-            Link("Show trace", App.SUBSCRIBER, "/story?message_id={message}", "/story"),
+            TRACE,
         ),
     ),
     hints=(

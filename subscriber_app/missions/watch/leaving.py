@@ -1,11 +1,10 @@
 """Mission 12: leaving."""
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import ENDPOINT, FLOW, SET_FAULT, SHOP
 from subscriber_app.missions.mission import (
     Action,
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -101,27 +100,27 @@ MISSION = Mission(
         Step(
             "In the inbox, set the fault “Script” to 410: the subscriber answers the next webhook "
             "with 410 Gone: never send anything here again.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
         Step(
             "Buy something. The shop does not retry, and disables the [endpoint].",
-            Link("Open the shop", App.SHOP, "/"),
+            SHOP,
         ),
         Step(
             "Read on its page why it is disabled, and enable it.",
-            Link("Endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints"),
+            ENDPOINT,
         ),
         Step(
             "Buy once more, so that a webhook succeeds.",
-            Link("Open the shop", App.SHOP, "/"),
+            SHOP,
         ),
         Step(
             "Set the fault “Status code” to 503, and leave it on.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
         Step(
             "Sell ten things or more: the page Flow of the shop has buttons for many orders.",
-            Link("Flow", App.SHOP, "/flow"),
+            FLOW,
         ),
         Step(
             "Each delivery fails after six attempts. Nobody wants to wait for sixty of them.",

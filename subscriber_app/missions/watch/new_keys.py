@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from subscriber_app.missions.facts import Evidence, Facts, FormerSecretFact, Kind, ReceiptFact
+from subscriber_app.missions.links import FLOW, SUBSCRIPTION
 from subscriber_app.missions.mission import (
     Action,
     App,
@@ -105,11 +106,11 @@ MISSION = Mission(
     steps=(
         Step(
             "Let orders come in: switch on Steady orders, one a second.",
-            Link("Flow", App.SHOP, "/flow"),
+            FLOW,
         ),
         Step(
             "Rotate the [secret]. The shop makes a new one, and signs with both for a day.",
-            Link("Subscription", App.SUBSCRIBER, "/subscription"),
+            SUBSCRIPTION,
         ),
         Step(
             "Wait for ten deliveries. Each has two signatures in one header; open a receipt to "

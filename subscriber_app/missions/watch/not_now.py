@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from subscriber_app.missions.facts import AttemptFact, DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import DELIVERY, SET_FAULT, SHOP
 from subscriber_app.missions.mission import (
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -90,12 +89,12 @@ MISSION = Mission(
         Step(
             "In the inbox, set the fault “Script” to 429:7. The subscriber answers the next "
             "request with 429 Too Many Requests and the header Retry-After: 7.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
-        Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy something in the shop.", SHOP),
         Step(
             "Look at the delivery: the schedule says 2 s, but the shop waits for 7.",
-            Link("Delivery", App.SHOP, "/deliveries/{delivery}", "/deliveries"),
+            DELIVERY,
         ),
     ),
     hints=(

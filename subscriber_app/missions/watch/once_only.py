@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from subscriber_app.missions.facts import Evidence, Facts, Kind, ReceiptFact
+from subscriber_app.missions.links import DELIVERY, SHOP
 from subscriber_app.missions.mission import (
     Action,
     App,
@@ -103,7 +104,7 @@ MISSION = Mission(
     title="Once only",
     goal="See money double without de-duplication, then book a message once that comes 13 times.",
     steps=(
-        Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy something in the shop.", SHOP),
         Step(
             "Switch off the defense “De-duplication”.",
             Link("Defenses", App.SUBSCRIBER, "/defences#deduplication"),
@@ -111,7 +112,7 @@ MISSION = Mission(
         Step(
             "In the shop, resend the delivery once. In the inbox, the difference is now positive: "
             "more was booked than sold.",
-            Link("Delivery", App.SHOP, "/deliveries/{delivery}", "/deliveries"),
+            DELIVERY,
         ),
         Step(
             "Switch the defense on again, and correct the books.",
@@ -120,7 +121,7 @@ MISSION = Mission(
         ),
         Step(
             "Buy once more, and resend that delivery three times.",
-            Link("Delivery", App.SHOP, "/deliveries/{delivery}", "/deliveries"),
+            DELIVERY,
         ),
         Step(
             "Now ten times at once: the same recorded request, on ten connections.",

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from subscriber_app.missions.facts import DeliveryFact, EndpointFact, Evidence, Facts, Kind
 from subscriber_app.missions.failing_endpoints import hangs
+from subscriber_app.missions.links import FAILING_DELIVERY, FLOW
 from subscriber_app.missions.mission import (
     Action,
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -94,16 +93,16 @@ MISSION = Mission(
         Step(
             "Sell 20 things: the page Flow of the shop has buttons for many orders. Each "
             "[message] now has two [delivery|deliveries].",
-            Link("Flow", App.SHOP, "/flow"),
+            FLOW,
         ),
         Step(
             "Look at both endpoints there. One is done at once. The other has 20 requests that "
             "wait for a response, and after ten seconds its [circuit breaker] opens.",
-            Link("Flow", App.SHOP, "/flow"),
+            FLOW,
         ),
         Step(
             "Open a delivery that has timed out. Its next [attempt] waits for the breaker.",
-            Link("Delivery", App.SHOP, "/deliveries/{elsewhere}", "/deliveries"),
+            FAILING_DELIVERY,
         ),
     ),
     hints=(

@@ -1,6 +1,7 @@
 """Mission 11: out of order."""
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind, ReceiptFact
+from subscriber_app.missions.links import SET_FAULT, SHOP
 from subscriber_app.missions.mission import (
     App,
     Judgment,
@@ -105,9 +106,9 @@ MISSION = Mission(
         Step(
             "In the inbox, set the fault “Script” to timeout: the subscriber lets the next request "
             "wait for ten seconds and does not answer.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
-        Step("Buy something in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy something in the shop.", SHOP),
         Step(
             "Within these ten seconds, open the order and refund it.",
             Link("Order", App.SHOP, "/orders/{order}", "/orders"),

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
+from subscriber_app.missions.links import ENDPOINT, FLOW, SET_FAULT
 from subscriber_app.missions.mission import (
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -113,20 +112,20 @@ MISSION = Mission(
         Step(
             "Stop the receiver. In the inbox, set the fault “Closed connection”: to the shop, it "
             "looks as if the process had crashed.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
         Step(
             "Sell 20 things: the page Flow of the shop has a button for that. Watch them pile up.",
-            Link("Flow", App.SHOP, "/flow"),
+            FLOW,
         ),
         Step(
             "End the outage: respond normally. The [circuit breaker] lets one [probe] through, "
             "then everything that has waited.",
-            Link("Set a fault", App.SUBSCRIBER, "/#faults"),
+            SET_FAULT,
         ),
         Step(
             "If some deliveries used up their attempts, recover them on the page of the endpoint.",
-            Link("Endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints"),
+            ENDPOINT,
         ),
     ),
     questions=(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from subscriber_app.missions.facts import EDITED, Evidence, Facts, Kind, ReceiptFact
+from subscriber_app.missions.links import EDITOR, SHOP
 from subscriber_app.missions.mission import (
     App,
     Judgment,
@@ -79,14 +80,14 @@ MISSION = Mission(
             "Open the editor. In the body, replace purchase.created by purchase.gifted, a type "
             "that the subscriber does not know. Use “Sign with current time”, so that the request "
             "is genuine, then “Send request”.",
-            Link("Editor", App.SUBSCRIBER, "/receipts/{receipt}/editor", "/"),
+            EDITOR,
         ),
         Step(
             "Open the editor again. This time, delete the last character of the body, the brace. "
             "Sign and send it.",
-            Link("Editor", App.SUBSCRIBER, "/receipts/{receipt}/editor", "/"),
+            EDITOR,
         ),
-        Step("Buy five things in the shop.", Link("Open the shop", App.SHOP, "/")),
+        Step("Buy five things in the shop.", SHOP),
     ),
     hints=(
         "After any change of the body the signature is wrong. Sign again before you send.",

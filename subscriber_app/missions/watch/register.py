@@ -1,6 +1,7 @@
 """Mission 2: register."""
 
 from subscriber_app.missions.facts import Evidence, Facts, Kind
+from subscriber_app.missions.links import SUBSCRIPTION
 from subscriber_app.missions.mission import (
     App,
     Judgment,
@@ -60,7 +61,7 @@ MISSION = Mission(
         Step(
             "Subscribe again. The subscriber sends its URL to the shop, and the shop answers with "
             "a new [secret].",
-            Link("Subscription", App.SUBSCRIBER, "/subscription"),
+            SUBSCRIPTION,
         ),
         Step(
             "The page shows the fingerprint of the secret, never the secret itself. Type it in on "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
 from subscriber_app.missions.failing_endpoints import changes_its_mind
+from subscriber_app.missions.links import FAILING_DELIVERY
 from subscriber_app.missions.mission import (
     Action,
     App,
@@ -94,7 +95,7 @@ MISSION = Mission(
         Step(
             "The shop registers this one. Buy something, and look at the attempts to deliver it "
             "there.",
-            Link("Delivery", App.SHOP, "/deliveries/{elsewhere}", "/deliveries"),
+            FAILING_DELIVERY,
         ),
     ),
     hints=(

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from subscriber_app.missions.facts import Evidence, Facts, Kind, OrderSeenFact
+from subscriber_app.missions.links import POLLING, SHOP
 from subscriber_app.missions.mission import (
-    App,
     Judgment,
-    Link,
     Mission,
     Part,
     Step,
@@ -65,16 +64,16 @@ MISSION = Mission(
     steps=(
         Step(
             "Switch on [polling]: the subscriber asks the shop every five seconds for new orders.",
-            Link("Polling", App.SUBSCRIBER, "/polling"),
+            POLLING,
         ),
         Step(
             "Buy three things in the shop, one after the other.",
-            Link("Open the shop", App.SHOP, "/"),
+            SHOP,
         ),
         Step(
             "Compare on the page Polling: how late each way is, and how many requests found "
             "nothing.",
-            Link("Polling", App.SUBSCRIBER, "/polling"),
+            POLLING,
         ),
     ),
     hints=(
