@@ -21,10 +21,7 @@ def no_delivery(
 ) -> WaitTimeoutError:
     """Return the error of ``wait_for_delivery``. ``wanted``: such as "a delivery"."""
     lines = [f"After {seconds:g} s, order {order_id} does not have {wanted}."]
-    deliveries = shop.deliveries(order_id)
-    lines += _about_deliveries(shop, subscriber, deliveries)
-    if not deliveries:
-        lines += _why_no_delivery(shop, order_id)
+    lines += _about_order(shop, subscriber, order_id)
     return WaitTimeoutError("\n".join(lines))
 
 
@@ -40,10 +37,7 @@ def no_receipt(
     else:
         others = len(subscriber.receipts())
         lines.append(f"The subscriber has no receipt of this order, and {others} of others.")
-    deliveries = shop.deliveries(order_id)
-    lines += _about_deliveries(shop, subscriber, deliveries)
-    if not deliveries:
-        lines += _why_no_delivery(shop, order_id)
+    lines += _about_order(shop, subscriber, order_id)
     return WaitTimeoutError("\n".join(lines))
 
 
@@ -75,6 +69,14 @@ def still_advancing(
     unfinished = [each for state in UNFINISHED for each in shop.deliveries(state=state)]
     lines += _about_deliveries(shop, subscriber, unfinished)
     return WaitTimeoutError("\n".join(lines))
+
+
+def _about_order(shop: Shop, subscriber: Subscriber, order_id: str) -> Iterator[str]:
+    """Return the lines about its deliveries, or why it has none."""
+    deliveries = shop.deliveries(order_id)
+    if deliveries:
+        return _about_deliveries(shop, subscriber, deliveries)
+    return _why_no_delivery(shop, order_id)
 
 
 def _about_deliveries(

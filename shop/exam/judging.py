@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from shop.exam.case import Effects, Judge, Judgement, Observation, Verdict
-from shop.exam.wire import Answer, Exchange, NoAnswer
+from shop.exam.wire import Answer, Exchange
+from shop.vocabulary import AttemptError
 
 MAX_P95_SECONDS = 1.0
 MAX_ANSWER_SECONDS = 10.0  # the shop's deadline for a whole request and response
@@ -90,7 +91,7 @@ def still_accepts(seen: Observation) -> Judgement:
 def too_large(seen: Observation) -> Judgement:
     """The first request gets a 4xx or a closed connection; the genuine one after it a 2xx."""
     large = seen.exchanges[0].answer
-    is_closed = large.error is NoAnswer.CONNECTION_RESET
+    is_closed = large.error is AttemptError.CONNECTION_RESET
     if not is_rejection(large) and not is_closed and not has_crashed(large):
         return _failed(f"{large}, not a 4xx or a closed connection")
     return still_accepts(seen)

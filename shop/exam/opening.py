@@ -2,17 +2,18 @@
 
 from shop.exam.case import Scheme
 from shop.exam.judging import has_crashed
-from shop.exam.wire import Answer, NoAnswer
+from shop.exam.wire import Answer
+from shop.vocabulary import AttemptError
 
 _UNREACHABLE = {
-    NoAnswer.DNS_ERROR: "the name in {url} does not resolve ({detail}): check its spelling",
-    NoAnswer.CONNECTION_REFUSED: "nobody listens at {url} ({detail}): start the receiver, and "
+    AttemptError.DNS_ERROR: "the name in {url} does not resolve ({detail}): check its spelling",
+    AttemptError.CONNECTION_REFUSED: "nobody listens at {url} ({detail}): start the receiver, and "
     "check host and port",
-    NoAnswer.CONNECTION_TIMEOUT: "{url} does not take connections ({detail}): check host, port and "
-    "firewall",
-    NoAnswer.TLS_ERROR: "the TLS connection to {url} fails ({detail}): check the certificate, or "
-    "use http:// for a receiver without TLS",
-    NoAnswer.BLOCKED_ADDRESS: "the exam may not call {url}: {detail}",
+    AttemptError.CONNECTION_TIMEOUT: "{url} does not take connections ({detail}): check host, port "
+    "and firewall",
+    AttemptError.TLS_ERROR: "the TLS connection to {url} fails ({detail}): check the certificate, "
+    "or use http:// for a receiver without TLS",
+    AttemptError.BLOCKED_ADDRESS: "the exam may not call {url}: {detail}",
 }
 
 
@@ -26,7 +27,7 @@ def explain_first_answer(url: str, answer: Answer, scheme: Scheme) -> str:
     """Return a sentence on why the first genuine delivery was not accepted, and what to check."""
     status = answer.status
     if status is None:
-        if answer.error is NoAnswer.RESPONSE_TIMEOUT:
+        if answer.error is AttemptError.RESPONSE_TIMEOUT:
             return f"{url} did not answer the first genuine delivery within 10 s"
         return f"{url} did not answer the first genuine delivery: {answer.error}"
     if 300 <= status <= 399:  # noqa: PLR2004 – RFC 9110, section 15.4

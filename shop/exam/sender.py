@@ -23,11 +23,11 @@ from shop.exam.wire import (
     UNREACHABLE,
     Answer,
     Exchange,
-    NoAnswer,
     WebhookRequest,
     decode_chunks,
     parse_head,
 )
+from shop.vocabulary import AttemptError
 from shop.webhooks.rules.url_policy import UrlPolicy
 from shop.webhooks.rules.urls import UrlRefused, WebhookUrl, parse_url
 
@@ -42,7 +42,7 @@ MAX_INTERIM_RESPONSES = 10
 class _Unreachable(Exception):  # noqa: N818 – it becomes an answer
     """There is no connection. ``reason``: one of the names in docs/contract.md."""
 
-    def __init__(self, reason: NoAnswer, detail: str) -> None:
+    def __init__(self, reason: AttemptError, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
@@ -134,7 +134,7 @@ class Sender:
 
         async def talk(connection: Connection) -> Answer:
             await connection.write(request.head(connection.url) + request.body[:length])
-            return Answer(error=NoAnswer.CONNECTION_RESET, detail=CLOSED_BY_EXAM)
+            return Answer(error=AttemptError.CONNECTION_RESET, detail=CLOSED_BY_EXAM)
 
         return Exchange(request, await self._talk(url, talk, TIMEOUT_SECONDS))
 
@@ -150,7 +150,7 @@ class Sender:
             for position in range(len(request.body)):
                 await connection.write(request.body[position : position + 1])
                 await asyncio.sleep(pause_seconds)
-            return Answer(error=NoAnswer.CONNECTION_RESET)
+            return Answer(error=AttemptError.CONNECTION_RESET)
 
         started = asyncio.Event()
         task = asyncio.create_task(self._talk(url, talk, 2 * TIMEOUT_SECONDS))
@@ -191,7 +191,7 @@ class Sender:
         """Return None if a connection can be opened, or the reason why not."""
 
         async def talk(_connection: Connection) -> Answer:
-            return Answer(error=NoAnswer.CONNECTION_RESET)
+            return Answer(error=AttemptError.CONNECTION_RESET)
 
         answer = await self._talk(url, talk, CONNECT_SECONDS)
         return answer if answer.error in UNREACHABLE else None
@@ -220,11 +220,13 @@ class Sender:
                 answer = Answer(error=error.reason, detail=str(error))
             except TimeoutError:
                 seconds = f"{timeout_seconds:g}"
-                answer = Answer(error=NoAnswer.RESPONSE_TIMEOUT, detail=f"none within {seconds} s")
+                answer = Answer(
+                    error=AttemptError.RESPONSE_TIMEOUT, detail=f"none within {seconds} s"
+                )
             except (OSError, EOFError) as error:
-                answer = Answer(error=NoAnswer.CONNECTION_RESET, detail=_detail(error))
+                answer = Answer(error=AttemptError.CONNECTION_RESET, detail=_detail(error))
             except (ValueError, asyncio.LimitOverrunError) as error:
-                answer = Answer(error=NoAnswer.PROTOCOL_ERROR, detail=_detail(error))
+                answer = Answer(error=AttemptError.PROTOCOL_ERROR, detail=_detail(error))
             return replace(answer, seconds=time.perf_counter() - started)
 
     async def _connect_and_talk(self, url: str, talk: Talk) -> Answer:
@@ -240,10 +242,10 @@ class Sender:
             parts = parse_url(url)
             addresses = await self.addresses(parts)
         except UrlRefused as refusal:
-            raise _Unreachable(NoAnswer.BLOCKED_ADDRESS, str(refusal)) from None
+            raise _Unreachable(AttemptError.BLOCKED_ADDRESS, str(refusal)) from None
         except (OSError, UnicodeError) as error:
-            raise _Unreachable(NoAnswer.DNS_ERROR, _detail(error)) from error
-        last = _Unreachable(NoAnswer.DNS_ERROR, "the name has no address")
+            raise _Unreachable(AttemptError.DNS_ERROR, _detail(error)) from error
+        last = _Unreachable(AttemptError.DNS_ERROR, "the name has no address")
         for address in addresses:
             try:
                 return await self._open(parts, address)
@@ -261,13 +263,13 @@ class Sender:
                     address, url.port, limit=MAX_HEAD_BYTES, **secure
                 )
         except ssl.SSLError as error:
-            raise _Unreachable(NoAnswer.TLS_ERROR, _detail(error)) from error
+            raise _Unreachable(AttemptError.TLS_ERROR, _detail(error)) from error
         except ConnectionRefusedError as error:
-            raise _Unreachable(NoAnswer.CONNECTION_REFUSED, _detail(error)) from error
+            raise _Unreachable(AttemptError.CONNECTION_REFUSED, _detail(error)) from error
         except TimeoutError as error:
-            raise _Unreachable(NoAnswer.CONNECTION_TIMEOUT, _detail(error)) from error
+            raise _Unreachable(AttemptError.CONNECTION_TIMEOUT, _detail(error)) from error
         except OSError as error:
-            raise _Unreachable(NoAnswer.CONNECTION_REFUSED, _detail(error)) from error
+            raise _Unreachable(AttemptError.CONNECTION_REFUSED, _detail(error)) from error
         return Connection(url, *streams)
 
 

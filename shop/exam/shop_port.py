@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import httpx
 
-from shop.exam.wire import Answer, Exchange, NoAnswer, WebhookRequest
+from shop.exam.wire import Answer, Exchange, WebhookRequest
+from shop.vocabulary import AttemptError
 
 SANDBOX_LIFETIME_SECONDS = 24 * 3600  # so that deliveries can be opened in the log afterwards
 WAIT_SECONDS = 20  # longer than the deadline of an attempt
@@ -187,7 +188,7 @@ def _sent(order: dict[str, Any]) -> Sent:
 def _answer(attempt: dict[str, Any]) -> Answer:
     seconds = attempt["duration_ms"] / 1000
     if attempt["response"] is None:
-        return Answer(error=NoAnswer(attempt["error"]), seconds=seconds)
+        return Answer(error=AttemptError(attempt["error"]), seconds=seconds)
     response = attempt["response"]
     headers = tuple(response["headers"].items())
     return Answer(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from shop.vocabulary import AttemptError
 from shop.webhooks.rules.urls import WebhookUrl
 
 CHUNK_BYTES = 64  # small, so that a body of the usual size comes in several chunks
@@ -74,27 +75,13 @@ def _chunks(body: bytes) -> Iterator[bytes]:
     yield b"0\r\n\r\n"
 
 
-class NoAnswer(StrEnum):
-    """Why there was no response. The names are those of docs/contract.md."""
-
-    DNS_ERROR = "dns_error"
-    CONNECTION_REFUSED = "connection_refused"
-    CONNECTION_RESET = "connection_reset"
-    CONNECTION_TIMEOUT = "connection_timeout"
-    RESPONSE_TIMEOUT = "response_timeout"
-    TLS_ERROR = "tls_error"
-    PROTOCOL_ERROR = "protocol_error"
-    BLOCKED_ADDRESS = "blocked_address"
-    INTERNAL_ERROR = "internal_error"
-
-
 UNREACHABLE = frozenset(
     {
-        NoAnswer.DNS_ERROR,
-        NoAnswer.CONNECTION_REFUSED,
-        NoAnswer.CONNECTION_TIMEOUT,
-        NoAnswer.TLS_ERROR,
-        NoAnswer.BLOCKED_ADDRESS,
+        AttemptError.DNS_ERROR,
+        AttemptError.CONNECTION_REFUSED,
+        AttemptError.CONNECTION_TIMEOUT,
+        AttemptError.TLS_ERROR,
+        AttemptError.BLOCKED_ADDRESS,
     }
 )
 
@@ -108,7 +95,7 @@ class Answer:
     """
 
     status: int | None = None
-    error: NoAnswer | None = None
+    error: AttemptError | None = None
     detail: str = ""
     seconds: float = 0
     headers: tuple[tuple[str, str], ...] = ()

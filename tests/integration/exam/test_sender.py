@@ -15,7 +15,8 @@ import pytest
 
 from shop.exam.pacing import MAX_REQUESTS_AT_ONCE, MAX_REQUESTS_PER_SECOND, Pacer
 from shop.exam.sender import MAX_BODY_BYTES, Sender
-from shop.exam.wire import Framing, NoAnswer, WebhookRequest
+from shop.exam.wire import Framing, WebhookRequest
+from shop.vocabulary import AttemptError
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.certificate import server_tls
 from tests.raw_receiver import OK, Peer, running_raw_receiver
@@ -113,7 +114,7 @@ async def test_copies_to_a_receiver_that_is_gone_end(sender: Sender) -> None:
 
     exchanges = await sender.send_together(url, [REQUEST] * 3)
 
-    assert {each.answer.error for each in exchanges} == {NoAnswer.CONNECTION_REFUSED}
+    assert {each.answer.error for each in exchanges} == {AttemptError.CONNECTION_REFUSED}
 
 
 async def test_half_a_request_ends_with_a_closed_connection(sender: Sender) -> None:
@@ -151,19 +152,19 @@ async def test_a_receiver_that_never_answers_is_left_at_the_deadline(sender: Sen
     with running_raw_receiver(lambda _number, _peer: None) as receiver:
         exchange = await sender.send(receiver.url, REQUEST, timeout_seconds=0.3)
 
-    assert exchange.answer.error is NoAnswer.RESPONSE_TIMEOUT
+    assert exchange.answer.error is AttemptError.RESPONSE_TIMEOUT
 
 
 @pytest.mark.parametrize(
     ("response", "error"),
     [
-        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", NoAnswer.PROTOCOL_ERROR),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 100, NoAnswer.PROTOCOL_ERROR),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", NoAnswer.PROTOCOL_ERROR),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", AttemptError.PROTOCOL_ERROR),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 100, AttemptError.PROTOCOL_ERROR),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", AttemptError.PROTOCOL_ERROR),
     ],
 )
 async def test_what_is_no_response_is_a_protocol_error(
-    sender: Sender, response: bytes, error: NoAnswer
+    sender: Sender, response: bytes, error: AttemptError
 ) -> None:
     with answering(response) as receiver:
         exchange = await sender.send(receiver.url, REQUEST)
@@ -178,7 +179,7 @@ async def test_a_closed_connection_is_data(sender: Sender) -> None:
     with running_raw_receiver(close) as receiver:
         exchange = await sender.send(receiver.url, REQUEST)
 
-    assert exchange.answer.error is NoAnswer.CONNECTION_RESET
+    assert exchange.answer.error is AttemptError.CONNECTION_RESET
 
 
 async def test_a_connection_that_ends_early_is_named_in_plain_words(sender: Sender) -> None:
@@ -189,7 +190,7 @@ async def test_a_connection_that_ends_early_is_named_in_plain_words(sender: Send
     async with serving(handle) as url:
         exchange = await sender.send(url, REQUEST)
 
-    assert exchange.answer.error is NoAnswer.CONNECTION_RESET
+    assert exchange.answer.error is AttemptError.CONNECTION_RESET
     assert exchange.answer.detail == "the connection ended before the response did"
 
 
@@ -244,7 +245,7 @@ async def test_an_untrusted_certificate_is_a_tls_error(sender: Sender, tmp_path:
     async with serving(answer_ok, server) as url:
         exchange = await sender.send(url, REQUEST)
 
-    assert exchange.answer.error is NoAnswer.TLS_ERROR
+    assert exchange.answer.error is AttemptError.TLS_ERROR
     assert "certificate" in exchange.answer.detail
 
 
@@ -256,7 +257,7 @@ async def test_https_to_a_plain_server_is_a_tls_error(sender: Sender) -> None:
     async with serving(handle) as url:
         exchange = await sender.send(url.replace("http:", "https:"), REQUEST)
 
-    assert exchange.answer.error is NoAnswer.TLS_ERROR
+    assert exchange.answer.error is AttemptError.TLS_ERROR
 
 
 async def test_a_name_that_leads_to_a_forbidden_address_gets_no_packet(
@@ -279,7 +280,7 @@ async def test_a_name_that_leads_to_a_forbidden_address_gets_no_packet(
 
     exchange = await sender.send("https://rebound.example.com/hook", REQUEST)
 
-    assert exchange.answer.error is NoAnswer.BLOCKED_ADDRESS
+    assert exchange.answer.error is AttemptError.BLOCKED_ADDRESS
     assert "10.0.0.1" in exchange.answer.detail
     assert (asked, connected) == (["rebound.example.com"], [])
 

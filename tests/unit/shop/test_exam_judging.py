@@ -21,10 +21,11 @@ from shop.exam.judging import (
     still_accepts,
     too_large,
 )
-from shop.exam.wire import Answer, Exchange, NoAnswer, WebhookRequest
+from shop.exam.wire import Answer, Exchange, WebhookRequest
+from shop.vocabulary import AttemptError
 
-RESET = Answer(error=NoAnswer.CONNECTION_RESET)
-TIMEOUT = Answer(error=NoAnswer.RESPONSE_TIMEOUT)
+RESET = Answer(error=AttemptError.CONNECTION_RESET)
+TIMEOUT = Answer(error=AttemptError.RESPONSE_TIMEOUT)
 
 
 def saw(

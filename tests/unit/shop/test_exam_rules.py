@@ -8,7 +8,8 @@ from shop.exam.evidence import BadEvidence, EffectCalls, parse_effects, parse_st
 from shop.exam.opening import explain_first_answer, explain_no_connection
 from shop.exam.selection import Selection, UnknownName
 from shop.exam.terminal import case_list
-from shop.exam.wire import Answer, NoAnswer
+from shop.exam.wire import Answer
+from shop.vocabulary import AttemptError
 from tests.documents import ROOT, anchors, page
 
 URL = "http://127.0.0.1:9000/hook"
@@ -89,7 +90,7 @@ def test_an_unknown_name_is_named() -> None:
         (Answer(404, headers=(("content-type", "text/html"),)), "a web site"),
         (Answer(405), "check the path"),
         (Answer(500), "crashed on the first genuine delivery"),
-        (Answer(error=NoAnswer.RESPONSE_TIMEOUT), "within 10 s"),
+        (Answer(error=AttemptError.RESPONSE_TIMEOUT), "within 10 s"),
     ],
 )
 def test_the_first_answer_is_explained(answer: Answer, words: str) -> None:
@@ -97,12 +98,12 @@ def test_the_first_answer_is_explained(answer: Answer, words: str) -> None:
 
 
 def test_a_receiver_that_is_not_there_is_explained() -> None:
-    def explained(error: NoAnswer) -> str:
+    def explained(error: AttemptError) -> str:
         return explain_no_connection(URL, Answer(error=error, detail="why"))
 
-    assert "nobody listens" in explained(NoAnswer.CONNECTION_REFUSED)
-    assert "check the certificate" in explained(NoAnswer.TLS_ERROR)
-    assert "does not resolve" in explained(NoAnswer.DNS_ERROR)
+    assert "nobody listens" in explained(AttemptError.CONNECTION_REFUSED)
+    assert "check the certificate" in explained(AttemptError.TLS_ERROR)
+    assert "does not resolve" in explained(AttemptError.DNS_ERROR)
 
 
 def test_evidence_tells_times_and_value() -> None:
