@@ -199,7 +199,7 @@ def _housekeeping(
 async def _repeat(name: str, work: Callable[[], Awaitable[None]], *, every: float) -> None:
     """Call ``work`` every ``every`` seconds, for as long as the worker runs.
 
-    Log a failure and go on: nobody would notice a loop that has ended.
+    Log a failure and go on: a dead loop would go unnoticed.
     """
     while True:
         try:

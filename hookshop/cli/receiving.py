@@ -128,16 +128,16 @@ def receive(
     log = WebhookLog(over, folder=folder, count=count, as_json=as_json)
     if defenses and not naive:
         raise click.UsageError("--defend needs --naive: other receivers have all defenses on")
-    believer = NaiveReceiver(defenses) if naive else None
-    server = _listen(log, host, port, faults, believer)
+    naive_receiver = NaiveReceiver(defenses) if naive else None
+    server = _listen(log, host, port, faults, naive_receiver)
     server.start()
     with _signals_set(over):
         try:
             with _registered(shop, url or _own_url(host, server.port), event_types) as own:
                 server.subscription = own
                 log.started(own, shop)
-                if believer:
-                    Switchboard(believer, as_json=as_json).start()
+                if naive_receiver:
+                    Switchboard(naive_receiver, as_json=as_json).start()
                 over.wait()
         finally:
             server.stop()
@@ -201,7 +201,7 @@ def _registered(
     try:
         made = shop.call("POST", "/v1/webhooks/register", body)
     except CallError as error:
-        _drop_leftover(shop, error)
+        _delete_former(shop, error)
         made = shop.call("POST", "/v1/webhooks/register", body)
     try:
         yield Subscription(made["id"], (made["secret"],), url, made["issuer"])
@@ -209,7 +209,7 @@ def _registered(
         _unregister(shop, made["id"])
 
 
-def _drop_leftover(shop: JsonApi, error: CallError) -> None:
+def _delete_former(shop: JsonApi, error: CallError) -> None:
     """Delete the endpoint with our URL if it was a receiver's. Raise ``error`` if not."""
     endpoint_id = error.document.get("endpoint_id")
     if error.status != CONFLICT or endpoint_id is None:

@@ -875,7 +875,7 @@ const MAX_SHOWN = 10; // webhooks in an error
 export type RawHeaders = readonly (readonly [name: string, value: string])[];
 
 /**
- * One request, whoever sent it.
+ * One request, genuine or not.
  *
  * `body`: the raw bytes. `raw`: the whole request as it came. `receivedAt`: Unix seconds. `fault`:
  * the script word that was due; null for the normal response. `verification`: null if a fault came

@@ -34,7 +34,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What the response to the registration says: what webhooks must match from then on."""
+    """What the response to the registration says, which genuine webhooks must match."""
 
     endpoint_id: str
     secrets: tuple[str, ...]
@@ -44,7 +44,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedWebhook:
-    """One request, whoever sent it.
+    """One request, genuine or not.
 
     ``headers``: names in lower case, in order. ``body``: the raw bytes. ``raw``: the whole request
     as it came. ``received_at``: unix seconds. ``fault``: the script word that was due; None for the

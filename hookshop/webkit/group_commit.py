@@ -93,7 +93,7 @@ class GroupCommit(Generic[Item, Outcome]):
 
         try:
             outcomes = await self._database.write(work)
-        except Exception as error:  # noqa: BLE001 – whoever waits for an outcome gets it
+        except Exception as error:  # noqa: BLE001 – the callers of ``commit`` get it
             self._fail(batch, error)
             return
         if self._after_commit:

@@ -48,7 +48,7 @@ class Database(Transactions):
         super().__init__(
             *sqlite.open_engines(url, idle_connections=idle_connections),
             write_lock=self._lock.held,
-            # Every transaction passes here, whoever opens it.
+            # All transactions pass here.
             map_unavailable=self._gate.passed,
             blocking=sqlite.open_blocking_engines(self._file, idle_connections=idle_connections),
         )

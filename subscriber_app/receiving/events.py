@@ -59,7 +59,7 @@ def parse_event(body: bytes) -> Event:
 
 
 def claimed_order_id(body: bytes) -> str | None:
-    """Return the order that a body names, whoever sent it; None if it names none."""
+    """Return the order that a body names, even of a forged request; None if it names none."""
     if b"order_id" not in body:
         return None
     try:

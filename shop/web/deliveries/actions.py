@@ -36,7 +36,7 @@ async def send_again(
     if found is None:
         raise no_such_delivery(delivery_id, settings)
     if not is_due:
-        raise _not_sent_again(found)
+        raise _cannot_resend(found)
     return Redirect(return_address, status_code=303)
 
 
@@ -57,7 +57,7 @@ async def cancel_waiting(
     return Redirect(f"/deliveries/{delivery_id}", status_code=303)
 
 
-def _not_sent_again(found: DeliveryDetail) -> Problem:
+def _cannot_resend(found: DeliveryDetail) -> Problem:
     to_delivery = (f"/deliveries/{found.delivery.id}", "Open the delivery")
     if found.endpoint.deleted_at:
         return Problem(

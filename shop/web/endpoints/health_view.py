@@ -16,7 +16,7 @@ class HealthView:
     total: int
     rate: str
     rate_tone: str
-    rate_words: str
+    rate_label: str
     median: str
     p95: str
     sample: str
@@ -36,7 +36,7 @@ def view_health(key: str, health: Health) -> HealthView:
         attempts.total,
         rate=percent(attempts.success_rate),
         rate_tone=tone_of_rate(attempts.success_rate),
-        rate_words=_rate_words(health),
+        rate_label=_rate_label(health),
         median=milliseconds(latency.median_ms if latency else None),
         p95=milliseconds(latency.p95_ms if latency else None),
         sample=_sample(health),
@@ -60,7 +60,7 @@ def view_health(key: str, health: Health) -> HealthView:
     )
 
 
-def _rate_words(health: Health) -> str:
+def _rate_label(health: Health) -> str:
     if not health.attempts.total:
         return "nothing was sent"
     return f"of {counted(health.attempts.total, 'attempt', 'attempts')} had a 2xx response"

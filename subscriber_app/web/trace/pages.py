@@ -113,7 +113,7 @@ def _region(trace_builder: TraceBuilder, shop_url: str, message_id: str) -> Regi
         }
 
     return Region(
-        "story", "subscriber/trace/_trace.html", read, poll_interval_seconds=REFRESH_SECONDS
+        "trace", "subscriber/trace/_trace.html", read, poll_interval_seconds=REFRESH_SECONDS
     )
 
 
