@@ -2,14 +2,10 @@
 
 import asyncio
 
-from hookshop.webkit.database import prepare
 from hookshop.webkit.folder_use import mark_in_use
 from hookshop.webkit.logs import configure_logging
-from hookshop.webkit.serving import serve
 from hookshop.webkit.starting import check_listening, exit_on_setup_error, map_setup_errors
-from shop.app import create_app
 from shop.config import load_settings
-from shop.database.transactions import Database
 from shop.vocabulary import LOG_FIELDS
 
 
@@ -21,6 +17,12 @@ def main() -> None:
         with map_setup_errors(settings):
             check_listening(settings)
             mark_in_use(settings.var)
+            # These imports take a second or more, for which a wrong setting need not wait.
+            from hookshop.webkit.database import prepare  # noqa: PLC0415 – as above
+            from hookshop.webkit.serving import serve  # noqa: PLC0415 – as above
+            from shop.app import create_app  # noqa: PLC0415 – as above
+            from shop.database.transactions import Database  # noqa: PLC0415 – as above
+
             asyncio.run(prepare(Database(settings.resolved_database_url)))
             app = create_app(settings)
     serve(app, settings)

@@ -5,13 +5,10 @@ import asyncio
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.folder_use import mark_in_use
 from hookshop.webkit.logs import configure_logging
-from hookshop.webkit.serving import serve
 from hookshop.webkit.settings import ConfigurationError
 from hookshop.webkit.starting import check_listening, exit_on_setup_error, map_setup_errors
-from subscriber_app.app import create_app
 from subscriber_app.config import Settings, load_settings
 from subscriber_app.database.transactions import Database, DatabaseFolder
-from subscriber_app.lab.connection_reset import ConnectionResetProtocol
 from subscriber_app.shop_api.held_secrets import is_wrong_key
 from subscriber_app.vocabulary import LOG_FIELDS
 
@@ -27,6 +24,13 @@ def main() -> None:
             check_listening(settings)
             mark_in_use(settings.var)
             asyncio.run(_prepare(settings))
+            # These imports take a second or more, for which a wrong setting need not wait.
+            from hookshop.webkit.serving import serve  # noqa: PLC0415 – as above
+            from subscriber_app.app import create_app  # noqa: PLC0415 – as above
+            from subscriber_app.lab.connection_reset import (  # noqa: PLC0415 – as above
+                ConnectionResetProtocol,
+            )
+
             app = create_app(settings)
     serve(app, settings, http=ConnectionResetProtocol)
 

@@ -3,7 +3,8 @@
 import ast
 import graphlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,15 @@ INPUT_OUTPUT = {
 }
 
 
-def imports_of(module: str) -> set[str]:
+@cache
+def statements(module: str) -> list[ast.stmt]:
+    return ast.parse(MODULES[module].read_text()).body
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
     """Return every module that this one imports, anywhere in the file."""
-    return set(_imports(ast.parse(MODULES[module].read_text())))
+    return frozenset(name for each in statements(module) for name in _imports(each))
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
@@ -157,13 +164,27 @@ def test_litestar_appears_only_in_app_web_and_webkit() -> None:
 
 
 def test_the_worker_does_not_load_the_web_framework() -> None:
-    reached, found = set(), {"shop.worker"}
-    while found:
-        reached |= found
-        found = set().union(*map(imports_of, found)) & set(MODULES) - reached
+    reached = reached_from("shop.worker", imports_of)
 
     assert "shop.webhooks.engine.clock_steps" in reached
     assert not reached & modules_importing("litestar")
+
+
+@pytest.mark.parametrize("package", ["shop", "subscriber_app"])
+def test_a_process_reads_its_settings_before_it_loads_its_application(package: str) -> None:
+    reached = reached_from(f"{package}.__main__", loaded_by)
+
+    assert f"{package}.config" in reached
+    assert not reached & modules_importing("litestar")
+
+
+def reached_from(module: str, imports: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return this module of ours and all others that it imports, directly or not."""
+    reached, found = set[str](), {module}
+    while found:
+        reached |= found
+        found = set().union(*map(imports, found)) & set(MODULES) - reached
+    return reached
 
 
 def test_arq_appears_only_where_wake_ups_are_sent_and_received() -> None:
@@ -239,8 +260,13 @@ def test_every_module_can_be_imported_first() -> None:
 
 
 def loaded_by(module: str) -> Iterator[str]:
-    """Yield the modules of ours that importing this one loads, with the packages they are in."""
-    for statement in ast.parse(MODULES[module].read_text()).body:
+    """Yield the modules of ours that importing this one loads, with the packages they are in.
+
+    What a function imports is loaded when it is called.
+    """
+    for statement in statements(module):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
         for name in _imports(statement):
             # Of "from a import b", only what b is: the module a.b, or else a.
             if name in MODULES and not any(
