@@ -17,6 +17,7 @@ from subscriber_app.database.transactions import Database as SubscriberDatabase
 from tests import postgres
 from tests.compiled_templates import CompiledTemplates
 from tests.demo import settings_for_tests
+from tests.shared_apps import SharedApps
 
 ON_POSTGRES = bool(os.environ.get(postgres.VARIABLE))
 # Garbage collection took a quarter of the processor time with Python's own (700, 10, 10).
@@ -98,6 +99,17 @@ def migrated_subscriber_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     postgres.run_in_new_loop(migrate())
     return file
+
+
+@pytest.fixture(scope="session")
+def shared_apps(
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated_shop_file: Path,
+    migrated_subscriber_file: Path,
+) -> SharedApps:
+    """Applications with SQLite files, for tests that need no special ones."""
+    files = {"shop": migrated_shop_file, "subscriber": migrated_subscriber_file}
+    return SharedApps(tmp_path_factory.mktemp("apps"), files)
 
 
 @pytest.fixture(scope="session")

@@ -2,23 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
 from hookshop.webkit.openapi import openapi_document
-from shop.app import create_app as create_shop
-from shop.config import Settings as ShopSettings
 from shop.vocabulary import AttemptError, DeliveryState
 from shop.web.api import api_info as shop_info
 from shop.webhooks.engine.after_attempt import INTERNAL_ERROR
 from shop.webhooks.engine.http_client import _ERROR_NAMES
-from subscriber_app.app import create_app as create_subscriber
-from subscriber_app.config import Settings as SubscriberSettings
 from subscriber_app.web.api import api_info as subscriber_info
+from tests.applications import unstarted_shop, unstarted_subscriber
 
 pytestmark = pytest.mark.one_database("is about the documents")
 
@@ -26,13 +21,10 @@ Json = dict[str, Any]
 
 
 def documents() -> dict[str, Json]:
-    with TemporaryDirectory() as folder:
-        shop = create_shop(ShopSettings(HOOKSHOP_VAR=Path(folder)))  # type: ignore[call-arg]
-        subscriber = create_subscriber(SubscriberSettings(HOOKSHOP_VAR=Path(folder)))  # type: ignore[call-arg]
-        return {
-            "shop": openapi_document(shop, shop_info),
-            "subscriber": openapi_document(subscriber, subscriber_info),
-        }
+    return {
+        "shop": openapi_document(unstarted_shop(), shop_info),
+        "subscriber": openapi_document(unstarted_subscriber(), subscriber_info),
+    }
 
 
 DOCUMENTS = documents()

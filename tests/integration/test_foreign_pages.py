@@ -2,18 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 from litestar import Litestar
 
-import shop.app
-import shop.config
-import subscriber_app.app
-import subscriber_app.config
 from tests.integration.subscriber.conftest import running
 from tests.pages import read_page
+from tests.shared_apps import SharedApps
 
 RECEIVER = "/v1/new-purchase"
 PUBLIC_URL = "https://app.example"
@@ -74,14 +70,10 @@ class Application:
 
 
 @pytest.fixture(params=["shop", "subscriber"])
-def application(request: pytest.FixtureRequest, tmp_path: Path) -> Application:
+def application(request: pytest.FixtureRequest, shared_apps: SharedApps) -> Application:
     hosts = ("app.internal", "bücher.example")
-    changes = {"HOOKSHOP_VAR": tmp_path, "public_url": PUBLIC_URL, "allowed_hosts": hosts}
-    if request.param == "shop":
-        own = shop.config.Settings.model_validate(changes)
-        return Application(shop.app.create_app(own), "SHOP_ALLOWED_HOSTS")
-    settings = subscriber_app.config.Settings.model_validate(changes)
-    return Application(subscriber_app.app.create_app(settings), "SUBSCRIBER_ALLOWED_HOSTS")
+    app = shared_apps.of(request.param, public_url=PUBLIC_URL, allowed_hosts=hosts)
+    return Application(app, f"{request.param.upper()}_ALLOWED_HOSTS")
 
 
 @pytest.fixture
@@ -182,10 +174,11 @@ async def test_a_link_from_another_site_opens_a_page(
     assert answer.status_code == 200
 
 
-async def test_the_receiver_judges_what_comes_by_its_credentials_alone(tmp_path: Path) -> None:
-    settings = subscriber_app.config.Settings(HOOKSHOP_VAR=tmp_path)  # type: ignore[call-arg]
+async def test_the_receiver_judges_what_comes_by_its_credentials_alone(
+    shared_apps: SharedApps,
+) -> None:
     headers = {"Host": "tunnel.example", "Origin": "null", "Sec-Fetch-Site": "cross-site"}
-    async with running(subscriber_app.app.create_app(settings)) as client:
+    async with running(shared_apps.subscriber()) as client:
         answer = await client.post(RECEIVER, json={}, headers=headers)
 
     assert answer.json()["reason"] == "missing_header"

@@ -3,20 +3,16 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 from litestar import Litestar
 from pydantic import SecretStr
 
-import shop.app
-import shop.config
-import subscriber_app.app
-import subscriber_app.config
 from hookshop.webkit.login_brake import FREE_FAILURES, LoginBrake
 from tests.integration.subscriber.conftest import started
 from tests.pages import Page, Visitor
+from tests.shared_apps import SharedApps
 
 TOKEN = "correct horse battery"
 GUESSER = "192.0.2.66"
@@ -38,14 +34,14 @@ def clock() -> Clock:
 
 @pytest.fixture(params=["shop", "subscriber"])
 async def app(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+    request: pytest.FixtureRequest,
+    shared_apps: SharedApps,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Litestar]:
-    own = {"HOOKSHOP_VAR": tmp_path, "admin_token": SecretStr(TOKEN)}
-    if request.param == "shop":
-        app = shop.app.create_app(shop.config.Settings.model_validate(own))
-    else:
-        app = subscriber_app.app.create_app(subscriber_app.config.Settings.model_validate(own))
-    app.state.login_brake, app.state.token_brake = LoginBrake(clock), LoginBrake(clock)
+    app = shared_apps.of(request.param, admin_token=SecretStr(TOKEN))
+    for brake in ("login_brake", "token_brake"):
+        monkeypatch.setattr(app.state, brake, LoginBrake(clock))
     async with started(app):
         yield app
 

@@ -1,27 +1,21 @@
 """HEAD wherever GET works, and static files that browsers keep, over real HTTP."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 from litestar import Litestar
 
-import shop.app
-import shop.config
-import subscriber_app.app
 from tests.fuzzing import routes_of
-from tests.integration.subscriber.conftest import settings_below
 from tests.serving import free_port, serving
+from tests.shared_apps import SharedApps
 
 STYLE = "/static/css/base.css"
 
 
 @pytest.fixture(params=["shop", "subscriber"])
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Litestar:
-    if request.param == "shop":
-        return shop.app.create_app(shop.config.Settings(HOOKSHOP_VAR=tmp_path))  # type: ignore[call-arg]
-    return subscriber_app.app.create_app(settings_below(tmp_path))
+def app(request: pytest.FixtureRequest, shared_apps: SharedApps) -> Litestar:
+    return shared_apps.of(request.param)
 
 
 @pytest.fixture

@@ -3,16 +3,12 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from itertools import product
-from pathlib import Path
 
 import httpx
 import pytest
 
-import shop.app
-import shop.config
-import subscriber_app.app
-from tests.integration.subscriber.conftest import settings_below
 from tests.serving import free_port, serving
+from tests.shared_apps import SharedApps
 
 NO_HOSTS = [
     "a:xx",
@@ -43,12 +39,9 @@ IMPOSSIBLE_PATHS = [
 
 @pytest.fixture(params=["shop", "subscriber"])
 async def client(
-    request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, shared_apps: SharedApps
 ) -> AsyncIterator[httpx.AsyncClient]:
-    if request.param == "shop":
-        app = shop.app.create_app(shop.config.Settings(HOOKSHOP_VAR=tmp_path))  # type: ignore[call-arg]
-    else:
-        app = subscriber_app.app.create_app(settings_below(tmp_path))
+    app = shared_apps.of(request.param)
     with free_port() as listening:
         async with (
             serving(app, listening) as url,

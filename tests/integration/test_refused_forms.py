@@ -1,18 +1,14 @@
 """A form that is refused for its token comes back with its values and can be sent again."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-import shop.app
-import shop.config
-import subscriber_app.app
-import subscriber_app.config
 from tests.integration.subscriber.conftest import running
 from tests.pages import Page, Visitor, read_page
+from tests.shared_apps import SharedApps
 
 TEXT = """ "><script>alert(1)</script> &amp; """
 # Each form with its fields, the field that a reader typed, and what a success answers.
@@ -36,13 +32,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def client(name: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    own = {"HOOKSHOP_VAR": tmp_path, "public_url": "http://127.0.0.1"}
-    if name == "shop":
-        app = shop.app.create_app(shop.config.Settings.model_validate(own))
-    else:
-        app = subscriber_app.app.create_app(subscriber_app.config.Settings.model_validate(own))
-    async with running(app) as client:
+async def client(name: str, shared_apps: SharedApps) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(shared_apps.of(name, public_url="http://127.0.0.1")) as client:
         client.base_url = "http://127.0.0.1"
         yield client
 

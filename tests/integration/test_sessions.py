@@ -10,16 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar
 from pydantic import SecretStr
 
-import shop.app
-import shop.config
-import subscriber_app.app
-import subscriber_app.config
 from hookshop.webkit import live
 from tests.pages import Visitor
 from tests.serving import free_port, serving
+from tests.shared_apps import SharedApps
 from tests.waiting import MAX_WAIT_SECONDS
 
 TOKEN = "correct horse battery"
@@ -58,17 +54,11 @@ class World:
 
 
 @pytest.fixture(params=["shop", "subscriber"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    own = {"HOOKSHOP_VAR": tmp_path, "admin_token": SecretStr(TOKEN)}
-    app: Litestar
-    if request.param == "shop":
-        app = shop.app.create_app(shop.config.Settings.model_validate(own))
-    else:
-        app = subscriber_app.app.create_app(subscriber_app.config.Settings.model_validate(own))
+async def world(request: pytest.FixtureRequest, shared_apps: SharedApps) -> AsyncIterator[World]:
+    app = shared_apps.of(request.param, admin_token=SecretStr(TOKEN))
     with free_port() as listening:
         async with serving(app, listening) as url:
-            yield World(request.param, url, tmp_path / f"{request.param}.db")
-            app.state.feed.end_streams()
+            yield World(request.param, url, shared_apps.folder_of(app) / f"{request.param}.db")
 
 
 async def test_a_copied_cookie_is_worthless_after_the_logout(world: World) -> None:

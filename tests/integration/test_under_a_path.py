@@ -11,11 +11,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
-import shop.app
-import shop.config
 import shop.web.pages
-import subscriber_app.app
-import subscriber_app.config
 import subscriber_app.web.pages
 from hookshop.webkit.api_reference import REFERENCE_PATH
 from shop.database.models import Sandbox as ShopSandbox
@@ -24,6 +20,7 @@ from subscriber_app.database.models import Sandbox as SubscriberSandbox
 from tests.integration.behind_proxy import under_a_path
 from tests.links import misplaced, requested_urls
 from tests.pages import read_page
+from tests.shared_apps import SharedApps
 
 ROOT = "https://example.org/hookshop"
 OTHER = "https://example.org/other"
@@ -91,20 +88,17 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def sandbox(name: str, tmp_path: Path) -> AsyncIterator[Sandbox]:
-    app = application(name, tmp_path)
+async def sandbox(name: str, shared_apps: SharedApps) -> AsyncIterator[Sandbox]:
+    app = application(name, shared_apps)
     async with under_a_path(app, ROOT) as client:
-        await make_sandboxes(app, tmp_path, SANDBOXES[name], "another")
+        await make_sandboxes(app, shared_apps.folder_of(app), SANDBOXES[name], "another")
         yield Sandbox(client, f"{ROOT}/s/{SANDBOXES[name]}", paths_of_pages(name))
 
 
-def application(name: str, folder: Path) -> Litestar:
-    own = {"HOOKSHOP_VAR": folder, "public_url": ROOT}
+def application(name: str, shared_apps: SharedApps) -> Litestar:
     if name == "shop":
-        own["subscriber_url"] = OTHER
-        return shop.app.create_app(shop.config.Settings.model_validate(own))
-    own["shop_public_url"] = OTHER
-    return subscriber_app.app.create_app(subscriber_app.config.Settings.model_validate(own))
+        return shared_apps.shop(public_url=ROOT, subscriber_url=OTHER)
+    return shared_apps.subscriber(public_url=ROOT, shop_url=SHOP_URL, shop_public_url=OTHER)
 
 
 def paths_of_pages(name: str) -> list[str]:
@@ -183,10 +177,10 @@ async def test_two_sandboxes_share_the_appearance_and_the_key_of_forms_only(
     assert paths == {"csrf": "/hookshop", "appearance": "/"}
 
 
-async def test_the_cart_of_a_sandbox_is_sent_to_this_sandbox_only(tmp_path: Path) -> None:
-    app = application("shop", tmp_path)
+async def test_the_cart_of_a_sandbox_is_sent_to_this_sandbox_only(shared_apps: SharedApps) -> None:
+    app = application("shop", shared_apps)
     async with under_a_path(app, ROOT) as client:
-        await make_sandboxes(app, tmp_path, "lesson-7")
+        await make_sandboxes(app, shared_apps.folder_of(app), "lesson-7")
         url = f"{ROOT}/s/lesson-7"
         token = read_page(await client.get(f"{url}/")).values["_csrf_token"][0]
         fields = {"_csrf_token": token, "product_id": "mug"}

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -23,6 +21,7 @@ from shop.vocabulary import EventType, Trigger
 from shop.webhooks.endpoints.registry import NewEndpoint, register
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests import postgres
+from tests.applications import unstarted_shop
 from tests.fuzzing import NEVER, Asked, Fuzzer, Route, Runs, as_query, csrf_of, living, routes_of
 
 # Always the same examples, so that a failure comes from a change in the code.
@@ -30,8 +29,7 @@ STEADY = hypothesis_settings(max_examples=10, deadline=None, derandomize=True, d
 
 
 def all_routes(*methods: str) -> list[Route]:
-    with TemporaryDirectory() as folder:
-        return routes_of(create_app(Settings(HOOKSHOP_VAR=Path(folder))), methods)  # type: ignore[call-arg]
+    return routes_of(unstarted_shop(), methods)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,10 @@
 """The rules for every call of the shop's JSON API: what needs no body, and the query string."""
 
 import re
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from shop.app import create_app
-from shop.config import Settings
+from tests.applications import unstarted_shop
 from tests.fuzzing import Route, routes_of
 from tests.integration.shop.browsing import Shop, new_delivery, order, register
 
@@ -16,9 +13,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def api_routes() -> list[Route]:
-    with TemporaryDirectory() as folder:
-        app = create_app(Settings(HOOKSHOP_VAR=Path(folder)))  # type: ignore[call-arg]
-    every = routes_of(app, ("GET", "POST", "PATCH", "DELETE"))
+    every = routes_of(unstarted_shop(), ("GET", "POST", "PATCH", "DELETE"))
     return [route for route in every if route.path.startswith("/v1/")]
 
 

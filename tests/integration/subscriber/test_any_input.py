@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -15,6 +13,7 @@ from litestar import Litestar
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
 from subscriber_app.receiving.defences import Defence
+from tests.applications import unstarted_subscriber
 from tests.fuzzing import NEVER, Asked, Fuzzer, Route, Runs, csrf_of, living, routes_of
 from tests.integration.subscriber.conftest import Clock, remember_subscription, settings_below
 from tests.integration.subscriber.requests import deliver
@@ -26,8 +25,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def all_routes() -> list[Route]:
-    with TemporaryDirectory() as folder:
-        return routes_of(create_app(settings_below(Path(folder))), METHODS)
+    return routes_of(unstarted_subscriber(), METHODS)
 
 
 @pytest.fixture(scope="module")
