@@ -20,8 +20,10 @@ ROOT = Path(__file__).parents[1]
 OFFLINE = ROOT / "tests" / "offline"
 COMMAND = (sys.executable, "-m", "hookshop.demo")
 BANNER = "Ctrl-C stops everything."
-SCHEDULE = "0,2,2,2,2,2"  # short enough to wait for, long enough to see
-START_SECONDS = 60.0  # a busy machine may need them
+# Short enough to wait for, long enough to see; and enough retries for a test that is slow to repair
+# the receiver.
+SCHEDULE = "0" + ",2" * 8
+START_SECONDS = 180.0  # a very busy machine may need them
 STOP_SECONDS = 15.0
 # Below the range of ephemeral ports: an outgoing connection could take the port of a process that
 # is being restarted.

@@ -31,7 +31,7 @@ def wait_until(shop: httpx.Client, delivery_id: str, state: str, attempts: int =
         is_there = delivery["state"] == state and delivery["attempt_count"] >= attempts
         return delivery if is_there else None
 
-    return wait_for(reached, f"{delivery_id} is {state}", patience=20)
+    return wait_for(reached, f"{delivery_id} is {state}")
 
 
 def set_fault(subscriber: httpx.Client, status: int | None) -> None:

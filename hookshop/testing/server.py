@@ -17,7 +17,7 @@ from hookshop import __version__
 from hookshop.locations import program_environment, python_command
 from hookshop.testing.http_client import ApiClient, HookshopError
 
-START_SECONDS = 60.0  # a busy machine may need them
+START_SECONDS = 180.0  # a very busy machine may need them
 STOP_SECONDS = 15.0
 SHOWN_LINES = 40  # of a log
 SHOP, SUBSCRIBER = "Hookshop: the shop", "Hookshop: the subscriber"

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
 from tests.programs import buy, set_fault, wait_until
+from tests.waiting import wait_for
 
 # The lightness of the page's background, from 0 to 1; the color is in oklch.
 LIGHTNESS = """
@@ -108,9 +109,7 @@ def test_a_printed_page_is_black_on_white_with_all_details_and_no_buttons(
 
     shop.page.emulate_media(media="print")
 
-    assert shop.page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == (
-        "rgb(255, 255, 255)"
-    )
+    expect(shop.page.locator("html")).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(request).to_be_visible()
     expect(shop.page.get_by_role("button")).to_have_count(0)
     expect(shop.page.get_by_role("navigation")).to_have_count(0)
@@ -118,8 +117,8 @@ def test_a_printed_page_is_black_on_white_with_all_details_and_no_buttons(
 
 def test_nothing_moves_with_reduced_motion(shop: ShopTab) -> None:
     shop.open_live("/deliveries")
-    assert shop.page.evaluate(MOVING) > 0
+    wait_for(lambda: shop.page.evaluate(MOVING), "the sign of a live page moves")
 
     shop.page.emulate_media(reduced_motion="reduce")
 
-    assert shop.page.evaluate(MOVING) == 0
+    wait_for(lambda: shop.page.evaluate(MOVING) == 0, "everything stands still")

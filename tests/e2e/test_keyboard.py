@@ -79,6 +79,7 @@ def test_resending_works_with_the_keyboard(
 ) -> None:
     set_fault(subscriber_api, 500)
     delivery_id = buy(shop_api, "bell")
+    shop_api.post("/v1/clock/advance", json={"seconds": 60}).raise_for_status()
     wait_until(shop_api, delivery_id, "failed")
     set_fault(subscriber_api, None)
     shop.open("/deliveries?state=failed")

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.e2e.conftest import NewContext
 from tests.e2e.tabs import ShopTab, SubscriberTab
-from tests.programs import buy, set_fault, wait_until
+from tests.programs import buy, wait_until
 
 ZONE = "America/New_York"  # behind UTC, with daylight saving time
 # Records for each frame whether the server's text was visible for a moment.
@@ -104,17 +104,6 @@ def test_relative_times_update_but_not_for_screen_readers(
     expect(when).to_contain_text("days ago")
     expect(heard).to_have_text(exactly.partition(",")[0])
     expect(when.locator("[aria-hidden=true]")).to_have_count(1)
-
-
-def test_the_time_to_the_next_attempt_counts_down(
-    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
-) -> None:
-    set_fault(subscriber_api, 500)
-    delivery_id = buy(shop_api)
-    wait_until(shop_api, delivery_id, "pending", attempts=1)
-    shop.open_live("/deliveries")
-
-    expect(shop.row(delivery_id)).to_contain_text("in 1 s")
 
 
 def test_a_live_update_never_brings_the_servers_text_back(
