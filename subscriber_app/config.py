@@ -15,9 +15,15 @@ from hookshop.webkit.settings import (
     read_environment,
 )
 from hookshop.worker_crash import crash_request
-from subscriber_app.database.database_url import normalize
 
 RECEIVER_PATH = "/v1/new-purchase"
+
+
+# Import SQLAlchemy only if a URL is set: the demo reads the settings before it starts anything.
+def _database_url(text: str) -> str:
+    from subscriber_app.database.database_url import normalize  # noqa: PLC0415 – as above
+
+    return normalize(text)
 
 
 class Settings(ServerSettings):
@@ -30,7 +36,7 @@ class Settings(ServerSettings):
     HIDDEN_FIELDS: ClassVar = ServerSettings.HIDDEN_FIELDS | {"shop_token"}
 
     port: Port = 8001
-    database_url: Annotated[str, AfterValidator(normalize)] | None = None
+    database_url: Annotated[str, AfterValidator(_database_url)] | None = None
     shop_url: Url = "http://127.0.0.1:8000"
     shop_public_url: Url | None = None
     shop_token: BearerToken | None = None

@@ -178,6 +178,12 @@ def test_a_process_reads_its_settings_before_it_loads_its_application(package: s
     assert not reached & modules_importing("litestar")
 
 
+@pytest.mark.parametrize("package", ["shop", "subscriber_app"])
+def test_settings_are_read_without_a_library_for_databases(package: str) -> None:
+    """So the demo, which reads the settings of both applications, begins sooner."""
+    assert not reached_from(f"{package}.config", loaded_by) & modules_importing("sqlalchemy")
+
+
 def reached_from(module: str, imports: Callable[[str], Iterable[str]]) -> set[str]:
     """Return this module of ours and all others that it imports, directly or not."""
     reached, found = set[str](), {module}
