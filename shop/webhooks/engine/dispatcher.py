@@ -109,6 +109,21 @@ class Dispatcher:
                 logger.exception("A look for due deliveries failed, retrying")
                 await self._pause_after_error()
 
+    async def _wait_for_work(self) -> None:
+        """Return when a look is requested or a delivery is due."""
+        while not self._look_requested.is_set():
+            self.is_idle.set()
+            try:
+                async with asyncio.timeout(SCHEDULER_INTERVAL_SECONDS):
+                    await self._look_requested.wait()
+                    return
+            except TimeoutError:
+                # Only read: an idle worker should not block writers.
+                if await self._database.read(partial(is_anything_due, now=self._settings.now())):
+                    return
+            finally:
+                self.is_idle.clear()
+
     async def look(self, *, limit: int = MAX_CLAIMS_PER_LOOK) -> None:
         """Record completed attempts, claim up to ``limit`` due deliveries, and start sending them.
 
@@ -119,17 +134,6 @@ class Dispatcher:
         advancing = await self._look_once(limit)
         if advancing and not self._is_stopping and await self._take_steps(advancing):
             await self._look_once(limit)
-
-    async def _take_steps(self, sandboxes: Sequence[int]) -> bool:
-        """Take a step of each of these advances. Return whether any was taken."""
-        has_moved = False
-        for number in sandboxes:
-            step = await take_step(self._database, number, clock=self._settings.now)
-            if step:
-                has_moved = True
-                kind: Kind = "everything" if step.is_last else "clock"
-                self._feed.announce_soon(Change(kind, sandbox=number))
-        return has_moved
 
     async def _look_once(self, limit: int) -> Sequence[int]:
         """Look. Return the sandboxes whose advances may take a step."""
@@ -156,20 +160,16 @@ class Dispatcher:
             self._look_again(woken_at)
         return advancing
 
-    async def _wait_for_work(self) -> None:
-        """Return when a look is requested or a delivery is due."""
-        while not self._look_requested.is_set():
-            self.is_idle.set()
-            try:
-                async with asyncio.timeout(SCHEDULER_INTERVAL_SECONDS):
-                    await self._look_requested.wait()
-                    return
-            except TimeoutError:
-                # Only read: an idle worker should not block writers.
-                if await self._database.read(partial(is_anything_due, now=self._settings.now())):
-                    return
-            finally:
-                self.is_idle.clear()
+    async def _take_steps(self, sandboxes: Sequence[int]) -> bool:
+        """Take a step of each of these advances. Return whether any was taken."""
+        has_moved = False
+        for number in sandboxes:
+            step = await take_step(self._database, number, clock=self._settings.now)
+            if step:
+                has_moved = True
+                kind: Kind = "everything" if step.is_last else "clock"
+                self._feed.announce_soon(Change(kind, sandbox=number))
+        return has_moved
 
     def _record_and_claim(
         self, connection: Connection, completed: list[CompletedAttempt], limit: int
