@@ -1,4 +1,4 @@
-"""Shows the current step on one line of the terminal. Prints nothing if stderr is no terminal."""
+"""Shows the current step on one line of the terminal, if stderr is one."""
 
 import sys
 

@@ -113,7 +113,7 @@ class Report:
 
 
 def is_reached(value: float, at_least: float | None, at_most: float | None) -> bool:
-    """Return whether a value is within its bounds. None is no bound."""
+    """Return whether a value is within its bounds. None: no bound."""
     return (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
 
 

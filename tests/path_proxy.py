@@ -95,7 +95,7 @@ def running_path_proxy(port: int, ports: Mapping[str, int]) -> Iterator[PathProx
 
 
 async def _serve(proxy: PathProxy, port: int, stop: Future[Callable[[], object]]) -> None:
-    """Serve until somebody calls the function that ``stop`` then has."""
+    """Serve until the function that ``stop`` then has is called."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     try:
         server = await asyncio.start_server(proxy.answer, HOST, port)

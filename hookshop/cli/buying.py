@@ -1,4 +1,4 @@
-"""``hookshop buy``: places orders by the shop's API."""
+"""``hookshop buy``: places orders through the shop's API."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ DEFAULT_PRODUCT = "fishing-rod"
     type=click.IntRange(1, MAX_ORDERS),
     default=1,
     show_default=True,
-    help="Place so many orders, one after the other.",
+    help="Place this many orders, one after the other.",
 )
 @click.option(
     "--wait",

@@ -95,7 +95,7 @@ class Defenses(click.ParamType[tuple[Defense, ...]]):
     metavar="NAME,…",
     help=f"With --naive: the defenses to begin with, of {', '.join(Defense)}.",
 )
-@click.option("--count", type=click.IntRange(min=1), help="End after so many requests.")
+@click.option("--count", type=click.IntRange(min=1), help="End after this many requests.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each request.")
 @shop_options()
 def receive(

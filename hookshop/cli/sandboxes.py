@@ -1,13 +1,13 @@
 """``hookshop sandbox``: make, list, empty and drop sandboxes of a shop and its subscriber."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from hookshop.cli.json_api import CallError, JsonApi
 from hookshop.cli.options import json_option, shop_options, subscriber_options
-from hookshop.cli.output import print_table
 
 MAIN = "main"
 
@@ -94,7 +94,7 @@ def list_sandboxes(shop: JsonApi, as_json: bool) -> None:
         click.echo(json.dumps(sandboxes))
         return
     rows = [(each["id"], each["base_url"], each["expires_at"] or "never") for each in sandboxes]
-    print_table(("id", "base URL", "expires"), rows)
+    _print_table(("id", "base URL", "expires"), rows)
 
 
 @sandbox.command()
@@ -133,3 +133,11 @@ def drop(
         for api in filter(None, (subscriber, shop)):
             api.call("DELETE", f"/v1/sandboxes/{sandbox_id}")
         click.echo(f"{sandbox_id} is dropped.")
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns that are as wide as their longest text."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        cells = (f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

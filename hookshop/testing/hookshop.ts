@@ -1271,7 +1271,7 @@ export function verify(headers: RawHeaders, body: Buffer, expected: Expected): V
   return { steps, failure, isGenuine: failure === null };
 }
 
-/** Return the member `event` of the body, or null if the body is no event. */
+/** Return the member `event` of the body, or null if the body is not an event. */
 export function parseEvent(body: Buffer): JsonObject | null {
   const event = jsonObject(body)?.["event"];
   return isObject(event) && typeof event["type"] === "string" ? event : null;

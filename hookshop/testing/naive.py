@@ -82,7 +82,7 @@ class NaiveReceiver:
     def book(self, message_id: str, body: bytes) -> int:
         """Do the work of an accepted webhook. Return how often its message is booked by now.
 
-        With de-duplication, a message is booked once. Events that are no purchases never are.
+        With de-duplication, a message is booked once. Other events never are.
         """
         event = parse_event(body) or {}
         if event.get("type") not in ORDER_STATES:

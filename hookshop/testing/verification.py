@@ -125,7 +125,7 @@ def verify(
 
 
 def parse_event(body: bytes) -> dict[str, Any] | None:
-    """Return the member ``event`` of the body, or None if the body is no event."""
+    """Return the member ``event`` of the body, or None if the body is not an event."""
     document = _json_object(body)
     event = (document or {}).get("event")
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from hookshop.webkit.clock_limits import MAX_DISTANCE
 from hookshop.webkit.errors import Problem
+from hookshop.webkit.sandbox_rules import MAX_ADVANCE
 
-MAX_SECONDS = round(MAX_DISTANCE.total_seconds())
+MAX_SECONDS = round(MAX_ADVANCE.total_seconds())
 
 Count = Annotated[int, Meta(examples=[0])]
 RemainingSeconds = Annotated[float | None, Meta(examples=[0.0])]

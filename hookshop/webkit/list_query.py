@@ -193,5 +193,5 @@ def _period(text: str) -> str:
 def _moment(text: str) -> str:
     moment = read_moment(text)
     if text and (moment is None or moment.year > MAX_YEAR):
-        raise Problem(400, f"{text!r} is no time such as {EXAMPLE}")
+        raise Problem(400, f"{text!r} is not a time such as {EXAMPLE}")
     return text.removesuffix("Z")  # an input field would reject a value with the zone

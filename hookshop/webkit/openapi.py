@@ -120,7 +120,7 @@ def openapi_document(app: Litestar, info: ApiInfo) -> Json:
 
 
 def _operations(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
-    """Yield path, method and handler of each documented call. HEAD is no call of its own."""
+    """Yield path, method and handler of each documented call. HEAD is not a call of its own."""
     for route in app.routes:
         if isinstance(route, HTTPRoute) and route.path.startswith(API_PREFIX):
             for method, (handler, _) in route.route_handler_map.items():

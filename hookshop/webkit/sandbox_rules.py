@@ -1,4 +1,4 @@
-"""Ids, tokens and lifetimes of sandboxes. Pure, except for new ids and tokens, which are random."""
+"""Ids, tokens and limits of sandboxes. Pure, except for new ids and tokens, which are random."""
 
 import hashlib
 import hmac
@@ -6,7 +6,7 @@ import re
 import secrets
 import string
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 MAIN = "main"
 PREFIX = "/s/"
@@ -14,6 +14,7 @@ MAX_LIFETIME_SECONDS = 30 * 24 * 3600
 DEFAULT_LIFETIME_SECONDS = 24 * 3600
 # What the form for a new sandbox offers, in seconds.
 LIFETIMES = {"3600": "an hour", "86400": "a day", "604800": "a week", "2592000": "30 days"}
+MAX_ADVANCE = timedelta(days=30)  # how much time can be skipped at once
 TOKEN_BYTES = 32
 RANDOM_ID_LENGTH = 10
 ID_PATTERN = r"^[a-z0-9-]{3,40}$"

@@ -108,7 +108,7 @@ def why_no_sandbox_serves(path: str) -> str | None:
     if sandbox_id == MAIN:
         return f"the sandbox main is at /{rest}, without /s/main"
     if not is_sandbox_id(sandbox_id):
-        return f"{sandbox_id!r} is no id of a sandbox: {ID_RULE}"
+        return f"{sandbox_id!r} is not a sandbox id: {ID_RULE}"
     if f"/{rest}/".startswith(PREFIX):
         return "a sandbox has no sandboxes in it"
     return f"/{rest} is the same for all sandboxes: leave out /s/{sandbox_id}"

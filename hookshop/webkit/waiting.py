@@ -46,7 +46,7 @@ MinCount = Annotated[
     QueryParameter(
         ge=1,
         le=MAX_MIN_COUNT,
-        description="The condition: so many rows match the filters. 1 if `wait` is set.",
+        description="The condition: this many rows match the filters. 1 if `wait` is set.",
     ),
 ]
 Strict = Annotated[

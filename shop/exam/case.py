@@ -90,7 +90,7 @@ ADVICE = {
 
 
 class Verdict(StrEnum):
-    """The verdict on a case. ``not judged`` is no pass: there was no evidence."""
+    """The verdict on a case. ``not judged`` does not count as passed: there was no evidence."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -99,7 +99,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """The verdict on what a case observed. ``got``: what came, for people."""
 
     verdict: Verdict
@@ -110,7 +110,7 @@ class Judgement:
 class Effects:
     """What the evidence tells about one message: how often it had an effect, and for how much.
 
-    ``value``: None if the evidence does not tell it.
+    ``value``: None if the evidence does not say.
     """
 
     times: int
@@ -133,7 +133,7 @@ class Observation:
 
 # Its argument is the bench, which does input and output: this module must not import it.
 Play = Callable[[Any], Awaitable[Observation]]
-Judge = Callable[[Observation], Judgement]
+Judge = Callable[[Observation], Judgment]
 
 
 @dataclass(frozen=True, slots=True)

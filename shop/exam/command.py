@@ -126,7 +126,7 @@ def _add_selection_options(parser: argparse.ArgumentParser) -> None:
     add("--skip", metavar="NAME", nargs="+", default=[], help="leave out these cases or groups")
     add("--quick", action="store_true", help="leave out what takes over a second")
     add("--strict", action="store_true", help="a failed should fails the exam, too")
-    add("--seed", type=int, default=None, help="repeats the choices by chance of an earlier run")
+    add("--seed", type=int, default=None, help="repeats the random choices of an earlier run")
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -1,7 +1,7 @@
 """How the exam sees side effects: a probe, a probe command, or calls of the receiver.
 
-All of them tell the effects of one message: ``{"times": 1, "value": 50.75}``. Probes also tell the
-state of an order: ``{"state": "refunded"}``. What they tell is read until two reads agree, so a
+All of them report the effects of one message: ``{"times": 1, "value": 50.75}``. Probes also report
+the state of an order: ``{"state": "refunded"}``. Reports are read until two of them agree, so a
 receiver may work through a queue.
 """
 
@@ -206,7 +206,7 @@ def parse_effects(raw: bytes, kind: str) -> Effects:
 
 
 def parse_state(raw: bytes, kind: str) -> str | None:
-    """Return the state in ``{"state": "refunded"}``; None if it tells none."""
+    """Return the state in ``{"state": "refunded"}``; None if there is none."""
     state = _object(raw, kind).get("state")
     if state is not None and state not in ORDER_STATES:
         raise BadEvidence(f"the {kind} must answer with one of {ORDER_STATES}: {_cut(raw)}")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from shop.exam.case import Effects, Judge, Judgement, Observation, Verdict
+from shop.exam.case import Effects, Judge, Judgment, Observation, Verdict
 from shop.exam.wire import Answer, Exchange
 from shop.vocabulary import AttemptError
 
@@ -28,7 +28,7 @@ def has_crashed(answer: Answer) -> bool:
     return answer.status is not None and answer.status >= 500  # noqa: PLR2004 – RFC 9110
 
 
-def accepted(seen: Observation) -> Judgement:
+def accepted(seen: Observation) -> Judgment:
     """Each request gets a 2xx and, if there is evidence, has its effect exactly once."""
     for exchange in seen.exchanges:
         if not is_success(exchange.answer):
@@ -36,7 +36,7 @@ def accepted(seen: Observation) -> Judgement:
     return _with_effects(seen, times=1)
 
 
-def rejected(seen: Observation) -> Judgement:
+def rejected(seen: Observation) -> Judgment:
     """Each request gets a 4xx and, if there is evidence, has no effect."""
     for exchange in seen.exchanges:
         answer = exchange.answer
@@ -49,8 +49,8 @@ def rejected(seen: Observation) -> Judgement:
     return _with_effects(seen, times=0)
 
 
-def refused(seen: Observation) -> Judgement:
-    """Each signed request of no use gets a 4xx: neither a 2xx nor a crash."""
+def refused(seen: Observation) -> Judgment:
+    """Each signed but unusable request gets a 4xx: neither a 2xx nor a crash."""
     for exchange in seen.exchanges:
         answer = exchange.answer
         if has_crashed(answer):
@@ -60,7 +60,7 @@ def refused(seen: Observation) -> Judgement:
     return _with_effects(seen, times=0)
 
 
-def ignored(seen: Observation) -> Judgement:
+def ignored(seen: Observation) -> Judgment:
     """Each request gets a 2xx and, if there is evidence, has no effect."""
     for exchange in seen.exchanges:
         answer = exchange.answer
@@ -69,7 +69,7 @@ def ignored(seen: Observation) -> Judgement:
     return _with_effects(seen, times=0)
 
 
-def not_crashed(seen: Observation) -> Judgement:
+def not_crashed(seen: Observation) -> Judgment:
     """Each request gets a response below 500."""
     for exchange in seen.exchanges:
         if exchange.answer.status is None or has_crashed(exchange.answer):
@@ -77,7 +77,7 @@ def not_crashed(seen: Observation) -> Judgement:
     return _passed(_answers(seen.exchanges))
 
 
-def still_accepts(seen: Observation) -> Judgement:
+def still_accepts(seen: Observation) -> Judgment:
     """The last request, a genuine one, gets a 2xx. The others may end in any way but a 5xx."""
     *hostile, genuine = seen.exchanges
     for exchange in hostile:
@@ -88,7 +88,7 @@ def still_accepts(seen: Observation) -> Judgement:
     return _passed(_answers(seen.exchanges))
 
 
-def too_large(seen: Observation) -> Judgement:
+def too_large(seen: Observation) -> Judgment:
     """The first request gets a 4xx or a closed connection; the genuine one after it a 2xx."""
     large = seen.exchanges[0].answer
     is_closed = large.error is AttemptError.CONNECTION_RESET
@@ -97,7 +97,7 @@ def too_large(seen: Observation) -> Judgement:
     return still_accepts(seen)
 
 
-def happened_once(seen: Observation) -> Judgement:
+def happened_once(seen: Observation) -> Judgment:
     """Every copy gets a 2xx, and the message has exactly one effect."""
     for exchange in seen.exchanges:
         if not is_success(exchange.answer):
@@ -105,7 +105,7 @@ def happened_once(seen: Observation) -> Judgement:
     return _judge_effects(seen, times=1)
 
 
-def happened_once_at_once(seen: Observation) -> Judgement:
+def happened_once_at_once(seen: Observation) -> Judgment:
     """At least one of the copies gets a 2xx, and the message has exactly one effect."""
     if not any(is_success(exchange.answer) for exchange in seen.exchanges):
         return _failed(f"no copy was accepted: {_answers(seen.exchanges)}")
@@ -118,32 +118,32 @@ def first_counts(value: float) -> Judge:
     ``value``: that of the first request.
     """
 
-    def judge(seen: Observation) -> Judgement:
+    def judge(seen: Observation) -> Judgment:
         first, second = seen.exchanges
         if not is_success(first.answer):
             return _failed(_named(first, _rejection_in_words(first.answer)))
         if has_crashed(second.answer):
             return _failed(_named(second, f"{second.answer}: crashed"))
-        judgement = _judge_effects(seen, times=1)
+        judgment = _judge_effects(seen, times=1)
         counted = seen.effects.get(first.request.message_id)
         if counted and counted.value is not None and not math.isclose(counted.value, value):
             return _failed(f"the effect is {counted.value:g}, that of the second body")
-        return judgement
+        return judgment
 
     return judge
 
 
-def quick_in_general(seen: Observation) -> Judgement:
+def quick_in_general(seen: Observation) -> Judgment:
     """95 of 100 requests are answered within a second."""
     slow = [each for each in seen.exchanges if not is_success(each.answer)]
     if slow:
         return _failed(f"{len(slow)} of {len(seen.exchanges)} not accepted: {_answers(slow)}")
     p95 = percentile_95([each.answer.seconds for each in seen.exchanges])
-    judgement = _passed if p95 <= MAX_P95_SECONDS else _failed
-    return judgement(f"p95 {p95:.2f} s")
+    judgment = _passed if p95 <= MAX_P95_SECONDS else _failed
+    return judgment(f"p95 {p95:.2f} s")
 
 
-def each_in_time(seen: Observation) -> Judgement:
+def each_in_time(seen: Observation) -> Judgment:
     """Every request is accepted within the deadline of the shop."""
     slowest = max(each.answer.seconds for each in seen.exchanges)
     for each in seen.exchanges:
@@ -160,25 +160,25 @@ def percentile_95(values: Sequence[float]) -> float:
 def ends_as(state: str) -> Judge:
     """Return a judge: all requests get a 2xx, and the order ends in this state."""
 
-    def judge(seen: Observation) -> Judgement:
+    def judge(seen: Observation) -> Judgment:
         for exchange in seen.exchanges:
             if not is_success(exchange.answer):
                 return _failed(_named(exchange, _rejection_in_words(exchange.answer)))
         if seen.order_state is None:
-            return Judgement(Verdict.NOT_JUDGED, "the probe does not tell the state of an order")
-        judgement = _passed if seen.order_state == state else _failed
-        return judgement(f"the order is {seen.order_state}")
+            return Judgment(Verdict.NOT_JUDGED, "the probe does not tell the state of an order")
+        judgment = _passed if seen.order_state == state else _failed
+        return judgment(f"the order is {seen.order_state}")
 
     return judge
 
 
-def nothing_lost(seen: Observation) -> Judgement:
+def nothing_lost(seen: Observation) -> Judgment:
     """Every message during which the receiver was killed has an effect after its redelivery."""
     lost = [name for name in seen.interrupted if seen.effects[name].times == 0]
     return _failed(_listed(lost, "lost")) if lost else _passed(_survived(seen))
 
 
-def nothing_twice(seen: Observation) -> Judgement:
+def nothing_twice(seen: Observation) -> Judgment:
     """No message during which the receiver was killed has more than one effect."""
     twice = [name for name in seen.interrupted if seen.effects[name].times > 1]
     return _failed(_listed(twice, "doubled")) if twice else _passed(_survived(seen))
@@ -192,17 +192,17 @@ def _listed(names: Sequence[str], what: str) -> str:
     return f"{len(names)} {what}: {', '.join(names)}"
 
 
-def _with_effects(seen: Observation, *, times: int) -> Judgement:
+def _with_effects(seen: Observation, *, times: int) -> Judgment:
     """Return passed, unless there is evidence of another number of effects."""
     if not seen.effects:
         return _passed(_answers(seen.exchanges))
     return _judge_effects(seen, times=times)
 
 
-def _judge_effects(seen: Observation, *, times: int) -> Judgement:
+def _judge_effects(seen: Observation, *, times: int) -> Judgment:
     answers = _answers(seen.exchanges)
     if not seen.effects:
-        return Judgement(Verdict.NOT_JUDGED, f"{answers}; {EFFECTS_UNKNOWN}")
+        return Judgment(Verdict.NOT_JUDGED, f"{answers}; {EFFECTS_UNKNOWN}")
     for message_id, effects in seen.effects.items():
         if effects.times != times:
             return _failed(f"{answers}; {_counted(effects)} of {message_id}, expected {times}")
@@ -236,9 +236,9 @@ def _named(exchange: Exchange, text: str) -> str:
     return f"{exchange.name}: {text}" if exchange.name else text
 
 
-def _passed(got: str) -> Judgement:
-    return Judgement(Verdict.PASSED, got)
+def _passed(got: str) -> Judgment:
+    return Judgment(Verdict.PASSED, got)
 
 
-def _failed(got: str) -> Judgement:
-    return Judgement(Verdict.FAILED, got)
+def _failed(got: str) -> Judgment:
+    return Judgment(Verdict.FAILED, got)

@@ -1,4 +1,4 @@
-"""Explains the first answer of a receiver, if it is no 2xx, in one sentence. Pure."""
+"""Explains in one sentence why the first answer of a receiver is not a 2xx. Pure."""
 
 from shop.exam.case import Scheme
 from shop.exam.judging import has_crashed

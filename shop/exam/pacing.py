@@ -1,4 +1,4 @@
-"""Bounds what the exam sends: so many requests at once, and so many a second."""
+"""Bounds what the exam sends: how many requests at once, and how many a second."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from shop import __version__
 from shop.exam.bench import Bench, OfferSecret
-from shop.exam.case import ADVICE, Case, CaseResult, Judgement, Need, Observation, Verdict
+from shop.exam.case import ADVICE, Case, CaseResult, Judgment, Need, Observation, Verdict
 from shop.exam.cases import ALL_CASES
 from shop.exam.curl import as_curl
 from shop.exam.evidence import BadEvidence, EffectCalls, Evidence
@@ -39,7 +39,7 @@ class NotReached(Exception):  # noqa: N818 – the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to examine. ``seed``: of all choices by chance."""
+    """What to examine. ``seed``: of all random choices."""
 
     url: str
     selection: Selection = field(default_factory=Selection)
@@ -227,19 +227,19 @@ class Exam:
         except Exception as error:  # a faulty case must not cost the scorecard of all others
             logger.exception("The case %s failed", case.name)
             return CaseResult(case, Verdict.ERROR, f"the case is faulty: {error!r}")
-        judgement = case.judge(seen)
-        if judgement.verdict is Verdict.NOT_JUDGED and missing:
-            judgement = replace(judgement, got=f"{judgement.got}: {ADVICE[Need.EFFECTS]}")
-        return self._result(case, seen, judgement, time.monotonic() - started)
+        judgment = case.judge(seen)
+        if judgment.verdict is Verdict.NOT_JUDGED and missing:
+            judgment = replace(judgment, got=f"{judgment.got}: {ADVICE[Need.EFFECTS]}")
+        return self._result(case, seen, judgment, time.monotonic() - started)
 
     def _result(
-        self, case: Case, seen: Observation, judgement: Judgement, seconds: float
+        self, case: Case, seen: Observation, judgment: Judgment, seconds: float
     ) -> CaseResult:
         shown = seen.exchanges[:MAX_SHOWN_REQUESTS]
         return CaseResult(
             case,
-            judgement.verdict,
-            judgement.got,
+            judgment.verdict,
+            judgment.got,
             sent=tuple(as_curl(self._plan.url, exchange.request) for exchange in shown),
             delivery_urls=tuple(each.delivery_url for each in seen.exchanges if each.delivery_url),
             seconds=seconds,

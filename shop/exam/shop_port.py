@@ -43,7 +43,7 @@ class Sent:
 
 
 class ExamShop:
-    """A shop that is spoken to by HTTP. ``url``: its base URL; ``token``: its admin token.
+    """A client of the API of the exam's shop. ``url``: its base URL; ``token``: its admin token.
 
     A context manager that closes its connections.
     """

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hookshop.webkit.clock_limits import MAX_DISTANCE
+from hookshop.webkit.sandbox_rules import MAX_ADVANCE
 from shop.database.bound_session import in_bound_sandbox
 from shop.database.locks import advisory_lock
 from shop.database.models import Delivery, Endpoint, SandboxClock
@@ -18,7 +18,7 @@ from shop.vocabulary import ClockState, DeliveryState, EndpointStatus
 from shop.webhooks.queries.quiescence import Quiescence, read_quiescence
 from shop.webhooks.rules.advances import MAX_PENDING, MILLISECOND, ms_until, whole_ms
 
-_MAX_DISTANCE_MS = whole_ms(MAX_DISTANCE)
+_MAX_ADVANCE_MS = whole_ms(MAX_ADVANCE)
 
 
 class AlreadyAdvancing(Exception):  # noqa: N818 – the name says what happened
@@ -97,7 +97,7 @@ async def advance_to_attempt_of(session: AsyncSession, delivery_id: str) -> bool
     delivery = await _find_unfinished(session, delivery_id)
     if delivery is None:
         return False
-    await _start(session, _MAX_DISTANCE_MS, delivery.id, until_attempt=delivery.attempt_count + 1)
+    await _start(session, _MAX_ADVANCE_MS, delivery.id, until_attempt=delivery.attempt_count + 1)
     return True
 
 
@@ -109,7 +109,7 @@ async def advance_to_end_of(session: AsyncSession, delivery_id: str) -> bool:
     delivery = await _find_unfinished(session, delivery_id)
     if delivery is None:
         return False
-    await _start(session, _MAX_DISTANCE_MS, delivery.id)
+    await _start(session, _MAX_ADVANCE_MS, delivery.id)
     return True
 
 

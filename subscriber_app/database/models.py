@@ -171,7 +171,7 @@ class FaultSetting(SubscriberTable, table=True):
 
 
 class SwitchedOffDefence(SubscriberTable, table=True):
-    """A defence that is off, stored so that a restart does not switch it on again."""
+    """A defense that is off, stored so that a restart does not switch it on again."""
 
     __tablename__ = "switched_off_defence"
 
@@ -220,8 +220,8 @@ class MissionProgress(SubscriberTable, table=True):
 class OwnReceiver(SubscriberTable, table=True):
     """The receiver that the learner writes, an endpoint of our shop. At most one row.
 
-    ``probe_url``: where it tells its side effects, or "". ``encrypted_probe_token``: a bearer token
-    for it. ``is_registered_here``: if not, a person has registered it at the shop.
+    ``probe_url``: where it reports its side effects, or "". ``encrypted_probe_token``: a bearer
+    token for it. ``is_registered_here``: if not, a person has registered it at the shop.
     """
 
     __tablename__ = "own_receiver"

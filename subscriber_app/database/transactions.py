@@ -115,7 +115,7 @@ class DatabaseFolder:
     def __init__(self, url: str) -> None:
         main = sqlite.require_sqlite_file(url)
         self._folder = main.with_name(f"{main.name}.sandboxes")
-        # Its name is no id of a sandbox.
+        # Its name is not a sandbox id.
         self._empty = self._folder / f"_{NEWEST}.db"
         self._is_prepared = False
 

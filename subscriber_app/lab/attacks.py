@@ -174,7 +174,7 @@ def predict(sent: Forgery | IncomingRequest, situation: Situation) -> Prediction
 
 
 def _rejections(sent: Forgery, expected: Expectation) -> Iterator[Reason]:
-    """Yield each flaw that an active defence detects, in the order of the verification."""
+    """Yield each flaw that an active defense detects, in the order of the verification."""
     if len(sent.body) > MAX_BODY_BYTES:
         yield Reason.TOO_LARGE
     credentials = {Defence.SIGNATURE: sent.signature, Defence.TOKEN: sent.token}
@@ -238,7 +238,7 @@ def _change_amount(target: Target) -> Forgery:
     )
 
 
-def _reserialise(target: Target) -> Forgery:
+def _reserialize(target: Target) -> Forgery:
     content = replace(_fresh(target), message_id=target.new_id)
     return Forgery(
         content.message_id,
@@ -308,7 +308,7 @@ def _conflict(target: Target) -> Forgery:
 _BUILDERS: dict[Attack, Callable[[Target], Forgery]] = {
     Attack.LATE_REPLAY: _late_replay,
     Attack.AMOUNT: _change_amount,
-    Attack.RESERIALISED: _reserialise,
+    Attack.RESERIALISED: _reserialize,
     Attack.WRONG_SECRET: _wrong_secret,
     Attack.NO_SIGNATURE: _no_signature,
     Attack.NO_CREDENTIAL: _no_credential,

@@ -1,4 +1,4 @@
-"""A request that is signed with a former secret alone: what somebody sends who has stolen it."""
+"""A request that is signed with a former secret alone: what the thief of a secret sends."""
 
 from subscriber_app.lab.forged_credentials import Signable, signature_of
 from subscriber_app.receiving.verification import IncomingRequest

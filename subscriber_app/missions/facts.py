@@ -214,7 +214,7 @@ class FormerSecretFact:
 
 @dataclass(frozen=True, slots=True)
 class OwnReceiverFact:
-    """The receiver that the learner writes. ``has_probe``: it tells its side effects."""
+    """The receiver that the learner writes. ``has_probe``: it reports its side effects."""
 
     endpoint_id: str
     webhook_url: str

@@ -161,7 +161,7 @@ class Missions:
         await self._change(progress.forget_all)
 
     async def show_hint(self, mission: Mission, count: int) -> None:
-        """Show so many hints, but never fewer than before."""
+        """Show this many hints, but never fewer than before."""
         most = min(count, len(mission.hints))
 
         async def show(session: AsyncSession) -> None:

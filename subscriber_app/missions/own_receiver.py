@@ -26,7 +26,7 @@ MALFORMED_SECRET = "A secret starts with whsec_, followed by base64."  # noqa: S
 
 @dataclass(frozen=True, slots=True)
 class ProbeSetting:
-    """Where a receiver tells its side effects. ``url``: "" without a probe. ``token``: or ""."""
+    """Where a receiver reports its side effects. ``url``: "" without a probe. ``token``: or ""."""
 
     url: str = ""
     token: str = ""
@@ -105,7 +105,7 @@ class OwnReceivers:
         self._feed.announce()
 
     async def set_probe(self, probe: ProbeSetting) -> None:
-        """Change where the receiver tells its side effects. An empty URL: nowhere."""
+        """Change where the receiver reports its side effects. An empty URL: nowhere."""
         async with self._lock, self._database.writing() as session:
             if receiver := (await session.exec(select(OwnReceiver))).first():
                 receiver.probe_url = probe.url

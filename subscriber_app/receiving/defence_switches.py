@@ -1,6 +1,6 @@
 """Which defences are switched off, to show the damage that they prevent.
 
-Stored in the database, so that a restart does not switch a defence on again.
+Stored in the database, so that a restart does not switch a defense on again.
 """
 
 from collections.abc import Iterable

@@ -202,7 +202,7 @@ async def list_receipts_as_json(  # noqa: PLR0913 – one parameter for each fil
     """Return one page of receipts, newest first.
 
     With ``q``, a page searches at most 2000 receipts and may be empty. With ``wait`` or
-    ``min_count``, wait until so many receipts match, and return ``satisfied``.
+    ``min_count``, wait until that many receipts match, and return ``satisfied``.
     """
     wanted = ReceiptFilter(
         verdict, event_type, message_id, reason, check_search(q), order_id=order_id

@@ -23,7 +23,9 @@ from subscriber_app.receiving.receipts import (
     list_receipts,
     read_stats,
 )
+from subscriber_app.shop_api.counting import read_counted
 from subscriber_app.shop_api.held_secrets import read_keyring
+from subscriber_app.shop_api.money import ShopTotalsPoller, compare
 from subscriber_app.shop_api.subscription import Subscriptions
 from subscriber_app.web.attacks import attack_options
 from subscriber_app.web.dependencies import (
@@ -46,7 +48,6 @@ from subscriber_app.web.inbox_query import (
     event_type_choices,
 )
 from subscriber_app.web.missions.strip import mission_strip
-from subscriber_app.web.money import money_region
 
 PAGE_SIZE = 30  # keeps live updates small
 MAX_COUNTED = 1000  # newer receipts; the exact number beyond it does not matter
@@ -74,7 +75,7 @@ async def show_inbox(  # noqa: PLR0913 – one parameter for each part of the pa
         "event_type_choices": event_type_choices(query.event_type),
         "reason_choices": REASON_CHOICES,
         **await fault_card(faults).read(),
-        **await money_region(database, shop_totals).read(),
+        **await _money_region(database, shop_totals).read(),
     }
     return Template("subscriber/inbox/inbox.html", context=context)
 
@@ -95,7 +96,7 @@ async def stream_inbox(  # noqa: PLR0913 – one parameter for each part of the 
     query = InboxQuery.read(request.query_params)
     region = _inbox_region(database, subscriptions, clock, query)
     await shop_totals.refresh()  # so that the stream starts with the same state as the page
-    money = money_region(database, shop_totals)
+    money = _money_region(database, shop_totals)
     card, strip = fault_card(faults), mission_strip(missions)
     return await live_stream(request, feed, region, money, card, fault_banner(), strip)
 
@@ -207,3 +208,22 @@ def _inbox_region(
         }
 
     return Region("inbox", "subscriber/inbox/_inbox.html", read)
+
+
+def _money_region(database: Database, shop_totals: ShopTotalsPoller) -> Region:
+    """Return the region with the shop's last totals and the booked money."""
+
+    async def read() -> dict[str, Any]:
+        async with database.reading() as session:
+            stats = await read_stats(session)
+            counted = await read_counted(session)
+        shop_totals.start()
+        latest = shop_totals.latest
+        return {
+            "counted": counted,
+            "comparison": compare(latest, counted),
+            "shop_problem": latest.problem,
+            "booked": stats,
+        }
+
+    return Region("money", "subscriber/inbox/_money.html", read)

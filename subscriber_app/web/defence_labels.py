@@ -1,4 +1,4 @@
-"""The name and the explanation of each defence."""
+"""The name and the explanation of each defense."""
 
 from dataclasses import dataclass
 

@@ -22,7 +22,7 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/defences", include_in_schema=False)
 async def show_defences(database: TheDatabase, defences: TheDefences) -> Template:
-    """Show each defence: its purpose, what happens without it, and the attacks that prove it."""
+    """Show each defense: its purpose, what happens without it, and the attacks that prove it."""
     return Template(
         "subscriber/defences/defences.html",
         context={

@@ -1,4 +1,4 @@
-"""``/learn``: what webhooks are, for somebody who has never heard of them, and the missions."""
+"""``/learn``: what webhooks are, for people who have never heard of them, and the missions."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -108,7 +108,7 @@ class SandboxMaker:
         if sandbox_id == "main":
             raise _taken(sandbox_id)
         if not is_sandbox_id(sandbox_id):
-            raise Problem(422, f"{sandbox_id!r} is no id of a sandbox: {ID_RULE}")
+            raise Problem(422, f"{sandbox_id!r} is not a sandbox id: {ID_RULE}")
         return sandbox_id
 
     async def _shop_url(self, given: str) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
-from hookshop.webkit.clock_limits import MAX_DISTANCE
 from hookshop.webkit.double_submit import once_per_form
 from hookshop.webkit.encryption import DecryptionFailed
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region, live_stream
+from hookshop.webkit.sandbox_rules import MAX_ADVANCE
 from hookshop.webkit.times import utc_now
 from subscriber_app.database.models import FormerSecret, Subscription
 from subscriber_app.receiving.keyring import fingerprint
@@ -114,7 +114,7 @@ async def skip_until_expiry(
         return await _page(subscriptions, problem=problem, status=409)
     wait = min(each.until for each in former) - utc_now() + timedelta(seconds=1)
     try:
-        await shop_clock.advance(min(max(wait, timedelta(seconds=1)), MAX_DISTANCE))
+        await shop_clock.advance(min(max(wait, timedelta(seconds=1)), MAX_ADVANCE))
     except CannotAdvance as error:
         return await _page(subscriptions, problem=f"The shop: {error}.", status=error.status)
     except ShopError as error:

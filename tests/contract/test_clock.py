@@ -28,7 +28,7 @@ async def advance(world: World, **how: Any) -> httpx.Response:
 
 
 async def deliver_all(world: World, clock_of: httpx.AsyncClient) -> dict[str, Any]:
-    """Take all steps; return the clock as this application tells it."""
+    """Take all steps; return the clock as this application reports it."""
 
     async def step() -> dict[str, Any] | None:
         await world.deliver_due()

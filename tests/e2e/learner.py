@@ -109,7 +109,7 @@ class Learner:
     # What the subscriber does
 
     def wait_for_receipts(self, **query: str | int) -> None:
-        """Wait until so many receipts match."""
+        """Wait until this many receipts match."""
         query |= {"wait": WAIT_SECONDS, "strict": 1}
         self.subscriber.get("/v1/receipts", params=query).raise_for_status()
 

@@ -1,4 +1,4 @@
-"""The attack desk, the defence switches and the money card, in a real browser."""
+"""The attack desk, the defense switches and the money card, in a real browser."""
 
 import httpx
 import pytest

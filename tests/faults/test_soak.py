@@ -41,7 +41,7 @@ class Customers:
         self._url = url
 
     def order_for(self, seconds: float, *, per_second: float | None = None) -> None:
-        """Order until this time has passed, at most so many orders a second together."""
+        """Order until this time has passed, at most this many orders a second together."""
         end = time.monotonic() + seconds
         threads = [
             threading.Thread(target=self._order_until, args=(end, per_second))

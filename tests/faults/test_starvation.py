@@ -54,7 +54,7 @@ def test_sandboxes_in_which_everything_hangs(world: World, report: Report) -> No
         world.create_sandbox("healthy")
         endpoint_id = world.register(receiver.url, sandbox="healthy")
         in_flight = wait_for(lambda: used_slots(world), "the hanging ones use all that they may")
-        for _ in range(PINGS):  # without waiting, so that each of them counts that is held up
+        for _ in range(PINGS):  # without waiting, so that each one that is held up counts
             world.ping_many([endpoint_id], sandbox="healthy")
         seconds = seconds_until_succeeded(world, endpoint_id)
     report(

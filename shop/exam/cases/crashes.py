@@ -32,7 +32,7 @@ async def _killed(bench: Bench) -> Observation:
 async def _round(bench: Bench) -> list[Exchange]:
     """Send a request, kill the receiver, restart it, and deliver again until it accepts.
 
-    These are requests of the exam's own: a shop does not tell the moment at which it has sent.
+    These are requests of the exam's own: a shop does not say at which moment it has sent.
     """
     receiver: ReceiverProcess | None = bench.receiver
     assert receiver is not None  # noqa: S101 – the case needs it

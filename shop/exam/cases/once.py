@@ -1,7 +1,7 @@
 """Happens once: copies of a message must not have a second effect."""
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Judgement, Mission, Need, Observation
+from shop.exam.case import Case, Group, Judgment, Mission, Need, Observation
 from shop.exam.crafting import compact
 from shop.exam.judging import first_counts, happened_once, happened_once_at_once
 
@@ -34,7 +34,7 @@ async def _same_id_other_body(bench: Bench) -> Observation:
     return Observation((first, second), await bench.effects([first], expected=1))
 
 
-def _first_counts(seen: Observation) -> Judgement:
+def _first_counts(seen: Observation) -> Judgment:
     return first_counts(FIRST_VALUE)(seen)
 
 

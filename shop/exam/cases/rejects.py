@@ -204,7 +204,7 @@ CASES = (
     ),
     _signature_case(
         "signature-truncated",
-        # In the middle of a group of four: what is left is no base64 either.
+        # In the middle of a group of four: the rest is not base64 either.
         _signature(lambda raw: f"v1,{_base64(raw)[:10]}"),
         "The signature is the beginning of the right one.",
         LOOSE,

@@ -1,7 +1,7 @@
 """Rotates the secret: both sign, then the new one alone."""
 
 from shop.exam.bench import Bench
-from shop.exam.case import Case, Group, Judgement, Mission, Need, Observation, Verdict
+from shop.exam.case import Case, Group, Judgment, Mission, Need, Observation, Verdict
 from shop.exam.judging import accepted, rejected
 
 DOCS = "docs/receivers.md#9-rotate-the-secret"
@@ -29,15 +29,15 @@ async def _new_alone(bench: Bench) -> Observation:
     return Observation((exchange,), await bench.effects([exchange], expected=1))
 
 
-def _old_is_rejected(seen: Observation) -> Judgement:
+def _old_is_rejected(seen: Observation) -> Judgment:
     return rejected(seen) if seen.exchanges else _NOT_TAKEN
 
 
-def _new_is_accepted(seen: Observation) -> Judgement:
+def _new_is_accepted(seen: Observation) -> Judgment:
     return accepted(seen) if seen.exchanges else _NOT_TAKEN
 
 
-_NOT_TAKEN = Judgement(Verdict.NOT_JUDGED, "the receiver did not take the new secret in time")
+_NOT_TAKEN = Judgment(Verdict.NOT_JUDGED, "the receiver did not take the new secret in time")
 
 CASES = (
     Case(

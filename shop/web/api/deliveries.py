@@ -124,7 +124,7 @@ async def list_deliveries_as_json(  # noqa: PLR0913 – one parameter for each p
 ) -> DeliveryList:
     """Return one page of deliveries, newest first. ``next_cursor`` leads to the next page.
 
-    With ``wait`` or ``min_count``, wait until so many deliveries match, and return ``satisfied``.
+    With ``wait`` or ``min_count``, wait until that many deliveries match, and return ``satisfied``.
     """
     wanted = DeliveryFilter(
         in_state, endpoint_id, event_type, message_id, check_search(q), order_id=order_id

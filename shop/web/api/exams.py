@@ -47,7 +47,7 @@ class NewExam(Struct, forbid_unknown_fields=True, frozen=True):
 
     ``secret``: that of the receiver. ``probe_url``: how to see side effects: see docs/exam.md.
     ``quick``: leave out what takes over a second. ``strict``: a failed *should* fails the exam.
-    ``seed``: repeat the choices by chance of an earlier run.
+    ``seed``: repeat the random choices of an earlier run.
     """
 
     url: WebhookUrl

@@ -24,7 +24,7 @@ class InvalidExam(Exception):  # noqa: N818 – the name says what is wrong
 
 @dataclass(frozen=True, slots=True)
 class ExamRequest:
-    """What to examine. ``seed``: None for one by chance. ``rotates``: a person is there."""
+    """What to examine. ``seed``: None for a random one. ``rotates``: a person is there."""
 
     url: str
     secret: str

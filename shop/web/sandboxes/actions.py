@@ -136,5 +136,5 @@ def _checked_id(sandbox_id: str | None) -> str:
     if sandbox_id == MAIN:
         raise SandboxIdTaken("there is a sandbox 'main' already; choose another id")
     if not is_sandbox_id(sandbox_id):
-        raise BadSandboxId(f"{sandbox_id!r} is no id of a sandbox: {ID_RULE}")
+        raise BadSandboxId(f"{sandbox_id!r} is not a sandbox id: {ID_RULE}")
     return sandbox_id

@@ -31,7 +31,7 @@ MISSION = Mission(
             "First looking for the id and then inserting it is a race: ten copies at once find "
             "nothing, and all of them act. Insert, and let the database say that it is there."
         ),
-        "A duplicate is no error: answer 2xx, or the shop sends it again and again.",
+        "A duplicate is not an error: answer 2xx, or the shop sends it again and again.",
     ),
     explanation=(
         "Each message had one effect, also with ten copies at once: see the {exam}.",

@@ -27,14 +27,14 @@ MISSION = Mission(
     steps=(
         Step(
             "Compare webhook-timestamp, in Unix seconds, with your clock. Reject what is more than "
-            "300 s old or more than 300 s ahead, and what is no number."
+            "300 s old or more than 300 s ahead, and what is not a number."
         ),
         CHECK,
     ),
     hints=(
         "The timestamp is a part of what is signed, so nobody can make a recorded request younger.",
         "Compare the absolute difference: a time ahead of yours is as wrong as one behind it.",
-        "Text that is no whole number must lead to 401, not to an error of your program.",
+        "Text that is not a whole number must lead to 401, not to an error of your program.",
     ),
     explanation=(
         "Your receiver took what was 290 s old, and nothing that was out of time: see the {exam}.",

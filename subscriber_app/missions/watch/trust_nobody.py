@@ -73,7 +73,7 @@ MISSION = Mission(
     ),
     hints=(
         "The same attack twice is one kind. Choose another button on the attack desk.",
-        "“Drop the signature” is no forgery: the token alone also proves the sender.",
+        "“Drop the signature” is not a forgery: the token alone also proves the sender.",
         "If a forgery is accepted, a defense is off. Switch all of them on and try again.",
     ),
     explanation=(

@@ -77,7 +77,7 @@ async def replace_secret(request: AnyRequest, parts: TheParts) -> AnyResponse:
 
 @post(f"{PATH}/probe", include_in_schema=False)
 async def set_probe(request: AnyRequest, parts: TheParts) -> Redirect:
-    """Change where the receiver tells its side effects. The shop checks the URL when it asks."""
+    """Change where the receiver reports its side effects. The shop checks the URL when it asks."""
     await parts.own_receivers.set_probe(_probe(await read_form(request)))
     return Redirect(PATH, status_code=303)
 

@@ -175,7 +175,7 @@ def test_half_a_pair_is_not_left_behind(command: Command) -> None:
     [
         (("--jitter", "9"), "Expected `number` <= 0.5"),
         (("--retry-schedule", "soon"), "retry_schedule"),
-        (("Lesson",), "'Lesson' is no id of a sandbox: use 3 to 40 lower-case letters"),
+        (("Lesson",), "'Lesson' is not a sandbox id: use 3 to 40 lower-case letters"),
     ],
 )
 def test_a_wrong_setting_of_a_sandbox_is_refused(

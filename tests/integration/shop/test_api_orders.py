@@ -19,7 +19,7 @@ async def stats(shop: Shop) -> dict[str, Any]:
     return document
 
 
-async def test_the_catalogue_lists_a_dozen_products_priced_in_cents(shop: Shop) -> None:
+async def test_the_catalog_lists_a_dozen_products_priced_in_cents(shop: Shop) -> None:
     products = (await shop.get("/v1/products")).json()["data"]
 
     assert len(products) == 12

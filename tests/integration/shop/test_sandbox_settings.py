@@ -40,7 +40,7 @@ async def delivery(shops: SandboxedShop, delivery_id: str) -> Delivery:
 
 
 async def fail(engine: Engine, times: int = 1) -> None:
-    """Let deliveries fail that are due, one after the other."""
+    """Let the due deliveries fail, one after the other."""
     for _ in range(times):
         [claim] = await engine.claim()
         await engine.record(claim, REFUSED)

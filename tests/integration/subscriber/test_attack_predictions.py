@@ -38,7 +38,7 @@ ALL_ON = {
     Attack.TOKEN_LIFETIME: ("rejected", Reason.TOKEN_LIFETIME),
     Attack.CONFLICT: ("rejected", Reason.CONFLICTING_BODY),
 }
-# The one defence that stops an attack, and the verdict without it.
+# The one defense that stops an attack, and the verdict without it.
 ONE_OFF = {
     (Attack.REPLAY, Defence.DEDUPLICATION): ("accepted", None),
     (Attack.LATE_REPLAY, Defence.TIMESTAMP): ("duplicate", None),

@@ -1,4 +1,4 @@
-"""The defence switches: API, page, and the warning on every page."""
+"""The defense switches: API, page, and the warning on every page."""
 
 import json
 

@@ -19,7 +19,7 @@ DIGITS = "0193a1b2c3d47e5f8a9b0c1d2e3f4a5b"
         ("ep_", IdPart(("ep",), "", may_begin=True, may_end=False)),
     ],
 )
-def test_a_part_of_an_id_is_recognised(text: str, part: IdPart) -> None:
+def test_a_part_of_an_id_is_recognized(text: str, part: IdPart) -> None:
     assert IdPart.read(text) == part
 
 

@@ -11,7 +11,7 @@ START = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
 def at(seconds: float) -> datetime:
-    """Return the time so many seconds after the start of the mission."""
+    """Return the time this many seconds after the start of the mission."""
     return START + timedelta(seconds=seconds)
 
 

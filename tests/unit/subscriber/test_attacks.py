@@ -82,7 +82,7 @@ def test_a_changed_amount_keeps_the_original_signature() -> None:
     assert body == LARGER
 
 
-def test_reserialised_json_is_equal_in_other_bytes() -> None:
+def test_reserialized_json_is_equal_in_other_bytes() -> None:
     headers, body = sent(Attack.RESERIALISED)
 
     assert headers["webhook-signature"] == FRESH.signature

@@ -1,4 +1,4 @@
-"""What passes with a defence switched off, and the result of its step."""
+"""What passes with a defense switched off, and the result of its step."""
 
 import pytest
 

@@ -58,14 +58,14 @@ def explained(
     )
 
 
-def wrong(judgements: Any) -> list[str]:
-    return [each.name for each in judgements if each.is_valid is False]
+def wrong(judgments: Any) -> list[str]:
+    return [each.name for each in judgments if each.is_valid is False]
 
 
 def claim(found: Explanation, name: str) -> CheckedValue:
     assert found.token
-    [judgement] = [each for each in found.token.claims if each.name == name]
-    return judgement
+    [judgment] = [each for each in found.token.claims if each.name == name]
+    return judgment
 
 
 def test_of_a_genuine_request_everything_is_valid() -> None:

@@ -147,7 +147,7 @@ def failure(number: int) -> ReceiptFact:
 
 
 def judge_outage(number: int, **changes: object) -> Judgment:
-    """Judge an outage of so many purchases, of which the first three were really requested."""
+    """Judge an outage of this many purchases, of which the first three were really requested."""
     given: dict[str, object] = {
         "deliveries": [delivery(each) for each in range(1, number + 1)],
         "receipts": [failure(each) for each in (1, 2, 3, 25)],

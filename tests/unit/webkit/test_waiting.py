@@ -66,7 +66,7 @@ class Feed(ChangeFeed[Change]):
 
 @dataclass
 class World:
-    """An application with one call, which waits for so many facts."""
+    """An application with one call, which waits for this many facts."""
 
     feed: Feed = field(default_factory=Feed)
     facts: int = 0
@@ -119,7 +119,7 @@ class World:
 
 
 async def turns(count: int) -> None:
-    """Let other tasks run so many times."""
+    """Let other tasks run this many times."""
     for _ in range(count):
         await asyncio.sleep(0)
 
