@@ -34,10 +34,14 @@ PROGRAMS = ("shop", "worker", "subscriber", "redis")
 
 
 class Customers:
-    """Orders from several threads. ``placed``: the ids of accepted orders."""
+    """Orders from several threads. ``placed``: the ids of accepted orders.
+
+    They stop at once when ``have_gone`` is set.
+    """
 
     def __init__(self, url: str) -> None:
         self.placed: set[str] = set()
+        self.have_gone = threading.Event()
         self._url = url
 
     def order_for(self, seconds: float, *, per_second: float | None = None) -> None:
@@ -55,7 +59,7 @@ class Customers:
     def _order_until(self, end: float, per_second: float | None) -> None:
         pause = CUSTOMERS / per_second if per_second else 0
         with client(self._url) as shop:
-            while (now := time.monotonic()) < end:
+            while (now := time.monotonic()) < end and not self.have_gone.is_set():
                 # Without a shop, or with one that is killed meanwhile, the order may be stored or
                 # not: the books tell.
                 with suppress(httpx.TransportError):
@@ -83,8 +87,11 @@ class Memory:
 
 
 @contextmanager
-def killing(world: World, memory: Memory) -> Iterator[list[str]]:
-    """Kill the worker and the shop in turn, and start them again. Yield the names so far."""
+def killing(world: World, memory: Memory, customers: Customers) -> Iterator[list[str]]:
+    """Kill the worker and the shop in turn, and start them again. Yield the names so far.
+
+    If one of them does not start again, the customers go.
+    """
     killed: list[str] = []
     stop = threading.Event()
 
@@ -100,6 +107,7 @@ def killing(world: World, memory: Memory) -> Iterator[list[str]]:
 
     with ThreadPoolExecutor(1) as thread:
         ended = thread.submit(kill_repeatedly)
+        ended.add_done_callback(lambda _ended: customers.have_gone.set())
         try:
             yield killed
         finally:
@@ -126,7 +134,7 @@ def test_nothing_is_lost_at_half_the_speed_with_a_flaky_receiver_and_kills(
     speed = len(customers.placed) / MEASURING_SECONDS * SHARE_OF_SPEED
     memory.start(world, *PROGRAMS)
 
-    with flaky(world.subscriber_url), killing(world, memory) as killed:
+    with flaky(world.subscriber_url), killing(world, memory, customers) as killed:
         customers.order_for(DURATION_SECONDS, per_second=speed)
     world.books.wait_until_delivered(RECOVERY_SECONDS)
 
