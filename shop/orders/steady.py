@@ -6,8 +6,10 @@ outlives them. For each order, exactly one process wins the conditional UPDATE.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlmodel import col, delete, select, update
+from sqlalchemy import Connection, bindparam, select
+from sqlmodel import col, delete, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from shop.database.locks import advisory_lock
@@ -17,10 +19,17 @@ INTERVAL = timedelta(seconds=1)
 MAX_DURATION = timedelta(minutes=10)
 
 
-async def find_all(session: AsyncSession, *, now: datetime) -> Sequence[SteadyOrders]:
-    """Return the switches that are on, at most one for each sandbox."""
-    is_on = col(SteadyOrders.ends_at) > now
-    return (await session.exec(select(SteadyOrders).where(is_on))).all()
+class Switch(NamedTuple):
+    """A switch that is on. The fields are columns of ``models.SteadyOrders``."""
+
+    sandbox: int
+    next_at: datetime
+    ends_at: datetime
+
+
+def find_all(connection: Connection, *, now: datetime) -> Sequence[Switch]:
+    """Return the switches of all sandboxes that are on, at most one for each."""
+    return [Switch(*row) for row in connection.execute(_ALL_ON, {"now": now})]
 
 
 async def start(session: AsyncSession, *, now: datetime) -> None:
@@ -35,7 +44,7 @@ async def stop(session: AsyncSession) -> None:
     await session.exec(delete(SteadyOrders))
 
 
-async def claim_next(session: AsyncSession, seen: SteadyOrders, *, now: datetime) -> bool:
+async def claim_next(session: AsyncSession, seen: Switch, *, now: datetime) -> bool:
     """Return whether this transaction may place the next order. No other one can then.
 
     ``seen``: the switch as it was read before.
@@ -50,3 +59,9 @@ async def claim_next(session: AsyncSession, seen: SteadyOrders, *, now: datetime
     )
     claimed = await session.exec(update(SteadyOrders).where(*is_unchanged).values(next_at=next_at))
     return bool(claimed.rowcount)
+
+
+# Built once, and not read with a session: each web process asks every second.
+_ALL_ON = select(
+    col(SteadyOrders.sandbox), col(SteadyOrders.next_at), col(SteadyOrders.ends_at)
+).where(col(SteadyOrders.ends_at) > bindparam("now"))

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from hookshop.webkit.encryption import Encryption
 from hookshop.webkit.group_commit import GroupCommit
 from hookshop.webkit.times import utc_now
-from shop.database.models import Endpoint, SteadyOrders
+from shop.database.models import Endpoint
 from shop.database.transactions import Database
 from shop.orders import fulfilment, steady
 from shop.orders.fulfilment import OrderUpdate
 from shop.orders.idempotency import IdempotencyKey, find_order_id, store_key
 from shop.orders.placing import Item, NewOrder, PlacedOrder, place_order, price_order
+from shop.orders.steady import Switch
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.redis.wake_ups import WakeUps
 from shop.webhooks import clock, manual_actions, recovery
@@ -87,7 +88,7 @@ class Actions:
         async with self.database.writing() as session:
             await steady.stop(session)
 
-    async def place_steady_order(self, seen: SteadyOrders, item: Item, customer_name: str) -> bool:
+    async def place_steady_order(self, seen: Switch, item: Item, customer_name: str) -> bool:
         """Place the next of the steady orders. Return False if another process has placed it.
 
         ``seen``: the switch as this process has read it.

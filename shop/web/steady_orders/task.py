@@ -6,15 +6,16 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.database.bound_sandbox import ALL, bound_to, require_number
-from shop.database.models import SteadyOrders
+from shop.database.bound_sandbox import bound_to, require_number
 from shop.database.transactions import Database
 from shop.orders import steady
 from shop.orders.catalog import CATALOG
 from shop.orders.placing import Item
+from shop.orders.steady import Switch
 from shop.redis.change_feed import Change, ChangeFeed
 from shop.web.actions import Actions
 
@@ -70,7 +71,7 @@ class SteadyOrdersTask:
             [await self._place(seen) for seen in await self._read()], default=POLL_INTERVAL_SECONDS
         )
 
-    async def _place(self, seen: SteadyOrders) -> float:
+    async def _place(self, seen: Switch) -> float:
         """Place the next order of a sandbox if it is due. Return the seconds to wait."""
         wait_seconds = (seen.next_at - datetime.now(UTC)).total_seconds()
         if wait_seconds > 0:
@@ -80,11 +81,9 @@ class SteadyOrdersTask:
             await self._actions.place_steady_order(seen, item, CUSTOMER_NAME)
         return 0
 
-    async def _read(self) -> Sequence[SteadyOrders]:
+    async def _read(self) -> Sequence[Switch]:
         """Read all switches, and wake the pages of this process on which one has changed."""
-        with bound_to(ALL):
-            async with self._database.reading() as session:
-                found = await steady.find_all(session, now=datetime.now(UTC))
+        found = await self._database.read(partial(steady.find_all, now=datetime.now(UTC)))
         before, self._ends_at = self._ends_at, {each.sandbox: each.ends_at for each in found}
         for number in before.keys() | self._ends_at.keys():
             if before.get(number) != self._ends_at.get(number):

@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
 
 from shop.config import Settings
-from shop.database.models import SteadyOrders
 from shop.database.transactions import Database
 from shop.orders import steady
+from shop.orders.steady import Switch
 from tests.integration.shop.browsing import Shop, order_count
 from tests.integration.shop.test_pages_live import shop as live_shop
 from tests.pages import Visitor, opened
@@ -118,7 +119,7 @@ async def test_they_end_after_ten_minutes(database: Database) -> None:
     assert not await claim(database, seen, end)
 
 
-async def started(database: Database) -> SteadyOrders:
+async def started(database: Database) -> Switch:
     async with database.writing() as session:
         await steady.start(session, now=NOW)
     found = await read(database, NOW)
@@ -126,11 +127,11 @@ async def started(database: Database) -> SteadyOrders:
     return found
 
 
-async def read(database: Database, now: datetime) -> SteadyOrders | None:
-    async with database.reading() as session:
-        return next(iter(await steady.find_all(session, now=now)), None)
+async def read(database: Database, now: datetime) -> Switch | None:
+    found = await database.read(partial(steady.find_all, now=now))
+    return next(iter(found), None)
 
 
-async def claim(database: Database, seen: SteadyOrders, now: datetime) -> bool:
+async def claim(database: Database, seen: Switch, now: datetime) -> bool:
     async with database.writing() as session:
         return await steady.claim_next(session, seen, now=now)
