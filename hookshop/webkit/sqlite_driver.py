@@ -20,7 +20,13 @@ async def connect(*args: Any, **options: Any) -> aiosqlite.Connection:
     """Return a connection as ``aiosqlite.connect`` does; for SQLAlchemy's ``async_creator_fn``."""
     connection = _Connection(lambda: sqlite3.connect(*args, **options), ITER_CHUNK_SIZE)
     connection._thread.daemon = True  # noqa: SLF001 – as SQLAlchemy does for its own connections
-    return await connection
+    try:
+        return await connection
+    except BaseException:
+        # aiosqlite has asked the thread to stop. Wait for it: it must not outlive the event loop.
+        if stopped := connection.stop():
+            await stopped
+        raise
 
 
 class _Outcome(NamedTuple):
