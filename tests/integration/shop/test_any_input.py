@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 
@@ -24,8 +24,14 @@ from tests import postgres
 from tests.applications import unstarted_shop
 from tests.fuzzing import NEVER, Asked, Fuzzer, Route, Runs, as_query, csrf_of, living, routes_of
 
-# Always the same examples, so that a failure comes from a change in the code.
-STEADY = hypothesis_settings(max_examples=10, deadline=None, derandomize=True, database=None)
+# Always the same examples, so that a failure comes from a change in the code; however slowly.
+STEADY = hypothesis_settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def all_routes(*methods: str) -> list[Route]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 
@@ -19,8 +19,14 @@ from tests.integration.subscriber.conftest import Clock, remember_subscription, 
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import NOW, OTHER_SECRET, Delivery, purchase
 
-# Always the same examples, so that a failure comes from a change in the code.
-STEADY = hypothesis_settings(max_examples=10, deadline=None, derandomize=True, database=None)
+# Always the same examples, so that a failure comes from a change in the code; however slowly.
+STEADY = hypothesis_settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 

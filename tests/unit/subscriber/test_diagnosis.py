@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from subscriber_app.checklist import Checklist, VerificationError
@@ -339,7 +339,8 @@ def test_the_times_of_a_token_in_milliseconds_are_named() -> None:
     assert "in milliseconds" in finding(incoming(Delivery(claims=claims)))
 
 
-@settings(deadline=None)  # hundreds of guesses each, which are slow on a busy machine
+# Hundreds of guesses each, which are slow on a busy machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     body=st.binary(max_size=60)
     | st.recursive(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hookshop.webkit.glossary import GLOSSARY
@@ -83,7 +83,8 @@ def test_what_steps_and_hints_quote_stands_on_a_page(mission: Mission) -> None:
     assert {label for label in quoted if label not in pages} == set()
 
 
-@settings(deadline=None)  # each example judges every mission, which is slow on a busy machine
+# Each example judges every mission, which is slow on a busy machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ANYTHING, st.data())
 def test_more_facts_never_undo_what_was_proven(
     some: list[ReceiptFact], data: st.DataObject
