@@ -10,6 +10,7 @@ from tests.integration.shop.browsing import Shop, new_delivery, order, register
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
+CHECKED_FIRST = pytest.mark.one_database("is about checks before the database is asked")
 
 
 def api_routes() -> list[Route]:
@@ -49,6 +50,7 @@ async def test_an_endpoint_is_pinged_and_gets_a_new_secret_without_a_body(shop: 
     assert rotated.json()["secret"].startswith("whsec_")
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize("path", ["/v1/orders", "/v1/webhooks/register"])
 async def test_a_call_that_needs_a_body_says_so(path: str, shop: Shop) -> None:
     answer = await shop.post(path)
@@ -65,6 +67,7 @@ async def test_a_body_that_is_not_needed_must_be_json_all_the_same(shop: Shop) -
     assert answer.status_code == 415
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize("route", api_routes(), ids=str)
 async def test_an_unknown_query_parameter_is_a_bad_request(route: Route, shop: Shop) -> None:
     answer = await shop.request(route.method, route.path.replace(":str", ""), params={"sort": "id"})
@@ -73,6 +76,7 @@ async def test_an_unknown_query_parameter_is_a_bad_request(route: Route, shop: S
     assert "there is no query parameter 'sort'" in answer.json()["detail"]
 
 
+@CHECKED_FIRST
 async def test_a_misspelled_filter_is_refused_and_the_right_ones_are_named(shop: Shop) -> None:
     answer = await shop.get("/v1/deliveries?status=failed")
 
@@ -80,6 +84,7 @@ async def test_a_misspelled_filter_is_refused_and_the_right_ones_are_named(shop:
     assert "state, endpoint_id" in answer.json()["detail"]
 
 
+@CHECKED_FIRST
 async def test_a_query_parameter_that_is_there_twice_is_a_bad_request(shop: Shop) -> None:
     answer = await shop.get("/v1/deliveries?state=failed&state=pending")
 
@@ -93,6 +98,7 @@ PYTHON_WORDS = re.compile(
 )
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize(
     ("path", "told"),
     [
@@ -112,6 +118,7 @@ async def test_a_message_names_the_parameter_as_clients_know_it(
     assert answer.json()["detail"] == told
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize(
     ("key", "told"),
     [
@@ -127,6 +134,7 @@ async def test_a_message_names_the_header(key: str, told: str, shop: Shop) -> No
     assert answer.json()["detail"] == told
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -145,11 +153,13 @@ async def test_a_message_about_a_body_speaks_of_json(body: bytes, told: str, sho
     assert not PYTHON_WORDS.search(answer.json()["detail"])
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"since": 1}', b'{"since": "2026-11-23T12:00"}'])
+BODIES = (b"[]", b"{}", b'{"since": 1}', b'{"since": "2026-11-23T12:00"}')
+
+
 @pytest.mark.parametrize("route", [it for it in api_routes() if it.method != "GET"], ids=str)
-async def test_no_message_names_anything_of_our_code(route: Route, body: bytes, shop: Shop) -> None:
+async def test_no_message_names_anything_of_our_code(route: Route, shop: Shop) -> None:
     path = route.path.replace(":str", "")
+    for body in BODIES:
+        answer = await shop.request(route.method, path, content=body, headers=JSON)
 
-    answer = await shop.request(route.method, path, content=body, headers=JSON)
-
-    assert not PYTHON_WORDS.search(answer.json().get("detail", ""))
+        assert not PYTHON_WORDS.search(answer.json().get("detail", "")), body

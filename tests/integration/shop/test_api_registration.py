@@ -15,6 +15,7 @@ BAD_URLS = json.loads((DATA / "registration_urls.json").read_text())["cases"]
 URL = "http://127.0.0.1:8001/v1/new-purchase"
 REGISTER = "/v1/webhooks/register"
 JSON = {"Content-Type": "application/json"}
+CHECKED_FIRST = pytest.mark.one_database("is about checks before the database is asked")
 
 Shop = AsyncTestClient[Litestar]
 
@@ -211,6 +212,7 @@ async def test_a_deleted_endpoint_is_gone_and_its_url_may_be_registered_anew(sho
     assert (await registered(shop))["id"] != document["id"]
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize("case", BAD_BODIES, ids=lambda case: case["name"])
 async def test_the_corpus_of_bad_bodies_is_refused(case: dict[str, Any], shop: Shop) -> None:
     answer = await shop.post(REGISTER, content=case["body"].encode(), headers=JSON)
@@ -256,6 +258,7 @@ async def test_undocumented_fields_and_values_are_refused(body: bytes, shop: Sho
     assert await endpoint_count(shop) == 0
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize(
     "headers",
     [
@@ -279,6 +282,7 @@ async def test_only_plain_json_is_read(
     assert await endpoint_count(shop) == 0
 
 
+@CHECKED_FIRST
 @pytest.mark.parametrize("size", [66_000, 1_000_000])
 async def test_a_body_above_64_kib_is_refused(size: int, shop: Shop) -> None:
     body = json.dumps({"webhook_url": URL}).encode() + b" " * size
