@@ -46,20 +46,20 @@ class Document:
         return next(each.anchor for each in headings(self.text) if each.text.startswith(beginning))
 
 
-@get([TEACHING, f"{TEACHING}/{{name:str}}"], include_in_schema=False, opt=OPEN_TO_ALL)
+@get([TEACHING, f"{TEACHING}/{{guide:str}}"], include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_guide(
-    request: AnyRequest, parts: TheParts, settings: TheSettings, name: FromPath[str] = ""
+    request: AnyRequest, parts: TheParts, settings: TheSettings, guide: FromPath[str] = ""
 ) -> Template:
     """Show the guide for teachers, or that of the receiver in a language."""
-    return _page(f"{TEACHING}/{name}".rstrip("/"), request, parts, settings)
+    return _page(f"{TEACHING}/{guide}".rstrip("/"), request, parts, settings)
 
 
-@get([DOCS, f"{DOCS}/{{name:str}}"], include_in_schema=False, opt=OPEN_TO_ALL)
+@get([DOCS, f"{DOCS}/{{page:str}}"], include_in_schema=False, opt=OPEN_TO_ALL)
 async def show_docs(
-    request: AnyRequest, parts: TheParts, settings: TheSettings, name: FromPath[str] = ""
+    request: AnyRequest, parts: TheParts, settings: TheSettings, page: FromPath[str] = ""
 ) -> Template:
     """Show the index of the docs, or one of their pages."""
-    return _page(f"{DOCS}/{name}".rstrip("/"), request, parts, settings)
+    return _page(f"{DOCS}/{page}".rstrip("/"), request, parts, settings)
 
 
 def _page(page: str, request: AnyRequest, parts: SubscriberParts, settings: Settings) -> Template:

@@ -47,9 +47,9 @@ SHOP = {
 SUBSCRIBER = {
     "/learn": ["/learn"],
     "/learn/teaching": ["/learn/teaching"],
-    "/learn/teaching/{name:str}": ["/learn/teaching/python", "/learn/teaching/node"],
+    "/learn/teaching/{guide:str}": ["/learn/teaching/python", "/learn/teaching/node"],
     "/learn/docs": ["/learn/docs"],
-    "/learn/docs/{name:str}": ["/learn/docs/receivers", "/learn/docs/exam", "/learn/docs/access"],
+    "/learn/docs/{page:str}": ["/learn/docs/receivers", "/learn/docs/exam", "/learn/docs/access"],
     "/learn/handouts/{name:str}": ["/learn/handouts/retry", "/learn/handouts/glossary"],
     "/missions": [],  # leads to /learn
     "/missions/{number:str}": ["/missions/2", "/missions/4", "/missions/build-4"],

@@ -54,6 +54,8 @@ async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
     ids = {
         "receipt_id": receipt_id,
         "name": "verify",
+        "guide": "python",
+        "page": "exam",
         "file": "receiver.py",
         "attack_id": attack_id,
         "attack": Attack.AMOUNT.value,
