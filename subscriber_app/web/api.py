@@ -47,6 +47,7 @@ from subscriber_app.web.dependencies import (
     TheMissions,
 )
 from subscriber_app.web.missions.api import MISSION_CALLS
+from subscriber_app.web.missions.receiver_api import RECEIVER_CALLS
 from subscriber_app.web.sandbox_api import SANDBOXES
 from subscriber_app.web.subscription_api import SUBSCRIPTION
 
@@ -317,7 +318,7 @@ api_router = Router(
         Router(path="/", route_handlers=INBOX, tags=["Inbox"]),
         Router(path="/", route_handlers=LAB, tags=["Lab"]),
         Router(path="/", route_handlers=SUBSCRIPTION, tags=["Subscription"]),
-        Router(path="/", route_handlers=MISSION_CALLS, tags=["Missions"]),
+        Router(path="/", route_handlers=[*MISSION_CALLS, *RECEIVER_CALLS], tags=["Missions"]),
         Router(path="/", route_handlers=CLOCK, tags=["Clock"]),
         Router(path="/", route_handlers=SANDBOXES, tags=["Sandboxes"]),
     ],

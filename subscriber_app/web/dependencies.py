@@ -15,6 +15,7 @@ from subscriber_app.explaining.trace_builder import TraceBuilder
 from subscriber_app.faults import Faults
 from subscriber_app.lab.attack_desk import AttackDesk
 from subscriber_app.missions.missions import Missions
+from subscriber_app.missions.own_receiver import OwnReceivers
 from subscriber_app.parts import Site, SubscriberParts
 from subscriber_app.receiving.defence_switches import DefenceSwitches
 from subscriber_app.receiving.inbox import Inbox
@@ -32,6 +33,7 @@ PARTS_OF_HANDLERS = (
     "feed",
     "inbox",
     "missions",
+    "own_receivers",
     "attack_desk",
     "defences",
     "faults",
@@ -53,6 +55,7 @@ TheEncryption = NamedDependency[Encryption]
 TheFeed = NamedDependency[LocalChangeFeed]
 TheInbox = NamedDependency[Inbox]
 TheMissions = NamedDependency[Missions]
+TheOwnReceivers = NamedDependency[OwnReceivers]
 TheAttackDesk = NamedDependency[AttackDesk]
 TheDefences = NamedDependency[DefenceSwitches]
 TheFaults = NamedDependency[Faults]

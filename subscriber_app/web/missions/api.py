@@ -19,12 +19,13 @@ from hookshop.webkit.waiting import (
     WaitSeconds,
     wait_until_satisfied,
 )
-from subscriber_app.missions.facts import Evidence, Kind
+from subscriber_app.missions.facts import Check, Evidence, Kind
 from subscriber_app.missions.mission import Mission, Track
 from subscriber_app.missions.missions import Missions, Standing, find_mission
 from subscriber_app.missions.progress import MissionState
+from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 from subscriber_app.web.api_fields import NextCursor, Time
-from subscriber_app.web.dependencies import TheFeed, TheMissions
+from subscriber_app.web.dependencies import TheFeed, TheMissions, TheOwnReceivers
 from subscriber_app.web.missions.text import Reference, plain
 
 Number = Annotated[int, Meta(examples=[4])]
@@ -63,6 +64,30 @@ class AnswerDocument(Struct):
     at: Time
 
 
+class CaseDocument(Struct):
+    """A case of the exam. ``got``: what came, for people."""
+
+    name: Annotated[str, Meta(examples=["as-sent"])]
+    group: Annotated[str, Meta(examples=["accepts"])]
+    level: Annotated[str, Meta(examples=["must"])]
+    verdict: Annotated[str, Meta(examples=["passed"])]
+    got: Annotated[str, Meta(examples=["204"])]
+
+
+class CheckDocument(Struct):
+    """The newest check of the learner's receiver: an exam of the shop, with the cases so far.
+
+    ``total``: the number of cases. ``problem``: why it ended early, or "".
+    """
+
+    exam_id: Annotated[str, Meta(examples=["exam_01939f0c5e7d7f62a3b4c5d6e7f80910"])]
+    started_at: Time
+    finished: bool
+    total: Annotated[int, Meta(examples=[5])]
+    problem: Annotated[str, Meta(examples=[""])]
+    cases: list[CaseDocument]
+
+
 class MissionDocument(Struct):
     """A mission and the progress in it. ``id``: in addresses. Times are null until then."""
 
@@ -82,7 +107,7 @@ class MissionDetails(MissionDocument):
 
     ``parts``: only if it is started. ``obstacles``: why it cannot go on now. ``hints``: those that
     are shown. ``explanation``: empty until it is done. ``satisfied``: only in responses to calls
-    that wait.
+    that wait. ``check``: in the Build track, once the receiver was checked.
     """
 
     steps: Texts
@@ -93,6 +118,7 @@ class MissionDetails(MissionDocument):
     answers: dict[str, AnswerDocument]
     evidence: list[EvidenceDocument]
     explanation: Texts
+    check: CheckDocument | None
     satisfied: Satisfied | UnsetType = UNSET
 
 
@@ -181,6 +207,43 @@ async def skip_mission(number: FromPath[MissionId], missions: TheMissions) -> Mi
     return _details(await missions.look(mission))
 
 
+@post(
+    "/missions/{number:str}/check",
+    status_code=200,
+    operation_id="checkReceiver",
+    responses=problems(
+        {
+            404: "There is no such mission.",
+            409: "The mission is not started or has no cases, there is no receiver, or an exam is "
+            "under way.",
+            502: "The shop cannot be reached.",
+        }
+    ),
+)
+async def check_receiver(
+    number: FromPath[MissionId], missions: TheMissions, own_receivers: TheOwnReceivers
+) -> MissionDetails:
+    """Let the shop examine the learner's receiver with the cases of a mission.
+
+    The exam goes on after the response. Wait for its end with `GET /v1/exams/{id}?wait=60` of the
+    shop, with the `exam_id` of the `check`, then read the mission again.
+    """
+    mission = _existing(number)
+    if not mission.cases:
+        raise Problem(409, "this mission has no cases of the exam")
+    if (await missions.look(mission)).state is not MissionState.STARTED:
+        raise Problem(409, "start the mission first")
+    if await own_receivers.current() is None:
+        raise Problem(409, "there is no receiver; register it with PUT /v1/missions/receiver")
+    try:
+        await missions.check(mission)
+    except ShopUnreachable as error:
+        raise Problem(502, str(error)) from None
+    except ShopError as error:
+        raise Problem(409, str(error)) from None
+    return _details(await missions.look(mission))
+
+
 @post("/missions/reset", status_code=200, operation_id="resetMissions")
 async def reset_missions(missions: TheMissions) -> MissionList:
     """Forget the progress of all missions."""
@@ -194,6 +257,7 @@ MISSION_CALLS = [
     start_mission,
     restart_mission,
     skip_mission,
+    check_receiver,
     reset_missions,
 ]
 
@@ -231,6 +295,21 @@ def _details(standing: Standing) -> MissionDetails:
         },
         evidence=_evidence(standing.evidence),
         explanation=[plain(each, named) for each in mission.explanation] if is_done else [],
+        check=_check(standing.check) if standing.check else None,
+    )
+
+
+def _check(check: Check) -> CheckDocument:
+    return CheckDocument(
+        exam_id=check.exam_id,
+        started_at=rfc3339_ms(check.started_at),
+        finished=check.is_finished,
+        total=check.total,
+        problem=check.problem,
+        cases=[
+            CaseDocument(each.name, each.group, each.level, each.verdict, each.got)
+            for each in check.cases
+        ],
     )
 
 
