@@ -16,4 +16,10 @@ EDITOR = Link("Editor", App.SUBSCRIBER, "/receipts/{receipt}/editor", "/")
 # Of the Build track.
 RECEIVER = Link("Your receiver", App.SUBSCRIBER, "/missions/receiver")
 RECEIVERS = Link("Receivers to begin with", App.SUBSCRIBER, "/learn#take-along")
+READING = Link(
+    "How to read a body", App.SUBSCRIBER, "/learn/docs/receivers#2-read-the-raw-body-with-limits"
+)
+VERIFYING = Link(
+    "How to verify", App.SUBSCRIBER, "/learn/docs/receivers#3-verify-that-it-is-genuine"
+)
 OWN_ENDPOINT = Link("Your endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints")

@@ -157,6 +157,7 @@ class FactsReader:
             started_at=row.started_at,
             now=self._now(),
             deliveries=of_shop.deliveries,
+            deliveries_elsewhere=of_shop.deliveries_elsewhere,
             endpoints=of_shop.endpoints,
             answers=answers_of(row),
             seen=seen_of(row),

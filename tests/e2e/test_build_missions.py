@@ -10,6 +10,7 @@ from hookshop.testing.fault_script import parse_script
 from hookshop.testing.webhook_server import Subscription, WebhookServer
 from subscriber_app.missions.build import BUILD
 from subscriber_app.missions.mission import Mission
+from subscriber_app.missions.watch.one_slow import REGISTER_HANGING
 from tests.demo import free_ports
 from tests.e2e.learner import Learner, learner_in
 from tests.e2e.pair import Running, new_pair
@@ -225,6 +226,26 @@ def nearly_15(learner: Builder) -> str:
     return "1 of 2: the delivery has not succeeded yet; start your receiver again"
 
 
+def buy_beside_one_that_hangs(learner: Builder, receiver: str) -> None:
+    learner.run(receiver)
+    learner.act(learner.task.key, REGISTER_HANGING)
+    for _ in range(5):
+        learner.buy(settled=False)
+    missed = "2 of 5: the exam has not asked your receiver yet; choose “Check my receiver”"
+    learner.wait_for(learner.task.key, missed)
+
+
+def solve_16(learner: Builder) -> None:
+    buy_beside_one_that_hangs(learner, RIGHT)
+    learner.check()
+
+
+def nearly_16(learner: Builder) -> str:
+    buy_beside_one_that_hangs(learner, "wrong/no_limit")
+    learner.check()
+    return "4 of 5: body-5-mb failed: 204, not a 4xx or a closed connection"
+
+
 SOLVE: dict[int, Callable[[Builder], None]] = {
     2: solve_2,
     3: solve_3,
@@ -239,7 +260,7 @@ SOLVE: dict[int, Callable[[Builder], None]] = {
     13: solve_13,
     14: solve_14,
     15: solve_15,
-    16: checks(RIGHT),
+    16: solve_16,
     17: checks(RIGHT),
     19: checks(RIGHT, has_probe=True),
 }
@@ -269,9 +290,7 @@ NEARLY: dict[int, Callable[[Builder], str]] = {
     13: nearly_13,
     14: nearly_14,
     15: nearly_15,
-    16: checks_in_vain(
-        "wrong/no_limit", "2 of 3: body-5-mb failed: 204, not a 4xx or a closed connection"
-    ),
+    16: nearly_16,
     17: checks_in_vain(
         "wrong/fails_on_unknown_types",
         "6 of 7: unknown-type failed: 500, so the sender retries, and gives up",
@@ -349,6 +368,37 @@ def test_a_receiver_that_is_registered_already_is_used_with_its_secret(learner: 
     assert used.status_code == 303
     learner.submit(f"{RECEIVER}/delete", seen_on=RECEIVER)
     assert learner.endpoint() == made.json()["id"]  # it stays: it was not registered here
+
+
+def test_a_script_registers_a_receiver_and_lets_it_be_checked(learner: Builder) -> None:
+    [port] = free_ports(1)
+    base, mission = f"http://127.0.0.1:{port}", f"/v1/missions/{NUMBERED[4].key}"
+    wanted = {"webhook_url": f"{base}/hook", "probe_url": f"{base}/probe"}
+    made = learner.subscriber.put("/v1/missions/receiver", json=wanted).raise_for_status().json()
+    learner.stack.enter_context(running(RIGHT, made["secret"], port=port))
+
+    learner.subscriber.post(f"{mission}/start").raise_for_status()
+    check = learner.subscriber.post(f"{mission}/check").raise_for_status().json()["check"]
+    learner.shop.get(f"/v1/exams/{check['exam_id']}", params={"wait": 60, "strict": 1}, timeout=70)
+    done = learner.finish(NUMBERED[4].key)
+
+    assert done["state"] == "done"
+    learner.subscriber.delete("/v1/missions/receiver").raise_for_status()
+    urls = [each["webhook_url"] for each in learner.shop.get("/v1/webhooks").json()["data"]]
+    assert wanted["webhook_url"] not in urls
+
+
+def test_a_script_reads_which_cases_a_receiver_has_failed_and_how(learner: Builder) -> None:
+    learner.task = NUMBERED[17]
+    learner.start(learner.task.key)
+    checks("wrong/no_head")(learner)
+
+    check = learner.mission(learner.task.key)["check"]
+
+    assert (check["finished"], check["total"], check["problem"]) == (True, 7, "")
+    [failed] = [each for each in check["cases"] if each["verdict"] != "passed"]
+    assert (failed["name"], failed["group"], failed["level"]) == ("head", "survives", "must")
+    assert failed["got"]
 
 
 def test_the_page_with_the_secret_says_what_the_mission_lacks_now(learner: Builder) -> None:

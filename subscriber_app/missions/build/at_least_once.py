@@ -1,6 +1,6 @@
 """Build mission 15: at least once."""
 
-from subscriber_app.missions.build.exam_cases import case_parts
+from subscriber_app.missions.build.exam_cases import case_parts, effects_evidence
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
 from subscriber_app.missions.links import OWN_ENDPOINT, SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track, judgment
@@ -26,7 +26,7 @@ def judge(facts: Facts) -> Judgment:
         Part(
             "repeated",
             "The shop sends the same message again, and your receiver accepts it",
-            _repeated(done),
+            _repeated(facts, done),
             "the delivery has not succeeded yet; start your receiver again",
         ),
         *case_parts(facts, CASES if has_probe else ()),
@@ -37,12 +37,13 @@ def _has_failed(delivery: DeliveryFact) -> bool:
     return any(not attempt.has_succeeded for attempt in delivery.attempts)
 
 
-def _repeated(done: list[DeliveryFact]) -> list[Evidence]:
+def _repeated(facts: Facts, done: list[DeliveryFact]) -> list[Evidence]:
     if not done:
         return []
     return [
         Evidence("delivery", Kind.DELIVERY, done[0].id, done[0].completed_at),
         Evidence("attempts", Kind.VALUE, str(done[0].attempt_count)),
+        effects_evidence(facts),
     ]
 
 
@@ -63,8 +64,7 @@ MISSION = Mission(
         ),
         Step(
             "If your receiver has a probe, choose “Check my receiver”: the second request must "
-            "have "
-            "no second effect."
+            "have no second effect. Without a probe, the mission cannot show that."
         ),
     ),
     hints=(
@@ -81,6 +81,7 @@ MISSION = Mission(
     ),
     explanation=(
         "{delivery} took {attempts} attempts: after the first one, no good response came.",
+        "One effect of both attempts: {effects}.",
         (
             "The shop cannot know whether you worked before the connection broke, so it must send "
             "again: at least once. Acknowledge only what you have stored, and store it only once."

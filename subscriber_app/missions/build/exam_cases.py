@@ -59,6 +59,8 @@ SENT = {
 NOT_ASKED = "the exam has not asked your receiver yet; choose “Check my receiver”"
 NO_RECEIVER = "you have no receiver yet; register it"
 ADD_PROBE = "add a probe to your receiver, so that the exam sees what it does"
+SHOWN = "shown by your probe, see the scorecard"
+NOT_SHOWN = "not shown, because your receiver has no probe; add one, then do the mission again"
 _PROBED_GROUPS = ("once", "order")
 
 
@@ -79,6 +81,12 @@ def case_parts(facts: Facts, names: Sequence[str]) -> list[Part]:
         )
         for name in names
     ]
+
+
+def effects_evidence(facts: Facts) -> Evidence:
+    """Return ``effects``: whether the mission shows that the receiver acted once. A text."""
+    own = facts.own_receiver
+    return Evidence("effects", Kind.VALUE, SHOWN if own and own.has_probe else NOT_SHOWN)
 
 
 def exam_evidence(exam_id: str, facts: Facts, case: str = "") -> Evidence:

@@ -3,7 +3,7 @@
 from subscriber_app.missions.build.exam_cases import NO_RECEIVER, judge_cases
 from subscriber_app.missions.build.steps import CHECK
 from subscriber_app.missions.facts import Evidence, Facts, Kind
-from subscriber_app.missions.links import SHOP
+from subscriber_app.missions.links import READING, SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track
 
 CASES = ("as-sent", "header-case", "charset", "chunked", "body-20-kb")
@@ -38,9 +38,8 @@ MISSION = Mission(
         Step("Buy something in the shop. Your receiver answers 2xx.", SHOP),
         Step(
             "Let your receiver accept what is unusual, but right: names of headers in any case, a "
-            "charset in the content type, a body of 20 KB, and a body in chunks. "
-            "docs/receivers.md, "
-            "section 2, shows how to read a body."
+            "charset in the content type, a body of 20 KB, and a body in chunks.",
+            READING,
         ),
         CHECK,
     ),

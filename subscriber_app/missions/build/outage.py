@@ -1,6 +1,6 @@
 """Build mission 13: the outage."""
 
-from subscriber_app.missions.build.exam_cases import case_parts
+from subscriber_app.missions.build.exam_cases import case_parts, effects_evidence
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
 from subscriber_app.missions.links import OWN_ENDPOINT, SHOP
 from subscriber_app.missions.mission import Judgment, Mission, Need, Part, Step, Track, judgment
@@ -23,7 +23,7 @@ def judge(facts: Facts) -> Judgment:
             else (),
             f"{len(hit)} of {SALES} orders were hit by an outage; stop your receiver, then buy",
         ),
-        _delivered(hit),
+        _delivered(facts, hit),
         *case_parts(facts, CASES if has_probe else ()),
     )
 
@@ -34,13 +34,14 @@ def _is_hit(delivery: DeliveryFact) -> bool:
     return delivery.event_type == "purchase.created" and delivery.attempt_count > 0 and has_failed
 
 
-def _delivered(hit: list[DeliveryFact]) -> Part:
+def _delivered(facts: Facts, hit: list[DeliveryFact]) -> Part:
     label = "All of them are delivered in the end"
     waiting = [each for each in hit if not each.has_succeeded]
     if len(hit) >= SALES and not waiting:
         evidence = [
             Evidence("last", Kind.DELIVERY, hit[-1].id, hit[-1].completed_at),
             Evidence("sales", Kind.VALUE, str(len(hit))),
+            effects_evidence(facts),
         ]
         return Part("delivered", label, evidence, "")
     failed = sum(each.state == "failed" for each in hit)
@@ -67,7 +68,7 @@ MISSION = Mission(
         ),
         Step(
             "If your receiver has a probe, choose “Check my receiver”: what comes again must have "
-            "no second effect."
+            "no second effect. Without a probe, the mission cannot show that."
         ),
     ),
     hints=(
@@ -83,6 +84,7 @@ MISSION = Mission(
     ),
     explanation=(
         "An outage hit {sales} orders, from {first} to {last}. All of them were delivered later.",
+        "One effect of what comes twice: {effects}.",
         (
             "The shop keeps what it could not deliver and sends it again. So a receiver may be "
             "down "

@@ -3,6 +3,7 @@
 from subscriber_app.missions.build.exam_cases import judge_cases
 from subscriber_app.missions.build.steps import CHECK
 from subscriber_app.missions.facts import Facts
+from subscriber_app.missions.links import VERIFYING
 from subscriber_app.missions.mission import Judgment, Mission, Need, Step, Track
 
 CASES = (
@@ -48,7 +49,8 @@ MISSION = Mission(
         ),
         Step(
             "Compare it with each [signature] of the header webhook-signature that begins with v1, "
-            "in constant time. If none fits, answer 401. docs/receivers.md, section 3, shows it."
+            "in constant time. If none fits, answer 401.",
+            VERIFYING,
         ),
         CHECK,
     ),

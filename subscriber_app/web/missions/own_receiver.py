@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
@@ -17,6 +18,7 @@ from subscriber_app.web.missions.strip import look_in_time
 
 PATH = "/missions/receiver"
 MAX_URL_LENGTH = 2000
+DEFAULT_PORT = 9000  # of the receivers to begin with
 MAX_TOKEN_LENGTH = 1000
 
 AnyRequest = Request[Any, Any, Any]
@@ -113,7 +115,15 @@ async def _page(
         "fingerprint": shown,
         "form": form,
         "secret": secret,
+        "settings_of_receiver": _settings_of(receiver.webhook_url, secret) if receiver else "",
         "problem": problem,
         "shop_url": parts.site.shop_url,
     }
     return Template("subscriber/missions/receiver.html", context=context, status_code=status)
+
+
+def _settings_of(webhook_url: str, secret: str) -> str:
+    """Return the variables that the receivers to begin with need, as written for a shell."""
+    port = urlsplit(webhook_url).port
+    of_port = "" if port in {None, DEFAULT_PORT} else f"PORT={port} "
+    return f"{of_port}WEBHOOK_SECRET={secret}"

@@ -14,6 +14,7 @@ from subscriber_app.missions.build import (
     new_keys,
     not_now,
     once_only,
+    one_slow,
     outage,
     raw_body,
     register,
@@ -226,6 +227,48 @@ def test_a_failed_attempt_must_be_followed_by_a_success() -> None:
     )
     done = at_least_once.judge(facts(deliveries=[delivery(1, failed, attempt(4))]))
     assert proof(done)["attempts"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("receiver", "told"), [(OWN, "not shown, because your receiver has no probe"), (WITH_PROBE, "")]
+)
+def test_without_a_probe_a_mission_says_that_one_effect_is_not_shown(
+    receiver: OwnReceiverFact, told: str
+) -> None:
+    passed = check(case("redelivery"))
+    crashed = [delivery(1, attempt(1, None), attempt(4))]
+    down = [delivery(n, attempt(n, None), attempt(n + 9)) for n in range(5)]
+
+    for mission, deliveries in ((at_least_once, crashed), (outage, down)):
+        judged = mission.judge(facts(deliveries=deliveries, own_receiver=receiver, check=passed))
+        assert told in proof(judged)["effects"]
+        assert ("shown by your probe" in proof(judged)["effects"]) == receiver.has_probe
+
+
+def test_orders_must_reach_the_receiver_beside_an_endpoint_that_hangs() -> None:
+    hanging = EndpointFact("ep_2", "http://127.0.0.1:8001/v1/new-purchase?hang", "active", at(1))
+    passed = check(*map(case, one_slow.CASES))
+    mine = [delivery(n, attempt(n)) for n in range(6)]
+    elsewhere = [delivery(n, state="sending") for n in range(1, 6)]
+
+    def judged(**given: object) -> str:
+        return missing(one_slow.judge(facts(own_receiver=OWN, check=passed, **given)))
+
+    assert judged() == "3 of 5: no endpoint hangs; add one"
+    assert judged(endpoints=[hanging], deliveries=mine, deliveries_elsewhere=elsewhere[1:]) == (
+        "4 of 5: 4 of 5 orders have reached it; buy something"
+    )
+    done = one_slow.judge(
+        facts(
+            own_receiver=OWN,
+            check=passed,
+            endpoints=[hanging],
+            deliveries=mine,
+            deliveries_elsewhere=elsewhere,
+        )
+    )
+    assert proof(done)["hanging"] == "ep_2"
+    assert proof(done)["message"] == "msg_1"
 
 
 def test_the_exam_needs_every_must_that_the_shop_can_ask() -> None:
