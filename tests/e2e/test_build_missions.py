@@ -383,6 +383,8 @@ def test_a_script_registers_a_receiver_and_lets_it_be_checked(learner: Builder) 
     done = learner.finish(NUMBERED[4].key)
 
     assert done["state"] == "done"
+    verdicts = {each["verdict"] for each in learner.mission(NUMBERED[4].key)["check"]["cases"]}
+    assert verdicts == {"passed"}
     learner.subscriber.delete("/v1/missions/receiver").raise_for_status()
     urls = [each["webhook_url"] for each in learner.shop.get("/v1/webhooks").json()["data"]]
     assert wanted["webhook_url"] not in urls

@@ -73,6 +73,10 @@ MISSION = Mission(
         Step("Buy something again.", SHOP),
     ),
     hints=(
+        (
+            "The receiver of this page leaves with the command echo 410 > closed in its folder, "
+            "and comes back with rm closed."
+        ),
         "410 means: never send anything here again. 404 means only that something is wrong now.",
         "What was sold while the endpoint was disabled can be recovered on its page in the shop.",
     ),

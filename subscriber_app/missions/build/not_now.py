@@ -90,6 +90,10 @@ MISSION = Mission(
         ),
     ),
     hints=(
+        (
+            "The receiver of this page closes with the command echo 503 > closed in its folder, "
+            "and opens again with rm closed."
+        ),
         "Retry-After has whole seconds, or a date. Seconds need no clock that is right.",
         "The shop waits for one hour at most, whatever the header says.",
     ),

@@ -22,7 +22,7 @@ from hookshop.webkit.waiting import (
 from subscriber_app.missions.facts import Check, Evidence, Kind
 from subscriber_app.missions.mission import Mission, Track
 from subscriber_app.missions.missions import Missions, Standing, find_mission
-from subscriber_app.missions.progress import MissionState
+from subscriber_app.missions.progress import MissionState, check_of
 from subscriber_app.shop_api.errors import ShopError, ShopUnreachable
 from subscriber_app.web.api_fields import NextCursor, Time
 from subscriber_app.web.dependencies import TheFeed, TheMissions, TheOwnReceivers
@@ -80,7 +80,7 @@ class CheckDocument(Struct):
     ``total``: the number of cases. ``problem``: why it ended early, or "".
     """
 
-    exam_id: Annotated[str, Meta(examples=["exam_01939f0c5e7d7f62a3b4c5d6e7f80910"])]
+    exam_id: Annotated[str, Meta(examples=["exm_01939f0c5e7d7f62a3b4c5d6e7f80910"])]
     started_at: Time
     finished: bool
     total: Annotated[int, Meta(examples=[5])]
@@ -279,6 +279,7 @@ def _details(standing: Standing) -> MissionDetails:
     mission, row, is_done = standing.mission, standing.row, standing.state is MissionState.DONE
     shown = len(mission.hints) if is_done else row.hints_shown if row else 0
     named = {each.name: Reference(each.id) for each in standing.evidence}
+    check = standing.check or (check_of(row) if row else None)  # kept after the mission is done
     return MissionDetails(
         **_fields(standing),
         steps=[plain(each.text) for each in standing.steps],
@@ -295,7 +296,7 @@ def _details(standing: Standing) -> MissionDetails:
         },
         evidence=_evidence(standing.evidence),
         explanation=[plain(each, named) for each in mission.explanation] if is_done else [],
-        check=_check(standing.check) if standing.check else None,
+        check=_check(check) if check else None,
     )
 
 

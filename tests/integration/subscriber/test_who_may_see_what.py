@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -9,10 +10,14 @@ from litestar import Litestar
 from pydantic import SecretStr
 
 from subscriber_app.app import create_app
+from subscriber_app.config import Settings
+from subscriber_app.database.models import OwnReceiver
+from subscriber_app.database.transactions import Database
 from subscriber_app.lab.attacks import Attack
 from tests.integration.subscriber.conftest import (
     NOBODY,
     Clock,
+    encryption_of,
     remember_subscription,
     settings_below,
 )
@@ -26,6 +31,7 @@ FORMS = {
     "/login": {"admin_token": "wrong"},
     "/appearance": {"theme": "dark"},
 }
+OWN_RECEIVER = "http://own-receiver.example/hook"
 BODIES: dict[str, object] = {"/v1/new-purchase": {}}
 
 
@@ -39,7 +45,23 @@ async def serving_subscriber(
         app = create_app(settings, now=clock)
         async with serving(app, listening) as url:
             await remember_subscription(settings, clock())
+            await remember_own_receiver(settings, clock())
             yield app, url
+
+
+async def remember_own_receiver(settings: Settings, created_at: datetime) -> None:
+    database = Database(settings.resolved_database_url)
+    async with database.writing() as session:
+        session.add(
+            OwnReceiver(
+                endpoint_id="ep_2",
+                webhook_url=OWN_RECEIVER,
+                encrypted_secret=encryption_of(settings).encrypt(SECRET),
+                is_registered_here=True,  # so that without a shop, it cannot be removed
+                created_at=created_at,
+            )
+        )
+    await database.close()
 
 
 async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
@@ -63,7 +85,7 @@ async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
         "number": "4",
     }
     paths = {"file_path": "css/base.css", "path": "nowhere"}
-    private = (receipt["message_id"], receipt_id, attack_id, SECRET, SHOP_URL, "ep_1")
+    private = (receipt["message_id"], receipt_id, attack_id, SECRET, SHOP_URL, "ep_1", OWN_RECEIVER)
     queries = {"/story/live": {"message_id": receipt["message_id"]}}
     return Scene(ids | paths, private, FORMS, BODIES, queries)
 
