@@ -14,7 +14,7 @@ from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
 from shop.webhooks.endpoints.deletion import delete_endpoint
-from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
+from shop.webhooks.endpoints.registry import EndpointChange
 from shop.webhooks.manual_actions import cancel
 from shop.webhooks.queries.dashboard_stats import (
     Waiting,
@@ -28,43 +28,22 @@ from shop.webhooks.queries.deliveries import DeliveryFilter, count_by_state, rea
 from shop.webhooks.queries.endpoint_health import read_health
 from shop.webhooks.recovery import resend_undelivered
 from shop.webhooks.rules.time_buckets import Window, minute_of
-from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine
+from tests.integration.shop.orders_and_endpoints import NOBODY, OrdersAndEndpoints
 from tests.receiver import Receiver
 
-NOBODY = "http://127.0.0.1:1025/nobody"
 
-
-class World:
+class World(OrdersAndEndpoints):
     """The database under test, with actions for the tests."""
 
     def __init__(
         self, database: Database, clock: Clock, encryption: Encryption, engine: Engine
     ) -> None:
-        self.database, self.clock, self.encryption, self.engine = (
-            database,
-            clock,
-            encryption,
-            engine,
-        )
-
-    async def register(self, url: str) -> str:
-        async with self.database.writing() as session:
-            registered = await registry.register(
-                session,
-                NewEndpoint(url),
-                policy=UrlPolicy(),
-                encryption=self.encryption,
-                now=self.clock.now,
-            )
-        return registered.endpoint.id
+        super().__init__(database, clock, encryption)
+        self.engine = engine
 
     async def buy(self) -> list[str]:
-        async with self.database.writing() as session:
-            placed = await place_order(
-                session, price_order([Item("mug", 2)], "Ada"), now=self.clock.now
-            )
-        return list(placed.message.delivery_ids)
+        return list((await self.place(2)).message.delivery_ids)
 
     async def deliver(self, *delivery_ids: str) -> None:
         for _delivery_id in delivery_ids:

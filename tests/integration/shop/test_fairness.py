@@ -16,10 +16,9 @@ from shop.config import Settings
 from shop.database.bound_sandbox import MAIN_NUMBER
 from shop.database.models import Delivery, Endpoint
 from shop.database.transactions import Database
-from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState, EndpointStatus
 from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.registry import EndpointChange, NewEndpoint
+from shop.webhooks.endpoints.registry import EndpointChange
 from shop.webhooks.engine.claiming import claim_due
 from shop.webhooks.engine.due import MAX_LEASE, correct_future_times, lock_due_endpoints
 from shop.webhooks.engine.settings import LEASE_MARGIN
@@ -29,38 +28,18 @@ from shop.webhooks.recovery import resend_undelivered
 from shop.webhooks.rules.circuit_breaker import FAILURES_TO_OPEN, MIN_PAUSE
 from shop.webhooks.rules.concurrency import MIN_CONCURRENCY
 from shop.webhooks.rules.slots import Slots
-from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine, delivery_settings
+from tests.integration.shop.orders_and_endpoints import NOBODY, OrdersAndEndpoints
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
-NOBODY = "http://127.0.0.1:1025/nobody"
 
-
-class World:
+class World(OrdersAndEndpoints):
     """The database under test, with actions for the tests."""
-
-    def __init__(self, database: Database, clock: Clock, encryption: Encryption) -> None:
-        self.database, self._clock, self._encryption = database, clock, encryption
-
-    async def register(self, url: str) -> str:
-        async with self.database.writing() as session:
-            registered = await registry.register(
-                session,
-                NewEndpoint(url),
-                policy=UrlPolicy(),
-                encryption=self._encryption,
-                now=self._clock.now,
-            )
-        return registered.endpoint.id
 
     async def buy(self) -> list[str]:
         """Place an order. Return the ids of its deliveries, one for each endpoint."""
-        async with self.database.writing() as session:
-            placed = await place_order(
-                session, price_order([Item("mug", 1)], "Ada"), now=self._clock.now
-            )
-        return list(placed.message.delivery_ids)
+        return list((await self.place(1)).message.delivery_ids)
 
     async def buy_many(self, count: int) -> list[str]:
         return [delivery_id for _ in range(count) for delivery_id in await self.buy()]
@@ -81,7 +60,7 @@ class World:
 
     async def ping(self, endpoint_id: str) -> str:
         async with self.database.writing() as session:
-            delivery_id = await ping(session, endpoint_id, now=self._clock.now)
+            delivery_id = await ping(session, endpoint_id, now=self.clock.now)
         assert delivery_id
         return delivery_id
 
@@ -104,12 +83,12 @@ class World:
 
     async def resend_all(self) -> int:
         return await resend_undelivered(
-            self.database, DeliveryFilter(), clock=lambda: self._clock.now
+            self.database, DeliveryFilter(), clock=lambda: self.clock.now
         )
 
     async def resend(self, delivery_id: str) -> bool:
         async with self.database.writing() as session:
-            return await resend(session, delivery_id, now=self._clock.now)
+            return await resend(session, delivery_id, now=self.clock.now)
 
 
 @asynccontextmanager

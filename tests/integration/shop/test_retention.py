@@ -15,52 +15,33 @@ from shop.database.counters import AttemptTally, DeliveryTally, merge_tallies
 from shop.database.models import Attempt, Delivery, Message, Order, ShopTable
 from shop.database.transactions import Database
 from shop.ids import new_id
-from shop.orders.placing import Item, place_order, price_order
 from shop.vocabulary import DeliveryState
 from shop.webhooks.batches import MAX_BATCH_ROWS
-from shop.webhooks.endpoints import registry
-from shop.webhooks.endpoints.registry import NewEndpoint
 from shop.webhooks.engine import retention
 from shop.webhooks.engine.retention import prune
 from shop.webhooks.manual_actions import cancel, resend
 from shop.webhooks.queries.deliveries import count_by_state, read_stats
-from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
+from tests.integration.shop.orders_and_endpoints import NOBODY, OrdersAndEndpoints
 from tests.pages import Visitor
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
 DAYS = 30
-NOBODY = "http://127.0.0.1:1025/nobody"
 
 
-class World:
+class World(OrdersAndEndpoints):
     """A shop 40 days ago, on real SQLite."""
 
     def __init__(
         self, database: Database, clock: Clock, encryption: Encryption, engine: Engine
     ) -> None:
-        self.database, self.clock, self.encryption, self.engine = (
-            database,
-            clock,
-            encryption,
-            engine,
-        )
+        super().__init__(database, clock, encryption)
+        self.engine = engine
         clock.now = datetime.now(UTC) - timedelta(days=40)
 
-    async def register(self, url: str) -> str:
-        async with self.database.writing() as session:
-            new = NewEndpoint(url)
-            registered = await registry.register(
-                session, new, policy=UrlPolicy(), encryption=self.encryption, now=self.clock.now
-            )
-        return registered.endpoint.id
-
     async def buy(self) -> tuple[str, list[str]]:
-        async with self.database.writing() as session:
-            placed = await place_order(
-                session, price_order([Item("mug", 2)], "Ada"), now=self.clock.now
-            )
+        placed = await self.place(2)
         return placed.id, list(placed.message.delivery_ids)
 
     async def deliver(self, *delivery_ids: str) -> None:
