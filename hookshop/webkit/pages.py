@@ -1,6 +1,6 @@
 """The Jinja environment of an application's pages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +22,18 @@ def _no_links(_request: AnyRequest) -> Sequence[tuple[str, str]]:
     return ()
 
 
+class PageEnvironment(Environment):
+    """Jinja's environment, with one plain mapping of the global names for each template."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> dict[str, Any]:
+        """Return the names of the environment and those in ``d``, which come first.
+
+        Jinja looks up both when a name is used, so that names may be added later. It does so for
+        all of them at each import and include, which took a tenth of the calls that make a page.
+        """
+        return {**self.globals, **(d or {})}
+
+
 def jinja_environment(
     app: str,
     *,
@@ -35,7 +47,7 @@ def jinja_environment(
     the links on error pages. ``header_links``: returns those to the other application, as far as
     this visitor may see them. ``page_globals``: further names for all pages, including error pages.
     """
-    environment = Environment(
+    environment = PageEnvironment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote
 
 from litestar.enums import ScopeType
@@ -25,7 +26,7 @@ SHARED_PATHS = ("/healthz/", "/metrics/", "/v1/sandboxes/", STATIC, PREFIX)
 _ADDRESS = re.compile(r"/s/(?P<sandbox>[a-z0-9-]{3,40})(?P<rest>(/.*)?)", re.ASCII | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Base:
     """Where the addresses of a request begin.
 
@@ -35,7 +36,7 @@ class Base:
     path: str = ""
     sandbox: str = MAIN
 
-    @property
+    @cached_property  # a page has a hundred links
     def prefix(self) -> str:
         """What stands before each address: ``""``, ``/hookshop`` or ``/hookshop/s/lesson-7``."""
         return self.path + sandbox_prefix(self.sandbox)
