@@ -24,7 +24,7 @@ BANNER = "Ctrl-C stops everything."
 # the receiver.
 SCHEDULE = "0" + ",2" * 8
 START_SECONDS = 180.0  # a very busy machine may need them
-STOP_SECONDS = 15.0
+STOP_SECONDS = 60.0
 # Below the range of ephemeral ports: an outgoing connection could take the port of a process that
 # is being restarted.
 PORTS = range(20_000, 30_000)

@@ -150,7 +150,7 @@ class Stream:
 @asynccontextmanager
 async def opened(client: AsyncClient, address: str) -> AsyncIterator[Stream]:
     """Open the event stream at an address, and close it when the block ends."""
-    async with client.stream("GET", address) as answer:
+    async with client.stream("GET", address, timeout=MAX_WAIT_SECONDS) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield Stream(answer)

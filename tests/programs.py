@@ -11,7 +11,7 @@ Document = dict[str, Any]
 
 def client(url: str) -> httpx.Client:
     """Return a client for one application, which ignores proxy settings."""
-    return httpx.Client(base_url=url, trust_env=False, timeout=10, verify=False)  # plain HTTP
+    return httpx.Client(base_url=url, trust_env=False, timeout=30, verify=False)  # plain HTTP
 
 
 def buy(shop: httpx.Client, product_id: str = "mug", quantity: int = 1, name: str = "") -> str:

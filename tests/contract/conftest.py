@@ -143,8 +143,8 @@ async def both(
         serving(
             create_subscriber(subscriber_settings), subscriber_socket, ConnectionResetProtocol
         ) as subscriber_url,
-        httpx.AsyncClient(base_url=shop_url, verify=False) as shop,
-        httpx.AsyncClient(base_url=subscriber_url, verify=False) as subscriber,
+        httpx.AsyncClient(base_url=shop_url, verify=False, timeout=30) as shop,
+        httpx.AsyncClient(base_url=subscriber_url, verify=False, timeout=30) as subscriber,
     ):
         dispatcher = Dispatcher(database, client, feed, wake_ups, encryption, rules)
         yield World(shop, subscriber, dispatcher, database, encryption)

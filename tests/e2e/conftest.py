@@ -25,7 +25,7 @@ from tests.waiting import wait_for
 
 NewContext = Callable[..., BrowserContext]
 
-expect.set_options(timeout=10_000)  # Playwright's 5 s are too short on a busy machine
+expect.set_options(timeout=30_000)  # Playwright's 5 s are too short on a busy machine
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ def test_every_page_says_what_an_advance_waits_for(
             r"The next step waits for 1 delivery in flight, until .*\d\d:\d\d.* at the latest\."
         )
     )
-    expect(notice).to_have_count(0, timeout=15_000)
+    expect(notice).to_have_count(0)
     wait_until(shop_api, delivery_id, "succeeded", attempts=1)
 
 
