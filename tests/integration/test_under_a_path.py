@@ -41,6 +41,8 @@ PATHS = {
         "sandbox_id": "none",
         "number": "2",
         "name": "retry",
+        "guide": "python",
+        "page": "exam",
         "file": "receiver.py",
     },
 }
