@@ -209,6 +209,7 @@ TABLE = (
             "POST /missions/reset",
             "GET /defences",
             "POST /defences",
+            "GET /faults",
             "POST /faults",
             "GET /subscription",
             "POST /subscription",

@@ -308,6 +308,11 @@ class Facts:
     check: Check | None = None
 
     @property
+    def is_request_under_way(self) -> bool:
+        """Return whether the shop waits for a response of this subscriber."""
+        return any(each.state == "sending" for each in self.deliveries)
+
+    @property
     def our_endpoint(self) -> EndpointFact | None:
         """Return the endpoint of this subscriber, or of the learner's receiver, at the shop."""
         return next((each for each in self.endpoints if each.is_ours), None)

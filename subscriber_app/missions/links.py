@@ -3,11 +3,13 @@
 from subscriber_app.missions.mission import App, Link
 
 SHOP = Link("Open the shop", App.SHOP, "/")
-SET_FAULT = Link("Set a fault", App.SUBSCRIBER, "/#faults")
+SET_SCRIPT = Link("Set a fault", App.SUBSCRIBER, "/faults?mode=script")
+RESPOND_NORMALLY = Link("Respond normally…", App.SUBSCRIBER, "/faults")
 FLOW = Link("Flow", App.SHOP, "/flow")
 DELIVERY = Link("Delivery", App.SHOP, "/deliveries/{delivery}", "/deliveries")
 FAILING_DELIVERY = Link("Delivery", App.SHOP, "/deliveries/{elsewhere}", "/deliveries")
 ENDPOINT = Link("Endpoint", App.SHOP, "/endpoints/{endpoint}", "/endpoints")
+ENDPOINTS = Link("Endpoints", App.SHOP, "/endpoints")
 SUBSCRIPTION = Link("Subscription", App.SUBSCRIBER, "/subscription")
 TRACE = Link("Show trace", App.SUBSCRIBER, "/story?message_id={message}", "/story")
 POLLING = Link("Polling", App.SUBSCRIBER, "/polling")

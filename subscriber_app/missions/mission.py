@@ -52,8 +52,9 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. ``command``: for a terminal, as an alternative.
+    """One thing to do. ``then``: a second page, if it takes two.
 
+    ``command``: something to copy, such as a command for a terminal, as an alternative.
     ``only_if``: the condition without which the step is left out.
     """
 
@@ -62,6 +63,12 @@ class Step:
     action: Action | None = None
     command: str = ""
     only_if: Condition | None = None
+    then: Link | None = None
+
+    @property
+    def links(self) -> list[Link]:
+        """Return the pages for the step, in the order of use."""
+        return [each for each in (self.link, self.then) if each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +222,15 @@ def judgment(facts: Facts, *parts: Part) -> Judgment:
         for part in parts
     ]
     return Done(kept) if all(part.is_proven for part in kept) else NotYet(kept)
+
+
+def fault_to_set(facts: Facts, fault: str, then: str = "buy something") -> str:
+    """Return what to do until a fault has its effect. ``fault``: what to set."""
+    if facts.is_request_under_way:
+        return "a request is under way: wait for its end"
+    if facts.is_fault_active:
+        return f"a fault is on: {then}"
+    return f"set {fault}, then {then}"
 
 
 def dollars(cents: int) -> str:

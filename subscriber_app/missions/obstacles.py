@@ -19,6 +19,7 @@ class WayBack(StrEnum):
     RESPOND_NORMALLY = "respond-normally"
     SWITCH_ON_DEFENCES = "switch-on-defenses"
     ACTIVATE_ENDPOINT = "activate-endpoint"
+    RESPOND_AND_ACTIVATE = "respond-and-activate"
     SUBSCRIBE = "subscribe"
     REMOVE_FORGED_BOOKINGS = "remove-forged-bookings"
     REMOVE_FAILING_ENDPOINTS = "remove-failing-endpoints"
@@ -28,6 +29,7 @@ LABELS = {
     WayBack.RESPOND_NORMALLY: "Respond normally",
     WayBack.SWITCH_ON_DEFENCES: "Switch all defenses on",
     WayBack.ACTIVATE_ENDPOINT: "Activate the endpoint",
+    WayBack.RESPOND_AND_ACTIVATE: "Respond normally and activate the endpoint",
     WayBack.SUBSCRIBE: "Subscribe",
     WayBack.REMOVE_FORGED_BOOKINGS: "Remove forged bookings",
     WayBack.REMOVE_FAILING_ENDPOINTS: "Delete it",
@@ -88,17 +90,25 @@ def _in_the_shop(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
     elif endpoint and endpoint.status == "disabled" and Tool.DISABLED in mission.tools:
         return
     elif endpoint and endpoint.status != "active":
-        whose = "your" if mission.track is Track.BUILD else "our"
-        yield Obstacle(
-            f"The shop has {whose} endpoint {endpoint.status}: nothing is sent.",
-            WayBack.ACTIVATE_ENDPOINT,
-        )
+        yield _inactive(mission, facts, endpoint.status)
     elif (
         endpoint
         and endpoint.breaker == "closed"
         and any(_is_overdue(each, facts) for each in facts.deliveries)
     ):
         yield Obstacle("A delivery is due, but nothing is sent. Is the shop's worker running?")
+
+
+def _inactive(mission: Mission, facts: Facts, status: str) -> Obstacle:
+    whose = "your" if mission.track is Track.BUILD else "our"
+    if facts.is_fault_active:  # what is still pending would get the endpoint disabled again
+        return Obstacle(
+            f"The shop has {status} {whose} endpoint, and a fault is still on.",
+            WayBack.RESPOND_AND_ACTIVATE,
+        )
+    return Obstacle(
+        f"The shop has {status} {whose} endpoint: nothing is sent.", WayBack.ACTIVATE_ENDPOINT
+    )
 
 
 def _is_overdue(delivery: DeliveryFact, facts: Facts) -> bool:

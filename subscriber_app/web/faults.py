@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
 from hookshop.webkit.forms import read_form
@@ -42,10 +42,14 @@ AnyResponse = Response[Any]
 
 @dataclass(frozen=True, slots=True)
 class FaultForm:
-    """The values of the form. ``problem``: what is wrong with them, or ""."""
+    """The values of the form. ``problem``: what is wrong with them, or "".
+
+    ``is_open``: the form is not folded.
+    """
 
     values: Mapping[str, str] = field(default_factory=lambda: DEFAULT_VALUES)
     problem: str = ""
+    is_open: bool = False
     modes = MODE_CHOICES
 
     @classmethod
@@ -56,6 +60,18 @@ class FaultForm:
         return cls(DEFAULT_VALUES | {name: str(it) for name, it in fault.document().items()})
 
 
+@get("/faults", include_in_schema=False)
+async def show_faults(request: AnyRequest, faults: TheFaults) -> Template:
+    """Show the form alone, for a link of a mission. ``mode``: the fault to choose."""
+    values = FaultForm.showing(faults.current).values
+    mode = request.query_params.get("mode")
+    if mode in dict(MODE_CHOICES):
+        values = {**values, "mode": mode}
+    return Template(
+        "subscriber/inbox/faults.html", context={"fault_form": FaultForm(values, is_open=True)}
+    )
+
+
 @post("/faults", include_in_schema=False)
 async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
     """Set the fault in the form; the mode ``none`` ends it."""
@@ -64,7 +80,7 @@ async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
     try:
         fault = _fault(values)
     except BadFault as error:
-        return _show_again(FaultForm(values, _sentence(str(error))))
+        return _show_again(FaultForm(values, _sentence(str(error)), is_open=True))
     await faults.set(fault)
     return Redirect("/", status_code=303)
 

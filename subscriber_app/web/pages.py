@@ -89,6 +89,7 @@ page_handlers: list[HTTPRouteHandler] = [
     editor.edit,
     defences.show_defences,
     defences.set_defences,
+    fault_pages.show_faults,
     fault_pages.set_fault,
     subscription.show_subscription,
     subscription.stream_subscription,

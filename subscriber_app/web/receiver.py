@@ -12,6 +12,7 @@ from litestar import Request, Response, post
 from litestar.exceptions import InternalServerException, ServiceUnavailableException
 
 from hookshop.webkit.access import OPEN_EVERYWHERE
+from hookshop.webkit.errors import Problem
 from hookshop.webkit.openapi import RAW_BODY
 from subscriber_app.config import RECEIVER_PATH
 from subscriber_app.faults import FaultAction, FaultActionKind
@@ -25,13 +26,41 @@ from subscriber_app.receiving.verification import (
 )
 from subscriber_app.vocabulary import Reason
 from subscriber_app.web.current_parts import parts_of
-from subscriber_app.web.fault_injection import inject
+from subscriber_app.web.fault_injection import MAX_HOLD_SECONDS, inject
 from subscriber_app.web.webhook_documents import REQUEST, RESPONSES
 
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 NO_RESPONSE = FaultAction(FaultActionKind.TIMEOUT)
+# Of the process: anybody may send such requests, and each keeps a connection open. A worker of the
+# shop has 100 slots for all sandboxes, so this is more than two workers can ever have under way.
+MAX_HANGING_REQUESTS = 200
+
+
+class HangingRequests:
+    """The requests that get no response, for a mission. ``count``: how many there are now."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def hold(self, request: AnyRequest) -> None:
+        """Return when the sender has given up. Raise ``Problem`` if too many hang already."""
+        if self.count >= MAX_HANGING_REQUESTS:
+            raise Problem(
+                503,
+                f"{self.count} requests to this address wait for a response that never comes, "
+                f"and it keeps no more. Each ends when its sender gives up, or after "
+                f"{MAX_HOLD_SECONDS} s: try again then",
+            )
+        self.count += 1
+        try:
+            await inject(NO_RESPONSE, request, parts_of(request).feed)
+        finally:
+            self.count -= 1
+
+
+HANGING = HangingRequests()
 
 
 # Not the framework's size limit: ours leaves a receipt.
@@ -46,10 +75,11 @@ NO_RESPONSE = FaultAction(FaultActionKind.TIMEOUT)
 async def receive_webhook(request: AnyRequest) -> AnyResponse:
     """Receive one webhook. A 200 means that it is stored; otherwise ``reason`` says why not.
 
-    With the query ``hang`` it never responds and keeps nothing, for a mission.
+    With the query ``hang`` it never responds and keeps nothing, for a mission. Beyond a number of
+    such requests, it responds with 503 at once.
     """
     if request.scope["query_string"] == HANGING_QUERY.encode():
-        await inject(NO_RESPONSE, request, parts_of(request).feed)
+        await HANGING.hold(request)
         raise ServiceUnavailableException("this address never responds")
     incoming = await _read(request)
     # Not as dependencies: Litestar would resolve several in separate tasks, and meanwhile the

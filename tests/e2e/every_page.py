@@ -66,6 +66,7 @@ SUBSCRIBER = {
     "/purchases": ["/purchases"],
     "/attacks/{attack_id:str}": ["/attacks/{attack}"],
     "/defences": ["/defences"],
+    "/faults": ["/faults", "/faults?mode=script"],
     "/story": ["/story", "/story?message_id={message}"],
     "/subscription": ["/subscription"],
     "/subscription/delete": ["/subscription/delete"],

@@ -150,3 +150,38 @@ def test_a_mission_is_done_with_the_keyboard_from_the_list_to_the_explanation(
     expect(happened).to_contain_text("Your order is ord_…")
     press(happened.get_by_role("link", name="Next: "))
     expect(page.get_by_role("heading", level=1)).to_contain_text("Mission ")
+
+
+def test_a_fault_a_prediction_and_an_attack_of_missions_are_reached_with_the_keyboard(
+    subscriber: SubscriberTab, shop_api: httpx.Client
+) -> None:
+    page = subscriber.page
+    missing = page.get_by_role("main").get_by_role("status")
+
+    subscriber.open("/missions/15")
+    press(button(page, "Start the mission"))
+    press(page.get_by_role("link", name="Set a fault"))
+    script = page.get_by_role("textbox", name="Script")
+    go_to(script)
+    page.keyboard.press("Control+A")
+    page.keyboard.type("accept_then_500")
+    page.keyboard.press("Enter")
+    press(page.get_by_role("link", name="Mission 15: At least once"))
+    expect(missing).to_contain_text("a fault is on: buy something")
+
+    buy(shop_api)
+    happened = page.get_by_role("region", name="What happened")
+    expect(happened).to_be_visible()
+
+    subscriber.open("/missions/6")
+    press(button(page, "Start the mission"))
+    go_to(page.get_by_role("radio", name="accepted: it is booked again"))
+    page.keyboard.press("ArrowDown")
+    press(button(page, "Answer"))
+    expect(missing).to_contain_text("1 of 3")
+    for attack in ("Replay now", "Replay after ten minutes"):
+        press(page.get_by_role("link", name="Attack desk").first)
+        press(button(page, attack))
+        expect(page.get_by_role("heading", name=attack)).to_be_visible()
+        press(page.get_by_role("link", name="Mission 6: Replay"))
+    expect(happened).to_be_visible()

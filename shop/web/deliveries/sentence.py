@@ -9,6 +9,7 @@ from shop.vocabulary import DeliveryState
 from shop.web.deliveries.wire import status_text
 from shop.web.formatting import span
 from shop.webhooks.rules.holds import Hold
+from shop.webhooks.rules.responses import Outcome, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,10 @@ def _pending(delivery: DeliverySummary) -> Sentence:
 def _so_far(delivery: DeliverySummary) -> str:
     if not delivery.attempt_count:
         return ""
-    return f"attempt {delivery.attempt_count} failed with {_outcome(delivery)}; "
+    # Somebody has resent it after a success.
+    has_succeeded = outcome_of(delivery.last_status) is Outcome.SUCCEEDED
+    result = "succeeded" if has_succeeded else "failed"
+    return f"attempt {delivery.attempt_count} {result} with {_outcome(delivery)}; "
 
 
 def _capitalized(text: str) -> str:

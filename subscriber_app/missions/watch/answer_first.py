@@ -11,14 +11,17 @@ from subscriber_app.missions.facts import (
     Facts,
     Kind,
 )
-from subscriber_app.missions.links import DELIVERY, SET_FAULT, SHOP
+from subscriber_app.missions.links import DELIVERY, RESPOND_NORMALLY, SHOP
 from subscriber_app.missions.mission import (
+    App,
     Judgment,
+    Link,
     Mission,
     Need,
     Part,
     Step,
     Tool,
+    fault_to_set,
     judgment,
 )
 
@@ -45,7 +48,8 @@ def judge(facts: Facts) -> Judgment:
             "timed_out",
             "The shop gives up before the response comes",
             evidence,
-            "no attempt has timed out; set the fault “Late response” to 12 seconds, then buy",
+            "no attempt has timed out; "
+            + fault_to_set(facts, "the fault “Late response” to 12 seconds"),
         ),
         _booked_all_the_same(facts, delivery),
         _quick(facts, evidence[0].at if evidence else None),
@@ -118,9 +122,9 @@ MISSION = Mission(
     goal="Let a receiver work for longer than the sender waits, then repair it.",
     steps=(
         Step(
-            "In the inbox, set the fault “Late response” to 12 seconds: the subscriber books at "
+            "Set the fault “Late response” to 12 seconds: the subscriber books at "
             "once, but answers late, as if it sent an e-mail and printed an invoice before.",
-            SET_FAULT,
+            Link("Set a fault", App.SUBSCRIBER, "/faults?mode=slow"),
         ),
         Step(
             "Buy something in the shop. The shop waits for ten seconds, then gives up.",
@@ -134,9 +138,9 @@ MISSION = Mission(
         Step(
             "Repair the receiver: respond normally. It now answers as soon as the webhook is "
             "stored.",
-            SET_FAULT,
+            RESPOND_NORMALLY,
         ),
-        Step("Buy five more things.", SHOP),
+        Step("Place five more orders, one after the other.", SHOP),
     ),
     hints=(
         "“Late response” books the purchase, then waits. “No response” would not even verify it.",
@@ -148,7 +152,7 @@ MISSION = Mission(
     ),
     explanation=(
         (
-            "The [attempt] {timeout} failed after {waited}: the response had not come. But "
+            "The {timeout} failed after {waited}: the response had not come. But "
             "{booked} shows that the subscriber had booked {message} long before."
         ),
         (

@@ -2,7 +2,7 @@
 
 from subscriber_app.faults.actions import FaultActionKind
 from subscriber_app.missions.facts import Evidence, Facts, Kind, ReceiptFact
-from subscriber_app.missions.links import SET_FAULT, SHOP, TRACE
+from subscriber_app.missions.links import SET_SCRIPT, SHOP, TRACE
 from subscriber_app.missions.mission import (
     Action,
     Condition,
@@ -13,6 +13,7 @@ from subscriber_app.missions.mission import (
     Step,
     Tool,
     counted,
+    fault_to_set,
     judgment,
 )
 from subscriber_app.vocabulary import Verdict
@@ -36,16 +37,23 @@ def judge(facts: Facts) -> Judgment:
             [shown.evidence("booked"), _loss(shown)] if shown else (),
             "the crash is armed; buy something in the shop"
             if facts.is_crash_armed
-            else "no purchase was booked and then answered with an error; set the script, then buy",
+            else "no purchase was booked and then answered with an error; "
+            + fault_to_set(facts, "the script accept_then_500"),
         ),
         Part(
             "repeated",
             "The shop sends it again, and it is recognized",
             [again.evidence("again")] if again else (),
-            "the second request has not come yet" if shown else "nothing to send again yet",
+            _waits_for(shown) if shown else "nothing to send again yet",
         ),
         _one_booking(facts, shown, again),
     )
+
+
+def _waits_for(booked: ReceiptFact) -> str:
+    if booked.fault == FaultActionKind.CRASH_WORKER:
+        return "the second request comes when the lease has expired, about 15 s after the first"
+    return "the second request comes at the time of the retry schedule, in about 2 s"
 
 
 def _is_booked_in_vain(receipt: ReceiptFact) -> bool:
@@ -87,15 +95,15 @@ MISSION = Mission(
     goal="Book a purchase, lose the answer, and see what the sender must do.",
     steps=(
         Step(
-            "In the inbox, set the fault “Script” to accept_then_500: the subscriber books the "
+            "Set the fault “Script” to accept_then_500: the subscriber books the "
             "next purchase, but then answers 500, as if it had crashed in between.",
-            SET_FAULT,
+            SET_SCRIPT,
         ),
         Step(
-            "Or crash a real process: the subscriber books the next purchase, and then the shop's "
-            "[worker] is killed before it can read the answer. The demo starts a new worker at "
-            "once. That one sends the purchase again when the [lease] of the killed one has "
-            "expired, after about 15 seconds.",
+            "Or, instead of the fault, crash a real process: the subscriber books the next "
+            "purchase, and then the shop's [worker] is killed before it can read the answer. The "
+            "demo starts a new worker at once. That one sends the purchase again when the "
+            "[lease] of the killed one has expired, after about 15 seconds.",
             action=Action(CRASH, "Crash the worker at the next webhook"),
             only_if=Condition.CAN_CRASH_WORKER,
         ),

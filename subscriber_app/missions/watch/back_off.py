@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from subscriber_app.missions.facts import Answer, AttemptFact, DeliveryFact, Evidence, Facts, Kind
-from subscriber_app.missions.links import DELIVERY, SET_FAULT, SHOP
+from subscriber_app.missions.links import DELIVERY, SET_SCRIPT, SHOP
 from subscriber_app.missions.mission import (
     Judgment,
     Mission,
@@ -13,6 +13,7 @@ from subscriber_app.missions.mission import (
     Question,
     Step,
     Tool,
+    fault_to_set,
     judgment,
 )
 
@@ -37,7 +38,7 @@ def judge(facts: Facts) -> Judgment:
             [Evidence("prediction", Kind.VALUE, f"{answer.text} s", answer.at)] if answer else (),
             "predict the second gap first",
         ),
-        _three_attempts(facts.deliveries, shown),
+        _three_attempts(facts, shown),
         _near(answer, shown, is_early=shown in predicted, is_near=shown in near),
     )
 
@@ -66,7 +67,7 @@ def _is_near(answer: Answer, planned: float) -> bool:
     return abs(float(answer.text) - planned) <= max(TOLERANCE * planned, MIN_TOLERANCE_SECONDS)
 
 
-def _three_attempts(deliveries: Sequence[DeliveryFact], shown: DeliveryFact | None) -> Part:
+def _three_attempts(facts: Facts, shown: DeliveryFact | None) -> Part:
     label = "Two attempts fail, the third succeeds"
     if shown:
         evidence = [
@@ -75,11 +76,13 @@ def _three_attempts(deliveries: Sequence[DeliveryFact], shown: DeliveryFact | No
             Evidence("second", Kind.VALUE, _gap(shown.attempts, 2)),
         ]
         return Part("attempts", label, evidence, "")
-    failing = [each for each in deliveries if each.attempts and not each.attempts[0].has_succeeded]
+    failing = [
+        each for each in facts.deliveries if each.attempts and not each.attempts[0].has_succeeded
+    ]
     if failing:
         missing = f"{len(failing[-1].attempts)} of {ATTEMPTS} attempts were made"
     else:
-        missing = "no delivery has failed; set the script 503 503 200, then buy"
+        missing = f"no delivery has failed; {fault_to_set(facts, 'the script 503 503 200')}"
     return Part("attempts", label, (), missing)
 
 
@@ -115,13 +118,14 @@ MISSION = Mission(
     goal="Let two attempts fail, and predict how long the shop waits before the third.",
     steps=(
         Step(
-            "In the inbox, set the fault “Script” to 503 503 200: the subscriber fails twice, "
+            "Set the fault “Script” to 503 503 200: the subscriber fails twice, "
             "then responds normally.",
-            SET_FAULT,
+            SET_SCRIPT,
         ),
         Step(
             "Predict the second gap: the time between the end of the second attempt and the start "
-            "of the third. The demo's [retry schedule] is 0, 2, 4, 8, 15 and 30 seconds."
+            "of the third. The demo's [retry schedule] is 0, 2, 4, 8, 15 and 30 seconds. Answer "
+            "above, before you buy."
         ),
         Step("Buy something in the shop.", SHOP),
         Step(
@@ -150,8 +154,8 @@ MISSION = Mission(
             "{second}; you predicted {prediction}, and the schedule says {planned}."
         ),
         (
-            "The gaps grow: that is [backoff]. A receiver in trouble is not hit harder by those "
-            "who want to help it."
+            "The gaps grow: that is [backoff]. A receiver in trouble gets fewer requests, so that "
+            "it can recover."
         ),
         (
             "The real gap differs a little from the schedule on purpose. Without [jitter], a "

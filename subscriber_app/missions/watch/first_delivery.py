@@ -81,7 +81,8 @@ MISSION = Mission(
         ),
         (
             "For each subscribed [endpoint] there is one [delivery] of the message. Yours is "
-            "{delivery}. A delivery has one or more [attempt|attempts]: yours is {attempt}."
+            "{delivery}. A delivery has one or more [attempt|attempts]. The one that succeeded is "
+            "the {attempt}."
         ),
         (
             "The subscriber verified the request and left the [receipt] {receipt}. From order to "

@@ -1,16 +1,19 @@
 """Mission 12: leaving."""
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
-from subscriber_app.missions.links import ENDPOINT, FLOW, SET_FAULT, SHOP
+from subscriber_app.missions.links import ENDPOINT, FLOW, SET_SCRIPT, SHOP
 from subscriber_app.missions.mission import (
     Action,
+    App,
     Judgment,
+    Link,
     Mission,
     Need,
     Part,
     Step,
     Tool,
     counted,
+    fault_to_set,
     judgment,
 )
 
@@ -34,7 +37,7 @@ def judge(facts: Facts) -> Judgment:
             ]
             if gone
             else (),
-            "no delivery was answered with 410; set the script 410, then buy",
+            f"no delivery was answered with 410; {fault_to_set(facts, 'the script 410')}",
         ),
         _back(facts, gone, back),
         _failing(facts, back),
@@ -71,9 +74,10 @@ def _back(facts: Facts, gone: list[DeliveryFact], back: list[DeliveryFact]) -> P
 def _failing(facts: Facts, back: list[DeliveryFact]) -> Part:
     label = f"{DELIVERIES} failed deliveries in a row disable it"
     endpoint = facts.our_endpoint
-    if not back:
+    if not back and "back" not in facts.seen:
         return Part("failing", label, (), "enable the endpoint first")
-    since = [each for each in facts.deliveries if each.created_at >= back[0].created_at]
+    # Without its row, the success is older than all deliveries that are read.
+    since = [each for each in facts.deliveries if not back or each.created_at >= back[0].created_at]
     failed = [each for each in since if each.state == "failed"]
     if endpoint and endpoint.disabled_reason == "failing":
         evidence = [
@@ -84,7 +88,7 @@ def _failing(facts: Facts, back: list[DeliveryFact]) -> Part:
     waiting = sum(each.state in {"pending", "sending"} for each in since)
     missing = f"{len(failed)} of {DELIVERIES} deliveries have used up their attempts"
     if waiting:
-        missing += f", {waiting} wait for the next one; skip two hours"
+        missing += f", {waiting} wait for the next one; skip two hours, and wait until each is made"
     elif not facts.is_fault_active:
         missing += "; set the fault 503, then buy"
     else:
@@ -98,9 +102,9 @@ MISSION = Mission(
     goal="Leave the shop politely, come back, and then be shut out for failing too often.",
     steps=(
         Step(
-            "In the inbox, set the fault “Script” to 410: the subscriber answers the next webhook "
+            "Set the fault “Script” to 410: the subscriber answers the next webhook "
             "with 410 Gone: never send anything here again.",
-            SET_FAULT,
+            SET_SCRIPT,
         ),
         Step(
             "Buy something. The shop does not retry, and disables the [endpoint].",
@@ -116,14 +120,15 @@ MISSION = Mission(
         ),
         Step(
             "Set the fault “Status code” to 503, and leave it on.",
-            SET_FAULT,
+            Link("Set a fault", App.SUBSCRIBER, "/faults?mode=status"),
         ),
         Step(
             "Sell ten things or more: the page Flow of the shop has buttons for many orders.",
             FLOW,
         ),
         Step(
-            "Each delivery fails after six attempts. Nobody wants to wait for sixty of them.",
+            "Each delivery fails after six attempts. Do not wait for all of them: skip two hours. "
+            "Each attempt is really made, which takes some seconds.",
             action=Action(SKIP_HOURS, "Skip two hours"),
         ),
     ),

@@ -119,11 +119,12 @@ MISSION = Mission(
         ),
         Step(
             "Switch Steady orders off, then skip the grace period of a day.",
-            action=Action(SKIP_GRACE, "Skip the grace period"),
+            FLOW,
+            Action(SKIP_GRACE, "Skip the grace period"),
         ),
         Step(
             "Somebody has stolen the old secret, and signs a request with it alone.",
-            action=Action(SEND_OLD, "Send it"),
+            action=Action(SEND_OLD, "Send a request with the old secret"),
         ),
     ),
     hints=(

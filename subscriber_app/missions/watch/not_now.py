@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from subscriber_app.missions.facts import AttemptFact, DeliveryFact, Evidence, Facts, Kind
-from subscriber_app.missions.links import DELIVERY, SET_FAULT, SHOP
+from subscriber_app.missions.links import DELIVERY, SET_SCRIPT, SHOP
 from subscriber_app.missions.mission import (
     Judgment,
     Mission,
@@ -11,6 +11,7 @@ from subscriber_app.missions.mission import (
     Part,
     Step,
     Tool,
+    fault_to_set,
     judgment,
 )
 
@@ -32,7 +33,7 @@ def judge(facts: Facts) -> Judgment:
             "asked",
             "The subscriber answers 429",
             evidence,
-            "no attempt got 429; set the script 429:7, then buy",
+            f"no attempt got 429; {fault_to_set(facts, 'the script 429:7')}",
         ),
         _respected(facts, asked, waited),
     )
@@ -87,9 +88,9 @@ MISSION = Mission(
     goal="Ask the shop to come back later, and see that it listens.",
     steps=(
         Step(
-            "In the inbox, set the fault “Script” to 429:7. The subscriber answers the next "
+            "Set the fault “Script” to 429:7. The subscriber answers the next "
             "request with 429 Too Many Requests and the header Retry-After: 7.",
-            SET_FAULT,
+            SET_SCRIPT,
         ),
         Step("Buy something in the shop.", SHOP),
         Step(
@@ -109,8 +110,8 @@ MISSION = Mission(
     ),
     explanation=(
         (
-            "The [attempt] {asked} got 429 with Retry-After {requested}. The [retry schedule] "
-            "would have waited {schedule}; the shop waited {gap}, then sent {delivery} again."
+            "The {asked} got 429 with Retry-After {requested}. The [retry schedule] "
+            "would have waited {schedule}; the shop waited {gap}, then made the next [attempt]."
         ),
         (
             "A receiver knows best when it will be ready again. With Retry-After it can say so: to "

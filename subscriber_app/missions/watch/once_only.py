@@ -113,6 +113,7 @@ MISSION = Mission(
             "In the shop, resend the delivery once. In the inbox, the difference is now positive: "
             "more was booked than sold.",
             DELIVERY,
+            then=Link("Inbox", App.SUBSCRIBER, "/"),
         ),
         Step(
             "Switch the defense on again, and correct the books.",
@@ -121,7 +122,8 @@ MISSION = Mission(
         ),
         Step(
             "Buy once more, and resend that delivery three times.",
-            DELIVERY,
+            SHOP,
+            then=DELIVERY,
         ),
         Step(
             "Now ten times at once: the same recorded request, on ten connections.",

@@ -1,7 +1,7 @@
 """Mission 11: out of order."""
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind, ReceiptFact
-from subscriber_app.missions.links import SET_FAULT, SHOP
+from subscriber_app.missions.links import SET_SCRIPT, SHOP
 from subscriber_app.missions.mission import (
     App,
     Judgment,
@@ -11,6 +11,7 @@ from subscriber_app.missions.mission import (
     Part,
     Step,
     Tool,
+    fault_to_set,
     judgment,
 )
 from subscriber_app.vocabulary import Reason
@@ -36,7 +37,7 @@ def judge(facts: Facts) -> Judgment:
             ]
             if shown
             else (),
-            "no purchase is held up; set the script timeout, then buy",
+            f"no purchase is held up; {fault_to_set(facts, 'the script timeout')}",
         ),
         _overtaken(facts, shown),
         _refunded(facts, shown, is_whole=shown in whole),
@@ -104,13 +105,13 @@ MISSION = Mission(
     goal="Let a refund arrive before its purchase, and see that the result is the same.",
     steps=(
         Step(
-            "In the inbox, set the fault “Script” to timeout: the subscriber lets the next request "
+            "Set the fault “Script” to timeout: the subscriber lets the next request "
             "wait for ten seconds and does not answer.",
-            SET_FAULT,
+            SET_SCRIPT,
         ),
         Step("Buy something in the shop.", SHOP),
         Step(
-            "Within these ten seconds, open the order and refund it.",
+            "Within these ten seconds, refund the order. Its page is open after you have bought.",
             Link("Order", App.SHOP, "/orders/{order}", "/orders"),
         ),
         Step(

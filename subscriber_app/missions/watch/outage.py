@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
-from subscriber_app.missions.links import ENDPOINT, FLOW, SET_FAULT
+from subscriber_app.missions.links import FLOW, RESPOND_NORMALLY
 from subscriber_app.missions.mission import (
+    App,
     Judgment,
+    Link,
     Mission,
     Need,
     Part,
@@ -13,6 +15,7 @@ from subscriber_app.missions.mission import (
     Step,
     Tool,
     dollars,
+    fault_to_set,
     judgment,
 )
 from subscriber_app.vocabulary import Reason
@@ -49,7 +52,8 @@ def judge(facts: Facts) -> Judgment:
             "hit",
             f"An outage hits {SALES} purchases",
             evidence,
-            f"{len(hit)} of {SALES} purchases were hit by an outage",
+            f"{len(hit)} of {SALES} purchases were hit by an outage; "
+            + fault_to_set(facts, "the fault “Closed connection”", "sell 20 things"),
         ),
         _delivered(facts, hit),
         _balanced(facts, hit),
@@ -96,6 +100,9 @@ def _balanced(facts: Facts, hit: Sequence[DeliveryFact]) -> Part:
         return Part("balanced", label, (), "not all webhooks have arrived yet")
     if money.difference_cents:
         missing = f"the difference is {dollars(money.difference_cents)}"
+        # Sold while the endpoint was disabled, or failed in an earlier mission.
+        if money.difference_cents < 0:
+            missing += ": recover what the endpoint has missed, on its page in the shop"
         return Part("balanced", label, (), missing)
     return Part("balanced", label, [Evidence("difference", Kind.VALUE, dollars(0), facts.now)], "")
 
@@ -107,12 +114,12 @@ MISSION = Mission(
     steps=(
         Step(
             "Predict: after the outage, what is the difference between the money that was booked "
-            "and the money that was sold?"
+            "and the money that was sold? Answer above."
         ),
         Step(
-            "Stop the receiver. In the inbox, set the fault “Closed connection”: to the shop, it "
+            "Stop the receiver: set the fault “Closed connection”: to the shop, it "
             "looks as if the process had crashed.",
-            SET_FAULT,
+            Link("Set a fault", App.SUBSCRIBER, "/faults?mode=drop"),
         ),
         Step(
             "Sell 20 things: the page Flow of the shop has a button for that. Watch them pile up.",
@@ -121,11 +128,11 @@ MISSION = Mission(
         Step(
             "End the outage: respond normally. The [circuit breaker] lets one [probe] through, "
             "then everything that has waited.",
-            SET_FAULT,
+            RESPOND_NORMALLY,
         ),
         Step(
             "If some deliveries used up their attempts, recover them on the page of the endpoint.",
-            ENDPOINT,
+            Link("Endpoint", App.SHOP, "/endpoints/{endpoint}#recover-heading", "/endpoints"),
         ),
     ),
     questions=(

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from subscriber_app.missions.facts import EDITED, Evidence, Facts, Kind, ReceiptFact
 from subscriber_app.missions.links import EDITOR, SHOP
 from subscriber_app.missions.mission import (
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -75,7 +73,10 @@ MISSION = Mission(
     title="Poison",
     goal="Send two genuine requests that the subscriber cannot use, and see that nothing stops.",
     steps=(
-        Step("Buy something, so that there is a request to change.", Link("Shop", App.SHOP, "/")),
+        Step(
+            "Buy something, so that there is a request to change.",
+            SHOP,
+        ),
         Step(
             "Open the editor. In the body, replace purchase.created by purchase.gifted, a type "
             "that the subscriber does not know. Use “Sign with current time”, so that the request "
@@ -87,7 +88,10 @@ MISSION = Mission(
             "Sign and send it.",
             EDITOR,
         ),
-        Step("Buy five things in the shop.", SHOP),
+        Step(
+            "Place five orders in the shop, one after the other.",
+            SHOP,
+        ),
     ),
     hints=(
         "After any change of the body the signature is wrong. Sign again before you send.",

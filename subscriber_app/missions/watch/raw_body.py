@@ -2,6 +2,7 @@
 
 from subscriber_app.lab.attacks import Attack
 from subscriber_app.missions.facts import Facts
+from subscriber_app.missions.links import SHOP
 from subscriber_app.missions.mission import (
     App,
     Judgment,
@@ -58,7 +59,7 @@ MISSION = Mission(
     title="The raw body",
     goal="See why a signature must be verified over the bytes as they arrived.",
     steps=(
-        Step("Buy a fishing rod in the shop.", Link("Shop", App.SHOP, "/")),
+        Step("Buy a fishing rod in the shop.", SHOP),
         Step(
             "Switch off the defense “Raw body”. The subscriber now parses and re-serializes each "
             "body before it verifies, as many web frameworks make you do.",
@@ -72,6 +73,9 @@ MISSION = Mission(
         Step(
             "Switch the defense on, and use the same attack again.",
             Link("Defenses", App.SUBSCRIBER, "/defences#raw_body"),
+            then=Link(
+                "Attack desk", App.SUBSCRIBER, "/receipts/{receipt}#attack-reserialised", "/"
+            ),
         ),
     ),
     hints=(

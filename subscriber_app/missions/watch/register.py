@@ -64,8 +64,9 @@ MISSION = Mission(
             SUBSCRIPTION,
         ),
         Step(
-            "The page shows the fingerprint of the secret, never the secret itself. Type it in on "
-            "this page.",
+            "The page Subscription shows the fingerprint of the secret, never the secret itself. "
+            "Copy it, and answer above.",
+            SUBSCRIPTION,
         ),
     ),
     questions=(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from subscriber_app.lab.attacks import Attack
 from subscriber_app.missions.facts import EDITED, Evidence, Facts, Kind, ReceiptFact
+from subscriber_app.missions.links import SHOP
 from subscriber_app.missions.mission import (
     App,
     Judgment,
@@ -85,10 +86,10 @@ MISSION = Mission(
     title="Replay",
     goal="Send a genuine request a second time, at once and after ten minutes.",
     steps=(
-        Step("Buy something in the shop.", Link("Shop", App.SHOP, "/")),
+        Step("Buy something in the shop.", SHOP),
         Step(
             "An attacker records the request and sends it again, byte for byte, a moment later. "
-            "Predict the verdict on this page.",
+            "Predict the verdict: answer above.",
         ),
         Step(
             "Now do it: “Replay now” on the attack desk, or the curl command on the same page.",

@@ -2,6 +2,7 @@
 
 from subscriber_app.lab.attacks import Attack
 from subscriber_app.missions.facts import Facts, ReceiptFact
+from subscriber_app.missions.links import SHOP
 from subscriber_app.missions.mission import (
     App,
     Judgment,
@@ -38,14 +39,18 @@ def _is_rejected(receipt: ReceiptFact) -> bool:
     return receipt.verdict is Verdict.REJECTED and receipt.fault is None
 
 
+def _more(number: int) -> str:
+    return counted(number, "more kind of forgery", "more kinds of forgeries")
+
+
 def _kinds(rejected: list[ReceiptFact], forgeries: list[ReceiptFact]) -> list[Part]:
-    missing = f"{counted(KINDS - len(rejected), 'more kind')} of forgeries must be rejected"
+    missing = f"{_more(KINDS - len(rejected))} must be rejected"
     last = forgeries[-1] if forgeries else None
     if last and not _is_rejected(last):
         missing += f"; the last one was {last.verdict}, so a defense is off"
     elif len(forgeries) > len(rejected):
         missing += "; the same attack again is the same kind"
-    ordinals = ("A", "A second", "A third")
+    ordinals = ("One", "A second", "A third")
     return [
         Part(
             f"forgery-{number}",
@@ -62,7 +67,10 @@ MISSION = Mission(
     title="Trust nobody",
     goal="Attack the subscriber with three kinds of forgeries, and see why each is rejected.",
     steps=(
-        Step("Buy something, so that a genuine webhook comes in.", Link("Shop", App.SHOP, "/")),
+        Step(
+            "Buy something, so that a genuine webhook comes in.",
+            SHOP,
+        ),
         Step(
             "Open its [receipt]. At the bottom is the attack desk. Send three different "
             "forgeries, such as “Change the amount”, “Sign with a wrong secret” and “Token with "

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts, Kind
 from subscriber_app.missions.failing_endpoints import changes_its_mind
-from subscriber_app.missions.links import FAILING_DELIVERY
+from subscriber_app.missions.links import ENDPOINTS, FAILING_DELIVERY, SHOP
 from subscriber_app.missions.mission import (
     Action,
-    App,
     Judgment,
-    Link,
     Mission,
     Need,
     Part,
@@ -37,7 +35,7 @@ def judge(facts: Facts) -> Judgment:
             "urls",
             f"{URLS} hostile URLs are refused or blocked",
             [Evidence("urls", Kind.VALUE, str(tried))] if tried >= URLS else (),
-            f"{tried} of {URLS} hostile URLs were refused or blocked",
+            f"{tried} of {URLS} hostile URLs were refused or blocked{_next(facts)}",
         ),
         Part(
             "reasons",
@@ -49,6 +47,15 @@ def judge(facts: Facts) -> Judgment:
         ),
         _blocked(facts, blocked),
     )
+
+
+def _next(facts: Facts) -> str:
+    """Return what to do about the name that is registered, or ""."""
+    if not any(changes_its_mind(each.webhook_url) for each in facts.endpoints):
+        return ""
+    if facts.deliveries_elsewhere:
+        return "; the name that changes its mind is blocked at its next attempt"
+    return "; the name that changes its mind is registered: buy something"
 
 
 def _was_blocked(delivery: DeliveryFact) -> bool:
@@ -76,17 +83,26 @@ MISSION = Mission(
     steps=(
         Step(
             "You are the attacker now. The shop sends requests to any URL that you register, from "
-            "inside its own network. On the page Endpoints, try the address where clouds keep "
-            "credentials.",
-            Link("Endpoints", App.SHOP, "/endpoints"),
+            "inside its own network. Register the address where clouds keep credentials: copy it "
+            "into the field “Webhook URL” of the page Endpoints.",
+            ENDPOINTS,
             command="http://169.254.169.254/latest/meta-data/",
         ),
-        Step("Try a service of the shop's own machine.", command="http://127.0.0.1:22/"),
+        Step(
+            "Try a service of the shop's own machine.",
+            ENDPOINTS,
+            command="http://127.0.0.1:22/",
+        ),
         Step(
             "Try the same machine, written in a way that some programs understand.",
+            ENDPOINTS,
             command="http://0x7f.1:8001/",
         ),
-        Step("Try a name that only the internal network knows.", command="http://printer.local/"),
+        Step(
+            "Try a name that only the internal network knows.",
+            ENDPOINTS,
+            command="http://printer.local/",
+        ),
         Step(
             "Now a name that looks harmless, and changes its mind: first it leads to an allowed "
             "address, then to that of the cloud's credentials.",
@@ -95,7 +111,8 @@ MISSION = Mission(
         Step(
             "The shop registers this one. Buy something, and look at the attempts to deliver it "
             "there.",
-            FAILING_DELIVERY,
+            SHOP,
+            then=FAILING_DELIVERY,
         ),
     ),
     hints=(
@@ -118,7 +135,7 @@ MISSION = Mission(
         (
             "The last one could not be refused by its text. Its name led to an allowed address, "
             "and then to another: only a check of the address at the moment of connecting stops "
-            "it. {blocked} ended there, before a single packet was sent."
+            "it. The {blocked} ended there, before a single packet was sent."
         ),
         (
             "The name is made for this mission: the shop itself answers its lookups, so that it "

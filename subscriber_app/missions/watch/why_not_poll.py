@@ -67,7 +67,7 @@ MISSION = Mission(
             POLLING,
         ),
         Step(
-            "Buy three things in the shop, one after the other.",
+            "Place three orders in the shop, one after the other.",
             SHOP,
         ),
         Step(

@@ -54,12 +54,18 @@ async def skip_grace(parts: SubscriberParts) -> None:
     left = max(each.until for each in former) - datetime.fromtimestamp(
         parts.attack_desk.unix_now(), UTC
     )
-    await parts.shop_clock.advance(left + timedelta(seconds=1))
+    await _skip(parts, left + timedelta(seconds=1))
 
 
 async def skip_hours(parts: SubscriberParts) -> None:
     """Skip two hours in the shop: each attempt on the way is really made."""
-    await parts.shop_clock.advance(timedelta(hours=2))
+    await _skip(parts, timedelta(hours=2))
+
+
+async def _skip(parts: SubscriberParts, distance: timedelta) -> None:
+    """Skip time, unless the shop still makes the attempts of an earlier click."""
+    if (await parts.shop_clock.read()).is_ready:
+        await parts.shop_clock.advance(distance)
 
 
 async def send_old_secret(parts: SubscriberParts) -> None:

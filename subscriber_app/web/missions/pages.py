@@ -196,7 +196,9 @@ async def _repair(way_back: WayBack, mission: Mission, parts: SubscriberParts) -
             parts.feed.announce()
         case WayBack.REMOVE_FAILING_ENDPOINTS:
             await delete_failing_endpoints(parts.shop)
-        case WayBack.ACTIVATE_ENDPOINT:
+        case WayBack.ACTIVATE_ENDPOINT | WayBack.RESPOND_AND_ACTIVATE:
+            if way_back is WayBack.RESPOND_AND_ACTIVATE:
+                await parts.faults.set(NORMAL)
             if endpoint_id := await _endpoint_of(mission, parts):
                 await parts.shop.activate(endpoint_id)
     parts.missions.refresh()

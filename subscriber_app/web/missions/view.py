@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hookshop.webkit.sandbox_paths import link
 from subscriber_app.missions.facts import Evidence, Kind
-from subscriber_app.missions.mission import Action, App, Done, Mission, Question, Step
+from subscriber_app.missions.mission import Action, App, Done, Link, Mission, Question, Step
 from subscriber_app.missions.missions import Standing
 from subscriber_app.missions.obstacles import LABELS, Obstacle
 from subscriber_app.missions.places import address
@@ -25,13 +25,20 @@ SHORT_ID = 8  # characters
 
 
 @dataclass(frozen=True, slots=True)
+class LinkView:
+    """A link of a step. ``is_shop``: it leads to the other application."""
+
+    label: str
+    address: str
+    is_shop: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
-    """One step. ``address``: "" without a link. ``is_shop``: it leads to the other application."""
+    """One step, with the pages that it names and the button that only the mission has."""
 
     text: Sequence[Piece]
-    label: str = ""
-    address: str = ""
-    is_shop: bool = False
+    links: Sequence[LinkView] = ()
     action: Action | None = None
     command: str = ""
 
@@ -131,8 +138,12 @@ def reference(evidence: Evidence, shop: str) -> Reference:
     app, path = _PATHS[evidence.kind]
     target = path.format(evidence.id)
     kind, _, rest = evidence.id.partition("_")
-    text = "scorecard" if evidence.kind is Kind.EXAM else f"{kind}_…{rest[-SHORT_ID:]}"
-    return Reference(text, f"{shop}{target}" if app is App.SHOP else link(target))
+    short = f"{kind}_…{rest[-SHORT_ID:]}"
+    # The id of an attempt is that of its delivery, and the missions teach to keep these two apart.
+    texts = {Kind.EXAM: "scorecard", Kind.ATTEMPT: f"attempt of {short}"}
+    return Reference(
+        texts.get(evidence.kind, short), f"{shop}{target}" if app is App.SHOP else link(target)
+    )
 
 
 def first_open(standings: Sequence[Standing]) -> Mission | None:
@@ -145,18 +156,13 @@ def first_open(standings: Sequence[Standing]) -> Mission | None:
 
 
 def _step(step: Step, places: Mapping[str, str], shop: str) -> StepView:
-    text = pieces(step.text)
-    if step.link is None:
-        return StepView(text, action=step.action, command=step.command)
-    path, is_shop = address(step.link, dict(places)), step.link.app is App.SHOP
-    return StepView(
-        text,
-        step.link.label,
-        f"{shop}{path}" if is_shop else link(path),
-        is_shop,
-        step.action,
-        step.command,
-    )
+    links = [_link(each, places, shop) for each in step.links]
+    return StepView(pieces(step.text), links, step.action, step.command)
+
+
+def _link(target: Link, places: Mapping[str, str], shop: str) -> LinkView:
+    path, is_shop = address(target, dict(places)), target.app is App.SHOP
+    return LinkView(target.label, f"{shop}{path}" if is_shop else link(path), is_shop)
 
 
 def _parts(standing: Standing, shop: str) -> list[PartView]:

@@ -33,6 +33,7 @@ FAILED_TWICE = "Attempt 2 failed with 503 Service Unavailable; "
             "Attempt 2 failed with response_timeout; attempt 3 is planned",
         ),
         ({"attempt_count": 0, "last_status": None}, "Attempt 1 is planned"),
+        ({"last_status": 200}, "Attempt 2 succeeded with 200 OK; attempt 3 is planned"),
         (
             {"held_back_by": "paused"},
             FAILED_TWICE + "attempt 3 is on hold until somebody resumes the endpoint",

@@ -3,11 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from subscriber_app.missions.facts import (
     AttemptFact,
     BookingFact,
     DeliveryFact,
     EndpointFact,
+    Evidence,
+    Kind,
     PurchaseFact,
     ReceiptFact,
     RefusalFact,
@@ -18,8 +22,10 @@ from subscriber_app.missions.mission import Judgment, Mission
 from subscriber_app.missions.obstacles import WayBack, obstacles
 from subscriber_app.missions.watch import (
     answer_first,
+    at_least_once,
     back_off,
     leaving,
+    not_now,
     one_slow,
     out_of_order,
     outage,
@@ -129,8 +135,10 @@ def test_an_endpoint_leaves_comes_back_and_is_disabled_for_failing() -> None:
     some = judge_leaving(GONE, BACK, *failed[:4], delivery(9, state="pending"))
     assert missing(some) == (
         "2 of 3: 4 of 10 deliveries have used up their attempts, 1 wait for the next one; "
-        "skip two hours"
+        "skip two hours, and wait until each is made"
     )
+    earlier = {key: [Evidence(key, Kind.DELIVERY, "dlv_2", at(2))] for key in ("gone", "back")}
+    assert missing(judge_leaving(seen=earlier)).startswith("2 of 3: 0 of 10 deliveries")
     named = proof(judge_leaving(GONE, BACK, *failed, reason="failing"))
     assert (named["gone"], named["requests"]) == ("dlv_1", "1 request")
     assert (named["success"], named["failed"]) == ("dlv_2", "10 deliveries")
@@ -231,3 +239,46 @@ def test_five_urls_three_reasons_and_one_block_at_connecting_are_needed() -> Non
     named = proof(judge(*four, endpoints=[CHANGING], deliveries_elsewhere=[BLOCKED]))
     assert (named["urls"], named["blocked"]) == ("5", "dlv_9")
     assert named["reasons"] == "not public, this machine, blocked address"
+
+
+@pytest.mark.parametrize(
+    ("mission", "fault"),
+    [
+        (not_now.MISSION, "the script 429:7"),
+        (answer_first.MISSION, "the fault “Late response” to 12 seconds"),
+        (out_of_order.MISSION, "the script timeout"),
+        (leaving.MISSION, "the script 410"),
+        (at_least_once.MISSION, "the script accept_then_500"),
+    ],
+)
+def test_what_is_missing_follows_the_learner_from_the_fault_to_the_response(
+    mission: Mission, fault: str
+) -> None:
+    under_way = delivery(1, state="sending", completed_at=None)
+
+    assert missing(mission.judge(facts())).endswith(f"; set {fault}, then buy something")
+    set_ = missing(mission.judge(facts(is_fault_active=True)))
+    assert set_.endswith("; a fault is on: buy something")
+    waiting = missing(mission.judge(facts(is_fault_active=True, deliveries=[under_way])))
+    assert waiting.endswith("; a request is under way: wait for its end")
+
+
+def test_an_endpoint_is_not_activated_while_a_fault_would_have_it_disabled_again() -> None:
+    disabled = EndpointFact("ep_1", "http://inbox", "disabled", at(-9), is_ours=True)
+    ours = SubscriptionFact("ep_1", "http://inbox", at(-9), "f")
+    state = facts(subscription=ours, endpoints=[disabled], is_fault_active=True)
+
+    (found,) = obstacles(outage.MISSION, state)
+
+    assert found.text == "The shop has disabled our endpoint, and a fault is still on."
+    assert found.way_back is WayBack.RESPOND_AND_ACTIVATE
+
+
+def test_the_name_that_changes_its_mind_is_followed_to_the_blocked_attempt() -> None:
+    name = EndpointFact("ep_2", f"http://{CHANGING_NAME}/", "active", at(1))
+
+    registered = missing(where_may_it_go.judge(facts(endpoints=[name])))
+    sent = missing(where_may_it_go.judge(facts(endpoints=[name], deliveries_elsewhere=[BACK])))
+
+    assert registered.endswith("is registered: buy something")
+    assert sent.endswith("is blocked at its next attempt")
