@@ -1,5 +1,7 @@
 """Buying, resending and pausing with the keyboard alone, with a visible focus."""
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -160,12 +162,15 @@ def test_a_fault_a_prediction_and_an_attack_of_missions_are_reached_with_the_key
 
     subscriber.open("/missions/15")
     press(button(page, "Start the mission"))
+    expect(missing).to_contain_text("0 of 3")
     press(page.get_by_role("link", name="Set a fault"))
+    expect(page.get_by_role("heading", name="Set a fault", level=1)).to_be_visible()
     script = page.get_by_role("textbox", name="Script")
     go_to(script)
     page.keyboard.press("Control+A")
     page.keyboard.type("accept_then_500")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     press(page.get_by_role("link", name="Mission 15: At least once"))
     expect(missing).to_contain_text("a fault is on: buy something")
 
@@ -175,13 +180,19 @@ def test_a_fault_a_prediction_and_an_attack_of_missions_are_reached_with_the_key
 
     subscriber.open("/missions/6")
     press(button(page, "Start the mission"))
+    expect(missing).to_contain_text("0 of 3")
     go_to(page.get_by_role("radio", name="accepted: it is booked again"))
     page.keyboard.press("ArrowDown")
     press(button(page, "Answer"))
     expect(missing).to_contain_text("1 of 3")
+    buy(shop_api)
+    desk = page.get_by_role("link", name="Attack desk").first
+    expect(desk).to_have_attribute("href", re.compile("/receipts/"))
     for attack in ("Replay now", "Replay after ten minutes"):
-        press(page.get_by_role("link", name="Attack desk").first)
+        press(desk)
+        expect(page.get_by_role("heading", name="Attack desk")).to_be_visible()
         press(button(page, attack))
         expect(page.get_by_role("heading", name=attack)).to_be_visible()
         press(page.get_by_role("link", name="Mission 6: Replay"))
+        expect(page.get_by_role("heading", level=1)).to_have_text("Mission 6: Replay")
     expect(happened).to_be_visible()
