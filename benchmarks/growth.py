@@ -3,13 +3,17 @@
 Both shops are equally busy, but one has run a thousand times as long. So their pages show the same
 amount, and only the size of the database differs. Requests alternate between both, over HTTP. A few
 pages find much less in the smaller shop, so only their time is meaningful, not the ratio.
+
+A third shop has the few rows in ``main``, and the many in sandboxes beside it. One of these is full
+of hanging receivers. The subscriber has a file for each sandbox, so only the shop's pages matter.
 """
 
 import asyncio
+import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +25,7 @@ import httpx
 from benchmarks.processes import free_port, memory_mb, running, wait_until_serving
 from benchmarks.progress import show
 from benchmarks.report import Comparison, Figure, Report
+from benchmarks.seed.sandboxes import seed_sandboxes
 from benchmarks.seed.shop import seed_shop
 from benchmarks.seed.subscriber import seed_subscriber
 from benchmarks.sizes import Sizes
@@ -29,6 +34,7 @@ from subscriber_app.config import Settings as SubscriberSettings
 
 MANY_ROWS_SPAN = timedelta(hours=1000)  # the history of the larger one
 RARE = "rare: "  # prefix of the pages that find less in the smaller shop
+BESIDE = "beside sandboxes: "  # prefix of the pages of the third shop
 WARM_UP = 3
 # Targets for every page.
 MAX_RATIO, MAX_MS = 1.5, 100
@@ -36,11 +42,12 @@ MAX_RATIO, MAX_MS = 1.5, 100
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A shop and a subscriber of one size. ``pages``: URLs by name."""
+    """A shop and a subscriber of one size. ``shop_pages``, ``subscriber_pages``: URLs by name."""
 
     rows: int
     processes: dict[str, subprocess.Popen[bytes]]
-    pages: dict[str, str]
+    shop_pages: dict[str, str]
+    subscriber_pages: dict[str, str]
 
 
 def measure(sizes: Sizes, var: Path) -> Report:
@@ -53,17 +60,27 @@ def measure(sizes: Sizes, var: Path) -> Report:
         f" median of {sizes.requests} requests",
         [],
     )
+    span_of_few = MANY_ROWS_SPAN * sizes.few / sizes.many
+    folders = (
+        seeded_folder(var, sizes.few, span_of_few),
+        seeded_folder(var, sizes.many, MANY_ROWS_SPAN),
+        crowded_folder(var, sizes, span_of_few),
+    )
     with ExitStack() as stack:
-        few, many = [
-            stack.enter_context(
-                serving(rows, seeded_folder(var, rows, MANY_ROWS_SPAN * rows / sizes.many))
-            )
-            for rows in (sizes.few, sizes.many)
+        few, many, crowded = [
+            stack.enter_context(serving(rows, folder))
+            for rows, folder in zip((sizes.few, sizes.many, sizes.few), folders, strict=True)
         ]
         client = stack.enter_context(httpx.Client(trust_env=False, timeout=60))
-        for name in few.pages:
+        for name, url in few.shop_pages.items():
             show(f"growth: {name}")
-            times = _times(client, few.pages[name], many.pages[name], sizes.requests)
+            urls = (url, many.shop_pages[name], crowded.shop_pages[name])
+            at_few, at_many, beside = _times(client, urls, sizes.requests)
+            report.figures += _figures(few.rows, name, "ms", at_few, at_many)
+            report.figures.append(_compared(few.rows, name, BESIDE + name, "ms", beside))
+        for name, url in few.subscriber_pages.items():
+            show(f"growth: {name}")
+            times = _times(client, (url, many.subscriber_pages[name]), sizes.requests)
             report.figures += _figures(few.rows, name, "ms", *times)
         for name in few.processes:
             megabytes = ([memory_mb(pair.processes[name].pid)] for pair in (few, many))
@@ -74,24 +91,32 @@ def measure(sizes: Sizes, var: Path) -> Report:
 def _figures(
     few: int, name: str, unit: str, at_few: list[float], at_many: list[float]
 ) -> list[Figure]:
-    baseline = f"{name} at {few:,}"
-    comparisons = (Comparison(baseline, at_most=None if name.startswith(RARE) else MAX_RATIO),)
-    at_most = MAX_MS if unit == "ms" else None
     return [
-        Figure(name, unit, at_many, comparisons, at_most),
-        Figure(baseline, unit, at_few, is_hidden=True),
+        _compared(few, name, name, unit, at_many),
+        Figure(_baseline(few, name), unit, at_few, is_hidden=True),
     ]
 
 
-def _times(client: httpx.Client, few: str, many: str, requests: int) -> tuple[list[float], ...]:
-    """Return the milliseconds of each request, without the warm-up."""
-    taken: tuple[list[float], list[float]] = ([], [])
+def _compared(few: int, name: str, label: str, unit: str, samples: list[float]) -> Figure:
+    """Return a figure that is compared with the same page at ``few`` rows."""
+    at_most = None if name.startswith(RARE) else MAX_RATIO
+    comparisons = (Comparison(_baseline(few, name), at_most=at_most),)
+    return Figure(label, unit, samples, comparisons, MAX_MS if unit == "ms" else None)
+
+
+def _baseline(few: int, name: str) -> str:
+    return f"{name} at {few:,}"
+
+
+def _times(client: httpx.Client, urls: Sequence[str], requests: int) -> list[list[float]]:
+    """Return the milliseconds of each request of each URL, without the warm-up."""
+    taken: list[list[float]] = [[] for _ in urls]
     for _ in range(WARM_UP + requests):
-        for url, times in zip((few, many), taken, strict=True):
+        for url, times in zip(urls, taken, strict=True):
             started = time.perf_counter()
             client.get(url).raise_for_status()
             times.append((time.perf_counter() - started) * 1000)
-    return tuple(times[WARM_UP:] for times in taken)
+    return [times[WARM_UP:] for times in taken]
 
 
 def seeded_folder(var: Path, rows: int, span: timedelta) -> Path:
@@ -103,6 +128,20 @@ def seeded_folder(var: Path, rows: int, span: timedelta) -> Path:
         subscriber = SubscriberSettings(HOOKSHOP_VAR=folder)  # type: ignore[call-arg]
         asyncio.run(seed_shop(shop, rows, span=span, force=True))
         asyncio.run(seed_subscriber(subscriber, rows, span=span, force=True))
+        finished.touch()
+    return folder
+
+
+def crowded_folder(var: Path, sizes: Sizes, span: timedelta) -> Path:
+    """Return a folder with few rows in ``main``, of this span, and many in sandboxes beside it."""
+    folder = var / f"seeded-{sizes.few}-beside-{sizes.sandboxes}-sandboxes"
+    finished = folder / "finished"
+    if not finished.exists():
+        shutil.copytree(
+            seeded_folder(var, sizes.few, span), folder, ignore=shutil.ignore_patterns("finished")
+        )
+        shop = ShopSettings(HOOKSHOP_VAR=folder)  # type: ignore[call-arg]
+        asyncio.run(seed_sandboxes(shop, sizes.sandboxes, sizes.many, span=MANY_ROWS_SPAN))
         finished.touch()
     return folder
 
@@ -126,18 +165,16 @@ def serving(rows: int, var: Path) -> Iterator[Pair]:
         for url in (shop, subscriber):
             wait_until_serving(url)
         processes = {"shop": shop_process, "subscriber": subscriber_process}
-        yield Pair(
-            rows, processes, {**_shop_pages(shop, var), **_subscriber_pages(subscriber, var)}
-        )
+        yield Pair(rows, processes, _shop_pages(shop, var), _subscriber_pages(subscriber, var))
 
 
 def _shop_pages(url: str, var: Path) -> dict[str, str]:
     with closing(sqlite3.connect(f"file:{var / 'shop.db'}?mode=ro", uri=True)) as database:
         [delivery, message, endpoint] = database.execute(
             "SELECT id, message_id, endpoint_id FROM delivery"
-            " WHERE state = 'failed' ORDER BY id DESC LIMIT 1"
+            " WHERE sandbox = 0 AND state = 'failed' ORDER BY id DESC LIMIT 1"
         ).fetchone()
-        [order] = database.execute("SELECT max(id) FROM shop_order").fetchone()
+        [order] = database.execute("SELECT max(id) FROM shop_order WHERE sandbox = 0").fetchone()
     before = f"{datetime.now(UTC) - timedelta(minutes=10):%Y-%m-%dT%H:%M}"
     log, theirs = f"{url}/deliveries", f"{url}/deliveries?endpoint_id={endpoint}"
     return {

@@ -8,6 +8,7 @@ class Sizes:
     """``requests``: for each page of ``growth``, at each size. ``idle_seconds``: of ``rest``.
 
     ``comeback``: deliveries that accumulate while the worker is stopped.
+    ``sandboxes``: how many share ``many`` deliveries, beside a ``main`` that has ``few``.
     """
 
     rounds: int
@@ -22,6 +23,7 @@ class Sizes:
     comeback: int
     few: int
     many: int
+    sandboxes: int
     requests: int
     idle_seconds: float
 
@@ -39,6 +41,7 @@ FULL = Sizes(
     comeback=2_000,
     few=1_000,
     many=1_000_000,
+    sandboxes=1_000,
     requests=25,
     idle_seconds=15,
 )
@@ -55,6 +58,7 @@ QUICK = Sizes(
     comeback=60,
     few=50,
     many=500,
+    sandboxes=5,
     requests=2,
     idle_seconds=1,
 )

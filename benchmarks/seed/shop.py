@@ -38,15 +38,16 @@ async def seed_shop(
     try:
         await database.create_tables()
         await _require_empty(database, force=force)
-        targets = [await _register(database, settings, *each, now=now - span) for each in ENDPOINTS]
+        targets = [await register(database, settings, *each, now=now - span) for each in ENDPOINTS]
     finally:
         await database.close()
     history = History(targets, settings.base_url, now, span, random.Random(seed))
-    with bulk_loading(_path(settings)) as connection:
+    with bulk_loading(database_path(settings)) as connection:
         write(connection, with_progress(history.rows(deliveries), "delivery", deliveries))
 
 
-def _path(settings: Settings) -> Path:
+def database_path(settings: Settings) -> Path:
+    """Return the file of the shop's database."""
     return Path(str(make_url(settings.resolved_database_url).database))
 
 
@@ -57,7 +58,7 @@ async def _require_empty(database: Database, *, force: bool) -> None:
         raise AlreadySeeded(f"the shop has {orders:,} orders already")
 
 
-async def _register(  # noqa: PLR0913, PLR0917 – a row of ENDPOINTS, and the database
+async def register(  # noqa: PLR0913, PLR0917 – a row of ENDPOINTS, and the database
     database: Database,
     settings: Settings,
     path: str,

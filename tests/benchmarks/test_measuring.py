@@ -26,7 +26,14 @@ FIGURES = {
     "burst": {"one worker", "two workers", "bare httpx, 50 in flight", "the same over aiohttp"},
     "backlog": {"one worker", "time to drain", "bare httpx, 50 in flight"},
     "comeback": {"0.0 to 0.5 s", "the first second", "full speed"},
-    "growth": {"log", "overview", "inbox, text", "memory of the shop", "log at 50"},
+    "growth": {
+        "log",
+        "overview",
+        "inbox, text",
+        "memory of the shop",
+        "log at 50",
+        "beside sandboxes: overview",
+    },
 }
 
 
