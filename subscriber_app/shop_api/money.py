@@ -9,7 +9,8 @@ import contextlib
 import logging
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,7 +22,11 @@ from subscriber_app.shop_api.errors import ShopError
 from subscriber_app.vocabulary import EventType
 
 POLL_SECONDS = 1.0
+# A delivery that needs no retry takes milliseconds; this also covers the first retries of the demo.
+NORMAL_DELIVERY_SECONDS = 5.0
 PAGE_TIMEOUT_SECONDS = 0.3  # a person waits for the page
+
+MoneyState = Literal["agrees", "on-its-way", "waits", "differs"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +36,13 @@ class ShopAnswer:
     """The last answer of the shop. ``totals``: None without one; ``problem``: why.
 
     ``counted``: the counted money here just before the request; None before the first request.
+    ``is_overdue``: money is missing here, and none came for longer than a delivery normally takes.
     """
 
     totals: ShopTotals | None = None
     problem: str = ""
     counted: Counted | None = None
+    is_overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,8 @@ class Comparison:
 
     ``sold_cents``: of the event types that we are subscribed to; without refunds, the gross.
     ``difference_cents``: booked minus sold. ``is_settled``: the difference does not come from
-    undelivered webhooks, or from a booking after the shop's answer.
+    undelivered webhooks, or from a booking after the shop's answer. ``is_overdue``: see
+    ``ShopAnswer``.
     """
 
     counted: Counted
@@ -52,6 +60,16 @@ class Comparison:
     sold_cents: int
     difference_cents: int
     is_settled: bool
+    is_overdue: bool
+
+    @property
+    def state(self) -> MoneyState:
+        """Return what the difference means: nothing, soon booked, held up, or an error."""
+        if not self.difference_cents:
+            return "agrees"
+        if self.is_settled:
+            return "differs"
+        return "waits" if self.is_overdue else "on-its-way"
 
     @property
     def has_refunds(self) -> bool:
@@ -73,6 +91,7 @@ def compare(answer: ShopAnswer, counted: Counted | None) -> Comparison | None:
         sold_cents,
         difference_cents=counted.cents - sold_cents,
         is_settled=not totals.undelivered and counted == answer.counted,
+        is_overdue=answer.is_overdue and counted == answer.counted,
     )
 
 
@@ -84,6 +103,31 @@ def _sold_cents(totals: ShopTotals, counted: Counted) -> int:
     if EventType.PURCHASE_REFUNDED in counted.event_types:
         sold_cents -= totals.refunded_cents
     return sold_cents
+
+
+class OverdueWatch:
+    """Tells money that is held up from money on its way, by the answers of the shop.
+
+    With steady orders there is always some money on its way. It is held up only if nothing more is
+    booked meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._behind_with: Counted | None = None
+        self._behind_since = -math.inf
+
+    def is_overdue(self, answer: ShopAnswer, now_seconds: float) -> bool:
+        """Return whether money is missing and none was booked for ``NORMAL_DELIVERY_SECONDS``.
+
+        ``now_seconds``: by any clock that only runs forward.
+        """
+        comparison = compare(answer, answer.counted)
+        if comparison is None or not comparison.difference_cents:
+            self._behind_with = None
+            return False
+        if comparison.counted != self._behind_with:
+            self._behind_with, self._behind_since = comparison.counted, now_seconds
+        return now_seconds - self._behind_since >= NORMAL_DELIVERY_SECONDS
 
 
 class ShopTotalsPoller:
@@ -106,6 +150,7 @@ class ShopTotalsPoller:
         self._interval_seconds = interval_seconds
         self._polling: asyncio.Task[None] | None = None
         self._asked_at = -math.inf
+        self._overdue = OverdueWatch()
         self.latest = ShopAnswer()
 
     def start(self) -> None:
@@ -156,6 +201,8 @@ class ShopTotalsPoller:
                 latest = ShopAnswer(totals, counted=counted)
             except ShopError as error:
                 latest = ShopAnswer(problem=str(error), counted=counted)
+        is_overdue = self._overdue.is_overdue(latest, time.monotonic())
+        latest = replace(latest, is_overdue=is_overdue)
         if latest != self.latest:
             self.latest = latest
             self._feed.announce()
