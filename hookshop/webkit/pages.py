@@ -10,6 +10,7 @@ from hookshop.locations import asset_folder
 from hookshop.webkit.access import is_logged_in
 from hookshop.webkit.appearance import current_address, read_appearance
 from hookshop.webkit.double_submit import new_nonce
+from hookshop.webkit.durations import duration
 from hookshop.webkit.glossary import GLOSSARY
 from hookshop.webkit.sandbox_paths import current_sandbox_id, link
 
@@ -67,4 +68,5 @@ def jinja_environment(
         "glossary": GLOSSARY,
         **page_globals,
     }
+    environment.filters["duration"] = duration
     return environment

@@ -16,7 +16,7 @@ from shop.web.deliveries.wire import (
     status_meaning,
     visible_text,
 )
-from shop.web.formatting import milliseconds, span
+from shop.web.formatting import span
 from shop.webhooks.engine.stopwatch import Phase
 from shop.webhooks.rules.responses import Outcome, outcome_of
 
@@ -34,7 +34,7 @@ class PhaseView:
 
     name: str
     label: str
-    milliseconds: str
+    milliseconds: float
     start: float
     width: float
 
@@ -134,5 +134,5 @@ def _phases(attempt: Attempt) -> Iterator[PhaseView]:
         label = PHASE_LABELS[phase]
         if phase is Phase.CONNECTING and attempt.request_url.startswith("https:"):
             label += " and TLS"
-        yield PhaseView(phase, label, milliseconds(ms), round(start, 2), round(width, 2))
+        yield PhaseView(phase, label, ms, round(start, 2), round(width, 2))
         start += width

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from hookshop.webkit.durations import duration, signed_duration
 from subscriber_app.explaining.trace import Kind, Trace, TraceEvent
 from subscriber_app.vocabulary import EventType, Reason, Result
 from subscriber_app.web.state_labels import state_label
@@ -48,17 +49,15 @@ def trace_lines(trace: Trace, *, shop_url: str) -> list[Line]:
 
 
 def elapsed_label(elapsed: timedelta) -> str:
-    """Return for example ``+2,031 ms``; the shop's times have no finer resolution."""
-    return f"{round(elapsed / timedelta(milliseconds=1)):+,} ms"
+    """Return for example ``+31 ms`` or ``+55.6 s``; the shop's times have whole milliseconds."""
+    return signed_duration(round(elapsed / timedelta(milliseconds=1)))
 
 
 def duration_label(passed: timedelta) -> str:
-    """Return a long time as text, such as ``90.0 s`` or ``30 min``."""
-    if passed < timedelta(minutes=2):
+    """Return a wait as text, such as ``3.2 s``, ``90.0 s`` or ``30 min``: never in milliseconds."""
+    if passed < timedelta(seconds=10):
         return f"{passed.total_seconds():.1f} s"
-    if passed < timedelta(hours=2):
-        return f"{passed / timedelta(minutes=1):.0f} min"
-    return f"{passed / timedelta(hours=1):.0f} h"
+    return duration(passed / timedelta(milliseconds=1))
 
 
 def _line(trace: Trace, event: TraceEvent, shop_url: str) -> Line:
@@ -137,7 +136,7 @@ def _answered(_trace: Trace, event: TraceEvent) -> LabelParts:
     attempt, request = event.attempt, event.request
     if attempt is None:
         raise AssertionError("what was answered is an attempt")
-    took = f"after {attempt.duration_ms:,} ms"
+    took = f"after {duration(attempt.duration_ms)}"
     if attempt.response is None:
         return (attempt.error or "no response", took, "bad")
     is_success = 200 <= attempt.response.status < 300  # noqa: PLR2004 – 2xx, as the shop reads it

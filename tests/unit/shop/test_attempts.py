@@ -97,9 +97,9 @@ def test_the_time_is_split_where_it_is_known() -> None:
     assert [
         (phase.label, phase.milliseconds, phase.start, phase.width) for phase in shown.phases
     ] == [
-        ("name lookup", "0.5", 0, 5),
-        ("connecting", "1", 5, 10),
-        ("waiting for the response", "8", 15, 80),
+        ("name lookup", 0.5, 0, 5),
+        ("connecting", 1, 5, 10),
+        ("waiting for the response", 8, 15, 80),
     ]
     assert not shown.reused_connection
 
