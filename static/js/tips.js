@@ -1,9 +1,11 @@
 // Shows a tooltip for the element under the pointer or with the focus: <… data-tip="text">, times, which
-// get data-exact from static/js/times.js, and terms of the glossary, also when they are tapped. Screen
-// readers do not read it, so its text must also be in the element's own text, label or description.
+// get data-exact from static/js/times.js, terms of the glossary, also when they are tapped, and buttons
+// with a description. Screen readers do not read it, so its text must also be in the element's own text,
+// label or description.
 
 const TERM = ".term[aria-description]";
-const OWNERS = `[data-tip], [data-exact], ${TERM}`;
+const DESCRIBED = "button[aria-describedby]";
+const OWNERS = `[data-tip], [data-exact], ${TERM}, ${DESCRIBED}`;
 const GAP = 6; // pixels between a tip and its owner, and between a tip and the window's edge
 
 const tip = document.createElement("div");
@@ -28,7 +30,13 @@ function place() {
 function show(element) {
   owner = element;
   if (!owner?.isConnected) return hide();
-  tip.textContent = owner.dataset.tip ?? owner.dataset.exact ?? owner.getAttribute("aria-description");
+  tip.textContent =
+    owner.dataset.tip ??
+    owner.dataset.exact ??
+    owner.getAttribute("aria-description") ??
+    document.getElementById(owner.getAttribute("aria-describedby")).textContent;
+  // The tip of a button may cover the next button, which must stay within reach of the pointer.
+  tip.style.pointerEvents = owner.matches(DESCRIBED) ? "none" : "";
   tip.hidden = false;
   place();
 }

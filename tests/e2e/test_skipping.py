@@ -129,3 +129,21 @@ def test_the_page_of_the_subscription_skips_until_the_former_secret_expires(
 
     expect(skip).to_have_count(0)
     expect(subscriber.page.get_by_role("main")).not_to_contain_text("Previous secret")
+
+
+def test_the_tip_of_skipping_leaves_the_button_below_within_reach(
+    shop: ShopTab, shop_api: httpx.Client, subscriber_api: httpx.Client
+) -> None:
+    set_fault(subscriber_api, 500)
+    delivery_id = buy(shop_api)
+    wait_until(shop_api, delivery_id, "pending", attempts=1)
+    set_fault(subscriber_api, None)
+    shop.open_live("/deliveries")
+    row = shop.page.get_by_test_id("delivery")
+
+    row.get_by_role("button", name=SKIP).hover()
+    tip = shop.page.get_by_text("As if the time had passed").filter(visible=True)
+    expect(tip).to_be_visible()
+    row.get_by_role("button", name="Resend now").click()
+
+    wait_until(shop_api, delivery_id, "succeeded")

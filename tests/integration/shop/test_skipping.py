@@ -74,6 +74,25 @@ async def test_skipping_the_wait_makes_the_next_attempt_and_leads_back(
     assert found["attempts"][1]["skipped_seconds"] > 5
 
 
+async def test_a_waiting_delivery_says_how_skipping_differs_from_resending(
+    shop: Shop, waiting: str
+) -> None:
+    page = await Visitor(shop).get(f"/deliveries/{waiting}")
+
+    assert (
+        "Skip the wait: as if the time had passed; other deliveries planned until then are sent, "
+        "too. Resend now: only this delivery, at once."
+    ) in page.text
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_the_button_in_the_log_is_described(shop: Shop) -> None:
+    page = await Visitor(shop).get("/deliveries")
+
+    assert page.answer.text.count('aria-describedby="skip"') == 1
+    assert "As if the time had passed;" in page.text
+
+
 async def test_skipping_to_the_end_uses_up_the_schedule(
     shop: Shop, engine: Engine, clock: Clock, waiting: str
 ) -> None:
