@@ -412,6 +412,18 @@ async def test_a_delivery_that_waits_for_a_paused_endpoint_says_so(shop: Shop) -
     assert page.links[f"/endpoints/{endpoint_id}"]
 
 
+async def test_the_timeline_of_a_delivery_on_hold_names_no_planned_times(shop: Shop) -> None:
+    endpoint_id = await register(shop, URL)
+    [delivery_id] = (await order(shop))["delivery_ids"]
+    await shop.patch(f"/v1/webhooks/{endpoint_id}", json={"status": "paused"})
+
+    page = await Visitor(shop).get(f"/deliveries/{delivery_id}")
+
+    assert "Attempt 1 is next on hold" in page.text
+    assert "planned:" not in page.text
+    assert re.search(r"Attempt 2, if needed about 2 s ", page.text)
+
+
 async def test_a_delivery_held_back_by_the_circuit_breaker_says_so_until_sent_by_hand(
     shop: Shop, engine: Engine, clock: Clock
 ) -> None:
