@@ -27,7 +27,7 @@ STATE_LABELS: Mapping[str, StateLabel] = {
     "retry-after": StateLabel("Retry-After", "pause", "waiting"),
     "retrying": StateLabel("retrying", "back", "waiting"),
     # An order
-    "placed": StateLabel("placed", "clock", "waiting"),
+    "placed": StateLabel("placed", "check", "muted"),
     "shipped": StateLabel("shipped", "check", "good"),
     "refunded": StateLabel("refunded", "back", "muted"),
     "no-subscribers": StateLabel("no subscribers", "dash", "muted"),
