@@ -100,7 +100,7 @@ async def error_pages(subscriber: Client) -> dict[str, Page]:
 async def test_every_page_can_be_shown_when_there_is_something_to_show(busy: Client) -> None:
     shown = await pages(busy)
 
-    assert len(shown) == 20
+    assert len(shown) == 21
     for path, page in shown.items():
         assert page.status == 200, path
         assert page.answer.headers["content-type"].startswith("text/html"), path
@@ -113,7 +113,7 @@ async def test_every_page_can_be_shown_when_there_is_nothing_yet(subscriber: Cli
     statuses = {path: page.status for path, page in shown.items()}
     assert statuses.pop("/subscription/delete") == 303  # nothing to unsubscribe from
     assert set(statuses.values()) == {200}
-    assert len(statuses) == 13
+    assert len(statuses) == 14
 
 
 async def test_hostile_text_is_shown_as_text_and_never_runs(busy: Client) -> None:
