@@ -58,7 +58,7 @@ def test_the_strip_says_on_each_page_what_is_missing_until_it_is_put_away(
     page.get_by_role("link", name="Defenses", exact=True).first.click()
     expect(strip).to_contain_text(MORE_KINDS)
 
-    strip.get_by_role("button", name="Put away").click()
+    strip.get_by_role("button", name="Hide", exact=True).click()
     expect(page).to_have_url(f"{subscriber_url}/defences")
     expect(strip).to_be_empty()
 
