@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 from httpx import AsyncClient, Response
 
 from tests.waiting import MAX_WAIT_SECONDS
 
+STATIC = Path(__file__).parents[1] / "static"
+HEAVIEST_PAGE = 150_000  # bytes
 INLINE = {"a", "b", "code", "dfn", "em", "small", "span", "strong", "time"}  # do not separate words
 
 
@@ -34,6 +37,13 @@ class Page:
     @property
     def status(self) -> int:
         return self.answer.status_code
+
+
+def first_load(page: Page) -> int:
+    """Return the bytes of the page and everything that it loads, uncompressed."""
+    parts = set(re.findall(r'(?:src|href)="/static/([^"]+)"', page.answer.text))
+    total: int = len(page.answer.content) + sum((STATIC / part).stat().st_size for part in parts)
+    return total
 
 
 _FORM = re.compile(r'<form[^>]* method="post" action="([^"]+)"[^>]*>(.*?)</form>', re.DOTALL)

@@ -1,7 +1,5 @@
 """Actions at the shop for the tests of its pages."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 from httpx import AsyncClient
@@ -9,23 +7,12 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from tests.integration.shop.conftest import Clock, Engine
-from tests.pages import Page
-
-STATIC = Path(__file__).parents[3] / "static"
-HEAVIEST_PAGE = 150_000  # bytes
 
 Shop = AsyncTestClient[Litestar]
 
 SCRIPT = "<script>alert(1)</script>"
 EXPRESSION = "{{7*7}}"
 HOSTILE_NAME = f"{SCRIPT} {EXPRESSION} \"'&amp;"
-
-
-def first_load(page: Page) -> int:
-    """Return the bytes of the page and everything that it loads, uncompressed."""
-    parts = set(re.findall(r'(?:src|href)="/static/([^"]+)"', page.answer.text))
-    total: int = len(page.answer.content) + sum((STATIC / part).stat().st_size for part in parts)
-    return total
 
 
 async def register(shop: AsyncClient, url: str = "http://127.0.0.1:9001/hook", **body: Any) -> str:

@@ -117,6 +117,7 @@ class Wire:
         self._silent: set[asyncio.StreamWriter] = set()
         self._open: set[asyncio.StreamWriter] = set()
         self.connections = 0
+        self.passed_on = 0  # chunks
 
     def go_silent(self) -> None:
         self._silent |= self._open
@@ -132,6 +133,7 @@ class Wire:
             while chunk := await reader.read(65_536):
                 if writer not in self._silent:
                     writer.write(chunk)
+                    self.passed_on += 1
         writer.close()
 
 
@@ -167,11 +169,14 @@ async def test_a_half_open_connection_is_noticed_and_replaced(
 async def test_an_idle_connection_that_answers_is_kept(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(change_feed, "HEALTH_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(change_feed, "HEALTH_CHECK_SECONDS", 0.5)
     async with wire_to(redis_url) as (wire, url), feed(url) as web:
         with web.subscribe() as stream:
             assert await stream.next_changes(MAX_WAIT_SECONDS) == {Change.everything()}
+            passed_before = wire.passed_on
 
-            assert await stream.next_changes(0.5) == frozenset()
+            quiet = await stream.next_changes(1.5)
 
+    assert quiet == frozenset()
+    assert wire.passed_on > passed_before  # a PING and its answer
     assert wire.connections == 1

@@ -18,11 +18,9 @@ from shop.web.flow.reader import EngineGauge, read_facts
 from shop.web.flow.stages import Stage
 from shop.webhooks.queries.dashboard_stats import MAX_DUE
 from tests.integration.shop.browsing import (
-    HEAVIEST_PAGE,
     Shop,
     attempt,
     fail_attempts,
-    first_load,
     order,
     order_count,
     register,
@@ -30,7 +28,7 @@ from tests.integration.shop.browsing import (
 from tests.integration.shop.conftest import Clock, Engine, StartWorker
 from tests.integration.shop.test_pages_live import register as register_live
 from tests.integration.shop.test_pages_live import shop as live_shop
-from tests.pages import Page, Visitor, opened
+from tests.pages import HEAVIEST_PAGE, Page, Visitor, first_load, opened
 from tests.receiver import Receiver
 from tests.waiting import eventually
 

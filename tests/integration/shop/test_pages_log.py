@@ -13,18 +13,16 @@ from shop.vocabulary import DeliveryState, EventType, Trigger
 from shop.web.deliveries.pages import PAGE_SIZE
 from shop.web.deliveries.rows import MAX_MARKS
 from tests.integration.shop.browsing import (
-    HEAVIEST_PAGE,
     SCRIPT,
     Shop,
     attempt,
-    first_load,
     new_delivery,
     order,
     register,
     state,
 )
 from tests.integration.shop.conftest import Clock, Engine
-from tests.pages import Page, Visitor
+from tests.pages import HEAVIEST_PAGE, Page, Visitor, first_load
 from tests.receiver import Receiver
 
 URL = "http://127.0.0.1:9001/hook"

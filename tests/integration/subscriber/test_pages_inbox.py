@@ -6,9 +6,9 @@ import pytest
 from tests.integration.subscriber.conftest import Client, Clock
 from tests.integration.subscriber.requests import deliver, receipts, stats, totals
 from tests.integration.subscriber.signer import Delivery, purchase
-from tests.pages import Page, Visitor
+from tests.pages import HEAVIEST_PAGE, Page, Visitor, first_load
 
-PAGE_SIZE = 30
+PAGE_SIZE = 25
 
 
 @pytest.fixture
@@ -103,6 +103,16 @@ async def test_older_receipts_are_on_the_next_pages(subscribed: Client, clock: C
     assert "Older" not in second.text
     assert second.links["/?verdict=rejected"]
     assert "/receipts/live?verdict=rejected&amp;cursor=rcp_" in second.answer.text
+
+
+async def test_a_full_page_is_light(subscribed: Client) -> None:
+    for number in range(PAGE_SIZE):
+        await deliver(subscribed, Delivery(message_id=f"msg_{number:032}"))
+
+    page = await Visitor(subscribed).get("/")
+
+    assert len(rows(page)) == PAGE_SIZE
+    assert first_load(page) < HEAVIEST_PAGE
 
 
 async def test_a_page_after_the_last_one_leads_to_the_first(mixed: Client) -> None:

@@ -223,7 +223,7 @@ async def test_a_receiver_that_hangs_holds_a_step_up_until_its_deadline(
     port = server.sockets[0].getsockname()[1]
     await register(live, f"http://127.0.0.1:{port}/hook")
     await live.post("/v1/orders", json=MUG)
-    async with server, workers.running(RetrySchedule((0, HOUR)), timeout_seconds=0.5):
+    async with server, workers.running(RetrySchedule((0, HOUR)), timeout_seconds=2):
         await held.wait()
         await advance(live, seconds=DAY)
         hanging = await read_clock(live)
@@ -234,4 +234,4 @@ async def test_a_receiver_that_hangs_holds_a_step_up_until_its_deadline(
     assert hanging["skipped_seconds"] == 0
     assert clock["skipped_seconds"] == DAY
     assert [each["error"] for each in delivery["attempts"]] == ["response_timeout"] * 2
-    assert all(each["duration_ms"] >= 500 for each in delivery["attempts"])
+    assert all(each["duration_ms"] >= 2000 for each in delivery["attempts"])
