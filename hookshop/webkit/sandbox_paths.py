@@ -81,7 +81,7 @@ def link(address: str) -> str:
     if not address.startswith("/") or address.startswith("//"):
         return address
     base = _base.get()
-    return (base.path if address.startswith(STATIC) else base.prefix) + address
+    return (base.path if f"{address}/".startswith(STATIC) else base.prefix) + address
 
 
 def url_here(base_url: str) -> str:

@@ -11,9 +11,10 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -67,7 +68,7 @@ class Heartbeats:
         """
         try:
             while True:
-                await self.beat(replace(first, in_flight=in_flight()))
+                await _to_the_end(self.beat(replace(first, in_flight=in_flight())))
                 await asyncio.sleep(HEARTBEAT_INTERVAL_SECONDS)
         finally:
             await self.leave(first.id)
@@ -109,6 +110,18 @@ class Heartbeats:
             await self._redis.srem(_WORKERS, *expired)
         statuses = [_deserialize(raw) for raw in found if raw is not None]
         return sorted(statuses, key=lambda status: (status.started_at, status.id))
+
+
+async def _to_the_end(heartbeat: Coroutine[Any, Any, None]) -> None:
+    """Wait for a heartbeat also if canceled meanwhile.
+
+    A removal that overtakes it, on another connection, would leave the worker alive.
+    """
+    task = asyncio.create_task(heartbeat)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from hookshop.webkit.times import utc_now
-from shop.database.bound_sandbox import bound_to, require_number
+from shop.database.bound_sandbox import ALL, bound_to, require_number
 from shop.database.models import SandboxClock
 from shop.database.transactions import Database
 from shop.redis.change_feed import Change, ChangeFeed
@@ -54,7 +54,8 @@ class ClockWatch:
     async def look(self) -> None:
         """Read the clocks, and wake the pages of this process for which one has changed."""
         before, readings = self._readings, {}
-        advancing = await self._database.read(_find_advancing)
+        with bound_to(ALL):
+            advancing = await self._database.read(_find_advancing)
         # Only those that were advancing before: a notice for a moment would only move the page.
         for number in sorted(advancing & self._advancing)[:MAX_SHOWN]:
             with bound_to(number):

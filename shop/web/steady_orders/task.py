@@ -10,7 +10,7 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shop.database.bound_sandbox import bound_to, require_number
+from shop.database.bound_sandbox import ALL, bound_to, require_number
 from shop.database.transactions import Database
 from shop.orders import steady
 from shop.orders.catalog import CATALOG
@@ -83,7 +83,8 @@ class SteadyOrdersTask:
 
     async def _read(self) -> Sequence[Switch]:
         """Read all switches, and wake the pages of this process on which one has changed."""
-        found = await self._database.read(partial(steady.find_all, now=datetime.now(UTC)))
+        with bound_to(ALL):
+            found = await self._database.read(partial(steady.find_all, now=datetime.now(UTC)))
         before, self._ends_at = self._ends_at, {each.sandbox: each.ends_at for each in found}
         for number in before.keys() | self._ends_at.keys():
             if before.get(number) != self._ends_at.get(number):

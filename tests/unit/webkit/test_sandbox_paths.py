@@ -44,6 +44,7 @@ def test_what_no_sandbox_serves_keeps_its_prefix(path: str) -> None:
         (Base("/hookshop"), "/orders?state=x", "/hookshop/orders?state=x"),
         (Base("/hookshop", "lesson-7"), "/", "/hookshop/s/lesson-7/"),
         (Base("", "lesson-7"), "/static/css/base.css", "/static/css/base.css"),
+        (Base("", "lesson-7"), "/static", "/static"),
         (Base("/hookshop", "lesson-7"), "/static/css/base.css", "/hookshop/static/css/base.css"),
         (Base("", "lesson-7"), "#faults", "#faults"),
         (Base("", "lesson-7"), "https://shop.example/orders", "https://shop.example/orders"),

@@ -57,7 +57,15 @@ async def test_no_route_of_a_sandbox_shows_anything_of_another(lab: Lab) -> None
             assert (await bert.client.request(route.method, "sandboxes")).status_code in {403, 404}
             continue
         path = route.path.replace(":str}", "}").format_map(
-            {**ids, "attack": "replay", "path": "nowhere", "name": "nothing", "file": "none"}
+            {
+                **ids,
+                "attack": "replay",
+                "path": "nowhere",
+                "name": "nothing",
+                "file": "none",
+                "guide": "none",
+                "page": "none",
+            }
         )
         if route.path.endswith(ENDLESS) and not path.startswith(("/story", "/missions")):
             async with opened(bert.client, path.removeprefix("/")) as stream:
