@@ -295,7 +295,10 @@ def solve_13(learner: Learner) -> None:
 
 def nearly_13(learner: Learner) -> str:
     break_down(learner, 19)
-    return "1 of 4: 19 of 20 purchases were hit by an outage"
+    return (
+        "1 of 4: 19 of 20 purchases were hit by an outage; "
+        "set the fault “Closed connection”, then sell 20 things"
+    )
 
 
 def rotate(learner: Learner) -> None:
@@ -331,7 +334,8 @@ def nearly_15(learner: Learner) -> str:
     learner.script("503")
     buy_and_skip(learner, 3)
     return (
-        "0 of 3: no purchase was booked and then answered with an error; set the script, then buy"
+        "0 of 3: no purchase was booked and then answered with an error; "
+        "set the script accept_then_500, then buy something"
     )
 
 
