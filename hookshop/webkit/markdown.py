@@ -90,7 +90,7 @@ class _Renderer(RendererHTML):
     def table_open(
         self, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
     ) -> str:
-        """Begin a box that scrolls where a table is wider than the screen, by the keyboard, too."""
+        """Begin a box for a wide table. It scrolls, also with the keyboard."""
         return f'<div class="scrolls" tabindex="0">{self.renderToken(tokens, index, options, env)}'
 
     def table_close(

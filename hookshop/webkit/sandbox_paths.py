@@ -81,6 +81,7 @@ def link(address: str) -> str:
     if not address.startswith("/") or address.startswith("//"):
         return address
     base = _base.get()
+    # The slash, so that "/static" itself is no address of a sandbox either.
     return (base.path if f"{address}/".startswith(STATIC) else base.prefix) + address
 
 
