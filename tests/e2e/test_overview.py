@@ -9,6 +9,12 @@ from tests.e2e.tabs import ShopTab
 from tests.programs import buy, set_fault, wait_until
 
 ORDERS = "Orders per minute"
+# Pixels between the bottom of each chart and its labels.
+ROOM_FOR_LABELS = """
+[...document.querySelectorAll(".chart__plot")].map((plot) =>
+  plot.closest("figure").querySelector(".chart__marks").getBoundingClientRect().top
+    - plot.getBoundingClientRect().bottom)
+"""
 
 
 def chart(shop: ShopTab, title: str) -> Locator:
@@ -74,3 +80,14 @@ def test_failures_are_grouped_by_reason(
     expect(failed.get_by_role("row").filter(has_text="Service Unavailable")).to_be_visible()
     set_fault(subscriber_api, None)
     wait_until(shop_api, delivery_id, "succeeded")
+
+
+def test_on_a_telephone_no_chart_covers_its_labels(shop: ShopTab, shop_api: httpx.Client) -> None:
+    wait_until(shop_api, buy(shop_api), "succeeded")
+    shop.page.set_viewport_size({"width": 390, "height": 844})
+
+    shop.open_endpoint()
+
+    room = shop.page.evaluate(ROOM_FOR_LABELS)
+    assert room
+    assert min(room) >= 0
