@@ -34,8 +34,9 @@ AnyResponse = Response[Any]
 
 NO_RESPONSE = FaultAction(FaultActionKind.TIMEOUT)
 # Of the process: anybody may send such requests, and each keeps a connection open. A worker of the
-# shop has 100 slots for all sandboxes, so this is more than two workers can ever have under way.
-MAX_HANGING_REQUESTS = 200
+# shop has this many under way at most: thirty learners with 20 each. More would come near the 1,024
+# open files to which most systems limit a process.
+MAX_HANGING_REQUESTS = 600
 
 
 class HangingRequests:

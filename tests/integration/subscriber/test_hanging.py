@@ -3,12 +3,16 @@
 import asyncio
 
 import httpx
+import pytest
 
 from subscriber_app.app import create_app
 from subscriber_app.config import Settings
-from subscriber_app.web.receiver import HANGING, MAX_HANGING_REQUESTS
+from subscriber_app.web import receiver
+from subscriber_app.web.receiver import HANGING
 from tests.serving import free_port, serving
 from tests.waiting import eventually
+
+BOUND = 50
 
 
 async def no_request_hangs() -> bool:
@@ -16,8 +20,10 @@ async def no_request_hangs() -> bool:
 
 
 async def test_requests_beyond_the_bound_get_503_at_once_and_the_others_hang(
-    settings: Settings,
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Both ends of each connection are files of this process.
+    monkeypatch.setattr(receiver, "MAX_HANGING_REQUESTS", BOUND)
     with free_port() as listening:
         async with (
             serving(create_app(settings), listening) as url,
@@ -25,8 +31,7 @@ async def test_requests_beyond_the_bound_get_503_at_once_and_the_others_hang(
         ):
             address = f"{url}/v1/new-purchase?hang"
             requests = [
-                asyncio.create_task(sender.post(address, content=b"{}"))
-                for _ in range(MAX_HANGING_REQUESTS + 1)
+                asyncio.create_task(sender.post(address, content=b"{}")) for _ in range(BOUND + 1)
             ]
             answered, hanging = await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
             (refused,) = [each.result() for each in answered]
@@ -38,5 +43,5 @@ async def test_requests_beyond_the_bound_get_503_at_once_and_the_others_hang(
             assert refused.status_code == 503
             assert refused.headers["content-type"] == "application/problem+json"
             assert "try again then" in refused.json()["detail"]
-            assert held == MAX_HANGING_REQUESTS
+            assert held == BOUND
             await eventually(no_request_hangs, "the end of all requests")
