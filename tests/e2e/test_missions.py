@@ -516,3 +516,16 @@ def test_two_learners_do_not_see_each_others_facts(demo: Running) -> None:
 
         assert first.finish(4)["state"] == second.finish(5)["state"] == "done"
         assert second.mission(4)["state"] == first.mission(5)["state"] == "new"
+
+
+def test_a_second_skip_while_the_first_one_still_runs_is_no_error(learner: Learner) -> None:
+    learner.start(12)
+    learner.subscriber.put("/v1/faults", json={"mode": "never"}).raise_for_status()
+    learner.buy("mug", settled=False)
+    sending = {"state": "sending", "min_count": 1, "wait": 30}
+    learner.shop.get("/v1/deliveries", params=sending, timeout=40).raise_for_status()
+
+    learner.act(12, "skip-hours")
+    learner.act(12, "skip-hours")
+
+    assert learner.shop.get("/v1/clock").json()["step_waits_for"]["in_flight"] == 1
