@@ -522,7 +522,7 @@ def test_a_second_skip_while_the_first_one_still_runs_is_no_error(learner: Learn
     learner.start(12)
     learner.subscriber.put("/v1/faults", json={"mode": "never"}).raise_for_status()
     learner.buy("mug", settled=False)
-    sending = {"state": "sending", "min_count": 1, "wait": 30}
+    sending: dict[str, str | int] = {"state": "sending", "min_count": 1, "wait": 30}
     learner.shop.get("/v1/deliveries", params=sending, timeout=40).raise_for_status()
 
     learner.act(12, "skip-hours")
