@@ -137,7 +137,7 @@ async def test_a_stream_shows_only_what_happens_in_its_sandbox(lab: Lab) -> None
         await stream.next_message()
         await anna.receive("msg_of_anna")
         await bert.receive("msg_of_bert")
-        shown = (await stream.next_message()).answer.text
+        shown = (await stream.until("accepted")).answer.text
 
     assert (await receipts_of(bert))[0]["id"] in shown
     assert (await receipts_of(anna))[0]["id"] not in shown

@@ -90,7 +90,7 @@ async def test_dropping_ends_the_streams_of_the_sandbox_only(lab: Lab) -> None:
         await lab.main.delete("/v1/sandboxes/anna")
         await of_anna.until_it_ends()
         await bert.receive("msg_of_bert")
-        shown = await of_bert.next_message()
+        shown = await of_bert.until("accepted")
 
     assert (await receipts_of(bert))[0]["id"] in shown.answer.text
 
@@ -226,7 +226,7 @@ async def test_a_stream_keeps_its_sandbox_open_however_many_others_there_are(
             for id_ in ("bert", "carl"):
                 await (await lab.make(id_)).receive()
             await anna.receive("msg_of_anna")
-            shown = await stream.next_message()
+            shown = await stream.until("accepted")
 
     assert "rcp_" in shown.answer.text
 
