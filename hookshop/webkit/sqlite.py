@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from hookshop.webkit import sqlite_driver
+from hookshop.webkit.json_columns import to_json
 
 BUSY_TIMEOUT_SECONDS = 5
 WAL_RETRY_SECONDS = 0.02
@@ -58,6 +59,7 @@ def open_engines(
     engine = create_async_engine(
         url,
         hide_parameters=True,
+        json_serializer=to_json,
         connect_args={"async_creator_fn": sqlite_driver.connect},
         **_pool(idle_connections),
     )
@@ -74,7 +76,10 @@ def open_blocking_engines(
     twice for each statement, which costs more processor time than the statement itself.
     """
     engine = create_engine(
-        URL.create("sqlite", database=str(file)), hide_parameters=True, **_pool(idle_connections)
+        URL.create("sqlite", database=str(file)),
+        hide_parameters=True,
+        json_serializer=to_json,
+        **_pool(idle_connections),
     )
     _listen(engine)
     return engine, engine.execution_options(**_BEGIN_WRITING)

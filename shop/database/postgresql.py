@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from hookshop.webkit.json_columns import to_json
 from shop.database.migrations import MIGRATIONS
 
 WAIT_TIMEOUT_SECONDS = 5  # to wait for a connection, or for a row that is locked
@@ -40,6 +41,7 @@ def _open_engine(url: str) -> AsyncEngine:
     engine = create_async_engine(
         url,
         hide_parameters=True,  # errors are logged, and parameters may be secrets
+        json_serializer=to_json,
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
         pool_timeout=WAIT_TIMEOUT_SECONDS,
