@@ -6,11 +6,14 @@ import pytest
 from tests.demo import Demo, running_demo
 from tests.programs import client
 
+# Enough retries for a program that takes half a minute to restart on a busy machine.
+SCHEDULE = "0" + ",1" * 60
+
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
     """One demo for the tests of a module. Each test restores it."""
-    with running_demo(SHOP_RETRY_SCHEDULE="0,1,1,1,1,1,1") as demo:
+    with running_demo(SHOP_RETRY_SCHEDULE=SCHEDULE) as demo:
         yield demo
 
 
