@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from hookshop.webkit.api_reference import REFERENCE_PATH
 from shop.web.pages import page_handlers as shop_handlers
@@ -57,6 +57,19 @@ SQUEEZED = """
 [...document.querySelectorAll("main a")].filter(
   (link) => link.textContent.trim() && link.checkVisibility() && !link.closest("svg")
     && link.getBoundingClientRect().width < 8).map((link) => link.textContent.trim())
+"""
+# In a table that became cards, values that begin before the end of their label beside them.
+COVERED = """
+() => {
+  const pen = document.createElement("canvas").getContext("2d");
+  return [...document.querySelectorAll("td[data-label]")].filter((cell) => {
+    const label = getComputedStyle(cell, "::before");
+    if (label.position !== "absolute" || !cell.checkVisibility()) return false;
+    pen.font = `${label.fontWeight} ${label.fontSize} ${label.fontFamily}`;
+    const end = parseFloat(label.left) + pen.measureText(cell.dataset.label).width;
+    return end > parseFloat(getComputedStyle(cell).paddingLeft);
+  }).map((cell) => cell.dataset.label);
+}
 """
 WEIGHT = """
 ["navigation", "resource"]
@@ -143,6 +156,30 @@ def test_every_page_is_accessible_and_free_of_errors(page: Page, demo: Demo, sce
     faults = {address: faults_of(page, opened(address)) for address in addresses}
 
     assert {address: found for address, found in faults.items() if found} == {}
+
+
+@pytest.mark.parametrize("application", ["shop", "subscriber"])
+def test_after_a_login_the_header_is_one_line_and_begins_with_the_name(
+    application: str, page: Page, demo: Demo
+) -> None:
+    page.goto(demo.shop_url if application == "shop" else f"{demo.subscriber_url}/purchases")
+    name = page.locator(".brand")
+    last = page.get_by_text("Appearance")
+
+    page.set_viewport_size({"width": LAPTOP, "height": 800})
+    assert abs(middle_of(name) - middle_of(last)) < 20  # pixels
+
+    page.set_viewport_size({"width": TELEPHONE, "height": 800})
+    box = name.bounding_box()
+    assert box
+    assert box["x"] < 20
+
+
+def middle_of(part: Locator) -> float:
+    """Return the distance of its middle from the top of the window, in pixels."""
+    box = part.bounding_box()
+    assert box
+    return box["y"] + box["height"] / 2
 
 
 def test_every_error_is_a_page_with_the_usual_layout(page: Page, demo: Demo, watch: Watch) -> None:
@@ -251,4 +288,5 @@ def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
 
 def faults_of_layout(page: Page) -> list[str]:
     too_wide = ["has to be pushed sideways"] if page.evaluate(IS_TOO_WIDE) else []
-    return too_wide + [f"squeezes {each}" for each in page.evaluate(SQUEEZED)]
+    squeezed = [f"squeezes {each}" for each in page.evaluate(SQUEEZED)]
+    return too_wide + squeezed + [f"covers {each}" for each in set(page.evaluate(COVERED))]
