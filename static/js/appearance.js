@@ -24,18 +24,23 @@ function mark(chosen) {
 for (const menu of document.querySelectorAll(".appearance")) {
   const form = menu.querySelector("form");
 
+  // The focus must not stay on a button that is no longer shown.
+  function close() {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     apply(event.submitter);
     mark(event.submitter);
     save(form, event.submitter);
+    close();
   });
 
-  // Escape and a click elsewhere close the menu.
+  // A choice, Escape and a click elsewhere close the menu: it covers the page that it changes.
   menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
+    if (event.key === "Escape" && menu.open) close();
   });
   document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;

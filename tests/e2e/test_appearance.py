@@ -2,11 +2,12 @@
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.e2e.conftest import NewContext
+from tests.e2e.pair import Running, new_pair
 from tests.e2e.tabs import ShopTab, SubscriberTab, Tab
-from tests.programs import buy, set_fault, wait_until
+from tests.programs import buy, client, set_fault, wait_until
 from tests.waiting import wait_for
 
 # The lightness of the page's background, from 0 to 1; the color is in oklch.
@@ -21,8 +22,12 @@ MOVING = "document.getAnimations().length"
 
 def choose(tab: Tab, choice: str) -> None:
     """Open the menu in the masthead and choose."""
-    tab.page.locator("summary", has_text="Appearance").click()
+    appearance_menu(tab).click()
     tab.press(choice)
+
+
+def appearance_menu(tab: Tab) -> Locator:
+    return tab.page.locator("summary", has_text="Appearance")
 
 
 def is_dark(tab: Tab) -> bool:
@@ -52,13 +57,24 @@ def test_a_live_page_changes_without_a_reload(shop: ShopTab) -> None:
 
     choose(shop, "Presenter")
 
-    expect(shop.page.get_by_role("button", name="Presenter")).to_have_attribute(
-        "aria-pressed", "true"
-    )
+    expect(shop.page.locator("html")).to_have_attribute("data-scale", "presenter")
     assert shop.page.evaluate(TEXT_SIZE) >= 1.3 * before
     shop.expect_not_reloaded()
+
+
+def test_a_choice_and_escape_close_the_menu_and_return_the_focus(shop: ShopTab) -> None:
+    shop.open("/")
+    menu, presenter = appearance_menu(shop), shop.page.get_by_role("button", name="Presenter")
+
+    choose(shop, "Presenter")
+
+    expect(presenter).to_be_hidden()
+    expect(menu).to_be_focused()
+    shop.page.keyboard.press("Enter")
+    expect(presenter).to_have_attribute("aria-pressed", "true")
     shop.page.keyboard.press("Escape")
-    expect(shop.page.get_by_role("button", name="Presenter")).to_be_hidden()
+    expect(presenter).to_be_hidden()
+    expect(menu).to_be_focused()
 
 
 def test_without_javascript_the_choice_returns_to_the_same_page(
@@ -95,6 +111,31 @@ def test_in_presenter_mode_no_page_scrolls_sideways(
             assert not tab.page.evaluate(IS_TOO_WIDE), path
 
 
+def test_on_a_projector_a_row_with_many_attempts_stays_low_and_in_the_window(
+    browser: Browser, demo: Running
+) -> None:
+    waits = ",".join(["0", *["0.05"] * 10, *["600"] * 10])  # seconds before each attempt
+    with new_pair(demo, retry_schedule=waits) as pair, client(pair.shop_url) as shop_api:
+        with client(pair.subscriber_url) as subscriber_api:
+            set_fault(subscriber_api, 503)
+        wait_until(shop_api, buy(shop_api), "pending", attempts=11)
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        shop = ShopTab(page, pair.shop_url)
+        shop.open("/deliveries")
+        choose(shop, "Presenter")
+        expect(page.locator("html")).to_have_attribute("data-scale", "presenter")
+
+        row = page.get_by_test_id("delivery")
+        expect(row.get_by_role("button", name="Skip the wait")).to_be_visible()
+        assert not page.evaluate(IS_TOO_WIDE)
+        # Its table, too, has no part outside of the window.
+        assert row.evaluate("(row) => row.getBoundingClientRect().right") <= 1280
+        box = row.bounding_box()
+        assert box
+        assert box["height"] < 3.5 * 1.5 * page.evaluate(TEXT_SIZE)  # lines
+        page.close()
+
+
 def test_a_printed_page_is_black_on_white_with_all_details_and_no_buttons(
     shop: ShopTab, shop_api: httpx.Client
 ) -> None:
@@ -102,7 +143,6 @@ def test_a_printed_page_is_black_on_white_with_all_details_and_no_buttons(
     wait_until(shop_api, delivery_id, "succeeded")
     shop.open_delivery(delivery_id)
     choose(shop, "Dark")
-    shop.page.keyboard.press("Escape")
     request = shop.page.get_by_role("region", name="Request of attempt 1")
     shop.page.get_by_role("heading", name="Attempt 1", exact=True).click()
     expect(request).to_be_hidden()

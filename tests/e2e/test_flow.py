@@ -17,6 +17,7 @@ from tests.e2e.flow_page import (
     station,
     verdict,
 )
+from tests.e2e.pair import new_pair
 from tests.e2e.tabs import ShopTab
 from tests.programs import buy, client, set_fault, wait_until
 from tests.waiting import wait_for
@@ -203,6 +204,29 @@ def test_on_a_projector_every_box_fits_and_dots_do_not_cover_the_stations(
     assert max(map(bottom, boxes.all())) <= 720
     assert layer(page.locator(".flow-sky")) < layer(page.locator(".flow__dock").first)
     page.close()
+
+
+def test_on_a_projector_two_endpoints_and_a_failed_delivery_fit(
+    browser: Browser, demo: HookshopServer
+) -> None:
+    with new_pair(demo, retry_schedule="0") as pair, client(pair.shop_url) as shop_api:
+        wanted = {"webhook_url": "http://127.0.0.1:9010/hook"}
+        shop_api.post("/v1/webhooks/register", json=wanted).raise_for_status()
+        items = [{"product_id": "mug", "quantity": 1}]
+        order = shop_api.post("/v1/orders", json={"items": items}).raise_for_status().json()
+        assert len(order["delivery_ids"]) == 2
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        open_flow(ShopTab(page, pair.shop_url))
+        page.get_by_text("Aa").click()
+        page.get_by_role("button", name="Presenter").click()
+        expect(page.locator("html")).to_have_attribute("data-scale", "presenter")
+        expect(page.locator(".flow__failed .dot")).to_have_count(1)
+
+        boxes = page.locator(".flow__station, .flow__waiting, .flow__failed, .flow__legend, .lane")
+
+        expect(boxes).to_have_count(5 + 3 + 2)
+        assert max(map(bottom, boxes.all())) <= 720
+        page.close()
 
 
 def bottom(locator: Locator) -> float:
