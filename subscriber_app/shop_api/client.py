@@ -63,7 +63,7 @@ class CannotAdvance(ShopError):  # noqa: N818 – the name says what happened
 
 @dataclass(frozen=True, slots=True)
 class ShopTotals:
-    """What the shop has sold since a time. ``undelivered``: deliveries that are not final.
+    """What the shop has sold since a time. ``undelivered``: deliveries to us that are not final.
 
     ``refunded_cents`` is positive. ``earlier_cents``: net, from before that time; None if the shop
     does not report it.
@@ -205,9 +205,12 @@ class ShopClient:
         if response.status_code != httpx.codes.NO_CONTENT and not _is_unknown(response):
             raise ShopError(f"The shop answered {response.status_code}")
 
-    async def totals(self, *, since: datetime) -> ShopTotals:
-        """Return what the shop has sold. Raise ``ShopUnreachable`` or ``ShopError``."""
-        document = await self._read("/v1/stats", since=rfc3339(since))
+    async def totals(self, *, since: datetime, endpoint_id: str) -> ShopTotals:
+        """Return what the shop has sold. Raise ``ShopUnreachable`` or ``ShopError``.
+
+        ``endpoint_id``: ours. Deliveries to other endpoints do not count as undelivered.
+        """
+        document = await self._read("/v1/stats", since=rfc3339(since), endpoint_id=endpoint_id)
         deliveries = document.get("deliveries")
         if not isinstance(deliveries, dict):
             raise ShopUnreachable("The shop's response has no deliveries")

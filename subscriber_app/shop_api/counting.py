@@ -26,12 +26,13 @@ _THE_ROW = 1
 class Counted:
     """The booked money of events since ``since``. ``cents``: net, refunds subtracted.
 
-    ``event_types``: those that we are subscribed to.
+    ``event_types``, ``endpoint_id``: of our subscription.
     """
 
     since: datetime
     cents: int
     event_types: Sequence[str]
+    endpoint_id: str
 
 
 async def begin_counting(
@@ -64,7 +65,7 @@ async def read_counted(session: AsyncSession) -> Counted | None:
     if since is None or subscription is None:
         return None
     cents = (await session.exec(select(Counter.amount).where(Counter.name == COUNTED_CENTS))).one()
-    return Counted(since, cents, tuple(subscription.event_types))
+    return Counted(since, cents, tuple(subscription.event_types), subscription.endpoint_id)
 
 
 async def _newest_event(session: AsyncSession, *, until: datetime) -> datetime | None:

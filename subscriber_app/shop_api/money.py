@@ -197,7 +197,9 @@ class ShopTotalsPoller:
             latest = ShopAnswer()
         else:
             try:
-                totals = await self._shop.totals(since=counted.since)
+                totals = await self._shop.totals(
+                    since=counted.since, endpoint_id=counted.endpoint_id
+                )
                 latest = ShopAnswer(totals, counted=counted)
             except ShopError as error:
                 latest = ShopAnswer(problem=str(error), counted=counted)

@@ -146,3 +146,24 @@ async def test_without_deduplication_a_resent_delivery_is_a_signed_difference(
     assert await difference(world) == sign * order["total_cents"]
     words = "More booked than sold" if sign > 0 else "Less booked than sold"
     await page_that_says(world, words)
+
+
+async def test_a_delivery_that_another_endpoint_lacks_does_not_hide_a_difference(
+    world: World,
+) -> None:
+    await counting_has_begun(world)
+    dead = {"webhook_url": "http://127.0.0.1:9009/"}
+    other = (await world.shop.post("/v1/webhooks/register", json=dead)).json()["id"]
+    await world.shop.patch(f"/v1/webhooks/{other}", json={"status": "paused"})
+    defenses = (await read(world.subscriber, "/v1/defences")) | {"deduplication": False}
+    await world.subscriber.put("/v1/defences", json=defenses)
+    order = await world.buy(mug=1)
+    listed = await read(world.shop, "/v1/deliveries")
+    [ours] = [each["id"] for each in listed["data"] if each["endpoint_id"] != other]
+    await world.deliver({"delivery_ids": [ours]})
+
+    await world.shop.post(f"/v1/deliveries/{ours}/attempts", json={})
+    await world.deliver({"delivery_ids": [ours]})
+
+    assert await difference(world) == order["total_cents"]
+    await page_that_says(world, "More booked than sold")

@@ -92,7 +92,7 @@ class StatsDocument(Struct):
 
     Orders and money: since ``since``, or all. ``revenue_cents``: net, ``gross_cents`` minus
     ``refunded_cents``. ``earlier_cents``: net revenue before ``since``. ``deliveries``: the number
-    in each state, regardless of ``since``.
+    in each state, to all endpoints or to ``endpoint_id``, regardless of ``since``.
     """
 
     orders: int
@@ -216,14 +216,17 @@ async def cancel_delivery(
 
 
 @get("/stats")
-async def get_stats(database: TheDatabase, since: Since = None) -> StatsDocument:
+async def get_stats(
+    database: TheDatabase, since: Since = None, endpoint_id: OfEndpoint = None
+) -> StatsDocument:
     """Return totals of orders and money, and the number of deliveries in each state.
 
     ``since`` needs a time zone, as in ``2026-11-23T12:00:00Z``, and is rounded up to a second.
+    ``endpoint_id`` counts only deliveries to this endpoint; orders and money are those of all.
     """
     counted_since = None if since is None else counted_from(in_utc(since))
     async with database.reading() as session:
-        stats = await read_stats(session)
+        stats = await read_stats(session, endpoint_id)
         sales = await read_sales(session, since=counted_since) if counted_since else stats.sales
     return StatsDocument(
         orders=sales.orders,

@@ -242,9 +242,12 @@ class Stats:
         return self.sales.revenue_cents
 
 
-async def read_stats(session: AsyncSession) -> Stats:
-    """Return orders, money and deliveries by state, from the counters."""
-    return Stats(await read_sales(session), await count_by_state(session))
+async def read_stats(session: AsyncSession, endpoint_id: str | None = None) -> Stats:
+    """Return orders, money and deliveries by state, from the counters.
+
+    ``endpoint_id``: count only deliveries to this endpoint.
+    """
+    return Stats(await read_sales(session), await count_by_state(session, endpoint_id))
 
 
 async def count_by_state(
@@ -272,7 +275,7 @@ def _between(newest: str | None, cursor: str | None) -> list[ColumnElement[bool]
 
 def _checked(cursor: str) -> str:
     if not _DELIVERY_ID.fullmatch(cursor):
-        raise BadCursor("the cursor is not one of ours")
+        raise BadCursor("unknown cursor: start again without one")
     return cursor
 
 

@@ -147,3 +147,21 @@ async def test_a_key_of_the_wrong_form_is_refused(key: str, shop: Shop) -> None:
 
     assert answer.status_code == 400
     assert await order_count(shop) == 0
+
+
+async def test_totals_count_the_deliveries_of_one_endpoint_if_asked(shop: Shop) -> None:
+    ids = []
+    for port in (9001, 9002):
+        body = {"webhook_url": f"http://127.0.0.1:{port}/"}
+        ids.append((await shop.post("/v1/webhooks/register", json=body)).json()["id"])
+    first_only = (await shop.post("/v1/orders", json=MUG)).json()["delivery_ids"][0]
+    await shop.post(f"/v1/deliveries/{first_only}/cancel")
+
+    counts = [
+        (await shop.get(f"/v1/stats{query}")).json()["deliveries"]["pending"]
+        for query in ("", *(f"?endpoint_id={id_}" for id_ in ids))
+    ]
+
+    assert sorted(counts) == [0, 1, 1]
+    assert counts[0] == 1
+    assert (await shop.get(f"/v1/stats?endpoint_id={ids[0]}")).json()["orders"] == 1

@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def asked(sold_cents: int, booked_cents: int, undelivered: int = 1) -> ShopAnswer:
     """Return the answer of a shop that sold this, while this was booked here."""
-    counted = Counted(NOON, booked_cents, (EventType.PURCHASE_CREATED,))
+    counted = Counted(NOON, booked_cents, (EventType.PURCHASE_CREATED,), "ep_ours")
     return ShopAnswer(ShopTotals(sold_cents, 0, undelivered), counted=counted)
 
 
