@@ -20,6 +20,7 @@ from shop.database.models import Delivery, Order
 from shop.database.transactions import Database
 from shop.orders.placing import find_order, list_orders
 from shop.redis.change_feed import Change
+from shop.vocabulary import DeliveryState
 from shop.web.deliveries.rows import read_rows
 from shop.web.dependencies import TheDatabase, TheFeed, TheSettings
 from shop.web.lookups import no_such_order
@@ -131,11 +132,15 @@ async def _deliveries(
 
 @dataclass(frozen=True, slots=True)
 class OrderMessage:
-    """A message about the order. ``endpoints``: number of endpoints it is sent to."""
+    """A message about the order.
+
+    ``endpoints``: the number of endpoints that it is sent to. ``delivered``: how many have it.
+    """
 
     id: str
     event_type: str
     endpoints: int
+    delivered: int
 
 
 def _messages(deliveries: Sequence[Delivery]) -> list[OrderMessage]:
@@ -143,7 +148,10 @@ def _messages(deliveries: Sequence[Delivery]) -> list[OrderMessage]:
     newest_first = deliveries[::-1]
     ids = Counter(delivery.message_id for delivery in newest_first)
     types = {delivery.message_id: delivery.event_type.value for delivery in newest_first}
-    return [OrderMessage(id_, types[id_], count) for id_, count in ids.items()]
+    delivered = Counter(
+        each.message_id for each in deliveries if each.state is DeliveryState.SUCCEEDED
+    )
+    return [OrderMessage(id_, types[id_], count, delivered[id_]) for id_, count in ids.items()]
 
 
 def _older_address(orders: Sequence[Order]) -> str | None:

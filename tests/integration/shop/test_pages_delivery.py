@@ -248,8 +248,14 @@ async def test_an_order_lists_its_messages_with_links_to_their_deliveries(shop: 
 
     messages = [link for link in page.links if link.startswith("/deliveries?q=msg_")]
     assert len(messages) == 2
-    assert f"purchase.shipped {messages[0].partition('=')[2]} sent to 1 endpoint" in page.text
-    assert f"purchase.created {messages[1].partition('=')[2]} sent to 2 endpoints" in page.text
+    assert (
+        f"purchase.shipped {messages[0].partition('=')[2]} delivered to 0 of 1 endpoint"
+        in page.text
+    )
+    assert (
+        f"purchase.created {messages[1].partition('=')[2]} delivered to 0 of 2 endpoints"
+        in page.text
+    )
 
 
 async def test_a_delivery_that_was_not_sent_yet_says_so(shop: Shop) -> None:
