@@ -64,6 +64,7 @@ class Scheme(StrEnum):
     BOTH = "both"
 
 
+NOT_ASKED = "not asked"  # what came of a case that the exam did not come to
 VERIFYING = "docs/receivers.md#3-verify-that-it-is-genuine"
 
 SIGNED = frozenset({Scheme.STANDARD, Scheme.BOTH})
@@ -158,6 +159,14 @@ class Case:
     needs: frozenset[Need] = frozenset()
     is_slow: bool = False
 
+    @property
+    def docs_section(self) -> str:
+        """The heading in ``docs``, such as "Step 7: respond" of ``docs/receivers.md#7-respond``."""
+        first, *others = self.docs.partition("#")[2].split("-")
+        if first.isdigit():
+            return f"Step {first}: {' '.join(others)}"
+        return " ".join([first.capitalize(), *others])
+
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
@@ -173,3 +182,8 @@ class CaseResult:
     delivery_urls: tuple[str, ...] = ()
     seconds: float = 0
     was_answered: bool = True
+
+    @property
+    def was_asked(self) -> bool:
+        """Return whether the exam came to this case."""
+        return self.got != NOT_ASKED

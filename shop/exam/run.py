@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 
 from shop import __version__
 from shop.exam.bench import Bench, OfferSecret
-from shop.exam.case import ADVICE, Case, CaseResult, Judgment, Need, Observation, Verdict
+from shop.exam.case import (
+    ADVICE,
+    NOT_ASKED,
+    Case,
+    CaseResult,
+    Judgment,
+    Need,
+    Observation,
+    Verdict,
+)
 from shop.exam.cases import ALL_CASES
 from shop.exam.curl import as_curl
 from shop.exam.evidence import BadEvidence, EffectCalls, Evidence
@@ -17,7 +26,7 @@ from shop.exam.judging import accepted, is_success
 from shop.exam.opening import explain_first_answer, explain_no_connection
 from shop.exam.pacing import Pacer
 from shop.exam.receiver_process import ReceiverFailed, ReceiverProcess
-from shop.exam.scorecard import NOT_ASKED, STATUS_ONLY, Scorecard
+from shop.exam.scorecard import STATUS_ONLY, Scorecard
 from shop.exam.selection import Selection
 from shop.exam.sender import Sender
 from shop.exam.shop_port import Endpoint, ExamShop, ShopFailed

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from shop.exam.case import CaseResult, Group, Level, Need, Scheme, Verdict
+from shop.exam.case import NOT_ASKED, CaseResult, Group, Level, Need, Scheme, Verdict
 
 STATUS_ONLY = "status only"  # the evidence, if there is no other
-NOT_ASKED = "not asked"  # what came of a case that the exam did not come to; `problem` says why
 
 
 class ExitCode(IntEnum):
@@ -104,12 +103,22 @@ class Scorecard:
     @property
     def headline(self) -> str:
         """One line on the whole exam, which never calls what was not judged passed."""
-        not_asked = sum(result.got == NOT_ASKED for result in self.results)
+        return f"{self.result}: {self.counts} ({self.evidence})"
+
+    @property
+    def asked(self) -> list[CaseResult]:
+        """The results of the cases that the exam came to."""
+        return [result for result in self.results if result.was_asked]
+
+    @property
+    def counts(self) -> str:
+        """How many cases passed, failed and so on, as text."""
+        not_asked = len(self.results) - len(self.asked)
         amounts = {verdict.value: self.count(verdict) for verdict in Verdict}
         amounts[Verdict.ERROR.value] -= not_asked
         amounts[NOT_ASKED] = not_asked
         counts = [f"{amount} {what}" for what, amount in amounts.items() if amount]
-        return f"{self.result}: {', '.join(counts) or 'nothing judged'} ({self.evidence})"
+        return ", ".join(counts) or "nothing judged"
 
     def in_group(self, group: Group) -> list[CaseResult]:
         """Return the results of a group, failed ones first."""

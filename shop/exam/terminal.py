@@ -5,7 +5,7 @@ from typing import TextIO
 
 from shop.exam.case import ADVICE, TITLES, Case, CaseResult, Group, Verdict
 from shop.exam.reports import printable
-from shop.exam.scorecard import NOT_ASKED, Scorecard
+from shop.exam.scorecard import Scorecard
 
 MARKS = {
     Verdict.PASSED: "✓",
@@ -66,7 +66,7 @@ def scorecard_text(card: Scorecard, *, in_color: bool, has_log: bool = True) -> 
     failures = [_failure(result, has_log=has_log) for result in card.first_failures]
     blocks = [_heading(card), *failures]
     blocks += [_group(card, group, in_color=in_color) for group in Group if _asked(card, group)]
-    if not_asked := sum(result.got == NOT_ASKED for result in card.results):
+    if not_asked := len(card.results) - len(card.asked):
         blocks.append(f"Not asked: {not_asked} cases.")
     if advice := list(_advice(card)):
         blocks.append("\n".join(["What was not judged needs more:", *advice]))
@@ -113,7 +113,7 @@ def _group(card: Scorecard, group: Group, *, in_color: bool) -> str:
 
 
 def _asked(card: Scorecard, group: Group) -> list[CaseResult]:
-    return [result for result in card.in_group(group) if result.got != NOT_ASKED]
+    return [result for result in card.in_group(group) if result.was_asked]
 
 
 def _rows(results: list[CaseResult], *, in_color: bool) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The Jinja environment of all pages, and the list of their handlers."""
 
 from functools import partial
+from pathlib import PurePosixPath
 
 from jinja2 import Environment
 from litestar.handlers import HTTPRouteHandler
@@ -51,6 +52,7 @@ def page_environment(settings: Settings) -> Environment:
         "shop",
         error_page_links=[("/", "Products"), ("/deliveries", "Deliveries")],
         mission_address=partial(mission_address, settings.subscriber_url),
+        docs_address=partial(docs_address, settings.subscriber_url),
         header_links=lambda _request: _links_to(settings.subscriber_url),
         read_cart=read_cart,
         read_steady_orders=read_steady_orders,
@@ -71,6 +73,17 @@ def page_environment(settings: Settings) -> Environment:
 def mission_address(subscriber_url: str | None, number: int) -> str | None:
     """Return the page of a mission of the Build track, or None without a subscriber."""
     return f"{url_here(subscriber_url)}/missions/build-{number}" if subscriber_url else None
+
+
+def docs_address(subscriber_url: str | None, document: str) -> str | None:
+    """Return the page of the docs, or None without a subscriber, which serves them.
+
+    ``document``: for example ``docs/receivers.md#7-respond``.
+    """
+    if subscriber_url is None:
+        return None
+    file, hash_, anchor = document.partition("#")
+    return f"{url_here(subscriber_url)}/learn/docs/{PurePosixPath(file).stem}{hash_}{anchor}"
 
 
 def _links_to(subscriber_url: str | None) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """How pages show verdicts and results. What was not judged is never green."""
 
 from hookshop.webkit.state_labels import StateLabel
-from shop.exam.case import TITLES, Verdict
+from shop.exam.case import NOT_ASKED, TITLES, CaseResult, Verdict
 from shop.exam.scorecard import Result, Scorecard
 
 GROUP_TITLES = TITLES
@@ -12,6 +12,7 @@ _VERDICTS = {
     Verdict.NOT_JUDGED: StateLabel("not judged", "ring", "waiting"),
     Verdict.ERROR: StateLabel("error", "dash", "muted"),
 }
+_NOT_ASKED = StateLabel(NOT_ASKED, "dash", "muted")
 _RUNNING = StateLabel("running", "ring", "busy")
 _STATUS_ONLY = StateLabel("passed, status only", "ring", "waiting")
 _RESULTS = {
@@ -22,9 +23,9 @@ _RESULTS = {
 }
 
 
-def verdict_label(verdict: Verdict) -> StateLabel:
-    """Return how a verdict is shown."""
-    return _VERDICTS[verdict]
+def verdict_label(result: CaseResult) -> StateLabel:
+    """Return how the verdict on a case is shown."""
+    return _VERDICTS[result.verdict] if result.was_asked else _NOT_ASKED
 
 
 def result_label(card: Scorecard, *, is_finished: bool) -> StateLabel:

@@ -19,7 +19,7 @@ from shop.exam.runs import ExamRuns, ExamUnderWay
 from shop.exam.scorecard import Scorecard
 from shop.redis.change_feed import Change
 from shop.web.dependencies import TheExams, TheFeed, TheSettings
-from shop.web.exams.form import ExamForm
+from shop.web.exams.form import SCHEMES, ExamForm
 from shop.web.exams.labels import GROUP_TITLES, result_label, verdict_label
 from shop.web.lookups import existing_exam
 from shop.web.steady_orders.pages import shop_stream
@@ -125,6 +125,7 @@ def _exam_region(exams: ExamRuns, exam_id: str) -> Region:
             "groups": [(title, results) for title, results in groups if results],
             "request_to_person": playing.state.request if playing else "",
             "verdict_label": verdict_label,
+            "scheme": dict(SCHEMES)[card.scheme.value],
             "files": list(FILES),
         }
 

@@ -9,11 +9,11 @@ import pytest
 
 import shop.exam.run as exam_run
 from shop.exam.bench import Bench
-from shop.exam.case import Observation, Verdict
+from shop.exam.case import NOT_ASKED, Observation, Verdict
 from shop.exam.cases import ALL_CASES
 from shop.exam.in_process import Examinee, ExamState, RunningExam, ShopAccess
 from shop.exam.run import Plan
-from shop.exam.scorecard import NOT_ASKED, Result
+from shop.exam.scorecard import Result
 from shop.exam.selection import Selection
 from shop.webhooks.rules.url_policy import UrlPolicy
 from tests.demo import Demo

@@ -6,10 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from shop.exam.case import Case, CaseResult, Scheme, Verdict
+from shop.exam.case import NOT_ASKED, Case, CaseResult, Scheme, Verdict
 from shop.exam.cases import ALL_CASES
 from shop.exam.reports import as_badge, as_json, as_junit, badge_text
 from shop.exam.scorecard import Scorecard
+from shop.web.exams.labels import verdict_label
 
 CASES = {case.name: case for case in ALL_CASES}
 MUST, SHOULD, ONCE = CASES["body-bit"], CASES["chunked"], CASES["redelivery"]
@@ -118,3 +119,12 @@ def test_the_headline_never_calls_what_was_not_judged_passed() -> None:
     shown = card((MUST, PASSED), (ONCE, NOT_JUDGED), evidence="status only").headline
 
     assert shown == "passed: 1 passed, 1 not judged (status only)"
+
+
+def test_what_was_not_asked_is_neither_judged_nor_an_error() -> None:
+    skipped = CaseResult(ONCE, ERROR, NOT_ASKED)
+    shown = replace(card(), results=(CaseResult(MUST, FAILED, "401"), skipped))
+
+    assert [each.case for each in shown.asked] == [MUST]
+    assert shown.counts == "1 failed, 1 not asked"
+    assert verdict_label(skipped).word == "not asked"

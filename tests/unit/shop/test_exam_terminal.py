@@ -2,9 +2,9 @@
 
 import pytest
 
-from shop.exam.case import CaseResult, Scheme, Verdict
+from shop.exam.case import NOT_ASKED, CaseResult, Scheme, Verdict
 from shop.exam.cases import ALL_CASES
-from shop.exam.scorecard import NOT_ASKED, Scorecard
+from shop.exam.scorecard import Scorecard
 from shop.exam.terminal import scorecard_text
 
 DELIVERY = "http://127.0.0.1:8000/s/exam/deliveries/dlv_1"
