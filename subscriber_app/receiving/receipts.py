@@ -144,7 +144,7 @@ async def count_newer(
 
 def _check_cursor(cursor: str) -> str:
     if not _RECEIPT_ID.fullmatch(cursor):
-        raise BadCursor("the cursor is not one of ours")
+        raise BadCursor("unknown cursor: start again without one")
     return cursor
 
 

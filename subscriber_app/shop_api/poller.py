@@ -1,6 +1,6 @@
 """Polls the shop for new orders, to compare that with webhooks. Off by default.
 
-Whoever polls must choose: seldom, and see each order late, or often, and ask in vain.
+A program that polls seldom sees each order late; one that polls often mostly gets no news.
 """
 
 import asyncio

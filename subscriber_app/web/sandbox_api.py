@@ -142,7 +142,7 @@ async def list_sandboxes(
     """Return one page of sandboxes, newest first."""
     before = number_in(cursor) if cursor is not None else None
     if cursor is not None and before is None:
-        raise Problem(400, "the cursor is not one of ours")
+        raise Problem(400, "unknown cursor: start again without one")
     found = sandboxes.list(before=before)
     more = len(found) > limit
     return SandboxList(

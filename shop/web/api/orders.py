@@ -237,7 +237,7 @@ async def list_orders_as_json(
     A program that polls asks for the first page again and again. Webhooks spare that.
     """
     if cursor is not None and not _ORDER_ID.fullmatch(cursor):
-        raise Problem(400, "the cursor is not one of ours")
+        raise Problem(400, "unknown cursor: start again without one")
     async with database.reading() as session:
         # One more than the limit, to see whether there is an older page.
         orders = await list_orders(session, limit=limit + 1, before_id=cursor)

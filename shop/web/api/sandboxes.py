@@ -224,7 +224,7 @@ async def list_sandboxes(
     """Return one page of sandboxes, newest first. ``next_cursor`` leads to the next page."""
     before = number_in(cursor) if cursor is not None else None
     if cursor is not None and before is None:
-        raise Problem(400, "the cursor is not one of ours")
+        raise Problem(400, "unknown cursor: start again without one")
     found = await sandbox_actions.page(limit=limit + 1, before=before)
     shown = [SandboxDocument(**_fields(each, settings)) for each in found[:limit]]
     return SandboxList(shown, str(found[limit - 1].number) if len(found) > limit else None)

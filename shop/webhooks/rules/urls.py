@@ -70,7 +70,7 @@ def parse_url(url: str) -> WebhookUrl:
     _check_characters(url)
     parts = _URL.fullmatch(url)
     if parts is None:
-        raise UrlRefused("not an absolute URL beginning with http:// or https://")
+        raise UrlRefused("it must begin with http:// or https:// and name a host")
     scheme, authority, target = parts[1].lower(), parts[2], parts[3]
     host, port = _split_authority(authority)
     return WebhookUrl(

@@ -90,7 +90,7 @@ MISSION = Mission(
             "makes of exactly these bytes."
         ),
         (
-            "The forgeries {forgery1}, {forgery2} and {forgery3} were rejected. Whoever sends them "
+            "The forgeries {forgery1}, {forgery2} and {forgery3} were rejected. Their sender "
             "knows your URL and has seen a genuine request, but does not have the [secret]."
         ),
         (

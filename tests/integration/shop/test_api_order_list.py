@@ -39,4 +39,4 @@ async def test_a_cursor_of_somebody_else_is_refused(shop: httpx.AsyncClient) -> 
     answer = await shop.get("/v1/orders", params={"cursor": "msg_1"})
 
     assert answer.status_code == 400
-    assert answer.json()["detail"] == "the cursor is not one of ours"
+    assert answer.json()["detail"] == "unknown cursor: start again without one"

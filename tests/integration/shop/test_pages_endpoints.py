@@ -82,7 +82,7 @@ async def test_all_event_types_and_the_description_are_kept(shop: Shop) -> None:
     ("field", "typed", "problem"),
     [
         ("webhook_url", "", "Enter the URL of your receiver."),
-        ("webhook_url", SCRIPT, "The shop does not send to this URL: not an absolute URL"),
+        ("webhook_url", SCRIPT, "The shop does not send to this URL: it must begin with http:"),
         (
             "webhook_url",
             "http://10.0.0.1/hook",
