@@ -5,7 +5,7 @@ Times are UTC. Money is integer cents. All sequences are oldest first.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from subscriber_app.receiving.defences import NONE_OFF, SwitchedOff
@@ -190,15 +190,20 @@ class PollsFact:
     """A period of polling. ``in_vain``: how many of the requests found no new order."""
 
     started_at: datetime
+    ends_at: datetime
     count: int
     in_vain: int
 
 
 @dataclass(frozen=True, slots=True)
 class OrderSeenFact:
-    """An order, and how late each way has told of it; None as long as it has not."""
+    """An order, and how late each way has told of it; None as long as it has not.
+
+    ``created_at``: None as long as only a webhook has told of it.
+    """
 
     order_id: str
+    created_at: datetime | None
     webhook_seconds: float | None
     polling_seconds: float | None
 
@@ -279,6 +284,8 @@ class Facts:
     ``deliveries``: to this subscriber; in the Build track to the learner's own receiver, and
     ``check`` is the newest exam of it.
 
+    ``skip_left``: how much of a skip of the shop's time is still to come; None without a skip.
+
     ``money``: None if the shop and the subscriber cannot be compared now. ``shop_problem``: why the
     shop's facts are missing, or "".
     """
@@ -306,6 +313,7 @@ class Facts:
     shop_problem: str = ""
     own_receiver: OwnReceiverFact | None = None
     check: Check | None = None
+    skip_left: timedelta | None = None
 
     @property
     def is_request_under_way(self) -> bool:

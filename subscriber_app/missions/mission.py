@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from subscriber_app.missions.facts import DeliveryFact, Evidence, Facts
+
+MINUTES_OF_LONG = 120  # from here on, hours are exact enough
 
 
 class Track(StrEnum):
@@ -93,6 +96,7 @@ class Need(StrEnum):
     MONEY = "money"
     DELIVERIES_ELSEWHERE = "deliveries-elsewhere"
     REFUSALS = "refusals"
+    CLOCK = "clock"
 
 
 class Tool(StrEnum):
@@ -231,6 +235,12 @@ def fault_to_set(facts: Facts, fault: str, then: str = "buy something") -> str:
     if facts.is_fault_active:
         return f"a fault is on: {then}"
     return f"set {fault}, then {then}"
+
+
+def duration(left: timedelta) -> str:
+    """Return ``2 h`` or ``45 min``, rounded; at least one minute."""
+    minutes = max(1, round(left.total_seconds() / 60))
+    return f"{round(minutes / 60)} h" if minutes >= MINUTES_OF_LONG else f"{minutes} min"
 
 
 def dollars(cents: int) -> str:

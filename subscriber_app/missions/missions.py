@@ -20,7 +20,7 @@ from subscriber_app.missions.checks import Checks
 from subscriber_app.missions.facts import Answer, Check, Evidence, Facts, OwnReceiverFact
 from subscriber_app.missions.mission import Condition, Done, Judgment, Mission, NotYet, Step
 from subscriber_app.missions.obstacles import Obstacle, obstacles
-from subscriber_app.missions.places import places
+from subscriber_app.missions.places import places, proven_places
 from subscriber_app.missions.progress import MissionState
 from subscriber_app.missions.reader import SHOP_INTERVAL_SECONDS, FactsReader
 from subscriber_app.missions.watch import WATCH
@@ -100,6 +100,7 @@ class Missions:
         self._checks = checks
         self._now = now
         self._worker_crash = worker_crash
+        self._acts = 0
         self._lock = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
         self.current: Standing | None = None
@@ -129,7 +130,8 @@ class Missions:
             async with self._database.reading() as session:
                 row = await progress.find(session, mission)
             if row is None or row.state != MissionState.STARTED:
-                return Standing(mission, row, steps=self.steps(mission))
+                standing = Standing(mission, row, steps=self.steps(mission))
+                return replace(standing, places=proven_places(standing.evidence))
             standing = replace(await self._judge(mission, row), steps=self.steps(mission))
         if self.current and self.current.mission is mission:
             self.current = standing
@@ -209,7 +211,11 @@ class Missions:
         await self._change(hide)
 
     def refresh(self) -> None:
-        """Read the shop's facts at the next look, even within the same second."""
+        """Read the shop's facts at the next look, even within the same second.
+
+        For what a button of a mission has done: that button then works again.
+        """
+        self._acts += 1
         self._reader.forget()
 
     async def _change(self, change: Callable[[AsyncSession], Awaitable[None]]) -> None:
@@ -251,7 +257,10 @@ class Missions:
             judgment,
             obstacles(mission, facts),
             places(facts),
-            fact_count=len(facts.receipts) + len(facts.bookings) + self._worker_crash.changes,
+            fact_count=len(facts.receipts)
+            + len(facts.bookings)
+            + self._worker_crash.changes
+            + self._acts,
             check=facts.check,
             own_receiver=facts.own_receiver,
         )

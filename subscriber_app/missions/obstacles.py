@@ -23,6 +23,7 @@ class WayBack(StrEnum):
     SUBSCRIBE = "subscribe"
     REMOVE_FORGED_BOOKINGS = "remove-forged-bookings"
     REMOVE_FAILING_ENDPOINTS = "remove-failing-endpoints"
+    RECOVER_UNDELIVERED = "recover-undelivered"
 
 
 LABELS = {
@@ -33,6 +34,7 @@ LABELS = {
     WayBack.SUBSCRIBE: "Subscribe",
     WayBack.REMOVE_FORGED_BOOKINGS: "Remove forged bookings",
     WayBack.REMOVE_FAILING_ENDPOINTS: "Delete it",
+    WayBack.RECOVER_UNDELIVERED: "Recover them",
 }
 
 
@@ -74,6 +76,25 @@ def _in_the_subscriber(mission: Mission, facts: Facts) -> Iterator[Obstacle]:
             "An attack of another mission was booked: the difference cannot become 0.",
             WayBack.REMOVE_FORGED_BOOKINGS,
         )
+    elif Need.MONEY in mission.needs and _is_money_lost_before(facts):
+        yield Obstacle(
+            "Webhooks from before the mission are undelivered: the difference cannot become 0.",
+            WayBack.RECOVER_UNDELIVERED,
+        )
+
+
+def _is_money_lost_before(facts: Facts) -> bool:
+    """Return whether money is missing that no delivery of the mission will bring."""
+    money, endpoint = facts.money, facts.our_endpoint
+    return (
+        money is not None
+        and money.is_settled
+        and money.difference_cents < 0
+        and not facts.is_fault_active
+        and endpoint is not None
+        and endpoint.status == "active"
+        and all(each.has_succeeded for each in facts.deliveries)
+    )
 
 
 def _in_the_shop(mission: Mission, facts: Facts) -> Iterator[Obstacle]:

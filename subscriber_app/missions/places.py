@@ -1,7 +1,18 @@
 """The things that links of steps lead to: the newest of each that the learner has made. Pure."""
 
-from subscriber_app.missions.facts import Facts
+from collections.abc import Sequence
+
+from subscriber_app.missions.facts import Evidence, Facts, Kind
 from subscriber_app.missions.mission import Link
+
+_NAMES = {
+    Kind.RECEIPT: "receipt",
+    Kind.MESSAGE: "message",
+    Kind.ORDER: "order",
+    Kind.DELIVERY: "delivery",
+    Kind.ATTEMPT: "delivery",
+    Kind.ENDPOINT: "endpoint",
+}
 
 
 def places(facts: Facts) -> dict[str, str]:
@@ -23,6 +34,17 @@ def places(facts: Facts) -> dict[str, str]:
     if facts.own_receiver:
         found["endpoint"] = facts.own_receiver.endpoint_id
     return {name: id_ for name, id_ in found.items() if id_}
+
+
+def proven_places(evidence: Sequence[Evidence]) -> dict[str, str]:
+    """Return the same of a mission that is done: the first of each kind in the evidence."""
+    found: dict[str, str] = {}
+    for each in evidence:
+        if name := _NAMES.get(each.kind):
+            found.setdefault(name, each.id)
+    if "delivery" in found:  # no mission has links to both
+        found["elsewhere"] = found["delivery"]
+    return found
 
 
 def address(link: Link, found: dict[str, str]) -> str:

@@ -57,6 +57,7 @@ from subscriber_app.receiving.keyring import fingerprint
 from subscriber_app.receiving.receipt_ids import first_id
 from subscriber_app.receiving.repair import forged_bookings
 from subscriber_app.shop_api.client import ShopClient
+from subscriber_app.shop_api.clock import read_clock
 from subscriber_app.shop_api.counting import read_counted
 from subscriber_app.shop_api.delivery_log import ListedDelivery, ShopAttempt
 from subscriber_app.shop_api.errors import ShopError
@@ -79,6 +80,7 @@ class _ShopFacts:
     money: Money | None = None
     problem: str = ""
     check: Check | None = None
+    skip_left: timedelta | None = None
 
 
 class FactsReader:
@@ -147,6 +149,7 @@ class FactsReader:
             is_crash_armed=self._faults.worker_crash.is_armed,
             has_forged_bookings=forged is not None,
             shop_problem=of_shop.problem,
+            skip_left=of_shop.skip_left,
         )
 
     async def _read_for_own_receiver(self, mission: Mission, row: MissionProgress) -> Facts:
@@ -220,6 +223,8 @@ class FactsReader:
                     facts = replace(facts, deliveries_elsewhere=found)
                 if Need.REFUSALS in mission.needs:
                     facts = replace(facts, refusals=await self._refusals(since))
+                if Need.CLOCK in mission.needs:
+                    facts = replace(facts, skip_left=await self._skip_left())
                 if Need.MONEY in mission.needs:
                     facts = replace(facts, money=await self._money())
                 if check and not check.is_finished:
@@ -274,6 +279,10 @@ class FactsReader:
             for each in reversed(await self._shop.refused_registrations())
             if each.refused_at >= since
         ]
+
+    async def _skip_left(self) -> timedelta | None:
+        clock = read_clock(await self._shop.clock(wait_seconds=0))
+        return None if clock.is_ready else timedelta(seconds=clock.remaining_seconds or 0)
 
     async def _money(self) -> Money | None:
         await self._shop_totals.refresh()
@@ -348,10 +357,10 @@ async def _read_polling(session: AsyncSession) -> tuple[PollsFact | None, list[O
     if row is None:
         return None, []
     seen = [
-        OrderSeenFact(each.order_id, each.webhook_seconds, each.polling_seconds)
+        OrderSeenFact(each.order_id, each.created_at, each.webhook_seconds, each.polling_seconds)
         for each in reversed(await read_seen_orders(session, row.started_at))
     ]
-    return PollsFact(row.started_at, row.polls, row.polls_in_vain), seen
+    return PollsFact(row.started_at, row.ends_at, row.polls, row.polls_in_vain), seen
 
 
 def _own_receiver_fact(row: OwnReceiver) -> OwnReceiverFact:

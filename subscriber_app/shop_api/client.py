@@ -287,6 +287,14 @@ class ShopClient:
         """Activate a paused or disabled endpoint. Raise ``ShopUnreachable`` or ``ShopError``."""
         await self._change("PATCH", f"/v1/webhooks/{endpoint_id}", json={"status": "active"})
 
+    async def recover(self, endpoint_id: str, since: datetime) -> None:
+        """Resend what an endpoint has missed since then.
+
+        Raise ``ShopUnreachable`` or ``ShopError``.
+        """
+        path = f"/v1/webhooks/{endpoint_id}/recover"
+        await self._change("POST", path, json={"since": rfc3339(since)})
+
     async def delivery(self, delivery_id: str) -> ShopDelivery:
         """Return one delivery with its attempts. Raise ``ShopUnreachable`` or ``ShopError``."""
         return read_delivery(await self._read(f"/v1/deliveries/{quote(delivery_id, safe='')}"))

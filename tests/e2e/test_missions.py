@@ -20,6 +20,7 @@ SETTINGS: dict[int, dict[str, object]] = {
     16: {"request_timeout_seconds": 0.5},
 }
 
+PAGE = "/missions/16"
 FIELDS = re.compile(r"<textarea[^>]*>\n(.*?)</textarea>", re.DOTALL)
 
 
@@ -516,6 +517,20 @@ def test_two_learners_do_not_see_each_others_facts(demo: Running) -> None:
 
         assert first.finish(4)["state"] == second.finish(5)["state"] == "done"
         assert second.mission(4)["state"] == first.mission(5)["state"] == "new"
+
+
+def test_a_button_of_a_mission_works_again_when_what_it_made_was_deleted(learner: Learner) -> None:
+    learner.start(16)
+
+    for _ in range(2):
+        (nonce,) = re.findall('name="_nonce" value="(register-hanging-[^"]+)"', learner.page(PAGE))
+        fields = {"action": "register-hanging", "_nonce": nonce}
+        learner.submit(f"{PAGE}/actions", seen_on=PAGE, **fields)
+        listed = learner.shop.get("/v1/webhooks").json()["data"]
+        (hanging,) = [each for each in listed if each["webhook_url"].endswith("?hang")]
+        learner.wait_for(16, "1 of 4: 0 of 20 messages were sent to both")
+        learner.shop.delete(f"/v1/webhooks/{hanging['id']}").raise_for_status()
+        learner.wait_for(16, "0 of 4: no endpoint hangs; add one")
 
 
 def test_a_second_skip_while_the_first_one_still_runs_is_no_error(learner: Learner) -> None:

@@ -13,6 +13,7 @@ from subscriber_app.missions.mission import (
     Step,
     Tool,
     counted,
+    duration,
     fault_to_set,
     judgment,
 )
@@ -88,12 +89,20 @@ def _failing(facts: Facts, back: list[DeliveryFact]) -> Part:
     waiting = sum(each.state in {"pending", "sending"} for each in since)
     missing = f"{len(failed)} of {DELIVERIES} deliveries have used up their attempts"
     if waiting:
-        missing += f", {waiting} wait for the next one; skip two hours, and wait until each is made"
+        missing += f", {waiting} wait for the next one; {_skip(facts)}"
     elif not facts.is_fault_active:
         missing += "; set the fault 503, then buy"
     else:
         missing += "; buy more"
     return Part("failing", label, (), missing)
+
+
+def _skip(facts: Facts) -> str:
+    if facts.skip_left is None:
+        return "skip two hours"
+    return (
+        f"time is being skipped, {duration(facts.skip_left)} to go: each attempt on the way is made"
+    )
 
 
 MISSION = Mission(
@@ -159,6 +168,6 @@ MISSION = Mission(
         ),
     ),
     judge=judge,
-    needs=frozenset({Need.DELIVERIES, Need.ENDPOINTS}),
+    needs=frozenset({Need.DELIVERIES, Need.ENDPOINTS, Need.CLOCK}),
     tools=frozenset({Tool.FAULTS, Tool.DISABLED}),
 )

@@ -1,7 +1,5 @@
 """Mission 14: new keys, no downtime."""
 
-from datetime import timedelta
-
 from subscriber_app.missions.facts import Evidence, Facts, FormerSecretFact, Kind, ReceiptFact
 from subscriber_app.missions.links import FLOW, SUBSCRIPTION
 from subscriber_app.missions.mission import (
@@ -13,6 +11,7 @@ from subscriber_app.missions.mission import (
     Need,
     Part,
     Step,
+    duration,
     judgment,
 )
 from subscriber_app.vocabulary import Reason, Verdict
@@ -82,9 +81,11 @@ def _refused(facts: Facts, rotated: FormerSecretFact | None) -> Part:
         return Part("refused", label, [rejected[0].evidence("refused")], "")
     if rotated is None:
         missing = "rotate the secret first"
+    elif rotated.until > facts.now and facts.skip_left is not None:
+        missing = f"the grace period is being skipped, {duration(facts.skip_left)} to go"
     elif rotated.until > facts.now:
         accepted = "was still accepted: it" if sent else ""
-        left = _duration(rotated.until - facts.now)
+        left = duration(rotated.until - facts.now)
         missing = f"the old secret {accepted} is valid for {left} more; skip the grace period"
         missing = " ".join(missing.split())
     elif sent and sent[-1].verdict is Verdict.REJECTED:
@@ -92,11 +93,6 @@ def _refused(facts: Facts, rotated: FormerSecretFact | None) -> Part:
     else:
         missing = "the grace period is over; send a request that is signed with the old secret"
     return Part("refused", label, (), missing)
-
-
-def _duration(left: timedelta) -> str:
-    minutes = max(1, round(left.total_seconds() / 60))
-    return f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 – minutes of an hour
 
 
 MISSION = Mission(
@@ -153,6 +149,6 @@ MISSION = Mission(
         ),
     ),
     judge=judge,
-    needs=frozenset({Need.ENDPOINTS}),
+    needs=frozenset({Need.ENDPOINTS, Need.CLOCK}),
     picture="new_keys.html",
 )

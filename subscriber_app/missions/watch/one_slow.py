@@ -34,10 +34,11 @@ def judge(facts: Facts) -> Judgment:
             "An endpoint that hangs is registered",
             [Evidence("hanging", Kind.ENDPOINT, hanging.id, hanging.created_at)] if hanging else (),
             "no endpoint hangs; add one",
+            is_kept=False,  # somebody may delete it
         ),
         _sent_to_both(both),
         _quick(both),
-        _open(hanging),
+        _open(hanging, facts.deliveries_elsewhere),
     )
 
 
@@ -71,12 +72,17 @@ def _quick(both: Sequence[DeliveryFact]) -> Part:
     return Part("quick", label, evidence, "")
 
 
-def _open(hanging: EndpointFact | None) -> Part:
+def _open(hanging: EndpointFact | None, sent: Sequence[DeliveryFact]) -> Part:
     label = "The circuit breaker of the other one is open"
     if hanging and hanging.breaker != "closed":
         evidence = [Evidence("breaker", Kind.ENDPOINT, hanging.id)]
+        evidence += [Evidence("held", Kind.DELIVERY, each.id, each.created_at) for each in sent[:1]]
         return Part("open", label, evidence, "")
     missing = "the circuit breaker is still closed: it opens after 20 time-outs, of 10 s each"
+    if len(sent) < MESSAGES:  # the endpoint was deleted and added again
+        missing = (
+            f"{len(sent)} of {MESSAGES} messages were sent to the endpoint that hangs; sell more"
+        )
     return Part("open", label, (), missing)
 
 

@@ -19,22 +19,38 @@ PURCHASES = 3
 
 def judge(facts: Facts) -> Judgment:
     """Prove that the subscriber has polled, and that both ways have told of the same purchases."""
-    polls = facts.polls if facts.polls and facts.polls.started_at >= facts.started_at else None
-    both = [each for each in facts.orders_seen if each.webhook_seconds is not None]
-    both = [each for each in both if each.polling_seconds is not None] if polls else []
+    # It may have been on before the mission began: only the purchases must be newer.
+    polls = facts.polls if facts.polls and facts.polls.ends_at > facts.started_at else None
+    both = [each for each in facts.orders_seen if _is_seen_both_ways(each, facts)] if polls else []
     started = []
     if polls and polls.count:
         started = [Evidence("started", Kind.VALUE, "on", polls.started_at)]
     return judgment(
         facts,
-        Part("polling", "The subscriber polls the shop", started, "polling is off; switch it on"),
+        Part("polling", "The subscriber polls the shop", started, _polling_is_missing(facts)),
         Part(
             "both",
             f"{PURCHASES} purchases are seen both ways",
             _comparison(facts, both) if len(both) >= PURCHASES else (),
-            f"{len(both)} of {PURCHASES} purchases were seen by a webhook and by polling",
+            f"{len(both)} of {PURCHASES} purchases were seen by a webhook and by polling"
+            + ("" if _is_on(facts) else "; polling is off: switch it on, and buy again"),
         ),
     )
+
+
+def _is_on(facts: Facts) -> bool:
+    return facts.polls is not None and facts.polls.ends_at > facts.now
+
+
+def _polling_is_missing(facts: Facts) -> str:
+    if _is_on(facts):
+        return "polling is on, but the shop has not answered yet"
+    return "polling is off; switch it on"
+
+
+def _is_seen_both_ways(order: OrderSeenFact, facts: Facts) -> bool:
+    is_seen = order.webhook_seconds is not None and order.polling_seconds is not None
+    return is_seen and order.created_at is not None and order.created_at >= facts.started_at
 
 
 def _comparison(facts: Facts, both: Sequence[OrderSeenFact]) -> list[Evidence]:

@@ -196,12 +196,24 @@ async def _repair(way_back: WayBack, mission: Mission, parts: SubscriberParts) -
             parts.feed.announce()
         case WayBack.REMOVE_FAILING_ENDPOINTS:
             await delete_failing_endpoints(parts.shop)
-        case WayBack.ACTIVATE_ENDPOINT | WayBack.RESPOND_AND_ACTIVATE:
-            if way_back is WayBack.RESPOND_AND_ACTIVATE:
-                await parts.faults.set(NORMAL)
-            if endpoint_id := await _endpoint_of(mission, parts):
-                await parts.shop.activate(endpoint_id)
+        case WayBack.RECOVER_UNDELIVERED:
+            await _recover(parts)
+        case WayBack.ACTIVATE_ENDPOINT:
+            await _activate(mission, parts)
+        case WayBack.RESPOND_AND_ACTIVATE:
+            await parts.faults.set(NORMAL)
+            await _activate(mission, parts)
     parts.missions.refresh()
+
+
+async def _recover(parts: SubscriberParts) -> None:
+    if subscription := await parts.subscriptions.current():
+        await parts.shop.recover(subscription.endpoint_id, subscription.created_at)
+
+
+async def _activate(mission: Mission, parts: SubscriberParts) -> None:
+    if endpoint_id := await _endpoint_of(mission, parts):
+        await parts.shop.activate(endpoint_id)
 
 
 async def _endpoint_of(mission: Mission, parts: SubscriberParts) -> str | None:

@@ -100,17 +100,35 @@ def test_more_facts_never_undo_what_was_proven(
 
 
 def test_three_purchases_must_be_seen_by_a_webhook_and_by_polling() -> None:
-    polls = PollsFact(at(1), count=4, in_vain=2)
-    seen = [OrderSeenFact(f"ord_{n}", 0.03, 2.0 + n) for n in range(3)]
+    polls = PollsFact(at(1), at(601), count=4, in_vain=2)
+    seen = [OrderSeenFact(f"ord_{n}", at(n), 0.03, 2.0 + n) for n in range(3)]
     only_webhook = replace(seen[2], polling_seconds=None)
 
-    before = facts(polls=replace(polls, started_at=at(-1)), orders_seen=seen)
+    before = facts(polls=replace(polls, started_at=at(-9), ends_at=at(-1)), orders_seen=seen)
     assert missing(why_not_poll.judge(before)) == "0 of 2: polling is off; switch it on"
     two = why_not_poll.judge(facts(polls=polls, orders_seen=[*seen[:2], only_webhook]))
     assert missing(two) == "1 of 2: 2 of 3 purchases were seen by a webhook and by polling"
     told = proof(why_not_poll.judge(facts(polls=polls, orders_seen=seen)))
     assert (told["webhooks"], told["polling"]) == ("30 ms", "3.0 s")
     assert (told["polls"], told["vain"]) == ("4 requests", "2")
+
+
+def test_polling_that_was_already_on_counts_but_no_purchase_from_before_the_mission() -> None:
+    polls = PollsFact(at(-300), at(300), count=70, in_vain=66)
+    seen = [OrderSeenFact(f"ord_{n}", at(n), 0.03, 2.0) for n in range(-1, 3)]
+
+    two = why_not_poll.judge(facts(polls=polls, orders_seen=seen[:-1]))
+
+    assert missing(two) == "1 of 2: 2 of 3 purchases were seen by a webhook and by polling"
+    assert proof(why_not_poll.judge(facts(polls=polls, orders_seen=seen)))["first"] == "ord_0"
+
+
+def test_polling_that_has_ended_before_three_purchases_says_so() -> None:
+    ended = why_not_poll.judge(facts(polls=PollsFact(at(1), at(59), count=4, in_vain=2)))
+    unanswered = why_not_poll.judge(facts(polls=PollsFact(at(1), at(601), count=0, in_vain=0)))
+
+    assert missing(ended).endswith("; polling is off: switch it on, and buy again")
+    assert missing(unanswered) == "0 of 2: polling is on, but the shop has not answered yet"
 
 
 def test_a_registration_counts_from_the_start_and_with_the_fingerprint_of_its_secret() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from subscriber_app.missions.facts import (
     AttemptFact,
@@ -242,12 +243,22 @@ def test_ten_deliveries_in_the_overlap_and_then_the_old_secret_alone_is_rejected
     few = new_keys.judge(facts(subscription=OURS, former_secrets=[former], receipts=both[:-1]))
     assert missing(few) == "1 of 3: 9 of 10 deliveries were signed with both secrets"
     assert missing(judge()) == (
-        "2 of 3: the old secret is valid for 1 h more; skip the grace period"
+        "2 of 3: the old secret is valid for 60 min more; skip the grace period"
     )
     accepted = replace(old, verdict=Verdict.DUPLICATE, reason=None)
     assert "was still accepted" in missing(judge(accepted))
     assert "grace period is over" in missing(judge(until=30))
     assert proof(judge(old, until=30))["refused"] == old.id
+
+
+def test_a_grace_period_that_is_being_skipped_says_how_much_is_left() -> None:
+    former = FormerSecretFact("0ld", at(1), at(86_400))
+    both = [receipt(n, message_id=f"msg_{n}", signatures=2) for n in range(2, 12)]
+    given = facts(subscription=OURS, former_secrets=[former], receipts=both)
+
+    skipping = new_keys.judge(replace(given, skip_left=timedelta(hours=13)))
+
+    assert missing(skipping) == "2 of 3: the grace period is being skipped, 13 h to go"
 
 
 def test_a_genuine_request_that_was_rejected_during_the_overlap_fails_the_rotation() -> None:

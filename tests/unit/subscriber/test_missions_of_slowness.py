@@ -1,6 +1,7 @@
 """The judges of the missions about slow answers, overtaking events and leaving, on facts."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,14 +13,17 @@ from subscriber_app.missions.facts import (
     EndpointFact,
     Evidence,
     Kind,
+    Money,
     PurchaseFact,
     ReceiptFact,
     RefusalFact,
     SubscriptionFact,
 )
 from subscriber_app.missions.failing_endpoints import CHANGING_NAME
-from subscriber_app.missions.mission import Judgment, Mission
+from subscriber_app.missions.links import FAILING_DELIVERY, TRACE
+from subscriber_app.missions.mission import Done, Judgment, Mission
 from subscriber_app.missions.obstacles import WayBack, obstacles
+from subscriber_app.missions.places import address, proven_places
 from subscriber_app.missions.watch import (
     answer_first,
     at_least_once,
@@ -135,7 +139,14 @@ def test_an_endpoint_leaves_comes_back_and_is_disabled_for_failing() -> None:
     some = judge_leaving(GONE, BACK, *failed[:4], delivery(9, state="pending"))
     assert missing(some) == (
         "2 of 3: 4 of 10 deliveries have used up their attempts, 1 wait for the next one; "
-        "skip two hours, and wait until each is made"
+        "skip two hours"
+    )
+    skipping = judge_leaving(BACK, GONE, failed[0], skip_left=timedelta(minutes=75))
+    assert "skipped" not in missing(skipping)  # nothing waits for it
+    waiting = delivery(9, state="pending")
+    skipping = judge_leaving(GONE, BACK, waiting, skip_left=timedelta(minutes=75))
+    assert missing(skipping).endswith(
+        "time is being skipped, 75 min to go: each attempt on the way is made"
     )
     earlier = {key: [Evidence(key, Kind.DELIVERY, "dlv_2", at(2))] for key in ("gone", "back")}
     assert missing(judge_leaving(seen=earlier)).startswith("2 of 3: 0 of 10 deliveries")
@@ -179,6 +190,20 @@ def test_an_endpoint_that_hangs_must_delay_nobody_and_get_its_breaker_opened() -
     assert (named["hanging"], named["messages"], named["percentile"]) == ("ep_2", "20", "100 ms")
 
 
+def test_an_endpoint_that_hangs_is_missing_again_when_somebody_has_deleted_it() -> None:
+    added = [Evidence("hanging", Kind.ENDPOINT, "ep_2", at(0))]
+    sent = [Evidence("messages", Kind.VALUE, "20")]
+    seen = {"added": added, "both": sent, "quick": sent}
+
+    deleted = one_slow.judge(facts(seen=seen))
+    added_again = one_slow.judge(facts(seen=seen, endpoints=[HANGING]))
+
+    assert missing(deleted) == "2 of 4: no endpoint hangs; add one"
+    assert missing(added_again) == (
+        "3 of 4: 0 of 20 messages were sent to the endpoint that hangs; sell more"
+    )
+
+
 def test_an_endpoint_that_hangs_disturbs_all_other_missions() -> None:
     found = obstacles(outage.MISSION, facts(endpoints=[HANGING], subscription=SUBSCRIBED))
 
@@ -197,6 +222,35 @@ UNKNOWN = receipt(1, verdict=Verdict.IGNORED, attack="edited")
 MALFORMED = receipt(
     2, verdict=Verdict.REJECTED, reason=Reason.MALFORMED_EVENT, attack="edited", message_id="msg_2"
 )
+
+
+def test_money_that_no_delivery_of_the_mission_will_bring_can_be_recovered_by_one_click() -> None:
+    ours = EndpointFact("ep_1", "http://inbox", "active", at(-9), is_ours=True)
+    lost = facts(money=Money(-1490, True), subscription=SUBSCRIBED, endpoints=[ours])
+
+    def found(**changes: Any) -> list[WayBack | None]:
+        return [each.way_back for each in obstacles(outage.MISSION, replace(lost, **changes))]
+
+    assert found() == [WayBack.RECOVER_UNDELIVERED]
+    assert found(deliveries=[delivery(1, state="pending")]) == []
+    assert found(money=Money(-1490, False)) == []
+    assert WayBack.RECOVER_UNDELIVERED not in found(is_fault_active=True)
+
+
+def test_links_of_a_mission_that_is_done_lead_to_what_has_proven_it() -> None:
+    named = one_slow.judge(
+        facts(
+            deliveries=[delivery(n) for n in range(20)],
+            deliveries_elsewhere=[delivery(n, state="sending") for n in range(20)],
+            endpoints=[BREAKER_OPEN],
+        )
+    )
+    assert isinstance(named, Done)
+
+    found = proven_places(named.evidence)
+
+    assert address(FAILING_DELIVERY, found) == "/deliveries/dlv_0"
+    assert address(TRACE, found) == "/story?message_id=msg_0"
 
 
 def test_five_webhooks_must_be_accepted_after_both_poisonous_requests() -> None:
