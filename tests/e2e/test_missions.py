@@ -59,7 +59,7 @@ def nearly_1(learner: Learner) -> str:
     switch_polling(learner, "on")
     for _ in range(2):
         learner.buy("mug")
-    return "1 of 2: 2 of 3 purchases were seen by a webhook and by polling"
+    return "1 of 2: 2 of 3 purchases were seen by a webhook and by polling; buy 1 more"
 
 
 def solve_2(learner: Learner) -> None:
@@ -71,7 +71,9 @@ def nearly_2(learner: Learner) -> str:
     former = fingerprint(learner)
     register(learner)
     learner.answer(2, "fingerprint", former)
-    return f"1 of 2: {former} is not the fingerprint of the secret that the subscriber has now"
+    return (
+        f"1 of 2: {former} is not the fingerprint of the secret; copy it from the page Subscription"
+    )
 
 
 def solve_3(learner: Learner) -> None:
@@ -151,7 +153,7 @@ def double_and_repair(learner: Learner) -> None:
     resend(learner, order, 1, accepted=2)
     learner.switch("deduplication", on=True)
     learner.act(7, "remove-double-bookings")
-    learner.wait_for(7, "2 of 3: 0 of 13 requests with the same message")
+    learner.wait_for(7, "2 of 3: 0 of 13 requests with the same message; buy something new")
 
 
 def solve_7(learner: Learner) -> None:

@@ -27,7 +27,12 @@ def _ordered(delivery: DeliveryFact | None) -> Part:
             Evidence("order", Kind.ORDER, delivery.order_id, delivery.created_at),
             Evidence("message", Kind.MESSAGE, delivery.message_id, delivery.created_at),
         ]
-    return Part("ordered", "You bought something", evidence, "no order since the mission began")
+    return Part(
+        "ordered",
+        "You bought something",
+        evidence,
+        "no order since the mission began; buy something",
+    )
 
 
 def _delivered(delivery: DeliveryFact | None) -> Part:

@@ -15,6 +15,7 @@ from subscriber_app.missions.mission import (
     Part,
     Step,
     Tool,
+    counted,
     dollars,
     judgment,
 )
@@ -22,6 +23,7 @@ from subscriber_app.receiving.defences import Defence
 from subscriber_app.vocabulary import Verdict
 
 REQUESTS = 13  # of one message
+RESENDS = 3
 AT_ONCE = 10
 REPLAY = "replay-ten-times"
 REPAIR = "remove-double-bookings"
@@ -47,7 +49,7 @@ def _doubled(facts: Facts) -> Part:
             twice[1].evidence("second"),
             Evidence("surplus", Kind.VALUE, dollars(twice[1].value_cents or 0)),
         ]
-    missing = "a purchase was not booked twice yet: de-duplication is on"
+    missing = "no purchase was booked twice yet; buy something, then switch de-duplication off"
     if Defence.DEDUPLICATION in facts.off:
         missing = "de-duplication is off; resend a delivery in the shop"
     return Part("doubled", "Without de-duplication, a purchase is booked twice", evidence, missing)
@@ -82,13 +84,23 @@ def _once(facts: Facts) -> Part:
     label = f"One booking from {REQUESTS} requests or more"
     if len(most) < REQUESTS:
         missing = f"{len(most)} of {REQUESTS} requests with the same message"
-        return Part("once", label, (), missing)
+        return Part("once", label, (), f"{missing}; {_next(len(most))}")
     evidence = [
         Evidence("message", Kind.MESSAGE, most[0].message_id or "", most[0].received_at),
         most[0].evidence("booked"),
         Evidence("requests", Kind.VALUE, str(len(most))),
     ]
     return Part("once", label, evidence, "")
+
+
+def _next(requests: int) -> str:
+    """Return what to do after so many requests with the same message."""
+    if not requests:
+        return "buy something new"
+    resends = 1 + RESENDS - requests
+    if resends > 0:
+        return f"resend its delivery {counted(resends, 'time')}"
+    return "send it ten times at once"
 
 
 def _by_message(receipts: Iterable[ReceiptFact]) -> dict[str, list[ReceiptFact]]:
@@ -110,8 +122,8 @@ MISSION = Mission(
             Link("Defenses", App.SUBSCRIBER, "/defences#deduplication"),
         ),
         Step(
-            "In the shop, resend the delivery once. In the inbox, the difference is now positive: "
-            "more was booked than sold.",
+            "In the shop, press “Resend now” on the page of the delivery. In the inbox, the "
+            "difference is now positive: more was booked than sold.",
             DELIVERY,
             then=Link("Inbox", App.SUBSCRIBER, "/"),
         ),
@@ -121,7 +133,7 @@ MISSION = Mission(
             Action(REPAIR, "Remove double bookings"),
         ),
         Step(
-            "Buy once more, and resend that delivery three times.",
+            "Buy once more, and resend that delivery three times, one after the other.",
             SHOP,
             then=DELIVERY,
         ),
@@ -131,7 +143,7 @@ MISSION = Mission(
         ),
     ),
     hints=(
-        "“Resend now” is on the page of the delivery, in the shop.",
+        "The button “Delivery” above leads to the newest delivery. “Resend now” is at its top.",
         "The requests must carry one message: the purchase itself, three resends, ten replays.",
         "The message that was booked twice does not count for the last part. Buy something new.",
     ),

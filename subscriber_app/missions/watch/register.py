@@ -32,7 +32,7 @@ def _registered(facts: Facts) -> Part:
     ours = facts.subscription
     if ours and ours.created_at >= facts.started_at:
         new.insert(0, Evidence("endpoint", Kind.ENDPOINT, ours.endpoint_id, ours.created_at))
-    missing = "no URL was registered since the mission began"
+    missing = "no URL was registered since the mission began; unsubscribe, then subscribe"
     if not ours:
         missing = "the subscriber is not registered; subscribe it"
     return Part("registered", "A URL is registered at the shop", new[:1], missing)
@@ -41,11 +41,13 @@ def _registered(facts: Facts) -> Part:
 def _compared(facts: Facts) -> Part:
     answer, ours = facts.answers.get(FINGERPRINT), facts.subscription
     typed = "".join(answer.text.lower().split()) if answer else ""
-    evidence, missing = [], "no fingerprint was typed in"
+    evidence, missing = [], "no fingerprint was typed in; copy it from the page Subscription"
     if ours and ours.fingerprint and answer and typed == ours.fingerprint:
         evidence = [Evidence("fingerprint", Kind.VALUE, typed, answer.at)]
     elif typed:
-        missing = f"{typed[:20]} is not the fingerprint of the secret that the subscriber has now"
+        missing = (
+            f"{typed[:20]} is not the fingerprint of the secret; copy it from the page Subscription"
+        )
     return Part("compared", "You typed the fingerprint of its secret", evidence, missing)
 
 

@@ -33,9 +33,17 @@ def judge(facts: Facts) -> Judgment:
             f"{PURCHASES} purchases are seen both ways",
             _comparison(facts, both) if len(both) >= PURCHASES else (),
             f"{len(both)} of {PURCHASES} purchases were seen by a webhook and by polling"
-            + ("" if _is_on(facts) else "; polling is off: switch it on, and buy again"),
+            + _what_next(facts, len(both)),
         ),
     )
+
+
+def _what_next(facts: Facts, seen: int) -> str:
+    if not _is_on(facts):
+        return "; polling is off: switch it on, and buy again"
+    unpolled = sum(each.created_at is None for each in facts.orders_seen)
+    more = PURCHASES - seen - unpolled
+    return f"; buy {more} more" if more > 0 else "; the next poll comes within 5 s"
 
 
 def _is_on(facts: Facts) -> bool:

@@ -102,12 +102,15 @@ def test_more_facts_never_undo_what_was_proven(
 def test_three_purchases_must_be_seen_by_a_webhook_and_by_polling() -> None:
     polls = PollsFact(at(1), at(601), count=4, in_vain=2)
     seen = [OrderSeenFact(f"ord_{n}", at(n), 0.03, 2.0 + n) for n in range(3)]
-    only_webhook = replace(seen[2], polling_seconds=None)
+    only_webhook = replace(seen[2], created_at=None, polling_seconds=None)
 
     before = facts(polls=replace(polls, started_at=at(-9), ends_at=at(-1)), orders_seen=seen)
     assert missing(why_not_poll.judge(before)) == "0 of 2: polling is off; switch it on"
     two = why_not_poll.judge(facts(polls=polls, orders_seen=[*seen[:2], only_webhook]))
-    assert missing(two) == "1 of 2: 2 of 3 purchases were seen by a webhook and by polling"
+    assert missing(two) == (
+        "1 of 2: 2 of 3 purchases were seen by a webhook and by polling; "
+        "the next poll comes within 5 s"
+    )
     told = proof(why_not_poll.judge(facts(polls=polls, orders_seen=seen)))
     assert (told["webhooks"], told["polling"]) == ("30 ms", "3.0 s")
     assert (told["polls"], told["vain"]) == ("4 requests", "2")
@@ -119,7 +122,9 @@ def test_polling_that_was_already_on_counts_but_no_purchase_from_before_the_miss
 
     two = why_not_poll.judge(facts(polls=polls, orders_seen=seen[:-1]))
 
-    assert missing(two) == "1 of 2: 2 of 3 purchases were seen by a webhook and by polling"
+    assert missing(two) == (
+        "1 of 2: 2 of 3 purchases were seen by a webhook and by polling; buy 1 more"
+    )
     assert proof(why_not_poll.judge(facts(polls=polls, orders_seen=seen)))["first"] == "ord_0"
 
 
@@ -139,7 +144,7 @@ def test_a_registration_counts_from_the_start_and_with_the_fingerprint_of_its_se
         "0 of 2: the subscriber is not registered; subscribe it"
     )
     assert missing(register.judge(facts(subscription=OURS))) == (
-        "1 of 2: no fingerprint was typed in"
+        "1 of 2: no fingerprint was typed in; copy it from the page Subscription"
     )
     wrong = facts(subscription=OURS, answers={"fingerprint": answer("ffff", 7)})
     assert missing(register.judge(wrong)).startswith("1 of 2: ffff is not the fingerprint")

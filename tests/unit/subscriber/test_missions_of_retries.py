@@ -38,14 +38,16 @@ def duplicate(number: int, message_id: str = "msg_1") -> ReceiptFact:
 def test_money_must_double_before_the_difference_counts_as_repaired() -> None:
     twice = [receipt(1), receipt(2)]
 
-    assert "is on" in missing(once_only.judge(facts(money=BALANCED)))
+    assert "then switch de-duplication off" in missing(once_only.judge(facts(money=BALANCED)))
     assert "resend" in missing(once_only.judge(facts(off=OFF, receipts=twice[:1])))
     still_off = once_only.judge(facts(off=OFF, receipts=twice, money=Money(5075, is_settled=True)))
     assert "still off" in missing(still_off)
     surplus = once_only.judge(facts(receipts=twice, money=Money(5075, is_settled=True)))
     assert missing(surplus) == "1 of 3: the difference is $50.75; remove the double booking"
     repaired = once_only.judge(facts(receipts=twice, money=BALANCED))
-    assert missing(repaired) == "2 of 3: 0 of 13 requests with the same message"
+    assert missing(repaired) == (
+        "2 of 3: 0 of 13 requests with the same message; buy something new"
+    )
 
 
 def test_one_booking_needs_thirteen_requests_of_another_message() -> None:
@@ -55,7 +57,10 @@ def test_one_booking_needs_thirteen_requests_of_another_message() -> None:
     def judge(receipts: Sequence[ReceiptFact]) -> Judgment:
         return once_only.judge(facts(receipts=[*twice, *receipts], money=BALANCED))
 
-    assert missing(judge(many[:-1])) == "2 of 3: 12 of 13 requests with the same message"
+    assert missing(judge(many[:-1])) == (
+        "2 of 3: 12 of 13 requests with the same message; send it ten times at once"
+    )
+    assert missing(judge(many[:1])).endswith("; resend its delivery 3 times")
     assert proof(judge(many))["requests"] == "13"
 
 
