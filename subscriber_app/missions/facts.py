@@ -148,6 +148,15 @@ class DeliveryFact:
         """Return whether the receiver has it."""
         return self.state == "succeeded"
 
+    def next_attempt(self, now: datetime) -> str:
+        """Return when the next attempt is due, or that one is under way; "" without any."""
+        if self.state == "sending":
+            return "an attempt is under way: wait for its end"
+        if self.next_attempt_at is None:
+            return ""
+        seconds = max(0, round((self.next_attempt_at - now).total_seconds()))
+        return f"the next attempt is due in {seconds} s"
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointFact:

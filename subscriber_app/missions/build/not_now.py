@@ -55,9 +55,8 @@ def _waited(facts: Facts, asked: _Asked, waited: _Asked) -> Part:
     if asked:
         delivery, _, after = asked[-1]
         missing = "the response had no Retry-After; add the header, in seconds"
-        if after is None and delivery.next_attempt_at:
-            seconds = max(0, round((delivery.next_attempt_at - facts.now).total_seconds()))
-            missing = f"the next attempt is due in {seconds} s"
+        if after is None:
+            missing = delivery.next_attempt(facts.now) or missing
     return Part("waited", label, (), missing)
 
 

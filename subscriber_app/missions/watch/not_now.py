@@ -74,11 +74,9 @@ def _respected(
     missing = "the response 429 has not come yet"
     if asked:
         delivery, attempt = asked
-        due_at = delivery.next_attempt_at
         missing = f"the gap was shorter than {MIN_SECONDS} s; ask for more time, with 429:7"
-        if delivery.attempts[-1] is attempt and due_at:
-            seconds = max(0, round((due_at - facts.now).total_seconds()))
-            missing = f"the next attempt is due in {seconds} s"
+        if delivery.attempts[-1] is attempt:
+            missing = delivery.next_attempt(facts.now) or missing
     return Part("respected", label, (), missing)
 
 

@@ -91,9 +91,8 @@ def _refunded(facts: Facts, held: DeliveryFact | None, *, is_whole: bool) -> Par
         evidence = [created.evidence("late"), Evidence("state", Kind.VALUE, "refunded")]
         return Part("refunded", label, evidence, "")
     missing = "the purchase has not arrived yet"
-    if held and held.next_attempt_at:
-        seconds = max(0, round((held.next_attempt_at - facts.now).total_seconds()))
-        missing += f": its next attempt is due in {seconds} s"
+    if held and (soon := held.next_attempt(facts.now)):
+        missing += f"; {soon}"
     elif held and held.state == "failed":
         missing += ": its delivery used up its attempts; resend it"
     return Part("refunded", label, (), missing)

@@ -110,8 +110,11 @@ def test_a_refund_must_arrive_while_its_purchase_is_held_up() -> None:
     assert missing(too_late).startswith("1 of 3: the purchase arrived before the refund")
     waiting = judge(FAILED, REFUND)
     assert missing(waiting) == (
-        "2 of 3: the purchase has not arrived yet: its next attempt is due in 8 s"
+        "2 of 3: the purchase has not arrived yet; the next attempt is due in 8 s"
     )
+    hanging = replace(CREATED, state="sending", next_attempt_at=at(59))
+    under_way = out_of_order.judge(facts(deliveries=[hanging], receipts=[FAILED, REFUND]))
+    assert missing(under_way).endswith("; an attempt is under way: wait for its end")
     named = proof(judge(FAILED, REFUND, ARRIVED, purchases=[WHOLE]))
     assert (named["created"], named["order"]) == ("dlv_1", "ord_1")
     assert (named["refunded"], named["late"]) == (REFUND.id, ARRIVED.id)
