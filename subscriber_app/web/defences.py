@@ -7,6 +7,7 @@ from litestar.response import Redirect, Template
 
 from hookshop.webkit.errors import Problem
 from hookshop.webkit.forms import read_form
+from hookshop.webkit.security import safe_redirect_path
 from subscriber_app.database.transactions import Database
 from subscriber_app.receiving.defences import Defence
 from subscriber_app.receiving.receipts import ReceiptFilter, list_receipts
@@ -44,7 +45,8 @@ async def set_defences(request: AnyRequest, defences: TheDefences) -> Redirect:
         raise Problem(422, "switch off one defense at a time")
     chosen = frozenset({Defence(name)}) if name else frozenset(Defence)
     await defences.set(defences.off | chosen if position == "off" else defences.off - chosen)
-    return Redirect("/defences", status_code=303)
+    back = safe_redirect_path(form.text("back"), default="/defences")
+    return Redirect(back, status_code=303)
 
 
 async def _specimen(database: Database) -> str | None:

@@ -10,6 +10,7 @@ from litestar.response import Redirect, Template
 
 from hookshop.webkit.forms import read_form
 from hookshop.webkit.live import Region
+from hookshop.webkit.security import safe_redirect_path
 from subscriber_app.faults import BadFault, Fault, FaultMode, Faults, make_fault
 from subscriber_app.faults.settings import PARAMETERS
 from subscriber_app.web.dependencies import TheFaults
@@ -74,7 +75,7 @@ async def show_faults(request: AnyRequest, faults: TheFaults) -> Template:
 
 @post("/faults", include_in_schema=False)
 async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
-    """Set the fault in the form; the mode ``none`` ends it."""
+    """Set the fault in the form; the mode ``none`` ends it. Then lead to ``back`` or the inbox."""
     form = await read_form(request)
     values = {name: form.text(name) for name in DEFAULT_VALUES}
     try:
@@ -82,7 +83,7 @@ async def set_fault(request: AnyRequest, faults: TheFaults) -> AnyResponse:
     except BadFault as error:
         return _show_again(FaultForm(values, _sentence(str(error)), is_open=True))
     await faults.set(fault)
-    return Redirect("/", status_code=303)
+    return Redirect(safe_redirect_path(form.text("back"), default="/"), status_code=303)
 
 
 def _fault(values: Mapping[str, str]) -> Fault:

@@ -93,7 +93,7 @@ class SubscriberTab(Tab):
         """End the fault by the button in the banner, which every page has."""
         banner = self.page.get_by_role("status")
         banner.get_by_role("button", name="Respond normally").click()
-        expect(self.page.get_by_text("normal", exact=True)).to_be_visible()
+        expect(banner.get_by_role("button", name="Respond normally")).to_be_hidden()
 
     def receipts(self, verdict: str) -> Locator:
         """In the inbox: return the rows with this verdict."""

@@ -64,7 +64,7 @@ def test_without_deduplication_a_resent_delivery_is_booked_twice(
     expect(subscriber.page.get_by_text("More booked than sold")).to_be_visible()
     subscriber.expect_not_reloaded()
     subscriber.press("Switch everything on")
-    expect(subscriber.page.get_by_role("heading", level=1)).to_have_text("Defenses")
+    expect(subscriber.page.get_by_role("heading", level=1)).to_have_text("Inbox")
     expect(subscriber.page.get_by_role("status")).to_have_count(0)
     assert all(subscriber_api.get("/v1/defences").json().values())
 

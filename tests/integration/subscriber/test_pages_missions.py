@@ -68,6 +68,21 @@ async def test_a_check_that_does_not_start_says_why_on_the_page_of_the_mission(
     assert "Build mission 4: Trust nobody" in page.text
 
 
+async def test_the_banners_of_faults_and_defenses_lead_back_to_the_mission(
+    subscribed: Client,
+) -> None:
+    await subscribed.put("/v1/faults", json={"mode": "drop"})
+    await subscribed.patch("/v1/defences", json={"signature": False})
+    page = await Visitor(subscribed).get("/missions/13")
+    assert set(page.values["back"]) == {"/missions/13"}
+
+    for form, fields in (("/faults", {"mode": "none"}), ("/defences", {"position": "on"})):
+        answer = await Visitor(subscribed).submit(
+            form, "/missions/13", back="/missions/13", **fields
+        )
+        assert answer.answer.headers["location"] == "/missions/13"
+
+
 async def test_what_does_not_exist_is_refused(subscribed: Client) -> None:
     for number in ("0", "999", "4x", "9" * 40):
         assert (await subscribed.get(f"/missions/{number}")).status_code == 404
