@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from jinja2 import Environment
 
@@ -27,6 +28,9 @@ GARBAGE_THRESHOLDS = (50_000, 20, 100)
 @pytest.hookimpl(trylast=True)  # after that of the plugin
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # what Python loads now stays
+    # On a busy machine, any example may take longer than the 200 ms that are usual.
+    hypothesis.settings.register_profile("hookshop", deadline=None)
+    hypothesis.settings.load_profile("hookshop")
     # A shell that runs the tests in the background ignores Ctrl-C for all that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
