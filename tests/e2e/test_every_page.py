@@ -36,6 +36,7 @@ from tests.programs import client
 
 SHOP_TOKEN = "the shop's own token"
 SUBSCRIBER_TOKEN = "the subscriber's token"
+METADATA = "http://169.254.169.254/latest/meta-data/"
 TELEPHONE, LAPTOP, SCREEN = 390, 1280, 1920
 MAX_PAGE_SIZE = 150_000  # bytes of a page and everything it loads, uncompressed
 # Browsers report error statuses; on these pages they are expected.
@@ -70,6 +71,14 @@ COVERED = """
     return end > parseFloat(getComputedStyle(cell).paddingLeft);
   }).map((cell) => cell.dataset.label);
 }
+"""
+# Targets that a finger misses. Links in sentences and in tables have room around them.
+TOO_LOW = """
+[".masthead a", ".page-head p.small a", ".mission-list a", "button", ".button", "summary"]
+  .flatMap((each) => [...document.querySelectorAll(each)])
+  .filter((each) => each.checkVisibility() && !each.closest(".visually-hidden"))
+  .filter((each) => each.getBoundingClientRect().height < 23.9)
+  .map((each) => each.textContent.trim())
 """
 WEIGHT = """
 ["navigation", "resource"]
@@ -203,6 +212,9 @@ def test_every_response_to_a_form_is_accessible_and_free_of_errors(
     forms: dict[str, Answered] = {
         "no name": Answered(f"{shop}/cart", "Place order"),
         "no address": Answered(f"{shop}/endpoints", "Register endpoint"),
+        "a private address": Answered(
+            f"{shop}/endpoints", "Register endpoint", {"Webhook URL": METADATA}
+        ),
         "a new secret": Answered(f"{shop}/endpoints", "Register endpoint", {"Webhook URL": hook}),
         "another secret": Answered(
             f"{shop}/endpoints/{scene.paused_endpoint}/rotate-secret", "Rotate secret"
@@ -288,5 +300,7 @@ def faults_of(page: Page, get_there: Callable[[Page], object]) -> list[str]:
 
 def faults_of_layout(page: Page) -> list[str]:
     too_wide = ["has to be pushed sideways"] if page.evaluate(IS_TOO_WIDE) else []
+    if page.viewport_size and page.viewport_size["width"] == TELEPHONE:
+        too_wide += [f"has a target below 24 pixels: {each}" for each in page.evaluate(TOO_LOW)]
     squeezed = [f"squeezes {each}" for each in page.evaluate(SQUEEZED)]
     return too_wide + squeezed + [f"covers {each}" for each in set(page.evaluate(COVERED))]
