@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 
 # Every call has a timeout. A limit would let one sandbox, whose calls hang, delay the others.
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+# Idle connections are closed before the server would do it, after 5 s with uvicorn: a request that
+# is sent at that moment is reset.
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2)
 
 
 class SharedConnections(httpx.AsyncBaseTransport):

@@ -7,11 +7,17 @@ import httpx
 from tests.waiting import wait_for
 
 Document = dict[str, Any]
+IDLE_SECONDS = 2  # uvicorn closes an idle connection after 5
 
 
 def client(url: str) -> httpx.Client:
-    """Return a client for one application, which ignores proxy settings."""
-    return httpx.Client(base_url=url, trust_env=False, timeout=30, verify=False)  # plain HTTP
+    """Return a client for one application, which ignores proxy settings.
+
+    It closes idle connections before the server does, which would reset a request.
+    """
+    limits = httpx.Limits(keepalive_expiry=IDLE_SECONDS)
+    # Without certificates: plain HTTP.
+    return httpx.Client(base_url=url, trust_env=False, timeout=30, verify=False, limits=limits)
 
 
 def buy(shop: httpx.Client, product_id: str = "mug", quantity: int = 1, name: str = "") -> str:

@@ -51,8 +51,12 @@ class ExamShop:
     def __init__(self, url: str, *, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # trust_env: a proxy of the environment must not come between the exam and its shop.
+        # keepalive_expiry: before the shop closes an idle connection, after 5 s.
         self._http = httpx.AsyncClient(
-            headers=headers, timeout=HTTP_TIMEOUT_SECONDS, trust_env=False
+            headers=headers,
+            timeout=HTTP_TIMEOUT_SECONDS,
+            trust_env=False,
+            limits=httpx.Limits(keepalive_expiry=2),
         )
         self._url = url.rstrip("/")
         self.base_url = ""  # of the sandbox
