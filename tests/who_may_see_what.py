@@ -494,7 +494,7 @@ async def walk(
     async with AsyncExitStack() as clients:
         walkers = {}
         for who in visitors:
-            client = httpx.AsyncClient(base_url=url, trust_env=False)
+            client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=30)
             walkers[who] = Walker(who, await clients.enter_async_context(client), scene)
             await walkers[who].begin()
         for route, kind in kinds_of(app, routes).items():

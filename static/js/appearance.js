@@ -1,5 +1,5 @@
-// Applies a choice from the menu "Appearance" immediately, without a reload of the page. The response
-// to the form sets the cookie. Without this script, the browser follows its redirect to the page.
+// Applies a choice from the menu "Appearance" without a reload. The response to the form sets the
+// cookie. Without this script, the browser follows its redirect to the page.
 
 async function save(form, button) {
   const body = new URLSearchParams(new FormData(form, button));

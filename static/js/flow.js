@@ -1,10 +1,9 @@
 // Animates the picture of the flow (templates/shop/flow).
 //
 // Each update has the current stop of each dot and the route by which it came there. For the new
-// stops, a ghost moves above the picture from stop to stop, while the dot itself is hidden at its
-// last stop. Ghosts pass behind the signs of the stations, so they move at a constant speed: slower at
-// the stations, they would be hidden most of the time. Numbers change immediately, and with reduced
-// motion dots do too.
+// stops, a ghost moves above the picture from stop to stop, while the dot is hidden at its last stop.
+// Ghosts pass behind the signs of the stations, so their speed is constant: slower there, they would
+// be hidden most of the time. Numbers change immediately, and with reduced motion dots do too.
 
 const HOP_MS = 400;
 const FAST_HOP_MS = 200; // if there are many new stops
@@ -102,7 +101,7 @@ async function fly(party, delay) {
 }
 
 // Returns the points on the way to a stop. Deliveries go to the waiting area and leave it on separate
-// rails, so that they do not cross the texts. A ghost ends at its dot if the dot is still at this stop, and otherwise on the line.
+// rails, off the texts. A ghost ends at its dot if that is still at this stop, or else on the line.
 function points(stop, flight, isLast) {
   const before = flight.ghost.dataset.at ?? "";
   const rail = railBetween(before, stop).map(center);

@@ -1,5 +1,5 @@
 // Shows the state of a live page in its sign (macro live_sign), and lets the reader pause and resume.
-// The htmx extension hx-sse handles the stream and reports its state by events.
+// The extension hx-sse handles the stream and reports its state.
 
 // By state: the text of the sign and the label of its button.
 const STATES = {
@@ -7,8 +7,7 @@ const STATES = {
   reconnecting: ["Reconnecting…", "pause updates"],
   paused: ["Paused", "resume updates"],
 };
-// By the status of a stream that is over for good: what replaces the button, and what screen readers
-// hear.
+// By the status of a stream that is over: what replaces the button, and what screen readers hear.
 const ENDINGS = {
   401: [logInAgain, "Your session has ended. Log in again."],
   404: [deleted, "This was deleted. The page is no longer updated."],
@@ -36,8 +35,7 @@ function show(sign, state) {
   replace(sign, [sign.querySelector(".live__reload")], button);
 }
 
-// Hides parts of a sign. A focus in them goes to the replacement: the browser would drop it, and Tab
-// would begin at the top of the page again.
+// Hides parts of a sign. A focus in them goes to the replacement, or Tab would begin at the top again.
 function replace(sign, parts, replacement) {
   const hadFocus = parts.includes(document.activeElement);
   for (const part of parts) part.hidden = true;
@@ -156,8 +154,7 @@ onSignEvent("click", (sign, event) => {
   else pause(sign);
 });
 
-// Close the streams before the browser does, also those that are still opening: Firefox logs an error
-// for each that it interrupts.
+// Close the streams, also those that are still opening: Firefox logs an error for each it interrupts.
 addEventListener("beforeunload", () => {
   isLeaving = true;
   for (const sign of document.querySelectorAll("[data-live]")) {

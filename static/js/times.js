@@ -1,11 +1,10 @@
-// Shows times for people. Without this script, each <time> (macro moment) shows the exact time in UTC.
-// With it, each shows, depending on data-moment:
+// Shows times for people. Without it, each <time> (macro moment) shows the exact time in UTC. With it,
+// depending on data-moment:
 //   none       "12 s ago", ticking
 //   countdown  "in 12 s", ticking down to "due now"
 //   exact      the exact time in the reader's time zone
 // Elements that cannot be a <time>, such as text in a picture, count down with data-countdown.
-// Ticking times also contain the exact time, as text for screen readers, and as data-exact for
-// static/js/tips.js.
+// Ticking times also contain the exact time: as text for screen readers, and as data-exact for tips.js.
 
 const TICK_MS = 500;
 const MINUTE = 60;
@@ -75,7 +74,7 @@ function span(className, text) {
 
 function render(element) {
   rendered.set(element, element.dateTime);
-  // Keep the server's text if the time is invalid; the other times must still be rendered.
+  // Keep the server's text of an invalid time; the others must still be rendered.
   if (Number.isNaN(Date.parse(element.dateTime))) return;
   const text = exact(element);
   if (element.dataset.moment === "exact") {

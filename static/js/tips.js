@@ -1,7 +1,6 @@
-// Shows a tooltip for the element under the pointer or with the focus: <… data-tip="text">, times, which
-// get data-exact from static/js/times.js, terms of the glossary, also when they are tapped, and buttons
-// with a description. Screen readers do not read it, so its text must also be in the element's own text,
-// label or description.
+// Shows a tooltip for the element under the pointer or with the focus: <… data-tip="text">, times (their
+// data-exact), terms, also when they are tapped, and buttons with a description. Its text must also be
+// in the element's own text, label or description, for screen readers.
 
 const TERM = ".term[aria-description]";
 const DESCRIBED = "button[aria-describedby]";
@@ -15,7 +14,7 @@ tip.setAttribute("aria-hidden", "true");
 document.body.append(tip);
 let owner = null;
 
-// The style sheet shows terms by itself where this script does not run.
+// Without this script, the style sheet shows terms.
 document.documentElement.dataset.tips = "";
 
 function place() {
@@ -35,7 +34,7 @@ function show(element) {
     owner.dataset.exact ??
     owner.getAttribute("aria-description") ??
     document.getElementById(owner.getAttribute("aria-describedby")).textContent;
-  // The tip of a button may cover the next button, which must stay within reach of the pointer.
+  // A tip may cover the next button, which must stay within reach of the pointer.
   tip.style.pointerEvents = owner.matches(DESCRIBED) ? "none" : "";
   tip.hidden = false;
   place();
@@ -46,8 +45,8 @@ function hide() {
   tip.hidden = true;
 }
 
-// Returns the element whose tip to show: the focused one, one around or inside it, or in a table the
-// time in its cell or row.
+// Returns the element whose tip to show: the focused one, one around or inside it, or the time in its
+// cell or row.
 function ownerAt(focused) {
   return (
     focused.closest(OWNERS) ??

@@ -50,7 +50,7 @@ async def test_a_page_of_one_shop_shows_at_once_what_was_ordered_at_the_other(
     world = two_of_each
     async with (
         asyncio.timeout(RECOVERY_SECONDS),
-        httpx.AsyncClient(base_url=world.second_shop_url, trust_env=False) as browser,
+        httpx.AsyncClient(base_url=world.second_shop_url, trust_env=False, timeout=30) as browser,
         browser.stream("GET", "/deliveries/live") as stream,
     ):
         said = stream.aiter_lines()

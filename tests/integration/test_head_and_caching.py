@@ -23,7 +23,7 @@ async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
         ):
             await client.get("/login")  # sets the CSRF cookie
             yield client

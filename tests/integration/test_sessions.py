@@ -34,7 +34,9 @@ class World:
     async def visitor(
         self, cookies: httpx.Cookies | None = None
     ) -> AsyncIterator[httpx.AsyncClient]:
-        async with httpx.AsyncClient(base_url=self.url, cookies=cookies, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=self.url, cookies=cookies, trust_env=False, timeout=30
+        ) as client:
             yield client
 
     @asynccontextmanager

@@ -23,7 +23,9 @@ async def test_the_worker_is_killed_and_the_purchase_comes_again_but_is_booked_o
     demo: Demo,
 ) -> None:
     worker = demo.wait_for("worker")
-    async with httpx.AsyncClient(base_url=demo.subscriber_url, trust_env=False) as subscriber:
+    async with httpx.AsyncClient(
+        base_url=demo.subscriber_url, trust_env=False, timeout=30
+    ) as subscriber:
         learner = Visitor(subscriber)
         await learner.submit(f"{MISSION}/start", MISSION)
         [button] = (await learner.get(MISSION)).values["action"]

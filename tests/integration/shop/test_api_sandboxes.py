@@ -289,7 +289,7 @@ async def test_a_dropped_sandbox_ends_its_streams_and_leaves_those_of_others(
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as shop,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as shop,
         ):
             for sandbox_id in ("lesson-7", "lesson-8"):
                 await make(shop, id=sandbox_id)
@@ -312,7 +312,7 @@ async def test_a_reset_empties_the_open_pages_of_its_sandbox(settings: Settings)
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as shop,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as shop,
         ):
             await shop.post("/v1/orders", json={**MUG, "customer_name": "Grace"})
             async with opened(shop, "/orders/live") as page:

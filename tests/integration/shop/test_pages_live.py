@@ -43,7 +43,7 @@ async def shop(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
             await eventually(lambda: _serves(server), "the shop serves")
             yield client
         server.should_exit = True

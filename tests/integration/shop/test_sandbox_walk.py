@@ -133,7 +133,7 @@ async def world(
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
         ):
             for sandbox_id in ("lesson-a", "lesson-b"):
                 await client.post("/v1/sandboxes", json={"id": sandbox_id})

@@ -177,7 +177,7 @@ class TestOrder:
         with free_port() as listening:
             async with (
                 serving(app, listening) as url,
-                httpx.AsyncClient(base_url=url, trust_env=False) as customer,
+                httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as customer,
             ):
                 placed = (await customer.post("/v1/orders", json=MUG)).json()
                 answer = await customer.get(f"/v1/orders/{placed['id']}?{query}")

@@ -71,7 +71,7 @@ async def shop(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
         ):
             yield client
 

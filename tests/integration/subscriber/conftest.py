@@ -149,7 +149,7 @@ async def served_subscriber(
         settings = settings_below(folder).model_copy(update=changes)
         async with (
             serving(create_app(settings, now=clock), listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
         ):
             await remember_subscription(settings, clock())
             yield client, settings

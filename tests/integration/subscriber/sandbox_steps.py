@@ -57,7 +57,7 @@ class Lab:
         assert answer.status_code == 201, answer.text
         made = answer.json()
         url = f"{self.main.base_url}/s/{id_}"
-        client = httpx.AsyncClient(base_url=url, trust_env=False)
+        client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=30)
         await self.clients.enter_async_context(client)
         endpoint = self.shop.endpoints.get(made["endpoint_id"]) or {}
         return Learner(client, made, endpoint.get("secret", ""))
@@ -115,7 +115,7 @@ async def running_lab(
         async with (
             serving(app, listening) as url,
             AsyncExitStack() as clients,
-            httpx.AsyncClient(base_url=url, trust_env=False) as main,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as main,
         ):
             if not is_restarted:
                 await remember_subscription(settings, clock())

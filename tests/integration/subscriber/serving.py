@@ -32,7 +32,7 @@ async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
 
         running = asyncio.create_task(server.serve(sockets=[listening]))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
             await eventually(is_up, "the subscriber serves")
             yield client
         server.should_exit = True

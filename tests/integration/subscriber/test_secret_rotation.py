@@ -354,7 +354,7 @@ async def forget_names(settings: Settings) -> None:
 async def rotate_in_shop(shop: FakeShop, *, grace_seconds: int) -> None:
     """Rotate our only endpoint's secret on the shop's side."""
     [endpoint_id] = shop.endpoints
-    async with httpx.AsyncClient(base_url=shop.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=shop.url, trust_env=False, timeout=30) as client:
         path = f"/v1/webhooks/{endpoint_id}/rotate-secret"
         answer = await client.post(path, json={"grace_seconds": grace_seconds})
     assert answer.status_code == 200

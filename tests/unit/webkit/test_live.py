@@ -76,7 +76,7 @@ async def lines_of(board: Board, folder: Path) -> AsyncIterator[AsyncIterator[st
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            AsyncClient(trust_env=False) as client,
+            AsyncClient(trust_env=False, timeout=30) as client,
             client.stream("GET", f"{url}/live") as answer,
         ):
             yield answer.aiter_lines()

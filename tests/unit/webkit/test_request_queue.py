@@ -68,7 +68,7 @@ async def client(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     with free_port() as listening:
         async with (
             serving(pages.app(), listening) as url,
-            AsyncClient(base_url=url, trust_env=False) as client,
+            AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
         ):
             yield client
             pages.may_end.set()
