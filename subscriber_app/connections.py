@@ -7,10 +7,14 @@ from typing import Any
 
 import httpx
 
+from hookshop.webkit import idle_connections
+
 # Every call has a timeout. A limit would let one sandbox, whose calls hang, delay the others.
-# Idle connections are closed before the server would do it, after 5 s with uvicorn: a request that
-# is sent at that moment is reset.
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2)
+_LIMITS = httpx.Limits(
+    max_connections=None,
+    max_keepalive_connections=20,
+    keepalive_expiry=idle_connections.CLIENT_SECONDS,
+)
 
 
 class SharedConnections(httpx.AsyncBaseTransport):

@@ -4,20 +4,27 @@ from typing import Any
 
 import httpx
 
+from hookshop.webkit import idle_connections
 from tests.waiting import wait_for
 
 Document = dict[str, Any]
-IDLE_SECONDS = 2  # uvicorn closes an idle connection after 5
+TIMEOUT_SECONDS = 30  # a very busy machine may need them
+_LIMITS = httpx.Limits(keepalive_expiry=idle_connections.CLIENT_SECONDS)
 
 
 def client(url: str) -> httpx.Client:
-    """Return a client for one application, which ignores proxy settings.
+    """Return a client for one application, which ignores proxy settings."""
+    # verify: plain HTTP needs no certificates, and reading them takes a while.
+    return httpx.Client(
+        base_url=url, trust_env=False, timeout=TIMEOUT_SECONDS, verify=False, limits=_LIMITS
+    )
 
-    It closes idle connections before the server does, which would reset a request.
-    """
-    limits = httpx.Limits(keepalive_expiry=IDLE_SECONDS)
-    # Without certificates: plain HTTP.
-    return httpx.Client(base_url=url, trust_env=False, timeout=30, verify=False, limits=limits)
+
+def async_client(url: str) -> httpx.AsyncClient:
+    """Return the same for tests with an event loop."""
+    return httpx.AsyncClient(
+        base_url=url, trust_env=False, timeout=TIMEOUT_SECONDS, verify=False, limits=_LIMITS
+    )
 
 
 def buy(shop: httpx.Client, product_id: str = "mug", quantity: int = 1, name: str = "") -> str:

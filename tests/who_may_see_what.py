@@ -16,6 +16,7 @@ from litestar import Litestar
 from tests.fuzzing import Route, routes_of
 from tests.pages import Visitor as Browser
 from tests.pages import read_page
+from tests.programs import async_client
 
 TOKEN = "correct horse battery"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -494,7 +495,7 @@ async def walk(
     async with AsyncExitStack() as clients:
         walkers = {}
         for who in visitors:
-            client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=30)
+            client = async_client(url)
             walkers[who] = Walker(who, await clients.enter_async_context(client), scene)
             await walkers[who].begin()
         for route, kind in kinds_of(app, routes).items():

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from litestar import Litestar
 
+from hookshop.webkit import idle_connections
 from hookshop.webkit.settings import ServerSettings
 from hookshop.webkit.sqlite import GONE, FileIdentity, sqlite_file
 
@@ -72,6 +73,7 @@ def serve(
         http=http or "auto",
         log_config=None,  # configure_logging has done it
         access_log=False,  # RequestLog writes a line for each request
+        timeout_keep_alive=idle_connections.SERVER_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     file = sqlite_file(settings.resolved_database_url)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import httpx
 
+from hookshop.webkit import idle_connections
 from shop.exam.wire import Answer, Exchange, WebhookRequest
 from shop.vocabulary import AttemptError
 
@@ -51,12 +52,11 @@ class ExamShop:
     def __init__(self, url: str, *, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # trust_env: a proxy of the environment must not come between the exam and its shop.
-        # keepalive_expiry: before the shop closes an idle connection, after 5 s.
         self._http = httpx.AsyncClient(
             headers=headers,
             timeout=HTTP_TIMEOUT_SECONDS,
             trust_env=False,
-            limits=httpx.Limits(keepalive_expiry=2),
+            limits=httpx.Limits(keepalive_expiry=idle_connections.CLIENT_SECONDS),
         )
         self._url = url.rstrip("/")
         self.base_url = ""  # of the sandbox

@@ -407,15 +407,17 @@ def test_a_script_reads_which_cases_a_receiver_has_failed_and_how(learner: Build
 def test_the_page_with_the_secret_says_what_the_mission_lacks_now(learner: Builder) -> None:
     learner.start(NUMBERED[2].key)
     [port] = free_ports(1)
-    url = f"http://127.0.0.1:{port}/hook"
-    form = {"_csrf_token": learner.form_token(RECEIVER), "webhook_url": url}
 
-    page = learner.subscriber.post(RECEIVER, data=form)
+    def says_it() -> bool:
+        token = learner.form_token(RECEIVER)
+        form = {"_csrf_token": token, "webhook_url": f"http://127.0.0.1:{port}/hook"}
+        page = learner.subscriber.post(RECEIVER, data=form)
+        assert _SECRET.search(page.text)
+        learner.submit(f"{RECEIVER}/delete", seen_on=RECEIVER)
+        return "1 of 2: no request was sent to it" in page.text
 
-    assert _SECRET.search(page.text)
-    assert "0 of 2" not in page.text
-    missing = "1 of 2: no request was sent to it; start your receiver and buy something"
-    learner.wait_for(NUMBERED[2].key, missing)
+    # If the shop is slow, the page shows the last look instead, and one can only register again.
+    wait_for(says_it, "the page that shows the secret is up to date")
 
 
 def test_the_shop_decides_where_a_receiver_may_be(learner: Builder) -> None:

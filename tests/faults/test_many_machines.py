@@ -11,7 +11,7 @@ from shop.webhooks.rules.concurrency import MAX_CONCURRENCY
 from tests.faults.conftest import Report
 from tests.faults.world import ORDER, World
 from tests.postgres import Cluster
-from tests.programs import client
+from tests.programs import async_client, client
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.postgres("SQLite is for one machine")
@@ -50,7 +50,7 @@ async def test_a_page_of_one_shop_shows_at_once_what_was_ordered_at_the_other(
     world = two_of_each
     async with (
         asyncio.timeout(RECOVERY_SECONDS),
-        httpx.AsyncClient(base_url=world.second_shop_url, trust_env=False, timeout=30) as browser,
+        async_client(world.second_shop_url) as browser,
         browser.stream("GET", "/deliveries/live") as stream,
     ):
         said = stream.aiter_lines()

@@ -7,6 +7,7 @@ import pytest
 from litestar import Litestar
 
 from tests.fuzzing import routes_of
+from tests.programs import async_client
 from tests.serving import free_port, serving
 from tests.shared_apps import SharedApps
 
@@ -23,7 +24,7 @@ async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
+            async_client(url) as client,
         ):
             await client.get("/login")  # sets the CSRF cookie
             yield client

@@ -7,6 +7,7 @@ from itertools import product
 import httpx
 import pytest
 
+from tests.programs import async_client
 from tests.serving import free_port, serving
 from tests.shared_apps import SharedApps
 
@@ -45,7 +46,7 @@ async def client(
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
+            async_client(url) as client,
         ):
             yield client
 

@@ -10,9 +10,9 @@ from shop.exam.wire import Exchange
 
 DOCS = "docs/receivers.md#5-do-the-work-once"
 KILLS = 20
-# The kill comes at a random moment after the request: at most as late as the slowest response so
-# far, or else it would never hit the end of a receiver's work.
-FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.02, 1.0
+# The kill comes at a random moment of a window after the request, which is as long as the slowest
+# response so far, within these limits. A shorter one would never hit the end of longer work.
+MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS = 0.02, 1.0
 MAX_REDELIVERIES = 3
 MAX_LOST = 2  # the exam waits some seconds before it calls a message lost
 NEEDS = frozenset({Need.RUN, Need.EFFECTS})
@@ -22,7 +22,7 @@ async def _killed(bench: Bench) -> Observation:
     async def play() -> Observation:
         rounds: list[list[Exchange]] = []
         while len(rounds) < KILLS and sum(map(_has_lost, rounds)) < MAX_LOST:
-            rounds.append(await _round(bench, max_delay=_longest_delay(rounds)))
+            rounds.append(await _round(bench, window=_window(rounds)))
         exchanges = [exchange for each in rounds for exchange in each]
         ids = tuple(dict.fromkeys(exchange.request.message_id for exchange in exchanges))
         effects = await bench.effects(exchanges, expected=1)
@@ -31,23 +31,23 @@ async def _killed(bench: Bench) -> Observation:
     return await bench.remember("killed", play)
 
 
-def _longest_delay(rounds: list[list[Exchange]]) -> float:
-    """Return the longest time in seconds between a request and the kill."""
+def _window(rounds: list[list[Exchange]]) -> float:
+    """Return the time in seconds after a request in which the kill comes."""
     answers = [each.answer for exchanges in rounds for each in exchanges]
     slowest = max((answer.seconds for answer in answers if is_success(answer)), default=0)
-    return min(max(FIRST_DELAY_SECONDS, slowest), MAX_DELAY_SECONDS)
+    return min(max(MIN_WINDOW_SECONDS, slowest), MAX_WINDOW_SECONDS)
 
 
-async def _round(bench: Bench, *, max_delay: float) -> list[Exchange]:
+async def _round(bench: Bench, *, window: float) -> list[Exchange]:
     """Send a request, kill the receiver, restart it, and deliver again until it accepts.
 
-    ``max_delay``: between the request and the kill, in seconds.
+    ``window``: after the request, in seconds; the kill comes at a random moment of it.
 
     These are requests of the exam's own: a shop does not say at which moment it has sent.
     """
     receiver: ReceiverProcess | None = bench.receiver
     assert receiver is not None  # noqa: S101 – the case needs it
-    delay = bench.random.uniform(0, max_delay)
+    delay = bench.random.uniform(0, window)
     message = bench.message()
 
     async def kill() -> None:
@@ -85,8 +85,8 @@ CASES = (
         mission=Mission.AT_LEAST_ONCE,
         needs=NEEDS,
         is_slow=True,
-        sends=f"{KILLS} times: a request, SIGKILL 0 to 20 ms later, or up to as late as the "
-        "slowest response, a restart, and the request again, unless its effect is lost.",
+        sends=f"{KILLS} times: a request, SIGKILL within 20 ms or within the time of the slowest "
+        "response so far, a restart, and the request again, unless its effect is lost.",
         expects="an effect of each message",
         why="A receiver that acknowledges before it commits loses the event if it dies in between. "
         "The sender never sends it again.",

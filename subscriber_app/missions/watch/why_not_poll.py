@@ -43,7 +43,7 @@ def _what_next(facts: Facts, seen: int) -> str:
         return "; polling is off: switch it on, and buy again"
     unpolled = sum(each.created_at is None for each in facts.orders_seen)
     more = PURCHASES - seen - unpolled
-    return f"; buy {more} more" if more > 0 else "; the next poll comes within 5 s"
+    return f"; buy {more} more" if more > 0 else "; wait for the next poll"
 
 
 def _is_on(facts: Facts) -> bool:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.demo import Demo, has_ended, running_demo
 from tests.pages import Visitor
-from tests.programs import buy, client, wait_until
+from tests.programs import async_client, buy, client, wait_until
 
 MISSION = "/missions/15"
 
@@ -23,9 +22,7 @@ async def test_the_worker_is_killed_and_the_purchase_comes_again_but_is_booked_o
     demo: Demo,
 ) -> None:
     worker = demo.wait_for("worker")
-    async with httpx.AsyncClient(
-        base_url=demo.subscriber_url, trust_env=False, timeout=30
-    ) as subscriber:
+    async with async_client(demo.subscriber_url) as subscriber:
         learner = Visitor(subscriber)
         await learner.submit(f"{MISSION}/start", MISSION)
         [button] = (await learner.get(MISSION)).values["action"]

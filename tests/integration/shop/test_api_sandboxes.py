@@ -19,6 +19,7 @@ from shop.database.transactions import Database
 from shop.sandboxes import registry
 from tests.integration.shop.browsing import order, order_count, register
 from tests.pages import opened
+from tests.programs import async_client
 from tests.serving import free_port, serving
 
 Shop = AsyncTestClient[Litestar]
@@ -289,7 +290,7 @@ async def test_a_dropped_sandbox_ends_its_streams_and_leaves_those_of_others(
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as shop,
+            async_client(url) as shop,
         ):
             for sandbox_id in ("lesson-7", "lesson-8"):
                 await make(shop, id=sandbox_id)
@@ -312,7 +313,7 @@ async def test_a_reset_empties_the_open_pages_of_its_sandbox(settings: Settings)
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as shop,
+            async_client(url) as shop,
         ):
             await shop.post("/v1/orders", json={**MUG, "customer_name": "Grace"})
             async with opened(shop, "/orders/live") as page:

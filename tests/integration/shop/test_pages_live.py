@@ -16,6 +16,7 @@ from shop.config import Settings
 from tests.integration.shop.browsing import HOSTILE_NAME
 from tests.integration.shop.conftest import Clock, Engine
 from tests.pages import opened
+from tests.programs import async_client
 from tests.receiver import Receiver
 from tests.waiting import eventually
 
@@ -43,7 +44,7 @@ async def shop(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
+        async with async_client(address) as client:
             await eventually(lambda: _serves(server), "the shop serves")
             yield client
         server.should_exit = True

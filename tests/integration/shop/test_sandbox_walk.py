@@ -28,6 +28,7 @@ from tests.integration.shop.sandbox_conditions import (
     without_condition,
 )
 from tests.pages import Visitor
+from tests.programs import async_client
 from tests.receiver import Receiver
 from tests.serving import free_port, serving
 from tests.who_may_see_what import METHODS, body_of
@@ -133,7 +134,7 @@ async def world(
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
+            async_client(url) as client,
         ):
             for sandbox_id in ("lesson-a", "lesson-b"):
                 await client.post("/v1/sandboxes", json={"id": sandbox_id})

@@ -19,6 +19,7 @@ from shop.app import create_app
 from shop.config import Settings
 from tests.integration.shop.browsing import Shop, fail_attempts, order, register
 from tests.integration.shop.conftest import LEASE, Clock, Engine
+from tests.programs import async_client
 from tests.receiver import Receiver
 from tests.serving import free_port, serving
 from tests.waiting import MAX_WAIT_SECONDS, eventually
@@ -177,7 +178,7 @@ class TestOrder:
         with free_port() as listening:
             async with (
                 serving(app, listening) as url,
-                httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as customer,
+                async_client(url) as customer,
             ):
                 placed = (await customer.post("/v1/orders", json=MUG)).json()
                 answer = await customer.get(f"/v1/orders/{placed['id']}?{query}")

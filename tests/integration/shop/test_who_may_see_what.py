@@ -19,6 +19,7 @@ from tests.integration.shop.browsing import attempt
 from tests.integration.shop.conftest import Clock, Engine
 from tests.integration.shop.exams import exam_run, store
 from tests.pages import Visitor, opened
+from tests.programs import async_client
 from tests.receiver import Receiver
 from tests.serving import free_port, serving
 from tests.who_may_see_what import BEARER, TOKEN, Scene, Who, walk
@@ -71,7 +72,7 @@ async def shop(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     with free_port() as listening:
         async with (
             serving(app, listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
+            async_client(url) as client,
         ):
             yield client
 

@@ -30,6 +30,7 @@ from tests.integration.subscriber.signer import (
     SECRET,
     SHOP_URL,
 )
+from tests.programs import async_client
 from tests.serving import free_port, port_of, serving
 
 Client = httpx.AsyncClient
@@ -149,7 +150,7 @@ async def served_subscriber(
         settings = settings_below(folder).model_copy(update=changes)
         async with (
             serving(create_app(settings, now=clock), listening) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
+            async_client(url) as client,
         ):
             await remember_subscription(settings, clock())
             yield client, settings

@@ -22,6 +22,7 @@ from tests.integration.subscriber.conftest import (
 from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import Delivery
+from tests.programs import async_client
 from tests.serving import free_port, port_of, serving
 
 TOKEN = "correct horse battery"
@@ -57,7 +58,7 @@ class Lab:
         assert answer.status_code == 201, answer.text
         made = answer.json()
         url = f"{self.main.base_url}/s/{id_}"
-        client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=30)
+        client = async_client(url)
         await self.clients.enter_async_context(client)
         endpoint = self.shop.endpoints.get(made["endpoint_id"]) or {}
         return Learner(client, made, endpoint.get("secret", ""))
@@ -115,7 +116,7 @@ async def running_lab(
         async with (
             serving(app, listening) as url,
             AsyncExitStack() as clients,
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as main,
+            async_client(url) as main,
         ):
             if not is_restarted:
                 await remember_subscription(settings, clock())

@@ -9,6 +9,7 @@ import uvicorn
 from litestar import Litestar
 
 from subscriber_app.lab.connection_reset import ConnectionResetProtocol
+from tests.programs import async_client
 from tests.serving import free_port
 from tests.waiting import eventually
 
@@ -32,7 +33,7 @@ async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
 
         running = asyncio.create_task(server.serve(sockets=[listening]))
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
+        async with async_client(address) as client:
             await eventually(is_up, "the subscriber serves")
             yield client
         server.should_exit = True

@@ -2,7 +2,6 @@
 
 import json
 
-import httpx
 import pytest
 from sqlmodel import select, update
 
@@ -16,6 +15,7 @@ from tests.integration.subscriber.fake_shop import FakeShop
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import Delivery
 from tests.pages import Visitor
+from tests.programs import async_client
 from tests.waiting import eventually
 
 ONE_DAY = 24 * 3600
@@ -354,7 +354,7 @@ async def forget_names(settings: Settings) -> None:
 async def rotate_in_shop(shop: FakeShop, *, grace_seconds: int) -> None:
     """Rotate our only endpoint's secret on the shop's side."""
     [endpoint_id] = shop.endpoints
-    async with httpx.AsyncClient(base_url=shop.url, trust_env=False, timeout=30) as client:
+    async with async_client(shop.url) as client:
         path = f"/v1/webhooks/{endpoint_id}/rotate-secret"
         answer = await client.post(path, json={"grace_seconds": grace_seconds})
     assert answer.status_code == 200

@@ -24,6 +24,7 @@ from tests.integration.subscriber.conftest import (
 from tests.integration.subscriber.requests import deliver
 from tests.integration.subscriber.signer import SECRET, SHOP_URL
 from tests.pages import Visitor
+from tests.programs import async_client
 from tests.serving import free_port, port_of, serving
 from tests.who_may_see_what import BEARER, TOKEN, Scene, Who, walk
 
@@ -92,7 +93,7 @@ async def set_the_scene(admin: httpx.AsyncClient) -> Scene:
 
 async def test_each_visitor_sees_what_the_table_says(tmp_path: Path, clock: Clock) -> None:
     async with serving_subscriber(tmp_path, clock, SecretStr(TOKEN)) as (app, url):
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as admin:
+        async with async_client(url) as admin:
             await Visitor(admin).submit("/login", "/login", admin_token=TOKEN)
             scene = await set_the_scene(admin)
         visitors = [who for who in Who if who is not Who.ANYBODY]
@@ -105,7 +106,7 @@ async def test_each_visitor_sees_what_the_table_says(tmp_path: Path, clock: Cloc
 
 async def test_without_a_token_everybody_sees_everything(tmp_path: Path, clock: Clock) -> None:
     async with serving_subscriber(tmp_path, clock, None) as (app, url):
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as anybody:
+        async with async_client(url) as anybody:
             scene = await set_the_scene(anybody)
 
         await walk(app, "subscriber", url, scene, [Who.ANYBODY])

@@ -14,6 +14,7 @@ from litestar.response import Stream
 from hookshop.webkit import request_queue
 from hookshop.webkit.request_log import RequestLog
 from hookshop.webkit.request_queue import RequestQueue
+from tests.programs import async_client
 from tests.serving import free_port, serving
 from tests.waiting import eventually
 
@@ -68,7 +69,7 @@ async def client(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     with free_port() as listening:
         async with (
             serving(pages.app(), listening) as url,
-            AsyncClient(base_url=url, trust_env=False, timeout=30) as client,
+            async_client(url) as client,
         ):
             yield client
             pages.may_end.set()
